@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Every field that a call can have, declared once. One name has one type and one meaning in all calls and is no word
+//! of the policy language. Numbers stand in compiled policies: a number is never used again.
+#![forbid(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::net::IpAddr;
+
+use super::inet::{InterfaceAddress, Mac};
+use super::name::{Label, LinkName, NetnsName, Text};
+use super::value::{Type, Value, Words};
+
+/// A field: what it is called, what it holds, what it means.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name, everywhere; a dot leads into an object (`peer.name`).
+    pub name: &'static str,
+    /// Its number in compiled policies.
+    pub number: u16,
+    /// What it holds.
+    pub ty: Type,
+    /// One line, with the unit.
+    pub doc: &'static str,
+}
+
+/// A [`Field`] together with the Rust type of its values.
+#[derive(Debug)]
+pub struct Key<T> {
+    /// The field.
+    pub field: Field,
+    holds: PhantomData<fn() -> T>,
+}
+
+/// A Rust type that values of fields have.
+pub trait Held: Sized {
+    /// The value, if it is of this type.
+    fn held(value: &Value) -> Option<&Self>;
+}
+
+macro_rules! held {
+    ($($ty:ty => $variant:ident),* $(,)?) => { $(
+        impl Held for $ty {
+            fn held(value: &Value) -> Option<&Self> {
+                if let Value::$variant(held) = value { Some(held) } else { None }
+            }
+        }
+    )* };
+}
+held! {
+    NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
+    IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
+}
+
+macro_rules! fields {
+    ($($(#[doc = $doc:literal])+ $key:ident: $holds:ty = $number:literal $name:literal $ty:expr;)*) => {
+        $(
+            $(#[doc = $doc])+
+            pub static $key: Key<$holds> = Key {
+                field: Field { name: $name, number: $number, ty: $ty, doc: concat!($($doc),+) },
+                holds: PhantomData,
+            };
+        )*
+        /// All fields, by their numbers' order of declaration.
+        pub static FIELDS: &[&Field] = &[$(&$key.field),*];
+    };
+}
+
+const U32: Type = Type::Number(0, 0xffff_ffff);
+
+/// Kinds of links that can be made.
+static LINK_KINDS: Words = Words { name: "LinkKind", words: &["veth", "bridge"] };
+/// Scopes of addresses (`rtm_scope`, rtnetlink(7)).
+static SCOPES: Words = Words { name: "Scope", words: &["global", "site", "link", "host", "nowhere"] };
+/// Address families.
+static FAMILIES: Words = Words { name: "Family", words: &["inet", "inet6"] };
+
+fields! {
+    /// The network namespace in which the call acts: a name under `/run/netns`, or `@host`.
+    NETNS: NetnsName = 1 "netns" Type::Netns;
+    /// The link that the call is about.
+    LINK: LinkName = 2 "link" Type::Link;
+    /// The kind of link to make.
+    KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS);
+    /// No error where the same object is there already; one that differs in a given field still is an error.
+    EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
+    /// No error where the object is not there.
+    MISSING_OK: bool = 5 "missing_ok" Type::Bool;
+    /// The largest packet, in bytes.
+    MTU: u64 = 6 "mtu" U32;
+    /// The hardware address.
+    MAC: Mac = 7 "mac" Type::Mac;
+    /// The link that this one is made a port of.
+    MASTER: LinkName = 8 "master" Type::Link;
+    /// Takes the link away from its master.
+    NO_MASTER: bool = 9 "no_master" Type::Bool;
+    /// Whether the link is administratively up.
+    UP: bool = 10 "up" Type::Bool;
+    /// Free text kept with the link, at most 255 bytes; the empty text takes it away.
+    ALIAS: Text = 11 "alias" Type::Text;
+    /// The name of the other end of the pair.
+    PEER_NAME: LinkName = 12 "peer.name" Type::Link;
+    /// The namespace of the other end of the pair.
+    PEER_NETNS: NetnsName = 13 "peer.netns" Type::Netns;
+    /// The hardware address of the other end.
+    PEER_MAC: Mac = 14 "peer.mac" Type::Mac;
+    /// The largest packet of the other end, in bytes.
+    PEER_MTU: u64 = 15 "peer.mtu" U32;
+    /// Whether the other end is administratively up.
+    PEER_UP: bool = 16 "peer.up" Type::Bool;
+    /// Whether the bridge runs the spanning tree protocol.
+    BRIDGE_STP: bool = 17 "bridge.stp" Type::Bool;
+    /// Forward delay of the bridge, in hundredths of a second.
+    BRIDGE_FORWARD_DELAY: u64 = 18 "bridge.forward_delay" U32;
+    /// How long the bridge remembers an address, in hundredths of a second.
+    BRIDGE_AGEING_TIME: u64 = 19 "bridge.ageing_time" U32;
+    /// Whether the bridge filters by VLAN.
+    BRIDGE_VLAN_FILTERING: bool = 20 "bridge.vlan_filtering" Type::Bool;
+    /// VLAN of untagged frames at new ports of the bridge; 0 for none.
+    BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 0xffff);
+    /// The name that the link gets.
+    NEW_NAME: LinkName = 22 "new_name" Type::Link;
+    /// The namespace that the link moves to.
+    TARGET_NETNS: NetnsName = 23 "target_netns" Type::Netns;
+    /// Whether the link resolves addresses by ARP or neighbour discovery.
+    ARP: bool = 24 "arp" Type::Bool;
+    /// Whether the link carries multicast.
+    MULTICAST: bool = 25 "multicast" Type::Bool;
+    /// Whether the link receives all multicast packets.
+    ALLMULTICAST: bool = 26 "allmulticast" Type::Bool;
+    /// Whether the link receives all packets, whomever they are for.
+    PROMISC: bool = 27 "promisc" Type::Bool;
+    /// Length of the transmit queue, in packets.
+    TXQUEUELEN: u64 = 28 "txqueuelen" U32;
+    /// The link with this index.
+    INDEX: u64 = 29 "index" Type::Number(1, 0x7fff_ffff);
+    /// An address with the length of its prefix; host bits are kept.
+    ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
+    /// The IPv4 broadcast address.
+    BROADCAST: IpAddr = 31 "broadcast" Type::Address;
+    /// The scope of the address; if absent `host` for 127.0.0.0/8, else `global`, as iproute2 does.
+    SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
+    /// A label of an IPv4 address, like `eth0:1`.
+    LABEL: Label = 33 "label" Type::Label;
+    /// The address of the other end of a point-to-point link, with the prefix length of `address`.
+    PEER_ADDRESS: IpAddr = 34 "peer_address" Type::Address;
+    /// Do without duplicate address detection (IPv6).
+    NODAD: bool = 35 "nodad" Type::Bool;
+    /// Do not make a route for the address's prefix.
+    NOPREFIXROUTE: bool = 36 "noprefixroute" Type::Bool;
+    /// The address is a home address (Mobile IPv6, RFC 6275).
+    HOME_ADDRESS: bool = 37 "home_address" Type::Bool;
+    /// How long the address stays, in seconds; 4294967295 is for ever.
+    VALID_LIFETIME: u64 = 38 "valid_lifetime" U32;
+    /// How long the address is used for new connections, in seconds; 4294967295 is for ever.
+    PREFERRED_LIFETIME: u64 = 39 "preferred_lifetime" U32;
+    /// Metric of the route for the address's prefix; the lowest is used.
+    METRIC: u64 = 40 "metric" U32;
+    /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
+    FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
+}
+
+/// Finds a field by name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_unique() {
+        for (at, field) in FIELDS.iter().enumerate() {
+            for other in &FIELDS[at + 1..] {
+                assert_ne!(field.name, other.name);
+                assert_ne!(field.number, other.number, "{} and {}", field.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_field_is_a_word_of_the_policy_language() {
+        for field in FIELDS {
+            let first = field.name.split('.').next().unwrap();
+            assert!(!crate::policy::WORDS.contains(&first), "{first}");
+        }
+    }
+}

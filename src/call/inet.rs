@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Internet and hardware addresses as they stand in requests.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// `MAX_ADDR_LEN` (`linux/netdevice.h`).
+const MAC_BYTES: usize = 32;
+
+/// Parses one IPv4 or IPv6 address without a length.
+///
+/// # Errors
+/// Says what is wrong: a zone id, an IPv4-mapped address (it would reach IPv4 rules by another name), no address.
+pub fn address(raw: &str) -> Result<IpAddr, String> {
+    if raw.contains('%') {
+        return Err("has a zone id; the link is a field of its own".to_owned());
+    }
+    match raw.parse::<IpAddr>() {
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => {
+            Err("is an IPv4-mapped address; write the IPv4 address".to_owned())
+        }
+        Ok(address) => Ok(address),
+        Err(_) => Err("is no IPv4 or IPv6 address".to_owned()),
+    }
+}
+
+/// How many bits an address of this family has.
+#[must_use]
+pub fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// An address of an interface with the length of its prefix; host bits are kept (`10.1.2.3/24`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The address itself.
+    pub address: IpAddr,
+    /// Bits of the prefix.
+    pub length: u8,
+}
+
+impl InterfaceAddress {
+    /// Parses `ADDRESS/LENGTH`.
+    ///
+    /// # Errors
+    /// Says what is wrong; a missing length is refused, since /32 and the class of old are both expected by someone.
+    pub fn parse(raw: &str) -> Result<Self, String> {
+        let Some((address_part, length_part)) = raw.split_once('/') else {
+            address(raw)?;
+            return Err("lacks the length of its prefix, as in `10.0.0.1/24`".to_owned());
+        };
+        let address = address(address_part)?;
+        let plain = length_part.bytes().all(|b| b.is_ascii_digit()) && (length_part == "0" || !length_part.starts_with('0'));
+        match length_part.parse::<u8>() {
+            Ok(length) if plain && length <= bits(address) => Ok(Self { address, length }),
+            _ => Err(format!("has no prefix length from 0 to {} behind the `/`", bits(address))),
+        }
+    }
+}
+
+impl fmt::Display for InterfaceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+/// A hardware address of 1 to 32 bytes; Ethernet has 6, InfiniBand 20. Shown in lower case, as iproute2 does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mac(Vec<u8>);
+
+impl Mac {
+    /// Parses pairs of hexadecimal digits with `:` between them.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn parse(raw: &str) -> Result<Self, String> {
+        let pair = |part: &str| {
+            let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+            plain.then(|| u8::from_str_radix(part, 16).ok()).flatten()
+        };
+        let bytes: Option<Vec<u8>> = raw.split(':').map(pair).collect();
+        match bytes {
+            Some(bytes) if bytes.len() <= MAC_BYTES => Ok(Self(bytes)),
+            Some(bytes) => Err(format!("has {} bytes, at most {MAC_BYTES} are possible", bytes.len())),
+            None => Err("is no hardware address like `fa:16:3e:00:00:01`".to_owned()),
+        }
+    }
+
+    /// The address, byte by byte.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// Bytes as pairs of hexadecimal digits with `:` between them.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    pairs.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_address_keeps_its_host_bits() {
+        assert_eq!(InterfaceAddress::parse("10.1.2.3/24").unwrap().to_string(), "10.1.2.3/24");
+        assert_eq!(InterfaceAddress::parse("2001:DB8::1/64").unwrap().to_string(), "2001:db8::1/64");
+        for bad in ["10.0.0.1", "10.0.0.1/33", "10.0.0.1/024", "10.0.0.1/+8", "10.0.0.1/", "010.0.0.1/8", "10.0.0/8"] {
+            assert!(InterfaceAddress::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_address_has_one_name() {
+        assert!(address("::ffff:10.0.0.1").unwrap_err().contains("IPv4-mapped"));
+        assert!(address("fe80::1%eth0").unwrap_err().contains("zone"));
+        assert_eq!(address("::1").unwrap().to_string(), "::1");
+    }
+
+    #[test]
+    fn a_mac_is_shown_in_lower_case() {
+        assert_eq!(Mac::parse("FA:16:3e:00:00:01").unwrap().to_string(), "fa:16:3e:00:00:01");
+        for bad in ["", "fa-16", "fa:1", "+1:00", "fa:16:", "0:0"] {
+            assert!(Mac::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Mac::parse(&["00"; 33].join(":")).is_err());
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Links: ip-link(8), rtnetlink(7).
+#![forbid(unsafe_code)]
+
+use super::field::{
+    ALIAS, ALLMULTICAST, ARP, BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID,
+    BRIDGE_VLAN_FILTERING, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME,
+    NO_MASTER, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+};
+use super::{
+    Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched,
+};
+
+static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
+static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
+
+static BRIDGE: &[Part] = &[
+    perhaps("stp", Shape::Bool, "Whether the spanning tree protocol runs."),
+    perhaps("forward_delay", Shape::Int, "In hundredths of a second."),
+    perhaps("ageing_time", Shape::Int, "In hundredths of a second."),
+    perhaps("vlan_filtering", Shape::Bool, "Whether the bridge filters by VLAN."),
+    perhaps("vlan_default_pvid", Shape::Int, "VLAN of untagged frames at new ports; 0 for none."),
+];
+
+static LINK_STATE: &[Part] = &[
+    part("link", Shape::String, "Its name; bytes that are no UTF-8 and `\\` stand as `\\xNN`."),
+    part("link_index", Shape::Int, "Its index."),
+    perhaps("kind", Shape::String, "Its kind; absent for physical links and `lo`."),
+    part("up", Shape::Bool, "Whether it is administratively up."),
+    part("operstate", Shape::String, "Operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …"),
+    part("flags", Shape::Strings, "Its flags (`IFF_…`, netdevice(7)) in lower case; an unknown bit as its number."),
+    part("mtu", Shape::Int, "The largest packet, in bytes."),
+    perhaps("mac", Shape::String, "The hardware address, as many bytes as the link has."),
+    perhaps("broadcast", Shape::String, "The broadcast hardware address."),
+    perhaps("alias", Shape::String, "Free text kept with it; bytes that are no UTF-8, controls and `\\` stand as `\\xNN`."),
+    part("txqueuelen", Shape::Int, "Length of the transmit queue, in packets."),
+    part("qdisc", Shape::String, "The queueing discipline at its root."),
+    part("linkmode", Shape::Int, "0 default, 1 dormant (`IF_LINK_MODE_…`)."),
+    part("promiscuity", Shape::Int, "How many users keep it promiscuous."),
+    part("allmulticast", Shape::Bool, "Whether it receives all multicast packets."),
+    perhaps("master", Shape::String, "The link that it is a port of."),
+    perhaps("master_index", Shape::Int, "That link's index."),
+    perhaps("parent", Shape::String, "The link below it, where that is in this namespace."),
+    perhaps("parent_index", Shape::Int, "That link's index, in the namespace where it is."),
+    perhaps("peer_index", Shape::Int, "Index of the other end of a veth pair, in the namespace where that is."),
+    perhaps("peer_nsid", Shape::Int, "The number by which this namespace knows the peer's or parent's; absent for its own."),
+    perhaps("bridge", Shape::Object("BridgeState", BRIDGE), "What a bridge has besides."),
+];
+
+/// The calls of this family.
+pub(super) static CALLS: &[Call] = &[
+    Call {
+        name: "Link.Add",
+        number: 5,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Makes a virtual link.",
+        elsewhere: "A veth pair has its other end in `peer.netns`.",
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            required(&KIND.field),
+            untouched(&MTU.field),
+            untouched(&MAC.field),
+            untouched(&MASTER.field),
+            off(&UP.field),
+            untouched(&ALIAS.field),
+            off(&EXISTS_OK.field),
+        ],
+        kinds: &[
+            Kind {
+                name: "veth",
+                uses: &[
+                    required(&PEER_NAME.field).counting_in(IN_PEER_NETNS),
+                    required(&PEER_NETNS.field),
+                    untouched(&PEER_MAC.field),
+                    untouched(&PEER_MTU.field),
+                    off(&PEER_UP.field),
+                ],
+            },
+            Kind {
+                name: "bridge",
+                uses: &[
+                    untouched(&BRIDGE_STP.field),
+                    untouched(&BRIDGE_FORWARD_DELAY.field),
+                    untouched(&BRIDGE_AGEING_TIME.field),
+                    untouched(&BRIDGE_VLAN_FILTERING.field),
+                    untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
+                ],
+            },
+        ],
+        excludes: &[],
+        result: Output {
+            parts: &[perhaps("link_index", Shape::Int, "The index of the new link, where the kernel tells it.")],
+            streams: false,
+        },
+    },
+    Call {
+        name: "Link.Delete",
+        number: 6,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Removes a virtual link.",
+        elsewhere: "The other end of a veth pair goes too, and with a parent go the links on top of it.",
+        uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
+        kinds: &[],
+        excludes: &[],
+        result: NOTHING,
+    },
+    Call {
+        name: "Link.Set",
+        number: 7,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Changes a link. All fields go to the kernel in one message, but the kernel applies them one after the \
+              other: an error may leave the first of them changed (`may_have_changed`).",
+        elsewhere: "A link that moves loses its addresses, routes and master, and a taken index or name is refused \
+                    by the kernel.",
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            untouched(&UP.field),
+            untouched(&MTU.field),
+            untouched(&MAC.field),
+            untouched(&ALIAS.field),
+            untouched(&NEW_NAME.field).counting_in(IN_TARGET_NETNS),
+            untouched(&TARGET_NETNS.field),
+            untouched(&MASTER.field),
+            untouched(&NO_MASTER.field),
+            untouched(&ARP.field),
+            untouched(&MULTICAST.field),
+            untouched(&ALLMULTICAST.field),
+            untouched(&PROMISC.field),
+            untouched(&TXQUEUELEN.field),
+        ],
+        kinds: &[],
+        excludes: &[
+            (&MASTER.field, &NO_MASTER.field, "a link has a master or none"),
+            (
+                &MASTER.field,
+                &TARGET_NETNS.field,
+                "the kernel would look for the master in the target namespace; set it there with a second call",
+            ),
+        ],
+        result: NOTHING,
+    },
+    Call {
+        name: "Link.List",
+        number: 8,
+        effect: Effect::Reads,
+        needs: Needs::Nothing,
+        doc: "Lists links. With `link` or `index`, that link or the error `NoSuchLink`.",
+        elsewhere: "",
+        uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
+        kinds: &[],
+        excludes: &[],
+        result: Output {
+            parts: &[part("links", Shape::List("LinkState", LINK_STATE), "The links, in the kernel's order.")],
+            streams: true,
+        },
+    },
+];

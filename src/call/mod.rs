@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What can be asked: every call, declared once.
+//!
+//! From the declarations come the parser of requests, the type check of policies, the Varlink descriptions, the
+//! manual's reference and `netbrokerctl call`. A call is added in two places: its declaration in the file of its family
+//! here, and its encoding in the file of the same name in `netlink`.
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod field;
+pub mod inet;
+pub mod json;
+mod link;
+pub mod name;
+mod netns;
+pub mod request;
+pub mod value;
+pub mod varlink;
+
+use field::Field;
+use value::{Type, Value};
+
+/// One operation, `Address.Add`; on the wire the Varlink method `io.netbroker.Address.Add`.
+#[derive(Debug)]
+pub struct Call {
+    /// Family and verb, with a dot between them.
+    pub name: &'static str,
+    /// Its number in compiled policies, never used again.
+    pub number: u16,
+    /// Whether it changes something.
+    pub effect: Effect,
+    /// What the process needs beyond reading to carry it out.
+    pub needs: Needs,
+    /// What it does, in one or more sentences.
+    pub doc: &'static str,
+    /// What it does to things that it does not name; empty for nothing.
+    pub elsewhere: &'static str,
+    /// The fields that every variety of it has.
+    pub uses: &'static [Use],
+    /// Its varieties, where it has some: the field `kind` then says which.
+    pub kinds: &'static [Kind],
+    /// Fields of which a request may give one only, and why.
+    pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
+    /// What it answers.
+    pub result: Output,
+}
+
+/// Whether a call changes something: `@change` and `@read` of the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It reads.
+    Reads,
+    /// It changes.
+    Changes,
+}
+
+/// What a call needs of its last stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// No capability.
+    Nothing,
+    /// `CAP_NET_ADMIN`.
+    NetAdmin,
+    /// The stage that makes and removes namespaces.
+    Namespaces,
+}
+
+/// A variety of a call.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word of the field `kind`.
+    pub name: &'static str,
+    /// The fields that only this variety has.
+    pub uses: &'static [Use],
+}
+
+/// A field of a call.
+#[derive(Debug)]
+pub struct Use {
+    /// Which.
+    pub field: &'static Field,
+    /// What its absence means.
+    pub absence: Absence,
+    /// For a link: its name counts in the namespace that the first of these fields names which the request gives.
+    pub counts_in: &'static [&'static Field],
+}
+
+/// What the absence of a field means.
+#[derive(Debug, Clone, Copy)]
+pub enum Absence {
+    /// It is refused.
+    Required,
+    /// A constant, filled in before judging.
+    Default(Constant),
+    /// The thing is left alone.
+    Untouched,
+    /// A filter: every object matches.
+    Any,
+    /// The kernel chooses, or what iproute2 would send.
+    Chosen,
+}
+
+/// The constant of a [`Absence::Default`].
+#[derive(Debug, Clone, Copy)]
+pub enum Constant {
+    /// Of a field of type [`Type::Bool`].
+    Bool(bool),
+}
+
+impl Constant {
+    /// The constant as a value.
+    #[must_use]
+    pub fn value(self) -> Value {
+        match self {
+            Self::Bool(truth) => Value::Bool(truth),
+        }
+    }
+}
+
+/// A part of a result.
+#[derive(Debug)]
+pub struct Part {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub ty: Shape,
+    /// Whether it is always there.
+    pub always: bool,
+    /// One line, with the unit.
+    pub doc: &'static str,
+}
+
+/// The type of a part of a result.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// `bool`.
+    Bool,
+    /// `int`.
+    Int,
+    /// `string`.
+    String,
+    /// `[]string`.
+    Strings,
+    /// An object: the name of its Varlink type and its parts.
+    Object(&'static str, &'static [Part]),
+    /// A list of objects: the name of their Varlink type and their parts.
+    List(&'static str, &'static [Part]),
+}
+
+/// The result of a call.
+#[derive(Debug)]
+pub struct Output {
+    /// Its parts.
+    pub parts: &'static [Part],
+    /// Whether `more` is honoured: every reply then holds some elements of the list.
+    pub streams: bool,
+}
+
+/// All calls, family by family.
+pub static CALLS: &[&[Call]] = &[netns::CALLS, link::CALLS, address::CALLS];
+
+/// Every call.
+pub fn all() -> impl Iterator<Item = &'static Call> {
+    CALLS.iter().flat_map(|family| family.iter())
+}
+
+/// Finds a call by its name (`Address.Add`).
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Call> {
+    all().find(|call| call.name == name)
+}
+
+impl Call {
+    /// The family: the part of the name before the dot.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// The verb: the part of the name behind the dot.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        self.name.split('.').nth(1).unwrap_or(self.name)
+    }
+
+    /// The variety of this name.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+
+    /// The fields of one variety: those of all, then its own.
+    pub fn uses(&self, kind: Option<&'static Kind>) -> impl Iterator<Item = &'static Use> + use<> {
+        self.uses.iter().chain(kind.map_or(&[][..], |kind| kind.uses).iter())
+    }
+
+    /// Every field that some variety of the call has.
+    pub fn all_uses(&self) -> impl Iterator<Item = &'static Use> + use<> {
+        self.uses.iter().chain(self.kinds.iter().flat_map(|kind| kind.uses.iter()))
+    }
+
+    /// Whether some variety has this field.
+    #[must_use]
+    pub fn has(&self, field: &Field) -> bool {
+        self.all_uses().any(|u| u.field.number == field.number)
+    }
+}
+
+impl Use {
+    /// Whether absence leaves open which object is meant: the request stands for each of them.
+    #[must_use]
+    pub fn open_when_absent(&self) -> bool {
+        matches!(self.absence, Absence::Any | Absence::Chosen)
+    }
+}
+
+/// A field that must be given.
+const fn required(field: &'static Field) -> Use {
+    declared(field, Absence::Required)
+}
+
+/// A boolean that is `false` where it is absent.
+const fn off(field: &'static Field) -> Use {
+    declared(field, Absence::Default(Constant::Bool(false)))
+}
+
+/// A field whose absence leaves the thing alone.
+const fn untouched(field: &'static Field) -> Use {
+    declared(field, Absence::Untouched)
+}
+
+/// A filter.
+const fn any(field: &'static Field) -> Use {
+    declared(field, Absence::Any)
+}
+
+/// A field whose absence leaves the choice to the kernel, or to what iproute2 would send.
+const fn chosen(field: &'static Field) -> Use {
+    declared(field, Absence::Chosen)
+}
+
+const fn declared(field: &'static Field, absence: Absence) -> Use {
+    Use { field, absence, counts_in: IN_NETNS }
+}
+
+/// Where a link's name counts unless the declaration says otherwise.
+static IN_NETNS: &[&Field] = &[&field::NETNS.field];
+
+impl Use {
+    const fn counting_in(mut self, fields: &'static [&'static Field]) -> Self {
+        self.counts_in = fields;
+        self
+    }
+}
+
+const fn part(name: &'static str, ty: Shape, doc: &'static str) -> Part {
+    Part { name, ty, always: true, doc }
+}
+
+const fn perhaps(name: &'static str, ty: Shape, doc: &'static str) -> Part {
+    Part { name, ty, always: false, doc }
+}
+
+/// No result: `{}`.
+const NOTHING: Output = Output { parts: &[], streams: false };
+
+/// Whether the type of a field names an object that `touches` looks at.
+#[must_use]
+pub fn is_object(ty: Type) -> bool {
+    matches!(ty, Type::Netns | Type::Link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_of_calls_are_unique() {
+        let calls: Vec<&Call> = all().collect();
+        for (at, call) in calls.iter().enumerate() {
+            assert_ne!(call.number, 0, "0 is the table of profiles");
+            for other in &calls[at + 1..] {
+                assert_ne!(call.name, other.name);
+                assert_ne!(call.number, other.number, "{} and {}", call.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_call_requires_its_namespace_and_has_each_field_once() {
+        for call in all() {
+            let first = &call.uses[0];
+            assert_eq!(first.field.name, "netns", "{}", call.name);
+            assert!(matches!(first.absence, Absence::Required), "{}", call.name);
+            assert_eq!(call.kinds.is_empty(), !call.has(&field::KIND.field), "{}", call.name);
+            for kind in call.kinds.iter().map(Some).chain([None]) {
+                let mut names: Vec<&str> = call.uses(kind).map(|u| u.field.name).collect();
+                let count = names.len();
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), count, "{}", call.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_default_has_the_type_of_its_field() {
+        for used in all().flat_map(Call::all_uses) {
+            if let Absence::Default(constant) = used.absence {
+                assert!(matches!((constant, used.field.ty), (Constant::Bool(_), Type::Bool)), "{}", used.field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_needs_no_capability_reads() {
+        for call in all() {
+            assert_eq!(call.needs == Needs::Nothing, call.effect == Effect::Reads, "{}", call.name);
+        }
+    }
+}

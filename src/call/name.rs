@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Names of links and namespaces, and free text. Parsed without normalising: policy, record and kernel see the same
+//! bytes. A type refuses what the kernel would cut, expand or take for something else; it never repairs.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+/// `IFNAMSIZ - 1` (`linux/if.h`).
+const LINK_BYTES: usize = 15;
+/// `NAME_MAX` (`linux/limits.h`): a namespace is a file under `/run/netns`.
+const NETNS_BYTES: usize = 255;
+/// `IFALIASZ - 1` (`linux/if.h`).
+const TEXT_BYTES: usize = 255;
+
+/// `%` is legal to the kernel, but it expands `eth%d`; `*` and its like would read as patterns in a policy.
+const SPECIAL: &[u8] = b"/:%*?!$@{}[]\\";
+
+/// Why a name was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// No byte at all.
+    Empty,
+    /// Longer than the kernel takes; it is never cut (CVE-2019-13164).
+    TooLong {
+        /// How many bytes were given.
+        bytes: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A byte that is not printable ASCII, or one with a meaning of its own.
+    BadByte {
+        /// Its position, from 0.
+        at: usize,
+    },
+    /// `.`, `..`, `all`, `default`: paths and sysctl directories give them another meaning.
+    Reserved,
+    /// A control or bidirectional character in free text.
+    BadCharacter {
+        /// Its position in bytes, from 0.
+        at: usize,
+    },
+    /// An `@` word other than `@host`.
+    UnknownWord,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong { bytes, most } => write!(f, "has {bytes} bytes, at most {most} are possible"),
+            Self::BadByte { at } => {
+                write!(f, "has a byte at position {at} that no name holds: printable ASCII without / : % * ? ! $ @ {{ }} [ ] \\")
+            }
+            Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
+            Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),
+            Self::UnknownWord => f.write_str("begins with `@`; the only such word is `@host`"),
+        }
+    }
+}
+
+fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
+    let refused = |b: u8| !b.is_ascii_graphic() || (SPECIAL.contains(&b) && !also.contains(&b));
+    match (raw.len(), raw.bytes().position(refused)) {
+        (0, _) => Err(NameError::Empty),
+        (bytes, _) if bytes > most => Err(NameError::TooLong { bytes, most }),
+        (_, Some(at)) => Err(NameError::BadByte { at }),
+        _ if matches!(raw, "." | ".." | "all" | "default") => Err(NameError::Reserved),
+        _ => Ok(()),
+    }
+}
+
+/// A link name that the kernel and the policy take literally: 1 to 15 bytes of printable ASCII, none of them special.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkName(String);
+
+impl LinkName {
+    /// Parses `raw`.
+    ///
+    /// # Errors
+    /// [`NameError`] when the kernel would cut, expand or reinterpret it.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        name(raw, LINK_BYTES, b"").map(|()| Self(raw.to_owned()))
+    }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An address label (`IFA_LABEL`): like a link name, but with `:` (`eth0:1`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(String);
+
+impl Label {
+    /// Parses `raw`.
+    ///
+    /// # Errors
+    /// [`NameError`], as for [`LinkName::parse`].
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        name(raw, LINK_BYTES, b":").map(|()| Self(raw.to_owned()))
+    }
+
+    /// The label as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A network namespace: a name under `/run/netns`, or the one that the broker was started in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetnsName {
+    /// `@host`: where the broker was started; in the exec ways, where the caller stands.
+    Host,
+    /// A file name under `/run/netns`, never a path or a pid.
+    Named(String),
+}
+
+impl NetnsName {
+    /// Parses `raw`.
+    ///
+    /// # Errors
+    /// [`NameError`] when it is no file name, or an `@` word that does not exist.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        match raw {
+            "@host" => Ok(Self::Host),
+            _ if raw.starts_with('@') => Err(NameError::UnknownWord),
+            _ => name(raw, NETNS_BYTES, b"").map(|()| Self::Named(raw.to_owned())),
+        }
+    }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Host => "@host",
+            Self::Named(name) => name,
+        }
+    }
+}
+
+/// Free text (`IFLA_IFALIAS`): at most 255 bytes, no control or bidirectional characters, so that no listing, log or
+/// terminal shows something else than what is there. Empty text takes an alias away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    /// Parses `raw`.
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`], [`NameError::BadCharacter`].
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        if raw.len() > TEXT_BYTES {
+            return Err(NameError::TooLong { bytes: raw.len(), most: TEXT_BYTES });
+        }
+        match raw.char_indices().find(|(_, c)| c.is_control() || misleads(*c)) {
+            Some((at, _)) => Err(NameError::BadCharacter { at }),
+            None => Ok(Self(raw.to_owned())),
+        }
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Characters that change how others are shown: bidirectional controls (Unicode `Bidi_Control`), line and paragraph
+/// separators, and the byte order mark.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_name_is_taken_literally_or_refused() {
+        for good in ["a", "eth0", "qr-0123456789ab", "x.y", "20", "a_b+c"] {
+            assert_eq!(LinkName::parse(good).unwrap().as_str(), good);
+        }
+        for special in SPECIAL {
+            let raw = format!("a{}", char::from(*special));
+            assert_eq!(LinkName::parse(&raw), Err(NameError::BadByte { at: 1 }), "{raw}");
+        }
+        assert_eq!(LinkName::parse(""), Err(NameError::Empty));
+        assert_eq!(LinkName::parse("0123456789abcdef"), Err(NameError::TooLong { bytes: 16, most: 15 }));
+        assert_eq!(LinkName::parse("a b"), Err(NameError::BadByte { at: 1 }));
+        assert_eq!(LinkName::parse("ä"), Err(NameError::BadByte { at: 0 }));
+        assert_eq!(LinkName::parse("a\0"), Err(NameError::BadByte { at: 1 }));
+        for reserved in [".", "..", "all", "default"] {
+            assert_eq!(LinkName::parse(reserved), Err(NameError::Reserved));
+        }
+    }
+
+    #[test]
+    fn a_label_may_hold_a_colon_and_nothing_else_new() {
+        assert_eq!(Label::parse("eth0:1").unwrap().as_str(), "eth0:1");
+        assert_eq!(Label::parse("eth0/1"), Err(NameError::BadByte { at: 4 }));
+    }
+
+    #[test]
+    fn a_namespace_is_a_file_name_or_the_host() {
+        assert_eq!(NetnsName::parse("@host"), Ok(NetnsName::Host));
+        assert_eq!(NetnsName::parse("@all"), Err(NameError::UnknownWord));
+        assert_eq!(NetnsName::parse("../x"), Err(NameError::BadByte { at: 2 }));
+        assert_eq!(NetnsName::parse(".."), Err(NameError::Reserved));
+        let long = "n".repeat(255);
+        assert_eq!(NetnsName::parse(&long).unwrap().as_str(), long);
+        assert_eq!(NetnsName::parse(&"n".repeat(256)), Err(NameError::TooLong { bytes: 256, most: 255 }));
+    }
+
+    #[test]
+    fn text_has_no_character_that_changes_how_others_are_shown() {
+        assert_eq!(Text::parse("uplink to Zürich").unwrap().as_str(), "uplink to Zürich");
+        for bad in ["a\n", "a\u{1b}", "a\0", "a\u{202e}", "a\u{2066}", "a\u{9b}", "a\u{2028}"] {
+            assert_eq!(Text::parse(bad), Err(NameError::BadCharacter { at: 1 }), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A request: one call with its fields, parsed by their declaration, defaults filled in. Nothing is guessed or cut.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use super::field::{self, Field, Held, Key};
+use super::json::Json;
+use super::value::Value;
+use super::{Absence, Call, Kind};
+use crate::refusal::{Refusal, invalid};
+
+/// Bytes of a `reference`: the caller's own id of the request.
+const REFERENCE_BYTES: usize = 64;
+
+/// One call with its fields.
+#[derive(Debug, Clone)]
+pub struct Request {
+    call: &'static Call,
+    kind: Option<&'static Kind>,
+    values: Vec<(&'static Field, Value)>,
+    reference: Option<String>,
+}
+
+impl Request {
+    /// Reads the parameters of a call.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] naming the field: unknown, there twice, of another type, out of range, missing, or
+    /// not together with another one.
+    pub fn parse(call: &'static Call, parameters: &Json) -> Result<Self, Refusal> {
+        let mut given = BTreeMap::new();
+        flatten(parameters, "", &mut given)?;
+        let reference = given.remove("reference").map(read_reference).transpose()?;
+        let kind = match given.get(field::KIND.field.name) {
+            Some(json) if !call.kinds.is_empty() => {
+                let word = read(&field::KIND.field, json)?;
+                call.kind(&word.to_string())
+            }
+            _ => None,
+        };
+        let mut values = Vec::new();
+        for used in call.uses(kind) {
+            match (given.remove(used.field.name), used.absence) {
+                (Some(json), _) => values.push((used.field, read(used.field, json)?)),
+                (None, Absence::Default(constant)) => values.push((used.field, constant.value())),
+                (None, Absence::Required) => {
+                    return Err(invalid(used.field.name, format!("is missing: {}", used.field.doc.trim())));
+                }
+                (None, _) => {}
+            }
+        }
+        if let Some(unknown) = given.keys().next() {
+            return Err(invalid(unknown, unknown_field(call, kind, unknown)));
+        }
+        let request = Self { call, kind, values, reference };
+        for (one, other, why) in call.excludes {
+            if request.value(one).is_some() && request.value(other).is_some() {
+                return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
+            }
+        }
+        Ok(request)
+    }
+
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &'static Call {
+        self.call
+    }
+
+    /// Its variety, where it has some.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'static Kind> {
+        self.kind
+    }
+
+    /// The caller's own id of the request: recorded, never judged.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
+    /// The value of a field; `None` where it is absent and has no default.
+    #[must_use]
+    pub fn value(&self, field: &Field) -> Option<&Value> {
+        self.values.iter().find(|(held, _)| held.number == field.number).map(|(_, value)| value)
+    }
+
+    /// The value of a field in its own type.
+    #[must_use]
+    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T> {
+        self.value(&key.field).and_then(T::held)
+    }
+
+    /// The value of a field that its declaration makes always present; the error names it otherwise.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`]
+    pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T, Refusal> {
+        self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
+    }
+
+    /// Whether a boolean is there and true.
+    #[must_use]
+    pub fn is_set(&self, key: &Key<bool>) -> bool {
+        self.get(key) == Some(&true)
+    }
+
+    /// Every field with its value, defaults among them, in the order of the declaration.
+    pub fn values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
+        self.values.iter().map(|(field, value)| (*field, value))
+    }
+}
+
+fn read(field: &'static Field, json: &Json) -> Result<Value, Refusal> {
+    field.ty.read(json).map_err(|reason| invalid(field.name, reason))
+}
+
+fn read_reference(json: &Json) -> Result<String, Refusal> {
+    match json {
+        Json::String(text)
+            if (1..=REFERENCE_BYTES).contains(&text.len()) && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) =>
+        {
+            Ok(text.clone())
+        }
+        _ => Err(invalid("reference", format!("is not 1 to {REFERENCE_BYTES} bytes of printable ASCII"))),
+    }
+}
+
+/// Lays nested objects flat, so that every value stands under the name of its field; null is absence, at any depth.
+fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json>) -> Result<(), Refusal> {
+    let pairs = match json {
+        Json::Null => return Ok(()),
+        Json::Object(pairs) => pairs,
+        Json::Unfit(why) => return Err(invalid(under, *why)),
+        other => return Err(invalid(under, format!("is {}, expected an object", other.what()))),
+    };
+    let members = Json::members(pairs).map_err(|key| invalid(&join(under, key), "stands there twice"))?;
+    for (key, value) in members {
+        let name = join(under, key);
+        let prefix = format!("{name}.");
+        if key.contains('.') {
+            return Err(invalid(&name, "has a dot: a nested field stands in an object of its own"));
+        }
+        if field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
+            flatten(value, &name, into)?;
+        } else if *value != Json::Null {
+            into.insert(name, value);
+        }
+    }
+    Ok(())
+}
+
+fn join(under: &str, key: &str) -> String {
+    // A key is the caller's: it goes into an error and the trail, so it is shown escaped and not at any length.
+    let key: String = key.chars().take(64).flat_map(char::escape_debug).collect();
+    if under.is_empty() { key } else { format!("{under}.{key}") }
+}
+
+fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {
+    let kinds: Vec<&str> = call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
+    match (kinds.first(), kind) {
+        (Some(_), Some(kind)) => format!("is no field of kind {}; kind {} has it", kind.name, kinds.join(", ")),
+        _ => format!("is no field of {}", call.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::by_name;
+
+    fn parse(call: &str, json: &str) -> Result<Request, Refusal> {
+        Request::parse(by_name(call).unwrap(), &Json::parse(json.as_bytes()).unwrap())
+    }
+
+    fn refused(call: &str, json: &str) -> (String, String) {
+        match parse(call, json) {
+            Err(Refusal::InvalidRequest { field, reason }) => (field, reason),
+            other => panic!("{json}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_are_read_by_their_declaration_and_defaults_filled_in() {
+        let request = parse(
+            "Link.Add",
+            r#"{"netns":"@host","link":"v0","kind":"veth","peer":{"name":"eth0","netns":"n","mac":null},"reference":"req-1"}"#,
+        )
+        .unwrap();
+        assert_eq!(request.get(&field::PEER_NAME).unwrap().as_str(), "eth0");
+        assert_eq!(request.get(&field::UP), Some(&false));
+        assert_eq!(request.get(&field::PEER_MAC), None);
+        assert_eq!(request.reference(), Some("req-1"));
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_field() {
+        let cases = [
+            ("Link.Set", r#"{}"#, "netns", "missing"),
+            ("Link.Set", r#"{"netns":"@host"}"#, "link", "missing"),
+            ("Link.Set", r#"{"netns":null,"link":"a"}"#, "netns", "missing"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","mtv":1}"#, "mtv", "is no field of Link.Set"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","link":"b"}"#, "link", "twice"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","mtu":"1500"}"#, "mtu", "a string"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","mtu":1500.0}"#, "mtu", "plain digits"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","mtu":-1}"#, "mtu", "not between 0 and 4294967295"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","mtu":4294967296}"#, "mtu", "not between"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","up":1}"#, "up", "a number"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","up":"true"}"#, "up", "a string"),
+            ("Link.Set", r#"{"netns":"@host","link":["a"]}"#, "link", "a list"),
+            ("Link.Set", r#"{"netns":"@host","link":"0123456789abcdef"}"#, "link", "has 16 bytes"),
+            ("Link.Set", r#"{"netns":"@host","link":"a","master":"b","no_master":true}"#, "master", "no_master"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlan"}"#, "kind", "none of veth, bridge"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth"}"#, "peer.name", "missing"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer":{"name":"b","name":"c"}}"#, "peer.name", "twice"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer":"b"}"#, "peer", "expected an object"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"bridge","peer":{"name":"b"}}"#, "peer.name", "no field of kind bridge"),
+            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer.name":"b"}"#, "peer.name", "has a dot"),
+            ("Netns.Add", r#"{"netns":"a","reference":"a\nb"}"#, "reference", "printable"),
+            ("Netns.Add", r#"{"netns":"a","reference":""}"#, "reference", "printable"),
+            ("Netns.Add", r#"[]"#, "", "expected an object"),
+        ];
+        for (call, json, field, reason) in cases {
+            let (at, why) = refused(call, json);
+            assert_eq!(at, field, "{json}: {why}");
+            assert!(why.contains(reason), "{json}: {why}");
+        }
+    }
+}

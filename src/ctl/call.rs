@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerctl call`: starts the broker for one call, over two pipes, and shows what it answers.
+#![forbid(unsafe_code)]
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+
+use serde_json::{Map, Value, json};
+
+use super::{Failure, parameters, print, warn};
+use crate::refusal::{ERRORS, Exit, line};
+
+/// What the broker reads of its environment, at real uid 0 only: who started it.
+const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The call, like `Address.Add`
+    #[arg(value_name = "CALL")]
+    name: String,
+    /// The fields, like `link=eth0` or `peer.name=eth0`; `netns` is `@host` if absent
+    #[arg(value_name = "FIELD=VALUE")]
+    fields: Vec<String>,
+    /// Ask for the answer in pieces, where the call has a long one
+    #[arg(long)]
+    more: bool,
+    /// An id of your own, recorded in the trail
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Print each reply in one line
+    #[arg(long)]
+    json: bool,
+    /// The broker
+    #[arg(long, value_name = "PATH", default_value = "/usr/libexec/netbroker/netbroker")]
+    broker: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let call = parameters::call(&arguments.name)?;
+    let given = parameters::read(call, &arguments.fields, arguments.reference.as_deref())?;
+    if given.netns_assumed {
+        warn("netns is not given: using @host");
+    }
+    let mut message = json!({ "method": format!("io.netbroker.{}", call.name), "parameters": given.object });
+    if let (true, Some(members)) = (arguments.more, message.as_object_mut()) {
+        members.insert("more".to_owned(), true.into());
+    }
+    let mut broker = start(arguments)?;
+    send(&mut broker, &message)?;
+    let answered = replies(&mut broker, arguments.json);
+    let status = broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {error}")))?;
+    outcome(answered?, status)
+}
+
+fn start(arguments: &Arguments) -> Result<Child, Failure> {
+    let mut command = Command::new(&arguments.broker);
+    command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+    for name in WHO_STARTED_IT {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.spawn().map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => ": callers are members of the group `netbroker-callers`",
+            io::ErrorKind::NotFound => ": is netbroker installed, or is it elsewhere (--broker)?",
+            _ => "",
+        };
+        Failure::Said(Exit::NotPrivileged, format!("cannot start {}: {error}{hint}", arguments.broker.display()))
+    })
+}
+
+/// Writes the request and closes the pipe. A broker that went away before it read is told by what it answered.
+fn send(broker: &mut Child, message: &Value) -> Result<(), Failure> {
+    let Some(mut pipe) = broker.stdin.take() else { return Ok(()) };
+    match pipe.write_all(format!("{message}\0").as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(unanswered(&format!("the request cannot be sent: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the last reply was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    /// There was none, or it said that another one follows.
+    Unfinished,
+    Done,
+    /// The error, by its last word.
+    Refused(String),
+}
+
+/// Shows the replies as they come.
+fn replies(broker: &mut Child, compact: bool) -> Result<Answer, Failure> {
+    let mut answer = Answer::Unfinished;
+    let Some(pipe) = broker.stdout.take() else { return Ok(answer) };
+    let mut reader = BufReader::new(pipe);
+    let mut bytes = Vec::new();
+    while reader.read_until(0, &mut bytes).map_err(|error| unanswered(&format!("the reply cannot be read: {error}")))?
+        > 0
+    {
+        for reply in bytes.split(|b| matches!(b, 0 | b'\n')).filter(|reply| !reply.is_empty()) {
+            answer = show(reply, compact)?;
+        }
+        bytes.clear();
+    }
+    Ok(answer)
+}
+
+fn show(reply: &[u8], compact: bool) -> Result<Answer, Failure> {
+    let no_reply = |what: &str| unanswered(&format!("the broker answered with {what}"));
+    let reply: Map<String, Value> = serde_json::from_slice(reply).map_err(|_| no_reply("something else than JSON"))?;
+    let parameters = reply.get("parameters").cloned().unwrap_or_else(|| json!({}));
+    if let Some(error) = reply.get("error") {
+        let name = error
+            .as_str()
+            .and_then(|name| name.rsplit('.').next())
+            .ok_or_else(|| no_reply("an error without a name"))?;
+        warn(line(name, parameters.as_object().unwrap_or(&Map::new())));
+        return Ok(Answer::Refused(name.to_owned()));
+    }
+    print(if compact { parameters.to_string() } else { format!("{parameters:#}") })?;
+    let continues = reply.get("continues").and_then(Value::as_bool) == Some(true);
+    Ok(if continues { Answer::Unfinished } else { Answer::Done })
+}
+
+/// The exit status is the broker's own; a missing reply is never reported as anything but an unknown outcome.
+fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    match (answer, code) {
+        (Answer::Unfinished, Some(0)) => Err(unanswered("the broker ended without a reply")),
+        (Answer::Unfinished, None) => {
+            let signal = status.signal().map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
+            Err(unanswered(&format!("the broker ended by {signal}")))
+        }
+        (Answer::Refused(name), None | Some(0)) => Ok(ERRORS
+            .iter()
+            .find(|declared| declared.name == name)
+            .map_or(Exit::Kernel, |declared| declared.exit)
+            .into()),
+        (Answer::Done, None) => Ok(Exit::Done.into()),
+        (_, Some(code)) => Ok(code.into()),
+    }
+}
+
+fn unanswered(why: &str) -> Failure {
+    Failure::Said(Exit::Unanswered, format!("outcome unknown: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(answer: Answer, raw: i32) -> Result<ExitCode, String> {
+        outcome(answer, ExitStatus::from_raw(raw)).map_err(|failure| match failure {
+            Failure::Said(Exit::Unanswered, why) => why,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_missing_reply_is_an_unknown_outcome() {
+        assert_eq!(of(Answer::Unfinished, 9).unwrap_err(), "outcome unknown: the broker ended by signal 9");
+        assert_eq!(of(Answer::Unfinished, 0).unwrap_err(), "outcome unknown: the broker ended without a reply");
+        assert_eq!(of(Answer::Unfinished, 69 << 8), Ok(ExitCode::from(69))); // it said why on standard error
+    }
+
+    #[test]
+    fn the_exit_status_is_the_brokers() {
+        assert_eq!(of(Answer::Done, 0), Ok(ExitCode::from(0)));
+        let refused = || Answer::Refused("Denied".to_owned());
+        assert_eq!(of(refused(), 77 << 8), Ok(ExitCode::from(77)));
+        assert_eq!(of(refused(), 9), Ok(ExitCode::from(77)));
+    }
+
+    #[test]
+    fn a_reply_says_whether_another_one_follows() {
+        assert_eq!(show(br#"{"parameters":{}}"#, true).unwrap(), Answer::Done);
+        assert_eq!(show(br#"{"parameters":{},"continues":true}"#, true).unwrap(), Answer::Unfinished);
+        let refused = show(br#"{"error":"io.netbroker.Link.Busy","parameters":{"reason":"x"}}"#, true).unwrap();
+        assert_eq!(refused, Answer::Refused("Busy".to_owned()));
+        assert!(show(b"Segmentation fault", true).is_err());
+    }
+}

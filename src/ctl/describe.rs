@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerctl describe`: the reference of a call, from its declaration.
+#![forbid(unsafe_code)]
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::{Failure, parameters, print};
+use crate::call::{self, Absence, Call, Constant, Effect, Part, Shape, Use};
+use crate::refusal::{ERRORS, Exit};
+
+/// Columns of a line.
+const WIDTH: usize = 100;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The call, like `Address.Add`
+    call: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let text = match &arguments.call {
+        Some(name) => reference(parameters::call(name)?),
+        None => list(),
+    };
+    print(text.trim_end())?;
+    Ok(Exit::Done.into())
+}
+
+/// All calls, a line each: the first sentence.
+fn list() -> String {
+    let width = call::all().map(|call| call.name.len()).max().unwrap_or(0);
+    let first = |doc: &'static str| doc.split_once(". ").map_or(doc, |(first, _)| first).trim_end_matches('.');
+    let lines = call::all().map(|call| format!("{:width$}  {}: {}\n", call.name, effect(call), first(call.doc)));
+    lines.collect()
+}
+
+fn effect(call: &Call) -> &'static str {
+    match call.effect {
+        Effect::Reads => "reads",
+        Effect::Changes => "changes",
+    }
+}
+
+fn reference(call: &'static Call) -> String {
+    let mut out = format!("{} ({})\n", call.name, effect(call));
+    paragraph(&mut out, 2, call.doc);
+    if !call.elsewhere.is_empty() {
+        out.push_str("\nElsewhere\n");
+        paragraph(&mut out, 2, call.elsewhere);
+    }
+    out.push_str("\nFields\n");
+    call.uses.iter().for_each(|used| field(&mut out, used));
+    for kind in call.kinds {
+        let _ = writeln!(out, "\nFields of kind {}", kind.name);
+        kind.uses.iter().for_each(|used| field(&mut out, used));
+    }
+    for (one, other, why) in call.excludes {
+        out.push('\n');
+        paragraph(&mut out, 2, &format!("Not together: {} and {}: {why}.", one.name, other.name));
+    }
+    out.push_str("\nResult\n");
+    if call.result.parts.is_empty() {
+        out.push_str("  nothing\n");
+    }
+    parts(&mut out, 2, call.result.parts);
+    if call.result.streams {
+        out.push_str("  With --more in pieces: every reply holds some elements of the list.\n");
+    }
+    out.push_str("\nErrors (exit status)\n");
+    for error in ERRORS {
+        let fields: Vec<&str> = error.parts.iter().map(|part| part.name).collect();
+        let fields = if fields.is_empty() { String::new() } else { format!(" [{}]", fields.join(", ")) };
+        let _ = writeln!(out, "  {} ({}){fields}", error.name, error.exit.status());
+        paragraph(&mut out, 6, error.doc);
+    }
+    out
+}
+
+fn field(out: &mut String, used: &Use) {
+    let _ = writeln!(out, "  {}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
+    paragraph(out, 6, used.field.doc);
+}
+
+fn absence(absence: Absence) -> String {
+    match absence {
+        Absence::Required => "required".to_owned(),
+        Absence::Default(Constant::Bool(truth)) => format!("if absent {truth}"),
+        Absence::Untouched => "if absent left alone".to_owned(),
+        Absence::Any => "if absent any".to_owned(),
+        Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),
+    }
+}
+
+fn parts(out: &mut String, indent: usize, of: &[Part]) {
+    for part in of {
+        let (ty, inner): (&str, &[Part]) = match part.ty {
+            Shape::Bool => ("true or false", &[]),
+            Shape::Int => ("number", &[]),
+            Shape::String => ("text", &[]),
+            Shape::Strings => ("list of texts", &[]),
+            Shape::Object(_, inner) => ("object", inner),
+            Shape::List(_, inner) => ("list of objects", inner),
+        };
+        let perhaps = if part.always { "" } else { ", where there is one" };
+        let _ = writeln!(out, "{:indent$}{}: {ty}{perhaps}", "", part.name);
+        paragraph(out, indent + 4, part.doc);
+        parts(out, indent + 4, inner);
+    }
+}
+
+/// Text in lines of at most [`WIDTH`] columns.
+fn paragraph(out: &mut String, indent: usize, text: &str) {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(out, "{:indent$}{line}", "");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{:indent$}{line}", "");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_and_every_part_of_every_result_is_described() {
+        fn names(of: &'static [Part]) -> Vec<&'static str> {
+            let inner = |part: &'static Part| match part.ty {
+                Shape::Object(_, inner) | Shape::List(_, inner) => names(inner),
+                _ => Vec::new(),
+            };
+            of.iter().flat_map(|part| [vec![part.name], inner(part)].concat()).collect()
+        }
+        for call in call::all() {
+            let text = reference(call);
+            let fields = call.all_uses().map(|used| used.field.name);
+            for name in fields.chain(names(call.result.parts)) {
+                assert!(text.contains(&format!("  {name}: ")), "{}: {name}", call.name);
+            }
+            assert!(text.lines().all(|line| line.chars().count() <= 2 * WIDTH), "{text}");
+        }
+        assert_eq!(list().lines().count(), call::all().count());
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerctl`: sends calls to the broker; checks, explains and installs policies. It has no privilege of its own.
+#![forbid(unsafe_code)]
+
+mod call;
+mod describe;
+mod explain;
+mod files;
+mod install;
+#[cfg(test)]
+mod machine;
+mod parameters;
+mod policy;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::policy::diagnostics::Problem;
+use crate::refusal::Exit;
+use crate::sys::is_secure_execution;
+
+/// Status for a command line that cannot be understood (`EX_USAGE`, sysexits.h).
+const USAGE: u8 = 64;
+
+/// Typed network operations by policy: ask the broker, and look after its policy.
+#[derive(Debug, Parser)]
+#[command(name = "netbrokerctl", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask the broker to carry out one call
+    Call(call::Arguments),
+    /// Check, install and explain policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Show what a call takes and answers; without a call, list them
+    Describe(describe::Arguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Check policy files as one policy; changes nothing
+    Check(policy::Arguments),
+    /// Check the policy and put it in force, in one step (root only)
+    Install(install::Arguments),
+    /// Tell which rule decides a call, and why; asks nobody and changes nothing
+    Explain(explain::Arguments),
+}
+
+/// Why a command did not end well.
+#[derive(Debug)]
+enum Failure {
+    /// In one line.
+    Said(Exit, String),
+    /// The policy is wrong, in each of these ways.
+    Policy(Vec<String>),
+    /// The reader of standard output is gone.
+    Closed,
+}
+
+impl Failure {
+    fn problems(problems: &[Problem]) -> Self {
+        Self::Policy(problems.iter().map(Problem::to_string).collect())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Said(exit, _) => *exit,
+            Self::Policy(_) => Exit::Policy,
+            Self::Closed => Exit::Unanswered,
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    if is_secure_execution() {
+        warn("must not be setuid, setgid or have file capabilities: it needs no privilege");
+        return Exit::NotPrivileged.into();
+    }
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => {
+            let shown = error.print(); // help goes to standard output, an error to standard error
+            return ExitCode::from(if error.use_stderr() || shown.is_err() { USAGE } else { 0 });
+        }
+    };
+    let ended = match &command {
+        Command::Call(arguments) => call::run(arguments),
+        Command::Policy(PolicyCommand::Check(arguments)) => policy::check(arguments),
+        Command::Policy(PolicyCommand::Install(arguments)) => install::run(arguments),
+        Command::Policy(PolicyCommand::Explain(arguments)) => explain::run(arguments),
+        Command::Describe(arguments) => describe::run(arguments),
+    };
+    ended.unwrap_or_else(|failure| {
+        tell(&failure);
+        failure.exit().into()
+    })
+}
+
+fn tell(failure: &Failure) {
+    match failure {
+        Failure::Said(_, message) => warn(message),
+        Failure::Policy(problems) => {
+            let _ = writeln!(io::stderr(), "{}", problems.join("\n"));
+        }
+        Failure::Closed => {}
+    }
+}
+
+/// One line on standard error; there is nobody to tell when that fails.
+fn warn(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "netbrokerctl: {message}");
+}
+
+/// Writes lines to standard output.
+fn print(text: impl fmt::Display) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Said(Exit::Unanswered, format!("standard output: {error}")),
+    })
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `field=value …` as the parameters of a call: typed by the declaration, never by the look of the text.
+#![forbid(unsafe_code)]
+
+use serde_json::{Map, Value};
+
+use super::Failure;
+use crate::call::field::NETNS;
+use crate::call::json::Json;
+use crate::call::request::Request;
+use crate::call::{self, Call};
+use crate::policy::diagnostics::did_you_mean;
+use crate::refusal::{Exit, invalid};
+
+/// The parameters of one call, checked as the broker will check them.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    pub(super) request: Request,
+    pub(super) object: Map<String, Value>,
+    /// Whether `netns` was not given and stands for `@host`.
+    pub(super) netns_assumed: bool,
+}
+
+/// Finds a call.
+pub(super) fn call(name: &str) -> Result<&'static Call, Failure> {
+    call::by_name(name).ok_or_else(|| {
+        let hint = did_you_mean(name, call::all().map(|call| call.name));
+        wrong(format!("there is no call `{}`{hint}", name.escape_debug()))
+    })
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::Said(Exit::Request, message)
+}
+
+/// Reads `field=value …`.
+pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&str>) -> Result<Parameters, Failure> {
+    let mut object = Map::new();
+    for field in fields {
+        let Some((name, raw)) = field.split_once('=') else {
+            return Err(wrong(format!("`{}` is no field=value", field.escape_debug())));
+        };
+        assign(call, &mut object, name, Said::Typed(raw))?;
+    }
+    let netns_assumed = !object.contains_key(NETNS.field.name);
+    if netns_assumed {
+        object.insert(NETNS.field.name.to_owned(), "@host".into());
+    }
+    if let Some(reference) = reference {
+        object.insert("reference".to_owned(), reference.into());
+    }
+    let json = Json::parse(Value::Object(object.clone()).to_string().as_bytes());
+    let json = json.map_err(|error| wrong(format!("the parameters are no JSON: {error}")))?;
+    let request = Request::parse(call, &json).map_err(|refusal| wrong(refusal.to_string()))?;
+    Ok(Parameters { request, object, netns_assumed })
+}
+
+/// A value as a person gave it.
+#[derive(Debug, Clone, Copy)]
+enum Said<'a> {
+    /// As text.
+    Typed(&'a str),
+    /// Inside an object.
+    Json(&'a Json),
+}
+
+fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: Said<'_>) -> Result<(), Failure> {
+    let bad = |why: String| wrong(invalid(name, why).to_string());
+    if let Some(used) = call.all_uses().find(|used| used.field.name == name) {
+        let value = match said {
+            Said::Typed(raw) => used.field.ty.parse(raw),
+            Said::Json(Json::Null) => return Ok(()),
+            Said::Json(json) => used.field.ty.read(json),
+        };
+        return put(into, name, &value.map_err(bad)?.json()).ok_or_else(|| bad("is given twice".to_owned()));
+    }
+    let inside = format!("{name}.");
+    if !call.all_uses().any(|used| used.field.name.starts_with(&inside)) {
+        let hint = did_you_mean(name, call.all_uses().map(|used| used.field.name));
+        return Err(wrong(format!("`{}` is no field of {}{hint}", name.escape_debug(), call.name)));
+    }
+    let parsed;
+    let json = match said {
+        Said::Json(json) => json,
+        Said::Typed(raw) => {
+            parsed = Json::parse(raw.as_bytes()).map_err(|error| bad(format!("is no JSON: {error}")))?;
+            &parsed
+        }
+    };
+    let Json::Object(pairs) = json else { return Err(bad(format!("is {}, expected an object", json.what()))) };
+    let members = Json::members(pairs).map_err(|key| bad(format!("has `{}` twice", key.escape_debug())))?;
+    members.into_iter().try_for_each(|(key, json)| assign(call, into, &format!("{inside}{key}"), Said::Json(json)))
+}
+
+/// Puts a value under its name, a dot leading into an object; `None` where something stands there already.
+fn put(into: &mut Map<String, Value>, name: &str, value: &Value) -> Option<()> {
+    match name.split_once('.') {
+        Some((outer, inner)) => {
+            let nested = into.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+            put(nested.as_object_mut()?, inner, value)
+        }
+        None => into.insert(name.to_owned(), value.clone()).is_none().then_some(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, fields: &[&str]) -> Result<Parameters, String> {
+        let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+        let said = |failure| match failure {
+            Failure::Said(Exit::Request, message) => message,
+            other => panic!("{other:?}"),
+        };
+        call(name).and_then(|call| read(call, &fields, None)).map_err(said)
+    }
+
+    #[test]
+    fn the_declaration_gives_the_type() {
+        let set = of("Link.Set", &["netns=7", "link=7", "mtu=7", "alias=7", "up=true"]).unwrap();
+        assert_eq!(Value::Object(set.object).to_string(), r#"{"alias":"7","link":"7","mtu":7,"netns":"7","up":true}"#);
+        assert!(!set.netns_assumed);
+    }
+
+    #[test]
+    fn nested_fields_are_given_one_by_one_or_as_an_object() {
+        let expected = r#"{"kind":"veth","link":"v0","netns":"@host","peer":{"mtu":1500,"name":"eth0","netns":"n"}}"#;
+        let one_by_one = ["peer.name=eth0", "peer.netns=n", "peer.mtu=1500"];
+        let as_object = [r#"peer={"name":"eth0","netns":"n","mtu":1500,"mac":null}"#];
+        let mixed = [r#"peer={"name":"eth0","netns":"n"}"#, "peer.mtu=1500"];
+        for peer in [&one_by_one[..], &as_object, &mixed] {
+            let given = of("Link.Add", &[&["link=v0", "kind=veth"], peer].concat()).unwrap();
+            assert!(given.netns_assumed);
+            assert_eq!(Value::Object(given.object).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_refused_before_the_broker_is_asked() {
+        let cases: [(&str, &[&str], &str); 12] = [
+            ("Link.Sett", &[], "there is no call `Link.Sett`; did you mean `Link.Set`?"),
+            ("Link.Set", &["lnk=a"], "`lnk` is no field of Link.Set; did you mean `link`?"),
+            ("Link.Set", &["link"], "`link` is no field=value"),
+            ("Link.Set", &["link=a", "link=b"], "InvalidRequest: field=link reason=\"is given twice\""),
+            ("Link.Set", &["link=a", "mtu=many"], "InvalidRequest: field=mtu reason=\"`many` is no whole number\""),
+            ("Link.Set", &["link=a/b"], "InvalidRequest: field=link reason=\"`a/b` has a byte"),
+            ("Link.Set", &[], "InvalidRequest: field=link reason=\"is missing"),
+            ("Link.Add", &["peer=eth0"], "InvalidRequest: field=peer reason=\"is no JSON"),
+            ("Link.Add", &["peer=[]"], "InvalidRequest: field=peer reason=\"is a list, expected an object\""),
+            ("Link.Add", &[r#"peer={"nam":"a"}"#], "`peer.nam` is no field of Link.Add; did you mean `peer.name`?"),
+            (
+                "Link.Add",
+                &[r#"peer={"name":"a","name":"b"}"#],
+                "InvalidRequest: field=peer reason=\"has `name` twice\"",
+            ),
+            (
+                "Link.Add",
+                &[r#"peer={"name":"a"}"#, "peer.name=b"],
+                "InvalidRequest: field=peer.name reason=\"is given twice\"",
+            ),
+        ];
+        for (name, fields, start) in cases {
+            let message = of(name, fields).unwrap_err();
+            assert!(message.starts_with(start), "{fields:?}: {message}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Addresses of links (`RTM_NEWADDR` …, rtnetlink(7), `linux/if_addr.h`).
+#![forbid(unsafe_code)]
+
+mod state;
+
+use std::net::IpAddr;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{IfaF, RtAddrFamily, RtScope, Rtm};
+use neli::rtnl::IfaddrmsgBuilder;
+use nix::errno::Errno;
+use serde_json::Map;
+
+use super::message::{Attributes, Message, bytes};
+use super::route::{Failure, Found, Route};
+use super::{Prepared, not_encoded};
+use crate::call::field::{self, Key};
+use crate::call::inet::InterfaceAddress;
+use crate::call::request::Request;
+use crate::refusal::{Class, Refusal, invalid};
+
+/// Attributes of an address (`IFA_…`).
+mod ifa {
+    pub(super) const ADDRESS: u16 = 1;
+    pub(super) const LOCAL: u16 = 2;
+    pub(super) const LABEL: u16 = 3;
+    pub(super) const BROADCAST: u16 = 4;
+    pub(super) const CACHEINFO: u16 = 6;
+    pub(super) const FLAGS: u16 = 8;
+    pub(super) const RT_PRIORITY: u16 = 9;
+    pub(super) const PROTO: u16 = 11;
+}
+
+/// Flags that a request can set (`IFA_F_…`), and whether IPv6 alone has them.
+static FLAGS: [(&Key<bool>, u32, bool); 3] = [
+    (&field::NODAD, 0x02, true),
+    (&field::HOME_ADDRESS, 0x10, true),
+    (&field::NOPREFIXROUTE, 0x200, false),
+];
+
+/// Resolves and encodes a call of this family.
+pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
+    match request.call().name {
+        "Address.Add" => add(route, request),
+        "Address.Delete" => delete(route, request),
+        "Address.List" => state::list(route, request),
+        _ => Err(not_encoded(request)),
+    }
+}
+
+/// `struct ifaddrmsg`
+fn head(family: RtAddrFamily, length: u8, scope: u8, index: i32) -> Result<Vec<u8>, Refusal> {
+    let message = IfaddrmsgBuilder::default()
+        .ifa_family(family)
+        .ifa_prefixlen(length)
+        .ifa_flags(IfaF::empty()) // eight bits of old; all flags go into IFA_FLAGS
+        .ifa_scope(RtScope::from(scope))
+        .ifa_index(index.unsigned_abs())
+        .build()
+        .map_err(|_| Refusal::SystemError { step: "encode an address".to_owned(), errno: None })?;
+    bytes(&message)
+}
+
+fn family(address: IpAddr) -> RtAddrFamily {
+    if address.is_ipv4() { RtAddrFamily::Inet } else { RtAddrFamily::Inet6 }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// The kernel's number of a scope (`RT_SCOPE_…`).
+fn scope_number(word: &str) -> u8 {
+    match word {
+        "site" => 200,
+        "link" => 253,
+        "host" => 254,
+        "nowhere" => 255,
+        _ => 0,
+    }
+}
+
+/// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.
+fn scope_of(request: &Request, address: IpAddr) -> u8 {
+    match request.get(&field::SCOPE) {
+        Some(word) => scope_number(word),
+        None if matches!(address, IpAddr::V4(v4) if v4.is_loopback()) => scope_number("host"),
+        None => scope_number("global"),
+    }
+}
+
+/// Fields of one protocol do not go with the other: the kernel would ignore them.
+fn require_family(request: &Request, address: IpAddr) -> Result<(), Refusal> {
+    if let Some(peer) = request.get(&field::PEER_ADDRESS).filter(|peer| peer.is_ipv4() != address.is_ipv4()) {
+        return Err(invalid("peer_address", format!("`{peer}` is of the other protocol than `address`")));
+    }
+    if let Some(broadcast) = request.get(&field::BROADCAST).filter(|b| !(b.is_ipv4() && address.is_ipv4())) {
+        return Err(invalid("broadcast", format!("`{broadcast}`: only IPv4 has broadcast addresses")));
+    }
+    if request.get(&field::LABEL).is_some() && address.is_ipv6() {
+        return Err(invalid("label", "only IPv4 addresses have labels"));
+    }
+    match FLAGS.iter().find(|(key, _, v6_only)| *v6_only && request.is_set(key) && address.is_ipv4()) {
+        Some((key, ..)) => Err(invalid(key.field.name, "is for IPv6 addresses only")),
+        None => Ok(()),
+    }
+}
+
+/// `local` is the address itself; the other end's, if there is one, is what the prefix belongs to.
+fn put_addresses(to: &mut Attributes, address: IpAddr, peer: Option<IpAddr>) -> Result<(), Refusal> {
+    to.put(ifa::LOCAL, &octets(address), &field::ADDRESS.field)?;
+    let field = if peer.is_some() { &field::PEER_ADDRESS.field } else { &field::ADDRESS.field };
+    to.put(ifa::ADDRESS, &octets(peer.unwrap_or(address)), field)
+}
+
+fn number(request: &Request, key: &Key<u64>) -> Result<Option<u32>, Refusal> {
+    let fits = |value: &u64| u32::try_from(*value).map_err(|_| invalid(key.field.name, "does not fit 32 bits"));
+    request.get(key).map(fits).transpose()
+}
+
+fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
+    let InterfaceAddress { address, length } = *request.needed(&field::ADDRESS)?;
+    require_family(request, address)?;
+    let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
+    let mut attributes = Attributes::default();
+    put_addresses(&mut attributes, address, request.get(&field::PEER_ADDRESS).copied())?;
+    if let Some(broadcast) = request.get(&field::BROADCAST) {
+        attributes.put(ifa::BROADCAST, &octets(*broadcast), &field::BROADCAST.field)?;
+    }
+    if let Some(label) = request.get(&field::LABEL) {
+        attributes.put(ifa::LABEL, &[label.as_str().as_bytes(), &[0]].concat(), &field::LABEL.field)?;
+    }
+    let flags = FLAGS.iter().filter(|(key, ..)| request.is_set(key)).fold(0, |bits, (_, bit, _)| bits | bit);
+    if flags != 0 {
+        attributes.add(ifa::FLAGS, &u32::to_ne_bytes(flags))?;
+    }
+    if let Some(metric) = number(request, &field::METRIC)? {
+        attributes.put(ifa::RT_PRIORITY, &metric.to_ne_bytes(), &field::METRIC.field)?;
+    }
+    put_lifetimes(&mut attributes, request)?;
+    let head = head(family(address), length, scope_of(request, address), link.index)?;
+    let message = Message::new(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &head, attributes);
+    let request = request.clone();
+    Ok(Prepared::new(move |route, _| {
+        match route.transact(&message, &mut |_, _| {}) {
+            Ok(()) => {}
+            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
+                state::same(route, link, &request)?;
+            }
+            Err(failure) => return Err(changed(failure, &request)),
+        }
+        Ok(Map::new())
+    }))
+}
+
+/// `struct ifa_cacheinfo`: preferred and valid lifetime, in seconds, and two times that the kernel fills in. One that
+/// is not given is for ever.
+fn put_lifetimes(to: &mut Attributes, request: &Request) -> Result<(), Refusal> {
+    let valid = number(request, &field::VALID_LIFETIME)?;
+    let preferred = number(request, &field::PREFERRED_LIFETIME)?;
+    if valid.is_none() && preferred.is_none() {
+        return Ok(());
+    }
+    let [preferred, valid] = [preferred, valid].map(|lifetime| lifetime.unwrap_or(u32::MAX).to_ne_bytes());
+    to.put(ifa::CACHEINFO, &[preferred, valid, [0; 4], [0; 4]].concat(), &field::VALID_LIFETIME.field)
+}
+
+/// The message that removes exactly this address.
+fn removal(link: Found, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    put_addresses(&mut attributes, of.address, peer)?;
+    let head = head(family(of.address), of.length, 0, link.index)?;
+    Ok(Message::new(Rtm::Deladdr, NlmF::ACK, &head, attributes))
+}
+
+/// The kernel takes the prefix of the other end for a match, and the length only together with it. So the addresses
+/// are listed first, and what matches in every given field is removed, each by all that identifies it.
+fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
+    let wanted = *request.needed(&field::ADDRESS)?;
+    require_family(request, wanted.address)?;
+    let tolerant = request.is_set(&field::MISSING_OK);
+    let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
+        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
+        other => other?,
+    };
+    let request = request.clone();
+    Ok(Prepared::new(move |route, _| {
+        let peers = state::peers(route, link, wanted, request.get(&field::PEER_ADDRESS).copied())?;
+        let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
+        let mut removed = false;
+        for peer in peers {
+            match route.transact(&removal(link, wanted, peer)?, &mut |_, _| {}) {
+                Ok(()) => removed = true,
+                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL | Errno::ENODEV, .. }) => gone = failure,
+                Err(failure) => return Err(changed(failure, &request)),
+            }
+        }
+        if removed || tolerant { Ok(Map::new()) } else { Err(changed(gone, &request)) }
+    }))
+}
+
+/// What the kernel said to a change.
+fn changed(failure: Failure, request: &Request) -> Refusal {
+    match failure {
+        Failure::Refused { errno: Errno::ENODEV, .. } => Refusal::NoSuchLink {
+            field: field::LINK.field.name,
+            name: request.get(&field::LINK).map_or_else(String::new, |name| name.as_str().to_owned()),
+            reason: "absent",
+            errno: Errno::ENODEV,
+        },
+        other => {
+            let deletes = request.call().verb() == "Delete";
+            other.of(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
+        }
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Addresses as the kernel tells of them.
+#![forbid(unsafe_code)]
+
+use std::net::IpAddr;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtAddrFamily, Rtm};
+use nix::errno::Errno;
+use serde_json::{Map, Value};
+
+use super::super::answer::{Parsed, at, escape, parse, u32_at};
+use super::super::link;
+use super::super::message::{Attributes, Message};
+use super::super::route::{Failure, Found, Route};
+use super::super::Prepared;
+use super::{FLAGS, head, ifa, scope_number};
+use crate::call::field;
+use crate::call::inet::InterfaceAddress;
+use crate::call::request::Request;
+use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
+
+/// Bytes of `struct ifaddrmsg`.
+const HEAD: usize = 8;
+/// `AF_INET`
+const INET: u8 = 2;
+
+/// `IFA_F_…`, `linux/if_addr.h`; the first means another thing to each protocol.
+static WORDS: [(u32, &str); 11] = [
+    (1 << 1, "nodad"),
+    (1 << 2, "optimistic"),
+    (1 << 3, "dadfailed"),
+    (1 << 4, "homeaddress"),
+    (1 << 5, "deprecated"),
+    (1 << 6, "tentative"),
+    (1 << 7, "permanent"),
+    (1 << 8, "managetempaddr"),
+    (1 << 9, "noprefixroute"),
+    (1 << 10, "mcautojoin"),
+    (1 << 11, "stable_privacy"),
+];
+
+/// An address that a link has.
+#[derive(Debug)]
+struct State {
+    address: InterfaceAddress,
+    peer: Option<IpAddr>,
+    index: i32,
+    family: u8,
+    scope: u8,
+    flags: u32,
+    attributes: Parsed,
+}
+
+fn read(payload: &[u8]) -> Option<State> {
+    let [family, length, old_flags, scope] = at(payload, 0)?;
+    let index = i32::try_from(u32_at(payload, 4)?).ok()?;
+    let attributes = parse(payload.get(HEAD..)?)?;
+    let ip = |kind| attributes.get(kind).and_then(ip);
+    let (local, other) = (ip(ifa::LOCAL), ip(ifa::ADDRESS));
+    let address = local.or(other)?;
+    let peer = other.filter(|other| *other != address);
+    let flags = attributes.u32(ifa::FLAGS).unwrap_or_else(|| old_flags.into());
+    let address = InterfaceAddress { address, length };
+    Some(State { address, peer, index, family, scope, flags, attributes })
+}
+
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => Some(IpAddr::from(at::<4>(bytes, 0)?)),
+        16 => Some(IpAddr::from(at::<16>(bytes, 0)?)),
+        _ => None,
+    }
+}
+
+impl State {
+    fn lifetimes(&self) -> Option<(u32, u32)> {
+        let info = self.attributes.get(ifa::CACHEINFO)?;
+        Some((u32_at(info, 0)?, u32_at(info, 4)?))
+    }
+
+    fn told(&self, link: Option<&Vec<u8>>) -> Value {
+        let mut told = Map::new();
+        let mut put = |key: &str, value: Option<Value>| value.map(|value| told.insert(key.to_owned(), value));
+        put("address", Some(self.address.to_string().into()));
+        put("link", link.map(|name| escape(name).into()));
+        put("link_index", Some(self.index.into()));
+        put("broadcast", self.attributes.get(ifa::BROADCAST).and_then(ip).map(|ip| ip.to_string().into()));
+        put("peer_address", self.peer.map(|ip| ip.to_string().into()));
+        put("label", self.attributes.string(ifa::LABEL).map(|label| escape(label).into()));
+        put("scope", Some(self.scope.into()));
+        put("flags", Some(self.flag_words()));
+        put("valid_lifetime", self.lifetimes().map(|(_, valid)| valid.into()));
+        put("preferred_lifetime", self.lifetimes().map(|(preferred, _)| preferred.into()));
+        put("metric", self.attributes.u32(ifa::RT_PRIORITY).map(Value::from));
+        put("protocol", self.attributes.u8(ifa::PROTO).map(Value::from));
+        Value::Object(told)
+    }
+
+    fn flag_words(&self) -> Value {
+        let first = if self.family == INET { "secondary" } else { "temporary" };
+        let table: Vec<(u32, &str)> = std::iter::once((1, first)).chain(WORDS).collect();
+        link::words(self.flags, &table)
+    }
+}
+
+/// Lists addresses; the kernel filters by family and index (strict checking).
+fn fetch(route: &mut Route, family: RtAddrFamily, index: i32) -> Result<Vec<State>, Failure> {
+    let head = head(family, 0, 0, index).map_err(Failure::Broken)?;
+    let message = Message::new(Rtm::Getaddr, NlmF::DUMP, &head, Attributes::default());
+    let mut found = Vec::new();
+    let mut whole = true;
+    route.transact(&message, &mut |_, payload| match read(payload) {
+        Some(state) => found.push(state),
+        None => whole = false,
+    })?;
+    let broken = Refusal::SystemError { step: "parse an address".to_owned(), errno: Some(Errno::EBADMSG) };
+    if whole { Ok(found) } else { Err(Failure::Broken(broken)) }
+}
+
+/// `Address.List`
+pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
+    let asked = request.get(&field::INDEX).map(|index| i32::try_from(*index)).transpose();
+    let asked = asked.map_err(|_| invalid("index", "does not fit 31 bits"))?;
+    let named = route.find_field(&field::LINK, request)?.map(|link| link.index);
+    let family = match request.get(&field::FAMILY) {
+        Some(&"inet") => RtAddrFamily::Inet,
+        Some(_) => RtAddrFamily::Inet6,
+        None => RtAddrFamily::Unspecified,
+    };
+    let scope = request.get(&field::SCOPE).map(|word| scope_number(word));
+    let both_agree = asked.is_none() || named.is_none() || asked == named;
+    Ok(Prepared::new(move |route, each| {
+        let index = named.or(asked).unwrap_or(0);
+        let names = link::names(route, index)?;
+        let missing = |index: i32| Refusal::NoSuchLink {
+            field: if named.is_some() { field::LINK.field.name } else { field::INDEX.field.name },
+            name: index.to_string(),
+            reason: "absent",
+            errno: Errno::ENODEV,
+        };
+        if index != 0 && names.is_empty() {
+            return Err(missing(index));
+        }
+        let found = match fetch(route, family, index) {
+            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => return Err(missing(index)),
+            other => other.map_err(Failure::refusal)?,
+        };
+        let kept = found.iter().filter(|state| both_agree && scope.is_none_or(|scope| state.scope == scope));
+        let told: Vec<Value> = kept.map(|state| state.told(names.get(&state.index))).collect();
+        super::super::in_chunks(told, each);
+        Ok(Map::new())
+    }))
+}
+
+/// The other ends of the addresses that match in every given field.
+pub(super) fn peers(
+    route: &mut Route,
+    link: Found,
+    wanted: InterfaceAddress,
+    peer: Option<IpAddr>,
+) -> Result<Vec<Option<IpAddr>>, Refusal> {
+    let found = fetch(route, super::family(wanted.address), link.index).map_err(Failure::refusal)?;
+    let matching = found.into_iter().filter(|state| state.index == link.index && state.address == wanted);
+    Ok(matching.filter(|state| peer.is_none() || state.peer == peer).map(|state| state.peer).collect())
+}
+
+/// `exists_ok`: whether the address that is there is the one that was asked for, in every field that was given. A
+/// finite lifetime runs down, so it is the same only in its first second.
+pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<(), Refusal> {
+    let wanted = *request.needed(&field::ADDRESS)?;
+    let found = fetch(route, super::family(wanted.address), link.index).map_err(Failure::refusal)?;
+    let there = found.iter().filter(|state| state.index == link.index && state.address == wanted);
+    let mut first = Some(field::ADDRESS.field.name);
+    for state in there {
+        match difference(state, request) {
+            None => return Ok(()),
+            other => first = other,
+        }
+    }
+    Err(Refusal::Kernel(KernelRefusal {
+        class: Class::AlreadyExists,
+        errno: Errno::EEXIST,
+        message: format!("there is one already, and its {} differs", first.unwrap_or_default()),
+        field: first,
+        may_have_changed: false,
+    }))
+}
+
+/// The first given field in which an address differs from what was asked for.
+fn difference(state: &State, request: &Request) -> Option<&'static str> {
+    let attributes = &state.attributes;
+    let lifetimes = state.lifetimes();
+    let number = |key: &field::Key<u64>, own: Option<u32>| {
+        request.get(key).is_none_or(|given| own.map(u64::from) == Some(*given))
+    };
+    let broadcast = attributes.get(ifa::BROADCAST).and_then(ip);
+    let label = attributes.string(ifa::LABEL);
+    let checks = [
+        (&field::PEER_ADDRESS.field, request.get(&field::PEER_ADDRESS).is_none_or(|peer| state.peer == Some(*peer))),
+        (&field::BROADCAST.field, request.get(&field::BROADCAST).is_none_or(|given| broadcast == Some(*given))),
+        (&field::SCOPE.field, request.get(&field::SCOPE).is_none_or(|word| state.scope == scope_number(word))),
+        (&field::LABEL.field, request.get(&field::LABEL).is_none_or(|given| label == Some(given.as_str().as_bytes()))),
+        (&field::METRIC.field, number(&field::METRIC, attributes.u32(ifa::RT_PRIORITY))),
+        (&field::VALID_LIFETIME.field, number(&field::VALID_LIFETIME, lifetimes.map(|(_, valid)| valid))),
+        (&field::PREFERRED_LIFETIME.field, number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| preferred))),
+    ];
+    let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, !request.is_set(key) || state.flags & bit != 0));
+    checks.into_iter().chain(flags).find(|(_, same)| !same).map(|(field, _)| field.name)
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The kernel's answers: messages, acknowledgements, attributes. Whatever does not parse is an error, never a guess.
+#![forbid(unsafe_code)]
+
+use std::io::Cursor;
+
+use neli::FromBytesWithInput as _;
+use neli::rtnl::Rtattr;
+use neli::types::{Buffer, RtBuffer};
+use nix::errno::Errno;
+
+/// `NLMSG_NOOP`, `NLMSG_ERROR`, `NLMSG_DONE` (`linux/netlink.h`).
+const NOOP: u16 = 1;
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+/// `NLM_F_DUMP_INTR`, `NLM_F_CAPPED`, `NLM_F_ACK_TLVS`.
+const INTERRUPTED: u16 = 0x10;
+const CAPPED: u16 = 0x100;
+const ACK_TLVS: u16 = 0x200;
+/// `NLMSGERR_ATTR_MSG`, `NLMSGERR_ATTR_OFFS`.
+const TEXT: u16 = 1;
+const OFFSET: u16 = 2;
+/// Bytes of `struct nlmsghdr`.
+const HEADER: usize = 16;
+
+/// One message of an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer<'a> {
+    /// A piece of what was asked for.
+    Message {
+        /// Its kind (`RTM_NEWLINK` …).
+        kind: u16,
+        /// Behind the netlink header.
+        payload: &'a [u8],
+        /// The listing changed while it was read.
+        interrupted: bool,
+    },
+    /// The end: acknowledged, or listed.
+    Done {
+        /// The listing changed while it was read.
+        interrupted: bool,
+    },
+    /// Refused.
+    Refused {
+        /// The error number.
+        errno: Errno,
+        /// The text of the extended acknowledgement.
+        text: Option<String>,
+        /// The offset in the request that it points at.
+        offset: Option<usize>,
+    },
+}
+
+/// The messages of a datagram that answer the request of this sequence number; `None` for one that does not parse.
+pub(super) fn messages(datagram: &[u8], sequence: u32) -> impl Iterator<Item = Option<Answer<'_>>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let Some((kind, flags, of, payload, behind)) = split(rest) else {
+                rest = &[];
+                return Some(None);
+            };
+            rest = behind;
+            if of == sequence && kind != NOOP {
+                return Some(read(kind, flags, payload));
+            }
+        }
+        None
+    })
+}
+
+/// Takes one message: kind, flags, sequence number, payload, and what is behind it.
+fn split(bytes: &[u8]) -> Option<(u16, u16, u32, &[u8], &[u8])> {
+    let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
+    let payload = bytes.get(HEADER..length)?;
+    let behind = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    Some((u16_at(bytes, 4)?, u16_at(bytes, 6)?, u32_at(bytes, 8)?, payload, behind))
+}
+
+fn read(kind: u16, flags: u16, payload: &[u8]) -> Option<Answer<'_>> {
+    let interrupted = flags & INTERRUPTED != 0;
+    match kind {
+        // An acknowledgement may carry a warning: it still is one, and ends the transaction.
+        ERROR | DONE => match i32_at(payload, 0)? {
+            0 => Some(Answer::Done { interrupted }),
+            code => {
+                let errno = Errno::from_raw(code.checked_neg()?);
+                let (text, offset) = extended(kind, flags, payload).unwrap_or_default();
+                Some(Answer::Refused { errno, text, offset })
+            }
+        },
+        kind => Some(Answer::Message { kind, payload, interrupted }),
+    }
+}
+
+/// The extended acknowledgement behind an error: the kernel echoes the request's header, and all of it unless capped.
+fn extended(kind: u16, flags: u16, payload: &[u8]) -> Option<(Option<String>, Option<usize>)> {
+    if flags & ACK_TLVS == 0 {
+        return None;
+    }
+    let echoed = match kind {
+        DONE => 0,
+        _ if flags & CAPPED != 0 => HEADER,
+        _ => usize::try_from(u32_at(payload, 4)?).ok()?.next_multiple_of(4),
+    };
+    let attributes = parse(payload.get(4 + echoed..)?)?;
+    let text = attributes.get(TEXT).map(|bytes| escape(until_nul(bytes)));
+    let offset = attributes.get(OFFSET).and_then(|bytes| u32_at(bytes, 0)).and_then(|at| usize::try_from(at).ok());
+    Some((text, offset))
+}
+
+/// Parsed attributes.
+#[derive(Debug, Default)]
+pub(super) struct Parsed(Vec<Rtattr<u16, Buffer>>);
+
+/// Bits of an attribute's type that are flags (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
+const FLAGS: u16 = 0xc000;
+
+/// Parses attributes; `None` where their lengths do not fit.
+pub(super) fn parse(bytes: &[u8]) -> Option<Parsed> {
+    let buffer: RtBuffer<u16, Buffer> = RtBuffer::from_bytes_with_input(&mut Cursor::new(bytes), bytes.len()).ok()?;
+    Some(Parsed(buffer.into_iter().collect()))
+}
+
+impl Parsed {
+    /// The payload of the attribute of this type.
+    pub(super) fn get(&self, kind: u16) -> Option<&[u8]> {
+        self.0.iter().find(|attribute| attribute.rta_type() & !FLAGS == kind).map(|a| a.rta_payload().as_ref())
+    }
+
+    /// A number.
+    pub(super) fn u32(&self, kind: u16) -> Option<u32> {
+        self.get(kind).and_then(|bytes| u32_at(bytes, 0))
+    }
+
+    /// A number.
+    pub(super) fn i32(&self, kind: u16) -> Option<i32> {
+        self.get(kind).and_then(|bytes| i32_at(bytes, 0))
+    }
+
+    /// A number.
+    pub(super) fn u16(&self, kind: u16) -> Option<u16> {
+        self.get(kind).and_then(|bytes| u16_at(bytes, 0))
+    }
+
+    /// A number.
+    pub(super) fn u8(&self, kind: u16) -> Option<u8> {
+        self.get(kind).and_then(|bytes| bytes.first().copied())
+    }
+
+    /// A string, as the bytes before its NUL.
+    pub(super) fn string(&self, kind: u16) -> Option<&[u8]> {
+        self.get(kind).map(until_nul)
+    }
+
+    /// Attributes inside an attribute; none where it is absent or does not parse.
+    pub(super) fn nested(&self, kind: u16) -> Parsed {
+        self.get(kind).and_then(parse).unwrap_or_default()
+    }
+}
+
+/// The bytes before the first NUL.
+pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|b| *b == 0).next().unwrap_or_default()
+}
+
+/// A name of the kernel's as JSON text: bytes that are no UTF-8, controls, and the backslash itself as `\xNN`, so that
+/// a listing never fails because of one name and two names never look the same.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' || c.is_control() {
+                let mut encoded = [0; 4];
+                text.extend(c.encode_utf8(&mut encoded).bytes().map(|b| format!("\\x{b:02x}")));
+            } else {
+                text.push(c);
+            }
+        }
+        text.extend(chunk.invalid().iter().map(|b| format!("\\x{b:02x}")));
+    }
+    text
+}
+
+/// Reads a fixed number of bytes at an offset.
+pub(super) fn at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+    bytes.get(offset..)?.first_chunk::<N>().copied()
+}
+
+pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    at(bytes, offset).map(u32::from_ne_bytes)
+}
+
+pub(super) fn i32_at(bytes: &[u8], offset: usize) -> Option<i32> {
+    at(bytes, offset).map(i32::from_ne_bytes)
+}
+
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    at(bytes, offset).map(u16::from_ne_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER + payload.len()).unwrap();
+        let head = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &sequence.to_ne_bytes(), &[0; 4]];
+        let mut bytes = [&head.concat()[..], payload].concat();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    #[test]
+    fn an_answer_to_another_request_is_passed_over() {
+        let datagram = [message(16, 0, 7, b"no"), message(16, 0, 8, b"yes!"), message(ERROR, 0, 8, &[0; 20])].concat();
+        let answers: Vec<_> = messages(&datagram, 8).map(Option::unwrap).collect();
+        assert_eq!(answers[0], Answer::Message { kind: 16, payload: b"yes!", interrupted: false });
+        assert_eq!(answers[1], Answer::Done { interrupted: false });
+    }
+
+    #[test]
+    fn a_refusal_tells_its_text_and_its_offset() {
+        let attributes = [&[8, 0, 1, 0][..], b"bad\0", &[8, 0, 2, 0], &36_u32.to_ne_bytes()].concat();
+        let payload = [&(-22_i32).to_ne_bytes()[..], &[0; 16], &attributes].concat();
+        let datagram = message(ERROR, CAPPED | ACK_TLVS, 1, &payload);
+        let refused = Answer::Refused { errno: Errno::EINVAL, text: Some("bad".to_owned()), offset: Some(36) };
+        assert_eq!(messages(&datagram, 1).next().unwrap(), Some(refused));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_parse_is_told() {
+        assert_eq!(messages(&[200, 0, 0, 0, 1], 1).next(), Some(None));
+        assert_eq!(messages(&[0; 16], 0).next(), Some(None)); // a length of 0 must not loop
+    }
+
+    #[test]
+    fn names_stay_apart_when_escaped() {
+        assert_eq!(escape(b"a\\x00"), "a\\x5cx00");
+        assert_eq!(escape(b"a\xff\x1b"), "a\\xff\\x1b");
+        assert_eq!(escape("ä".as_bytes()), "ä");
+    }
+}

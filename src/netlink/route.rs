@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A socket to rtnetlink, and one transaction on it (netlink(7), rtnetlink(7)).
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType};
+use nix::sys::socket::{recvfrom, send, socket};
+
+use super::answer::{Answer, messages};
+use super::message::Message;
+use crate::call::field::{Field, Key};
+use crate::call::name::LinkName;
+use crate::refusal::{Refusal, system};
+use crate::sys;
+
+/// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`), and an answer is shorter.
+const BUFFER: usize = 32 * 1024;
+
+/// A link as it was found by name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    /// Its index.
+    pub(super) index: i32,
+    /// Bytes of its hardware address.
+    pub(super) mac_bytes: usize,
+}
+
+/// A socket to rtnetlink.
+#[derive(Debug)]
+pub struct Route {
+    socket: OwnedFd,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Route {
+    /// Opens a socket in the namespace that the process is in. The kernel checks capabilities on the opener, too.
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`]
+    pub fn open() -> Result<Self, Refusal> {
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+            .map_err(system("netlink socket"))?;
+        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
+            sys::netlink_option(socket.as_fd(), option).map_err(system("netlink options"))?;
+        }
+        Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER] })
+    }
+
+    /// The descriptor, for the filter.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Sends a request and takes the kernel's answer: every message of it goes to `each`. It ends with the
+    /// acknowledgement, or with the end of a listing.
+    ///
+    /// # Errors
+    /// What the kernel said ([`Answer`]); `SystemError` and `Interrupted` where the answer itself failed.
+    pub(super) fn transact(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
+        self.sequence += 1;
+        let datagram = message.encode(self.sequence).map_err(Failure::Broken)?;
+        send(self.socket.as_raw_fd(), &datagram, MsgFlags::empty()).map_err(broken("send to netlink"))?;
+        let mut interrupted = false;
+        loop {
+            let bytes = self.receive()?;
+            for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
+                match answer.ok_or_else(|| broken("parse the kernel's answer")(Errno::EBADMSG))? {
+                    Answer::Message { kind, payload, interrupted: now } => {
+                        interrupted |= now;
+                        each(kind, payload);
+                    }
+                    Answer::Done { interrupted: now } if interrupted || now => return Err(Failure::Interrupted),
+                    Answer::Done { .. } => return Ok(()),
+                    Answer::Refused { errno, text, offset } => {
+                        let field = offset.and_then(|offset| message.field_at(offset));
+                        return Err(Failure::Refused { errno, text, field });
+                    }
+                }
+            }
+        }
+    }
+
+    /// One datagram of the kernel's; another process's is passed over.
+    fn receive(&mut self) -> Result<usize, Failure> {
+        loop {
+            let (bytes, from) = match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
+                Err(Errno::EINTR) => continue,
+                Err(Errno::ENOBUFS) => return Err(Failure::Interrupted),
+                other => other.map_err(broken("receive from netlink"))?,
+            };
+            if from.is_some_and(|from| from.pid() == 0) {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Looks a link up by name and makes sure that it is called so: the kernel also matches alternative names, and an
+    /// allowed `ci7` must not reach `eth0`.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchLink`] naming the field.
+    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
+        let missing = |reason, errno| Refusal::NoSuchLink {
+            field: field.name,
+            name: name.as_str().to_owned(),
+            reason,
+            errno,
+        };
+        let mut found = None;
+        let result = self.transact(&super::link::by_name(name, field)?, &mut |_, payload| {
+            found = super::link::identify(payload);
+        });
+        match (result, found) {
+            (Ok(()), Some((link, own))) if own == name.as_str().as_bytes() => Ok(link),
+            (Ok(()), Some(_)) => Err(missing("alternative_name", Errno::ENODEV)),
+            (Ok(()), None) => Err(missing("absent", Errno::ENODEV)),
+            (Err(Failure::Refused { errno: Errno::ENODEV, .. }), _) => Err(missing("absent", Errno::ENODEV)),
+            (Err(failure), _) => Err(failure.refusal()),
+        }
+    }
+
+    /// Looks up the link that a field names.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(super) fn find_field(
+        &mut self,
+        key: &'static Key<LinkName>,
+        request: &crate::call::request::Request,
+    ) -> Result<Option<Found>, Refusal> {
+        request.get(key).map(|name| self.find(&key.field, name)).transpose()
+    }
+}
+
+/// Why a transaction did not end well.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The kernel refused.
+    Refused {
+        /// Its error number.
+        errno: Errno,
+        /// The text of its extended acknowledgement.
+        text: Option<String>,
+        /// The field behind the attribute that it points at.
+        field: Option<&'static Field>,
+    },
+    /// A listing was inconsistent.
+    Interrupted,
+    /// The transaction itself failed.
+    Broken(Refusal),
+}
+
+fn broken(step: &'static str) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure::Broken(system(step)(errno))
+}
+
+impl Failure {
+    /// As a refusal without more to say: for look-ups and listings.
+    pub(super) fn refusal(self) -> Refusal {
+        self.of(crate::refusal::Class::KernelRefused, false)
+    }
+
+    /// As a refusal; `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.
+    pub(super) fn of(self, not_there: crate::refusal::Class, may_have_changed: bool) -> Refusal {
+        use crate::refusal::{Class, KernelRefusal};
+        match self {
+            Self::Broken(refusal) => refusal,
+            Self::Interrupted => Refusal::Interrupted,
+            Self::Refused { errno, text, field } => {
+                let class = match errno {
+                    Errno::EEXIST => Class::AlreadyExists,
+                    Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL => not_there,
+                    Errno::EOPNOTSUPP => Class::NotSupported,
+                    _ => Class::KernelRefused,
+                };
+                let message = text.unwrap_or_else(|| errno.desc().to_owned());
+                Refusal::Kernel(KernelRefusal { class, errno, message, field: field.map(|f| f.name), may_have_changed })
+            }
+        }
+    }
+}

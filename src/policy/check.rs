@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Which calls, kinds and fields a rule may name, and which it must: rules 2, 3 and 6 of the language.
+#![forbid(unsafe_code)]
+
+use super::constraint::{Constraint, Entries};
+use super::diagnostics::{Place, Problem, did_you_mean};
+use super::rule::Ruling;
+use super::source::{At, RuleSyntax};
+use super::{WORDS, entries};
+use crate::call::field::{Field, KIND};
+use crate::call::value::Type;
+use crate::call::{self, Absence, Call, Effect, Kind, Use};
+
+/// What a rule says of one field.
+#[derive(Debug)]
+pub(super) struct Named<'s> {
+    pub(super) field: &'static Field,
+    pub(super) constraint: Constraint,
+    /// Where it says so.
+    pub(super) value: Place<'s>,
+    /// Whether it stands in `free`.
+    pub(super) free: bool,
+}
+
+/// The calls of a rule, each with the place that names it, and the kinds that it names.
+#[derive(Debug)]
+pub(super) struct Scope<'s> {
+    pub(super) calls: Vec<(&'static Call, Place<'s>)>,
+    /// `None`: all of them.
+    kinds: Option<Vec<String>>,
+}
+
+/// One variety of a call.
+#[derive(Debug, Clone, Copy)]
+struct Variety<'s> {
+    call: &'static Call,
+    kind: Option<&'static Kind>,
+    place: Place<'s>,
+}
+
+impl Variety<'_> {
+    fn uses(&self) -> impl Iterator<Item = &'static Use> + use<> {
+        self.call.uses(self.kind)
+    }
+
+    fn has_all(&self, named: &[Named<'_>]) -> bool {
+        named.iter().all(|named| self.uses().any(|used| used.field == named.field))
+    }
+
+    /// Whether all varieties of its call have this field.
+    fn shares(&self, used: &Use) -> bool {
+        self.call.uses.iter().any(|of_all| of_all.field == used.field)
+    }
+
+    /// Its name in messages.
+    fn title(&self) -> String {
+        self.kind.map_or_else(|| self.call.name.to_owned(), |kind| format!("{} of a {}", self.call.name, kind.name))
+    }
+}
+
+impl<'s> Scope<'s> {
+    /// Reads `call`.
+    pub(super) fn read(rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Self {
+        let mut calls: Vec<(&'static Call, Place<'s>)> = Vec::new();
+        for entry in &rule.calls {
+            match called(&entry.it, rule.ruling) {
+                Ok(found) => {
+                    let new =
+                        found.into_iter().filter(|call| !calls.iter().any(|(known, _)| known.number == call.number));
+                    let new: Vec<_> = new.map(|call| (call, entry.place)).collect();
+                    calls.extend(new);
+                }
+                Err(why) => problems.push(entry.place.problem(why)),
+            }
+        }
+        Self { calls, kinds: None }
+    }
+
+    fn varieties(&self) -> impl Iterator<Item = Variety<'s>> + '_ {
+        self.calls.iter().flat_map(|(call, place)| {
+            let none = call.kinds.is_empty().then_some(None);
+            let kinds = call.kinds.iter().filter(|kind| self.names(kind)).map(Some);
+            none.into_iter().chain(kinds).map(|kind| Variety { call, kind, place: *place })
+        })
+    }
+
+    fn names(&self, kind: &Kind) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name == kind.name))
+    }
+
+    /// The calls that have all that a deny names.
+    pub(super) fn with_all(&self, named: &[Named<'_>]) -> Vec<&'static Call> {
+        let mut calls: Vec<&'static Call> = self.varieties().filter(|v| v.has_all(named)).map(|v| v.call).collect();
+        calls.dedup_by_key(|call| call.number);
+        calls
+    }
+
+    /// Reads the fields of a rule, `kind` first: it decides which others there are.
+    pub(super) fn fields(&mut self, rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Vec<Named<'s>> {
+        let mut named = Vec::new();
+        let (kind, others): (Vec<_>, Vec<_>) = rule.fields.iter().partition(|said| said.name.it == KIND.field.name);
+        for said in kind.into_iter().chain(others) {
+            let Some(field) = self.field(&said.name, problems) else { continue };
+            match entries::constraint(said, field.ty) {
+                Ok(constraint) => {
+                    if field == &KIND.field {
+                        self.kinds = kinds(&constraint);
+                    }
+                    named.push(Named { field, constraint, value: said.value, free: false });
+                }
+                Err(refused) => problems.extend(refused),
+            }
+        }
+        for name in &rule.free {
+            let Some(field) = self.field(name, problems) else { continue };
+            if rule.fields.iter().any(|said| said.name.it == name.it) {
+                problems.push(name.place.problem(format!("`{}` is free and constrained in the same rule", name.it)));
+            } else if !named.iter().any(|known| known.field == field) {
+                named.push(Named { field, constraint: Constraint::ANY, value: name.place, free: true });
+            }
+        }
+        named
+    }
+
+    /// The field of this name that some variety of the rule's calls has.
+    fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
+        let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field);
+        let found = known().find(|field| field.name == name.it);
+        if found.is_none() && !self.calls.is_empty() {
+            let words = WORDS.iter().copied().filter(|word| *word != "require");
+            let hint = did_you_mean(&name.it, known().map(|field| field.name).chain(words));
+            problems.push(name.place.problem(format!("`{}` is no field of {}{hint}", name.it, self.title())));
+        }
+        found
+    }
+
+    /// Its calls in messages.
+    fn title(&self) -> String {
+        match self.varieties().collect::<Vec<_>>().as_slice() {
+            [one] => one.title(),
+            _ if self.calls.len() <= 3 => self.calls.iter().map(|(call, _)| call.name).collect::<Vec<_>>().join(", "),
+            _ => "any call of this rule".to_owned(),
+        }
+    }
+}
+
+/// The kinds that a constraint lists; `None` for all.
+fn kinds(constraint: &Constraint) -> Option<Vec<String>> {
+    match &constraint.entries {
+        Entries::Words(words) if !constraint.any => Some(words.clone()),
+        _ => None,
+    }
+}
+
+/// The calls that an entry of `call` means.
+fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
+    let of = |effect| call::all().filter(move |call| call.effect == effect).collect();
+    match (raw, ruling) {
+        ("@change", Ruling::Deny) => Ok(of(Effect::Changes)),
+        ("@read", Ruling::Deny) => Ok(of(Effect::Reads)),
+        ("@change" | "@read" | "*", Ruling::Allow) => Err(format!("`{raw}`: an allow lists its calls one by one")),
+        ("*", Ruling::Deny) => Err("`*` is no call; all of them are `[\"@change\", \"@read\"]`".to_owned()),
+        _ => call::by_name(raw).map(|call| vec![call]).ok_or_else(|| {
+            let words = (ruling == Ruling::Deny).then_some(["@change", "@read"]).into_iter().flatten();
+            format!("there is no call `{raw}`{}", did_you_mean(raw, call::all().map(|call| call.name).chain(words)))
+        }),
+    }
+}
+
+/// Refuses an allow that leaves out what it must name: kinds, required fields, and in a call that changes something
+/// every link that absence would leave open. It could never permit the call, or it would permit more than it says.
+pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>], problems: &mut Vec<Problem>) {
+    problems.extend(open_kinds(scope, named));
+    let said = |field: &Field| {
+        let written = rule.fields.iter().map(|said| said.name.it.as_str());
+        written.chain(rule.free.iter().map(|name| name.it.as_str())).any(|name| name == field.name)
+    };
+    let mut reported: Vec<&str> = Vec::new();
+    for variety in scope.varieties() {
+        for used in variety.uses() {
+            let name = used.field.name;
+            let Some(why) = needed(variety, used, scope).filter(|_| !said(used.field) && !reported.contains(&name))
+            else {
+                continue;
+            };
+            reported.push(name);
+            let title = if variety.shares(used) { variety.call.name.to_owned() } else { variety.title() };
+            problems.push(variety.place.problem(format!("this allow does not name `{name}`: {title} {why}")));
+        }
+    }
+}
+
+/// Kinds that an allow leaves open: one that is added later would be permitted, too.
+fn open_kinds(scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Problem> {
+    let (call, _) = scope.calls.iter().find(|(call, _)| !call.kinds.is_empty())?;
+    let kind = named.iter().find(|named| named.field == &KIND.field && named.constraint.any)?;
+    let listed: Vec<&str> = call.kinds.iter().map(|kind| kind.name).collect();
+    let message = format!("an allow lists the kinds of {} one by one: {}", call.name, listed.join(", "));
+    Some(kind.value.problem(message))
+}
+
+/// Why an allow must name a field; `None` where it need not.
+fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'static str> {
+    let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
+    match used.absence {
+        // As long as no kinds are listed, what they need is not known.
+        Absence::Required => (variety.shares(used) || scope.kinds.is_some()).then_some("always has it"),
+        Absence::Any => opens.then_some("without it means every link"),
+        Absence::Chosen => opens.then_some("without it leaves the link to the kernel"),
+        Absence::Default(_) | Absence::Untouched => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::field::{LINK, MASTER, NETNS};
+    use crate::call::{Needs, Output};
+    use crate::policy::diagnostics::Source;
+    use crate::policy::source;
+
+    const fn used(field: &'static Field, absence: Absence) -> Use {
+        Use { field, absence, counts_in: &[] }
+    }
+
+    /// Invented: no call of the first half leaves a link open and changes something.
+    const FLUSH: Call = Call {
+        name: "Test.Flush",
+        number: 999,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "",
+        elsewhere: "",
+        uses: &[
+            used(&NETNS.field, Absence::Required),
+            used(&LINK.field, Absence::Any),
+            used(&MASTER.field, Absence::Chosen),
+        ],
+        kinds: &[],
+        excludes: &[],
+        result: Output { parts: &[], streams: false },
+    };
+    static CHANGES: Call = FLUSH;
+    static READS: Call = Call { effect: Effect::Reads, ..FLUSH };
+
+    fn refused(call: &'static Call, said: &str) -> Vec<String> {
+        let head = "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Test.Flush\"\n";
+        let source = Source { name: "a".to_owned(), text: format!("{head}{said}\n") };
+        let mut problems = Vec::new();
+        let document = source::read(&source, &mut problems);
+        let rule = &document.rules[0];
+        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: None };
+        let named = scope.fields(rule, &mut problems);
+        allow(rule, &scope, &named, &mut problems);
+        problems.into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn an_allow_that_changes_names_every_link_that_absence_leaves_open() {
+        assert_eq!(
+            refused(&CHANGES, "netns = \"q*\""),
+            [
+                "this allow does not name `link`: Test.Flush without it means every link",
+                "this allow does not name `master`: Test.Flush without it leaves the link to the kernel",
+            ]
+        );
+        for said in ["link = \"*\"\nmaster = \"br*\"", "free = [\"link\", \"master\"]"] {
+            assert!(refused(&CHANGES, &format!("netns = \"q*\"\n{said}")).is_empty(), "{said}");
+        }
+        assert!(refused(&READS, "netns = \"q*\"").is_empty());
+    }
+}

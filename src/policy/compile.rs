@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! All files of a policy as one: checked, users and groups resolved, lowered to what the broker reads. One wrong line
+//! refuses the whole.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use super::check::{self, Named, Scope};
+use super::compiled::{self, Damage, Placed, Profile, Settings};
+use super::diagnostics::{Place, Problem, Source, did_you_mean};
+use super::entries;
+use super::rule::{Principal, Rule, Ruling, Touches};
+use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
+use super::who::{self, Who};
+pub use super::who::{Account, Resolve};
+use crate::call::value::Type;
+use crate::call::{Call, Needs};
+
+/// Bytes of an id.
+const ID_BYTES: usize = 64;
+/// What tests expect besides ids.
+const NO_IDS: &[&str] = &["silence", "InvalidRequest"];
+
+/// A policy that is sound.
+#[derive(Debug)]
+pub struct Policy {
+    rules: Vec<Placed>,
+    profiles: Vec<(Principal, Profile)>,
+    settings: Settings,
+    origins: Vec<Origin>,
+}
+
+/// Where a rule was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The rule's id.
+    pub id: String,
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What it says of which field, as it was written.
+    pub said: Vec<(&'static str, String)>,
+}
+
+impl Policy {
+    /// The file that the broker reads.
+    ///
+    /// # Errors
+    /// [`Damage`] when it is larger than the format can say.
+    pub fn write(&self) -> Result<Vec<u8>, Damage> {
+        compiled::write(&self.rules, &self.profiles, self.settings)
+    }
+
+    /// The rules, by the call and the principals that they are found by.
+    #[must_use]
+    pub fn placed(&self) -> &[Placed] {
+        &self.rules
+    }
+
+    /// What each principal's allows need.
+    #[must_use]
+    pub fn profiles(&self) -> &[(Principal, Profile)] {
+        &self.profiles
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Where each rule was written.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// Where the rule of this id was written.
+    #[must_use]
+    pub fn origin(&self, id: &str) -> Option<&Origin> {
+        self.origins.iter().find(|origin| origin.id == id)
+    }
+}
+
+/// Compiles all files as one policy.
+///
+/// # Errors
+/// Everything that is wrong, by file, line and column.
+pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let documents: Vec<_> = sources.iter().map(|source| source::read(source, &mut problems)).collect();
+    let settings = settings(documents.iter().flat_map(|document| &document.settings), &mut problems);
+    let mut compiler =
+        Compiler { resolve, problems, rules: Vec::new(), profiles: BTreeMap::new(), origins: Vec::new() };
+    let mut ids = BTreeMap::new();
+    for rule in documents.iter().flat_map(|document| &document.rules) {
+        compiler.id(rule, &mut ids);
+        compiler.rule(rule);
+    }
+    let Compiler { mut problems, rules, profiles, origins, .. } = compiler;
+    if problems.is_empty() {
+        return Ok(Policy { rules, profiles: profiles.into_iter().collect(), settings, origins });
+    }
+    problems.sort();
+    Err(problems)
+}
+
+struct Compiler<'r> {
+    resolve: Resolve<'r>,
+    problems: Vec<Problem>,
+    rules: Vec<Placed>,
+    profiles: BTreeMap<Principal, Profile>,
+    origins: Vec<Origin>,
+}
+
+impl Compiler<'_> {
+    fn id<'s>(&mut self, rule: &RuleSyntax<'s>, ids: &mut BTreeMap<String, Place<'s>>) {
+        let Some(At { place, it: id }) = &rule.id else { return };
+        let wrong = if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            format!("`id` has 1 to {ID_BYTES} printable ASCII characters without spaces")
+        } else if NO_IDS.contains(&id.as_str()) {
+            format!("`{id}` is no id: tests expect it where no rule decides")
+        } else if let Some(other) = ids.insert(id.clone(), *place) {
+            format!("the id `{id}` is taken: {}:{} has it", other.file(), other.line())
+        } else {
+            return;
+        };
+        self.problems.push(place.problem(wrong));
+    }
+
+    fn rule(&mut self, rule: &RuleSyntax<'_>) {
+        let who = who::read(&rule.who, rule.ruling, self.resolve, &mut self.problems);
+        let mut scope = Scope::read(rule, &mut self.problems);
+        let named = scope.fields(rule, &mut self.problems);
+        let touches = rule.touches.as_ref().map(|at| self.touches(&at.it));
+        let calls = match rule.ruling {
+            Ruling::Allow => {
+                check::allow(rule, &scope, &named, &mut self.problems);
+                scope.calls.iter().map(|(call, _)| *call).collect()
+            }
+            Ruling::Deny => self.denied(rule, &scope, &named, touches.as_ref()),
+        };
+        self.place(rule, &calls, &named, &who, touches.as_ref());
+    }
+
+    fn touches(&mut self, said: &[Said<'_>]) -> Touches {
+        let mut touches = Touches { netns: None, link: None };
+        for said in said {
+            let (ty, slot) = match said.name.it.as_str() {
+                "netns" => (Type::Netns, &mut touches.netns),
+                "link" => (Type::Link, &mut touches.link),
+                other => {
+                    let hint = did_you_mean(other, ["netns", "link"]);
+                    let wrong = format!("`touches` takes `netns` and `link`, not `{other}`{hint}");
+                    self.problems.push(said.name.place.problem(wrong));
+                    continue;
+                }
+            };
+            match entries::constraint(said, ty) {
+                Ok(constraint) => *slot = Some(constraint),
+                Err(refused) => self.problems.extend(refused),
+            }
+        }
+        touches
+    }
+
+    /// The calls that a deny speaks of: those that have all its fields, and one that `touches` looks at.
+    fn denied(
+        &mut self,
+        rule: &RuleSyntax<'_>,
+        scope: &Scope<'_>,
+        named: &[Named<'_>],
+        touches: Option<&Touches>,
+    ) -> Vec<&'static Call> {
+        let with_all = scope.with_all(named);
+        let looks_at_links = touches.is_some_and(|touches| touches.link.is_some());
+        let has_a_link = |call: &Call| call.all_uses().any(|used| matches!(used.field.ty, Type::Link));
+        let calls: Vec<_> = with_all.iter().copied().filter(|call| !looks_at_links || has_a_link(call)).collect();
+        let understood = !scope.calls.is_empty() && named.len() == rule.fields.len();
+        if understood && with_all.is_empty() {
+            self.problems.push(rule.place.problem("no call of this rule has all its fields: it would deny nothing"));
+        } else if let (true, true, Some(At { place, .. })) = (understood, calls.is_empty(), &rule.touches) {
+            self.problems
+                .push(place.problem("no call of this rule has a field that holds a link: it would deny nothing"));
+        }
+        calls
+    }
+
+    /// Puts a rule where the broker will look for it: once for each of its calls, with the fields of that call.
+    fn place(
+        &mut self,
+        rule: &RuleSyntax<'_>,
+        calls: &[&'static Call],
+        named: &[Named<'_>],
+        who: &Who,
+        touches: Option<&Touches>,
+    ) {
+        let Some(At { it: id, .. }) = &rule.id else { return };
+        for call in calls {
+            let fields = named.iter().filter(|named| call.has(named.field));
+            let fields = fields.map(|named| (named.field.number, named.constraint.clone())).collect();
+            let placed = Rule {
+                id: id.clone(),
+                ruling: rule.ruling,
+                except: who.except.clone(),
+                fields,
+                touches: touches.cloned(),
+            };
+            self.rules.push(Placed { call: call.number, principals: who.principals.clone(), rule: placed });
+            if rule.ruling == Ruling::Allow && call.needs == Needs::Namespaces {
+                for principal in &who.principals {
+                    self.profiles.entry(*principal).or_default().namespaces = true;
+                }
+            }
+        }
+        let text =
+            |named: &Named<'_>| if named.free { "\"*\" (free)".to_owned() } else { one_line(named.value.text()) };
+        let said = |named: &Named<'_>| (named.field.name, text(named));
+        self.origins.push(Origin {
+            id: id.clone(),
+            file: rule.place.file().to_owned(),
+            line: rule.place.line(),
+            said: named.iter().map(said).collect(),
+        });
+    }
+}
+
+/// A list that was written over several lines, in one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The settings of all files; each may stand once.
+fn settings<'s, 'd, I>(said: I, problems: &mut Vec<Problem>) -> Settings
+where
+    I: Iterator<Item = &'d SettingSyntax<'s>>,
+    's: 'd,
+{
+    let mut settings = Settings::default();
+    let mut places: BTreeMap<&str, Place<'s>> = BTreeMap::new();
+    for SettingSyntax { name, value } in said {
+        if let Some(other) = places.insert(&name.it, name.place) {
+            let place = format!("{}:{}", other.file(), other.line());
+            problems.push(name.place.problem(format!("`{}` is set already: {place} does", name.it)));
+        }
+        match set(&mut settings, &name.it, value.it.as_ref()) {
+            Ok(()) => {}
+            Err(Unset::Unknown(hint)) => {
+                problems.push(name.place.problem(format!("there is no setting `{}`{hint}", name.it)));
+            }
+            Err(Unset::Expected(what)) => {
+                problems.push(value.place.problem(format!("`{}` takes {what}", name.it)));
+            }
+        }
+    }
+    settings
+}
+
+/// Why a setting could not be set.
+enum Unset {
+    Unknown(String),
+    Expected(&'static str),
+}
+
+fn set(settings: &mut Settings, name: &str, value: Option<&Scalar>) -> Result<(), Unset> {
+    let truth = match value {
+        Some(Scalar::Bool(truth)) => Ok(*truth),
+        _ => Err(Unset::Expected("true or false")),
+    };
+    let landlock = match value {
+        Some(Scalar::Text(word)) if word == "required" => Ok(true),
+        Some(Scalar::Text(word)) if word == "available" => Ok(false),
+        _ => Err(Unset::Expected("\"required\" or \"available\"")),
+    };
+    match name {
+        "audit.required" => settings.audit_required = truth?,
+        "refusals.show_rule" => settings.show_rule = truth?,
+        "confinement.landlock" => settings.landlock_required = landlock?,
+        _ => {
+            let known = ["audit.required", "refusals.show_rule", "confinement.landlock"];
+            return Err(Unset::Unknown(did_you_mean(name, known)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Decisions by compiled bytes, as the broker takes them.
+
+use super::*;
+use crate::call::json::Json;
+use crate::call::request::Request;
+use crate::caller::Caller;
+use crate::policy::Decision;
+
+/// The rules of `policy-model/policies` that speak of calls of the first half.
+const SITE: &[&str] = &[
+    r#"
+[[deny]]
+id      = "uplinks"
+who     = ["*", "!group:netops"]
+call    = "@change"
+touches = { netns = "@host", link = ["en*", "eth*", "bond*", "br-ex"] }
+
+[[deny]]
+id      = "management-namespace"
+who     = ["*", "!group:netops"]
+call    = ["@change", "@read"]
+touches = { netns = ["mgmt", "mgmt-*"] }
+
+[[deny]]
+id      = "metadata-address"
+who     = ["*", "!group:netops"]
+call    = "Address.Add"
+netns   = "@host"
+address = "169.254.169.254/32"
+
+[[deny]]
+id      = "no-look-at-bonds"
+who     = "user:node-exporter"
+call    = ["Link.List", "Address.List"]
+netns   = "vault"
+link    = "bond*"
+
+[[allow]]
+id      = "break-glass-4711"
+who     = "group:netops"
+call    = "Link.Set"
+netns   = "@host"
+link    = ["bond*", "en*"]
+up      = [true, false]
+"#,
+    r#"
+[[allow]]
+id          = "l3-namespaces"
+who         = "user:neutron"
+call        = ["Netns.Add", "Netns.Delete"]
+netns       = ["qrouter-*", "snat-*", "fip-*"]
+
+[[allow]]
+id          = "l3-take-ports"
+who         = "user:neutron"
+call        = "Link.Set"
+netns       = "@host"
+link        = ["qr-*", "qg-*"]
+mac         = "fa:16:3e:*"
+target_netns = ["qrouter-*", "snat-*", "fip-*"]
+
+[[allow]]
+id          = "l3-ports"
+who         = "user:neutron"
+call        = ["Link.Set", "Link.Delete"]
+netns       = ["qrouter-*", "snat-*", "fip-*"]
+link        = ["qr-*", "qg-*", "rfp-*", "lo"]
+free        = ["mac", "mtu", "up", "alias"]
+target_netns = "@host"
+
+[[allow]]
+id          = "l3-dvr-veth"
+who         = "user:neutron"
+call        = "Link.Add"
+kind        = "veth"
+netns       = "qrouter-*"
+link        = "rfp-*"
+peer.name   = "fpr-*"
+peer.netns  = "fip-*"
+free        = ["mtu", "peer.mtu"]
+
+[[allow]]
+id          = "l3-addresses"
+who         = "user:neutron"
+call        = ["Address.Add", "Address.Delete"]
+netns       = ["qrouter-*", "snat-*", "fip-*"]
+link        = ["qr-*", "qg-*", "lo"]
+address     = "*"
+free        = ["broadcast", "scope", "exists_ok", "missing_ok"]
+
+[[allow]]
+id          = "l3-one-list"
+who         = "user:neutron"
+call        = "Link.List"
+netns       = "qrouter-*"
+link        = "qr-*"
+"#,
+    r#"
+[[allow]]
+id    = "monitor-looks"
+who   = "user:node-exporter"
+call  = ["Netns.List", "Link.List", "Address.List"]
+netns = ["*", "@host"]
+
+[[allow]]
+id    = "in-own-namespaces"
+who   = "group:netusers"
+call  = ["Link.Set", "Link.Add", "Link.Delete", "Address.Add"]
+netns = "u1000-*"
+kind  = ["bridge", "veth"]
+peer.name  = "*"
+peer.netns = "*"
+free  = ["link", "new_name", "target_netns", "master", "up", "address", "scope"]
+"#,
+];
+
+fn who(name: &str) -> Caller {
+    let (uid, groups) = match name {
+        "neutron" => (64100, vec![]),
+        "node-exporter" => (64101, vec![]),
+        "alice" => (1000, vec![2000]),
+        "carol" => (1002, vec![2001]),
+        _ => (4711, vec![]),
+    };
+    Caller { uid, gid: uid, groups }
+}
+
+/// Judges by the compiled bytes, as the broker does: the rule that decides and the field that it names, or `silence`.
+fn decision(texts: &[&str], caller: &str, call: &str, with: &str) -> String {
+    let compiled = Compiled::open(good(texts).write().unwrap()).unwrap();
+    let request = Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap();
+    match compiled.judge(&who(caller), request).unwrap().decision() {
+        Decision::Allowed { rule } => rule.clone(),
+        Decision::Forbidden { rule, field } => format!("{rule} {}", field.unwrap_or("-")),
+        Decision::Silence { nearest: None } => "silence".to_owned(),
+        Decision::Silence { nearest: Some((rule, field)) } => format!("silence {rule} {field}"),
+    }
+}
+
+#[test]
+fn the_worked_policies_decide_as_their_tests_expect() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        (
+            "neutron",
+            "Address.Add",
+            r#"{"netns":"qrouter-1","link":"qr-1","address":"10.0.0.1/24","broadcast":"10.0.0.255"}"#,
+            "l3-addresses",
+        ),
+        (
+            "neutron",
+            "Address.Add",
+            r#"{"netns":"@host","link":"qr-1","address":"10.0.0.1/24"}"#,
+            "silence l3-addresses netns",
+        ),
+        (
+            "neutron",
+            "Address.Add",
+            r#"{"netns":"qrouter-1","link":"eth0","address":"10.0.0.1/24"}"#,
+            "silence l3-addresses link",
+        ),
+        (
+            "neutron",
+            "Address.Add",
+            r#"{"netns":"qrouter-1","link":"qr-1","address":"10.0.0.1/24","label":"qr-1:1"}"#,
+            "silence l3-addresses label",
+        ),
+        ("neutron", "Netns.Add", r#"{"netns":"qrouter-1"}"#, "l3-namespaces"),
+        ("neutron", "Netns.Add", r#"{"netns":"qrouter-1","exists_ok":true}"#, "silence l3-namespaces exists_ok"),
+        ("neutron", "Netns.List", r#"{"netns":"@host"}"#, "silence"),
+        ("mallory", "Netns.Add", r#"{"netns":"qrouter-1"}"#, "silence"),
+        (
+            "neutron",
+            "Link.Set",
+            r#"{"netns":"@host","link":"qr-1","mac":"FA:16:3E:00:00:01","target_netns":"snat-1"}"#,
+            "l3-take-ports",
+        ),
+        (
+            "neutron",
+            "Link.Set",
+            r#"{"netns":"@host","link":"qr-1","mac":"fa:16:3f:00:00:01"}"#,
+            "silence l3-ports netns",
+        ),
+        ("neutron", "Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","target_netns":"@host"}"#, "l3-ports"),
+        (
+            "neutron",
+            "Link.Set",
+            r#"{"netns":"qrouter-1","link":"qr-1","new_name":"qr-2"}"#,
+            "silence l3-ports new_name",
+        ),
+        (
+            "neutron",
+            "Link.Add",
+            r#"{"netns":"qrouter-1","link":"rfp-1","kind":"veth","peer":{"name":"fpr-1","netns":"fip-1","mtu":1500}}"#,
+            "l3-dvr-veth",
+        ),
+        ("neutron", "Link.Add", r#"{"netns":"qrouter-1","link":"rfp-1","kind":"bridge"}"#, "silence l3-dvr-veth kind"),
+        ("neutron", "Link.List", r#"{"netns":"qrouter-1","link":"qr-1"}"#, "l3-one-list"),
+        ("neutron", "Link.List", r#"{"netns":"qrouter-1"}"#, "silence l3-one-list link"),
+        ("node-exporter", "Link.List", r#"{"netns":"@host"}"#, "monitor-looks"),
+        ("node-exporter", "Link.List", r#"{"netns":"qrouter-1"}"#, "monitor-looks"),
+        ("node-exporter", "Link.List", r#"{"netns":"@host","link":"bond0"}"#, "monitor-looks"),
+        ("carol", "Link.Set", r#"{"netns":"@host","link":"bond0","up":false}"#, "break-glass-4711"),
+        ("carol", "Link.Set", r#"{"netns":"@host","link":"bond0","mtu":9000}"#, "silence break-glass-4711 mtu"),
+        ("alice", "Link.Add", r#"{"netns":"u1000-a","link":"b0","kind":"bridge"}"#, "in-own-namespaces"),
+    ];
+    for (caller, call, with, expected) in cases {
+        assert_eq!(decision(SITE, caller, call, with), *expected, "{caller} {call} {with}");
+    }
+}
+
+#[test]
+fn an_uplink_is_out_of_reach_by_every_name() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("neutron", "Link.Set", r#"{"netns":"@host","link":"bond0","up":false}"#, "link"),
+        ("neutron", "Link.Delete", r#"{"netns":"@host","link":"bond0"}"#, "link"),
+        ("neutron", "Link.Set", r#"{"netns":"@host","link":"qr-1","master":"br-ex"}"#, "master"),
+        ("neutron", "Link.Set", r#"{"netns":"@host","link":"qr-1","new_name":"eth9"}"#, "new_name"),
+        (
+            "neutron",
+            "Link.Set",
+            r#"{"netns":"qrouter-1","link":"qr-1","new_name":"bond7","target_netns":"@host"}"#,
+            "new_name",
+        ),
+        (
+            "neutron",
+            "Link.Add",
+            r#"{"netns":"qrouter-1","kind":"veth","link":"rfp-1","peer":{"name":"eth7","netns":"@host"}}"#,
+            "peer.name",
+        ),
+        ("neutron", "Link.Add", r#"{"netns":"@host","kind":"bridge","link":"x","master":"bond0"}"#, "master"),
+        ("alice", "Link.Set", r#"{"netns":"u1000-a","link":"eth0","target_netns":"@host"}"#, "link"),
+        ("neutron", "Address.Add", r#"{"netns":"@host","link":"eth0","address":"10.0.0.1/8"}"#, "link"),
+    ];
+    for (caller, call, with, field) in cases {
+        assert_eq!(decision(SITE, caller, call, with), format!("uplinks {field}"), "{with}");
+    }
+    let spared: &[(&str, &str)] = &[
+        ("Link.Set", r#"{"netns":"u1000-a","link":"eth0","up":true}"#),
+        ("Link.Set", r#"{"netns":"u1000-a","link":"eth0","new_name":"x0","target_netns":"@host"}"#),
+        ("Link.Set", r#"{"netns":"u1000-a","link":"x0","new_name":"eth0","target_netns":"u1000-b"}"#),
+        ("Link.Add", r#"{"netns":"u1000-a","kind":"veth","link":"eth0","peer":{"name":"eth0","netns":"u1000-b"}}"#),
+    ];
+    for (call, with) in spared {
+        let decided = decision(SITE, "alice", call, with);
+        assert!(!decided.starts_with("uplinks"), "{with}: {decided}");
+    }
+}
+
+#[test]
+fn a_namespace_is_out_of_reach_by_every_name() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("neutron", "Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","target_netns":"mgmt"}"#, "target_netns"),
+        (
+            "neutron",
+            "Link.Add",
+            r#"{"netns":"qrouter-1","kind":"veth","link":"rfp-1","peer":{"name":"fpr-1","netns":"mgmt-2"}}"#,
+            "peer.netns",
+        ),
+        ("node-exporter", "Link.List", r#"{"netns":"mgmt"}"#, "netns"),
+        ("node-exporter", "Netns.Get", r#"{"netns":"mgmt"}"#, "netns"),
+    ];
+    for (caller, call, with, field) in cases {
+        assert_eq!(decision(SITE, caller, call, with), format!("management-namespace {field}"), "{with}");
+    }
+    assert_eq!(decision(SITE, "carol", "Link.List", r#"{"netns":"mgmt"}"#), "silence");
+}
+
+#[test]
+fn a_deny_meets_prefixes_around_an_address_and_filters_that_are_absent() {
+    for address in ["169.254.169.254/32", "169.254.169.254/16", "169.254.0.1/16", "0.0.0.0/0"] {
+        let with = format!(r#"{{"netns":"@host","link":"x0","address":"{address}"}}"#);
+        assert_eq!(decision(SITE, "neutron", "Address.Add", &with), "metadata-address address");
+    }
+    let with = r#"{"netns":"@host","link":"x0","address":"169.254.1.1/24"}"#;
+    assert_eq!(decision(SITE, "neutron", "Address.Add", with), "silence l3-addresses netns");
+    for call in ["Link.List", "Address.List"] {
+        for (with, expected) in [
+            (r#"{"netns":"vault"}"#, "no-look-at-bonds link"),
+            (r#"{"netns":"vault","index":3}"#, "no-look-at-bonds link"),
+            (r#"{"netns":"vault","link":"bond0"}"#, "no-look-at-bonds link"),
+            (r#"{"netns":"vault","link":"lo"}"#, "monitor-looks"),
+            (r#"{"netns":"other"}"#, "monitor-looks"),
+        ] {
+            assert_eq!(decision(SITE, "node-exporter", call, with), expected, "{call} {with}");
+        }
+    }
+}
+
+#[test]
+fn saying_a_default_is_saying_nothing() {
+    let unsaid = r#"{"netns":"qrouter-1","link":"qr-1","address":"10.0.0.1/24"}"#;
+    let said = r#"{"netns":"qrouter-1","link":"qr-1","address":"10.0.0.1/24","nodad":false,"noprefixroute":false,"home_address":false,"exists_ok":false}"#;
+    for with in [unsaid, said] {
+        assert_eq!(decision(SITE, "neutron", "Address.Add", with), "l3-addresses");
+    }
+    let only_nodad = [
+        "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Address.Add\"\nfree = [\"netns\", \"link\", \"address\", \"scope\"]\nnodad = true\n",
+    ];
+    for with in [unsaid, said] {
+        assert_eq!(decision(&only_nodad, "neutron", "Address.Add", with), "silence x nodad");
+    }
+    let denied = ["[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"Address.Add\"\nnodad = false\n"];
+    for with in [unsaid, said] {
+        assert_eq!(decision(&denied, "neutron", "Address.Add", with), "x nodad");
+    }
+}
+
+#[test]
+fn no_pattern_and_no_free_permits_the_host_but_a_deny_of_all_meets_it() {
+    let list = r#"{"netns":"@host"}"#;
+    for said in ["netns = \"*\"", "netns = [\"*\", \"?host\"]", "free = \"netns\""] {
+        let allow = format!("{ALLOW}call = \"Link.List\"\n{said}\n");
+        assert_eq!(decision(&[&allow], "neutron", "Link.List", list), "silence x netns", "{said}");
+        assert_eq!(decision(&[&allow], "neutron", "Link.List", r#"{"netns":"a"}"#), "x", "{said}");
+    }
+    let deny = format!("{DENY}call = \"@read\"\nnetns = \"*\"\n");
+    assert_eq!(decision(&[&deny], "neutron", "Link.List", list), "x netns");
+}
+
+#[test]
+fn profiles_are_those_of_the_callers_allows() {
+    let compiled = Compiled::open(good(SITE).write().unwrap()).unwrap();
+    for (caller, namespaces) in [("neutron", true), ("node-exporter", false), ("carol", false), ("mallory", false)] {
+        assert_eq!(compiled.profile(&who(caller)), Ok(Profile { namespaces }), "{caller}");
+    }
+}
+
+#[test]
+fn of_several_rules_the_first_by_id_is_cited() {
+    let rule = |id: &str, ruling: &str| {
+        format!("[[{ruling}]]\nid = \"{id}\"\nwho = [\"uid:64100\", \"*\"]\ncall = \"Netns.List\"\nnetns = \"@host\"\n")
+    };
+    let list = r#"{"netns":"@host"}"#;
+    let (b, a) = (rule("b", "allow"), rule("a", "allow"));
+    assert_eq!(decision(&[&b, &a], "neutron", "Netns.List", list), "a");
+    let (z, y) = (rule("z", "deny"), rule("y", "deny"));
+    assert_eq!(decision(&[&z, &b, &y, &a], "neutron", "Netns.List", list), "y netns");
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Everything that refuses a policy as a whole, with its place and the beginning of its message.
+
+use super::*;
+
+/// `line:column: message` of everything that is wrong with one file.
+fn wrong(text: &str) -> Vec<String> {
+    let short = |problem: Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
+    compile(&sources(&[text]), &account)
+        .map_or_else(|problems| problems.into_iter().map(short).collect(), |_| Vec::new())
+}
+
+/// Each file has exactly one thing wrong with it: where, and how the message begins.
+fn refused(head: &str, cases: &[(&str, &str)]) {
+    for (rest, expected) in cases {
+        let got = wrong(&format!("{head}{rest}"));
+        assert!(got.len() == 1 && got[0].starts_with(expected), "{rest}\n{expected}\n{got:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_policy_is_refused_by_line_and_column() {
+    refused(
+        "",
+        &[
+            ("a = = 1", "1:5: "),
+            ("[[allow]]\nid = \"x\"\nid = \"y\"", "3:1: duplicate key"),
+            ("[[alow]]", "1:3: `alow` is no word of the policy language; did you mean `allow`?"),
+            ("[set]\nx = \"y\"", "1:2: `set` is no word of the policy language"),
+            ("[allow]\nid = \"x\"", "1:2: a rule begins with `[[allow]]`"),
+            ("deny = 1", "1:1: a rule begins with `[[deny]]`"),
+            ("deny = [1]", "1:9: a rule is a table"),
+            ("[[audit]]", "1:3: `audit` is a table of settings: `[audit]`"),
+            ("[audit]\nrequire = true", "2:1: there is no setting `audit.require`; did you mean `audit.required`?"),
+            ("[audit]\nrequired = \"yes\"", "2:12: `audit.required` takes true or false"),
+            ("[refusals]\nshow_rule = 1", "2:13: `refusals.show_rule` takes true or false"),
+            ("[confinement]\nlandlock = true", "2:12: `confinement.landlock` takes \"required\" or \"available\""),
+            ("[confinement]\nlandlock = \"off\"", "2:12: `confinement.landlock` takes"),
+        ],
+    );
+}
+
+#[test]
+fn a_rule_has_id_who_and_call_in_their_shapes() {
+    let rest = "call = \"Netns.Add\"\nnetns = \"q*\"\n";
+    let with = |head: &str| format!("[[allow]]\n{head}\n{rest}");
+    refused(
+        "",
+        &[
+            (&with("who = \"*\""), "1:1: this rule has no `id`"),
+            (&with("id = \"x\""), "1:1: this rule has no `who`"),
+            ("[[deny]]\nid = \"x\"\nwho = \"*\"", "1:1: this rule has no `call`"),
+            (&with("id = 1\nwho = \"*\""), "2:6: `id` is a number, expected a string"),
+            (&with("id = \"\"\nwho = \"*\""), "2:6: `id` has 1 to 64 printable ASCII"),
+            (&with("id = \"a b\"\nwho = \"*\""), "2:6: `id` has 1 to 64 printable ASCII"),
+            (&with("id = \"ä\"\nwho = \"*\""), "2:6: `id` has 1 to 64 printable ASCII"),
+            (&with(&format!("id = \"{}\"\nwho = \"*\"", "x".repeat(65))), "2:6: `id` has 1 to 64 printable ASCII"),
+            (&with("id = \"silence\"\nwho = \"*\""), "2:6: `silence` is no id"),
+            (&with("id = \"x\"\nwho = 1000"), "3:7: `who` takes a string or a list of strings"),
+            (&with("id = \"x\"\nwho = []"), "3:7: `who` is an empty list"),
+            (&with("id = \"x\"\nwho = [[\"*\"]]"), "3:8: `who` holds a list, which no field takes"),
+            (&with("id = \"x\"\nwho = \"*\"\ndescription = 1"), "4:15: `description` is a number, expected a string"),
+        ],
+    );
+}
+
+#[test]
+fn an_id_stands_once_in_all_files() {
+    let rule = format!("{ALLOW}call = \"Netns.Add\"\nnetns = \"q*\"\n");
+    let problems = compile(&sources(&[&rule, &rule]), &account).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(
+        problems[0].to_string(),
+        "2.toml:2:6: the id `x` is taken: 1.toml:2 has it\n   2 | id = \"x\"\n     |      ^^^"
+    );
+    let twice = "[audit]\nrequired = true\n";
+    let problems = compile(&sources(&[twice, twice]), &account).unwrap_err();
+    assert_eq!(problems[0].message, "`audit.required` is set already: 1.toml:2 does");
+}
+
+#[test]
+fn who_names_accounts_that_exist_and_groups_only_give() {
+    let allow = |who: &str| format!("[[allow]]\nid = \"x\"\nwho = {who}\ncall = \"Netns.Add\"\nnetns = \"q*\"\n");
+    let deny = |who: &str| format!("[[deny]]\nid = \"x\"\nwho = {who}\ncall = \"@change\"\n");
+    refused(
+        "",
+        &[
+            (&allow("\"neutron\""), "3:7: `neutron`: expected `user:NAME`"),
+            (
+                &allow("\"usr:neutron\""),
+                "3:7: `usr:neutron`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`; did you mean `user`?",
+            ),
+            (&allow("[\"*\", \"user:nutron\"]"), "3:13: there is no user `nutron`"),
+            (&allow("\"group:x\""), "3:7: there is no group `x`"),
+            (&allow("\"user:broken\""), "3:7: the user `broken` cannot be looked up: the directory is away"),
+            (&allow("\"user:nobody\""), "3:7: `user:nobody` is 65534, which is nobody"),
+            (&allow("\"uid:65534\""), "3:7: `uid:65534` is 65534, which is nobody"),
+            (&allow("\"gid:4294967295\""), "3:7: `gid:4294967295` is 4294967295, which is nobody"),
+            (&allow("\"uid:4294967296\""), "3:7: `4294967296` is no number of an account"),
+            (&allow("\"uid:-1\""), "3:7: `-1` is no number of an account"),
+            (&allow("\"uid:+1\""), "3:7: `+1` is no number of an account"),
+            (&allow("\"uid:01\""), "3:7: `01` is no number of an account"),
+            (&allow("[\"*\", \"!group:netops\"]"), "3:13: a group behind `!` stands in a deny only"),
+            (&allow("[\"*\", \"!gid:5\"]"), "3:13: a group behind `!` stands in a deny only"),
+            (&allow("[\"*\", \"!*\"]"), "3:13: `!*` spares everybody"),
+            (&allow("\"!user:alice\""), "3:7: `who` only takes away"),
+            (&deny("\"group:netusers\""), "3:7: a group stands in a deny behind `!` only"),
+            (&deny("[\"*\", \"gid:5\"]"), "3:13: a group stands in a deny behind `!` only"),
+        ],
+    );
+    good(&[&allow("[\"uid:0\", \"gid:0\", \"group:netusers\", \"!user:alice\"]")]);
+    good(&[&deny("[\"*\", \"!group:netops\", \"!user:alice\"]")]);
+}
+
+#[test]
+fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
+    refused(
+        ALLOW,
+        &[
+            ("call = \"Netns.Ad\"\n", "4:8: there is no call `Netns.Ad`; did you mean `Netns.Add`?"),
+            ("call = \"Netns.*\"\n", "4:8: there is no call `Netns.*`"),
+            ("call = \"@change\"\n", "4:8: `@change`: an allow lists its calls one by one"),
+            ("call = [\"*\"]\n", "4:9: `*`: an allow lists its calls one by one"),
+            ("call = \"Netns.Add\"\nnetns = \"q*\"\nlnk = \"a\"\n", "6:1: `lnk` is no field of Netns.Add"),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\nlnk = \"a\"\n",
+                "6:1: `lnk` is no field of Link.List; did you mean `link`?",
+            ),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\nfre = \"link\"\n",
+                "6:1: `fre` is no field of Link.List; did you mean `free`?",
+            ),
+            ("call = \"Link.List\"\nnetns = \"q*\"\nrequire = \"link\"\n", "6:1: `require` is no field of Link.List"),
+            ("call = \"Link.List\"\nnetns = \"q*\"\nlink.x = \"a\"\n", "6:6: `link.x` is no field of Link.List"),
+            ("call = \"Link.List\"\nnetns = \"q*\"\npeer = {}\n", "6:1: `peer` says nothing"),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\nfree = [\"lnk\"]\n",
+                "6:9: `lnk` is no field of Link.List; did you mean `link`?",
+            ),
+            ("call = \"Link.List\"\nnetns = \"q*\"\nfree = [1]\n", "6:9: `free` takes a string or a list of strings"),
+            (
+                "call = [\"Link.List\", \"Netns.Add\"]\nnetns = \"q*\"\nmtu = 1\n",
+                "6:1: `mtu` is no field of Link.List, Netns.Add",
+            ),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\nlink = \"a\"\nfree = \"link\"\n",
+                "7:8: `link` is free and constrained in the same rule",
+            ),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\ntouches = { netns = \"a\" }\n",
+                "6:1: `touches` stands in a deny only",
+            ),
+        ],
+    );
+    let veth = "call = \"Link.Add\"\nnetns = \"q*\"\nlink = \"a\"\n";
+    refused(
+        &format!("{ALLOW}{veth}"),
+        &[
+            ("kind = \"vet\"\n", "7:8: `kind`: `vet` is none of veth, bridge; did you mean `veth`?"),
+            ("kind = \"bridge\"\npeer.nam = \"b\"\n", "8:6: `peer.nam` is no field of Link.Add of a bridge"),
+            ("kind = \"bridge\"\n[allow.peer]\nname = \"b\"\n", "9:1: `peer.name` is no field of Link.Add of a bridge"),
+            ("kind = \"bridge\"\nfree = [\"peer.mtu\"]\n", "8:9: `peer.mtu` is no field of Link.Add of a bridge"),
+        ],
+    );
+}
+
+#[test]
+fn an_allow_names_what_it_must() {
+    refused(
+        ALLOW,
+        &[
+            ("call = \"Netns.Add\"\n", "4:8: this allow does not name `netns`: Netns.Add always has it"),
+            (
+                "call = [\"Netns.Add\", \"Netns.List\"]\n",
+                "4:9: this allow does not name `netns`: Netns.Add always has it",
+            ),
+            (
+                "call = [\"Netns.Add\", \"Link.Delete\"]\nnetns = \"q\"\n",
+                "4:22: this allow does not name `link`: Link.Delete always has it",
+            ),
+            (
+                "call = \"Address.Add\"\nnetns = \"q\"\nlink = \"a\"\n",
+                "4:8: this allow does not name `address`: Address.Add always has it",
+            ),
+            (
+                "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\n",
+                "4:8: this allow does not name `kind`: Link.Add always has it",
+            ),
+            (
+                "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = \"*\"\npeer = { name = \"a\", netns = \"b\" }\n",
+                "7:8: an allow lists the kinds of Link.Add one by one: veth, bridge",
+            ),
+            (
+                "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nfree = [\"kind\"]\n",
+                "7:9: an allow lists the kinds of Link.Add one by one: veth, bridge",
+            ),
+            (
+                "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = [\"bridge\", \"veth\"]\npeer.netns = \"b\"\n",
+                "4:8: this allow does not name `peer.name`: Link.Add of a veth always has it",
+            ),
+        ],
+    );
+    good(&[&format!("{ALLOW}call = [\"Link.List\", \"Address.List\"]\nnetns = \"@host\"\n")]); // a filter of a call that reads
+    good(&[&format!("{ALLOW}call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = \"bridge\"\n")]);
+    good(&[&format!("{ALLOW}call = \"Address.Add\"\nfree = [\"netns\", \"link\", \"address\"]\n")]);
+}
+
+#[test]
+fn a_deny_speaks_of_some_call_that_has_all_its_fields() {
+    refused(
+        DENY,
+        &[
+            ("call = \"*\"\n", "4:8: `*` is no call; all of them are `[\"@change\", \"@read\"]`"),
+            ("call = \"@chnge\"\n", "4:8: there is no call `@chnge`; did you mean `@change`?"),
+            (
+                "call = [\"Link.Set\", \"Address.Add\"]\nmtu = 1\naddress = \"10.0.0.0/8\"\n",
+                "1:1: no call of this rule has all its fields",
+            ),
+            (
+                "call = \"@change\"\nkind = \"bridge\"\naddress = \"10.0.0.0/8\"\n",
+                "1:1: no call of this rule has all its fields",
+            ),
+            ("call = \"@read\"\nmtu = 1\n", "5:1: `mtu` is no field of any call of this rule"),
+            ("call = \"@change\"\nfree = \"mtu\"\n", "5:1: `free` stands in an allow only"),
+            (
+                "call = \"Netns.Add\"\ntouches = { link = \"a\" }\n",
+                "5:1: no call of this rule has a field that holds a link",
+            ),
+            (
+                "call = \"Link.Set\"\nmtu = 1\ntouches = { links = \"a\", link = \"b\" }\n",
+                "6:13: `touches` takes `netns` and `link`, not `links`; did you mean `link`?",
+            ),
+            ("call = \"Link.Set\"\ntouches = {}\n", "5:11: `touches` names neither"),
+            ("call = \"Link.Set\"\ntouches = \"eth*\"\n", "5:11: `touches` is a table"),
+            ("call = \"Link.Set\"\ntouches = { link = \"a/b\" }\n", "5:20: `link`: `a/b` has a byte"),
+        ],
+    );
+}
+
+#[test]
+fn a_constraint_fits_the_type_of_its_field() {
+    let head = "call = [\"Link.Set\", \"Address.Add\"]\nnetns = \"q\"\nlink = \"a\"\nfree = [\"scope\"]\n";
+    let address = "address = \"10.0.0.0/8\"\n";
+    refused(
+        &format!("{ALLOW}{head}{address}"),
+        &[
+            ("mtu = \"many\"\n", "9:7: `mtu`: `many` is a string, expected a whole number or a range"),
+            ("mtu = [1500, \"9000\"]\n", "9:14: `mtu`: write 9000 without quotes"),
+            ("mtu = \"..1500\"\n", "9:7: `mtu`: expected a whole number or a range"),
+            ("mtu = 1.5\n", "9:7: `mtu` holds a fraction"),
+            ("mtu = -1\n", "9:7: `mtu`: -1 is not between 0 and 4294967295"),
+            ("mtu = []\n", "9:7: `mtu` is an empty list"),
+            ("up = \"true\"\n", "9:6: `up`: write true without quotes"),
+            ("up = 1\n", "9:6: `up`: 1 is a number, expected true or false"),
+            ("mac = \"FA:16:3E:*\"\n", "9:7: `mac`: `FA:16:3E:*` has capital letters"),
+            (
+                "master = \"0123456789abcdef*\"\n",
+                "9:10: `master`: `0123456789abcdef*` can match nothing: at most 15 bytes",
+            ),
+            ("master = \"br/*\"\n", "9:10: `master`: `br/*` can match nothing: `/` stands in no value"),
+            ("master = \"!br0\"\n", "9:10: `master`: `!br0` has a byte"),
+            ("master = true\n", "9:10: `master`: true is a boolean, expected the name of a link"),
+            (
+                "target_netns = \"@all\"\n",
+                "9:16: `target_netns`: `@all` begins with `@`; the only such word is `@host`",
+            ),
+            ("target_netns = \"@h*\"\n", "9:16: `target_netns`: `@h*` begins with `@`"),
+            (
+                "broadcast = \"10.0.0.255\"\n",
+                "9:13: `broadcast`: `10.0.0.255` lacks the length of its prefix; one address is `10.0.0.255/32`",
+            ),
+            (
+                "peer_address = \"::ffff:10.0.0.1/128\"\n",
+                "9:16: `peer_address`: `::ffff:10.0.0.1/128` is an IPv4-mapped address",
+            ),
+        ],
+    );
+    refused(
+        &format!("{ALLOW}call = \"Address.Add\"\nnetns = \"q\"\nlink = \"a\"\n"),
+        &[
+            (
+                "address = \"10.1.2.3/24\"\n",
+                "7:11: `address`: `10.1.2.3/24` has host bits; the prefix is `10.1.2.0/24`",
+            ),
+            ("address = \"10.0.0.0/8 len 24..28\"\n", "7:11: `address`: `10.0.0.0/8 len 24..28` has no prefix length"),
+            (
+                "address = \"10.0.0.0/8\"\nscope = \"gobal\"\n",
+                "8:9: `scope`: `gobal` is none of global, site, link, host, nowhere; did you mean `global`?",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_and_in_order() {
+    let first = "[[allow]]\nid = \"a\"\nwho = \"user:x\"\ncall = \"Link.Delete\"\nnetns = \"@hst\"\nlink = \"a\"\n";
+    let problems = compile(&sources(&[first, "x = 1\ny = 2\n"]), &account).unwrap_err();
+    let shown: Vec<String> = problems.iter().map(|p| format!("{}:{}:{}", p.file, p.line, p.column)).collect();
+    assert_eq!(shown, ["1.toml:3:7", "1.toml:5:9", "2.toml:1:1", "2.toml:2:1"]);
+}

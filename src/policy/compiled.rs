@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The compiled policy: what `netbrokerctl policy install` writes and the broker reads.
+//!
+//! ```text
+//! header      magic and format, length of the file, SHA-256 of the whole, settings, number of tables, CRC
+//! directory   per table (0: profiles; else a call's number): where its slots are and how many, CRC
+//! blocks      rules of one principal for one call (postcard), CRC over table, principal and rules
+//! slots       per table a hash table by principal: where its block is, CRC over table, position and slot
+//! ```
+//! A decision reads the header, one directory entry, and a slot and a block for each of the caller's principals: its
+//! cost does not grow with the rules of others. Every byte that it reads is under a CRC-32 together with *where* it
+//! was found, so that damage and exchanged blocks refuse instead of deciding otherwise. That guards against broken
+//! disks and half-written files; against people, the file's owner and mode do.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::judge::Verdict;
+use super::rule::{Principal, Rule};
+use crate::call::request::Request;
+use crate::caller::Caller;
+
+/// Eight bytes; the last is the format's number.
+const MAGIC: &[u8; 8] = b"netbrkr\x01";
+/// Bytes of the header.
+const HEADER: usize = 64;
+/// Bytes of a directory entry and of a slot.
+const ENTRY: usize = 20;
+/// Bytes of an entry before its CRC.
+const COVERED: usize = 16;
+/// How much is read at once.
+const HEAD: usize = 4096;
+/// Largest block that is read.
+const BLOCK: usize = 1 << 24;
+/// Table of the profiles.
+const PROFILES: u16 = 0;
+
+/// What is wrong with a compiled policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage(pub &'static str);
+
+/// Settings of the policy as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// `[audit] required`: whether a machine without a trail refuses.
+    pub audit_required: bool,
+    /// `[refusals] show_rule`: whether a refusal names the rule.
+    pub show_rule: bool,
+    /// `[confinement] landlock`: whether a kernel without Landlock refuses.
+    pub landlock_required: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { audit_required: true, show_rule: true, landlock_required: true }
+    }
+}
+
+/// What the rules of a caller can need of the process; the union over the caller's principals counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Whether some allow grants a call that makes or removes namespaces.
+    pub namespaces: bool,
+}
+
+/// Something that bytes can be read from at a position.
+pub trait ReadAt {
+    /// Fills `buffer` from `offset`.
+    ///
+    /// # Errors
+    /// Whatever the file says; the end of the file is one.
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// The length in bytes.
+    ///
+    /// # Errors
+    /// Whatever the file says.
+    fn length(&self) -> io::Result<u64>;
+}
+
+impl ReadAt for File {
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_exact_at(buffer, offset)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let from = usize::try_from(offset).map_err(|_| end())?;
+        let to = from.checked_add(buffer.len()).ok_or_else(end)?;
+        buffer.copy_from_slice(self.get(from..to).ok_or_else(end)?);
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        u64::try_from(self.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+    }
+}
+
+/// A compiled policy whose header is sound.
+#[derive(Debug)]
+pub struct Compiled<R> {
+    bytes: R,
+    /// The beginning of the file, so that most look-ups read nothing.
+    head: Vec<u8>,
+    settings: Settings,
+    digest: String,
+    tables: u16,
+}
+
+impl<R: ReadAt> Compiled<R> {
+    /// Reads and checks the header.
+    ///
+    /// # Errors
+    /// [`Damage`]: too short, another format, damaged, or not as long as it says.
+    pub fn open(bytes: R) -> Result<Self, Damage> {
+        let length = bytes.length().map_err(|_| Damage("it has no length"))?;
+        let mut head = vec![0; usize::try_from(length).unwrap_or(HEAD).min(HEAD)];
+        bytes.fill(&mut head, 0).map_err(|_| Damage("it cannot be read"))?;
+        let header = head.get(..HEADER).ok_or(Damage("it is shorter than a header"))?;
+        let (covered, sum) = split(header).ok_or(Damage("header"))?;
+        let mut fields = Fields(covered);
+        let magic: [u8; 8] = fields.take().ok_or(Damage("header"))?;
+        if magic != *MAGIC {
+            return Err(Damage("it has another format than this broker reads"));
+        }
+        let said = u64::from_le_bytes(fields.take().ok_or(Damage("header"))?);
+        let digest: [u8; 32] = fields.take().ok_or(Damage("header"))?;
+        let settings: [u8; 3] = fields.take().ok_or(Damage("header"))?;
+        let _reserved: [u8; 1] = fields.take().ok_or(Damage("header"))?;
+        let tables = u16::from_le_bytes(fields.take().ok_or(Damage("header"))?);
+        if crc(&[covered]) != sum {
+            return Err(Damage("its header is damaged"));
+        }
+        if said != length {
+            return Err(Damage("it is not as long as its header says"));
+        }
+        let [audit, show, landlock] = settings.map(|setting| setting != 0);
+        Ok(Self {
+            bytes,
+            head,
+            settings: Settings { audit_required: audit, show_rule: show, landlock_required: landlock },
+            digest: digest.iter().map(|b| format!("{b:02x}")).collect(),
+            tables,
+        })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// SHA-256 of the file, in hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What the rules of this caller can need.
+    ///
+    /// # Errors
+    /// [`Damage`]
+    pub fn profile(&self, caller: &Caller) -> Result<Profile, Damage> {
+        let mut union = Profile::default();
+        for principal in principals(caller) {
+            let profile: Option<Profile> = self.block(PROFILES, principal)?;
+            union.namespaces |= profile.is_some_and(|profile| profile.namespaces);
+        }
+        Ok(union)
+    }
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// [`Damage`]
+    pub fn judge(&self, caller: &Caller, request: Request) -> Result<Verdict, Damage> {
+        let mut rules: Vec<Rule> = Vec::new();
+        for principal in principals(caller) {
+            rules.extend(self.block::<Vec<Rule>>(request.call().number, principal)?.into_iter().flatten());
+        }
+        Ok(Verdict::on(&rules, caller, request))
+    }
+
+    /// The block of a principal in a table; none where the table does not hold it.
+    fn block<T: for<'de> Deserialize<'de>>(&self, table: u16, principal: Principal) -> Result<Option<T>, Damage> {
+        if table >= self.tables {
+            return Ok(None); // compiled before there was such a call: no rule speaks of it
+        }
+        let at = position(HEADER, usize::from(table)).ok_or(Damage("directory"))?;
+        let entry = self.entry(at, &[&table.to_le_bytes()], "its directory is damaged")?;
+        let mut fields = Fields(&entry);
+        let slots_at = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
+        let slots = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
+        for probe in 0..slots {
+            let slot = u64::from(hash(principal)).wrapping_add(probe) & (slots - 1);
+            let at = slot.checked_mul(20).and_then(|offset| slots_at.checked_add(offset)).ok_or(Damage("slots"))?;
+            let place = [&table.to_le_bytes()[..], &slot.to_le_bytes()[..]];
+            let found = Slot::read(&self.entry(at, &place, "its slots are damaged")?).ok_or(Damage("slots"))?;
+            match found {
+                Slot::Empty => return Ok(None),
+                Slot::Block { of, at, length } if of == principal => {
+                    return self.read_block(table, of, at, length).map(Some);
+                }
+                Slot::Block { .. } => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The covered bytes of an entry, if its CRC holds them together with its place.
+    fn entry(&self, at: u64, place: &[&[u8]], damage: &'static str) -> Result<[u8; COVERED], Damage> {
+        let mut entry = [0; ENTRY];
+        self.fill(&mut entry, at).map_err(|_| Damage(damage))?;
+        let (covered, sum) = split(&entry).ok_or(Damage(damage))?;
+        let parts: Vec<&[u8]> = place.iter().copied().chain([covered]).collect();
+        if crc(&parts) != sum {
+            return Err(Damage(damage));
+        }
+        covered.try_into().map_err(|_| Damage(damage))
+    }
+
+    fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        let from = usize::try_from(at).ok();
+        match from.and_then(|from| self.head.get(from..from.checked_add(buffer.len())?)) {
+            Some(held) => {
+                buffer.copy_from_slice(held);
+                Ok(())
+            }
+            None => self.bytes.fill(buffer, at),
+        }
+    }
+
+    fn read_block<T: for<'de> Deserialize<'de>>(
+        &self,
+        table: u16,
+        principal: Principal,
+        at: u32,
+        length: u32,
+    ) -> Result<T, Damage> {
+        let damage = Damage("its rules are damaged");
+        let length = usize::try_from(length).ok().filter(|length| (4..BLOCK).contains(length)).ok_or(damage)?;
+        let mut block = vec![0; length];
+        self.fill(&mut block, u64::from(at)).map_err(|_| damage)?;
+        let (body, sum) = split(&block).ok_or(damage)?;
+        if crc(&[&table.to_le_bytes(), &code(principal), body]) != sum {
+            return Err(damage);
+        }
+        match postcard::take_from_bytes(body) {
+            Ok((read, [])) => Ok(read),
+            _ => Err(damage),
+        }
+    }
+}
+
+/// The principals whose rules count for a caller.
+fn principals(caller: &Caller) -> impl Iterator<Item = Principal> + '_ {
+    let mut gids: Vec<u32> = caller.all_gids().collect();
+    gids.sort_unstable();
+    gids.dedup();
+    [Principal::Everyone, Principal::Uid(caller.uid)].into_iter().chain(gids.into_iter().map(Principal::Gid))
+}
+
+/// A slot of a hash table.
+enum Slot {
+    Empty,
+    Block { of: Principal, at: u32, length: u32 },
+}
+
+impl Slot {
+    fn read(covered: &[u8; COVERED]) -> Option<Self> {
+        let mut fields = Fields(covered);
+        let [class]: [u8; 1] = fields.take()?;
+        let _reserved: [u8; 3] = fields.take()?;
+        let id = u32::from_le_bytes(fields.take()?);
+        let at = u32::from_le_bytes(fields.take()?);
+        let length = u32::from_le_bytes(fields.take()?);
+        let of = match class {
+            0 => return Some(Self::Empty),
+            1 => Principal::Everyone,
+            2 => Principal::Uid(id),
+            3 => Principal::Gid(id),
+            _ => return None,
+        };
+        Some(Self::Block { of, at, length })
+    }
+}
+
+/// A principal as it stands in slots and checksums.
+fn code(principal: Principal) -> [u8; 8] {
+    let (class, id): (u8, u32) = match principal {
+        Principal::Everyone => (1, 0),
+        Principal::Uid(uid) => (2, uid),
+        Principal::Gid(gid) => (3, gid),
+    };
+    let [a, b, c, d] = id.to_le_bytes();
+    [class, 0, 0, 0, a, b, c, d]
+}
+
+/// Spreads consecutive ids (Fibonacci hashing); not against people, who cannot choose theirs.
+fn hash(principal: Principal) -> u32 {
+    let [class, _, _, _, a, b, c, d] = code(principal);
+    (u32::from_le_bytes([a, b, c, d]) ^ (u32::from(class) << 30)).wrapping_mul(0x9E37_79B1).rotate_left(15)
+}
+
+fn position(base: usize, entry: usize) -> Option<u64> {
+    entry.checked_mul(ENTRY).and_then(|offset| offset.checked_add(base)).and_then(|at| u64::try_from(at).ok())
+}
+
+fn crc(parts: &[&[u8]]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+/// What a CRC covers, and the CRC behind it.
+fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
+    let (covered, sum) = bytes.split_last_chunk::<4>()?;
+    Some((covered, u32::from_le_bytes(*sum)))
+}
+
+/// Reads fixed-size fields one after the other.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+}
+
+/// A rule and where it is found.
+#[cfg(feature = "ctl")]
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Number of the call.
+    pub call: u16,
+    /// Whom it speaks of.
+    pub principals: Vec<Principal>,
+    /// The rule, with the fields of this call only.
+    pub rule: Rule,
+}
+
+/// Writes a compiled policy.
+///
+/// # Errors
+/// [`Damage`] when it would be larger than the format can say (4 GiB, or a block of 16 MiB).
+#[cfg(feature = "ctl")]
+pub fn write(rules: &[Placed], profiles: &[(Principal, Profile)], settings: Settings) -> Result<Vec<u8>, Damage> {
+    use std::collections::BTreeMap;
+
+    use sha2::Digest as _;
+
+    let last = rules.iter().map(|placed| placed.call).max().unwrap_or(0);
+    let mut blocks: Vec<BTreeMap<Principal, Vec<u8>>> = vec![BTreeMap::new(); usize::from(last) + 1];
+    let too_large = Damage("it is too large");
+    let encode = |e: postcard::Result<Vec<u8>>| e.map_err(|_| too_large);
+    let mut grouped: BTreeMap<(u16, Principal), Vec<&Rule>> = BTreeMap::new();
+    for placed in rules {
+        for principal in &placed.principals {
+            grouped.entry((placed.call, *principal)).or_default().push(&placed.rule);
+        }
+    }
+    for ((call, principal), of) in grouped {
+        blocks.get_mut(usize::from(call)).ok_or(too_large)?.insert(principal, encode(postcard::to_allocvec(&of))?);
+    }
+    for (principal, profile) in profiles {
+        blocks
+            .get_mut(usize::from(PROFILES))
+            .ok_or(too_large)?
+            .insert(*principal, encode(postcard::to_allocvec(profile))?);
+    }
+    let mut out = vec![0; HEADER + blocks.len() * ENTRY];
+    let mut directory = Vec::new();
+    for (table, blocks) in (0_u16..).zip(blocks) {
+        let (slots_at, slots) = write_table(&mut out, table, blocks)?;
+        directory
+            .extend(sealed(&[&table.to_le_bytes()], &[&slots_at.to_le_bytes()[..], &slots.to_le_bytes()].concat()));
+    }
+    out.splice(HEADER..HEADER + directory.len(), directory);
+    let length = u64::try_from(out.len()).map_err(|_| too_large)?;
+    let flags = [settings.audit_required, settings.show_rule, settings.landlock_required].map(u8::from);
+    let header = |digest: &[u8]| {
+        let mut header = [&MAGIC[..], &length.to_le_bytes(), digest, &flags, &[0], &(last + 1).to_le_bytes()].concat();
+        header.resize(HEADER - 4, 0);
+        sealed(&[], &header)
+    };
+    out.splice(..HEADER, header(&[0; 32]));
+    let digest = sha2::Sha256::digest(&out);
+    out.splice(..HEADER, header(&digest));
+    Ok(out)
+}
+
+/// Writes the blocks of a table and then its slots; where those are, and how many.
+#[cfg(feature = "ctl")]
+fn write_table(
+    out: &mut Vec<u8>,
+    table: u16,
+    blocks: std::collections::BTreeMap<Principal, Vec<u8>>,
+) -> Result<(u64, u64), Damage> {
+    let too_large = Damage("it is too large");
+    let slots = if blocks.is_empty() { 0 } else { (blocks.len() * 2).next_power_of_two() };
+    let mut filled: Vec<Option<[u8; COVERED]>> = vec![None; slots];
+    for (principal, body) in blocks {
+        let block = sealed(&[&table.to_le_bytes(), &code(principal)], &body);
+        let at = u32::try_from(out.len()).map_err(|_| too_large)?;
+        let length = u32::try_from(block.len()).ok().filter(|_| block.len() < BLOCK).ok_or(too_large)?;
+        out.extend(block);
+        let slot = [&code(principal)[..], &at.to_le_bytes(), &length.to_le_bytes()].concat();
+        let slot: [u8; COVERED] = slot.try_into().map_err(|_| too_large)?;
+        let start = usize::try_from(hash(principal)).map_err(|_| too_large)?;
+        let free = (0..slots).map(|probe| start.wrapping_add(probe) & (slots - 1));
+        let at = free.into_iter().find(|at| filled.get(*at) == Some(&None)).ok_or(too_large)?;
+        *filled.get_mut(at).ok_or(too_large)? = Some(slot);
+    }
+    let slots_at = u64::try_from(out.len()).map_err(|_| too_large)?;
+    for (slot, covered) in (0_u64..).zip(&filled) {
+        out.extend(sealed(&[&table.to_le_bytes(), &slot.to_le_bytes()], &covered.unwrap_or([0; COVERED])));
+    }
+    Ok((slots_at, u64::try_from(slots).map_err(|_| too_large)?))
+}
+
+/// `body` with a CRC behind it over its place and itself.
+#[cfg(feature = "ctl")]
+fn sealed(place: &[&[u8]], body: &[u8]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = place.iter().copied().chain([body]).collect();
+    [body, &crc(&parts).to_le_bytes()].concat()
+}
+
+#[cfg(test)]
+#[cfg(feature = "ctl")]
+mod tests {
+    use super::*;
+    use crate::call::by_name;
+    use crate::call::json::Json;
+    use crate::policy::Decision;
+    use crate::policy::compile::compile;
+    use crate::policy::diagnostics::Source;
+
+    const POLICY: &str = r#"
+[[allow]]
+id = "routers"
+who = ["uid:64100", "gid:2000"]
+call = ["Netns.Add", "Link.Set"]
+netns = "qrouter-*"
+link = ["qr-*", "lo"]
+mtu = "1280..1500"
+
+[[deny]]
+id = "uplinks"
+who = ["*", "!gid:2001"]
+call = "@change"
+touches = { netns = "@host", link = "eth*" }
+"#;
+
+    fn policy() -> Vec<u8> {
+        let source = Source { name: "10.toml".to_owned(), text: POLICY.to_owned() };
+        compile(std::slice::from_ref(&source), &|_| Ok(None)).unwrap().write().unwrap()
+    }
+
+    type Answer = Result<(Decision, Profile, Settings), Damage>;
+
+    /// A few requests of a few callers: permitted, denied, out of range, of a call without rules.
+    fn questions() -> Vec<(Caller, Request)> {
+        let requests = [
+            ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":1400}"#),
+            ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":9000}"#),
+            ("Link.Set", r#"{"netns":"@host","link":"eth0"}"#),
+            ("Netns.Add", r#"{"netns":"qrouter-1"}"#),
+            ("Address.List", r#"{"netns":"qrouter-1"}"#),
+        ];
+        let parsed = requests.map(|(call, with)| {
+            Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap()
+        });
+        let callers = [(64100, vec![]), (1000, vec![2000, 2001]), (0, vec![])];
+        let callers = callers.map(|(uid, groups)| Caller { uid, gid: uid, groups });
+        callers.iter().flat_map(|caller| parsed.iter().map(|request| (caller.clone(), request.clone()))).collect()
+    }
+
+    /// What the broker would do.
+    fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
+        let answer = |(caller, request): &(Caller, Request)| {
+            let compiled = Compiled::open(bytes.to_vec())?;
+            let verdict = compiled.judge(caller, request.clone())?;
+            Ok((verdict.decision().clone(), compiled.profile(caller)?, compiled.settings()))
+        };
+        questions.iter().map(answer).collect()
+    }
+
+    fn refused_or_the_same(damaged: &[Answer], sound: &[Answer], what: &str) {
+        for (damaged, sound) in damaged.iter().zip(sound) {
+            assert!(damaged.is_err() || damaged == sound, "{what}: {damaged:?} for {sound:?}");
+        }
+    }
+
+    #[test]
+    fn every_bit_that_flips_refuses_or_changes_nothing() {
+        let (bytes, questions) = (policy(), questions());
+        let sound = answers(&bytes, &questions);
+        assert!(sound.iter().all(Result::is_ok));
+        let mut refused = 0;
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let damaged = answers(&damaged, &questions);
+            refused_or_the_same(&damaged, &sound, &format!("bit {bit}"));
+            refused += usize::from(damaged.iter().any(Result::is_err));
+        }
+        assert!(refused > bytes.len(), "{refused} of {}", bytes.len() * 8); // what decides is read and checked
+    }
+
+    #[test]
+    fn every_truncation_and_every_byte_behind_the_end_refuses() {
+        let (bytes, questions) = (policy(), questions());
+        for length in 0..bytes.len() {
+            assert!(answers(&bytes[..length], &questions).iter().all(Result::is_err), "{length}");
+        }
+        assert!(answers(&[&bytes[..], &[0]].concat(), &questions).iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn what_is_found_at_another_place_refuses_or_changes_nothing() {
+        let (bytes, questions) = (policy(), questions());
+        let sound = answers(&bytes, &questions);
+        let first_block = bytes.len().min(HEADER + 8 * ENTRY); // Link.Set, number 7, is the last call of the policy
+        for one in (HEADER..first_block).step_by(ENTRY) {
+            for other in (one..first_block).step_by(ENTRY).chain([bytes.len() - 2 * ENTRY, bytes.len() - ENTRY]) {
+                let mut damaged = bytes.clone();
+                damaged[one..one + ENTRY].copy_from_slice(&bytes[other..other + ENTRY]);
+                damaged[other..other + ENTRY].copy_from_slice(&bytes[one..one + ENTRY]);
+                refused_or_the_same(&answers(&damaged, &questions), &sound, &format!("{one} and {other}"));
+            }
+        }
+    }
+}

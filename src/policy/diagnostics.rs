@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What is wrong with a policy and where: file, line, column and the line itself, as compilers print it.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::call::name::Text;
+
+/// One file of policy, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// What the file is called in messages.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+impl Source {
+    /// Takes the bytes of a file.
+    ///
+    /// # Errors
+    /// The [`Problem`] at the first byte that is no UTF-8.
+    pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, Problem> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name: name.to_owned(), text }),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                Err(Self { name: name.to_owned(), text }.place(good..good + 1).problem("this byte is no UTF-8"))
+            }
+        }
+    }
+
+    /// A place in this file, by bytes.
+    #[must_use]
+    pub fn place(&self, span: Range<usize>) -> Place<'_> {
+        Place { source: self, start: span.start, end: span.end }
+    }
+}
+
+/// Where something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'s> {
+    source: &'s Source,
+    start: usize,
+    end: usize,
+}
+
+impl<'s> Place<'s> {
+    /// What stands there.
+    #[must_use]
+    pub fn text(self) -> &'s str {
+        self.source.text.get(self.start..self.end).unwrap_or("")
+    }
+
+    /// The file's name.
+    #[must_use]
+    pub fn file(self) -> &'s str {
+        &self.source.name
+    }
+
+    /// The line, counted from 1.
+    #[must_use]
+    pub fn line(self) -> usize {
+        self.before().bytes().filter(|b| *b == b'\n').count() + 1
+    }
+
+    /// A problem at this place.
+    #[must_use]
+    pub fn problem(self, message: impl Into<String>) -> Problem {
+        let before = self.before();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let rest = self.source.text.get(line_start..).unwrap_or("");
+        let shown: String = rest.lines().next().unwrap_or("").chars().map(harmless).collect();
+        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        let left = (shown.chars().count() + 1).saturating_sub(column);
+        let first = self.text().lines().next().unwrap_or("").chars().count();
+        Problem {
+            file: self.file().to_owned(),
+            line: self.line(),
+            column,
+            marks: first.min(left).max(1),
+            source_line: shown,
+            message: message.into(),
+        }
+    }
+
+    /// All of the file before it.
+    fn before(self) -> &'s str {
+        let text = &self.source.text;
+        let start = (0..=self.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.get(..start).unwrap_or("")
+    }
+}
+
+/// What a terminal would obey instead of showing is not printed as it is.
+fn harmless(c: char) -> char {
+    if c == '\t' || Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { char::REPLACEMENT_CHARACTER }
+}
+
+/// One thing that is wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// How many characters are meant.
+    pub marks: usize,
+    /// The line itself.
+    pub source_line: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let under: String =
+            self.source_line.chars().take(self.column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let message: String = self.message.chars().map(harmless).collect();
+        let file: String = self.file.chars().map(harmless).collect();
+        writeln!(f, "{file}:{}:{}: {message}", self.line, self.column)?;
+        writeln!(f, "{:>4} | {}", self.line, self.source_line)?;
+        write!(f, "     | {under}{}", "^".repeat(self.marks))
+    }
+}
+
+/// `; did you mean …?` with the nearest of the known words, or nothing where none is near.
+pub fn did_you_mean<'w, W: IntoIterator<Item = &'w str>>(word: &str, known: W) -> String {
+    nearest(word, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+/// The known word that `word` is a slip of the pen away from: one change in three characters, one at least.
+pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let most = (word.chars().count() / 3).max(1);
+    let by_distance = known.into_iter().map(|candidate| (distance(word, candidate), candidate));
+    by_distance.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
+}
+
+/// How many characters must be inserted, removed or replaced to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (above, a) in one.chars().enumerate() {
+        let mut left = above + 1;
+        let mut next = vec![left];
+        for ((diagonal, up), b) in row.iter().zip(row.iter().skip(1)).zip(other.chars()) {
+            left = (diagonal + usize::from(a != b)).min(up + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_the_line_and_marks_what_is_meant() {
+        let source = Source { name: "10-l3.toml".to_owned(), text: "a = 1\n\tlnk = \"ä\"\n".to_owned() };
+        let problem = source.place(7..10).problem("`lnk` is wrong");
+        assert_eq!(problem.to_string(), "10-l3.toml:2:2: `lnk` is wrong\n   2 | \tlnk = \"ä\"\n     | \t^^^");
+    }
+
+    #[test]
+    fn a_place_outside_the_text_is_shown_at_its_end() {
+        let source = Source { name: "x".to_owned(), text: "ä".to_owned() };
+        assert_eq!(source.place(1..9).problem("m").to_string(), "x:1:1: m\n   1 | ä\n     | ^");
+        assert_eq!(source.place(7..9).problem("m").column, 2);
+        let empty = Source { name: "x".to_owned(), text: String::new() };
+        assert_eq!(empty.place(0..0).problem("m").to_string(), "x:1:1: m\n   1 | \n     | ^");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_where_it_stands() {
+        let problem = Source::new("x", b"a = 1\nb = \"\xff\"\n".to_vec()).unwrap_err();
+        assert_eq!((problem.line, problem.column), (2, 6));
+        let hostile = Source { name: "x".to_owned(), text: "a\u{1b}[2J\u{202e}".to_owned() };
+        assert_eq!(
+            hostile.place(0..1).problem("\u{1b}").to_string(),
+            "x:1:1: \u{fffd}\n   1 | a\u{fffd}[2J\u{fffd}\n     | ^"
+        );
+    }
+
+    #[test]
+    fn the_nearest_word_is_a_slip_of_the_pen_away() {
+        let known = ["link", "address", "netns"];
+        for (word, near) in [("lnk", "link"), ("adress", "address"), ("nets", "netns"), ("addres", "address")] {
+            assert_eq!(nearest(word, known), Some(near));
+        }
+        assert_eq!(nearest("mtu", known), None);
+        assert_eq!(did_you_mean("lynk", known), "; did you mean `link`?");
+    }
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a person writes of one field, as a constraint: by the field's type, never by the look of the text. An entry
+//! that no value can have is refused, since whoever wrote it meant something else.
+#![forbid(unsafe_code)]
+
+use super::constraint::{Constraint, Entries, Prefix};
+use super::diagnostics::{Problem, did_you_mean};
+use super::source::{At, Said, Scalar};
+use crate::call::inet::{self, InterfaceAddress};
+use crate::call::value::{Type, Words};
+
+/// `"*"`: any value and any absence.
+const ANY: &str = "*";
+
+/// Reads all entries of one field.
+///
+/// # Errors
+/// Every entry that is none of this type.
+pub(super) fn constraint(said: &Said<'_>, ty: Type) -> Result<Constraint, Vec<Problem>> {
+    let is_any = |entry: &&At<'_, Scalar>| entry.it == Scalar::Text(ANY.to_owned());
+    let any = said.entries.iter().any(|entry| is_any(&entry));
+    let others = || said.entries.iter().filter(|entry| !is_any(entry));
+    let entries = match ty {
+        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
+            collect(others(), |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
+        }
+        Type::Word(words) => collect(others(), |entry| word(words, text(ty, entry)?)).map(Entries::Words),
+        Type::Bool => collect(others(), truth).map(Entries::Bools),
+        Type::Number(least, most) => collect(others(), |entry| range(least, most, entry)).map(Entries::Numbers),
+        Type::Address | Type::InterfaceAddress => {
+            collect(others(), |entry| prefix(text(ty, entry)?)).map(Entries::Prefixes)
+        }
+    };
+    let name = &said.name.it;
+    let blame = |(entry, why): (&At<'_, Scalar>, String)| entry.place.problem(format!("`{name}`: {why}"));
+    match entries {
+        Ok(entries) => Ok(Constraint { any, entries }),
+        Err(refused) => Err(refused.into_iter().map(blame).collect()),
+    }
+}
+
+type Refused<'e, 's> = Vec<(&'e At<'s, Scalar>, String)>;
+
+/// All entries, or all that are wrong.
+fn collect<'e, 's: 'e, T>(
+    entries: impl Iterator<Item = &'e At<'s, Scalar>>,
+    read: impl Fn(&'e Scalar) -> Result<T, String>,
+) -> Result<Vec<T>, Refused<'e, 's>> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match read(&entry.it) {
+            Ok(one) => good.push(one),
+            Err(why) => bad.push((entry, why)),
+        }
+    }
+    if bad.is_empty() { Ok(good) } else { Err(bad) }
+}
+
+fn text(ty: Type, entry: &Scalar) -> Result<&str, String> {
+    match entry {
+        Scalar::Text(text) => Ok(text),
+        Scalar::Integer(number) => Err(format!("{number} is a number, expected {}", ty.expected())),
+        Scalar::Bool(truth) => Err(format!("{truth} is a boolean, expected {}", ty.expected())),
+    }
+}
+
+fn word(words: &Words, raw: &str) -> Result<String, String> {
+    match words.words.iter().find(|word| **word == raw) {
+        Some(word) => Ok((*word).to_owned()),
+        None => {
+            let hint = did_you_mean(raw, words.words.iter().copied());
+            Err(format!("`{raw}` is none of {}{hint}", words.words.join(", ")))
+        }
+    }
+}
+
+fn truth(entry: &Scalar) -> Result<bool, String> {
+    match entry {
+        Scalar::Bool(truth) => Ok(*truth),
+        Scalar::Text(text) if text == "true" || text == "false" => Err(format!("write {text} without quotes")),
+        Scalar::Text(text) => Err(format!("`{text}` is a string, expected true or false")),
+        Scalar::Integer(number) => Err(format!("{number} is a number, expected true or false")),
+    }
+}
+
+/// `1500` or `"1280..1500"`.
+fn range(least: u64, most: u64, entry: &Scalar) -> Result<(u64, u64), String> {
+    let bound = |number: i128| match u64::try_from(number) {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("{number} is not between {least} and {most}")),
+    };
+    let expected = || format!("expected a whole number or a range like `\"{least}..{most}\"`");
+    match entry {
+        Scalar::Integer(number) => bound(*number).map(|number| (number, number)),
+        Scalar::Bool(truth) => Err(format!("{truth} is a boolean, {}", expected())),
+        Scalar::Text(text) => match text.split_once("..") {
+            Some((from, to)) => {
+                let ends = (digits(from).ok_or_else(expected)?, digits(to).ok_or_else(expected)?);
+                let (from, to) = (bound(ends.0)?, bound(ends.1)?);
+                if from <= to { Ok((from, to)) } else { Err(format!("`{text}` is empty: it ends before it begins")) }
+            }
+            None if digits(text).is_some() => Err(format!("write {text} without quotes")),
+            None => Err(format!("`{text}` is a string, {}", expected())),
+        },
+    }
+}
+
+/// A number in plain digits, as it would be said.
+fn digits(raw: &str) -> Option<i128> {
+    let plain = raw.bytes().all(|b| b.is_ascii_digit()) && (raw == "0" || !raw.starts_with('0'));
+    raw.parse().ok().filter(|_| plain)
+}
+
+/// `10.0.0.0/8`: whatever lies inside.
+fn prefix(raw: &str) -> Result<Prefix, String> {
+    if let (false, Ok(address)) = (raw.contains('/'), inet::address(raw)) {
+        return Err(format!("`{raw}` lacks the length of its prefix; one address is `{raw}/{}`", inet::bits(address)));
+    }
+    let InterfaceAddress { address, length } = InterfaceAddress::parse(raw).map_err(|why| format!("`{raw}` {why}"))?;
+    let prefix = Prefix::new(address, length);
+    if prefix.network == address {
+        return Ok(prefix);
+    }
+    Err(format!("`{raw}` has host bits; the prefix is `{}/{length}`", prefix.network))
+}
+
+/// A pattern that some value of the type fits.
+fn pattern(ty: Type, raw: &str) -> Result<String, String> {
+    if matches!(ty, Type::Netns) && raw.starts_with('@') && raw != "@host" {
+        return Err(format!("`{raw}` begins with `@`; the only such word is `@host`{}", did_you_mean(raw, ["@host"])));
+    }
+    if raw.contains(['*', '?']) {
+        fits_some(ty, raw)?;
+    } else {
+        ty.parse(raw)?;
+    }
+    if matches!(ty, Type::Mac) && raw.contains(|c: char| c.is_ascii_uppercase()) {
+        return Err(format!("`{raw}` has capital letters; hardware addresses are compared in lower case"));
+    }
+    Ok(raw.to_owned())
+}
+
+/// Walks through all values of the type at once: the lengths that the part before each character of the pattern can
+/// have taken.
+fn fits_some(ty: Type, raw: &str) -> Result<(), String> {
+    let most = most_bytes(ty);
+    let of = ty.expected();
+    let mut lengths = vec![0];
+    for c in raw.chars() {
+        let next: Vec<usize> = match c {
+            '*' => lengths.iter().min().map_or_else(Vec::new, |least| (*least..=most).collect()),
+            '?' => lengths.iter().map(|length| length + 1).filter(|length| *length <= most).collect(),
+            c => {
+                let takes = |at: &usize| takes(ty, *at, c) && at + c.len_utf8() <= most;
+                lengths.iter().filter(|at| takes(at)).map(|at| at + c.len_utf8()).collect()
+            }
+        };
+        if next.is_empty() && !matches!(c, '*' | '?') && !(0..3).any(|at| takes(ty, at, c)) {
+            return Err(format!(
+                "`{}` can match nothing: `{}` stands in no value; expected {of}",
+                shown(raw),
+                shown(&c.to_string())
+            ));
+        }
+        lengths = next;
+    }
+    let ends = |length: &usize| !matches!(ty, Type::Mac) || length % 3 == 2;
+    if lengths.iter().any(ends) { Ok(()) } else { Err(format!("`{raw}` can match nothing: {}", limit(ty, most))) }
+}
+
+fn most_bytes(ty: Type) -> usize {
+    match ty {
+        Type::Netns | Type::Text => 255,
+        Type::Mac => 32 * 3 - 1,
+        _ => 15,
+    }
+}
+
+fn limit(ty: Type, most: usize) -> String {
+    match ty {
+        Type::Mac => "a hardware address is 1 to 32 pairs of digits with `:` between them".to_owned(),
+        _ => format!("at most {most} bytes are possible"),
+    }
+}
+
+fn shown(raw: &str) -> String {
+    raw.escape_debug().to_string()
+}
+
+/// Whether a value of the type can have this character at this byte.
+fn takes(ty: Type, at: usize, c: char) -> bool {
+    match ty {
+        Type::Mac if at % 3 == 2 => c == ':',
+        Type::Mac => c.is_ascii_hexdigit(),
+        // A character is asked for in the company of a letter: `.` alone is refused for another reason.
+        _ => ty.parse(&format!("a{c}")).is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_no_value_fits_is_refused() {
+        let good = [
+            (Type::Link, "qr-*"),
+            (Type::Link, "???????????????"),
+            (Type::Link, "*0123456789abcde*"),
+            (Type::Link, ".*"),
+            (Type::Netns, "@host"),
+            (Type::Netns, "q?"),
+            (Type::Mac, "fa:16:3e:*"),
+            (Type::Mac, "*:01"),
+            (Type::Mac, "f*"),
+            (Type::Mac, "??:*"),
+            (Type::Mac, "*6:3*"),
+            (Type::Label, "eth0:*"),
+            (Type::Text, ""),
+            (Type::Text, "Zürich *"),
+        ];
+        for (ty, raw) in good {
+            assert_eq!(pattern(ty, raw), Ok(raw.to_owned()));
+        }
+        let bad = [
+            (Type::Link, ""),
+            (Type::Link, "a/*"),
+            (Type::Link, "eth0:*"),
+            (Type::Link, "!eth*"),
+            (Type::Link, "$ports"),
+            (Type::Link, "v{uid}-*"),
+            (Type::Link, "@host"),
+            (Type::Link, "????????????????"),
+            (Type::Link, "0123456789abcdef"),
+            (Type::Link, "*0123456789abcdef*"),
+            (Type::Link, "all"),
+            (Type::Link, "ä*"),
+            (Type::Netns, "@*"),
+            (Type::Netns, "@Host"),
+            (Type::Netns, "../*"),
+            (Type::Mac, "FA:16:*"),
+            (Type::Mac, "FA:16:3e:00:00:01"),
+            (Type::Mac, "fa16*"),
+            (Type::Mac, "fa:1"),
+            (Type::Mac, "?"),
+            (Type::Mac, "*:"),
+            (Type::Text, "a\u{202e}*"),
+        ];
+        for (ty, raw) in bad {
+            assert!(pattern(ty, raw).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_inside_its_type_and_runs_upwards() {
+        let number = |entry| range(0, 65535, &entry);
+        let text = |raw: &str| number(Scalar::Text(raw.to_owned()));
+        assert_eq!(number(Scalar::Integer(1500)), Ok((1500, 1500)));
+        assert_eq!(text("1280..1500"), Ok((1280, 1500)));
+        for bad in ["1500", "1500..1280", "..5", "5..", "5..65536", "-1..5", "+1..5", "01..5", "1..2..3", "a"] {
+            assert!(text(bad).is_err(), "{bad}");
+        }
+        assert!(number(Scalar::Integer(-1)).is_err());
+        assert!(number(Scalar::Integer(65536)).is_err());
+        assert!(number(Scalar::Bool(true)).is_err());
+    }
+
+    #[test]
+    fn a_prefix_has_its_length_and_no_host_bits() {
+        assert_eq!(prefix("10.0.0.0/8").unwrap().length, 8);
+        assert_eq!(prefix("2001:db8::/32").unwrap().length, 32);
+        assert_eq!(prefix("10.1.2.3/24").unwrap_err(), "`10.1.2.3/24` has host bits; the prefix is `10.1.2.0/24`");
+        assert!(prefix("10.1.2.3").unwrap_err().contains("`10.1.2.3/32`"));
+        for bad in ["10.0.0.0/33", "x", "", "10.0.0.0/8 len 24..28", "::ffff:10.0.0.0/104", "!10.0.0.0/8"] {
+            assert!(prefix(bad).is_err(), "{bad}");
+        }
+    }
+}

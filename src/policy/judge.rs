@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The judge: silence is refusal, a deny beats every allow, order never matters, one allow permits the whole request.
+//! It looks at caller, call and rules, never at the system: the answer is the same for absent, present and foreign
+//! objects.
+#![forbid(unsafe_code)]
+
+use super::rule::{Rule, Ruling};
+use crate::call::request::Request;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+
+/// What the rules say of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// This allow permits it.
+    Allowed {
+        /// Of several the first by id.
+        rule: String,
+    },
+    /// This deny forbids it.
+    Forbidden {
+        /// Of several the first by id.
+        rule: String,
+        /// The field that it met.
+        field: Option<&'static str>,
+    },
+    /// No rule permits it.
+    Silence {
+        /// The allow that came nearest, and the first field that kept it from permitting.
+        nearest: Option<(String, &'static str)>,
+    },
+}
+
+impl Decision {
+    /// The rule that decided; none where none did.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Allowed { rule } | Self::Forbidden { rule, .. } => Some(rule),
+            Self::Silence { .. } => None,
+        }
+    }
+}
+
+/// Judges a request by the rules that there are for this caller and this call.
+#[must_use]
+pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
+    let mut by_id: Vec<&Rule> = rules.iter().collect();
+    by_id.sort_by(|a, b| a.id.cmp(&b.id));
+    for rule in by_id.iter().filter(|rule| rule.ruling == Ruling::Deny) {
+        if let Some(field) = rule.forbids(caller, request) {
+            return Decision::Forbidden { rule: rule.id.clone(), field: field.map(|f| f.name) };
+        }
+    }
+    let mut nearest: Option<((bool, usize), &Rule, &'static str)> = None;
+    for rule in by_id.iter().filter(|rule| rule.ruling == Ruling::Allow) {
+        let Some(mismatches) = rule.mismatches(caller, request) else { continue };
+        let Some(first) = mismatches.first() else { return Decision::Allowed { rule: rule.id.clone() } };
+        // A rule for another namespace is further off than any for this one.
+        let distance = (mismatches.iter().any(|field| field.name == "netns"), mismatches.len());
+        if nearest.is_none_or(|(other, ..)| distance < other) {
+            nearest = Some((distance, rule, first.name));
+        }
+    }
+    Decision::Silence { nearest: nearest.map(|(_, rule, field)| (rule.id.clone(), field)) }
+}
+
+/// Proof that the policy allows exactly this request to this caller. Only [`Verdict::permit`] makes one; not `Clone`:
+/// one permit pays for one transaction.
+#[must_use]
+#[derive(Debug)]
+pub struct Permit {
+    request: Request,
+    rule: String,
+}
+
+impl Permit {
+    /// What is permitted.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The allow that permits it.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+/// A request with the decision on it.
+#[derive(Debug)]
+pub struct Verdict {
+    request: Request,
+    decision: Decision,
+}
+
+impl Verdict {
+    /// Judges.
+    #[must_use]
+    pub fn on(rules: &[Rule], caller: &Caller, request: Request) -> Self {
+        let decision = judge(rules, caller, &request);
+        Self { request, decision }
+    }
+
+    /// What was decided.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// What was judged.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The permit, where the decision allows.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`]; with `show_rule` it names the rule.
+    pub fn permit(self, show_rule: bool) -> Result<Permit, Refusal> {
+        let call = self.request.call().name;
+        let (rule, field, reason) = match self.decision {
+            Decision::Allowed { rule } => return Ok(Permit { request: self.request, rule }),
+            Decision::Forbidden { rule, field } => (Some(rule), field, "a deny forbids it"),
+            Decision::Silence { nearest: Some((rule, field)) } => (Some(rule), Some(field), "no allow permits it"),
+            Decision::Silence { nearest: None } => (None, None, "no allow permits it"),
+        };
+        Err(Refusal::Denied { call, field: field.map(str::to_owned), rule: rule.filter(|_| show_rule), reason })
+    }
+}

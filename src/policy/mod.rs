@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The policy: rules as a set, the one function that decides, and the compiled file that the broker reads.
+//!
+//! * `constraint`: what a rule says of one field, and whether a value is inside it or meets it
+//! * `rule`: one `[[allow]]` or `[[deny]]` against one request
+//! * `judge`: all rules of a caller against one request; only it makes a [`Permit`]
+//! * `compiled`: the file; what a decision reads of it is checked
+//! * `source`, `compile` and their like (feature `ctl`): what people write, and how it becomes rules
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "ctl")]
+mod check;
+#[cfg(feature = "ctl")]
+pub mod compile;
+pub mod compiled;
+pub mod constraint;
+#[cfg(feature = "ctl")]
+pub mod diagnostics;
+#[cfg(feature = "ctl")]
+mod entries;
+pub mod judge;
+pub mod rule;
+#[cfg(feature = "ctl")]
+pub mod source;
+#[cfg(feature = "ctl")]
+mod who;
+
+pub use judge::{Decision, Permit, Verdict};
+
+/// The words of the language at the level of a rule: no field is called so.
+pub const WORDS: &[&str] = &["id", "description", "who", "call", "free", "require", "touches"];

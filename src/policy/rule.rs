@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One rule against one request. The broker and `explain` both call this, so an explanation cannot disagree with a
+//! decision.
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Serialize};
+
+use super::constraint::Constraint;
+use crate::call::field::{self, Field};
+use crate::call::request::Request;
+use crate::call::value::{Type, Value};
+use crate::call::{Absence, Use};
+use crate::caller::Caller;
+
+/// Whom a rule speaks of, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Principal {
+    /// `"*"`.
+    Everyone,
+    /// A user.
+    Uid(u32),
+    /// A group, primary or supplementary.
+    Gid(u32),
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ruling {
+    /// `[[allow]]`
+    Allow,
+    /// `[[deny]]`
+    Deny,
+}
+
+/// A rule as the broker reads it: for one call, found by its principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Cited in errors and in the trail.
+    pub id: String,
+    /// Allow or deny.
+    pub ruling: Ruling,
+    /// Whom it spares: the entries of `who` behind `!`.
+    pub except: Vec<Principal>,
+    /// What it says of which field, by the field's number.
+    pub fields: Vec<(u16, Constraint)>,
+    /// `touches`, of a deny.
+    pub touches: Option<Touches>,
+}
+
+/// A link, a namespace, or a link in a namespace, by whatever field a request refers to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touches {
+    /// Which namespaces.
+    pub netns: Option<Constraint>,
+    /// Which links.
+    pub link: Option<Constraint>,
+}
+
+impl Principal {
+    /// Whether the caller is this, or in it.
+    #[must_use]
+    pub fn is(self, caller: &Caller) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Uid(uid) => caller.uid == uid,
+            Self::Gid(gid) => caller.all_gids().any(|g| g == gid),
+        }
+    }
+}
+
+impl Rule {
+    /// The fields that keep an allow from permitting this request; none when it permits it. `None` when it spares the
+    /// caller.
+    #[must_use]
+    pub fn mismatches(&self, caller: &Caller, request: &Request) -> Option<Vec<&'static Field>> {
+        if self.spares(caller) {
+            return None;
+        }
+        let uses = request.call().uses(request.kind());
+        Some(uses.filter(|used| !self.permits(used, request)).map(|used| used.field).collect())
+    }
+
+    /// Whether a deny forbids this request: then the field that it met, if it named one.
+    #[must_use]
+    pub fn forbids(&self, caller: &Caller, request: &Request) -> Option<Option<&'static Field>> {
+        if self.spares(caller) {
+            return None;
+        }
+        let mut met = None;
+        for (number, constraint) in &self.fields {
+            // A deny speaks of calls that have all its fields: one that this variety lacks is not met.
+            let used = request.call().uses(request.kind()).find(|used| used.field.number == *number)?;
+            let meets = request.value(used.field).map_or(used.open_when_absent(), |value| constraint.meets(value));
+            if !meets {
+                return None;
+            }
+            if met.is_none() || met == Some(&field::NETNS.field) {
+                met = Some(used.field);
+            }
+        }
+        match &self.touches {
+            Some(touches) => touches.touched(request).map(|field| met.filter(|m| m.name != "netns").or(Some(field))),
+            None => Some(met),
+        }
+    }
+
+    fn spares(&self, caller: &Caller) -> bool {
+        self.except.iter().any(|principal| principal.is(caller))
+    }
+
+    /// Whether what a request says, or leaves out, of one field is inside what an allow says of it.
+    fn permits(&self, used: &Use, request: &Request) -> bool {
+        let named = self.fields.iter().find(|(number, _)| *number == used.field.number).map(|(_, c)| c);
+        match (request.value(used.field), named) {
+            (Some(value), Some(constraint)) => constraint.contains(value),
+            (Some(value), None) => match used.absence {
+                Absence::Any => true, // a filter narrows what its absence already stands for
+                Absence::Default(constant) => *value == constant.value(),
+                _ => false,
+            },
+            (None, Some(constraint)) => constraint.any || !used.open_when_absent(),
+            (None, None) => true,
+        }
+    }
+}
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Touches {
+    /// The first field by which the request refers to such a thing.
+    fn touched(&self, request: &Request) -> Option<&'static Field> {
+        let uses = || request.call().uses(request.kind());
+        match &self.link {
+            None => uses()
+                .filter(|used| matches!(used.field.ty, Type::Netns))
+                .find(|used| request.value(used.field).is_some_and(|value| self.in_netns(Some(value))))
+                .map(|used| used.field),
+            Some(link) => uses()
+                .filter(|used| matches!(used.field.ty, Type::Link))
+                .find(|used| {
+                    let named = request.value(used.field).map_or(used.open_when_absent(), |value| link.meets(value));
+                    named && self.counts(used, request)
+                })
+                .map(|used| used.field),
+        }
+    }
+
+    /// Whether the name in this field counts in a namespace that is meant. A link that moves without a new name counts
+    /// where it arrives, too.
+    fn counts(&self, used: &Use, request: &Request) -> bool {
+        let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
+        let arrives = used.field == &field::LINK.field && request.get(&field::NEW_NAME).is_none();
+        let target = request.value(&field::TARGET_NETNS.field).filter(|_| arrives);
+        self.in_netns(in_its_own) || target.is_some_and(|target| self.in_netns(Some(target)))
+    }
+
+    fn in_netns(&self, value: Option<&Value>) -> bool {
+        match (&self.netns, value) {
+            (None, _) => true,
+            (Some(netns), Some(value)) => netns.meets(value),
+            (Some(_), None) => true, // no namespace is named: it could be any
+        }
+    }
+}

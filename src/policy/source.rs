@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What people write: the TOML of one file as a syntax tree in which every part knows its place.
+//!
+//! Here only the shape is judged (tables, lists, texts); what the words mean is for `compile`.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::diagnostics::{Place, Problem, Source, did_you_mean};
+use super::rule::Ruling;
+
+/// Tables of a file: the rules, then the settings.
+const TABLES: &[&str] = &["allow", "deny", "audit", "refusals", "confinement"];
+
+/// Something and where it stands.
+#[derive(Debug, Clone)]
+pub struct At<'s, T> {
+    /// Where.
+    pub place: Place<'s>,
+    /// What.
+    pub it: T,
+}
+
+/// One entry of what a rule says of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// `"qr-*"`
+    Text(String),
+    /// `1500`
+    Integer(i128),
+    /// `true`
+    Bool(bool),
+}
+
+/// What a rule says of one field.
+#[derive(Debug, Clone)]
+pub struct Said<'s> {
+    /// The field's name, laid flat (`peer.name`).
+    pub name: At<'s, String>,
+    /// All that is said.
+    pub value: Place<'s>,
+    /// The entries: one, or those of a list.
+    pub entries: Vec<At<'s, Scalar>>,
+}
+
+/// One `[[allow]]` or `[[deny]]`. What is missing or of a wrong shape has been refused already and is empty here.
+#[derive(Debug, Clone)]
+pub struct RuleSyntax<'s> {
+    /// Where it begins.
+    pub place: Place<'s>,
+    /// Which of the two.
+    pub ruling: Ruling,
+    /// `id`
+    pub id: Option<At<'s, String>>,
+    /// `who`
+    pub who: Vec<At<'s, String>>,
+    /// `call`
+    pub calls: Vec<At<'s, String>>,
+    /// `free`
+    pub free: Vec<At<'s, String>>,
+    /// `touches`
+    pub touches: Option<At<'s, Vec<Said<'s>>>>,
+    /// All others.
+    pub fields: Vec<Said<'s>>,
+}
+
+/// One setting: its table and key as in `audit.required`.
+#[derive(Debug, Clone)]
+pub struct SettingSyntax<'s> {
+    /// Its name.
+    pub name: At<'s, String>,
+    /// What it is set to.
+    pub value: At<'s, Option<Scalar>>,
+}
+
+/// One file.
+#[derive(Debug, Clone, Default)]
+pub struct Document<'s> {
+    /// Its rules.
+    pub rules: Vec<RuleSyntax<'s>>,
+    /// Its settings.
+    pub settings: Vec<SettingSyntax<'s>>,
+}
+
+type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
+
+/// Reads one file; what is wrong with its shape goes to `problems`.
+pub fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
+    let mut reader = Reader { source, problems };
+    match DeTable::parse(&source.text) {
+        Ok(table) => reader.document(table.get_ref()),
+        Err(error) => {
+            let end = source.text.len();
+            reader.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
+            Document::default()
+        }
+    }
+}
+
+struct Reader<'s, 'p> {
+    source: &'s Source,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'s> Reader<'s, '_> {
+    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.problems.push(self.source.place(span).problem(message));
+    }
+
+    fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
+        At { place: self.source.place(span), it }
+    }
+
+    fn document(&mut self, table: &DeTable<'_>) -> Document<'s> {
+        let mut document = Document::default();
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("allow", DeValue::Array(rules)) => self.rules(Ruling::Allow, rules, &mut document),
+                ("deny", DeValue::Array(rules)) => self.rules(Ruling::Deny, rules, &mut document),
+                (name @ ("allow" | "deny"), _) => self.refuse(key.span(), format!("a rule begins with `[[{name}]]`")),
+                (name @ ("audit" | "refusals" | "confinement"), DeValue::Table(settings)) => {
+                    document.settings.extend(settings.iter().map(|pair| self.setting(name, pair)));
+                }
+                (name, _) if TABLES.contains(&name) => {
+                    self.refuse(key.span(), format!("`{name}` is a table of settings: `[{name}]`"));
+                }
+                (name, _) => {
+                    let hint = did_you_mean(name, TABLES.iter().copied());
+                    self.refuse(key.span(), format!("`{name}` is no word of the policy language{hint}"));
+                }
+            }
+        }
+        document
+    }
+
+    fn setting(&mut self, table: &str, (key, value): Pair<'_, '_>) -> SettingSyntax<'s> {
+        let name = self.at(key.span(), format!("{table}.{}", key.get_ref()));
+        SettingSyntax { name, value: self.at(value.span(), scalar(value.get_ref())) }
+    }
+
+    fn rules(&mut self, ruling: Ruling, rules: &DeArray<'_>, into: &mut Document<'s>) {
+        for rule in rules.iter() {
+            match rule.get_ref() {
+                DeValue::Table(table) => into.rules.push(self.rule(ruling, rule.span(), table)),
+                _ => self.refuse(rule.span(), "a rule is a table, `[[allow]]` or `[[deny]]`"),
+            }
+        }
+    }
+
+    fn rule(&mut self, ruling: Ruling, span: Range<usize>, table: &DeTable<'_>) -> RuleSyntax<'s> {
+        let place = self.source.place(span.clone());
+        let (id, who, calls, free) = (None, Vec::new(), Vec::new(), Vec::new());
+        let mut rule = RuleSyntax { place, ruling, id, who, calls, free, touches: None, fields: Vec::new() };
+        for word in ["id", "who", "call"] {
+            if !table.contains_key(word) {
+                self.refuse(span.clone(), format!("this rule has no `{word}`"));
+            }
+        }
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), ruling) {
+                ("id", _) => rule.id = self.text("id", value),
+                ("description", _) => {
+                    self.text("description", value);
+                }
+                ("who", _) => rule.who = self.texts("who", value),
+                ("call", _) => rule.calls = self.texts("call", value),
+                ("free", Ruling::Allow) => rule.free = self.texts("free", value),
+                ("free", Ruling::Deny) => {
+                    self.refuse(key.span(), "`free` stands in an allow only: a deny leaves free what it does not name");
+                }
+                ("touches", Ruling::Deny) => rule.touches = self.touches(key.span(), value),
+                ("touches", Ruling::Allow) => {
+                    self.refuse(key.span(), "`touches` stands in a deny only: an allow names its fields");
+                }
+                _ => self.flat((key, value), "", &mut rule.fields),
+            }
+        }
+        rule
+    }
+
+    /// Lays nested tables flat, so that every field stands under its own name.
+    fn flat(&mut self, (key, value): Pair<'_, '_>, under: &str, into: &mut Vec<Said<'s>>) {
+        let name = format!("{under}{}", key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(table) if table.is_empty() => self.refuse(key.span(), format!("`{name}` says nothing")),
+            DeValue::Table(table) => table.iter().for_each(|pair| self.flat(pair, &format!("{name}."), into)),
+            _ => {
+                let entries = self.entries(&name, value);
+                let value = self.source.place(value.span());
+                into.push(Said { name: self.at(key.span(), name), value, entries });
+            }
+        }
+    }
+
+    fn touches(&mut self, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<At<'s, Vec<Said<'s>>>> {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.refuse(value.span(), "`touches` is a table: `{ netns = …, link = … }`");
+            return None;
+        };
+        if table.is_empty() {
+            self.refuse(value.span(), "`touches` names neither `netns` nor `link`");
+        }
+        let mut said = Vec::new();
+        table.iter().for_each(|pair| self.flat(pair, "", &mut said));
+        Some(self.at(span, said))
+    }
+
+    /// The entries of a list, or the one that stands alone.
+    fn entries(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Vec<At<'s, Scalar>> {
+        let list: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![value],
+        };
+        if list.is_empty() {
+            self.refuse(value.span(), format!("`{name}` is an empty list"));
+        }
+        let mut entries = Vec::new();
+        for entry in list {
+            match scalar(entry.get_ref()) {
+                Some(scalar) => entries.push(self.at(entry.span(), scalar)),
+                None => self
+                    .refuse(entry.span(), format!("`{name}` holds a {}, which no field takes", what(entry.get_ref()))),
+            }
+        }
+        entries
+    }
+
+    fn texts(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Vec<At<'s, String>> {
+        let entries = self.entries(name, value);
+        let mut texts = Vec::new();
+        for At { place, it } in entries {
+            match it {
+                Scalar::Text(text) => texts.push(At { place, it: text }),
+                _ => self.problems.push(place.problem(format!("`{name}` takes a string or a list of strings"))),
+            }
+        }
+        texts
+    }
+
+    fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<'s, String>> {
+        if let DeValue::String(text) = value.get_ref() {
+            return Some(self.at(value.span(), text.to_string()));
+        }
+        self.refuse(value.span(), format!("`{name}` is a {}, expected a string", what(value.get_ref())));
+        None
+    }
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<Scalar> {
+    match value {
+        DeValue::String(text) => Some(Scalar::Text(text.to_string())),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix()).ok().map(Scalar::Integer),
+        DeValue::Boolean(truth) => Some(Scalar::Bool(*truth)),
+        _ => None,
+    }
+}
+
+fn what(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "string",
+        DeValue::Integer(_) => "number",
+        DeValue::Float(_) => "fraction",
+        DeValue::Boolean(_) => "boolean",
+        DeValue::Datetime(_) => "date",
+        DeValue::Array(_) => "list",
+        DeValue::Table(_) => "table",
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `who`: names of users and groups become numbers when a policy is compiled, never when a request is judged.
+#![forbid(unsafe_code)]
+
+use super::diagnostics::{Problem, did_you_mean};
+use super::rule::{Principal, Ruling};
+use super::source::At;
+
+/// The overflow id, and the one that system calls take for none: both are nobody.
+const NOBODY: [u32; 2] = [65534, u32::MAX];
+
+/// A user or a group, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account<'a> {
+    /// A user.
+    User(&'a str),
+    /// A group.
+    Group(&'a str),
+}
+
+/// Finds the number of an account: none where there is no such account, or why it could not be looked up.
+pub type Resolve<'r> = &'r dyn Fn(Account<'_>) -> Result<Option<u32>, String>;
+
+/// Whom a rule speaks of, and whom of those it spares.
+#[derive(Debug, Default)]
+pub(super) struct Who {
+    pub(super) principals: Vec<Principal>,
+    pub(super) except: Vec<Principal>,
+}
+
+/// Reads `who`; what is wrong goes to `problems`.
+pub(super) fn read(who: &[At<'_, String>], ruling: Ruling, resolve: Resolve<'_>, problems: &mut Vec<Problem>) -> Who {
+    let mut read = Who::default();
+    for entry in who {
+        let (spared, raw) = match entry.it.strip_prefix('!') {
+            Some(raw) => (true, raw),
+            None => (false, entry.it.as_str()),
+        };
+        match principal(raw, resolve).and_then(|principal| stands(principal, spared, ruling).map(|()| principal)) {
+            Ok(principal) if spared => read.except.push(principal),
+            Ok(principal) => read.principals.push(principal),
+            Err(why) => problems.push(entry.place.problem(why)),
+        }
+    }
+    if let (Some(first), true) = (who.first(), who.iter().all(|entry| entry.it.starts_with('!'))) {
+        problems.push(first.place.problem("`who` only takes away: name somebody, or `\"*\"`"));
+    }
+    for list in [&mut read.principals, &mut read.except] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    read
+}
+
+/// Groups only give, since a process can leave its groups.
+fn stands(principal: Principal, spared: bool, ruling: Ruling) -> Result<(), String> {
+    let wrong = match (principal, spared, ruling) {
+        (Principal::Everyone, true, _) => "`!*` spares everybody",
+        (Principal::Gid(_), true, Ruling::Allow) => {
+            "a group behind `!` stands in a deny only: a process can leave its groups"
+        }
+        (Principal::Gid(_), false, Ruling::Deny) => {
+            "a group stands in a deny behind `!` only: a process can leave its groups"
+        }
+        _ => return Ok(()),
+    };
+    Err(wrong.to_owned())
+}
+
+fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Principal, String> {
+    if raw == "*" {
+        return Ok(Principal::Everyone);
+    }
+    let expected = "expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`";
+    let Some((class, name)) = raw.split_once(':') else { return Err(format!("`{raw}`: {expected}")) };
+    let found = |account, what| match resolve(account) {
+        Ok(Some(id)) => Ok(id),
+        Ok(None) => Err(format!("there is no {what} `{name}`")),
+        Err(why) => Err(format!("the {what} `{name}` cannot be looked up: {why}")),
+    };
+    let id = match class {
+        "user" => found(Account::User(name), "user")?,
+        "group" => found(Account::Group(name), "group")?,
+        "uid" | "gid" => number(name).ok_or_else(|| format!("`{name}` is no number of an account"))?,
+        _ => {
+            let hint = did_you_mean(class, ["user", "group", "uid", "gid"]);
+            return Err(format!("`{raw}`: {expected}{hint}"));
+        }
+    };
+    if NOBODY.contains(&id) {
+        return Err(format!("`{raw}` is {id}, which is nobody: no request comes from it"));
+    }
+    Ok(if class.starts_with('u') { Principal::Uid(id) } else { Principal::Gid(id) })
+}
+
+fn number(raw: &str) -> Option<u32> {
+    let plain = raw.bytes().all(|b| b.is_ascii_digit()) && (raw == "0" || !raw.starts_with('0'));
+    raw.parse().ok().filter(|_| plain)
+}

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Every way in which a call can end without being done: one variant per thing that somebody can do something about,
+//! its name and fields on the wire, and its exit status.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use serde_json::{Map, Value};
+
+use crate::call::{Part, Shape};
+
+/// The exit statuses of the broker (`sysexits.h`, where that has one).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, and answered.
+    Done = 0,
+    /// The kernel said no, or the thing is not there.
+    Kernel = 1,
+    /// The request is wrong.
+    Request = 65,
+    /// Not privileged.
+    NotPrivileged = 69,
+    /// The process could not confine itself, or the system failed it.
+    System = 71,
+    /// The reply could not be written: for the caller the outcome is unknown.
+    Unanswered = 74,
+    /// Nothing was done; repeat.
+    Again = 75,
+    /// The policy says no.
+    Denied = 77,
+    /// The policy cannot be used.
+    Policy = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Kernel => 1,
+            Self::Request => 65,
+            Self::NotPrivileged => 69,
+            Self::System => 71,
+            Self::Unanswered => 74,
+            Self::Again => 75,
+            Self::Denied => 77,
+            Self::Policy => 78,
+        }
+    }
+}
+
+/// Why a call was not carried out, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The policy does not permit it.
+    Denied {
+        /// The call.
+        call: &'static str,
+        /// The field that a deny met, or that kept the nearest allow from permitting it.
+        field: Option<String>,
+        /// The deny, or the nearest allow; absent where there is none or `[refusals] show_rule` is off.
+        rule: Option<String>,
+        /// Which of the two.
+        reason: &'static str,
+    },
+    /// The request is wrong.
+    InvalidRequest {
+        /// The field; empty where the request as a whole is meant.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such namespace.
+    NoSuchNetns {
+        /// The field that names it.
+        field: &'static str,
+        /// Its name.
+        name: String,
+        /// `absent`, or `not_a_namespace`.
+        reason: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// There is no such link.
+    NoSuchLink {
+        /// The field that names it.
+        field: &'static str,
+        /// Its name or index.
+        name: String,
+        /// `absent`, or `alternative_name`: a link answers to it that is called otherwise.
+        reason: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The kernel refused.
+    Kernel(KernelRefusal),
+    /// Nothing was done: somebody else holds what is needed, or the trail takes no record.
+    Busy {
+        /// What was waited for.
+        reason: String,
+    },
+    /// A listing was inconsistent.
+    Interrupted,
+    /// The compiled policy cannot be used.
+    PolicyInvalid {
+        /// What is wrong and what to do.
+        hint: String,
+    },
+    /// The process was not given what it needs.
+    NotPrivileged {
+        /// What is missing.
+        missing: String,
+        /// The ways that there are.
+        hint: String,
+    },
+    /// The process could not confine itself; it did nothing.
+    NotConfined {
+        /// The step that failed.
+        step: &'static str,
+        /// What the kernel said, if it was asked.
+        errno: Option<Errno>,
+    },
+    /// The system failed it.
+    SystemError {
+        /// The step that failed.
+        step: String,
+        /// What the kernel said, if it was asked.
+        errno: Option<Errno>,
+    },
+}
+
+/// A refusal of the kernel's, with all that it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelRefusal {
+    /// Which of the errors it is.
+    pub class: Class,
+    /// What the kernel said.
+    pub errno: Errno,
+    /// The text of its extended acknowledgement, or one of the broker's own.
+    pub message: String,
+    /// The field that its extended acknowledgement points at.
+    pub field: Option<&'static str>,
+    /// Whether a part of the change may have been made.
+    pub may_have_changed: bool,
+}
+
+/// The errors that a refusal of the kernel's can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The object exists.
+    AlreadyExists,
+    /// The object does not exist.
+    NotFound,
+    /// This kernel, this kind of link or this way in cannot do it.
+    NotSupported,
+    /// Anything else.
+    KernelRefused,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AlreadyExists => "AlreadyExists",
+            Self::NotFound => "NotFound",
+            Self::NotSupported => "NotSupported",
+            Self::KernelRefused => "KernelRefused",
+        }
+    }
+}
+
+/// An error of every interface: its name, its fields beside `request`, its exit status and what it means.
+#[derive(Debug)]
+pub struct Declared {
+    /// The last word of its name.
+    pub name: &'static str,
+    /// Its fields.
+    pub parts: &'static [Part],
+    /// The exit status of the process that answered with it.
+    pub exit: Exit,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+const fn field(name: &'static str, ty: Shape, always: bool, doc: &'static str) -> Part {
+    Part { name, ty, always, doc }
+}
+
+const ERRNO: Part = field("errno", Shape::Int, false, "The kernel's error number.");
+const ERRNO_NAME: Part = field("errno_name", Shape::String, false, "Its name, like `EBUSY`.");
+const STEP: Part = field("step", Shape::String, true, "The step that failed.");
+const FIELD: Part = field("field", Shape::String, false, "The field that is meant.");
+const REASON: Part = field("reason", Shape::String, true, "Why.");
+const NAME: Part = field("name", Shape::String, true, "The name that was looked for.");
+const HINT: Part = field("hint", Shape::String, true, "What to do.");
+
+static KERNEL: &[Part] = &[
+    field("message", Shape::String, true, "The kernel's own words, or the name of the error."),
+    FIELD,
+    field("may_have_changed", Shape::Bool, true, "Whether a part of the change may have been made."),
+    ERRNO,
+    ERRNO_NAME,
+];
+
+/// The errors of every interface. Each has `request` besides, the id of its record in the trail.
+pub static ERRORS: &[Declared] = &[
+    Declared {
+        name: "Denied",
+        parts: &[
+            field("call", Shape::String, true, "The call."),
+            FIELD,
+            field("rule", Shape::String, false, "The deny that forbids it, or the allow that came nearest."),
+            field("reason", Shape::String, true, "`a deny forbids it`, or `no allow permits it`."),
+        ],
+        exit: Exit::Denied,
+        doc: "The policy does not permit it.",
+    },
+    Declared {
+        name: "InvalidRequest",
+        parts: &[field("field", Shape::String, true, "The field, or nothing where the whole is meant."), REASON],
+        exit: Exit::Request,
+        doc: "The request is wrong; nothing was done.",
+    },
+    Declared {
+        name: "NoSuchNetns",
+        parts: &[FIELD, NAME, field("reason", Shape::String, true, "`absent`, or `not_a_namespace`."), ERRNO, ERRNO_NAME],
+        exit: Exit::Kernel,
+        doc: "There is no such namespace.",
+    },
+    Declared {
+        name: "NoSuchLink",
+        parts: &[
+            FIELD,
+            NAME,
+            field("reason", Shape::String, true, "`absent`, or `alternative_name`: the link is called otherwise."),
+            ERRNO,
+            ERRNO_NAME,
+        ],
+        exit: Exit::Kernel,
+        doc: "There is no such link.",
+    },
+    Declared { name: "AlreadyExists", parts: KERNEL, exit: Exit::Kernel, doc: "The object exists, or one that differs from what was asked for." },
+    Declared { name: "NotFound", parts: KERNEL, exit: Exit::Kernel, doc: "There is no such object." },
+    Declared { name: "NotSupported", parts: KERNEL, exit: Exit::Kernel, doc: "This kernel, this kind of link or this way in cannot do it." },
+    Declared { name: "KernelRefused", parts: KERNEL, exit: Exit::Kernel, doc: "The kernel refused." },
+    Declared { name: "Busy", parts: &[REASON], exit: Exit::Again, doc: "Nothing was done; repeat." },
+    Declared { name: "Interrupted", parts: &[], exit: Exit::Again, doc: "A listing changed while it was read; repeat." },
+    Declared { name: "PolicyInvalid", parts: &[HINT], exit: Exit::Policy, doc: "The compiled policy cannot be used; every call is refused." },
+    Declared {
+        name: "NotPrivileged",
+        parts: &[field("missing", Shape::String, true, "What is missing."), HINT],
+        exit: Exit::NotPrivileged,
+        doc: "The broker was not given what it needs.",
+    },
+    Declared { name: "NotConfined", parts: &[STEP, ERRNO, ERRNO_NAME], exit: Exit::System, doc: "The broker could not confine itself; nothing was done." },
+    Declared { name: "SystemError", parts: &[STEP, ERRNO, ERRNO_NAME], exit: Exit::System, doc: "The system failed the broker; nothing was done." },
+];
+
+impl Refusal {
+    /// The last word of its name on the wire.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "Denied",
+            Self::InvalidRequest { .. } => "InvalidRequest",
+            Self::NoSuchNetns { .. } => "NoSuchNetns",
+            Self::NoSuchLink { .. } => "NoSuchLink",
+            Self::Kernel(refusal) => refusal.class.name(),
+            Self::Busy { .. } => "Busy",
+            Self::Interrupted => "Interrupted",
+            Self::PolicyInvalid { .. } => "PolicyInvalid",
+            Self::NotPrivileged { .. } => "NotPrivileged",
+            Self::NotConfined { .. } => "NotConfined",
+            Self::SystemError { .. } => "SystemError",
+        }
+    }
+
+    /// The exit status of the process that answers with it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        ERRORS.iter().find(|declared| declared.name == self.name()).map_or(Exit::System, |declared| declared.exit)
+    }
+
+    /// Its fields on the wire.
+    #[must_use]
+    pub fn parameters(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        let mut put = |name: &str, value: Value| {
+            out.insert(name.to_owned(), value);
+        };
+        match self {
+            Self::Denied { call, field, rule, reason } => {
+                put("call", (*call).into());
+                for (name, value) in [("field", field), ("rule", rule)] {
+                    if let Some(value) = value {
+                        put(name, value.as_str().into());
+                    }
+                }
+                put("reason", (*reason).into());
+            }
+            Self::InvalidRequest { field, reason } => {
+                put("field", field.as_str().into());
+                put("reason", reason.as_str().into());
+            }
+            Self::NoSuchNetns { field, name, reason, .. } | Self::NoSuchLink { field, name, reason, .. } => {
+                put("field", (*field).into());
+                put("name", name.as_str().into());
+                put("reason", (*reason).into());
+            }
+            Self::Kernel(refusal) => {
+                put("message", refusal.message.as_str().into());
+                if let Some(field) = refusal.field {
+                    put("field", field.into());
+                }
+                put("may_have_changed", refusal.may_have_changed.into());
+            }
+            Self::Busy { reason } => put("reason", reason.as_str().into()),
+            Self::Interrupted => {}
+            Self::PolicyInvalid { hint } => put("hint", hint.as_str().into()),
+            Self::NotPrivileged { missing, hint } => {
+                put("missing", missing.as_str().into());
+                put("hint", hint.as_str().into());
+            }
+            Self::NotConfined { step, .. } => put("step", (*step).into()),
+            Self::SystemError { step, .. } => put("step", step.as_str().into()),
+        }
+        if let Some(errno) = self.errno() {
+            put("errno", number(errno).into());
+            put("errno_name", format!("{errno:?}").into());
+        }
+        out
+    }
+
+    /// What the kernel said, where it was the kernel.
+    #[must_use]
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::NoSuchNetns { errno, .. } | Self::NoSuchLink { errno, .. } => Some(*errno),
+            Self::Kernel(refusal) => Some(refusal.errno),
+            Self::NotConfined { errno, .. } | Self::SystemError { errno, .. } => *errno,
+            _ => None,
+        }
+    }
+}
+
+/// An errno's number.
+#[allow(clippy::as_conversions, reason = "the only way from a field-less enum to its number")]
+fn number(errno: Errno) -> i32 {
+    errno as i32
+}
+
+impl fmt::Display for Refusal {
+    /// One line: the error, then its fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(self.name(), &self.parameters()))
+    }
+}
+
+/// An error as one line for a person: `Denied: call=Link.Set field=link …`.
+#[must_use]
+pub fn line(name: &str, parameters: &Map<String, Value>) -> String {
+    let fields: Vec<String> = parameters
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| match value {
+            Value::String(text) if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                format!("{name}={text:?}")
+            }
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
+    if fields.is_empty() { name.to_owned() } else { format!("{name}: {}", fields.join(" ")) }
+}
+
+/// Names the step at which the system failed.
+pub fn system(step: &'static str) -> impl Fn(Errno) -> Refusal {
+    move |errno| Refusal::SystemError { step: step.to_owned(), errno: Some(errno) }
+}
+
+/// Names the step at which confinement failed.
+pub fn unconfined(step: &'static str) -> impl Fn(Errno) -> Refusal {
+    move |errno| Refusal::NotConfined { step, errno: Some(errno) }
+}
+
+/// A request that is wrong in one field.
+#[must_use]
+pub fn invalid(field: &str, reason: impl Into<String>) -> Refusal {
+    Refusal::InvalidRequest { field: field.to_owned(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_declared_with_its_fields() {
+        let kernel = |class| {
+            Refusal::Kernel(KernelRefusal {
+                class,
+                errno: Errno::EBUSY,
+                message: "busy".to_owned(),
+                field: Some("link"),
+                may_have_changed: false,
+            })
+        };
+        let text = || "x".to_owned();
+        let all = [
+            Refusal::Denied { call: "Link.Set", field: Some(text()), rule: Some(text()), reason: "no allow permits it" },
+            invalid("link", "is empty"),
+            Refusal::NoSuchNetns { field: "netns", name: text(), reason: "absent", errno: Errno::ENOENT },
+            Refusal::NoSuchLink { field: "link", name: text(), reason: "absent", errno: Errno::ENODEV },
+            kernel(Class::AlreadyExists),
+            kernel(Class::NotFound),
+            kernel(Class::NotSupported),
+            kernel(Class::KernelRefused),
+            Refusal::Busy { reason: text() },
+            Refusal::Interrupted,
+            Refusal::PolicyInvalid { hint: text() },
+            Refusal::NotPrivileged { missing: text(), hint: text() },
+            unconfined("landlock")(Errno::ENOSYS),
+            system("socket")(Errno::EMFILE),
+        ];
+        assert_eq!(all.len(), ERRORS.len());
+        for refusal in all {
+            let declared = ERRORS.iter().find(|declared| declared.name == refusal.name()).unwrap();
+            for name in refusal.parameters().keys() {
+                assert!(declared.parts.iter().any(|part| part.name == name), "{}.{name}", declared.name);
+            }
+            for part in declared.parts.iter().filter(|part| part.always) {
+                assert!(refusal.parameters().contains_key(part.name), "{}.{}", declared.name, part.name);
+            }
+        }
+    }
+}

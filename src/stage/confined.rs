@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The last stage: one namespace, one transaction that is already encoded, no files, four system calls or little more.
+#![forbid(unsafe_code)]
+
+use std::mem::ManuallyDrop;
+use std::os::fd::RawFd;
+
+use caps::Capability;
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+use serde_json::{Map, Value, json};
+
+use super::landlock::{self, Domain};
+use super::netns::{DIRECTORY, Identity, Netns};
+use super::{capabilities, filter, namespaces};
+use crate::audit::Trail;
+use crate::call::name::NetnsName;
+use crate::call::{Needs, field};
+use crate::netlink::{self, Places, Prepared, Route, escape};
+use crate::policy::Permit;
+use crate::refusal::{Refusal, invalid, system};
+
+/// The last stage.
+#[derive(Debug)]
+pub struct Confined {
+    permit: Permit,
+    /// Its descriptors are closed by the end of the process: the last filter has no line for that.
+    work: ManuallyDrop<Work>,
+    trail: Trail,
+}
+
+/// What is left to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A netlink transaction.
+    Transaction(Route, Prepared),
+    /// Reading the names of namespaces.
+    Names(Dir),
+    /// Making or removing a namespace.
+    Namespaces(namespaces::Task),
+}
+
+impl Confined {
+    pub(super) fn new(permit: Permit, work: Work, trail: Trail) -> Self {
+        Self { permit, work: ManuallyDrop::new(work), trail }
+    }
+
+    /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Result<Map<String, Value>, Refusal>, Permit, Trail) {
+        let result = match &mut *self.work {
+            Work::Transaction(route, prepared) => prepared.run(route, each),
+            Work::Names(directory) => names(directory, each),
+            Work::Namespaces(task) => task.run(),
+        };
+        (result, self.permit, self.trail)
+    }
+}
+
+/// Resolves, encodes, and gives up everything else.
+pub(super) fn prepare(
+    permit: &Permit,
+    identity: Identity,
+    landlock: bool,
+    trail: Option<RawFd>,
+    lists: bool,
+) -> Result<Work, Refusal> {
+    let request = permit.request();
+    match (request.call().needs, request.call().name) {
+        (Needs::Namespaces, _) => {
+            let task = namespaces::Task::prepare(permit, identity)?;
+            landlock::enter(Domain::AllButFiles, landlock)?;
+            filter::make_namespaces(trail)?;
+            Ok(Work::Namespaces(task))
+        }
+        (_, "Netns.List") => {
+            let directory = open_names(permit)?;
+            capabilities::keep_only(&[], &[])?;
+            landlock::enter(Domain::Everything, landlock)?;
+            filter::list_namespaces(trail)?;
+            Ok(Work::Names(directory))
+        }
+        (needs, _) => {
+            let (route, prepared) = resolve(permit, identity)?;
+            let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([route.descriptor()]).collect();
+            let keep: &[Capability] = if needs == Needs::NetAdmin { &[Capability::CAP_NET_ADMIN] } else { &[] };
+            capabilities::keep_only(keep, keep)?;
+            landlock::enter(Domain::Everything, landlock)?;
+            filter::transact(&sockets, trail, lists || request.call().result.streams)?;
+            Ok(Work::Transaction(route, prepared))
+        }
+    }
+}
+
+/// Opens and enters the namespaces that the permit names, and lets the family's file resolve and encode.
+fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Refusal> {
+    let request = permit.request();
+    let enter = [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN];
+    let mut places = Places::default();
+    for key in [&field::PEER_NETNS, &field::TARGET_NETNS] {
+        if let Some(name) = request.get(key).filter(|name| Some(*name) != request.get(&field::NETNS)) {
+            places.put(key.field.name, Netns::open(key.field.name, name, identity)?);
+        }
+    }
+    let netns = request.needed(&field::NETNS)?;
+    let asks_about_it = request.call().name == "Netns.Get"; // from the host: its number is the host's for it
+    let own = match netns {
+        NetnsName::Host => None,
+        NetnsName::Named(_) => match Netns::open(field::NETNS.field.name, netns, identity) {
+            Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if asks_about_it => {
+                places.left_over = true;
+                None
+            }
+            other => Some(other?),
+        },
+    };
+    capabilities::set(caps::CapSet::Effective, &enter)?;
+    if asks_about_it {
+        places.netns = own;
+    } else {
+        netlink::visit(request, &mut places, identity)?;
+        if let Some(netns) = &own {
+            netns.enter()?;
+        }
+        places.netns = own;
+    }
+    let mut route = Route::open()?; // after setns: a socket belongs to a namespace
+    let prepared = netlink::prepare(&mut route, places, request)?;
+    Ok((route, prepared))
+}
+
+fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
+    if permit.request().needed(&field::NETNS)? != &NetnsName::Host {
+        return Err(invalid("netns", "must be `@host`: names are the host's"));
+    }
+    Dir::open(DIRECTORY, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(system("open /run/netns"))
+}
+
+/// The names under /run/netns, and whether a namespace is mounted there. `O_PATH` needs no right of Landlock's.
+fn names(directory: &mut Dir, each: &mut dyn FnMut(Vec<Value>)) -> Result<Map<String, Value>, Refusal> {
+    let mut found = Vec::new();
+    for entry in directory.iter() {
+        let name = entry.map_err(system("read /run/netns"))?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            found.push(name);
+        }
+    }
+    found.sort_unstable();
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut entries = Vec::new();
+    for name in found {
+        // One that is gone by now is not listed.
+        let Ok(entry) = openat(&*directory, name.as_slice(), flags, Mode::empty()) else { continue };
+        let ready = fstatfs(&entry).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC);
+        entries.push(json!({ "netns": escape(&name), "ready": ready }));
+    }
+    each(entries);
+    Ok(Map::new())
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The first stage: nothing is trusted yet. The caller chose the descriptors, limits, signals, timers, directory and
+//! environment of this process; after hygiene none of its choices is left that could matter later.
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, open, openat2};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::socket::{AddressFamily, SockType, getsockname, getsockopt, sockopt};
+use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, major, minor, umask};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::{chdir, getuid, read};
+
+use super::netns::Identity;
+use super::system_user::SystemUser;
+use super::{Guarded, WAYS};
+use crate::caller::Caller;
+use crate::refusal::{Exit, Refusal, system, unconfined};
+use crate::{audit, sys};
+
+/// Seconds after which the kernel ends the process, whatever it waits for.
+const LONGEST: u32 = 30;
+
+/// Timers other than the one that the alarm uses (`ITIMER_VIRTUAL`, `ITIMER_PROF`).
+const TIMERS: [u32; 2] = [1, 2];
+
+/// Job control must not stop the process while it holds what others need; a full disk or a reader that went away is
+/// told by errno.
+const IGNORED: [Signal; 5] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGPIPE, Signal::SIGXFSZ];
+
+/// File systems on which a request or a reply may lie: local ones, that answer. (`statfs(2)`: ext, XFS, Btrfs, tmpfs,
+/// overlayfs, F2FS, ZFS, bcachefs, ramfs.) A FUSE file may never answer, a file of /proc may do something.
+const ORDINARY: [u64; 9] = [
+    0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e, 0x8584_58f6,
+];
+
+/// Major numbers of terminals (`admin-guide/devices.txt`): consoles, serial lines, pseudo-terminals.
+const TERMINALS: [u64; 14] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188, 204, 229, 166];
+
+/// The first stage.
+#[derive(Debug)]
+pub struct Inherited {
+    started: Instant,
+    input: Input,
+}
+
+/// What a standard descriptor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A Unix stream socket.
+    Socket,
+    /// A pipe, a terminal, /dev/null or a file.
+    Stream,
+}
+
+impl Inherited {
+    /// Makes sure of the standard descriptors and drops what else was inherited.
+    ///
+    /// # Errors
+    /// An exit status; a line on descriptor 2 says why, if that is fit to be written to.
+    pub fn take() -> Result<Self, Exit> {
+        nix::unistd::alarm::set(LONGEST); // first of all: even what follows may be made to wait
+        let told = |descriptor: u8, what: String| {
+            complain(&format!("descriptor {descriptor} {what}"));
+            Err(Exit::System)
+        };
+        if fit(sys::stderr(), OFlag::O_WRONLY).is_err() {
+            return Err(Exit::System); // nothing may be written there, so nothing can be said
+        }
+        let input = match fit(sys::stdin(), OFlag::O_RDONLY) {
+            Ok(input) => input,
+            Err(what) => return told(0, what),
+        };
+        if let Err(what) = fit(sys::stdout(), OFlag::O_WRONLY) {
+            return told(1, what);
+        }
+        match hygiene() {
+            Ok(()) => Ok(Self { started: Instant::now(), input }),
+            Err((step, errno)) => {
+                complain(&format!("cannot {step}: {errno}"));
+                Err(Exit::System)
+            }
+        }
+    }
+
+    /// What descriptor 0 is.
+    #[must_use]
+    pub fn input(&self) -> Input {
+        self.input
+    }
+
+    /// When the process began.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Finds out who asks, becomes the system user, and goes behind the first filter.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPrivileged`] naming what is missing, [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`],
+    /// [`Refusal::SystemError`].
+    pub fn guard(self, peer: bool) -> Result<Guarded, Refusal> {
+        let proc = Proc::open()?;
+        proc.require_identity_map()?;
+        let user = SystemUser::find()?;
+        let (caller, way) = Caller::find(peer.then(sys::stdin), user.uid())?;
+        sys::clear_environment().map_err(system("clearenv"))?;
+        let own = proc.netns("self/ns/net").map_err(system("stat /proc/self/ns/net"))?;
+        // Only a process that may trace pid 1 can look: with file capabilities it cannot, as the manual says.
+        let first = proc.netns("1/ns/net").ok();
+        user.become_it(&caller)?;
+        prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
+        let trail = audit::Trail::connect();
+        Guarded::new(caller, way, Identity { own, first }, trail, self.started)
+    }
+}
+
+/// Everything inherited that is not a standard descriptor; the step that failed.
+fn hygiene() -> Result<(), (&'static str, Errno)> {
+    let named = |step: &'static str| move |errno: Errno| (step, errno);
+    sys::close_from(3).map_err(named("close inherited descriptors"))?;
+    for timer in TIMERS {
+        sys::cancel_timer(timer).map_err(named("cancel inherited timers"))?;
+    }
+    sys::default_signal(Signal::SIGALRM).map_err(named("reset SIGALRM"))?;
+    for signal in IGNORED {
+        sys::ignore_signal(signal).map_err(named("ignore signals"))?;
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).map_err(named("unblock signals"))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(named("forbid core dumps"))?;
+    prctl::set_dumpable(false).map_err(named("forbid tracing"))?;
+    umask(Mode::from_bits_truncate(0o077));
+    chdir("/").map_err(named("leave the working directory"))
+}
+
+/// Whether a standard descriptor may be used; otherwise what is wrong with it.
+fn fit(descriptor: BorrowedFd<'static>, access: OFlag) -> Result<Input, String> {
+    let kind = kind(descriptor)?;
+    let flags = fcntl(descriptor, FcntlArg::F_GETFL).map_err(|errno| format!("cannot be examined: {errno}"))?;
+    let mode = OFlag::from_bits_retain(flags) & OFlag::O_ACCMODE;
+    if mode != OFlag::O_RDWR && mode != access {
+        return Err(format!("is not open for {}", if access == OFlag::O_RDONLY { "reading" } else { "writing" }));
+    }
+    Ok(kind)
+}
+
+/// Allow-lists by type: a netlink or packet socket would turn a reply into a request (CVE-2014-0181).
+fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
+    let what = fstat(descriptor).map_err(|errno| match errno {
+        Errno::EBADF => "is closed".to_owned(),
+        other => format!("cannot be examined: {other}"),
+    })?;
+    match SFlag::from_bits_truncate(what.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFIFO => Ok(Input::Stream),
+        SFlag::S_IFCHR if is_null_or_terminal(&what) => Ok(Input::Stream),
+        SFlag::S_IFREG if is_ordinary(descriptor) => Ok(Input::Stream),
+        SFlag::S_IFREG => Err("is a file of a file system that is not an ordinary local one".to_owned()),
+        SFlag::S_IFSOCK if is_unix_stream(descriptor) => Ok(Input::Socket),
+        SFlag::S_IFSOCK => Err("is a socket, but no Unix stream socket".to_owned()),
+        _ => Err("is no pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
+    }
+}
+
+fn is_null_or_terminal(what: &FileStat) -> bool {
+    (major(what.st_rdev), minor(what.st_rdev)) == (1, 3) || TERMINALS.contains(&major(what.st_rdev))
+}
+
+fn is_ordinary(descriptor: BorrowedFd<'static>) -> bool {
+    let FsType(magic) = match fstatfs(descriptor) {
+        Ok(what) => what.filesystem_type(),
+        Err(_) => return false,
+    };
+    u64::try_from(magic).is_ok_and(|magic| ORDINARY.contains(&magic))
+}
+
+fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
+    use std::os::fd::AsRawFd as _;
+    let unix = getsockname::<SockaddrStorage>(descriptor.as_raw_fd())
+        .is_ok_and(|address| address.family() == Some(AddressFamily::Unix));
+    unix && getsockopt(&descriptor, sockopt::SockType).is_ok_and(|ty| ty == SockType::Stream)
+}
+
+/// Says one line on descriptor 2, which is known to be fit for it.
+pub(super) fn complain(line: &str) {
+    let text = format!("netbroker: {line}\n");
+    let _unheard = nix::unistd::write(sys::stderr(), text.as_bytes());
+}
+
+/// The real /proc: its root, not something that was mounted over it.
+struct Proc(std::os::fd::OwnedFd);
+
+/// `PROC_ROOT_INO` (`linux/proc_fs.h`).
+const PROC_ROOT: u64 = 1;
+
+impl Proc {
+    fn open() -> Result<Self, Refusal> {
+        let proc = open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(system("open /proc"))?;
+        let kind = fstatfs(&proc).map_err(system("statfs /proc"))?.filesystem_type();
+        let root = fstat(&proc).map_err(system("stat /proc"))?.st_ino;
+        if kind != PROC_SUPER_MAGIC || root != PROC_ROOT {
+            return Err(Refusal::SystemError { step: "open /proc: it is no procfs".to_owned(), errno: None });
+        }
+        Ok(Self(proc))
+    }
+
+    /// In a user namespace with another map, real uid, owners of files and the policy are what its maker wants, and
+    /// file capabilities are honoured all the same.
+    fn require_identity_map(&self) -> Result<(), Refusal> {
+        for map in ["self/uid_map", "self/gid_map"] {
+            // Nothing may be mounted over the file either: resolution stays on this mount.
+            let how = OpenHow::new().flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_XDEV);
+            let file = openat2(self.0.as_fd(), map, how).map_err(system("open /proc/self/uid_map"))?;
+            let mut text = [0; 128];
+            let bytes = read(&file, &mut text).map_err(system("read /proc/self/uid_map"))?;
+            let words: Vec<&[u8]> =
+                text.get(..bytes).unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
+            if words != [&b"0"[..], b"0", b"4294967295"] {
+                return Err(Refusal::NotPrivileged {
+                    missing: format!("a user namespace that maps every id to itself (uid {} here)", getuid()),
+                    hint: WAYS.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The identity of a process's network namespace.
+    fn netns(&self, path: &str) -> Result<(u64, u64), Errno> {
+        let what = fstatat(&self.0, path, nix::fcntl::AtFlags::empty())?;
+        Ok((what.st_dev, what.st_ino))
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Landlock: no files, no TCP, no signals and abstract sockets of others. All rights that the running kernel knows, and
+//! anything but full enforcement of them refuses.
+#![forbid(unsafe_code)]
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetError,
+    RulesetStatus, Scope,
+};
+use nix::errno::Errno;
+
+use crate::refusal::Refusal;
+use crate::sys;
+
+/// What a domain takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Domain {
+    /// Everything that Landlock knows.
+    Everything,
+    /// All but the file system: a domain that handles any right on files forbids mount(2) and umount2(2), which the
+    /// namespace stage is for.
+    AllButFiles,
+}
+
+/// Enters a domain. Where the kernel has no Landlock at all, `required` decides; where it has, all of it must hold.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn enter(domain: Domain, required: bool) -> Result<(), Refusal> {
+    let abi = match sys::landlock_abi() {
+        Ok(abi) => ABI::from(abi),
+        Err(_) if !required => return Ok(()),
+        Err(errno) => return Err(unenforced(Some(errno))),
+    };
+    match restrict(domain, abi) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(unenforced(None)),
+        Err(_) => Err(unenforced(Some(Errno::last()))),
+    }
+}
+
+fn unenforced(errno: Option<Errno>) -> Refusal {
+    Refusal::NotConfined { step: "landlock", errno }
+}
+
+/// Whether everything asked for is enforced. An older kernel has nothing of its own for some of it.
+fn restrict(domain: Domain, abi: ABI) -> Result<bool, RulesetError> {
+    let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    if domain == Domain::Everything {
+        rules = rules.handle_access(AccessFs::from_all(abi))?;
+    }
+    if !AccessNet::from_all(abi).is_empty() {
+        rules = rules.handle_access(AccessNet::from_all(abi))?;
+    }
+    if !Scope::from_all(abi).is_empty() {
+        rules = rules.scope(Scope::from_all(abi))?;
+    }
+    if domain == Domain::AllButFiles && AccessNet::from_all(abi).is_empty() {
+        return Ok(true); // before ABI 4 there is nothing but files
+    }
+    let status = rules.create()?.restrict_self()?;
+    Ok(status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs)
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the process can still do. Each stage is a type that is made only from the one before, so that no path compiles
+//! that skips a step: [`Inherited`] -> [`Guarded`] -> [`Confined`].
+//!
+//! * `inherited`: nothing trusted yet; hygiene, who asks
+//! * `system_user`: becoming the user `netbroker`
+//! * `trusted`: the compiled policy as a file that nobody else wrote
+//! * `guarded`: what the caller's rules can need, behind the first filter; the first stage that reads a caller's byte
+//! * `confined`: one namespace, one transaction, behind Landlock and the second filter
+//! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
+//! * `capabilities`, `landlock`, `filter`, `netns`: the means
+#![forbid(unsafe_code)]
+
+pub mod capabilities;
+mod confined;
+pub mod filter;
+mod guarded;
+mod inherited;
+mod landlock;
+mod namespaces;
+pub mod netns;
+mod system_user;
+mod trusted;
+
+pub use confined::Confined;
+pub use guarded::{Guarded, Id};
+pub use inherited::{Inherited, Input};
+pub use system_user::give_up;
+
+/// The ways in, for whoever came by none of them.
+pub const WAYS: &str = "ways in: the setuid bit, or file capabilities \
+    cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p, on a netbroker that the caller may run, without \
+    no_new_privs, nosuid or a user namespace; `sudo netbroker`; a Unix socket whose listener starts `netbroker --peer`";

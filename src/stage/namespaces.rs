@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The last stage of `Netns.Add` and `Netns.Delete`: the same files and mounts as iproute2's (`ip/ipnetns.c`), so that
+//! `ip netns` and processes that were there before see them. Each step is safe to be the last: what a killed process
+//! leaves is at most a plain file, which `Netns.Delete` and `ip netns delete` take away.
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use caps::Capability;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, fstat};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+use nix::unistd::{UnlinkatFlags, read, unlinkat};
+use serde_json::{Map, Value};
+
+use super::WAYS;
+use super::capabilities;
+use super::netns::{DIRECTORY, Identity, Netns};
+use crate::call::field;
+use crate::call::name::NetnsName;
+use crate::policy::Permit;
+use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
+
+/// What the stage holds.
+const NEEDED: [Capability; 2] = [Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE];
+/// Anybody may take the lock on the directory: it is waited for this often, 10 ms each.
+const PATIENCE: u32 = 100;
+
+/// What to do to which name.
+#[derive(Debug)]
+pub(super) struct Task {
+    action: Action,
+    name: String,
+    directory: OwnedFd,
+    is_mount: bool,
+    tolerant: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Add,
+    Delete,
+}
+
+fn kernel(class: Class, errno: Errno, message: impl Into<String>) -> Refusal {
+    let field = Some(field::NETNS.field.name);
+    Refusal::Kernel(KernelRefusal { class, errno, message: message.into(), field, may_have_changed: false })
+}
+
+impl Task {
+    /// Looks at /run/netns and its mount, and keeps the two capabilities that the stage needs.
+    pub(super) fn prepare(permit: &Permit, identity: Identity) -> Result<Self, Refusal> {
+        let request = permit.request();
+        let NetnsName::Named(name) = request.needed(&field::NETNS)? else {
+            return Err(invalid("netns", "is `@host`, which is neither made nor removed"));
+        };
+        let action = if request.call().name == "Netns.Add" { Action::Add } else { Action::Delete };
+        let held = capabilities::permitted()?;
+        if let Some(missing) = NEEDED.into_iter().find(|cap| !held.contains(cap)) {
+            let missing = format!("{}, which {} needs", missing.to_string().to_lowercase(), request.call().name);
+            return Err(Refusal::NotPrivileged { missing, hint: WAYS.to_owned() });
+        }
+        if action == Action::Delete {
+            match Netns::open(field::NETNS.field.name, &NetnsName::Named(name.clone()), identity) {
+                Err(refusal @ Refusal::InvalidRequest { .. }) => return Err(refusal), // it is the host's
+                _ => {} // absent and left-over ones are told apart when it is their turn
+            }
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let directory = open(DIRECTORY, flags, Mode::empty()).map_err(no_directory)?;
+        let what = fstat(&directory).map_err(system("stat /run/netns"))?;
+        if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
+            let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
+            return Err(Refusal::SystemError { step, errno: None });
+        }
+        let is_mount = seen_by_others()?;
+        let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
+        capabilities::keep_only(&NEEDED, &NEEDED)?;
+        Ok(Self { action, name: name.clone(), directory, is_mount, tolerant: request.is_set(tolerance) })
+    }
+
+    pub(super) fn run(&self) -> Result<Map<String, Value>, Refusal> {
+        match self.action {
+            Action::Add => self.add()?,
+            Action::Delete => self.delete()?,
+        }
+        Ok(Map::new())
+    }
+
+    fn path(&self) -> String {
+        format!("{DIRECTORY}/{}", self.name)
+    }
+
+    /// The namespace first, then its file, then the mount: the file stands without a mount for as short as can be.
+    fn add(&self) -> Result<(), Refusal> {
+        if !self.is_mount {
+            self.share_directory()?;
+        }
+        if self.is_there() {
+            return self.exists();
+        }
+        unshare(CloneFlags::CLONE_NEWNET).map_err(system("unshare"))?;
+        let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        match openat(&self.directory, self.name.as_str(), flags, Mode::empty()) {
+            Ok(_file) => {}
+            Err(Errno::EEXIST) => return self.exists(),
+            Err(errno) => return Err(system("make the file of the namespace")(errno)),
+        }
+        bind("/proc/self/ns/net", &self.path()).or_else(|errno| {
+            self.unlink().map_err(system("remove the file of the namespace again"))?;
+            Err(system("mount the namespace")(errno))
+        })
+    }
+
+    /// Somebody has the name.
+    fn exists(&self) -> Result<(), Refusal> {
+        match self.is_ready() {
+            true if self.tolerant => Ok(()),
+            true => Err(kernel(Class::AlreadyExists, Errno::EEXIST, "the namespace exists")),
+            false => Err(kernel(
+                Class::AlreadyExists,
+                Errno::EEXIST,
+                "a file has the name on which no namespace is mounted (yet); Netns.Delete removes it",
+            )),
+        }
+    }
+
+    /// Lets the mount go and removes the file. `EINVAL` of umount2: nothing is mounted there.
+    fn delete(&self) -> Result<(), Refusal> {
+        match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+            Err(errno) => return Err(system("unmount the namespace")(errno)),
+        }
+        match self.unlink() {
+            Ok(()) => Ok(()),
+            Err(Errno::ENOENT) if self.tolerant => Ok(()),
+            Err(Errno::ENOENT) => Err(Refusal::NoSuchNetns {
+                field: field::NETNS.field.name,
+                name: self.name.clone(),
+                reason: "absent",
+                errno: Errno::ENOENT,
+            }),
+            Err(errno) => Err(system("remove the file of the namespace")(errno)),
+        }
+    }
+
+    fn unlink(&self) -> Result<(), Errno> {
+        unlinkat(&self.directory, self.name.as_str(), UnlinkatFlags::NoRemoveDir)
+    }
+
+    fn look(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(&self.directory, self.name.as_str(), flags, Mode::empty())
+    }
+
+    fn is_there(&self) -> bool {
+        self.look().is_ok()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.look().and_then(fstatfs).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC)
+    }
+
+    /// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
+    /// Parallel first calls must not stack mounts: under a lock, and only where it is no mount yet.
+    fn share_directory(&self) -> Result<(), Refusal> {
+        let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut lockable = open(DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
+        for _ in 0..PATIENCE {
+            match Flock::lock(lockable, FlockArg::LockExclusiveNonblock) {
+                Ok(_lock) => return share(),
+                Err((again, Errno::EWOULDBLOCK)) => lockable = again,
+                Err((_, errno)) => return Err(system("lock /run/netns")(errno)),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(Refusal::Busy { reason: "somebody holds the lock on /run/netns".to_owned() })
+    }
+}
+
+/// What `ip netns add` does: make it shared, and where it is no mount yet, a mount first.
+fn share() -> Result<(), Refusal> {
+    let make_shared = || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
+    match make_shared() {
+        Err(Errno::EINVAL) => {}
+        other => return other.map_err(system("make /run/netns a shared mount")),
+    }
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some(DIRECTORY), DIRECTORY, None::<&str>, flags, None::<&str>).map_err(system("mount /run/netns"))?;
+    make_shared().map_err(system("make /run/netns a shared mount"))
+}
+
+fn bind(from: &str, to: &str) -> Result<(), Errno> {
+    mount(Some(from), to, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+}
+
+fn no_directory(errno: Errno) -> Refusal {
+    let step = match errno {
+        Errno::ENOENT => "open /run/netns: systemd-tmpfiles or `netbrokerctl policy install` makes it".to_owned(),
+        _ => "open /run/netns".to_owned(),
+    };
+    Refusal::SystemError { step, errno: Some(errno) }
+}
+
+/// Whether /run/netns is a mount already. Where the mount that holds it is a slave, a namespace made here would be
+/// invisible outside, and an empty file would take its name: a unit with a private mount namespace is such a place.
+fn seen_by_others() -> Result<bool, Refusal> {
+    let text = read_whole("/proc/self/mountinfo")?;
+    // proc(5): id parent device root mount-point options [optional fields …] - …
+    let mut holder: Option<(&str, bool)> = None;
+    for line in text.lines() {
+        let Some(point) = line.split(' ').nth(4) else { continue };
+        let holds = point == DIRECTORY || point == "/" || DIRECTORY.starts_with(&format!("{point}/"));
+        let nearer = holder.is_none_or(|(other, _)| point.len() >= other.len()); // of mounts on one point the last shows
+        if holds && nearer {
+            let optional = line.split(" - ").next().unwrap_or_default();
+            holder = Some((point, optional.split(' ').skip(6).any(|word| word.starts_with("master:"))));
+        }
+    }
+    match holder {
+        Some((_, true)) => Err(kernel(
+            Class::NotSupported,
+            Errno::EINVAL,
+            "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a namespace \
+             made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)",
+        )),
+        Some((point, false)) => Ok(point == DIRECTORY),
+        None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
+    }
+}
+
+fn read_whole(path: &str) -> Result<String, Refusal> {
+    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open mountinfo"))?;
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 16384];
+    loop {
+        let got = read(&file, &mut chunk).map_err(system("read mountinfo"))?;
+        bytes.extend_from_slice(chunk.get(..got).unwrap_or_default());
+        if got == 0 {
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Network namespaces by name: opened under /run/netns, looked at, entered.
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+
+use crate::call::name::NetnsName;
+use crate::refusal::{Refusal, invalid, system};
+
+/// Where names are.
+pub const DIRECTORY: &str = "/run/netns";
+
+/// Which namespaces `@host` stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Device and inode of the one that the broker was started in.
+    pub own: (u64, u64),
+    /// Of pid 1's, where it could be looked up.
+    pub first: Option<(u64, u64)>,
+}
+
+/// An opened namespace.
+#[derive(Debug)]
+pub struct Netns(OwnedFd);
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Netns {
+    /// Opens the namespace that `field` names.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchNetns`]; [`Refusal::InvalidRequest`] where another name turns out to be the host's.
+    pub fn open(field: &'static str, name: &NetnsName, identity: Identity) -> Result<Self, Refusal> {
+        let path = match name {
+            NetnsName::Host => "/proc/self/ns/net".to_owned(),
+            NetnsName::Named(name) => format!("{DIRECTORY}/{name}"),
+        };
+        // Not to wait, should it be a pipe; no symbolic link, but /proc's own.
+        let link = if *name == NetnsName::Host { OFlag::empty() } else { OFlag::O_NOFOLLOW };
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | link;
+        let opened = open(path.as_str(), flags, Mode::empty()).map_err(|errno| missing(field, name, &path, errno))?;
+        let kind = fstatfs(&opened).map_err(system("statfs of a namespace"))?.filesystem_type();
+        if kind != NSFS_MAGIC {
+            return Err(missing(field, name, &path, Errno::EINVAL));
+        }
+        let what = fstat(&opened).map_err(system("stat of a namespace"))?;
+        let is = (what.st_dev, what.st_ino);
+        match name {
+            NetnsName::Named(_) if is == identity.own => {
+                Err(invalid(field, "names the namespace that the broker was started in: write `@host`"))
+            }
+            NetnsName::Named(_) if Some(is) == identity.first => {
+                Err(invalid(field, "names the namespace of pid 1, which is reached as `@host` only"))
+            }
+            _ => Ok(Self(opened)),
+        }
+    }
+
+    /// Enters it: sockets opened from now on belong to it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotConfined`]
+    pub fn enter(&self) -> Result<(), Refusal> {
+        setns(&self.0, CloneFlags::CLONE_NEWNET).map_err(crate::refusal::unconfined("setns"))
+    }
+}
+
+/// Tells an absent name from one that is no namespace: a killed `ip netns add` leaves a plain file of mode 000.
+fn missing(field: &'static str, name: &NetnsName, path: &str, errno: Errno) -> Refusal {
+    let there = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+    let (reason, errno) = match errno {
+        Errno::ENOENT | Errno::ENOTDIR => ("absent", Errno::ENOENT),
+        Errno::EACCES | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO if there => ("not_a_namespace", Errno::EINVAL),
+        other => return system("open a namespace")(other),
+    };
+    Refusal::NoSuchNetns { field, name: name.as_str().to_owned(), reason, errno }
+}

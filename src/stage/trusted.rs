@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The compiled policy as a file that nobody but root could have written: every directory on the way belongs to root
+//! and is written by root only, nothing on the way is a symbolic link, and the file itself has exactly the owner, group
+//! and mode that `netbrokerctl policy install` gives it.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::getegid;
+
+use super::system_user::is_directory;
+use crate::policy::compiled::Compiled;
+use crate::refusal::Refusal;
+
+/// Where the compiled policy lies, from `/` on.
+const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];
+/// Its path, for errors.
+const PATH: &str = "/var/lib/netbroker/policy";
+
+fn invalid(hint: String) -> Refusal {
+    Refusal::PolicyInvalid { hint }
+}
+
+/// Opens the compiled policy and checks its header.
+///
+/// # Errors
+/// [`Refusal::PolicyInvalid`] with what is wrong and what to do.
+pub(super) fn policy() -> Result<Compiled<File>, Refusal> {
+    let file = open_file()?;
+    Compiled::open(file).map_err(|damage| damaged(damage.0))
+}
+
+/// A policy whose bytes are not what was written.
+pub(super) fn damaged(what: &str) -> Refusal {
+    invalid(format!("{PATH}: {what}; `netbrokerctl policy install` writes it anew"))
+}
+
+fn open_file() -> Result<File, Refusal> {
+    let walk = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut path = String::from("/");
+    let mut directory = open("/", walk, Mode::empty()).map_err(|errno| unusable("/", errno))?;
+    trust_directory("/", &directory)?;
+    for name in DIRECTORIES {
+        path.push_str(name);
+        directory = openat(&directory, name, walk, Mode::empty()).map_err(|errno| unusable(&path, errno))?;
+        trust_directory(&path, &directory)?;
+        path.push('/');
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = openat(&directory, "policy", flags, Mode::empty()).map_err(|errno| unusable(PATH, errno))?;
+    trust_file(&file)?;
+    Ok(File::from(file))
+}
+
+fn unusable(path: &str, errno: Errno) -> Refusal {
+    match errno {
+        Errno::ENOENT => invalid(format!("{path} is absent: `netbrokerctl policy install` makes it")),
+        Errno::ELOOP | Errno::ENOTDIR => invalid(format!("{path} is a symbolic link or no directory")),
+        other => invalid(format!("{path} cannot be opened: {}", other.desc())),
+    }
+}
+
+fn trust_directory(path: &str, directory: &OwnedFd) -> Result<(), Refusal> {
+    let what = fstat(directory).map_err(|errno| unusable(path, errno))?;
+    if is_directory(&what) && what.st_uid == 0 && what.st_mode & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(invalid(format!("{path} must be a directory of root's that only root may write")))
+    }
+}
+
+fn trust_file(file: &OwnedFd) -> Result<(), Refusal> {
+    let what = fstat(file).map_err(|errno| unusable(PATH, errno))?;
+    let regular = what.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits();
+    if regular && what.st_uid == 0 && what.st_gid == getegid().as_raw() && what.st_mode & 0o7777 == 0o640 {
+        Ok(())
+    } else {
+        Err(invalid(format!("{PATH} must be a file of root:netbroker with mode 0640")))
+    }
+}

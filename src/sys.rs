@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The few system calls that `nix` lacks, and the entry point: a function each, no decisions. All unsafe code of the
+//! project is in this file.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+/// Standard input, as a descriptor only: `std::io::stdin` would allocate a buffer.
+#[must_use]
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: descriptors 0 to 2 are never closed by this process, and a closed one only makes calls fail with EBADF.
+    unsafe { BorrowedFd::borrow_raw(0) }
+}
+
+/// Standard output, as a descriptor only.
+#[must_use]
+pub fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as for `stdin`.
+    unsafe { BorrowedFd::borrow_raw(1) }
+}
+
+/// Standard error, as a descriptor only.
+#[must_use]
+pub fn stderr() -> BorrowedFd<'static> {
+    // SAFETY: as for `stdin`.
+    unsafe { BorrowedFd::borrow_raw(2) }
+}
+
+/// Closes every descriptor from `first` on (close_range(2), Linux 5.9).
+///
+/// # Errors
+/// `ENOSYS` on an older kernel.
+pub fn close_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: takes numbers only. Called before this process owns a descriptor of its own, so none is pulled away
+    // from under an `OwnedFd`.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Takes every variable out of the environment.
+///
+/// # Errors
+/// None is documented (clearenv(3)).
+pub fn clear_environment() -> Result<(), Errno> {
+    // SAFETY: the process has one thread, so nobody reads the environment at the same time.
+    let result = unsafe { libc::clearenv() };
+    if result == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+/// Cancels an interval timer: it survives exec (setitimer(2)).
+///
+/// # Errors
+/// `EINVAL` for an unknown timer.
+pub fn cancel_timer(which: u32) -> Result<(), Errno> {
+    let off = libc::itimerval {
+        it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
+        it_value: libc::timeval { tv_sec: 0, tv_usec: 0 },
+    };
+    // SAFETY: `off` lives across the call; the old value is not asked for.
+    let result = unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const off, ptr::null_mut::<libc::itimerval>()) };
+    Errno::result(result).map(drop)
+}
+
+/// Ignores a signal.
+///
+/// # Errors
+/// `EINVAL` for a signal that cannot be ignored.
+pub fn ignore_signal(number: Signal) -> Result<(), Errno> {
+    // SAFETY: no handler is installed or replaced: a handler does not survive exec.
+    unsafe { signal(number, SigHandler::SigIgn) }.map(drop)
+}
+
+/// Gives a signal its default action.
+///
+/// # Errors
+/// `EINVAL` for a signal whose action is fixed.
+pub fn default_signal(number: Signal) -> Result<(), Errno> {
+    // SAFETY: as for `ignore_signal`.
+    unsafe { signal(number, SigHandler::SigDfl) }.map(drop)
+}
+
+/// 128 random bits (getrandom(2)).
+///
+/// # Errors
+/// `ENOSYS`; `EINTR` cannot be, the request is short.
+pub fn random_id() -> Result<[u8; 16], Errno> {
+    let mut id = [0_u8; 16];
+    // SAFETY: the buffer is as long as is said.
+    let got = unsafe { libc::getrandom(id.as_mut_ptr().cast(), id.len(), 0) };
+    match Errno::result(got) {
+        Ok(16) => Ok(id),
+        Ok(_) => Err(Errno::EIO),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The Landlock ABI of the running kernel (landlock(7)).
+///
+/// # Errors
+/// `ENOSYS`, `EOPNOTSUPP`: it has none.
+pub fn landlock_abi() -> Result<i32, Errno> {
+    const VERSION: u32 = 1; // LANDLOCK_CREATE_RULESET_VERSION
+    // SAFETY: with this flag the kernel takes a null pointer and size 0, and returns a number.
+    let abi = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, VERSION) };
+    Errno::result(abi).map(|abi| i32::try_from(abi).unwrap_or(i32::MAX))
+}
+
+/// The supplementary groups of a socket's peer, as they were when it connected (unix(7), `SO_PEERGROUPS`).
+///
+/// # Errors
+/// `ENODATA` without a peer; `ERANGE` where it has more than 65536.
+pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    let mut groups = vec![0_u32; 65536];
+    let mut bytes = libc::socklen_t::try_from(groups.len() * size_of::<u32>()).unwrap_or(0);
+    // SAFETY: the buffer is as long as `bytes` says, and both live across the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut bytes,
+        )
+    };
+    Errno::result(result)?;
+    let count = usize::try_from(bytes).unwrap_or(0) / size_of::<u32>();
+    Ok(groups.get(..count).unwrap_or_default().to_vec())
+}
+
+/// The supplementary groups of this process (getgroups(2)); `nix` would ask /proc for their largest number first.
+///
+/// # Errors
+/// None is documented for a buffer that is large enough.
+pub fn groups() -> Result<Vec<u32>, Errno> {
+    let mut groups = vec![0_u32; 65536]; // NGROUPS_MAX
+    // SAFETY: the buffer is as long as is said.
+    let count = unsafe { libc::getgroups(65536, groups.as_mut_ptr()) };
+    let count = usize::try_from(Errno::result(count)?).unwrap_or(0);
+    Ok(groups.get(..count).unwrap_or_default().to_vec())
+}
+
+/// Sets a boolean option of a netlink socket (netlink(7)).
+///
+/// # Errors
+/// `ENOPROTOOPT` where the kernel does not know it.
+pub fn netlink_option(socket: BorrowedFd<'_>, option: c_int) -> Result<(), Errno> {
+    let on: c_int = 1;
+    let bytes = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(0);
+    // SAFETY: `on` is as long as is said and lives across the call.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), bytes)
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Whether exec gave this process more than its caller has: a setuid or setgid bit, or file capabilities
+/// (getauxval(3), `AT_SECURE`).
+#[must_use]
+pub fn is_secure_execution() -> bool {
+    // SAFETY: takes a number, returns a number.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Makes `$main`, a `fn() -> Exit`, the program, without the start-up code of the standard library: that would open
+/// `/dev/null` for a closed descriptor (a repair), ignore SIGPIPE, and need four more system calls, two of them behind
+/// the last filter.
+#[macro_export]
+macro_rules! program {
+    ($main:path) => {
+        /// The C entry point.
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn main() -> std::ffi::c_int {
+            std::ffi::c_int::from($main().status())
+        }
+    };
+}

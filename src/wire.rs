@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The wire: Varlink (UAPI.20) on descriptors 0 and 1. One JSON object ended by NUL is a message. From a socket exactly
+//! the messages of one call are taken; what is queued behind belongs to the next process. A file, pipe or terminal may
+//! end its message by end of input, and the reply then ends in a newline.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::IoSliceMut;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
+use nix::unistd::{read, write};
+use serde_json::{Map, Value, json};
+
+use crate::call::json::Json;
+use crate::call::{self, Call, varlink};
+use crate::caller::Caller;
+use crate::refusal::{Exit, Refusal, system};
+use crate::stage::Input;
+use crate::sys;
+
+/// The largest message, in bytes.
+const MESSAGE: usize = 1 << 20;
+/// How long a request may take to arrive whole.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much is read at a time.
+const CHUNK: usize = 8192;
+
+/// Both ends of the conversation.
+#[derive(Debug)]
+pub struct Wire {
+    input: Input,
+    sender: Option<Caller>,
+    pending: Vec<u8>,
+    ended_by_nul: bool,
+    deadline: Instant,
+}
+
+/// What ends a conversation without a call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// The caller said nothing, or nothing more.
+    Silence,
+    /// What came is no message; why.
+    Malformed(String),
+    /// A part of the request was sent under other ids than the connection was made with.
+    OtherSender,
+    /// The system failed.
+    Failed(Refusal),
+}
+
+/// One message.
+#[derive(Debug)]
+pub struct Message {
+    /// The method, `io.netbroker.Link.Set`.
+    pub method: String,
+    /// Its parameters.
+    pub parameters: Json,
+    /// Whether several replies are welcome.
+    pub more: bool,
+    /// Whether no reply is wanted.
+    pub oneway: bool,
+}
+
+/// What a message asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// A call.
+    Call(&'static Call),
+    /// A question about the service itself, with its answer.
+    Service(Value),
+    /// Nothing that there is: an error of `org.varlink.service`.
+    Unknown(Value),
+}
+
+impl Wire {
+    /// A conversation on the standard descriptors. Where every byte must have been sent by the peer, `sender` is the
+    /// peer.
+    #[must_use]
+    pub fn new(input: Input, sender: Option<Caller>, started: Instant) -> Self {
+        Self { input, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
+    }
+
+    /// Takes one message.
+    ///
+    /// # Errors
+    /// [`End`]
+    pub fn next(&mut self) -> Result<Message, End> {
+        let bytes = self.take()?;
+        let message = Message::parse(&bytes);
+        message.map_err(End::Malformed)
+    }
+
+    /// Whether bytes that belong to no process any more are left: a pipe cannot be peeked into.
+    ///
+    /// # Errors
+    /// [`End::Malformed`]
+    pub fn require_end(&mut self) -> Result<(), End> {
+        match std::mem::take(&mut self.pending).iter().all(u8::is_ascii_whitespace) {
+            true => Ok(()),
+            false => Err(End::Malformed("bytes follow the call: one process serves one call".to_owned())),
+        }
+    }
+
+    /// The bytes of one message, without what ends it.
+    fn take(&mut self) -> Result<Vec<u8>, End> {
+        let mut message = std::mem::take(&mut self.pending);
+        loop {
+            if let Some(at) = message.iter().position(|b| *b == 0) {
+                self.pending = message.split_off(at + 1);
+                message.truncate(at);
+                self.ended_by_nul = true;
+                return Ok(message);
+            }
+            if message.len() > MESSAGE {
+                return Err(End::Malformed(format!("the request is longer than {MESSAGE} bytes")));
+            }
+            let chunk = self.more()?;
+            if chunk.is_empty() {
+                let blank = message.iter().all(u8::is_ascii_whitespace);
+                return match self.input {
+                    _ if blank => Err(End::Silence),
+                    Input::Socket => Err(End::Malformed("the request ends without NUL".to_owned())),
+                    Input::Stream => {
+                        self.ended_by_nul = false;
+                        Ok(message)
+                    }
+                };
+            }
+            message.extend(chunk);
+        }
+    }
+
+    /// The next bytes; none at the end of input. Of a socket, nothing behind the first NUL.
+    fn more(&mut self) -> Result<Vec<u8>, End> {
+        self.wait()?;
+        let mut chunk = vec![0; CHUNK];
+        let failed = |errno| End::Failed(system("read the request")(errno));
+        let got = match self.input {
+            Input::Stream => match read(sys::stdin(), &mut chunk) {
+                Err(Errno::EAGAIN | Errno::EINTR) => return self.more(),
+                other => other.map_err(failed)?,
+            },
+            Input::Socket => {
+                let fd = sys::stdin().as_raw_fd();
+                let seen = self.peek(&mut chunk)?;
+                let message = chunk.get(..seen).unwrap_or_default();
+                let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
+                let into = chunk.get_mut(..length).unwrap_or_default();
+                recv(fd, into, MsgFlags::empty()).map_err(failed)?
+            }
+        };
+        chunk.truncate(got);
+        Ok(chunk)
+    }
+
+    /// Looks at what is there. A look ends where the sender's ids change, so one pair of ids covers it.
+    fn peek(&self, chunk: &mut [u8]) -> Result<usize, End> {
+        let failed = |errno| End::Failed(system("peek at the request")(errno));
+        let fd = sys::stdin().as_raw_fd();
+        let Some(sender) = &self.sender else { return recv(fd, chunk, MsgFlags::MSG_PEEK).map_err(failed) };
+        let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
+        let mut into = [IoSliceMut::new(chunk)];
+        let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(failed)?;
+        let credentials = looked.cmsgs().map_err(failed)?.find_map(|message| match message {
+            ControlMessageOwned::ScmCredentials(credentials) => Some(credentials),
+            _ => None,
+        });
+        let same = credentials.is_some_and(|c| c.uid() == sender.uid && c.gid() == sender.gid);
+        if looked.bytes == 0 || same { Ok(looked.bytes) } else { Err(End::OtherSender) }
+    }
+
+    /// Waits for bytes until the deadline.
+    fn wait(&self) -> Result<(), End> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
+            Ok(0) => Err(End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()))),
+            Ok(_) => Ok(()),
+            Err(Errno::EINTR) => self.wait(),
+            Err(errno) => Err(End::Failed(system("wait for the request")(errno))),
+        }
+    }
+
+    /// Writes a reply.
+    ///
+    /// # Errors
+    /// What the descriptor said; the caller then has no reply.
+    pub fn reply(&self, reply: &Value) -> Result<(), Errno> {
+        let mut bytes = reply.to_string().into_bytes();
+        bytes.push(if self.ended_by_nul || self.input == Input::Socket { 0 } else { b'\n' });
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match write(sys::stdout().as_fd(), rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => wait_for_room(sys::stdout())?,
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a conversation that ended without a call: on a file or pipe with an error, a socket is just closed.
+    pub fn answer_end(&self, end: &End) -> Exit {
+        let (why, exit) = match end {
+            End::Silence => ("no request".to_owned(), Exit::Request),
+            End::Malformed(why) => (why.clone(), Exit::Request),
+            End::OtherSender => ("a part of the request was sent under other ids".to_owned(), Exit::Denied),
+            End::Failed(refusal) => (refusal.to_string(), refusal.exit()),
+        };
+        if self.input == Input::Stream && *end != End::Silence {
+            let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
+            let _unheard = self.reply(&reply);
+        }
+        let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
+        exit
+    }
+}
+
+fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], PollTimeout::NONE).map(drop)
+}
+
+impl Message {
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
+        let Json::Object(pairs) = json else { return Err(format!("the request is {}, expected an object", json.what())) };
+        let mut members: BTreeMap<String, Json> = BTreeMap::new();
+        for (key, value) in pairs {
+            if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
+                return Err(format!("`{}` is no member of a request", key.escape_debug()));
+            }
+            if members.insert(key.clone(), value).is_some() {
+                return Err(format!("`{key}` stands there twice"));
+            }
+        }
+        let mut flag = |name: &str| match members.remove(name) {
+            None | Some(Json::Null) => Ok(false),
+            Some(Json::Bool(truth)) => Ok(truth),
+            Some(other) => Err(format!("`{name}` is {}, expected true or false", other.what())),
+        };
+        let (more, oneway, upgrade) = (flag("more")?, flag("oneway")?, flag("upgrade")?);
+        if upgrade {
+            return Err("`upgrade`: there is no other protocol".to_owned());
+        }
+        if more && oneway {
+            return Err("`more` and `oneway` exclude each other".to_owned());
+        }
+        let method = match members.remove("method") {
+            Some(Json::String(method)) => method,
+            Some(other) => return Err(format!("`method` is {}, expected a string", other.what())),
+            None => return Err("`method` is missing".to_owned()),
+        };
+        let parameters = members.remove("parameters").unwrap_or(Json::Null);
+        Ok(Self { method, parameters, more, oneway })
+    }
+
+    /// What the method is.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        let (interface, method) = self.method.rsplit_once('.').unwrap_or(("", &self.method));
+        if interface == varlink::SERVICE {
+            return varlink::service(method, &self.parameters);
+        }
+        let Some(family) = interface.strip_prefix(varlink::PREFIX).filter(|family| varlink::has_family(family)) else {
+            return Asked::Unknown(varlink::error("InterfaceNotFound", "interface", interface));
+        };
+        match call::by_name(&format!("{family}.{method}")) {
+            Some(call) => Asked::Call(call),
+            None => Asked::Unknown(varlink::error("MethodNotFound", "method", method)),
+        }
+    }
+}
+
+/// The reply that a refusal becomes, in the call's interface; `id` is that of its record.
+#[must_use]
+pub fn refused(call: &Call, refusal: &Refusal, id: &str) -> Value {
+    let mut parameters = refusal.parameters();
+    parameters.insert("request".to_owned(), id.into());
+    json!({ "error": format!("{}{}.{}", varlink::PREFIX, call.family(), refusal.name()), "parameters": parameters })
+}
+
+/// The reply that a result becomes.
+#[must_use]
+pub fn done(result: Map<String, Value>, continues: bool) -> Value {
+    if continues { json!({ "parameters": result, "continues": true }) } else { json!({ "parameters": result }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Message::parse(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_request_is_read_strictly() {
+        assert!(refused("[]").contains("a list, expected an object"));
+        assert!(refused("{}").contains("`method` is missing"));
+        assert!(refused(r#"{"method":1}"#).contains("a number"));
+        assert!(refused(r#"{"method":"a","method":"b"}"#).contains("twice"));
+        assert!(refused(r#"{"method":"a","extra":1}"#).contains("`extra` is no member"));
+        assert!(refused(r#"{"method":"a","more":1}"#).contains("expected true or false"));
+        assert!(refused(r#"{"method":"a","upgrade":true}"#).contains("no other protocol"));
+        assert!(refused(r#"{"method":"a"} x"#).contains("no JSON"));
+        assert!(refused(r#"{"method":"a","more":true,"oneway":true}"#).contains("exclude"));
+    }
+
+    #[test]
+    fn absent_parameters_are_null() {
+        let message = Message::parse(br#"{"method":"io.netbroker.Link.Set"}"#).unwrap();
+        assert_eq!(message.parameters, Json::Null);
+        assert!(matches!(message.asked(), Asked::Call(call) if call.name == "Link.Set"));
+    }
+
+    #[test]
+    fn an_unknown_method_is_told_as_varlink_says() {
+        let asked = |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
+            Asked::Unknown(error) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(asked("io.netbroker.Link.Fly").contains("MethodNotFound"));
+        assert!(asked("io.netbroker.Bird.Fly").contains("InterfaceNotFound"));
+        assert!(asked("Fly").contains("InterfaceNotFound"));
+        assert!(asked("org.varlink.service.Fly").contains("MethodNotFound"));
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A host of one's own for each test: namespaces, users, a caller without privilege, a journald to look into.
+//!
+//! ```ignore
+//! let host = Host::new();                                     // from here on this thread lives in a world of its own
+//! host.policy("[[allow]] …");
+//! host.ip("link add veth0 type veth peer name veth1");
+//! let reply = host.caller().call("Link.Set", json!({"netns": "@host", "link": "veth0", "up": true}));
+//! reply.ok();
+//! assert_eq!(host.trail()[0].get("NETBROKER_CALL"), Some("Link.Set"));
+//! ```
+//!
+//! The namespaces belong to the thread that made the [`Host`] and to whatever it starts (threads and processes), so tests
+//! run in parallel under a plain `cargo test` and the kernel takes everything away when the last of them ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    unused_imports
+)]
+
+mod caller;
+mod etc;
+mod host;
+mod mounts;
+mod observe;
+mod ran;
+mod reply;
+mod running;
+mod trail;
+
+pub use caller::Caller;
+pub use host::{Builder, Host, Way};
+pub use observe::Comparison;
+pub use ran::{Background, Ran};
+pub use reply::Reply;
+pub use running::Running;
+pub use trail::Record;
+
+use std::path::PathBuf;
+
+/// The system user of the broker and its own group: owner and group of `/run/netbroker`.
+pub const NETBROKER: u32 = 64000;
+/// The group that may execute the broker in the ways that give it privilege by its file.
+pub const CALLERS: u32 = 64001;
+/// The default caller, uid and gid.
+pub const ALICE: u32 = 64123;
+/// Another caller.
+pub const BOB: u32 = 64124;
+
+/// Where the broker stands on every machine.
+pub const BROKER: &str = "/usr/libexec/netbroker/netbroker";
+/// Where a host keeps the tool, so that callers reach it wherever the source tree lies (in a home of mode 0700, say).
+pub const TOOL: &str = "/usr/libexec/netbrokerctl";
+/// All that the broker needs as file capabilities, as `setcap` writes them.
+pub const CAPABILITIES: &str = "cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p";
+
+/// The only variable that programs in a host see, unless a test sets more.
+pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A program under test. `cargo test` builds the test profile only; the shipped build is another one.
+#[derive(Clone, Copy)]
+pub(crate) enum Program {
+    Broker,
+    Tool,
+}
+
+impl Program {
+    /// Where it is, if it has been built.
+    pub(crate) fn path(self) -> PathBuf {
+        let (variable, built) = match self {
+            Self::Broker => ("NETBROKER", "target/broker/release/netbroker"),
+            Self::Tool => ("NETBROKERCTL", "target/release/netbrokerctl"),
+        };
+        let path = std::env::var_os(variable).map_or_else(|| PathBuf::from(built), PathBuf::from);
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    /// Where it is; panics with what to do where it is not.
+    pub(crate) fn built(self) -> PathBuf {
+        let path = self.path();
+        assert!(
+            path.is_file(),
+            "{} is missing; build first: tests/run, or cargo build --release --locked --no-default-features --bin netbroker \
+             --target-dir target/broker && cargo build --release --locked",
+            path.display()
+        );
+        path
+    }
+}

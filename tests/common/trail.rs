@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The host plays journald or syslog: what was sent, and who the kernel says sent it.
+
+use nix::cmsg_space;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt};
+use std::io::{ErrorKind, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+const JOURNALD: &str = "/run/systemd/journal/socket";
+const SYSLOG: &str = "/dev/log";
+/// What fills the queue of a deaf trail; no record of anybody's.
+const FILLER: &[u8] = b"NOBODY_READS=this";
+
+/// What the host plays.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Playing {
+    Nothing,
+    Journald,
+    Syslog,
+    Deaf { after: usize },
+}
+
+/// One datagram.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The sender, as journald's `_UID` has it.
+    pub uid: u32,
+    pub gid: u32,
+    pub pid: i32,
+    /// Fields in the order sent; none in what went to syslog.
+    pub fields: Vec<(String, String)>,
+    /// The datagram itself.
+    pub raw: Vec<u8>,
+}
+
+impl Record {
+    /// The first value of a field.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values(name).next()
+    }
+
+    /// The value of a field that must be there.
+    pub fn field(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_else(|| panic!("no {name} in {self:#?}"))
+    }
+
+    /// All values: journald lets a field occur several times.
+    pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let name = name.to_owned();
+        self.fields.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The datagram as text, for syslog.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+}
+
+struct Datagram {
+    sender: UnixCredentials,
+    raw: Vec<u8>,
+}
+
+struct Socket {
+    socket: UnixDatagram,
+    /// Taken by whoever drains the queue, so that order is kept.
+    received: Mutex<Vec<Datagram>>,
+    stop: AtomicBool,
+}
+
+/// The socket and the thread that empties it.
+pub(super) struct Trail {
+    playing: Playing,
+    socket: Option<Arc<Socket>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Trail {
+    /// Starts in the namespaces of the calling thread.
+    pub(super) fn play(playing: Playing) -> Self {
+        let path = match playing {
+            Playing::Nothing => return Self { playing, socket: None, reader: None },
+            Playing::Journald | Playing::Deaf { .. } => {
+                super::mounts::directory("/run/systemd", 0o755, 0, 0);
+                super::mounts::directory("/run/systemd/journal", 0o755, 0, 0);
+                JOURNALD
+            }
+            Playing::Syslog => SYSLOG,
+        };
+        let socket = UnixDatagram::bind(path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        super::mounts::set(path, 0o666, 0, 0);
+        setsockopt(&socket, sockopt::PassCred, &true).expect("SO_PASSCRED");
+        socket.set_nonblocking(true).unwrap();
+        let socket = Arc::new(Socket { socket, received: Mutex::default(), stop: AtomicBool::new(false) });
+        if let Playing::Deaf { after } = playing {
+            fill(&socket, path, after);
+            return Self { playing, socket: Some(socket), reader: None };
+        }
+        let shared = Arc::clone(&socket);
+        let reader = Some(std::thread::spawn(move || shared.read_on()));
+        Self { playing, socket: Some(socket), reader }
+    }
+
+    pub(super) fn records(&self) -> Vec<Record> {
+        let socket = self.socket.as_ref().expect("this host has no trail");
+        // The reader may not have woken yet.
+        socket.drain(usize::MAX);
+        let received = socket.received.lock().unwrap();
+        received
+            .iter()
+            .filter(|d| d.raw != FILLER)
+            .map(|d| record(d, matches!(self.playing, Playing::Syslog)))
+            .collect()
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if let (Some(socket), Some(reader)) = (&self.socket, self.reader.take()) {
+            socket.stop.store(true, Ordering::Relaxed);
+            let _ = socket.socket.shutdown(std::net::Shutdown::Both); // wakes the reader
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Socket {
+    /// Empties the queue as long as the host lives: the kernel holds ten datagrams, then senders wait.
+    fn read_on(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ready, PollTimeout::from(100_u8));
+            self.drain(usize::MAX);
+        }
+    }
+
+    fn drain(&self, at_most: usize) {
+        let mut received = self.received.lock().unwrap();
+        for _ in 0..at_most {
+            let Some(datagram) = receive(&self.socket) else { return };
+            received.push(datagram);
+        }
+    }
+}
+
+fn receive(socket: &UnixDatagram) -> Option<Datagram> {
+    let mut raw = vec![0; 256 << 10];
+    let mut control = cmsg_space!(UnixCredentials);
+    let mut parts = [IoSliceMut::new(&mut raw)];
+    // EAGAIN: nothing there; the other errors of a shut-down socket mean the same.
+    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT).ok()?;
+    let sender = got.cmsgs().ok()?.find_map(|message| match message {
+        ControlMessageOwned::ScmCredentials(sender) => Some(sender),
+        _ => None,
+    })?;
+    let bytes = got.bytes;
+    raw.truncate(bytes);
+    Some(Datagram { sender, raw })
+}
+
+/// Fills the queue from the other side, then makes room for `after` records.
+fn fill(socket: &Socket, path: &str, after: usize) {
+    assert!(after <= 5, "the kernel's queue holds about ten datagrams");
+    loop {
+        // A sender for each: one alone would reach the limit of its own buffer first.
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.set_nonblocking(true).unwrap();
+        match sender.send_to(FILLER, path) {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+            Err(e) => panic!("filling {path}: {e}"),
+        }
+    }
+    socket.drain(after);
+}
+
+fn record(datagram: &Datagram, syslog: bool) -> Record {
+    let fields = if syslog { Vec::new() } else { fields(&datagram.raw) };
+    let sender = &datagram.sender;
+    Record { uid: sender.uid(), gid: sender.gid(), pid: sender.pid(), fields, raw: datagram.raw.clone() }
+}
+
+/// Journald's native protocol: `KEY=value` lines, or `KEY`, newline, 64-bit little-endian length, data, newline.
+///
+/// Journald drops what it cannot read without a word; here that is a failure.
+/// <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>
+fn fields(raw: &[u8]) -> Vec<(String, String)> {
+    let broken = |why: &str| -> ! { panic!("journald would drop a field ({why}): {}", raw.escape_ascii()) };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| broken("not UTF-8"));
+    let (mut fields, mut rest) = (Vec::new(), raw);
+    while !rest.is_empty() {
+        let Some(end) = rest.iter().position(|b| *b == b'\n') else { broken("no newline at the end") };
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        let (name, value) = if let Some(sign) = line.iter().position(|b| *b == b'=') {
+            (&line[..sign], &line[sign + 1..])
+        } else {
+            let Some((length, data)) = rest.split_first_chunk::<8>() else { broken("no length") };
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            if data.get(length) != Some(&b'\n') {
+                broken("a wrong length");
+            }
+            rest = &data[length + 1..];
+            (line, &data[..length])
+        };
+        let named = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_';
+        if !name.first().is_some_and(u8::is_ascii_uppercase) || !name.iter().all(named) || name.len() > 64 {
+            broken("its name");
+        }
+        fields.push((text(name), text(value)));
+    }
+    fields
+}
