@@ -15,6 +15,11 @@ use crate::sys;
 /// The kernel's uid for "no such user here" (`overflowuid`), and its -1.
 const NOBODY: [u32; 2] = [65534, u32::MAX];
 
+/// The ways in, for whoever came by none of them.
+pub const WAYS: &str = "ways in: the setuid bit, or file capabilities \
+    cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p, on a netbroker that the caller may run, without \
+    no_new_privs, nosuid or a user namespace; `sudo netbroker`; a Unix socket whose listener starts `netbroker --peer`";
+
 /// How a caller reaches the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -66,7 +71,9 @@ impl Caller {
         let uid = getuid().as_raw();
         let found = match (peer, uid) {
             (Some(socket), _) if uid == 0 || uid == system_uid => (Self::peer(socket)?, Way::Peer),
-            (Some(_), _) => return Err(stated("`--peer` is for root and the user netbroker: it names the other end of a socket")),
+            (Some(_), _) => {
+                return Err(stated("`--peer` is for root and the user netbroker: it names the other end of a socket"));
+            }
             (None, 0) => Self::behind_root()?,
             (None, _) => (Self::real(uid)?, Way::Exec),
         };
@@ -85,7 +92,9 @@ impl Caller {
     fn behind_root() -> Result<(Self, Way), Refusal> {
         for other in ["DOAS_USER", "PKEXEC_UID"] {
             if env::var_os(other).is_some() {
-                return Err(stated("doas and pkexec do not name their caller by number; use sudo, the setuid bit or the socket"));
+                return Err(stated(
+                    "doas and pkexec do not name their caller by number; use sudo, the setuid bit or the socket",
+                ));
             }
         }
         match (number("SUDO_UID")?, number("SUDO_GID")?) {
@@ -126,5 +135,5 @@ fn number(variable: &str) -> Result<Option<u32>, Refusal> {
 
 /// A way in that is none, or a caller without an identity.
 fn stated(missing: &str) -> Refusal {
-    Refusal::NotPrivileged { missing: missing.to_owned(), hint: crate::stage::WAYS.to_owned() }
+    Refusal::NotPrivileged { missing: missing.to_owned(), hint: WAYS.to_owned() }
 }

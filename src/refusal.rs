@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use crate::call::{Part, Shape};
+use crate::call::request::Invalid;
 
 /// The exit statuses of the broker (`sysexits.h`, where that has one).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,92 +178,25 @@ impl Class {
     }
 }
 
-/// An error of every interface: its name, its fields beside `request`, its exit status and what it means.
-#[derive(Debug)]
-pub struct Declared {
-    /// The last word of its name.
-    pub name: &'static str,
-    /// Its fields.
-    pub parts: &'static [Part],
-    /// The exit status of the process that answered with it.
-    pub exit: Exit,
-    /// What it means.
-    pub doc: &'static str,
+impl From<Invalid> for Refusal {
+    fn from(Invalid { field, reason }: Invalid) -> Self {
+        Self::InvalidRequest { field, reason }
+    }
 }
 
-const fn field(name: &'static str, ty: Shape, always: bool, doc: &'static str) -> Part {
-    Part { name, ty, always, doc }
+/// The exit status of a process that answers with the error of this name.
+#[must_use]
+pub fn exit(name: &str) -> Exit {
+    match name {
+        "Denied" => Exit::Denied,
+        "InvalidRequest" => Exit::Request,
+        "Busy" | "Interrupted" => Exit::Again,
+        "PolicyInvalid" => Exit::Policy,
+        "NotPrivileged" => Exit::NotPrivileged,
+        "NotConfined" | "SystemError" => Exit::System,
+        _ => Exit::Kernel,
+    }
 }
-
-const ERRNO: Part = field("errno", Shape::Int, false, "The kernel's error number.");
-const ERRNO_NAME: Part = field("errno_name", Shape::String, false, "Its name, like `EBUSY`.");
-const STEP: Part = field("step", Shape::String, true, "The step that failed.");
-const FIELD: Part = field("field", Shape::String, false, "The field that is meant.");
-const REASON: Part = field("reason", Shape::String, true, "Why.");
-const NAME: Part = field("name", Shape::String, true, "The name that was looked for.");
-const HINT: Part = field("hint", Shape::String, true, "What to do.");
-
-static KERNEL: &[Part] = &[
-    field("message", Shape::String, true, "The kernel's own words, or the name of the error."),
-    FIELD,
-    field("may_have_changed", Shape::Bool, true, "Whether a part of the change may have been made."),
-    ERRNO,
-    ERRNO_NAME,
-];
-
-/// The errors of every interface. Each has `request` besides, the id of its record in the trail.
-pub static ERRORS: &[Declared] = &[
-    Declared {
-        name: "Denied",
-        parts: &[
-            field("call", Shape::String, true, "The call."),
-            FIELD,
-            field("rule", Shape::String, false, "The deny that forbids it, or the allow that came nearest."),
-            field("reason", Shape::String, true, "`a deny forbids it`, or `no allow permits it`."),
-        ],
-        exit: Exit::Denied,
-        doc: "The policy does not permit it.",
-    },
-    Declared {
-        name: "InvalidRequest",
-        parts: &[field("field", Shape::String, true, "The field, or nothing where the whole is meant."), REASON],
-        exit: Exit::Request,
-        doc: "The request is wrong; nothing was done.",
-    },
-    Declared {
-        name: "NoSuchNetns",
-        parts: &[FIELD, NAME, field("reason", Shape::String, true, "`absent`, or `not_a_namespace`."), ERRNO, ERRNO_NAME],
-        exit: Exit::Kernel,
-        doc: "There is no such namespace.",
-    },
-    Declared {
-        name: "NoSuchLink",
-        parts: &[
-            FIELD,
-            NAME,
-            field("reason", Shape::String, true, "`absent`, or `alternative_name`: the link is called otherwise."),
-            ERRNO,
-            ERRNO_NAME,
-        ],
-        exit: Exit::Kernel,
-        doc: "There is no such link.",
-    },
-    Declared { name: "AlreadyExists", parts: KERNEL, exit: Exit::Kernel, doc: "The object exists, or one that differs from what was asked for." },
-    Declared { name: "NotFound", parts: KERNEL, exit: Exit::Kernel, doc: "There is no such object." },
-    Declared { name: "NotSupported", parts: KERNEL, exit: Exit::Kernel, doc: "This kernel, this kind of link or this way in cannot do it." },
-    Declared { name: "KernelRefused", parts: KERNEL, exit: Exit::Kernel, doc: "The kernel refused." },
-    Declared { name: "Busy", parts: &[REASON], exit: Exit::Again, doc: "Nothing was done; repeat." },
-    Declared { name: "Interrupted", parts: &[], exit: Exit::Again, doc: "A listing changed while it was read; repeat." },
-    Declared { name: "PolicyInvalid", parts: &[HINT], exit: Exit::Policy, doc: "The compiled policy cannot be used; every call is refused." },
-    Declared {
-        name: "NotPrivileged",
-        parts: &[field("missing", Shape::String, true, "What is missing."), HINT],
-        exit: Exit::NotPrivileged,
-        doc: "The broker was not given what it needs.",
-    },
-    Declared { name: "NotConfined", parts: &[STEP, ERRNO, ERRNO_NAME], exit: Exit::System, doc: "The broker could not confine itself; nothing was done." },
-    Declared { name: "SystemError", parts: &[STEP, ERRNO, ERRNO_NAME], exit: Exit::System, doc: "The system failed the broker; nothing was done." },
-];
 
 impl Refusal {
     /// The last word of its name on the wire.
@@ -287,7 +220,7 @@ impl Refusal {
     /// The exit status of the process that answers with it.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        ERRORS.iter().find(|declared| declared.name == self.name()).map_or(Exit::System, |declared| declared.exit)
+        exit(self.name())
     }
 
     /// Its fields on the wire.
@@ -395,12 +328,13 @@ pub fn unconfined(step: &'static str) -> impl Fn(Errno) -> Refusal {
 /// A request that is wrong in one field.
 #[must_use]
 pub fn invalid(field: &str, reason: impl Into<String>) -> Refusal {
-    Refusal::InvalidRequest { field: field.to_owned(), reason: reason.into() }
+    Invalid::new(field, reason).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::error::ERRORS;
 
     #[test]
     fn every_refusal_is_declared_with_its_fields() {
@@ -415,7 +349,12 @@ mod tests {
         };
         let text = || "x".to_owned();
         let all = [
-            Refusal::Denied { call: "Link.Set", field: Some(text()), rule: Some(text()), reason: "no allow permits it" },
+            Refusal::Denied {
+                call: "Link.Set",
+                field: Some(text()),
+                rule: Some(text()),
+                reason: "no allow permits it",
+            },
             invalid("link", "is empty"),
             Refusal::NoSuchNetns { field: "netns", name: text(), reason: "absent", errno: Errno::ENOENT },
             Refusal::NoSuchLink { field: "link", name: text(), reason: "absent", errno: Errno::ENODEV },

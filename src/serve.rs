@@ -10,13 +10,14 @@ use serde_json::{Map, Value};
 use crate::audit::{NotTaken, Record};
 use crate::call::json::Json;
 use crate::call::request::Request;
+use crate::call::varlink::Asked;
 use crate::call::{Call, Effect};
 use crate::caller::Way;
 use crate::policy::{Decision, Permit};
 use crate::refusal::{Exit, Refusal};
 use crate::stage::{Confined, Guarded, Id, Inherited, give_up};
-use crate::wire::{self, Asked, End, Message, Wire};
 use crate::sys;
+use crate::wire::{self, End, Message, Wire};
 
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
@@ -89,7 +90,7 @@ fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
 fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), Exit> {
     let mut answered = false;
     loop {
-        let message = match wire.next() {
+        let message = match wire.take() {
             Ok(message) => message,
             Err(End::Silence) if answered => return Err(Exit::Done),
             Err(end) => return Err(wire.answer_end(&end)),
@@ -149,7 +150,8 @@ fn permit(
 ) -> Result<Permit, Refusal> {
     let settings = guarded.settings();
     if !guarded.trail().exists() && settings.audit_required {
-        let step = "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
+        let step =
+            "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
         return Err(Refusal::SystemError { step, errno: None });
     }
     // A refusal stands whether or not the trail takes its record: nothing is done either way.
@@ -158,7 +160,7 @@ fn permit(
         refusal
     };
     let request = Request::parse(call, parameters)
-        .map_err(|refusal| refuse(base("refused").with("CALL", call.name), refusal))?;
+        .map_err(|invalid| refuse(base("refused").with("CALL", call.name), invalid.into()))?;
     let verdict = guarded.judge(request)?;
     let record = base(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
     let mut record = record.of(verdict.request());
@@ -194,7 +196,7 @@ impl<'a> Stream<'a> {
     fn push(&mut self, elements: Vec<Value>) {
         if self.more && !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            let reply = wire::done(Map::from_iter([(self.part.to_owned(), held.into())]), true);
+            let reply = wire::done(&Map::from_iter([(self.part.to_owned(), held.into())]), true);
             self.lost |= self.wire.reply(&reply).is_err();
         }
         self.held.extend(elements);
@@ -207,11 +209,9 @@ impl<'a> Stream<'a> {
                 if !self.part.is_empty() {
                     result.insert(self.part.to_owned(), self.held.into());
                 }
-                (wire::done(result, false), Exit::Done)
+                (wire::done(&result, false), Exit::Done)
             }
-            Err(refusal) => {
-                (wire::refused(self.call, &refusal, id), refusal.exit())
-            }
+            Err(refusal) => (wire::refused(self.call, &refusal, id), refusal.exit()),
         };
         if let (false, Some(parameters)) = (recorded, reply.get_mut("parameters").and_then(Value::as_object_mut)) {
             parameters.insert("recorded".to_owned(), false.into());

@@ -31,7 +31,7 @@ pub fn stderr() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(2) }
 }
 
-/// Closes every descriptor from `first` on (close_range(2), Linux 5.9).
+/// Closes every descriptor from `first` on (`close_range(2)`, Linux 5.9).
 ///
 /// # Errors
 /// `ENOSYS` on an older kernel.
@@ -62,7 +62,8 @@ pub fn cancel_timer(which: u32) -> Result<(), Errno> {
         it_value: libc::timeval { tv_sec: 0, tv_usec: 0 },
     };
     // SAFETY: `off` lives across the call; the old value is not asked for.
-    let result = unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const off, ptr::null_mut::<libc::itimerval>()) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const off, ptr::null_mut::<libc::itimerval>()) };
     Errno::result(result).map(drop)
 }
 
@@ -152,9 +153,8 @@ pub fn netlink_option(socket: BorrowedFd<'_>, option: c_int) -> Result<(), Errno
     let on: c_int = 1;
     let bytes = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(0);
     // SAFETY: `on` is as long as is said and lives across the call.
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), bytes)
-    };
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), bytes) };
     Errno::result(result).map(drop)
 }
 

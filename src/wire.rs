@@ -15,11 +15,11 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
 use nix::unistd::{read, write};
 use serde_json::{Map, Value, json};
 
+use crate::call::Call;
 use crate::call::json::Json;
-use crate::call::{self, Call, varlink};
+use crate::call::varlink::{self, Asked};
 use crate::caller::Caller;
 use crate::refusal::{Exit, Refusal, system};
-use crate::stage::Input;
 use crate::sys;
 
 /// The largest message, in bytes.
@@ -28,6 +28,15 @@ const MESSAGE: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much is read at a time.
 const CHUNK: usize = 8192;
+
+/// What descriptor 0 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A Unix stream socket.
+    Socket,
+    /// A pipe, a terminal, /dev/null or a file.
+    Stream,
+}
 
 /// Both ends of the conversation.
 #[derive(Debug)]
@@ -65,17 +74,6 @@ pub struct Message {
     pub oneway: bool,
 }
 
-/// What a message asks for.
-#[derive(Debug)]
-pub enum Asked {
-    /// A call.
-    Call(&'static Call),
-    /// A question about the service itself, with its answer.
-    Service(Value),
-    /// Nothing that there is: an error of `org.varlink.service`.
-    Unknown(Value),
-}
-
 impl Wire {
     /// A conversation on the standard descriptors. Where every byte must have been sent by the peer, `sender` is the
     /// peer.
@@ -88,10 +86,9 @@ impl Wire {
     ///
     /// # Errors
     /// [`End`]
-    pub fn next(&mut self) -> Result<Message, End> {
-        let bytes = self.take()?;
-        let message = Message::parse(&bytes);
-        message.map_err(End::Malformed)
+    pub fn take(&mut self) -> Result<Message, End> {
+        let bytes = self.take_bytes()?;
+        Message::parse(&bytes).map_err(End::Malformed)
     }
 
     /// Whether bytes that belong to no process any more are left: a pipe cannot be peeked into.
@@ -106,7 +103,7 @@ impl Wire {
     }
 
     /// The bytes of one message, without what ends it.
-    fn take(&mut self) -> Result<Vec<u8>, End> {
+    fn take_bytes(&mut self) -> Result<Vec<u8>, End> {
         let mut message = std::mem::take(&mut self.pending);
         loop {
             if let Some(at) = message.iter().position(|b| *b == 0) {
@@ -228,7 +225,9 @@ fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
 impl Message {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
-        let Json::Object(pairs) = json else { return Err(format!("the request is {}, expected an object", json.what())) };
+        let Json::Object(pairs) = json else {
+            return Err(format!("the request is {}, expected an object", json.what()));
+        };
         let mut members: BTreeMap<String, Json> = BTreeMap::new();
         for (key, value) in pairs {
             if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
@@ -262,17 +261,7 @@ impl Message {
     /// What the method is.
     #[must_use]
     pub fn asked(&self) -> Asked {
-        let (interface, method) = self.method.rsplit_once('.').unwrap_or(("", &self.method));
-        if interface == varlink::SERVICE {
-            return varlink::service(method, &self.parameters);
-        }
-        let Some(family) = interface.strip_prefix(varlink::PREFIX).filter(|family| varlink::has_family(family)) else {
-            return Asked::Unknown(varlink::error("InterfaceNotFound", "interface", interface));
-        };
-        match call::by_name(&format!("{family}.{method}")) {
-            Some(call) => Asked::Call(call),
-            None => Asked::Unknown(varlink::error("MethodNotFound", "method", method)),
-        }
+        varlink::asked(&self.method, &self.parameters)
     }
 }
 
@@ -286,7 +275,7 @@ pub fn refused(call: &Call, refusal: &Refusal, id: &str) -> Value {
 
 /// The reply that a result becomes.
 #[must_use]
-pub fn done(result: Map<String, Value>, continues: bool) -> Value {
+pub fn done(result: &Map<String, Value>, continues: bool) -> Value {
     if continues { json!({ "parameters": result, "continues": true }) } else { json!({ "parameters": result }) }
 }
 
@@ -320,10 +309,11 @@ mod tests {
 
     #[test]
     fn an_unknown_method_is_told_as_varlink_says() {
-        let asked = |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
-            Asked::Unknown(error) => error.to_string(),
-            other => panic!("{other:?}"),
-        };
+        let asked =
+            |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
+                Asked::Unknown(error) => error.to_string(),
+                other => panic!("{other:?}"),
+            };
         assert!(asked("io.netbroker.Link.Fly").contains("MethodNotFound"));
         assert!(asked("io.netbroker.Bird.Fly").contains("InterfaceNotFound"));
         assert!(asked("Fly").contains("InterfaceNotFound"));

@@ -6,9 +6,7 @@ use super::field::{
     ADDRESS, BROADCAST, EXISTS_OK, FAMILY, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
-use super::{
-    Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched,
-};
+use super::{Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched};
 
 static ADDRESS_STATE: &[Part] = &[
     part("address", Shape::String, "The address with the length of its prefix."),
@@ -22,7 +20,11 @@ static ADDRESS_STATE: &[Part] = &[
     perhaps("valid_lifetime", Shape::Int, "How long it stays, in seconds; 4294967295 is for ever."),
     perhaps("preferred_lifetime", Shape::Int, "How long it is used for new connections, in seconds."),
     perhaps("metric", Shape::Int, "Metric of the route for its prefix."),
-    perhaps("protocol", Shape::Int, "Who made it (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local."),
+    perhaps(
+        "protocol",
+        Shape::Int,
+        "Who made it (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
+    ),
 ];
 
 /// The calls of this family.
@@ -80,17 +82,15 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::Nothing,
         doc: "Lists addresses.",
         elsewhere: "",
-        uses: &[
-            required(&NETNS.field),
-            any(&LINK.field),
-            any(&INDEX.field),
-            any(&FAMILY.field),
-            any(&SCOPE.field),
-        ],
+        uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
         kinds: &[],
         excludes: &[],
         result: Output {
-            parts: &[part("addresses", Shape::List("AddressState", ADDRESS_STATE), "The addresses, in the kernel's order.")],
+            parts: &[part(
+                "addresses",
+                Shape::List("AddressState", ADDRESS_STATE),
+                "The addresses, in the kernel's order.",
+            )],
             streams: true,
         },
     },

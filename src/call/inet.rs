@@ -51,7 +51,8 @@ impl InterfaceAddress {
             return Err("lacks the length of its prefix, as in `10.0.0.1/24`".to_owned());
         };
         let address = address(address_part)?;
-        let plain = length_part.bytes().all(|b| b.is_ascii_digit()) && (length_part == "0" || !length_part.starts_with('0'));
+        let plain =
+            length_part.bytes().all(|b| b.is_ascii_digit()) && (length_part == "0" || !length_part.starts_with('0'));
         match length_part.parse::<u8>() {
             Ok(length) if plain && length <= bits(address) => Ok(Self { address, length }),
             _ => Err(format!("has no prefix length from 0 to {} behind the `/`", bits(address))),

@@ -145,9 +145,8 @@ mod tests {
 
     #[test]
     fn what_is_not_strict_json_is_no_json() {
-        let bad: [&[u8]; 9] = [
-            b"", b"{", b"{} {}", b"{}\n1", b"[1,]", b"\"\\ud800\"", b"\"\xff\"", b"{\"a\":01}", b"{\"a\":NaN}",
-        ];
+        let bad: [&[u8]; 9] =
+            [b"", b"{", b"{} {}", b"{}\n1", b"[1,]", b"\"\\ud800\"", b"\"\xff\"", b"{\"a\":01}", b"{\"a\":NaN}"];
         for bytes in bad {
             assert!(Json::parse(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
         }

@@ -4,12 +4,10 @@
 
 use super::field::{
     ALIAS, ALLMULTICAST, ARP, BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID,
-    BRIDGE_VLAN_FILTERING, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME,
-    NO_MASTER, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+    BRIDGE_VLAN_FILTERING, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
+    NEW_NAME, NO_MASTER, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
-use super::{
-    Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched,
-};
+use super::{Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched};
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
@@ -32,7 +30,11 @@ static LINK_STATE: &[Part] = &[
     part("mtu", Shape::Int, "The largest packet, in bytes."),
     perhaps("mac", Shape::String, "The hardware address, as many bytes as the link has."),
     perhaps("broadcast", Shape::String, "The broadcast hardware address."),
-    perhaps("alias", Shape::String, "Free text kept with it; bytes that are no UTF-8, controls and `\\` stand as `\\xNN`."),
+    perhaps(
+        "alias",
+        Shape::String,
+        "Free text kept with it; bytes that are no UTF-8, controls and `\\` stand as `\\xNN`.",
+    ),
     part("txqueuelen", Shape::Int, "Length of the transmit queue, in packets."),
     part("qdisc", Shape::String, "The queueing discipline at its root."),
     part("linkmode", Shape::Int, "0 default, 1 dormant (`IF_LINK_MODE_…`)."),
@@ -43,7 +45,11 @@ static LINK_STATE: &[Part] = &[
     perhaps("parent", Shape::String, "The link below it, where that is in this namespace."),
     perhaps("parent_index", Shape::Int, "That link's index, in the namespace where it is."),
     perhaps("peer_index", Shape::Int, "Index of the other end of a veth pair, in the namespace where that is."),
-    perhaps("peer_nsid", Shape::Int, "The number by which this namespace knows the peer's or parent's; absent for its own."),
+    perhaps(
+        "peer_nsid",
+        Shape::Int,
+        "The number by which this namespace knows the peer's or parent's; absent for its own.",
+    ),
     perhaps("bridge", Shape::Object("BridgeState", BRIDGE), "What a bridge has besides."),
 ];
 

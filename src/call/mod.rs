@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+pub mod error;
 pub mod field;
 pub mod inet;
 pub mod json;

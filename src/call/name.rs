@@ -49,7 +49,10 @@ impl fmt::Display for NameError {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong { bytes, most } => write!(f, "has {bytes} bytes, at most {most} are possible"),
             Self::BadByte { at } => {
-                write!(f, "has a byte at position {at} that no name holds: printable ASCII without / : % * ? ! $ @ {{ }} [ ] \\")
+                write!(
+                    f,
+                    "has a byte at position {at} that no name holds: printable ASCII without / : % * ? ! $ @ {{ }} [ ] \\"
+                )
             }
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
             Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),

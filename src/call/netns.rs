@@ -65,7 +65,11 @@ pub(super) static CALLS: &[Call] = &[
         result: Output {
             parts: &[
                 part("ready", Shape::Bool, "Whether a namespace is mounted there."),
-                perhaps("nsid", Shape::Int, "The number by which `@host` knows it, if it has one (`ip netns list-id`)."),
+                perhaps(
+                    "nsid",
+                    Shape::Int,
+                    "The number by which `@host` knows it, if it has one (`ip netns list-id`).",
+                ),
             ],
             streams: false,
         },

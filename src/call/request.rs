@@ -8,10 +8,30 @@ use super::field::{self, Field, Held, Key};
 use super::json::Json;
 use super::value::Value;
 use super::{Absence, Call, Kind};
-use crate::refusal::{Refusal, invalid};
 
 /// Bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
+
+/// A request that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The field; empty where the request as a whole is meant.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Invalid {
+    /// Wrong in this field, for this reason.
+    #[must_use]
+    pub fn new(field: &str, reason: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), reason: reason.into() }
+    }
+}
+
+fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
+    Invalid::new(field, reason)
+}
 
 /// One call with its fields.
 #[derive(Debug, Clone)]
@@ -26,9 +46,9 @@ impl Request {
     /// Reads the parameters of a call.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`] naming the field: unknown, there twice, of another type, out of range, missing, or
+    /// [`Invalid`] naming the field: unknown, there twice, of another type, out of range, missing, or
     /// not together with another one.
-    pub fn parse(call: &'static Call, parameters: &Json) -> Result<Self, Refusal> {
+    pub fn parse(call: &'static Call, parameters: &Json) -> Result<Self, Invalid> {
         let mut given = BTreeMap::new();
         flatten(parameters, "", &mut given)?;
         let reference = given.remove("reference").map(read_reference).transpose()?;
@@ -95,8 +115,8 @@ impl Request {
     /// The value of a field that its declaration makes always present; the error names it otherwise.
     ///
     /// # Errors
-    /// [`Refusal::InvalidRequest`]
-    pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T, Refusal> {
+    /// [`Invalid`]
+    pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T, Invalid> {
         self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
     }
 
@@ -112,14 +132,15 @@ impl Request {
     }
 }
 
-fn read(field: &'static Field, json: &Json) -> Result<Value, Refusal> {
+fn read(field: &'static Field, json: &Json) -> Result<Value, Invalid> {
     field.ty.read(json).map_err(|reason| invalid(field.name, reason))
 }
 
-fn read_reference(json: &Json) -> Result<String, Refusal> {
+fn read_reference(json: &Json) -> Result<String, Invalid> {
     match json {
         Json::String(text)
-            if (1..=REFERENCE_BYTES).contains(&text.len()) && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) =>
+            if (1..=REFERENCE_BYTES).contains(&text.len())
+                && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) =>
         {
             Ok(text.clone())
         }
@@ -128,7 +149,7 @@ fn read_reference(json: &Json) -> Result<String, Refusal> {
 }
 
 /// Lays nested objects flat, so that every value stands under the name of its field; null is absence, at any depth.
-fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json>) -> Result<(), Refusal> {
+fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json>) -> Result<(), Invalid> {
     let pairs = match json {
         Json::Null => return Ok(()),
         Json::Object(pairs) => pairs,
@@ -158,7 +179,8 @@ fn join(under: &str, key: &str) -> String {
 }
 
 fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {
-    let kinds: Vec<&str> = call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
+    let kinds: Vec<&str> =
+        call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
     match (kinds.first(), kind) {
         (Some(_), Some(kind)) => format!("is no field of kind {}; kind {} has it", kind.name, kinds.join(", ")),
         _ => format!("is no field of {}", call.name),
@@ -170,13 +192,13 @@ mod tests {
     use super::*;
     use crate::call::by_name;
 
-    fn parse(call: &str, json: &str) -> Result<Request, Refusal> {
+    fn parse(call: &str, json: &str) -> Result<Request, Invalid> {
         Request::parse(by_name(call).unwrap(), &Json::parse(json.as_bytes()).unwrap())
     }
 
     fn refused(call: &str, json: &str) -> (String, String) {
         match parse(call, json) {
-            Err(Refusal::InvalidRequest { field, reason }) => (field, reason),
+            Err(Invalid { field, reason }) => (field, reason),
             other => panic!("{json}: {other:?}"),
         }
     }
@@ -213,9 +235,19 @@ mod tests {
             ("Link.Set", r#"{"netns":"@host","link":"a","master":"b","no_master":true}"#, "master", "no_master"),
             ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlan"}"#, "kind", "none of veth, bridge"),
             ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth"}"#, "peer.name", "missing"),
-            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer":{"name":"b","name":"c"}}"#, "peer.name", "twice"),
+            (
+                "Link.Add",
+                r#"{"netns":"@host","link":"a","kind":"veth","peer":{"name":"b","name":"c"}}"#,
+                "peer.name",
+                "twice",
+            ),
             ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer":"b"}"#, "peer", "expected an object"),
-            ("Link.Add", r#"{"netns":"@host","link":"a","kind":"bridge","peer":{"name":"b"}}"#, "peer.name", "no field of kind bridge"),
+            (
+                "Link.Add",
+                r#"{"netns":"@host","link":"a","kind":"bridge","peer":{"name":"b"}}"#,
+                "peer.name",
+                "no field of kind bridge",
+            ),
             ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer.name":"b"}"#, "peer.name", "has a dot"),
             ("Netns.Add", r#"{"netns":"a","reference":"a\nb"}"#, "reference", "printable"),
             ("Netns.Add", r#"{"netns":"a","reference":""}"#, "reference", "printable"),

@@ -7,11 +7,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::error::ERRORS;
 use super::json::Json;
 use super::value::{Type, Words};
 use super::{Absence, CALLS, Call, Part, Shape, Use};
-use crate::refusal::ERRORS;
-use crate::wire::Asked;
 
 /// The interface of the service itself.
 pub const SERVICE: &str = "org.varlink.service";
@@ -57,9 +56,35 @@ error PermissionDenied ()
 error ExpectedMore ()
 ";
 
-/// Whether there is a family of this name.
+/// What a method is.
+#[derive(Debug)]
+pub enum Asked {
+    /// A call.
+    Call(&'static Call),
+    /// A question about the service itself, with its answer.
+    Service(Value),
+    /// Nothing that there is: an error of `org.varlink.service`.
+    Unknown(Value),
+}
+
+/// Finds out what a method is.
 #[must_use]
-pub fn has_family(name: &str) -> bool {
+pub fn asked(method: &str, parameters: &Json) -> Asked {
+    let (interface, name) = method.rsplit_once('.').unwrap_or(("", method));
+    if interface == SERVICE {
+        return service(name, parameters);
+    }
+    let Some(family) = interface.strip_prefix(PREFIX).filter(|family| has_family(family)) else {
+        return Asked::Unknown(error("InterfaceNotFound", "interface", interface));
+    };
+    match super::by_name(&format!("{family}.{name}")) {
+        Some(call) => Asked::Call(call),
+        None => Asked::Unknown(error("MethodNotFound", "method", name)),
+    }
+}
+
+/// Whether there is a family of this name.
+fn has_family(name: &str) -> bool {
     families().any(|family| family == name)
 }
 
@@ -69,14 +94,12 @@ pub fn families() -> impl Iterator<Item = &'static str> {
 }
 
 /// An error of `org.varlink.service` with its one field.
-#[must_use]
-pub fn error(name: &str, field: &str, value: &str) -> Value {
+fn error(name: &str, field: &str, value: &str) -> Value {
     json!({ "error": format!("{SERVICE}.{name}"), "parameters": { field: value } })
 }
 
 /// Answers a method of `org.varlink.service`.
-#[must_use]
-pub fn service(method: &str, parameters: &Json) -> Asked {
+fn service(method: &str, parameters: &Json) -> Asked {
     let pairs = match parameters {
         Json::Null => &[][..],
         Json::Object(pairs) => pairs,
@@ -84,8 +107,9 @@ pub fn service(method: &str, parameters: &Json) -> Asked {
     };
     match (method, pairs) {
         ("GetInfo", []) => {
-            let interfaces: Vec<String> =
-                std::iter::once(SERVICE.to_owned()).chain(families().map(|family| format!("{PREFIX}{family}"))).collect();
+            let interfaces: Vec<String> = std::iter::once(SERVICE.to_owned())
+                .chain(families().map(|family| format!("{PREFIX}{family}")))
+                .collect();
             Asked::Service(json!({ "parameters": {
                 "vendor": "netbroker", "product": "netbroker", "version": env!("CARGO_PKG_VERSION"), "url": "",
                 "interfaces": interfaces,
@@ -178,7 +202,10 @@ fn object(uses: &[&'static Use], types: &mut BTreeMap<&'static str, String>) -> 
             }
         }
     }
-    out.push("\n  # The caller's own id of the request, at most 64 bytes: recorded, never judged.\n  reference: ?string".to_owned());
+    out.push(
+        "\n  # The caller's own id of the request, at most 64 bytes: recorded, never judged.\n  reference: ?string"
+            .to_owned(),
+    );
     format!("{}\n", out.join(","))
 }
 

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, parameters, print, warn};
-use crate::refusal::{ERRORS, Exit, line};
+use crate::refusal::{Exit, exit, line};
 
 /// What the broker reads of its environment, at real uid 0 only: who started it.
 const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
@@ -136,11 +136,7 @@ fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
             let signal = status.signal().map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
             Err(unanswered(&format!("the broker ended by {signal}")))
         }
-        (Answer::Refused(name), None | Some(0)) => Ok(ERRORS
-            .iter()
-            .find(|declared| declared.name == name)
-            .map_or(Exit::Kernel, |declared| declared.exit)
-            .into()),
+        (Answer::Refused(name), None | Some(0)) => Ok(exit(&name).into()),
         (Answer::Done, None) => Ok(Exit::Done.into()),
         (_, Some(code)) => Ok(code.into()),
     }

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::{Failure, parameters, print};
+use crate::call::error::ERRORS;
 use crate::call::{self, Absence, Call, Constant, Effect, Part, Shape, Use};
-use crate::refusal::{ERRORS, Exit};
+use crate::refusal::{Exit, exit};
 
 /// Columns of a line.
 const WIDTH: usize = 100;
@@ -71,7 +72,7 @@ fn reference(call: &'static Call) -> String {
     for error in ERRORS {
         let fields: Vec<&str> = error.parts.iter().map(|part| part.name).collect();
         let fields = if fields.is_empty() { String::new() } else { format!(" [{}]", fields.join(", ")) };
-        let _ = writeln!(out, "  {} ({}){fields}", error.name, error.exit.status());
+        let _ = writeln!(out, "  {} ({}){fields}", error.name, exit(error.name).status());
         paragraph(&mut out, 6, error.doc);
     }
     out

@@ -10,7 +10,7 @@ use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::{self, Call};
 use crate::policy::diagnostics::did_you_mean;
-use crate::refusal::{Exit, invalid};
+use crate::refusal::{Exit, Refusal, invalid};
 
 /// The parameters of one call, checked as the broker will check them.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&st
     }
     let json = Json::parse(Value::Object(object.clone()).to_string().as_bytes());
     let json = json.map_err(|error| wrong(format!("the parameters are no JSON: {error}")))?;
-    let request = Request::parse(call, &json).map_err(|refusal| wrong(refusal.to_string()))?;
+    let request = Request::parse(call, &json).map_err(|invalid| wrong(Refusal::from(invalid).to_string()))?;
     Ok(Parameters { request, object, netns_assumed })
 }
 

@@ -33,11 +33,8 @@ mod ifa {
 }
 
 /// Flags that a request can set (`IFA_F_…`), and whether IPv6 alone has them.
-static FLAGS: [(&Key<bool>, u32, bool); 3] = [
-    (&field::NODAD, 0x02, true),
-    (&field::HOME_ADDRESS, 0x10, true),
-    (&field::NOPREFIXROUTE, 0x200, false),
-];
+static FLAGS: [(&Key<bool>, u32, bool); 3] =
+    [(&field::NODAD, 0x02, true), (&field::HOME_ADDRESS, 0x10, true), (&field::NOPREFIXROUTE, 0x200, false)];
 
 /// Resolves and encodes a call of this family.
 pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {

@@ -56,25 +56,39 @@ pub(super) fn messages(datagram: &[u8], sequence: u32) -> impl Iterator<Item = O
     let mut rest = datagram;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let Some((kind, flags, of, payload, behind)) = split(rest) else {
+            let Some(piece) = Piece::split(rest) else {
                 rest = &[];
                 return Some(None);
             };
-            rest = behind;
-            if of == sequence && kind != NOOP {
-                return Some(read(kind, flags, payload));
+            rest = piece.behind;
+            if piece.sequence == sequence && piece.kind != NOOP {
+                return Some(read(piece.kind, piece.flags, piece.payload));
             }
         }
         None
     })
 }
 
-/// Takes one message: kind, flags, sequence number, payload, and what is behind it.
-fn split(bytes: &[u8]) -> Option<(u16, u16, u32, &[u8], &[u8])> {
-    let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
-    let payload = bytes.get(HEADER..length)?;
-    let behind = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((u16_at(bytes, 4)?, u16_at(bytes, 6)?, u32_at(bytes, 8)?, payload, behind))
+/// One message of a datagram.
+struct Piece<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    payload: &'a [u8],
+    behind: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    fn split(bytes: &'a [u8]) -> Option<Self> {
+        let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
+        Some(Self {
+            kind: u16_at(bytes, 4)?,
+            flags: u16_at(bytes, 6)?,
+            sequence: u32_at(bytes, 8)?,
+            payload: bytes.get(HEADER..length)?,
+            behind: bytes.get(length.next_multiple_of(4)..).unwrap_or_default(),
+        })
+    }
 }
 
 fn read(kind: u16, flags: u16, payload: &[u8]) -> Option<Answer<'_>> {
@@ -206,7 +220,8 @@ mod tests {
 
     fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + payload.len()).unwrap();
-        let head = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &sequence.to_ne_bytes(), &[0; 4]];
+        let head =
+            [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &sequence.to_ne_bytes(), &[0; 4]];
         let mut bytes = [&head.concat()[..], payload].concat();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes

@@ -5,7 +5,7 @@
 mod compare;
 mod state;
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Iff, RtAddrFamily, Rtm};
@@ -208,7 +208,7 @@ fn complete(
 }
 
 /// The kind and what only that kind has.
-fn link_info(request: &Request, peer_netns: Option<&crate::stage::netns::Netns>) -> Result<Attributes, Refusal> {
+fn link_info(request: &Request, peer_netns: Option<&OwnedFd>) -> Result<Attributes, Refusal> {
     let kind = request.needed(&field::KIND)?;
     let mut info = Attributes::default();
     info.put(ifla::INFO_KIND, kind.as_bytes(), &field::KIND.field)?;
@@ -220,7 +220,7 @@ fn link_info(request: &Request, peer_netns: Option<&crate::stage::netns::Netns>)
             peer.put_mac(ifla::ADDRESS, &field::PEER_MAC, request)?;
             peer.put_u32(ifla::MTU, &field::PEER_MTU, request)?;
             if let Some(netns) = peer_netns {
-                let descriptor = netns.as_fd().as_raw_fd();
+                let descriptor = netns.as_raw_fd();
                 peer.put(ifla::NET_NS_FD, &descriptor.to_ne_bytes(), &field::PEER_NETNS.field)?;
             }
             data.nest(ifla::VETH_PEER, &head(0, Iff::empty(), Iff::empty())?, peer)?;
@@ -287,7 +287,7 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     }
     let target = places.take(field::TARGET_NETNS.field.name);
     if let Some(netns) = &target {
-        attributes.put(ifla::NET_NS_FD, &netns.as_fd().as_raw_fd().to_ne_bytes(), &field::TARGET_NETNS.field)?;
+        attributes.put(ifla::NET_NS_FD, &netns.as_raw_fd().to_ne_bytes(), &field::TARGET_NETNS.field)?;
     }
     let (mut flags, mut change) = (Iff::empty(), Iff::empty());
     for (key, flag, opposite) in FLAGS {
@@ -336,7 +336,8 @@ fn changed(failure: Failure, request: &Request, may_have_changed: bool) -> Refus
 fn list(request: &Request) -> Result<Prepared, Refusal> {
     let name = request.get(&field::LINK).cloned();
     let index = request.get(&field::INDEX).copied();
-    let index = index.map(|index| i32::try_from(index).map_err(|_| invalid("index", "does not fit 31 bits"))).transpose()?;
+    let index =
+        index.map(|index| i32::try_from(index).map_err(|_| invalid("index", "does not fit 31 bits"))).transpose()?;
     let message = match (&name, index) {
         (_, Some(index)) => by_index(index)?,
         (Some(name), None) => by_name(name, &field::LINK.field)?,

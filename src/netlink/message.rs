@@ -57,11 +57,8 @@ impl Attributes {
 
     /// Adds an attribute that no single field is behind.
     pub(super) fn add(&mut self, kind: u16, payload: &[u8]) -> Result<(), Refusal> {
-        let attribute = RtattrBuilder::default()
-            .rta_type(kind)
-            .rta_payload(Buffer::from(payload))
-            .build()
-            .map_err(failed)?;
+        let attribute =
+            RtattrBuilder::default().rta_type(kind).rta_payload(Buffer::from(payload)).build().map_err(failed)?;
         self.bytes.extend(bytes(&attribute)?);
         Ok(())
     }

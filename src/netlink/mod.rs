@@ -14,7 +14,7 @@ mod netns;
 mod route;
 
 use std::fmt;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,6 @@ pub use route::Route;
 use crate::call::field;
 use crate::call::request::Request;
 use crate::refusal::Refusal;
-use crate::stage::netns::{Identity, Netns};
 
 /// Takes the elements of a listing as they come.
 pub type Each<'a> = &'a mut dyn FnMut(Vec<Value>);
@@ -67,39 +66,27 @@ impl Prepared {
 #[derive(Debug, Default)]
 pub struct Places {
     /// That of `netns`; none for `@host`.
-    pub netns: Option<Netns>,
+    pub netns: Option<OwnedFd>,
     /// The name of `netns` is there, but no namespace is mounted on it.
     pub left_over: bool,
-    others: Vec<(&'static str, Netns)>,
-    visited: Option<Route>,
+    /// Those that other fields name, where they are other ones.
+    pub others: Vec<(&'static str, OwnedFd)>,
+    /// A socket in the namespace of a pair's other end, where [`acts_at_peer`] asks for one.
+    pub visited: Option<Route>,
 }
 
 impl Places {
-    /// Notes the namespace that a field names, where that is another one than `netns`.
-    pub fn put(&mut self, field: &'static str, netns: Netns) {
-        self.others.push((field, netns));
-    }
-
     /// The namespace that a field names; none where it is that of `netns`.
-    fn take(&mut self, field: &'static str) -> Option<Netns> {
+    fn take(&mut self, field: &'static str) -> Option<OwnedFd> {
         let at = self.others.iter().position(|(name, _)| *name == field)?;
         Some(self.others.swap_remove(at).1)
     }
 }
 
-/// Opens a socket in the namespace of a pair's other end, where the transaction has something to do there: to compare
-/// it, or to set it up.
-///
-/// # Errors
-/// [`Refusal::NotConfined`], [`Refusal::SystemError`]
-pub fn visit(request: &Request, places: &mut Places, identity: Identity) -> Result<(), Refusal> {
-    let there = places.others.iter().find(|(name, _)| *name == field::PEER_NETNS.field.name);
-    let needed = request.is_set(&field::EXISTS_OK) || request.is_set(&field::PEER_UP);
-    let Some((_, netns)) = there.filter(|_| needed) else { return Ok(()) };
-    let home = Netns::open(field::NETNS.field.name, &crate::call::name::NetnsName::Host, identity)?;
-    netns.enter()?;
-    places.visited = Some(Route::open()?);
-    home.enter()
+/// Whether the transaction has something to do in the namespace of a pair's other end: to compare it, or to set it up.
+#[must_use]
+pub fn acts_at_peer(request: &Request) -> bool {
+    request.is_set(&field::EXISTS_OK) || request.is_set(&field::PEER_UP)
 }
 
 /// Resolves the names of a request and encodes it.

@@ -2,7 +2,7 @@
 //! Numbers of namespaces (`RTM_GETNSID`, `linux/net_namespace.h`).
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
@@ -13,15 +13,14 @@ use super::message::{Attributes, Message};
 use super::route::{Failure, Route};
 use super::{Places, Prepared};
 use crate::refusal::Refusal;
-use crate::stage::netns::Netns;
 
 /// `NETNSA_FD`
 const FD: u16 = 3;
 
 /// Asks by which number the socket's namespace knows another one, if by any.
-pub(super) fn ask_nsid(route: &mut Route, netns: &Netns) -> Result<Option<i32>, Refusal> {
+pub(super) fn ask_nsid(route: &mut Route, netns: &OwnedFd) -> Result<Option<i32>, Refusal> {
     let mut attributes = Attributes::default();
-    attributes.add(FD, &netns.as_fd().as_raw_fd().to_ne_bytes())?;
+    attributes.add(FD, &netns.as_raw_fd().to_ne_bytes())?;
     let message = Message::new(Rtm::Getnsid, NlmF::ACK, &[0; 4], attributes);
     let mut number = None;
     route.transact(&message, &mut |_, payload| number = nsid(payload)).map_err(Failure::refusal)?;

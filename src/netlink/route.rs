@@ -104,12 +104,8 @@ impl Route {
     /// # Errors
     /// [`Refusal::NoSuchLink`] naming the field.
     pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
-        let missing = |reason, errno| Refusal::NoSuchLink {
-            field: field.name,
-            name: name.as_str().to_owned(),
-            reason,
-            errno,
-        };
+        let missing =
+            |reason, errno| Refusal::NoSuchLink { field: field.name, name: name.as_str().to_owned(), reason, errno };
         let mut found = None;
         let result = self.transact(&super::link::by_name(name, field)?, &mut |_, payload| {
             found = super::link::identify(payload);

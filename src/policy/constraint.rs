@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn patterns_match_the_whole_text() {
-        for (pattern, text) in [("qr-*", "qr-1"), ("*", ""), ("a*b*c", "aXbXbc"), ("?", "ä"), ("*a", "aba"), ("", "")] {
+        for (pattern, text) in [("qr-*", "qr-1"), ("*", ""), ("a*b*c", "aXbXbc"), ("?", "ä"), ("*a", "aba"), ("", "")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("qr-*", "xqr-1"), ("qr", "qr-1"), ("?", ""), ("a*b", "abc"), ("*a", "ab"), ("", "a")] {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem::ManuallyDrop;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use caps::Capability;
 use nix::dir::Dir;
@@ -101,9 +101,10 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
     let request = permit.request();
     let enter = [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN];
     let mut places = Places::default();
+    let mut others = Vec::new();
     for key in [&field::PEER_NETNS, &field::TARGET_NETNS] {
         if let Some(name) = request.get(key).filter(|name| Some(*name) != request.get(&field::NETNS)) {
-            places.put(key.field.name, Netns::open(key.field.name, name, identity)?);
+            others.push((key.field.name, Netns::open(key.field.name, name, identity)?));
         }
     }
     let netns = request.needed(&field::NETNS)?;
@@ -119,18 +120,26 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         },
     };
     capabilities::set(caps::CapSet::Effective, &enter)?;
-    if asks_about_it {
-        places.netns = own;
-    } else {
-        netlink::visit(request, &mut places, identity)?;
-        if let Some(netns) = &own {
-            netns.enter()?;
-        }
-        places.netns = own;
+    if netlink::acts_at_peer(request) {
+        places.visited =
+            others.iter().find(|(field, _)| *field == field::PEER_NETNS.field.name).map(visit).transpose()?;
     }
+    match &own {
+        Some(netns) if !asks_about_it => netns.enter()?,
+        None if places.visited.is_some() => Netns::open(field::NETNS.field.name, netns, identity)?.enter()?,
+        _ => {}
+    }
+    places.netns = own.map(OwnedFd::from);
+    places.others = others.into_iter().map(|(field, netns)| (field, netns.into())).collect();
     let mut route = Route::open()?; // after setns: a socket belongs to a namespace
     let prepared = netlink::prepare(&mut route, places, request)?;
     Ok((route, prepared))
+}
+
+/// Opens a socket in another namespace; the process has to enter its own after that.
+fn visit((_, netns): &(&str, Netns)) -> Result<Route, Refusal> {
+    netns.enter()?;
+    Route::open()
 }
 
 fn open_names(permit: &Permit) -> Result<Dir, Refusal> {

@@ -197,10 +197,9 @@ fn install(lines: Vec<(i64, Vec<Vec<Check>>)>, step: &'static str) -> Result<(),
     let failed = || Refusal::NotConfined { step, errno: None };
     let program = build(lines).ok_or_else(failed)?;
     apply_filter(&program).map_err(|error| match error {
-        seccompiler::Error::Prctl(why) | seccompiler::Error::Seccomp(why) => Refusal::NotConfined {
-            step,
-            errno: why.raw_os_error().map(nix::errno::Errno::from_raw),
-        },
+        seccompiler::Error::Prctl(why) | seccompiler::Error::Seccomp(why) => {
+            Refusal::NotConfined { step, errno: why.raw_os_error().map(nix::errno::Errno::from_raw) }
+        }
         _ => failed(),
     })
 }

@@ -64,9 +64,9 @@ impl Guarded {
         let policy = trusted::policy()?;
         let profile = policy.profile(&caller).map_err(|damage| trusted::damaged(damage.0))?;
         let held = capabilities::permitted()?;
-        let wanted = capabilities::KEPT.into_iter().filter(|cap| {
-            held.contains(cap) && (profile.namespaces || *cap != Capability::CAP_DAC_OVERRIDE)
-        });
+        let wanted = capabilities::KEPT
+            .into_iter()
+            .filter(|cap| held.contains(cap) && (profile.namespaces || *cap != Capability::CAP_DAC_OVERRIDE));
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
         let id = Id::draw()?;
         filter::guard(profile.namespaces)?;

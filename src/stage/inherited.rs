@@ -17,11 +17,12 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, major, minor, umask}
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{chdir, getuid, read};
 
+use super::Guarded;
 use super::netns::Identity;
 use super::system_user::SystemUser;
-use super::{Guarded, WAYS};
-use crate::caller::Caller;
+use crate::caller::{Caller, WAYS};
 use crate::refusal::{Exit, Refusal, system, unconfined};
+use crate::wire::Input;
 use crate::{audit, sys};
 
 /// Seconds after which the kernel ends the process, whatever it waits for.
@@ -36,9 +37,8 @@ const IGNORED: [Signal; 5] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU,
 
 /// File systems on which a request or a reply may lie: local ones, that answer. (`statfs(2)`: ext, XFS, Btrfs, tmpfs,
 /// overlayfs, F2FS, ZFS, bcachefs, ramfs.) A FUSE file may never answer, a file of /proc may do something.
-const ORDINARY: [u64; 9] = [
-    0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e, 0x8584_58f6,
-];
+const ORDINARY: [u64; 9] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e, 0x8584_58f6];
 
 /// Major numbers of terminals (`admin-guide/devices.txt`): consoles, serial lines, pseudo-terminals.
 const TERMINALS: [u64; 14] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188, 204, 229, 166];
@@ -48,15 +48,6 @@ const TERMINALS: [u64; 14] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188,
 pub struct Inherited {
     started: Instant,
     input: Input,
-}
-
-/// What a standard descriptor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// A Unix stream socket.
-    Socket,
-    /// A pipe, a terminal, /dev/null or a file.
-    Stream,
 }
 
 impl Inherited {
@@ -220,8 +211,12 @@ impl Proc {
             let file = openat2(self.0.as_fd(), map, how).map_err(system("open /proc/self/uid_map"))?;
             let mut text = [0; 128];
             let bytes = read(&file, &mut text).map_err(system("read /proc/self/uid_map"))?;
-            let words: Vec<&[u8]> =
-                text.get(..bytes).unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
+            let words: Vec<&[u8]> = text
+                .get(..bytes)
+                .unwrap_or_default()
+                .split(u8::is_ascii_whitespace)
+                .filter(|w| !w.is_empty())
+                .collect();
             if words != [&b"0"[..], b"0", b"4294967295"] {
                 return Err(Refusal::NotPrivileged {
                     missing: format!("a user namespace that maps every id to itself (uid {} here)", getuid()),

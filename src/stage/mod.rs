@@ -24,10 +24,5 @@ mod trusted;
 
 pub use confined::Confined;
 pub use guarded::{Guarded, Id};
-pub use inherited::{Inherited, Input};
+pub use inherited::Inherited;
 pub use system_user::give_up;
-
-/// The ways in, for whoever came by none of them.
-pub const WAYS: &str = "ways in: the setuid bit, or file capabilities \
-    cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p, on a netbroker that the caller may run, without \
-    no_new_privs, nosuid or a user namespace; `sudo netbroker`; a Unix socket whose listener starts `netbroker --peer`";

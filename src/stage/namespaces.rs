@@ -17,11 +17,11 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 use serde_json::{Map, Value};
 
-use super::WAYS;
 use super::capabilities;
 use super::netns::{DIRECTORY, Identity, Netns};
 use crate::call::field;
 use crate::call::name::NetnsName;
+use crate::caller::WAYS;
 use crate::policy::Permit;
 use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
 
@@ -65,9 +65,12 @@ impl Task {
             return Err(Refusal::NotPrivileged { missing, hint: WAYS.to_owned() });
         }
         if action == Action::Delete {
-            match Netns::open(field::NETNS.field.name, &NetnsName::Named(name.clone()), identity) {
-                Err(refusal @ Refusal::InvalidRequest { .. }) => return Err(refusal), // it is the host's
-                _ => {} // absent and left-over ones are told apart when it is their turn
+            // The host's own is refused; absent and left-over ones are told apart when it is their turn.
+            let named = NetnsName::Named(name.clone());
+            if let Err(refusal @ Refusal::InvalidRequest { .. }) =
+                Netns::open(field::NETNS.field.name, &named, identity)
+            {
+                return Err(refusal);
             }
         }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -184,7 +187,8 @@ impl Task {
 
 /// What `ip netns add` does: make it shared, and where it is no mount yet, a mount first.
 fn share() -> Result<(), Refusal> {
-    let make_shared = || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
+    let make_shared =
+        || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
     match make_shared() {
         Err(Errno::EINVAL) => {}
         other => return other.map_err(system("make /run/netns a shared mount")),

@@ -2,7 +2,7 @@
 //! Network namespaces by name: opened under /run/netns, looked at, entered.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
@@ -29,9 +29,9 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Netns(OwnedFd);
 
-impl AsFd for Netns {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+impl From<Netns> for OwnedFd {
+    fn from(netns: Netns) -> Self {
+        netns.0
     }
 }
 

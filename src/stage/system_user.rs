@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Becoming the system user `netbroker`. uid 0 without a single capability still owns /etc/shadow and core_pattern, and
+//! Becoming the system user `netbroker`. uid 0 without a single capability still owns /etc/shadow and `core_pattern`, and
 //! the caller's own uid could signal and trace the process: so it is never one of these again.
 #![forbid(unsafe_code)]
 
@@ -11,9 +11,8 @@ use nix::sys::stat::{FileStat, SFlag, fstatat};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
 
-use super::WAYS;
 use super::capabilities;
-use crate::caller::Caller;
+use crate::caller::{Caller, WAYS};
 use crate::refusal::{Refusal, unconfined};
 use crate::sys;
 
@@ -118,7 +117,8 @@ fn lacking(missing: &[Capability]) -> String {
 pub fn give_up() -> Result<(), Refusal> {
     if getuid().is_root() || Uid::effective().is_root() {
         // Before the system user is known: the caller's own ids, or nobody's where the caller is root.
-        let own = if getuid().is_root() { (NOBODY, NOBODY) } else { (getuid().as_raw(), nix::unistd::getgid().as_raw()) };
+        let own =
+            if getuid().is_root() { (NOBODY, NOBODY) } else { (getuid().as_raw(), nix::unistd::getgid().as_raw()) };
         if capabilities::permitted()?.contains(&Capability::CAP_SETUID) {
             setgroups(&[]).map_err(unconfined("setgroups"))?;
             let gid = Gid::from_raw(own.1);

@@ -9,11 +9,11 @@ use neli::consts::rtnl::{RtAddrFamily, Rtm};
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
+use super::super::Prepared;
 use super::super::answer::{Parsed, at, escape, parse, u32_at};
 use super::super::link;
 use super::super::message::{Attributes, Message};
 use super::super::route::{Failure, Found, Route};
-use super::super::Prepared;
 use super::{FLAGS, head, ifa, scope_number};
 use crate::call::field;
 use crate::call::inet::InterfaceAddress;
@@ -203,7 +203,10 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
         (&field::LABEL.field, request.get(&field::LABEL).is_none_or(|given| label == Some(given.as_str().as_bytes()))),
         (&field::METRIC.field, number(&field::METRIC, attributes.u32(ifa::RT_PRIORITY))),
         (&field::VALID_LIFETIME.field, number(&field::VALID_LIFETIME, lifetimes.map(|(_, valid)| valid))),
-        (&field::PREFERRED_LIFETIME.field, number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| preferred))),
+        (
+            &field::PREFERRED_LIFETIME.field,
+            number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| preferred)),
+        ),
     ];
     let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, !request.is_set(key) || state.flags & bit != 0));
     checks.into_iter().chain(flags).find(|(_, same)| !same).map(|(field, _)| field.name)

@@ -3,26 +3,27 @@
 //! request leaves out, and `up=false`, is not compared: an agent may have gone on since.
 #![forbid(unsafe_code)]
 
+use std::os::fd::OwnedFd;
+
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::Places;
 use super::super::netns::ask_nsid;
 use super::super::route::{Failure, Found, Route};
-use super::state::{State, fetch};
 use super::by_name;
+use super::state::{State, fetch};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Class, KernelRefusal, Refusal};
-use crate::stage::netns::Netns;
 
 /// The result of the call, if the link is the same.
 pub(super) fn same(
     route: &mut Route,
     places: &mut Places,
-    peer_netns: Option<&Netns>,
+    peer_netns: Option<&OwnedFd>,
     master: Option<Found>,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
@@ -47,7 +48,7 @@ pub(super) fn same(
 fn same_peer(
     route: &mut Route,
     places: &mut Places,
-    peer_netns: Option<&Netns>,
+    peer_netns: Option<&OwnedFd>,
     link: &State,
     request: &Request,
 ) -> Result<(), Refusal> {

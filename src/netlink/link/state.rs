@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 
-use super::super::{Each, in_chunks};
 use super::super::answer::{Parsed, at, escape, i32_at, parse, u32_at};
 use super::super::message::Message;
 use super::super::route::{Failure, Found, Route};
+use super::super::{Each, in_chunks};
 use super::{by_index, ifla};
 use crate::call::field;
 use crate::call::inet::hex;
@@ -49,7 +49,9 @@ static OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown
 /// The names of set bits; a bit without a name as its number.
 pub(in crate::netlink) fn words(bits: u32, table: &[(u32, &str)]) -> Value {
     let set = (0..32).map(|shift| 1_u32 << shift).filter(|bit| bits & bit != 0);
-    let word = |bit: u32| table.iter().find(|(of, _)| *of == bit).map_or_else(|| format!("{bit:#x}"), |(_, w)| (*w).to_owned());
+    let word = |bit: u32| {
+        table.iter().find(|(of, _)| *of == bit).map_or_else(|| format!("{bit:#x}"), |(_, w)| (*w).to_owned())
+    };
     set.map(word).collect()
 }
 
