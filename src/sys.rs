@@ -138,11 +138,15 @@ pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
 /// # Errors
 /// None is documented for a buffer that is large enough.
 pub fn groups() -> Result<Vec<u32>, Errno> {
-    let mut groups = vec![0_u32; 65536]; // NGROUPS_MAX
-    // SAFETY: the buffer is as long as is said.
-    let count = unsafe { libc::getgroups(65536, groups.as_mut_ptr()) };
-    let count = usize::try_from(Errno::result(count)?).unwrap_or(0);
-    Ok(groups.get(..count).unwrap_or_default().to_vec())
+    // SAFETY: with a size of 0 nothing is written.
+    let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
+    let mut groups = vec![0_u32; usize::try_from(Errno::result(count)?).unwrap_or(0)];
+    if !groups.is_empty() {
+        // SAFETY: the buffer is as long as is said; nobody but this thread changes the groups.
+        let count = unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
+        groups.truncate(usize::try_from(Errno::result(count)?).unwrap_or(0));
+    }
+    Ok(groups)
 }
 
 /// Sets a boolean option of a netlink socket (netlink(7)).

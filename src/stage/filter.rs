@@ -4,14 +4,14 @@
 //! be (never `openat2`: its flags are in memory).
 #![forbid(unsafe_code)]
 
+mod bpf;
+
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Op, SeccompCondition, SeccompFilter,
-    SeccompRule, apply_filter,
-};
+use seccompiler::apply_filter;
 
 use crate::refusal::Refusal;
 
@@ -21,9 +21,9 @@ pub enum Check {
     /// Anything.
     Free,
     /// This argument, an `int`, is this number.
-    Is(u8, u64),
+    Is(u8, u32),
     /// These bits of this argument, an `int`, are zero.
-    Without(u8, u64),
+    Without(u8, u32),
     /// This argument is a null pointer.
     Null(u8),
 }
@@ -35,20 +35,25 @@ pub type Line = (i64, Check, &'static str);
 const READ_ONLY: Check = Check::Without(2, WRITING);
 /// The flags of open(2) that write, make or truncate; `O_TMPFILE` without the bit that it shares with `O_DIRECTORY`.
 #[allow(clippy::as_conversions, reason = "const; the flags are non-negative")]
-const WRITING: u64 = (OFlag::O_ACCMODE.bits()
+const WRITING: u32 = (OFlag::O_ACCMODE.bits()
     | OFlag::O_CREAT.bits()
     | OFlag::O_TRUNC.bits()
-    | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u64;
+    | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u32;
+/// What poll(3) is to the kernel: newer architectures have ppoll(2) only.
+#[cfg(target_arch = "x86_64")]
+const POLL: i64 = libc::SYS_poll;
+#[cfg(not(target_arch = "x86_64"))]
+const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
-const NEWNET: u64 = 0x4000_0000;
+const NEWNET: u32 = 0x4000_0000;
 /// `AF_NETLINK`
-const NETLINK: u64 = 16;
+const NETLINK: u32 = 16;
 /// `PROT_EXEC`
-const EXECUTE: u64 = 4;
+const EXECUTE: u32 = 4;
 
 /// The first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
 pub const GUARDED: &[Line] = &[
-    (libc::SYS_poll, Check::Free, "wire: wait for the request, for room for the reply"),
+    (POLL, Check::Free, "wire: wait for the request, for room for the reply"),
     (libc::SYS_read, Check::Free, "wire: the request from a pipe or file"),
     (libc::SYS_recvfrom, Check::Free, "wire: the request from a socket; netlink: the answer"),
     (libc::SYS_recvmsg, Check::Free, "wire: the request from a socket with its sender's ids"),
@@ -104,7 +109,7 @@ fn transaction(netlink: &[RawFd], trail: Option<RawFd>) -> Vec<(i64, Vec<Vec<Che
 fn last_words() -> Vec<(i64, Vec<Vec<Check>>)> {
     vec![
         (libc::SYS_write, vec![vec![Check::Is(0, 1)]]), // wire: the reply
-        (libc::SYS_poll, vec![]),                       // wire: room for it, on a descriptor that does not wait
+        (POLL, vec![]),                                 // wire: room for it, on a descriptor that does not wait
         (libc::SYS_clock_gettime, vec![]),              // audit: duration, where there is no vDSO
         (libc::SYS_brk, vec![]),                        // memory for the reply; the allocator gives some back
         (libc::SYS_exit_group, vec![]),                 // return from main
@@ -189,48 +194,19 @@ fn sends_to(fd: RawFd) -> Vec<Check> {
 }
 
 fn descriptor(fd: RawFd) -> Check {
-    Check::Is(0, u64::from(fd.unsigned_abs()))
+    Check::Is(0, fd.unsigned_abs())
 }
 
 /// Builds a filter and goes behind it; `seccompiler` sets `no_new_privs` first.
 fn install(lines: Vec<(i64, Vec<Vec<Check>>)>, step: &'static str) -> Result<(), Refusal> {
-    let failed = || Refusal::NotConfined { step, errno: None };
-    let program = build(lines).ok_or_else(failed)?;
-    apply_filter(&program).map_err(|error| match error {
-        seccompiler::Error::Prctl(why) | seccompiler::Error::Seccomp(why) => {
-            Refusal::NotConfined { step, errno: why.raw_os_error().map(nix::errno::Errno::from_raw) }
-        }
-        _ => failed(),
-    })
-}
-
-/// A number without checks is allowed whatever its arguments; with some, where one of them holds.
-fn build(lines: Vec<(i64, Vec<Vec<Check>>)>) -> Option<BpfProgram> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (number, ways) in lines {
-        let mut built = Vec::new();
-        for way in ways {
-            let conditions: Vec<SeccompCondition> = way.into_iter().filter_map(condition).collect();
-            if conditions.is_empty() {
-                built.clear(); // free in one way is free
-                break;
+    let program = bpf::assemble(lines).ok_or(Refusal::NotConfined { step, errno: None })?;
+    apply_filter(&program).map_err(|error| Refusal::NotConfined {
+        step,
+        errno: match error {
+            seccompiler::Error::Prctl(why) | seccompiler::Error::Seccomp(why) => {
+                why.raw_os_error().map(Errno::from_raw)
             }
-            built.push(SeccompRule::new(conditions).ok()?);
-        }
-        rules.insert(number, built);
-    }
-    let architecture = std::env::consts::ARCH.try_into().ok()?;
-    let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture).ok()?;
-    filter.try_into().ok()
-}
-
-/// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
-fn condition(check: Check) -> Option<SeccompCondition> {
-    let (argument, width, op, value) = match check {
-        Check::Free => return None,
-        Check::Is(argument, value) => (argument, Width::Dword, Op::Eq, value),
-        Check::Without(argument, bits) => (argument, Width::Dword, Op::MaskedEq(bits), 0),
-        Check::Null(argument) => (argument, Width::Qword, Op::Eq, 0),
-    };
-    SeccompCondition::new(argument, width, op, value).ok()
+            _ => None,
+        },
+    })
 }

@@ -110,24 +110,29 @@ fn lacking(missing: &[Capability]) -> String {
 }
 
 /// Gives up everything for good, so that a failure can be told: the request still has to be read to know in whose
-/// interface. Never as uid 0, and not with a capability.
+/// interface. Not with a capability, and not as uid 0: where the caller is another, as the caller; where it is root, as
+/// nobody.
 ///
 /// # Errors
 /// What could not be given up; then nothing may be read.
 pub fn give_up() -> Result<(), Refusal> {
-    if getuid().is_root() || Uid::effective().is_root() {
-        // Before the system user is known: the caller's own ids, or nobody's where the caller is root.
-        let own =
-            if getuid().is_root() { (NOBODY, NOBODY) } else { (getuid().as_raw(), nix::unistd::getgid().as_raw()) };
-        if capabilities::permitted()?.contains(&Capability::CAP_SETUID) {
-            setgroups(&[]).map_err(unconfined("setgroups"))?;
-            let gid = Gid::from_raw(own.1);
-            setresgid(gid, gid, gid).map_err(unconfined("setresgid"))?;
-        }
-        let uid = Uid::from_raw(own.0);
-        setresuid(uid, uid, uid).map_err(unconfined("setresuid"))?;
+    if getuid().is_root() {
+        become_nobody()?;
+    } else if Uid::effective().is_root() {
+        setresuid(getuid(), getuid(), getuid()).map_err(unconfined("setresuid"))?;
     }
     capabilities::keep_only(&[], &[])?;
     prctl::set_no_new_privs().map_err(unconfined("no_new_privs"))?;
     prctl::set_dumpable(false).map_err(unconfined("dumpable"))
+}
+
+/// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.
+fn become_nobody() -> Result<(), Refusal> {
+    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    match setresgid(gid, gid, gid) {
+        Err(Errno::EINVAL) => return Ok(()),
+        other => other.map_err(unconfined("setresgid"))?,
+    }
+    setgroups(&[]).map_err(unconfined("setgroups"))?;
+    setresuid(uid, uid, uid).map_err(unconfined("setresuid"))
 }

@@ -179,7 +179,7 @@ fn the_worked_policies_decide_as_their_tests_expect() {
             "neutron",
             "Link.Set",
             r#"{"netns":"@host","link":"qr-1","mac":"fa:16:3f:00:00:01"}"#,
-            "silence l3-ports netns",
+            "silence l3-take-ports mac",
         ),
         ("neutron", "Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","target_netns":"@host"}"#, "l3-ports"),
         (
