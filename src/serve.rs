@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use crate::audit::{NotTaken, Record};
 use crate::call::json::Json;
 use crate::call::request::Request;
+use crate::call::value::shown;
 use crate::call::varlink::Asked;
 use crate::call::{Call, Effect};
 use crate::caller::Way;
 use crate::policy::{Decision, Permit};
 use crate::refusal::{Exit, Refusal};
-use crate::stage::{Confined, Guarded, Id, Inherited, give_up};
+use crate::stage::{Begun, Confined, Guarded, Inherited, give_up};
 use crate::sys;
 use crate::wire::{self, End, Message, Wire};
 
@@ -67,58 +68,78 @@ fn say(text: &str) -> Exit {
 }
 
 fn serve(inherited: Inherited, peer: bool) -> Exit {
-    let (input, started) = (inherited.input(), inherited.started());
+    let (input, begun) = (inherited.input(), inherited.begun().clone());
     match inherited.guard(peer) {
         Ok(guarded) => {
             let sender = (guarded.way() == Way::Peer).then(|| guarded.caller().clone());
-            converse(guarded, Wire::new(input, sender, started))
+            converse(guarded, Wire::new(input, sender, begun.at))
         }
-        Err(refusal) => apologise(&refusal, Wire::new(input, None, started)),
+        Err(refusal) => apologise(&refusal, &begun, Wire::new(input, None, begun.at)),
     }
 }
 
 /// Answers questions about the service, then the one call.
 fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
-    let asked = next_call(&mut wire);
-    match asked {
-        Err(exit) => exit,
+    match next_call(&mut wire) {
         Ok((call, message)) => carry_out(guarded, &wire, call, message),
+        Err(NoCall { why, exit }) => {
+            if let Some(why) = why {
+                let record =
+                    Record::new("refused", &guarded.begun().id, guarded.caller(), guarded.way(), guarded.digest());
+                let _stands = guarded.trail().write(&record.with("RESULT", why));
+            }
+            exit
+        }
     }
 }
 
+/// A conversation that ended without a call.
+struct NoCall {
+    /// What goes on record; nothing where nobody asked for anything.
+    why: Option<String>,
+    exit: Exit,
+}
+
 /// Takes messages until one is a call. Questions about the service do not count.
-fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), Exit> {
+fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), NoCall> {
     let mut answered = false;
     loop {
         let message = match wire.take() {
             Ok(message) => message,
-            Err(End::Silence) if answered => return Err(Exit::Done),
-            Err(end) => return Err(wire.answer_end(&end)),
+            Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
+            Err(end) => return Err(ended(wire, &end)),
         };
         match message.asked() {
             Asked::Call(call) => {
-                wire.require_end().map_err(|end| wire.answer_end(&end))?;
+                wire.require_end().map_err(|end| ended(wire, &end))?;
                 return Ok((call, message));
             }
-            Asked::Unknown(error) => return Err(finish(wire, &message, &error, Exit::Request)),
+            Asked::Unknown(error) => {
+                let why = Some(format!("no such method: {}", shown(&message.method)));
+                return Err(NoCall { why, exit: finish(wire, &message, &error, Exit::Request) });
+            }
             Asked::Service(answer) => match finish(wire, &message, &answer, Exit::Done) {
                 Exit::Done => answered = true,
-                exit => return Err(exit),
+                exit => return Err(NoCall { why: None, exit }),
             },
         }
     }
 }
 
+fn ended(wire: &Wire, end: &End) -> NoCall {
+    NoCall { why: end.why(), exit: wire.answer_end(end) }
+}
+
 /// Judge, record, confine, execute, record, reply.
 fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, mut message: Message) -> Exit {
-    let (started, id) = (guarded.started(), guarded.id().clone());
-    let base = |event| Record::new(event, id.as_str(), guarded.caller(), guarded.way(), guarded.digest());
+    let Begun { at: started, id } = guarded.begun().clone();
+    let base = |event| Record::new(event, &id, guarded.caller(), guarded.way(), guarded.digest());
     let outcome = base("outcome");
     // Large as it may be, it is freed before the last filter, which lets no memory be given back.
     let parameters = std::mem::replace(&mut message.parameters, Json::Null);
     let permit = match permit(&guarded, call, &parameters, &base) {
         Ok(permit) => permit,
-        Err(refusal) => return finish(wire, &message, &wire::refused(call, &refusal, id.as_str()), refusal.exit()),
+        Err(refusal) => return finish(wire, &message, &wire::refused(call, &refusal, &id), refusal.exit()),
     };
     drop(parameters);
     let outcome = outcome.of(permit.request()).with("RULE", permit.rule());
@@ -133,7 +154,7 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, mut message: Me
     };
     let duration = started.elapsed().as_micros().to_string();
     let recorded = trail.write(&outcome.with("RESULT", told).with("DURATION_US", duration)).is_ok() || !trail.exists();
-    stream.end(&message, result, recorded, id.as_str())
+    stream.end(&message, result, recorded, &id)
 }
 
 fn execute(confined: Confined, stream: &mut Stream<'_>) -> (Result<Map<String, Value>, Refusal>, crate::audit::Trail) {
@@ -233,15 +254,13 @@ fn finish(wire: &Wire, message: &Message, reply: &Value, exit: Exit) -> Exit {
 
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
-fn apologise(refusal: &Refusal, mut wire: Wire) -> Exit {
+fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
     let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());
     if give_up().is_err() {
         return refusal.exit();
     }
-    let id = Id::draw().ok();
     if let Ok((call, message)) = next_call(&mut wire) {
-        let id = id.as_ref().map_or("", Id::as_str);
-        let _unheard = finish(&wire, &message, &wire::refused(call, refusal, id), refusal.exit());
+        let _unheard = finish(&wire, &message, &wire::refused(call, refusal, &begun.id), refusal.exit());
     }
     refusal.exit()
 }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::call::json::Json;
+use crate::call::value::shown;
 use crate::call::varlink::{self, Asked};
 use crate::caller::Caller;
 use crate::refusal::{Exit, Refusal, system};
@@ -59,6 +60,27 @@ pub enum End {
     OtherSender,
     /// The system failed.
     Failed(Refusal),
+}
+
+impl End {
+    /// What goes on record and on descriptor 2; nothing where nobody asked for anything.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Silence => None,
+            Self::Malformed(why) => Some(why.clone()),
+            Self::OtherSender => Some("a part of the request was sent under other ids".to_owned()),
+            Self::Failed(refusal) => Some(refusal.to_string()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Silence | Self::Malformed(_) => Exit::Request,
+            Self::OtherSender => Exit::Denied,
+            Self::Failed(refusal) => refusal.exit(),
+        }
+    }
 }
 
 /// One message.
@@ -203,18 +225,13 @@ impl Wire {
 
     /// Answers a conversation that ended without a call: on a file or pipe with an error, a socket is just closed.
     pub fn answer_end(&self, end: &End) -> Exit {
-        let (why, exit) = match end {
-            End::Silence => ("no request".to_owned(), Exit::Request),
-            End::Malformed(why) => (why.clone(), Exit::Request),
-            End::OtherSender => ("a part of the request was sent under other ids".to_owned(), Exit::Denied),
-            End::Failed(refusal) => (refusal.to_string(), refusal.exit()),
-        };
+        let why = end.why().unwrap_or_else(|| "no request".to_owned());
         if self.input == Input::Stream && *end != End::Silence {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
         }
         let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
-        exit
+        end.exit()
     }
 }
 
@@ -231,7 +248,7 @@ impl Message {
         let mut members: BTreeMap<String, Json> = BTreeMap::new();
         for (key, value) in pairs {
             if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
-                return Err(format!("`{}` is no member of a request", key.escape_debug()));
+                return Err(format!("`{}` is no member of a request", shown(&key)));
             }
             if members.insert(key.clone(), value).is_some() {
                 return Err(format!("`{key}` stands there twice"));

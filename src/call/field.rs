@@ -137,7 +137,7 @@ fields! {
     ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
     /// The IPv4 broadcast address.
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
-    /// The scope of the address; if absent `host` for 127.0.0.0/8, else `global`, as iproute2 does.
+    /// How far the address is valid. iproute2 takes `host` for 127.0.0.0/8, else `global`.
     SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
     /// A label of an IPv4 address, like `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
-use super::value::Value;
+use super::value::{Value, shown};
 use super::{Absence, Call, Kind};
 
 /// Bytes of a `reference`: the caller's own id of the request.
@@ -173,8 +173,7 @@ fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json
 }
 
 fn join(under: &str, key: &str) -> String {
-    // A key is the caller's: it goes into an error and the trail, so it is shown escaped and not at any length.
-    let key: String = key.chars().take(64).flat_map(char::escape_debug).collect();
+    let key = shown(key);
     if under.is_empty() { key } else { format!("{under}.{key}") }
 }
 

@@ -108,8 +108,8 @@ impl Type {
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the field.
     pub fn parse(self, raw: &str) -> Result<Value, String> {
-        let says = |e: super::name::NameError| format!("`{}` {e}", raw.escape_debug());
-        let states = |e: String| format!("`{}` {e}", raw.escape_debug());
+        let says = |e: super::name::NameError| format!("`{}` {e}", shown(raw));
+        let states = |e: String| format!("`{}` {e}", shown(raw));
         match self {
             Self::Netns => NetnsName::parse(raw).map(Value::Netns).map_err(says),
             Self::Link => LinkName::parse(raw).map(Value::Link).map_err(says),
@@ -120,16 +120,16 @@ impl Type {
             Self::InterfaceAddress => InterfaceAddress::parse(raw).map(Value::InterfaceAddress).map_err(states),
             Self::Word(words) => match words.words.iter().find(|word| **word == raw) {
                 Some(word) => Ok(Value::Word(word)),
-                None => Err(format!("`{}` is none of {}", raw.escape_debug(), words.words.join(", "))),
+                None => Err(format!("`{}` is none of {}", shown(raw), words.words.join(", "))),
             },
             Self::Bool => match raw {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
-                _ => Err(format!("`{}` is neither `true` nor `false`", raw.escape_debug())),
+                _ => Err(format!("`{}` is neither `true` nor `false`", shown(raw))),
             },
             Self::Number(..) => match raw.parse::<i128>() {
                 Ok(number) if raw.bytes().all(|b| b.is_ascii_digit() || b == b'-') => self.read(&Json::Integer(number)),
-                _ => Err(format!("`{}` is no whole number", raw.escape_debug())),
+                _ => Err(format!("`{}` is no whole number", shown(raw))),
             },
         }
     }
@@ -155,6 +155,17 @@ impl Type {
             Self::Text => "text without control characters".to_owned(),
         }
     }
+}
+
+/// A caller's text as it may stand in an error and in the trail: escaped, and not at any length.
+#[must_use]
+pub fn shown(raw: &str) -> String {
+    const MOST: usize = 64;
+    let mut text: String = raw.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if raw.chars().nth(MOST).is_some() {
+        text.push('…');
+    }
+    text
 }
 
 impl Value {

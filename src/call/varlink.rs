@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 
 use super::error::ERRORS;
 use super::json::Json;
-use super::value::{Type, Words};
-use super::{Absence, CALLS, Call, Part, Shape, Use};
+use super::value::Type;
+use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
 
 /// The interface of the service itself.
 pub const SERVICE: &str = "org.varlink.service";
 /// What the names of the interfaces begin with; a family's name follows.
 pub const PREFIX: &str = "io.netbroker.";
+
+/// Of every request.
+const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of printable ASCII: recorded, never judged.";
+/// Of every error.
+const REQUEST: &str = "The id of the request in the trail.";
+/// Of every result and every error.
+const RECORDED: &str = "False where the call was permitted, but the trail did not take the record of its outcome.";
 
 /// `org.varlink.service`, as the specification has it.
 const SERVICE_DESCRIPTION: &str = "\
@@ -132,33 +139,45 @@ fn describe(interface: &str) -> Asked {
     Asked::Service(json!({ "parameters": { "description": description } }))
 }
 
+/// The definitions of types by name.
+type Types = BTreeMap<String, String>;
+
 /// The description of a family's interface, complete in itself.
 #[must_use]
 pub fn description(family: &str) -> String {
-    let calls = || CALLS.iter().flat_map(|calls| calls.iter()).filter(|call| call.family() == family);
-    let mut types: BTreeMap<&str, String> = BTreeMap::new();
-    let mut methods = String::new();
-    for call in calls() {
-        comment(&mut methods, "", call.doc);
-        let fields = object(&call.all_uses().collect::<Vec<_>>(), &mut types);
-        let results = parts(call.result.parts, true, &mut types);
-        _ = write!(methods, "method {}({fields}) -> ({results})\n\n", call.verb());
+    let mut types = Types::new();
+    let mut members = String::new();
+    for call in super::all().filter(|call| call.family() == family) {
+        comment(&mut members, "", &method_doc(call));
+        let (fields, results) = (parameters(call, &mut types), results(call, &mut types));
+        _ = write!(members, "method {}{fields} -> {results}\n\n", call.verb());
     }
-    let mut out = format!("# netbroker {}: {family}.\ninterface {PREFIX}{family}\n\n", env!("CARGO_PKG_VERSION"));
-    for text in types.values() {
-        _ = write!(out, "{text}\n\n");
-    }
-    out.push_str(&methods);
     for declared in ERRORS {
-        comment(&mut out, "", declared.doc);
-        let fields = parts(declared.parts, false, &mut types);
-        let fields = if fields.is_empty() { fields } else { format!("{}, ", fields.trim_end()) };
-        let fields = format!("{}request: string", fields.trim_start());
-        _ = write!(out, "error {} ({fields})\n\n", declared.name);
+        comment(&mut members, "", declared.doc);
+        let always = [member("request", "string", REQUEST), member("recorded", "?bool", RECORDED)];
+        let fields = declared.parts.iter().map(|p| part(p, &mut types)).chain(always);
+        _ = write!(members, "error {} {}\n\n", declared.name, structure(fields));
     }
-    out.truncate(out.trim_end().len());
+    let version = env!("CARGO_PKG_VERSION");
+    let mut out = format!("# {family}: a family of calls of netbroker {version}.\ninterface {PREFIX}{family}\n\n");
+    for (name, text) in &types {
+        _ = write!(out, "type {name} {text}\n\n");
+    }
+    out.push_str(members.trim_end());
     out.push('\n');
     out
+}
+
+/// What the absence of a field means, as the end of a sentence about it.
+#[must_use]
+pub fn absence(absence: Absence) -> String {
+    match absence {
+        Absence::Required => "required".to_owned(),
+        Absence::Default(Constant::Bool(truth)) => format!("if absent {truth}"),
+        Absence::Untouched => "if absent left alone".to_owned(),
+        Absence::Any => "if absent any".to_owned(),
+        Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),
+    }
 }
 
 fn comment(out: &mut String, indent: &str, text: &str) {
@@ -182,84 +201,107 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+fn method_doc(call: &Call) -> String {
+    let mut doc = call.doc.trim().to_owned();
+    if !call.elsewhere.is_empty() {
+        _ = write!(doc, " Elsewhere: {}", call.elsewhere.trim());
+    }
+    if call.result.streams {
+        doc.push_str(" With `more`, every reply holds some elements of the list.");
+    }
+    doc
+}
+
+/// A line for each member, its comment before it.
+fn structure(members: impl Iterator<Item = String>) -> String {
+    let members: Vec<String> = members.collect();
+    if members.is_empty() { "()".to_owned() } else { format!("(\n{}\n)", members.join(",\n")) }
+}
+
+fn member(name: &str, ty: &str, doc: &str) -> String {
+    let mut out = String::new();
+    comment(&mut out, "  ", doc);
+    format!("{out}  {name}: {ty}")
+}
+
 /// The fields of a method: those with a dot become an object's.
-fn object(uses: &[&'static Use], types: &mut BTreeMap<&'static str, String>) -> String {
+fn parameters(call: &'static Call, types: &mut Types) -> String {
+    let uses: Vec<&'static Use> = call.all_uses().collect();
     let mut out = Vec::new();
     let mut nested: Vec<&str> = Vec::new();
-    for used in uses {
+    for used in &uses {
         match used.field.name.split_once('.') {
             None => out.push(field(used.field.name, used, types)),
             Some((head, _)) if nested.contains(&head) => {}
             Some((head, _)) => {
                 nested.push(head);
-                let of: Vec<&'static Use> =
-                    uses.iter().filter(|u| u.field.name.split('.').next() == Some(head)).copied().collect();
-                let inner: Vec<String> =
-                    of.iter().map(|u| field(u.field.name.split('.').nth(1).unwrap_or_default(), u, types)).collect();
-                let (name, ty) = type_name(head);
-                types.insert(name, format!("type {ty} ({}\n)", inner.join(",")));
-                out.push(format!("\n  # Only where the kind has it.\n  {head}: ?{ty}"));
+                let inside = |used: &&&'static Use| used.field.name.split('.').next() == Some(head);
+                let of: Vec<&'static Use> = uses.iter().filter(inside).copied().collect();
+                let inner = of.iter().map(|u| field(u.field.name.split('.').nth(1).unwrap_or_default(), u, types));
+                let text = structure(inner);
+                let ty = type_name(head);
+                out.push(member(head, &format!("?{ty}"), &object_doc(call, &of)));
+                types.insert(ty, text);
             }
         }
     }
-    out.push(
-        "\n  # The caller's own id of the request, at most 64 bytes: recorded, never judged.\n  reference: ?string"
-            .to_owned(),
-    );
-    format!("{}\n", out.join(","))
+    out.push(member("reference", "?string", REFERENCE));
+    structure(out.into_iter())
 }
 
-/// The Varlink type of an object of fields: its name in capitals.
-fn type_name(head: &'static str) -> (&'static str, String) {
+/// Of an object of fields: the kinds that have it, and whether they must.
+fn object_doc(call: &Call, of: &[&'static Use]) -> String {
+    let has = |kind: &&Kind| kind.uses.iter().any(|used| of.iter().any(|u| u.field.number == used.field.number));
+    let kinds: Vec<&str> = call.kinds.iter().filter(has).map(|kind| kind.name).collect();
+    let required = of.iter().any(|used| matches!(used.absence, Absence::Required));
+    format!("Only for kind {}{}.", kinds.join(", "), if required { ", which requires it" } else { "" })
+}
+
+/// The Varlink type of an object of fields: its name with a capital.
+fn type_name(head: &str) -> String {
     let mut letters = head.chars();
     let first: String = letters.next().map(|c| c.to_ascii_uppercase()).into_iter().collect();
-    (head, format!("{first}{}", letters.as_str()))
+    format!("{first}{}", letters.as_str())
 }
 
-fn field(name: &str, used: &Use, types: &mut BTreeMap<&'static str, String>) -> String {
-    let optional = if matches!(used.absence, Absence::Required) { "" } else { "?" };
+fn field(name: &str, used: &Use, types: &mut Types) -> String {
     let ty = match used.field.ty {
         Type::Bool => "bool".to_owned(),
         Type::Number(..) => "int".to_owned(),
         Type::Word(words) => {
-            types.insert(words.name, enumeration(words));
+            types.insert(words.name.to_owned(), format!("({})", words.words.join(", ")));
             words.name.to_owned()
         }
         _ => "string".to_owned(),
     };
-    let mut out = String::from("\n");
-    comment(&mut out, "  ", used.field.doc);
-    format!("{out}  {name}: {optional}{ty}")
-}
-
-fn enumeration(words: &Words) -> String {
-    format!("type {} ({})", words.name, words.words.join(", "))
-}
-
-/// The parts of a result or of an error; a result may say besides that its outcome is not in the trail.
-fn parts(of: &'static [Part], is_result: bool, types: &mut BTreeMap<&'static str, String>) -> String {
-    let mut out: Vec<String> = of.iter().map(|p| part(p, types)).collect();
-    if is_result {
-        out.push("\n  # False where the trail did not take the outcome.\n  recorded: ?bool".to_owned());
+    match used.absence {
+        Absence::Required => member(name, &ty, used.field.doc),
+        other => {
+            let doc = used.field.doc.trim().trim_end_matches('.');
+            member(name, &format!("?{ty}"), &format!("{doc}; {}.", absence(other)))
+        }
     }
-    if out.is_empty() { String::new() } else { format!("{}\n", out.join(",")) }
 }
 
-fn part(part: &'static Part, types: &mut BTreeMap<&'static str, String>) -> String {
+/// A result may say besides that its outcome is not in the trail.
+fn results(call: &'static Call, types: &mut Types) -> String {
+    let recorded = member("recorded", "?bool", RECORDED);
+    structure(call.result.parts.iter().map(|p| part(p, types)).chain([recorded]))
+}
+
+fn part(part: &'static Part, types: &mut Types) -> String {
     let ty = match part.ty {
         Shape::Bool => "bool".to_owned(),
         Shape::Int => "int".to_owned(),
         Shape::String => "string".to_owned(),
         Shape::Strings => "[]string".to_owned(),
         Shape::Object(name, inner) | Shape::List(name, inner) => {
-            let fields: Vec<String> = inner.iter().map(|p| self::part(p, types)).collect();
-            types.insert(name, format!("type {name} ({}\n)", fields.join(",")));
+            let text = structure(inner.iter().map(|p| self::part(p, types)));
+            types.insert(name.to_owned(), text);
             if matches!(part.ty, Shape::List(..)) { format!("[]{name}") } else { name.to_owned() }
         }
     };
-    let mut out = String::from("\n");
-    comment(&mut out, "  ", part.doc);
-    format!("{out}  {}: {}{ty}", part.name, if part.always { "" } else { "?" })
+    member(part.name, &format!("{}{ty}", if part.always { "" } else { "?" }), part.doc)
 }
 
 #[cfg(test)]
@@ -278,7 +320,10 @@ mod tests {
             "type Peer (\n",
             "links: []LinkState",
             "error Denied (",
-            "error Interrupted (request: string)",
+            "  # Only for kind veth, which requires it.\n  peer: ?Peer",
+            "  # Only for kind bridge.\n  bridge: ?Bridge",
+            "; if absent false.\n  up: ?bool",
+            "error Interrupted (\n",
         ] {
             assert!(link.contains(text), "{text}\n{link}");
         }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use super::{Failure, parameters, print};
 use crate::call::error::ERRORS;
-use crate::call::{self, Absence, Call, Constant, Effect, Part, Shape, Use};
+use crate::call::varlink::absence;
+use crate::call::{self, Call, Effect, Part, Shape, Use};
 use crate::refusal::{Exit, exit};
 
 /// Columns of a line.
@@ -36,7 +37,7 @@ fn list() -> String {
     lines.collect()
 }
 
-fn effect(call: &Call) -> &'static str {
+pub(super) fn effect(call: &Call) -> &'static str {
     match call.effect {
         Effect::Reads => "reads",
         Effect::Changes => "changes",
@@ -83,30 +84,25 @@ fn field(out: &mut String, used: &Use) {
     paragraph(out, 6, used.field.doc);
 }
 
-fn absence(absence: Absence) -> String {
-    match absence {
-        Absence::Required => "required".to_owned(),
-        Absence::Default(Constant::Bool(truth)) => format!("if absent {truth}"),
-        Absence::Untouched => "if absent left alone".to_owned(),
-        Absence::Any => "if absent any".to_owned(),
-        Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),
-    }
-}
-
 fn parts(out: &mut String, indent: usize, of: &[Part]) {
     for part in of {
-        let (ty, inner): (&str, &[Part]) = match part.ty {
-            Shape::Bool => ("true or false", &[]),
-            Shape::Int => ("number", &[]),
-            Shape::String => ("text", &[]),
-            Shape::Strings => ("list of texts", &[]),
-            Shape::Object(_, inner) => ("object", inner),
-            Shape::List(_, inner) => ("list of objects", inner),
-        };
+        let (ty, inner) = shape(part.ty);
         let perhaps = if part.always { "" } else { ", where there is one" };
         let _ = writeln!(out, "{:indent$}{}: {ty}{perhaps}", "", part.name);
         paragraph(out, indent + 4, part.doc);
         parts(out, indent + 4, inner);
+    }
+}
+
+/// What a part of a result holds, and its own parts.
+pub(super) fn shape(shape: Shape) -> (&'static str, &'static [Part]) {
+    match shape {
+        Shape::Bool => ("true or false", &[]),
+        Shape::Int => ("number", &[]),
+        Shape::String => ("text", &[]),
+        Shape::Strings => ("list of texts", &[]),
+        Shape::Object(_, inner) => ("object", inner),
+        Shape::List(_, inner) => ("list of objects", inner),
     }
 }
 

@@ -6,6 +6,7 @@ mod call;
 mod describe;
 mod explain;
 mod files;
+mod generate;
 mod install;
 #[cfg(test)]
 mod machine;
@@ -42,6 +43,9 @@ enum Command {
     Policy(PolicyCommand),
     /// Show what a call takes and answers; without a call, list them
     Describe(describe::Arguments),
+    /// Print a file of the source tree that is made from the declarations of the calls
+    #[command(subcommand, hide = true)]
+    Generate(generate::What),
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Install(arguments)) => install::run(arguments),
         Command::Policy(PolicyCommand::Explain(arguments)) => explain::run(arguments),
         Command::Describe(arguments) => describe::run(arguments),
+        Command::Generate(what) => generate::run(what),
     };
     ended.unwrap_or_else(|failure| {
         tell(&failure);

@@ -4,11 +4,11 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::time::Instant;
 
 use caps::Capability;
 
 use super::confined::{self, Confined};
+use super::inherited::Begun;
 use super::netns::Identity;
 use super::{capabilities, filter, trusted};
 use crate::audit::Trail;
@@ -16,8 +16,7 @@ use crate::call::request::Request;
 use crate::caller::{Caller, Way};
 use crate::policy::compiled::{Compiled, Settings};
 use crate::policy::{Permit, Verdict};
-use crate::refusal::{Refusal, system};
-use crate::sys;
+use crate::refusal::Refusal;
 
 /// The second stage.
 #[derive(Debug)]
@@ -27,29 +26,7 @@ pub struct Guarded {
     identity: Identity,
     policy: Compiled<File>,
     trail: Trail,
-    started: Instant,
-    id: Id,
-}
-
-/// The id that ties a reply to its records: 128 random bits.
-#[derive(Debug, Clone)]
-pub struct Id(String);
-
-impl Id {
-    /// Draws one; not possible behind a filter.
-    ///
-    /// # Errors
-    /// [`Refusal::SystemError`]
-    pub fn draw() -> Result<Self, Refusal> {
-        let bytes = sys::random_id().map_err(system("getrandom"))?;
-        Ok(Self(bytes.iter().map(|b| format!("{b:02x}")).collect()))
-    }
-
-    /// In hexadecimal digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+    begun: Begun,
 }
 
 impl Guarded {
@@ -59,24 +36,30 @@ impl Guarded {
         way: Way,
         identity: Identity,
         trail: Trail,
-        started: Instant,
-    ) -> Result<Self, Refusal> {
+        begun: Begun,
+    ) -> Result<Self, (Refusal, Trail)> {
+        match Self::restrict(&caller) {
+            Ok(policy) => Ok(Self { caller, way, identity, policy, trail, begun }),
+            Err(refusal) => Err((refusal, trail)),
+        }
+    }
+
+    fn restrict(caller: &Caller) -> Result<Compiled<File>, Refusal> {
         let policy = trusted::policy()?;
-        let profile = policy.profile(&caller).map_err(|damage| trusted::damaged(damage.0))?;
+        let profile = policy.profile(caller).map_err(|damage| trusted::damaged(damage.0))?;
         let held = capabilities::permitted()?;
         let wanted = capabilities::KEPT
             .into_iter()
             .filter(|cap| held.contains(cap) && (profile.namespaces || *cap != Capability::CAP_DAC_OVERRIDE));
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
-        let id = Id::draw()?;
         filter::guard(profile.namespaces)?;
-        Ok(Self { caller, way, identity, policy, trail, started, id })
+        Ok(policy)
     }
 
-    /// The id of the one request that this process serves.
+    /// When the process began, and the id of its request.
     #[must_use]
-    pub fn id(&self) -> &Id {
-        &self.id
+    pub fn begun(&self) -> &Begun {
+        &self.begun
     }
 
     /// Who asks.
@@ -107,12 +90,6 @@ impl Guarded {
     #[must_use]
     pub fn trail(&self) -> &Trail {
         &self.trail
-    }
-
-    /// When the process began.
-    #[must_use]
-    pub fn started(&self) -> Instant {
-        self.started
     }
 
     /// Judges a request, without a look at the system.

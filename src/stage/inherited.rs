@@ -20,10 +20,11 @@ use nix::unistd::{chdir, getuid, read};
 use super::Guarded;
 use super::netns::Identity;
 use super::system_user::SystemUser;
+use crate::audit::{Record, Trail};
 use crate::caller::{Caller, WAYS};
 use crate::refusal::{Exit, Refusal, system, unconfined};
+use crate::sys;
 use crate::wire::Input;
-use crate::{audit, sys};
 
 /// Seconds after which the kernel ends the process, whatever it waits for.
 const LONGEST: u32 = 30;
@@ -46,8 +47,24 @@ const TERMINALS: [u64; 14] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188,
 /// The first stage.
 #[derive(Debug)]
 pub struct Inherited {
-    started: Instant,
+    begun: Begun,
     input: Input,
+}
+
+/// When the process began, and the id that ties its reply to its records: 128 random bits.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// On the monotonic clock.
+    pub at: Instant,
+    /// In hexadecimal digits.
+    pub id: String,
+}
+
+impl Begun {
+    fn now() -> Result<Self, Errno> {
+        let id = sys::random_id()?.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { at: Instant::now(), id })
+    }
 }
 
 impl Inherited {
@@ -71,8 +88,8 @@ impl Inherited {
         if let Err(what) = fit(sys::stdout(), OFlag::O_WRONLY) {
             return told(1, what);
         }
-        match hygiene() {
-            Ok(()) => Ok(Self { started: Instant::now(), input }),
+        match hygiene().and_then(|()| Begun::now().map_err(|errno| ("draw random bits", errno))) {
+            Ok(begun) => Ok(Self { begun, input }),
             Err((step, errno)) => {
                 complain(&format!("cannot {step}: {errno}"));
                 Err(Exit::System)
@@ -86,10 +103,10 @@ impl Inherited {
         self.input
     }
 
-    /// When the process began.
+    /// When the process began, and the id of its request.
     #[must_use]
-    pub fn started(&self) -> Instant {
-        self.started
+    pub fn begun(&self) -> &Begun {
+        &self.begun
     }
 
     /// Finds out who asks, becomes the system user, and goes behind the first filter.
@@ -108,8 +125,12 @@ impl Inherited {
         let first = proc.netns("1/ns/net").ok();
         user.become_it(&caller)?;
         prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
-        let trail = audit::Trail::connect();
-        Guarded::new(caller, way, Identity { own, first }, trail, self.started)
+        let trail = Trail::connect();
+        let record = Record::new("refused", &self.begun.id, &caller, way, "");
+        Guarded::new(caller, way, Identity { own, first }, trail, self.begun).map_err(|(refusal, trail)| {
+            let _stands = trail.write(&record.with("RESULT", refusal.to_string()));
+            refusal
+        })
     }
 }
 

@@ -23,6 +23,6 @@ mod system_user;
 mod trusted;
 
 pub use confined::Confined;
-pub use guarded::{Guarded, Id};
-pub use inherited::Inherited;
+pub use guarded::Guarded;
+pub use inherited::{Begun, Inherited};
 pub use system_user::give_up;
