@@ -12,8 +12,9 @@ use neli::rtnl::IfaddrmsgBuilder;
 use nix::errno::Errno;
 use serde_json::Map;
 
+use super::lookup::Found;
 use super::message::{Attributes, Message, bytes};
-use super::route::{Failure, Found, Route};
+use super::route::{Failure, Route};
 use super::{Prepared, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;

@@ -8,55 +8,21 @@ mod state;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Iff, RtAddrFamily, Rtm};
-use neli::rtnl::IfinfomsgBuilder;
+use neli::consts::rtnl::{Iff, Rtm};
 use nix::errno::Errno;
 use serde_json::Map;
 
-use super::message::{Attributes, Message, bytes};
-use super::route::{Failure, Found, Route};
-use super::{Places, Prepared, not_encoded};
-use crate::call::field::{self, Field, Key};
+use super::lookup::{Found, by_index, by_name, head, with_nul};
+use super::message::{Attributes, Message};
+use super::route::{Failure, Route};
+use super::{Places, Prepared, ifla, not_encoded};
+use crate::call::field::{self, Key};
 use crate::call::inet::Mac;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Class, Refusal, invalid};
 
-pub(super) use state::{identify, names, nsid, words};
-
-/// Attributes of a link (`IFLA_…`).
-mod ifla {
-    pub(super) const ADDRESS: u16 = 1;
-    pub(super) const BROADCAST: u16 = 2;
-    pub(super) const IFNAME: u16 = 3;
-    pub(super) const MTU: u16 = 4;
-    pub(super) const LINK: u16 = 5;
-    pub(super) const QDISC: u16 = 6;
-    pub(super) const MASTER: u16 = 10;
-    pub(super) const TXQLEN: u16 = 13;
-    pub(super) const OPERSTATE: u16 = 16;
-    pub(super) const LINKMODE: u16 = 17;
-    pub(super) const LINKINFO: u16 = 18;
-    pub(super) const IFALIAS: u16 = 20;
-    pub(super) const NET_NS_FD: u16 = 28;
-    pub(super) const EXT_MASK: u16 = 29;
-    pub(super) const PROMISCUITY: u16 = 30;
-    pub(super) const LINK_NETNSID: u16 = 37;
-    /// Inside `LINKINFO`.
-    pub(super) const INFO_KIND: u16 = 1;
-    pub(super) const INFO_DATA: u16 = 2;
-    /// Inside a veth's data.
-    pub(super) const VETH_PEER: u16 = 1;
-    /// Inside a bridge's data (`IFLA_BR_…`).
-    pub(super) const BR_FORWARD_DELAY: u16 = 1;
-    pub(super) const BR_AGEING_TIME: u16 = 4;
-    pub(super) const BR_STP_STATE: u16 = 5;
-    pub(super) const BR_VLAN_FILTERING: u16 = 7;
-    pub(super) const BR_VLAN_DEFAULT_PVID: u16 = 39;
-}
-
-/// `RTEXT_FILTER_SKIP_STATS`: nobody reads the counters.
-const SKIP_STATS: u32 = 1 << 3;
+pub(super) use state::{names, words};
 
 /// Resolves and encodes a call of this family.
 pub(super) fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
@@ -67,38 +33,6 @@ pub(super) fn prepare(route: &mut Route, places: Places, request: &Request) -> R
         "Link.List" => list(request),
         _ => Err(not_encoded(request)),
     }
-}
-
-/// `struct ifinfomsg`: the index, and which flags become what.
-fn head(index: i32, flags: Iff, change: Iff) -> Result<Vec<u8>, Refusal> {
-    let info = IfinfomsgBuilder::default()
-        .ifi_family(RtAddrFamily::Unspecified)
-        .ifi_index(index)
-        .ifi_flags(flags)
-        .ifi_change(change)
-        .build()
-        .map_err(|_| Refusal::SystemError { step: "encode a link".to_owned(), errno: None })?;
-    bytes(&info)
-}
-
-/// Asks for the link of this name.
-pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message, Refusal> {
-    let mut attributes = Attributes::default();
-    attributes.put(ifla::IFNAME, &with_nul(name.as_str()), field)?;
-    attributes.add(ifla::EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    Ok(Message::new(Rtm::Getlink, NlmF::ACK, &head(0, Iff::empty(), Iff::empty())?, attributes))
-}
-
-/// Asks for the link of this index; for all links with 0.
-pub(super) fn by_index(index: i32) -> Result<Message, Refusal> {
-    let mut attributes = Attributes::default();
-    attributes.add(ifla::EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    let flags = if index == 0 { NlmF::DUMP } else { NlmF::ACK };
-    Ok(Message::new(Rtm::Getlink, flags, &head(index, Iff::empty(), Iff::empty())?, attributes))
-}
-
-fn with_nul(text: &str) -> Vec<u8> {
-    [text.as_bytes(), &[0]].concat()
 }
 
 impl Attributes {

@@ -8,7 +8,9 @@
 
 mod address;
 mod answer;
+mod ifla;
 mod link;
+mod lookup;
 mod message;
 mod netns;
 mod route;

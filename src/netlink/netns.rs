@@ -8,7 +8,7 @@ use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use serde_json::Map;
 
-use super::link::nsid;
+use super::answer::{at, parse};
 use super::message::{Attributes, Message};
 use super::route::{Failure, Route};
 use super::{Places, Prepared};
@@ -36,4 +36,11 @@ pub(super) fn prepare(places: Places) -> Result<Prepared, Refusal> {
         }
         Ok(result)
     }))
+}
+
+/// The number by which this namespace knows another (`NETNSA_NSID`), if it does.
+fn nsid(payload: &[u8]) -> Option<i32> {
+    // struct rtgenmsg is one byte, padded to four.
+    let _head: [u8; 4] = at(payload, 0)?;
+    parse(payload.get(4..)?)?.i32(1).filter(|nsid| *nsid >= 0)
 }

@@ -10,22 +10,12 @@ use nix::sys::socket::{recvfrom, send, socket};
 
 use super::answer::{Answer, messages};
 use super::message::Message;
-use crate::call::field::{Field, Key};
-use crate::call::name::LinkName;
+use crate::call::field::Field;
 use crate::refusal::{Refusal, system};
 use crate::sys;
 
 /// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`), and an answer is shorter.
 const BUFFER: usize = 32 * 1024;
-
-/// A link as it was found by name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
-    /// Its index.
-    pub(super) index: i32,
-    /// Bytes of its hardware address.
-    pub(super) mac_bytes: usize,
-}
 
 /// A socket to rtnetlink.
 #[derive(Debug)]
@@ -96,39 +86,6 @@ impl Route {
                 return Ok(bytes);
             }
         }
-    }
-
-    /// Looks a link up by name and makes sure that it is called so: the kernel also matches alternative names, and an
-    /// allowed `ci7` must not reach `eth0`.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSuchLink`] naming the field.
-    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
-        let missing =
-            |reason, errno| Refusal::NoSuchLink { field: field.name, name: name.as_str().to_owned(), reason, errno };
-        let mut found = None;
-        let result = self.transact(&super::link::by_name(name, field)?, &mut |_, payload| {
-            found = super::link::identify(payload);
-        });
-        match (result, found) {
-            (Ok(()), Some((link, own))) if own == name.as_str().as_bytes() => Ok(link),
-            (Ok(()), Some(_)) => Err(missing("alternative_name", Errno::ENODEV)),
-            (Ok(()), None) => Err(missing("absent", Errno::ENODEV)),
-            (Err(Failure::Refused { errno: Errno::ENODEV, .. }), _) => Err(missing("absent", Errno::ENODEV)),
-            (Err(failure), _) => Err(failure.refusal()),
-        }
-    }
-
-    /// Looks up the link that a field names.
-    ///
-    /// # Errors
-    /// As [`Self::find`].
-    pub(super) fn find_field(
-        &mut self,
-        key: &'static Key<LinkName>,
-        request: &crate::call::request::Request,
-    ) -> Result<Option<Found>, Refusal> {
-        request.get(key).map(|name| self.find(&key.field, name)).transpose()
     }
 }
 

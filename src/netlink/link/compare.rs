@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::Places;
+use super::super::lookup::{Found, by_name};
 use super::super::netns::ask_nsid;
-use super::super::route::{Failure, Found, Route};
-use super::by_name;
+use super::super::route::{Failure, Route};
 use super::state::{State, fetch};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;

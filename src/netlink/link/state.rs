@@ -7,18 +7,16 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 
-use super::super::answer::{Parsed, at, escape, i32_at, parse, u32_at};
+use super::super::answer::{Parsed, escape, i32_at, parse, u32_at};
+use super::super::ifla;
+use super::super::lookup::{HEAD, by_index};
 use super::super::message::Message;
-use super::super::route::{Failure, Found, Route};
+use super::super::route::{Failure, Route};
 use super::super::{Each, in_chunks};
-use super::{by_index, ifla};
 use crate::call::field;
 use crate::call::inet::hex;
 use crate::call::name::LinkName;
 use crate::refusal::Refusal;
-
-/// Bytes of `struct ifinfomsg`.
-const HEAD: usize = 16;
 
 /// `IFF_…`, netdevice(7), `linux/if.h`.
 static FLAGS: [(u32, &str); 19] = [
@@ -53,14 +51,6 @@ pub(in crate::netlink) fn words(bits: u32, table: &[(u32, &str)]) -> Value {
         table.iter().find(|(of, _)| *of == bit).map_or_else(|| format!("{bit:#x}"), |(_, w)| (*w).to_owned())
     };
     set.map(word).collect()
-}
-
-/// The index, the length of the hardware address and the own name of a link.
-pub(in crate::netlink) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
-    let index = i32_at(payload, 4)?;
-    let attributes = parse(payload.get(HEAD..)?)?;
-    let mac_bytes = attributes.get(ifla::ADDRESS).map_or(0, <[u8]>::len);
-    Some((Found { index, mac_bytes }, attributes.string(ifla::IFNAME)?.to_vec()))
 }
 
 /// A link as a result tells of it; the names of other links are filled in later.
@@ -196,11 +186,4 @@ fn name_others(route: &mut Route, known: &mut BTreeMap<i32, Vec<u8>>, link: &mut
         }
     }
     Ok(())
-}
-
-/// The number by which this namespace knows another (`NETNSA_NSID`), if it does.
-pub(in crate::netlink) fn nsid(payload: &[u8]) -> Option<i32> {
-    // struct rtgenmsg is one byte, padded to four.
-    let _head: [u8; 4] = at(payload, 0)?;
-    parse(payload.get(4..)?)?.i32(1).filter(|nsid| *nsid >= 0)
 }
