@@ -109,9 +109,10 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
     }
     let netns = request.needed(&field::NETNS)?;
     let asks_about_it = request.call().name == "Netns.Get"; // from the host: its number is the host's for it
+    let acts_at_peer = netlink::acts_at_peer(request);
     let own = match netns {
-        NetnsName::Host => None,
-        NetnsName::Named(_) => match Netns::open(field::NETNS.field.name, netns, identity) {
+        NetnsName::Host if !acts_at_peer => None, // the process stands there
+        name => match Netns::open(field::NETNS.field.name, name, identity) {
             Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if asks_about_it => {
                 places.left_over = true;
                 None
@@ -120,13 +121,12 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         },
     };
     capabilities::set(caps::CapSet::Effective, &enter)?;
-    if netlink::acts_at_peer(request) {
-        places.visited =
-            others.iter().find(|(field, _)| *field == field::PEER_NETNS.field.name).map(visit).transpose()?;
+    if let Some((_, peer)) = others.iter().find(|(field, _)| acts_at_peer && *field == field::PEER_NETNS.field.name) {
+        peer.enter()?;
+        places.visited = Some(Route::open()?);
     }
     match &own {
         Some(netns) if !asks_about_it => netns.enter()?,
-        None if places.visited.is_some() => Netns::open(field::NETNS.field.name, netns, identity)?.enter()?,
         _ => {}
     }
     places.netns = own.map(OwnedFd::from);
@@ -134,12 +134,6 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
     let mut route = Route::open()?; // after setns: a socket belongs to a namespace
     let prepared = netlink::prepare(&mut route, places, request)?;
     Ok((route, prepared))
-}
-
-/// Opens a socket in another namespace; the process has to enter its own after that.
-fn visit((_, netns): &(&str, Netns)) -> Result<Route, Refusal> {
-    netns.enter()?;
-    Route::open()
 }
 
 fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
