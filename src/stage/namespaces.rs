@@ -73,8 +73,7 @@ impl Task {
                 return Err(refusal);
             }
         }
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let directory = open(DIRECTORY, flags, Mode::empty()).map_err(no_directory)?;
+        let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
             let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
@@ -86,7 +85,7 @@ impl Task {
         Ok(Self { action, name: name.clone(), directory, is_mount, tolerant: request.is_set(tolerance) })
     }
 
-    pub(super) fn run(&self) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn run(&mut self) -> Result<Map<String, Value>, Refusal> {
         match self.action {
             Action::Add => self.add()?,
             Action::Delete => self.delete()?,
@@ -99,9 +98,10 @@ impl Task {
     }
 
     /// The namespace first, then its file, then the mount: the file stands without a mount for as short as can be.
-    fn add(&self) -> Result<(), Refusal> {
+    fn add(&mut self) -> Result<(), Refusal> {
         if !self.is_mount {
             self.share_directory()?;
+            self.directory = open_directory()?; // what was opened before lies under the mount
         }
         if self.is_there() {
             return self.exists();
@@ -200,6 +200,11 @@ fn share() -> Result<(), Refusal> {
 
 fn bind(from: &str, to: &str) -> Result<(), Errno> {
     mount(Some(from), to, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+}
+
+fn open_directory() -> Result<OwnedFd, Refusal> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    open(DIRECTORY, flags, Mode::empty()).map_err(no_directory)
 }
 
 fn no_directory(errno: Errno) -> Refusal {
