@@ -255,12 +255,13 @@ fn finish(wire: &Wire, message: &Message, reply: &Value, exit: Exit) -> Exit {
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
 fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
-    let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());
-    if give_up().is_err() {
-        return refusal.exit();
-    }
-    if let Ok((call, message)) = next_call(&mut wire) {
-        let _unheard = finish(&wire, &message, &wire::refused(call, refusal, &begun.id), refusal.exit());
+    match give_up().map(|()| next_call(&mut wire)) {
+        Ok(Ok((call, message))) => {
+            let _unheard = finish(&wire, &message, &wire::refused(call, refusal, &begun.id), refusal.exit());
+        }
+        _ => {
+            let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());
+        }
     }
     refusal.exit()
 }

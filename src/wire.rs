@@ -155,21 +155,21 @@ impl Wire {
 
     /// The next bytes; none at the end of input. Of a socket, nothing behind the first NUL.
     fn more(&mut self) -> Result<Vec<u8>, End> {
-        self.wait()?;
         let mut chunk = vec![0; CHUNK];
-        let failed = |errno| End::Failed(system("read the request")(errno));
-        let got = match self.input {
-            Input::Stream => match read(sys::stdin(), &mut chunk) {
-                Err(Errno::EAGAIN | Errno::EINTR) => return self.more(),
-                other => other.map_err(failed)?,
-            },
-            Input::Socket => {
-                let fd = sys::stdin().as_raw_fd();
-                let seen = self.peek(&mut chunk)?;
-                let message = chunk.get(..seen).unwrap_or_default();
-                let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
-                let into = chunk.get_mut(..length).unwrap_or_default();
-                recv(fd, into, MsgFlags::empty()).map_err(failed)?
+        let got = loop {
+            self.wait()?;
+            let got = match self.input {
+                Input::Stream => read(sys::stdin(), &mut chunk),
+                Input::Socket => {
+                    let seen = self.peek(&mut chunk)?;
+                    let message = chunk.get(..seen).unwrap_or_default();
+                    let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
+                    recv(sys::stdin().as_raw_fd(), chunk.get_mut(..length).unwrap_or_default(), MsgFlags::empty())
+                }
+            };
+            match got {
+                Err(Errno::EAGAIN | Errno::EINTR) => {} // somebody else took it
+                other => break other.map_err(|errno| End::Failed(system("read the request")(errno)))?,
             }
         };
         chunk.truncate(got);
@@ -194,13 +194,15 @@ impl Wire {
 
     /// Waits for bytes until the deadline.
     fn wait(&self) -> Result<(), End> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
-            Ok(0) => Err(End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()))),
-            Ok(_) => Ok(()),
-            Err(Errno::EINTR) => self.wait(),
-            Err(errno) => Err(End::Failed(system("wait for the request")(errno))),
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            return match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
+                Ok(0) => Err(End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()))),
+                Ok(_) => Ok(()),
+                Err(Errno::EINTR) => continue,
+                Err(errno) => Err(End::Failed(system("wait for the request")(errno))),
+            };
         }
     }
 
@@ -223,14 +225,16 @@ impl Wire {
         Ok(())
     }
 
-    /// Answers a conversation that ended without a call: on a file or pipe with an error, a socket is just closed.
+    /// Answers a conversation that ended without a call: on a file or pipe with an error; a socket is just closed, and
+    /// a line on descriptor 2 says why.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
         if self.input == Input::Stream && *end != End::Silence {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
+        } else {
+            let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
         }
-        let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
         end.exit()
     }
 }

@@ -58,7 +58,7 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_recvfrom, Check::Free, "wire: the request from a socket; netlink: the answer"),
     (libc::SYS_recvmsg, Check::Free, "wire: the request from a socket with its sender's ids"),
     (libc::SYS_write, Check::Free, "wire: the reply"),
-    (libc::SYS_sendto, Check::Free, "netlink: the request; audit: the record"),
+    (libc::SYS_sendto, Check::Null(4), "netlink: the request; audit: the record; to the peer of the socket only"),
     (libc::SYS_pread64, Check::Free, "policy::compiled: the rules of the call"),
     (libc::SYS_openat, READ_ONLY, "stage::netns: the namespace; stage::confined: /run/netns"),
     (libc::SYS_fstat, Check::Free, "stage::netns: is it the broker's own (static build)"),
