@@ -13,6 +13,9 @@
 //! disks and half-written files; against people, the file's owner and mode do.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "ctl")]
+mod write;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -23,6 +26,9 @@ use super::judge::Verdict;
 use super::rule::{Principal, Rule};
 use crate::call::request::Request;
 use crate::caller::Caller;
+
+#[cfg(feature = "ctl")]
+pub use write::{Placed, write};
 
 /// Eight bytes; the last is the format's number.
 const MAGIC: &[u8; 8] = b"netbrkr\x01";
@@ -341,207 +347,5 @@ impl Fields<'_> {
     }
 }
 
-/// A rule and where it is found.
-#[cfg(feature = "ctl")]
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// Number of the call.
-    pub call: u16,
-    /// Whom it speaks of.
-    pub principals: Vec<Principal>,
-    /// The rule, with the fields of this call only.
-    pub rule: Rule,
-}
-
-/// Writes a compiled policy.
-///
-/// # Errors
-/// [`Damage`] when it would be larger than the format can say (4 GiB, or a block of 16 MiB).
-#[cfg(feature = "ctl")]
-pub fn write(rules: &[Placed], profiles: &[(Principal, Profile)], settings: Settings) -> Result<Vec<u8>, Damage> {
-    use std::collections::BTreeMap;
-
-    use sha2::Digest as _;
-
-    let last = rules.iter().map(|placed| placed.call).max().unwrap_or(0);
-    let mut blocks: Vec<BTreeMap<Principal, Vec<u8>>> = vec![BTreeMap::new(); usize::from(last) + 1];
-    let too_large = Damage("it is too large");
-    let encode = |e: postcard::Result<Vec<u8>>| e.map_err(|_| too_large);
-    let mut grouped: BTreeMap<(u16, Principal), Vec<&Rule>> = BTreeMap::new();
-    for placed in rules {
-        for principal in &placed.principals {
-            grouped.entry((placed.call, *principal)).or_default().push(&placed.rule);
-        }
-    }
-    for ((call, principal), of) in grouped {
-        blocks.get_mut(usize::from(call)).ok_or(too_large)?.insert(principal, encode(postcard::to_allocvec(&of))?);
-    }
-    for (principal, profile) in profiles {
-        blocks
-            .get_mut(usize::from(PROFILES))
-            .ok_or(too_large)?
-            .insert(*principal, encode(postcard::to_allocvec(profile))?);
-    }
-    let mut out = vec![0; HEADER + blocks.len() * ENTRY];
-    let mut directory = Vec::new();
-    for (table, blocks) in (0_u16..).zip(blocks) {
-        let (slots_at, slots) = write_table(&mut out, table, blocks)?;
-        directory
-            .extend(sealed(&[&table.to_le_bytes()], &[&slots_at.to_le_bytes()[..], &slots.to_le_bytes()].concat()));
-    }
-    out.splice(HEADER..HEADER + directory.len(), directory);
-    let length = u64::try_from(out.len()).map_err(|_| too_large)?;
-    let flags = [settings.audit_required, settings.show_rule, settings.landlock_required].map(u8::from);
-    let header = |digest: &[u8]| {
-        let mut header = [&MAGIC[..], &length.to_le_bytes(), digest, &flags, &[0], &(last + 1).to_le_bytes()].concat();
-        header.resize(HEADER - 4, 0);
-        sealed(&[], &header)
-    };
-    out.splice(..HEADER, header(&[0; 32]));
-    let digest = sha2::Sha256::digest(&out);
-    out.splice(..HEADER, header(&digest));
-    Ok(out)
-}
-
-/// Writes the blocks of a table and then its slots; where those are, and how many.
-#[cfg(feature = "ctl")]
-fn write_table(
-    out: &mut Vec<u8>,
-    table: u16,
-    blocks: std::collections::BTreeMap<Principal, Vec<u8>>,
-) -> Result<(u64, u64), Damage> {
-    let too_large = Damage("it is too large");
-    let slots = if blocks.is_empty() { 0 } else { (blocks.len() * 2).next_power_of_two() };
-    let mut filled: Vec<Option<[u8; COVERED]>> = vec![None; slots];
-    for (principal, body) in blocks {
-        let block = sealed(&[&table.to_le_bytes(), &code(principal)], &body);
-        let at = u32::try_from(out.len()).map_err(|_| too_large)?;
-        let length = u32::try_from(block.len()).ok().filter(|_| block.len() < BLOCK).ok_or(too_large)?;
-        out.extend(block);
-        let slot = [&code(principal)[..], &at.to_le_bytes(), &length.to_le_bytes()].concat();
-        let slot: [u8; COVERED] = slot.try_into().map_err(|_| too_large)?;
-        let start = usize::try_from(hash(principal)).map_err(|_| too_large)?;
-        let free = (0..slots).map(|probe| start.wrapping_add(probe) & (slots - 1));
-        let at = free.into_iter().find(|at| filled.get(*at) == Some(&None)).ok_or(too_large)?;
-        *filled.get_mut(at).ok_or(too_large)? = Some(slot);
-    }
-    let slots_at = u64::try_from(out.len()).map_err(|_| too_large)?;
-    for (slot, covered) in (0_u64..).zip(&filled) {
-        out.extend(sealed(&[&table.to_le_bytes(), &slot.to_le_bytes()], &covered.unwrap_or([0; COVERED])));
-    }
-    Ok((slots_at, u64::try_from(slots).map_err(|_| too_large)?))
-}
-
-/// `body` with a CRC behind it over its place and itself.
-#[cfg(feature = "ctl")]
-fn sealed(place: &[&[u8]], body: &[u8]) -> Vec<u8> {
-    let parts: Vec<&[u8]> = place.iter().copied().chain([body]).collect();
-    [body, &crc(&parts).to_le_bytes()].concat()
-}
-
-#[cfg(test)]
-#[cfg(feature = "ctl")]
-mod tests {
-    use super::*;
-    use crate::call::by_name;
-    use crate::call::json::Json;
-    use crate::policy::Decision;
-    use crate::policy::compile::compile;
-    use crate::policy::diagnostics::Source;
-
-    const POLICY: &str = r#"
-[[allow]]
-id = "routers"
-who = ["uid:64100", "gid:2000"]
-call = ["Netns.Add", "Link.Set"]
-netns = "qrouter-*"
-link = ["qr-*", "lo"]
-mtu = "1280..1500"
-
-[[deny]]
-id = "uplinks"
-who = ["*", "!gid:2001"]
-call = "@change"
-touches = { netns = "@host", link = "eth*" }
-"#;
-
-    fn policy() -> Vec<u8> {
-        let source = Source { name: "10.toml".to_owned(), text: POLICY.to_owned() };
-        compile(std::slice::from_ref(&source), &|_| Ok(None)).unwrap().write().unwrap()
-    }
-
-    type Answer = Result<(Decision, Profile, Settings), Damage>;
-
-    /// A few requests of a few callers: permitted, denied, out of range, of a call without rules.
-    fn questions() -> Vec<(Caller, Request)> {
-        let requests = [
-            ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":1400}"#),
-            ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":9000}"#),
-            ("Link.Set", r#"{"netns":"@host","link":"eth0"}"#),
-            ("Netns.Add", r#"{"netns":"qrouter-1"}"#),
-            ("Address.List", r#"{"netns":"qrouter-1"}"#),
-        ];
-        let parsed = requests.map(|(call, with)| {
-            Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap()
-        });
-        let callers = [(64100, vec![]), (1000, vec![2000, 2001]), (0, vec![])];
-        let callers = callers.map(|(uid, groups)| Caller { uid, gid: uid, groups });
-        callers.iter().flat_map(|caller| parsed.iter().map(|request| (caller.clone(), request.clone()))).collect()
-    }
-
-    /// What the broker would do.
-    fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
-        let answer = |(caller, request): &(Caller, Request)| {
-            let compiled = Compiled::open(bytes.to_vec())?;
-            let verdict = compiled.judge(caller, request.clone())?;
-            Ok((verdict.decision().clone(), compiled.profile(caller)?, compiled.settings()))
-        };
-        questions.iter().map(answer).collect()
-    }
-
-    fn refused_or_the_same(damaged: &[Answer], sound: &[Answer], what: &str) {
-        for (damaged, sound) in damaged.iter().zip(sound) {
-            assert!(damaged.is_err() || damaged == sound, "{what}: {damaged:?} for {sound:?}");
-        }
-    }
-
-    #[test]
-    fn every_bit_that_flips_refuses_or_changes_nothing() {
-        let (bytes, questions) = (policy(), questions());
-        let sound = answers(&bytes, &questions);
-        assert!(sound.iter().all(Result::is_ok));
-        let mut refused = 0;
-        for bit in 0..bytes.len() * 8 {
-            let mut damaged = bytes.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let damaged = answers(&damaged, &questions);
-            refused_or_the_same(&damaged, &sound, &format!("bit {bit}"));
-            refused += usize::from(damaged.iter().any(Result::is_err));
-        }
-        assert!(refused > bytes.len(), "{refused} of {}", bytes.len() * 8); // what decides is read and checked
-    }
-
-    #[test]
-    fn every_truncation_and_every_byte_behind_the_end_refuses() {
-        let (bytes, questions) = (policy(), questions());
-        for length in 0..bytes.len() {
-            assert!(answers(&bytes[..length], &questions).iter().all(Result::is_err), "{length}");
-        }
-        assert!(answers(&[&bytes[..], &[0]].concat(), &questions).iter().all(Result::is_err));
-    }
-
-    #[test]
-    fn what_is_found_at_another_place_refuses_or_changes_nothing() {
-        let (bytes, questions) = (policy(), questions());
-        let sound = answers(&bytes, &questions);
-        let first_block = bytes.len().min(HEADER + 8 * ENTRY); // Link.Set, number 7, is the last call of the policy
-        for one in (HEADER..first_block).step_by(ENTRY) {
-            for other in (one..first_block).step_by(ENTRY).chain([bytes.len() - 2 * ENTRY, bytes.len() - ENTRY]) {
-                let mut damaged = bytes.clone();
-                damaged[one..one + ENTRY].copy_from_slice(&bytes[other..other + ENTRY]);
-                damaged[other..other + ENTRY].copy_from_slice(&bytes[one..one + ENTRY]);
-                refused_or_the_same(&answers(&damaged, &questions), &sound, &format!("{one} and {other}"));
-            }
-        }
-    }
-}
+#[cfg(all(test, feature = "ctl"))]
+mod tests;
