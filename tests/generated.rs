@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The files that are made from the declarations of the calls are what the declarations say now.
+#![cfg(feature = "ctl")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn tree() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What the generator prints.
+fn generated(words: &[&str]) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_netbrokerctl")).arg("generate").args(words).output().unwrap();
+    assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+/// Compares a file of the tree with what the generator prints, and says how to update it.
+fn is_current(file: &str, words: &[&str]) {
+    let (held, made) = (fs::read_to_string(tree().join(file)).unwrap_or_default(), generated(words));
+    let differs = held.lines().zip(made.lines()).position(|(held, made)| held != made);
+    let line = differs.unwrap_or(held.lines().count().min(made.lines().count())) + 1;
+    assert!(
+        held == made,
+        "{file} is not what the declarations say, from line {line} on; update it:\n\
+         cargo run --locked --bin netbrokerctl -- generate {} >{file}",
+        words.join(" ")
+    );
+}
+
+fn families() -> Vec<&'static str> {
+    netbroker::call::varlink::families().collect()
+}
+
+#[test]
+fn the_reference_of_the_calls_is_current() {
+    is_current("packaging/man/netbroker-calls.7", &["manual"]);
+}
+
+#[test]
+fn the_descriptions_of_the_interfaces_are_current() {
+    for family in families() {
+        is_current(&format!("packaging/varlink/io.netbroker.{family}.varlink"), &["varlink", family]);
+    }
+}
+
+#[test]
+fn no_interface_is_described_that_there_is_not() {
+    let mut expected: Vec<PathBuf> = families()
+        .iter()
+        .map(|family| tree().join(format!("packaging/varlink/io.netbroker.{family}.varlink")))
+        .collect();
+    let listing = fs::read_dir(tree().join("packaging/varlink")).unwrap();
+    let mut found: Vec<PathBuf> = listing.map(|entry| entry.unwrap().path()).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_family_that_there_is_not_is_refused() {
+    let ran = Command::new(env!("CARGO_BIN_EXE_netbrokerctl")).args(["generate", "varlink", "Bird"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(65));
+    assert!(ran.stdout.is_empty());
+}
