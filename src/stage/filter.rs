@@ -39,6 +39,26 @@ const WRITING: u32 = (OFlag::O_ACCMODE.bits()
     | OFlag::O_CREAT.bits()
     | OFlag::O_TRUNC.bits()
     | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u32;
+/// Makes a file, and opens none that is there: `CAP_DAC_OVERRIDE` would open any.
+const MAKING: u32 = flags(&[OFlag::O_CREAT, OFlag::O_EXCL, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
+/// Looks at a file, or at a directory, without reading it.
+const LOOKING: [u32; 2] = [
+    flags(&[OFlag::O_PATH, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]),
+    flags(&[OFlag::O_PATH, OFlag::O_DIRECTORY, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]),
+];
+/// Opens a directory, to lock it.
+const LOCKING: u32 = flags(&[OFlag::O_DIRECTORY, OFlag::O_CLOEXEC]);
+
+#[allow(clippy::as_conversions, clippy::indexing_slicing, reason = "const; the flags are non-negative")]
+const fn flags(of: &[OFlag]) -> u32 {
+    let (mut bits, mut at) = (0, 0);
+    while at < of.len() {
+        bits |= of[at].bits() as u32;
+        at += 1;
+    }
+    bits
+}
+
 /// What poll(3) is to the kernel: newer architectures have ppoll(2) only.
 #[cfg(target_arch = "x86_64")]
 const POLL: i64 = libc::SYS_poll;
@@ -87,7 +107,7 @@ pub const GUARDED: &[Line] = &[
 
 /// Besides, for callers who hold a rule that grants making or removing namespaces.
 pub const NAMESPACES: &[Line] = &[
-    (libc::SYS_openat, Check::Free, "stage::namespaces: the file that the namespace is mounted on"),
+    (libc::SYS_openat, Check::Is(2, MAKING), "stage::namespaces: the file that the namespace is mounted on"),
     (libc::SYS_unshare, Check::Is(0, NEWNET), "stage::namespaces: the namespace"),
     (libc::SYS_mount, Check::Free, "stage::namespaces: keep it"),
     (libc::SYS_umount2, Check::Free, "stage::namespaces: let it go"),
@@ -176,7 +196,10 @@ pub(super) fn list_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
 pub(super) fn make_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
     let mut lines = last_words();
     lines.extend(to_trail(trail));
-    lines.extend(NAMESPACES.iter().map(|(number, check, _)| (*number, vec![vec![*check]])));
+    let others = NAMESPACES.iter().filter(|(number, ..)| *number != libc::SYS_openat);
+    lines.extend(others.map(|(number, check, _)| (*number, vec![vec![*check]])));
+    let opens = LOOKING.iter().chain([&MAKING, &LOCKING]).map(|flags| vec![Check::Is(2, *flags)]);
+    lines.push((libc::SYS_openat, opens.collect())); // exactly these: no file that is there is opened to read or write
     lines.extend([
         (libc::SYS_fstatfs, vec![]), // is a namespace mounted there
         (libc::SYS_close, vec![]),

@@ -27,7 +27,7 @@ pub(super) fn same(
     master: Option<Found>,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
-    let link = find(route, &field::LINK, request)?.ok_or_else(|| differs(&field::LINK.field))?;
+    let Some(link) = find(route, &field::LINK, request)? else { return Err(taken(request)) };
     require(text(&link, "kind") == request.get(&field::KIND).copied(), &field::KIND.field)?;
     numbers(&link, [(&field::MTU, "mtu")], request)?;
     require(mac_agrees(&link, request.get(&field::MAC)), &field::MAC.field)?;
@@ -112,13 +112,18 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(differs(field)) }
 }
 
+/// No link has the name: it is taken as an alternative one, or it is the other end's that is taken.
+fn taken(request: &Request) -> Refusal {
+    let field = if request.get(&field::PEER_NAME).is_some() { &field::PEER_NAME.field } else { &field::LINK.field };
+    refused(field, format!("no link has the name `link`, but {} is taken", field.name))
+}
+
 /// There is one, but it differs in this field.
 pub(in crate::netlink) fn differs(field: &'static Field) -> Refusal {
-    Refusal::Kernel(KernelRefusal {
-        class: Class::AlreadyExists,
-        errno: Errno::EEXIST,
-        message: format!("there is one already, and its {} differs", field.name),
-        field: Some(field.name),
-        may_have_changed: false,
-    })
+    refused(field, format!("there is one already, and its {} differs", field.name))
+}
+
+fn refused(field: &'static Field, message: String) -> Refusal {
+    let (class, errno) = (Class::AlreadyExists, Errno::EEXIST);
+    Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
 }
