@@ -42,7 +42,8 @@ pub struct Trail(Option<(ManuallyDrop<OwnedFd>, Dialect)>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Journal,
-    Syslog,
+    /// With the process's id, which a filter no longer tells.
+    Syslog(u32),
 }
 
 /// Why a record was not taken.
@@ -59,7 +60,7 @@ impl Trail {
     #[must_use]
     pub fn connect() -> Self {
         let journal = reach(JOURNAL).map(|socket| (socket, Dialect::Journal));
-        Self(journal.or_else(|| reach(SYSLOG).map(|socket| (socket, Dialect::Syslog))))
+        Self(journal.or_else(|| reach(SYSLOG).map(|socket| (socket, Dialect::Syslog(std::process::id())))))
     }
 
     /// The descriptor, for the last filter.
@@ -82,14 +83,17 @@ impl Trail {
         let Some((socket, dialect)) = &self.0 else { return Err(NotTaken::Absent) };
         let datagram = match dialect {
             Dialect::Journal => record.journal(),
-            Dialect::Syslog => record.syslog(),
+            Dialect::Syslog(pid) => record.syslog(*pid),
         };
         if datagram.len() > RECORD {
             return Err(NotTaken::Refused(Errno::EMSGSIZE)); // never cut
         }
-        match send(socket.as_raw_fd(), &datagram, MsgFlags::MSG_NOSIGNAL) {
-            Ok(_) => Ok(()),
-            Err(errno) => Err(NotTaken::Refused(errno)),
+        loop {
+            return match send(socket.as_raw_fd(), &datagram, MsgFlags::MSG_NOSIGNAL) {
+                Ok(_) => Ok(()),
+                Err(Errno::EINTR) => continue, // stopped while it waited
+                Err(errno) => Err(NotTaken::Refused(errno)),
+            };
         }
     }
 }
@@ -177,9 +181,9 @@ impl Record {
         out.into_bytes()
     }
 
-    fn syslog(&self) -> Vec<u8> {
+    fn syslog(&self, pid: u32) -> Vec<u8> {
         let level = AUTHPRIV * 8 + self.priority();
-        format!("<{level}>netbroker[{}]: {}", std::process::id(), self.line()).into_bytes()
+        format!("<{level}>netbroker[{pid}]: {}", self.line()).into_bytes()
     }
 }
 
@@ -201,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_line_of_syslog_has_facility_authpriv() {
-        let text = String::from_utf8(record().syslog()).unwrap();
-        assert!(text.starts_with("<85>netbroker["), "{text}");
+        let text = String::from_utf8(record().syslog(7)).unwrap();
+        assert!(text.starts_with("<85>netbroker[7]: "), "{text}");
         assert!(text.ends_with("rule=\"a rule\" result=\"x\\ny\""), "{text}");
     }
 }

@@ -144,7 +144,7 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, mut message: Me
     drop(parameters);
     let outcome = outcome.of(permit.request()).with("RULE", permit.rule());
     let mut stream = Stream::new(wire, call, message.more && call.result.streams);
-    let (result, trail) = match guarded.confine(permit, stream.more) {
+    let (result, trail) = match guarded.confine(permit) {
         Ok(confined) => execute(confined, &mut stream),
         Err((refusal, trail)) => (Err(refusal), trail),
     };

@@ -13,7 +13,11 @@ static ADDRESS_STATE: &[Part] = &[
     perhaps("link", Shape::String, "The link that has it."),
     part("link_index", Shape::Int, "That link's index."),
     perhaps("broadcast", Shape::String, "The IPv4 broadcast address."),
-    perhaps("peer_address", Shape::String, "The address of the other end of a point-to-point link."),
+    perhaps(
+        "peer_address",
+        Shape::String,
+        "The address of the other end of a point-to-point link, with the same prefix length.",
+    ),
     perhaps("label", Shape::String, "The label of an IPv4 address."),
     part("scope", Shape::Int, "The scope's number: 0 global, 200 site, 253 link, 254 host."),
     part("flags", Shape::Strings, "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number."),

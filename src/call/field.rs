@@ -141,8 +141,8 @@ fields! {
     SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
     /// A label of an IPv4 address, like `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;
-    /// The address of the other end of a point-to-point link, with the prefix length of `address`.
-    PEER_ADDRESS: IpAddr = 34 "peer_address" Type::Address;
+    /// The address of the other end of a point-to-point link, with the same prefix length as `address`: the prefix is its.
+    PEER_ADDRESS: InterfaceAddress = 34 "peer_address" Type::InterfaceAddress;
     /// Do without duplicate address detection (IPv6).
     NODAD: bool = 35 "nodad" Type::Bool;
     /// Do not make a route for the address's prefix.

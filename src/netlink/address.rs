@@ -91,10 +91,29 @@ fn scope_of(request: &Request, address: IpAddr) -> u8 {
     }
 }
 
+/// IPv4 addresses have the scope that they are given, IPv6 addresses their own (RFC 4291).
+fn scope_is_possible(word: &str, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) if v6.is_loopback() => word == "host",
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => word == "link",
+        IpAddr::V6(v6) if v6.segments().first().is_some_and(|first| first & 0xffc0 == 0xfec0) => word == "site",
+        IpAddr::V6(_) => word == "global",
+    }
+}
+
 /// Fields of one protocol do not go with the other: the kernel would ignore them.
-fn require_family(request: &Request, address: IpAddr) -> Result<(), Refusal> {
-    if let Some(peer) = request.get(&field::PEER_ADDRESS).filter(|peer| peer.is_ipv4() != address.is_ipv4()) {
-        return Err(invalid("peer_address", format!("`{peer}` is of the other protocol than `address`")));
+fn require_family(request: &Request, InterfaceAddress { address, length }: InterfaceAddress) -> Result<(), Refusal> {
+    if let Some(peer) = request.get(&field::PEER_ADDRESS) {
+        if peer.address.is_ipv4() != address.is_ipv4() {
+            return Err(invalid("peer_address", format!("`{peer}` is of the other protocol than `address`")));
+        }
+        if peer.length != length {
+            return Err(invalid("peer_address", format!("`{peer}` has another prefix length than `address`")));
+        }
+    }
+    if let Some(word) = request.get(&field::SCOPE).filter(|word| !scope_is_possible(word, address)) {
+        return Err(invalid("scope", format!("`{word}`: the kernel takes the scope of an IPv6 address from itself")));
     }
     if let Some(broadcast) = request.get(&field::BROADCAST).filter(|b| !(b.is_ipv4() && address.is_ipv4())) {
         return Err(invalid("broadcast", format!("`{broadcast}`: only IPv4 has broadcast addresses")));
@@ -121,11 +140,12 @@ fn number(request: &Request, key: &Key<u64>) -> Result<Option<u32>, Refusal> {
 }
 
 fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let InterfaceAddress { address, length } = *request.needed(&field::ADDRESS)?;
-    require_family(request, address)?;
+    let wanted = *request.needed(&field::ADDRESS)?;
+    require_family(request, wanted)?;
+    let InterfaceAddress { address, length } = wanted;
     let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
     let mut attributes = Attributes::default();
-    put_addresses(&mut attributes, address, request.get(&field::PEER_ADDRESS).copied())?;
+    put_addresses(&mut attributes, address, request.get(&field::PEER_ADDRESS).map(|peer| peer.address))?;
     if let Some(broadcast) = request.get(&field::BROADCAST) {
         attributes.put(ifa::BROADCAST, &octets(*broadcast), &field::BROADCAST.field)?;
     }
@@ -179,7 +199,7 @@ fn removal(link: Found, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Me
 /// are listed first, and what matches in every given field is removed, each by all that identifies it.
 fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
-    require_family(request, wanted.address)?;
+    require_family(request, wanted)?;
     let tolerant = request.is_set(&field::MISSING_OK);
     let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
@@ -187,7 +207,7 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     };
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        let peers = state::peers(route, link, wanted, request.get(&field::PEER_ADDRESS).copied())?;
+        let peers = state::peers(route, link, wanted, request.get(&field::PEER_ADDRESS).map(|peer| peer.address))?;
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
         for peer in peers {

@@ -235,10 +235,12 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
         return Err(invalid("", "names nothing to set"));
     }
     let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(link.index, flags, change)?, attributes);
+    // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
+    let in_steps = fields > 1 || master.is_some() || target.is_some();
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
         let _open_until_sent = &target;
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, fields > 1))?;
+        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
         Ok(Map::new())
     }))
 }

@@ -149,11 +149,11 @@ impl Touches {
         }
     }
 
-    /// Whether the name in this field counts in a namespace that is meant. A link that moves without a new name counts
-    /// where it arrives, too.
+    /// Whether the name in this field counts in a namespace that is meant. A link that moves counts where it arrives,
+    /// too, even with a new name: the kernel moves it under the old one and renames it there.
     fn counts(&self, used: &Use, request: &Request) -> bool {
         let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
-        let arrives = used.field == &field::LINK.field && request.get(&field::NEW_NAME).is_none();
+        let arrives = used.field == &field::LINK.field;
         let target = request.value(&field::TARGET_NETNS.field).filter(|_| arrives);
         self.in_netns(in_its_own) || target.is_some_and(|target| self.in_netns(Some(target)))
     }

@@ -67,7 +67,6 @@ pub(super) fn prepare(
     identity: Identity,
     landlock: bool,
     trail: Option<RawFd>,
-    lists: bool,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
     match (request.call().needs, request.call().name) {
@@ -90,7 +89,7 @@ pub(super) fn prepare(
             let keep: &[Capability] = if needs == Needs::NetAdmin { &[Capability::CAP_NET_ADMIN] } else { &[] };
             capabilities::keep_only(keep, keep)?;
             landlock::enter(Domain::Everything, landlock)?;
-            filter::transact(&sockets, trail, lists || request.call().result.streams)?;
+            filter::transact(&sockets, trail)?;
             Ok(Work::Transaction(route, prepared))
         }
     }

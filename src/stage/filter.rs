@@ -101,6 +101,7 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_getdents64, Check::Free, "stage::confined: the names under /run/netns"),
     (libc::SYS_lseek, Check::Free, "stage::confined: rewinddir(3)"),
     (libc::SYS_fcntl, Check::Free, "stage::confined: fdopendir(3)"),
+    (libc::SYS_restart_syscall, Check::Free, "what waited goes on after a stop (SIGSTOP, a frozen cgroup)"),
     (libc::SYS_clock_gettime, Check::Free, "wire: the time left; audit: duration (where there is no vDSO)"),
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
@@ -131,17 +132,12 @@ fn last_words() -> Vec<(i64, Vec<Vec<Check>>)> {
         (libc::SYS_write, vec![vec![Check::Is(0, 1)]]), // wire: the reply
         (POLL, vec![]),                                 // wire: room for it, on a descriptor that does not wait
         (libc::SYS_clock_gettime, vec![]),              // audit: duration, where there is no vDSO
-        (libc::SYS_brk, vec![]),                        // memory for the reply; the allocator gives some back
-        (libc::SYS_exit_group, vec![]),                 // return from main
-    ]
-}
-
-/// Memory for a listing of any length.
-fn memory() -> Vec<(i64, Vec<Vec<Check>>)> {
-    vec![
+        (libc::SYS_brk, vec![]),                        // memory for an answer of any length, and its return
         (libc::SYS_mmap, vec![vec![Check::Without(2, EXECUTE)]]),
         (libc::SYS_munmap, vec![]),
         (libc::SYS_mremap, vec![]),
+        (libc::SYS_restart_syscall, vec![]), // what waited goes on after a stop (SIGSTOP, a frozen cgroup)
+        (libc::SYS_exit_group, vec![]),      // return from main
     ]
 }
 
@@ -163,12 +159,8 @@ pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
-pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>, lists: bool) -> Result<(), Refusal> {
-    let mut lines = transaction(netlink, trail);
-    if lists {
-        lines.extend(memory());
-    }
-    install(lines, "second filter")
+pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
+    install(transaction(netlink, trail), "second filter")
 }
 
 /// Goes behind the last filter of a listing of namespaces: names, and what is mounted there.
@@ -177,7 +169,6 @@ pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>, lists: bool) -> 
 /// [`Refusal::NotConfined`]
 pub(super) fn list_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
     let mut lines = last_words();
-    lines.extend(memory());
     lines.extend(to_trail(trail));
     lines.extend([
         (libc::SYS_getdents64, vec![]),

@@ -105,11 +105,11 @@ impl Guarded {
     ///
     /// # Errors
     /// [`Refusal::NoSuchNetns`], [`Refusal::NoSuchLink`], or [`Refusal::NotConfined`] naming the step.
-    pub fn confine(self, permit: Permit, more: bool) -> Result<Confined, (Refusal, Trail)> {
+    pub fn confine(self, permit: Permit) -> Result<Confined, (Refusal, Trail)> {
         let Self { identity, policy, trail, .. } = self;
         let landlock = policy.settings().landlock_required;
         drop(policy); // its descriptor, while it can be closed
-        match confined::prepare(&permit, identity, landlock, trail.descriptor(), more) {
+        match confined::prepare(&permit, identity, landlock, trail.descriptor()) {
             Ok(work) => Ok(Confined::new(permit, work, trail)),
             Err(refusal) => Err((refusal, trail)),
         }

@@ -156,8 +156,9 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
 fn fit(descriptor: BorrowedFd<'static>, access: OFlag) -> Result<Input, String> {
     let kind = kind(descriptor)?;
     let flags = fcntl(descriptor, FcntlArg::F_GETFL).map_err(|errno| format!("cannot be examined: {errno}"))?;
-    let mode = OFlag::from_bits_retain(flags) & OFlag::O_ACCMODE;
-    if mode != OFlag::O_RDWR && mode != access {
+    let flags = OFlag::from_bits_retain(flags);
+    let mode = flags & OFlag::O_ACCMODE;
+    if flags.contains(OFlag::O_PATH) || (mode != OFlag::O_RDWR && mode != access) {
         return Err(format!("is not open for {}", if access == OFlag::O_RDONLY { "reading" } else { "writing" }));
     }
     Ok(kind)

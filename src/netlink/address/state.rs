@@ -87,7 +87,8 @@ impl State {
         put("link", link.map(|name| escape(name).into()));
         put("link_index", Some(self.index.into()));
         put("broadcast", self.attributes.get(ifa::BROADCAST).and_then(ip).map(|ip| ip.to_string().into()));
-        put("peer_address", self.peer.map(|ip| ip.to_string().into()));
+        let peer = self.peer.map(|address| InterfaceAddress { address, ..self.address });
+        put("peer_address", peer.map(|peer| peer.to_string().into()));
         put("label", self.attributes.string(ifa::LABEL).map(|label| escape(label).into()));
         put("scope", Some(self.scope.into()));
         put("flags", Some(self.flag_words()));
@@ -198,7 +199,10 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
     let broadcast = attributes.get(ifa::BROADCAST).and_then(ip);
     let label = attributes.string(ifa::LABEL);
     let checks = [
-        (&field::PEER_ADDRESS.field, request.get(&field::PEER_ADDRESS).is_none_or(|peer| state.peer == Some(*peer))),
+        (
+            &field::PEER_ADDRESS.field,
+            request.get(&field::PEER_ADDRESS).is_none_or(|peer| state.peer == Some(peer.address)),
+        ),
         (&field::BROADCAST.field, request.get(&field::BROADCAST).is_none_or(|given| broadcast == Some(*given))),
         (&field::SCOPE.field, request.get(&field::SCOPE).is_none_or(|word| state.scope == scope_number(word))),
         (&field::LABEL.field, request.get(&field::LABEL).is_none_or(|given| label == Some(given.as_str().as_bytes()))),

@@ -27,7 +27,7 @@ pub(super) fn same(
     master: Option<Found>,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
-    let Some(link) = find(route, &field::LINK, request)? else { return Err(taken(request)) };
+    let Some(link) = find(route, &field::LINK, request)? else { return Err(taken(route, request)?) };
     require(text(&link, "kind") == request.get(&field::KIND).copied(), &field::KIND.field)?;
     numbers(&link, [(&field::MTU, "mtu")], request)?;
     require(mac_agrees(&link, request.get(&field::MAC)), &field::MAC.field)?;
@@ -112,10 +112,14 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(differs(field)) }
 }
 
-/// No link has the name: it is taken as an alternative one, or it is the other end's that is taken.
-fn taken(request: &Request) -> Refusal {
-    let field = if request.get(&field::PEER_NAME).is_some() { &field::PEER_NAME.field } else { &field::LINK.field };
-    refused(field, format!("no link has the name `link`, but {} is taken", field.name))
+/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken.
+fn taken(route: &mut Route, request: &Request) -> Result<Refusal, Refusal> {
+    match fetch(route, &by_name(request.needed(&field::LINK)?, &field::LINK.field)?) {
+        Ok(answering) if !answering.is_empty() => {
+            Ok(refused(&field::LINK.field, "it is the alternative name of another link".to_owned()))
+        }
+        _ => Ok(refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())),
+    }
 }
 
 /// There is one, but it differs in this field.
