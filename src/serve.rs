@@ -182,7 +182,7 @@ fn permit(
     };
     let request = Request::parse(call, parameters)
         .map_err(|invalid| refuse(base("refused").with("CALL", call.name), invalid.into()))?;
-    let verdict = guarded.judge(request)?;
+    let verdict = guarded.judge(request).map_err(|refusal| refuse(base("refused").with("CALL", call.name), refusal))?;
     let record = base(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
     let mut record = record.of(verdict.request());
     if let Some(rule) = verdict.decision().rule() {

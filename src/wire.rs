@@ -109,6 +109,7 @@ impl Wire {
     /// # Errors
     /// [`End`]
     pub fn take(&mut self) -> Result<Message, End> {
+        self.time_left()?; // what is there already takes time, too
         let bytes = self.take_bytes()?;
         Message::parse(&bytes).map_err(End::Malformed)
     }
@@ -184,7 +185,8 @@ impl Wire {
         let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
         let mut into = [IoSliceMut::new(chunk)];
         let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(failed)?;
-        let credentials = looked.cmsgs().map_err(failed)?.find_map(|message| match message {
+        let other = |_| End::Malformed("the request carries descriptors or other ancillary data".to_owned());
+        let credentials = looked.cmsgs().map_err(other)?.find_map(|message| match message {
             ControlMessageOwned::ScmCredentials(credentials) => Some(credentials),
             _ => None,
         });
@@ -195,15 +197,18 @@ impl Wire {
     /// Waits for bytes until the deadline.
     fn wait(&self) -> Result<(), End> {
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            return match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
-                Ok(0) => Err(End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()))),
-                Ok(_) => Ok(()),
-                Err(Errno::EINTR) => continue,
-                Err(errno) => Err(End::Failed(system("wait for the request")(errno))),
-            };
+            let timeout = PollTimeout::try_from(self.time_left()?).unwrap_or(PollTimeout::ZERO);
+            match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(End::Failed(system("wait for the request")(errno))),
+            }
         }
+    }
+
+    fn time_left(&self) -> Result<Duration, End> {
+        let late = || End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()));
+        self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(late)
     }
 
     /// Writes a reply.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::ERRORS;
 use super::json::Json;
-use super::value::Type;
+use super::value::{Type, shown};
 use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
 
 /// The interface of the service itself.
@@ -102,7 +102,7 @@ pub fn families() -> impl Iterator<Item = &'static str> {
 
 /// An error of `org.varlink.service` with its one field.
 fn error(name: &str, field: &str, value: &str) -> Value {
-    json!({ "error": format!("{SERVICE}.{name}"), "parameters": { field: value } })
+    json!({ "error": format!("{SERVICE}.{name}"), "parameters": { field: shown(value) } })
 }
 
 /// Answers a method of `org.varlink.service`.

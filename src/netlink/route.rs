@@ -14,8 +14,9 @@ use crate::call::field::Field;
 use crate::refusal::{Refusal, system};
 use crate::sys;
 
-/// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`), and an answer is shorter.
-const BUFFER: usize = 32 * 1024;
+/// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`); one link with all the alternative names
+/// that it can have (`IFLA_PROP_LIST`, 64 KiB) is longer. Pages that no answer reaches are never touched.
+const BUFFER: usize = 128 * 1024;
 
 /// A socket to rtnetlink.
 #[derive(Debug)]

@@ -120,12 +120,14 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         },
     };
     capabilities::set(caps::CapSet::Effective, &enter)?;
-    if let Some((_, peer)) = others.iter().find(|(field, _)| acts_at_peer && *field == field::PEER_NETNS.field.name) {
-        peer.enter()?;
+    let peer_field = field::PEER_NETNS.field.name;
+    let peer = others.iter().find(|(field, _)| acts_at_peer && *field == peer_field);
+    if let (Some((_, peer)), Some(name)) = (peer, request.get(&field::PEER_NETNS)) {
+        peer.enter(peer_field, name)?;
         places.visited = Some(Route::open()?);
     }
     match &own {
-        Some(netns) if !asks_about_it => netns.enter()?,
+        Some(own) if !asks_about_it => own.enter(field::NETNS.field.name, netns)?,
         _ => {}
     }
     places.netns = own.map(OwnedFd::from);

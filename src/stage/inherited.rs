@@ -73,7 +73,9 @@ impl Inherited {
     /// # Errors
     /// An exit status; a line on descriptor 2 says why, if that is fit to be written to.
     pub fn take() -> Result<Self, Exit> {
-        nix::unistd::alarm::set(LONGEST); // first of all: even what follows may be made to wait
+        if arm().is_err() {
+            return Err(Exit::System);
+        }
         let told = |descriptor: u8, what: String| {
             complain(&format!("descriptor {descriptor} {what}"));
             Err(Exit::System)
@@ -120,6 +122,7 @@ impl Inherited {
         let user = SystemUser::find()?;
         let (caller, way) = Caller::find(peer.then(sys::stdin), user.uid())?;
         sys::clear_environment().map_err(system("clearenv"))?;
+        require_own_socket(&caller)?;
         let own = proc.netns("self/ns/net").map_err(system("stat /proc/self/ns/net"))?;
         // Only a process that may trace pid 1 can look: with file capabilities it cannot, as the manual says.
         let first = proc.netns("1/ns/net").ok();
@@ -134,6 +137,13 @@ impl Inherited {
     }
 }
 
+/// Sets the alarm first of all, with its default action and unblocked: even a look at a descriptor may be made to wait.
+fn arm() -> Result<(), Errno> {
+    nix::unistd::alarm::set(LONGEST);
+    sys::default_signal(Signal::SIGALRM)?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
 /// Everything inherited that is not a standard descriptor; the step that failed.
 fn hygiene() -> Result<(), (&'static str, Errno)> {
     let named = |step: &'static str| move |errno: Errno| (step, errno);
@@ -141,15 +151,25 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
     for timer in TIMERS {
         sys::cancel_timer(timer).map_err(named("cancel inherited timers"))?;
     }
-    sys::default_signal(Signal::SIGALRM).map_err(named("reset SIGALRM"))?;
     for signal in IGNORED {
         sys::ignore_signal(signal).map_err(named("ignore signals"))?;
     }
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).map_err(named("unblock signals"))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(named("forbid core dumps"))?;
     prctl::set_dumpable(false).map_err(named("forbid tracing"))?;
     umask(Mode::from_bits_truncate(0o077));
     chdir("/").map_err(named("leave the working directory"))
+}
+
+/// A reply goes to the caller: somebody else's socket on descriptor 1, journald's for lines of text above all, would take
+/// it for the system user's own words.
+fn require_own_socket(caller: &Caller) -> Result<(), Refusal> {
+    match getsockopt(&sys::stdout(), sockopt::PeerCredentials) {
+        Ok(peer) if peer.uid() != caller.uid => Err(Refusal::NotPrivileged {
+            missing: format!("a descriptor 1 of the caller's: its socket leads to uid {}", peer.uid()),
+            hint: WAYS.to_owned(),
+        }),
+        _ => Ok(()), // no socket
+    }
 }
 
 /// Whether a standard descriptor may be used; otherwise what is wrong with it.

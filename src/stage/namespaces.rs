@@ -36,7 +36,7 @@ pub(super) struct Task {
     action: Action,
     name: String,
     directory: OwnedFd,
-    is_mount: bool,
+    is_shared: bool,
     tolerant: bool,
 }
 
@@ -79,10 +79,10 @@ impl Task {
             let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
             return Err(Refusal::SystemError { step, errno: None });
         }
-        let is_mount = seen_by_others()?;
+        let is_shared = is_shared_mount()?;
         let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
         capabilities::keep_only(&NEEDED, &NEEDED)?;
-        Ok(Self { action, name: name.clone(), directory, is_mount, tolerant: request.is_set(tolerance) })
+        Ok(Self { action, name: name.clone(), directory, is_shared, tolerant: request.is_set(tolerance) })
     }
 
     pub(super) fn run(&mut self) -> Result<Map<String, Value>, Refusal> {
@@ -99,7 +99,7 @@ impl Task {
 
     /// The namespace first, then its file, then the mount: the file stands without a mount for as short as can be.
     fn add(&mut self) -> Result<(), Refusal> {
-        if !self.is_mount {
+        if !self.is_shared {
             self.share_directory()?;
             self.directory = open_directory()?; // what was opened before lies under the mount
         }
@@ -132,11 +132,14 @@ impl Task {
         }
     }
 
-    /// Lets the mount go and removes the file. `EINVAL` of umount2: nothing is mounted there.
+    /// Lets go what is mounted there and removes the file. `EINVAL` of umount2: nothing is, or nothing any more.
     fn delete(&self) -> Result<(), Refusal> {
-        match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
-            Err(errno) => return Err(system("unmount the namespace")(errno)),
+        loop {
+            match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+                Ok(()) => {}
+                Err(Errno::EINVAL | Errno::ENOENT) => break,
+                Err(errno) => return Err(system("unmount the namespace")(errno)),
+            }
         }
         match self.unlink() {
             Ok(()) => Ok(()),
@@ -169,7 +172,7 @@ impl Task {
     }
 
     /// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
-    /// Parallel first calls must not stack mounts: under a lock, and only where it is no mount yet.
+    /// Parallel first calls must not stack mounts: under a lock, and only where it is no shared mount yet.
     fn share_directory(&self) -> Result<(), Refusal> {
         let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut lockable = open(DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
@@ -215,29 +218,29 @@ fn no_directory(errno: Errno) -> Refusal {
     Refusal::SystemError { step, errno: Some(errno) }
 }
 
-/// Whether /run/netns is a mount already. Where the mount that holds it is a slave, a namespace made here would be
+/// Whether /run/netns is a shared mount already. Where the mount that holds it is a slave, a namespace made here would be
 /// invisible outside, and an empty file would take its name: a unit with a private mount namespace is such a place.
-fn seen_by_others() -> Result<bool, Refusal> {
+fn is_shared_mount() -> Result<bool, Refusal> {
     let text = read_whole("/proc/self/mountinfo")?;
     // proc(5): id parent device root mount-point options [optional fields …] - …
-    let mut holder: Option<(&str, bool)> = None;
+    let mut holder: Option<(&str, &str)> = None;
     for line in text.lines() {
         let Some(point) = line.split(' ').nth(4) else { continue };
         let holds = point == DIRECTORY || point == "/" || DIRECTORY.starts_with(&format!("{point}/"));
         let nearer = holder.is_none_or(|(other, _)| point.len() >= other.len()); // of mounts on one point the last shows
         if holds && nearer {
-            let optional = line.split(" - ").next().unwrap_or_default();
-            holder = Some((point, optional.split(' ').skip(6).any(|word| word.starts_with("master:"))));
+            holder = Some((point, line.split(" - ").next().unwrap_or_default()));
         }
     }
+    let is = |fields: &str, what: &str| fields.split(' ').skip(6).any(|word| word.starts_with(what));
     match holder {
-        Some((_, true)) => Err(kernel(
+        Some((_, fields)) if is(fields, "master:") => Err(kernel(
             Class::NotSupported,
             Errno::EINVAL,
             "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a namespace \
              made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)",
         )),
-        Some((point, false)) => Ok(point == DIRECTORY),
+        Some((point, fields)) => Ok(point == DIRECTORY && is(fields, "shared:")),
         None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
     }
 }

@@ -11,7 +11,7 @@ use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use crate::call::name::NetnsName;
-use crate::refusal::{Refusal, invalid, system};
+use crate::refusal::{Refusal, invalid, system, unconfined};
 
 /// Where names are.
 pub const DIRECTORY: &str = "/run/netns";
@@ -69,9 +69,15 @@ impl Netns {
     /// Enters it: sockets opened from now on belong to it.
     ///
     /// # Errors
-    /// [`Refusal::NotConfined`]
-    pub fn enter(&self) -> Result<(), Refusal> {
-        setns(&self.0, CloneFlags::CLONE_NEWNET).map_err(crate::refusal::unconfined("setns"))
+    /// [`Refusal::NoSuchNetns`] where it is a namespace of another type; [`Refusal::NotConfined`].
+    pub fn enter(&self, field: &'static str, name: &NetnsName) -> Result<(), Refusal> {
+        setns(&self.0, CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
+            Errno::EINVAL => {
+                let (name, reason) = (name.as_str().to_owned(), "not_a_namespace");
+                Refusal::NoSuchNetns { field, name, reason, errno }
+            }
+            other => unconfined("setns")(other),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use nix::sys::stat::{FileStat, SFlag, fstatat};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
 
-use super::capabilities;
+use super::{capabilities, filter};
 use crate::caller::{Caller, WAYS};
 use crate::refusal::{Refusal, unconfined};
 use crate::sys;
@@ -122,8 +122,8 @@ pub fn give_up() -> Result<(), Refusal> {
         setresuid(getuid(), getuid(), getuid()).map_err(unconfined("setresuid"))?;
     }
     capabilities::keep_only(&[], &[])?;
-    prctl::set_no_new_privs().map_err(unconfined("no_new_privs"))?;
-    prctl::set_dumpable(false).map_err(unconfined("dumpable"))
+    prctl::set_dumpable(false).map_err(unconfined("dumpable"))?;
+    filter::guard(false)
 }
 
 /// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.

@@ -69,13 +69,14 @@ fn same_bridge(link: &State, request: &Request) -> Result<(), Refusal> {
     for (key, name) in [(&field::BRIDGE_STP, "stp"), (&field::BRIDGE_VLAN_FILTERING, "vlan_filtering")] {
         require(request.get(key).is_none_or(|truth| told(name) == Some(&(*truth).into())), &key.field)?;
     }
-    for (key, name) in [
-        (&field::BRIDGE_FORWARD_DELAY, "forward_delay"),
-        (&field::BRIDGE_AGEING_TIME, "ageing_time"),
-        (&field::BRIDGE_VLAN_DEFAULT_PVID, "vlan_default_pvid"),
-    ] {
-        require(request.get(key).is_none_or(|number| told(name) == Some(&(*number).into())), &key.field)?;
+    // The kernel counts these in its own ticks, and may tell one hundredth less than was set.
+    for (key, name) in [(&field::BRIDGE_FORWARD_DELAY, "forward_delay"), (&field::BRIDGE_AGEING_TIME, "ageing_time")] {
+        let is = told(name).and_then(Value::as_u64);
+        require(request.get(key).is_none_or(|set| is.is_some_and(|is| is.abs_diff(*set) <= 1)), &key.field)?;
     }
+    let pvid = request.get(&field::BRIDGE_VLAN_DEFAULT_PVID);
+    let key = &field::BRIDGE_VLAN_DEFAULT_PVID.field;
+    require(pvid.is_none_or(|pvid| told("vlan_default_pvid") == Some(&(*pvid).into())), key)?;
     Ok(())
 }
 
