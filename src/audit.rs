@@ -113,15 +113,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of what was asked: who, what, and by which policy it was judged.
+    /// A record of who asked, and how.
     #[must_use]
-    pub fn new(event: &'static str, id: &str, caller: &Caller, way: Way, digest: &str) -> Self {
+    pub fn new(event: &'static str, id: &str, caller: &Caller, way: Way) -> Self {
         let fields = vec![
             ("REQUEST", id.to_owned()),
             ("UID", caller.uid.to_string()),
             ("GID", caller.gid.to_string()),
             ("WAY", way.word().to_owned()),
-            ("POLICY", digest.to_owned()),
         ];
         Self { event, fields }
     }
@@ -193,7 +192,7 @@ mod tests {
 
     fn record() -> Record {
         let caller = Caller { uid: 7, gid: 8, groups: vec![] };
-        Record::new("refused", "00ff", &caller, Way::Exec, "abcd").with("RULE", "a rule").with("RESULT", "x\ny")
+        Record::new("refused", "00ff", &caller, Way::Exec).with("RULE", "a rule").with("RESULT", "x\ny")
     }
 
     #[test]

@@ -110,7 +110,11 @@ impl Caller {
         if env::var_os("SUDO_UID").is_some() {
             return Err(stated("`--peer` together with SUDO_UID: a socket that sudo passed on is somebody else's"));
         }
-        if !getsockopt(&socket, sockopt::PassCred).map_err(system("SO_PASSCRED"))? {
+        let passes_credentials = match getsockopt(&socket, sockopt::PassCred) {
+            Err(Errno::ENOTSOCK) => return Err(stated("`--peer`: descriptor 0 is no socket")),
+            other => other.map_err(system("SO_PASSCRED"))?,
+        };
+        if !passes_credentials {
             return Err(stated("the socket on descriptor 0 lacks SO_PASSCRED; its listener has to set it"));
         }
         let credentials = getsockopt(&socket, sockopt::PeerCredentials).map_err(system("SO_PEERCRED"))?;

@@ -84,9 +84,7 @@ fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
         Ok((call, message)) => carry_out(guarded, &wire, call, message),
         Err(NoCall { why, exit }) => {
             if let Some(why) = why {
-                let record =
-                    Record::new("refused", &guarded.begun().id, guarded.caller(), guarded.way(), guarded.digest());
-                let _stands = guarded.trail().write(&record.with("RESULT", why));
+                let _stands = guarded.trail().write(&guarded.record("refused").with("RESULT", why));
             }
             exit
         }
@@ -133,11 +131,10 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 /// Judge, record, confine, execute, record, reply.
 fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, mut message: Message) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
-    let base = |event| Record::new(event, &id, guarded.caller(), guarded.way(), guarded.digest());
-    let outcome = base("outcome");
+    let outcome = guarded.record("outcome");
     // Large as it may be, it is freed before the last filter, which lets no memory be given back.
     let parameters = std::mem::replace(&mut message.parameters, Json::Null);
-    let permit = match permit(&guarded, call, &parameters, &base) {
+    let permit = match permit(&guarded, call, &parameters) {
         Ok(permit) => permit,
         Err(refusal) => return finish(wire, &message, &wire::refused(call, &refusal, &id), refusal.exit()),
     };
@@ -163,12 +160,7 @@ fn execute(confined: Confined, stream: &mut Stream<'_>) -> (Result<Map<String, V
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
-fn permit(
-    guarded: &Guarded,
-    call: &'static Call,
-    parameters: &Json,
-    base: &dyn Fn(&'static str) -> Record,
-) -> Result<Permit, Refusal> {
+fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refusal> {
     let settings = guarded.settings();
     if !guarded.trail().exists() && settings.audit_required {
         let step =
@@ -181,9 +173,11 @@ fn permit(
         refusal
     };
     let request = Request::parse(call, parameters)
-        .map_err(|invalid| refuse(base("refused").with("CALL", call.name), invalid.into()))?;
-    let verdict = guarded.judge(request).map_err(|refusal| refuse(base("refused").with("CALL", call.name), refusal))?;
-    let record = base(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
+        .map_err(|invalid| refuse(guarded.record("refused").with("CALL", call.name), invalid.into()))?;
+    let verdict =
+        guarded.judge(request).map_err(|refusal| refuse(guarded.record("refused").with("CALL", call.name), refusal))?;
+    let record =
+        guarded.record(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
     let mut record = record.of(verdict.request());
     if let Some(rule) = verdict.decision().rule() {
         record = record.with("RULE", rule);

@@ -129,14 +129,15 @@ impl Wire {
     fn take_bytes(&mut self) -> Result<Vec<u8>, End> {
         let mut message = std::mem::take(&mut self.pending);
         loop {
-            if let Some(at) = message.iter().position(|b| *b == 0) {
+            let end = message.iter().position(|b| *b == 0);
+            if end.unwrap_or(message.len()) > MESSAGE {
+                return Err(End::Malformed(format!("the request is longer than {MESSAGE} bytes")));
+            }
+            if let Some(at) = end {
                 self.pending = message.split_off(at + 1);
                 message.truncate(at);
                 self.ended_by_nul = true;
                 return Ok(message);
-            }
-            if message.len() > MESSAGE {
-                return Err(End::Malformed(format!("the request is longer than {MESSAGE} bytes")));
             }
             let chunk = self.more()?;
             if chunk.is_empty() {

@@ -143,6 +143,9 @@ fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
     require_family(request, wanted)?;
     let InterfaceAddress { address, length } = wanted;
+    if address.is_unspecified() {
+        return Err(invalid("address", "is no address that a link can have")); // the kernel says yes and makes nothing
+    }
     let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
     let mut attributes = Attributes::default();
     put_addresses(&mut attributes, address, request.get(&field::PEER_ADDRESS).map(|peer| peer.address))?;
@@ -207,7 +210,11 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     };
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        let peers = state::peers(route, link, wanted, request.get(&field::PEER_ADDRESS).map(|peer| peer.address))?;
+        let peer = request.get(&field::PEER_ADDRESS).map(|peer| peer.address);
+        let peers = match state::peers(route, link, wanted, peer) {
+            Err(Failure::Refused { errno: Errno::ENODEV, .. }) if tolerant => Vec::new(), // gone, and its addresses
+            other => other.map_err(|failure| changed(failure, &request))?,
+        };
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
         for peer in peers {

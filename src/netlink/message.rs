@@ -96,3 +96,33 @@ impl Message {
         self.marks.iter().filter(|(at, _)| *at <= offset).max_by_key(|(at, _)| *at).map(|(_, field)| *field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::field::{LINK, MTU, PEER_MTU, PEER_NAME};
+
+    #[test]
+    fn an_offset_names_the_field_of_its_attribute_at_any_depth() {
+        let mut peer = Attributes::default();
+        peer.put(3, b"p\0", &PEER_NAME.field).unwrap();
+        peer.put(4, &[1, 0, 0, 0], &PEER_MTU.field).unwrap();
+        let mut data = Attributes::default();
+        data.nest(1, &[0; 16], peer).unwrap();
+        let mut all = Attributes::default();
+        all.put(3, b"l\0", &LINK.field).unwrap();
+        all.nest(18, &[], data).unwrap();
+        all.put(4, &[2, 0, 0, 0], &MTU.field).unwrap();
+        let message = Message::new(Rtm::Newlink, NlmF::empty(), &[0; 16], all);
+        let bytes = message.encode(1).unwrap();
+        // Where each attribute really stands: the value of the two numbers, less the four bytes of its header.
+        let at = |value: [u8; 4]| bytes.windows(4).rposition(|window| window == value).unwrap() - 4;
+        let named = |offset: usize| message.field_at(offset).map(|field| field.name);
+        assert_eq!(named(32), Some("link"));
+        assert_eq!(named(at([1, 0, 0, 0])), Some("peer.mtu"));
+        assert_eq!(named(at([1, 0, 0, 0]) - 8), Some("peer.name"));
+        assert_eq!(named(at([2, 0, 0, 0])), Some("mtu"));
+        assert_eq!(named(16), None, "the header is no field's");
+        assert_eq!(bytes.len() % 4, 0);
+    }
+}

@@ -347,5 +347,6 @@ impl Fields<'_> {
     }
 }
 
-#[cfg(all(test, feature = "ctl"))]
+#[cfg(test)]
+#[cfg(feature = "ctl")]
 mod tests;

@@ -11,7 +11,7 @@ use super::confined::{self, Confined};
 use super::inherited::Begun;
 use super::netns::Identity;
 use super::{capabilities, filter, trusted};
-use crate::audit::Trail;
+use crate::audit::{Record, Trail};
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
 use crate::policy::compiled::{Compiled, Settings};
@@ -75,16 +75,18 @@ impl Guarded {
         self.way
     }
 
+    /// A record of what is asked of this process: by whom, how, where it stands, and by which policy.
+    #[must_use]
+    pub fn record(&self, event: &'static str) -> Record {
+        let record = Record::new(event, &self.begun.id, &self.caller, self.way);
+        let (_, inode) = self.identity.own;
+        record.with("HOST_NETNS", format!("net:[{inode}]")).with("POLICY", self.policy.digest())
+    }
+
     /// The policy's settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.policy.settings()
-    }
-
-    /// The policy's digest, for the trail.
-    #[must_use]
-    pub fn digest(&self) -> &str {
-        self.policy.digest()
     }
 
     /// The trail.

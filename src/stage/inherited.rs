@@ -3,7 +3,7 @@
 //! environment of this process; after hygiene none of its choices is left that could matter later.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, open, openat2};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::socket::{AddressFamily, SockType, getsockname, getsockopt, sockopt};
+use nix::sys::socket::{AddressFamily, SockType, UnixAddr, getpeername, getsockname, getsockopt, sockopt};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, major, minor, umask};
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
@@ -129,7 +129,7 @@ impl Inherited {
         user.become_it(&caller)?;
         prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
         let trail = Trail::connect();
-        let record = Record::new("refused", &self.begun.id, &caller, way, "");
+        let record = Record::new("refused", &self.begun.id, &caller, way);
         Guarded::new(caller, way, Identity { own, first }, trail, self.begun).map_err(|(refusal, trail)| {
             let _stands = trail.write(&record.with("RESULT", refusal.to_string()));
             refusal
@@ -163,8 +163,11 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
 /// A reply goes to the caller: somebody else's socket on descriptor 1, journald's for lines of text above all, would take
 /// it for the system user's own words.
 fn require_own_socket(caller: &Caller) -> Result<(), Refusal> {
+    // The other end of a pair, and a client that was accepted, have no name: who made them says nothing.
+    let address = getpeername::<UnixAddr>(sys::stdout().as_raw_fd());
+    let is_named = address.is_ok_and(|peer| peer.path().is_some() || peer.as_abstract().is_some());
     match getsockopt(&sys::stdout(), sockopt::PeerCredentials) {
-        Ok(peer) if peer.uid() != caller.uid => Err(Refusal::NotPrivileged {
+        Ok(peer) if is_named && peer.uid() != caller.uid => Err(Refusal::NotPrivileged {
             missing: format!("a descriptor 1 of the caller's: its socket leads to uid {}", peer.uid()),
             hint: WAYS.to_owned(),
         }),
@@ -214,7 +217,6 @@ fn is_ordinary(descriptor: BorrowedFd<'static>) -> bool {
 }
 
 fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
-    use std::os::fd::AsRawFd as _;
     let unix = getsockname::<SockaddrStorage>(descriptor.as_raw_fd())
         .is_ok_and(|address| address.family() == Some(AddressFamily::Unix));
     unix && getsockopt(&descriptor, sockopt::SockType).is_ok_and(|ty| ty == SockType::Stream)

@@ -4,7 +4,7 @@
 //! leaves is at most a plain file, which `Netns.Delete` and `ip netns delete` take away.
 #![forbid(unsafe_code)]
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use caps::Capability;
@@ -27,7 +27,7 @@ use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
 
 /// What the stage holds.
 const NEEDED: [Capability; 2] = [Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE];
-/// Anybody may take the lock on the directory: it is waited for this often, 10 ms each.
+/// Anybody may take the lock on the directory, and a file may be about to become a namespace: this often, 10 ms each.
 const PATIENCE: u32 = 100;
 
 /// What to do to which name.
@@ -108,28 +108,29 @@ impl Task {
         }
         unshare(CloneFlags::CLONE_NEWNET).map_err(system("unshare"))?;
         let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        match openat(&self.directory, self.name.as_str(), flags, Mode::empty()) {
-            Ok(_file) => {}
+        let file = match openat(&self.directory, self.name.as_str(), flags, Mode::empty()) {
+            Ok(file) => file,
             Err(Errno::EEXIST) => return self.exists(),
             Err(errno) => return Err(system("make the file of the namespace")(errno)),
-        }
-        bind("/proc/self/ns/net", &self.path()).or_else(|errno| {
+        };
+        // By descriptor: the name may be another's by now, and what was removed takes no mount.
+        bind("/proc/self/ns/net", &format!("/proc/self/fd/{}", file.as_raw_fd())).or_else(|errno| {
             self.unlink().map_err(system("remove the file of the namespace again"))?;
             Err(system("mount the namespace")(errno))
         })
     }
 
-    /// Somebody has the name.
+    /// Somebody has the name: a namespace that is ready, one in the making, or a file that was left over.
     fn exists(&self) -> Result<(), Refusal> {
-        match self.is_ready() {
-            true if self.tolerant => Ok(()),
-            true => Err(kernel(Class::AlreadyExists, Errno::EEXIST, "the namespace exists")),
-            false => Err(kernel(
-                Class::AlreadyExists,
-                Errno::EEXIST,
-                "a file has the name on which no namespace is mounted (yet); Netns.Delete removes it",
-            )),
+        for _ in 0..PATIENCE {
+            match (self.is_ready(), self.tolerant) {
+                (true, true) => return Ok(()),
+                (true, false) => return Err(kernel(Class::AlreadyExists, Errno::EEXIST, "the namespace exists")),
+                (false, _) => std::thread::sleep(Duration::from_millis(10)),
+            }
         }
+        let message = "a file has the name on which no namespace was mounted for a second; Netns.Delete removes it";
+        Err(kernel(Class::AlreadyExists, Errno::EEXIST, message))
     }
 
     /// Lets go what is mounted there and removes the file. `EINVAL` of umount2: nothing is, or nothing any more.

@@ -23,6 +23,8 @@ use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
 
 /// Bytes of `struct ifaddrmsg`.
 const HEAD: usize = 8;
+/// `IFA_F_DEPRECATED`
+const DEPRECATED: u32 = 1 << 5;
 /// `AF_INET`
 const INET: u8 = 2;
 
@@ -161,8 +163,8 @@ pub(super) fn peers(
     link: Found,
     wanted: InterfaceAddress,
     peer: Option<IpAddr>,
-) -> Result<Vec<Option<IpAddr>>, Refusal> {
-    let found = fetch(route, super::family(wanted.address), link.index).map_err(Failure::refusal)?;
+) -> Result<Vec<Option<IpAddr>>, Failure> {
+    let found = fetch(route, super::family(wanted.address), link.index)?;
     let matching = found.into_iter().filter(|state| state.index == link.index && state.address == wanted);
     Ok(matching.filter(|state| peer.is_none() || state.peer == peer).map(|state| state.peer).collect())
 }
@@ -171,7 +173,7 @@ pub(super) fn peers(
 /// finite lifetime runs down, so it is the same only in its first second.
 pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<(), Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
-    let found = fetch(route, super::family(wanted.address), link.index).map_err(Failure::refusal)?;
+    let found = fetch(route, super::family(wanted.address), link.index).map_err(|f| super::changed(f, request))?;
     let there = found.iter().filter(|state| state.index == link.index && state.address == wanted);
     let mut first = Some(field::ADDRESS.field.name);
     for state in there {
@@ -193,6 +195,7 @@ pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<
 fn difference(state: &State, request: &Request) -> Option<&'static str> {
     let attributes = &state.attributes;
     let lifetimes = state.lifetimes();
+    let deprecated = state.flags & DEPRECATED != 0; // of one that stays for ever the kernel tells no lifetime then
     let number = |key: &field::Key<u64>, own: Option<u32>| {
         request.get(key).is_none_or(|given| own.map(u64::from) == Some(*given))
     };
@@ -206,11 +209,11 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
         (&field::BROADCAST.field, request.get(&field::BROADCAST).is_none_or(|given| broadcast == Some(*given))),
         (&field::SCOPE.field, request.get(&field::SCOPE).is_none_or(|word| state.scope == scope_number(word))),
         (&field::LABEL.field, request.get(&field::LABEL).is_none_or(|given| label == Some(given.as_str().as_bytes()))),
-        (&field::METRIC.field, number(&field::METRIC, attributes.u32(ifa::RT_PRIORITY))),
+        (&field::METRIC.field, number(&field::METRIC, Some(attributes.u32(ifa::RT_PRIORITY).unwrap_or(0)))),
         (&field::VALID_LIFETIME.field, number(&field::VALID_LIFETIME, lifetimes.map(|(_, valid)| valid))),
         (
             &field::PREFERRED_LIFETIME.field,
-            number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| preferred)),
+            number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| if deprecated { 0 } else { preferred })),
         ),
     ];
     let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, !request.is_set(key) || state.flags & bit != 0));
