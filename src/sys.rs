@@ -10,6 +10,11 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
+// The entry point finds its arguments because glibc hands them to the start of every object; another libc would not, and
+// `--peer` would be lost.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+compile_error!("netbroker is for Linux with glibc");
+
 /// Standard input, as a descriptor only: `std::io::stdin` would allocate a buffer.
 #[must_use]
 pub fn stdin() -> BorrowedFd<'static> {

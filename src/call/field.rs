@@ -23,6 +23,12 @@ pub struct Field {
     pub doc: &'static str,
 }
 
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
 /// A [`Field`] together with the Rust type of its values.
 #[derive(Debug)]
 pub struct Key<T> {

@@ -60,7 +60,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 5,
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
-        doc: "Makes a virtual link.",
+        doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
+              their own right after: an error in one of these leaves the link made (`may_have_changed`).",
         elsewhere: "A veth pair has its other end in `peer.netns`.",
         uses: &[
             required(&NETNS.field),

@@ -41,7 +41,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Netns.List",
         number: 3,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::Names,
         doc: "Lists the names under `/run/netns`. Takes `netns=@host` only.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],

@@ -20,7 +20,7 @@ use crate::call::field::{self, Key};
 use crate::call::inet::Mac;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
-use crate::refusal::{Class, Refusal, invalid};
+use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
 
 pub(super) use state::{names, words};
 
@@ -86,7 +86,7 @@ fn add(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
             made = Made::read(payload, &name).or(made);
         });
         match result {
-            Ok(()) => complete(route, &mut places, &request, made),
+            Ok(()) => complete(route, &mut places, &request, made).map_err(half_made),
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 compare::same(route, &mut places, peer_netns.as_ref(), master, &request)
             }
@@ -139,6 +139,21 @@ fn complete(
         route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(result)
+}
+
+/// The link is there by now, whatever went wrong after.
+fn half_made(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { may_have_changed: true, ..refusal }),
+        Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
+            class: Class::KernelRefused,
+            errno,
+            message: "the link was made, and was gone before it was complete".to_owned(),
+            field: None,
+            may_have_changed: true,
+        }),
+        other => other,
+    }
 }
 
 /// The kind and what only that kind has.
@@ -200,6 +215,18 @@ static FLAGS: [(&Key<bool>, Iff, bool); 5] = [
     (&field::PROMISC, Iff::PROMISC, false),
 ];
 
+/// Which flags are set, and which of all are meant.
+fn flags_of(request: &Request) -> (Iff, Iff) {
+    let (mut flags, mut change) = (Iff::empty(), Iff::empty());
+    for (key, flag, opposite) in FLAGS {
+        if let Some(truth) = request.get(key) {
+            change |= flag;
+            flags |= if *truth == opposite { Iff::empty() } else { flag };
+        }
+    }
+    (flags, change)
+}
+
 /// `RTM_NEWLINK` of an index that exists: one message, which the kernel applies attribute by attribute.
 fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
     let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
@@ -223,17 +250,12 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     if let Some(netns) = &target {
         attributes.put(ifla::NET_NS_FD, &netns.as_raw_fd().to_ne_bytes(), &field::TARGET_NETNS.field)?;
     }
-    let (mut flags, mut change) = (Iff::empty(), Iff::empty());
-    for (key, flag, opposite) in FLAGS {
-        if let Some(truth) = request.get(key) {
-            change |= flag;
-            flags |= if *truth == opposite { Iff::empty() } else { flag };
-        }
-    }
-    let fields = request.values().count().saturating_sub(2); // besides netns and link
+    let says_nothing = request.get(&field::NO_MASTER) == Some(&false);
+    let fields = request.values().count().saturating_sub(2 + usize::from(says_nothing)); // besides netns and link
     if fields == 0 {
         return Err(invalid("", "names nothing to set"));
     }
+    let (flags, change) = flags_of(request);
     let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(link.index, flags, change)?, attributes);
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
     let in_steps = fields > 1 || master.is_some() || target.is_some();

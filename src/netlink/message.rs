@@ -24,7 +24,7 @@ const NESTED: u16 = 1 << 15;
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
     bytes: Vec<u8>,
-    marks: Vec<(usize, &'static Field)>,
+    marks: Vec<(usize, Option<&'static Field>)>,
 }
 
 /// A request.
@@ -33,7 +33,7 @@ pub(super) struct Message {
     kind: Rtm,
     flags: NlmF,
     payload: Vec<u8>,
-    marks: Vec<(usize, &'static Field)>,
+    marks: Vec<(usize, Option<&'static Field>)>,
 }
 
 /// Encoding fails for lack of memory only.
@@ -51,12 +51,21 @@ pub(super) fn bytes(value: &(impl ToBytes + Size)) -> Result<Vec<u8>, Refusal> {
 impl Attributes {
     /// Adds an attribute that says what `field` says.
     pub(super) fn put(&mut self, kind: u16, payload: &[u8], field: &'static Field) -> Result<(), Refusal> {
-        self.marks.push((self.bytes.len(), field));
-        self.add(kind, payload)
+        self.mark(Some(field));
+        self.append(kind, payload)
     }
 
     /// Adds an attribute that no single field is behind.
     pub(super) fn add(&mut self, kind: u16, payload: &[u8]) -> Result<(), Refusal> {
+        self.mark(None);
+        self.append(kind, payload)
+    }
+
+    fn mark(&mut self, field: Option<&'static Field>) {
+        self.marks.push((self.bytes.len(), field));
+    }
+
+    fn append(&mut self, kind: u16, payload: &[u8]) -> Result<(), Refusal> {
         let attribute =
             RtattrBuilder::default().rta_type(kind).rta_payload(Buffer::from(payload)).build().map_err(failed)?;
         self.bytes.extend(bytes(&attribute)?);
@@ -66,8 +75,9 @@ impl Attributes {
     /// Adds attributes inside an attribute, behind `head`.
     pub(super) fn nest(&mut self, kind: u16, head: &[u8], inner: Self) -> Result<(), Refusal> {
         let base = self.bytes.len() + 4 + head.len();
+        self.mark(None);
         self.marks.extend(inner.marks.into_iter().map(|(at, field)| (base + at, field)));
-        self.add(kind | NESTED, &[head, &inner.bytes].concat())
+        self.append(kind | NESTED, &[head, &inner.bytes].concat())
     }
 }
 
@@ -77,6 +87,11 @@ impl Message {
         let base = HEADER + head.len();
         let marks = attributes.marks.into_iter().map(|(at, field)| (base + at, field)).collect();
         Self { kind, flags: flags | NlmF::REQUEST, payload: [head, &attributes.bytes].concat(), marks }
+    }
+
+    /// Whether it asks for a listing.
+    pub(super) fn lists(&self) -> bool {
+        self.flags.contains(NlmF::DUMP)
     }
 
     /// The datagram.
@@ -93,7 +108,7 @@ impl Message {
 
     /// The field behind the attribute at this offset of the datagram.
     pub(super) fn field_at(&self, offset: usize) -> Option<&'static Field> {
-        self.marks.iter().filter(|(at, _)| *at <= offset).max_by_key(|(at, _)| *at).map(|(_, field)| *field)
+        self.marks.iter().filter(|(at, _)| *at <= offset).max_by_key(|(at, _)| *at).and_then(|(_, field)| *field)
     }
 }
 
@@ -123,6 +138,7 @@ mod tests {
         assert_eq!(named(at([1, 0, 0, 0]) - 8), Some("peer.name"));
         assert_eq!(named(at([2, 0, 0, 0])), Some("mtu"));
         assert_eq!(named(16), None, "the header is no field's");
+        assert_eq!(named(40), None, "what holds others is no field's");
         assert_eq!(bytes.len() % 4, 0);
     }
 }

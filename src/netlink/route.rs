@@ -57,7 +57,11 @@ impl Route {
         send(self.socket.as_raw_fd(), &datagram, MsgFlags::empty()).map_err(broken("send to netlink"))?;
         let mut interrupted = false;
         loop {
-            let bytes = self.receive()?;
+            let bytes = match self.receive()? {
+                Some(bytes) => bytes,
+                None if message.lists() => return Err(Failure::Interrupted),
+                None => return Err(Failure::Lost),
+            };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
                 match answer.ok_or_else(|| broken("parse the kernel's answer")(Errno::EBADMSG))? {
                     Answer::Message { kind, payload, interrupted: now } => {
@@ -75,16 +79,16 @@ impl Route {
         }
     }
 
-    /// One datagram of the kernel's; another process's is passed over.
-    fn receive(&mut self) -> Result<usize, Failure> {
+    /// One datagram of the kernel's, none where one was lost; another process's is passed over.
+    fn receive(&mut self) -> Result<Option<usize>, Failure> {
         loop {
             let (bytes, from) = match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
                 Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS) => return Err(Failure::Interrupted),
+                Err(Errno::ENOBUFS) => return Ok(None),
                 other => other.map_err(broken("receive from netlink"))?,
             };
             if from.is_some_and(|from| from.pid() == 0) {
-                return Ok(bytes);
+                return Ok(Some(bytes));
             }
         }
     }
@@ -104,6 +108,8 @@ pub(super) enum Failure {
     },
     /// A listing was inconsistent.
     Interrupted,
+    /// The kernel's answer was lost (`ENOBUFS`): a change may have been made.
+    Lost,
     /// The transaction itself failed.
     Broken(Refusal),
 }
@@ -124,6 +130,13 @@ impl Failure {
         match self {
             Self::Broken(refusal) => refusal,
             Self::Interrupted => Refusal::Interrupted,
+            Self::Lost => Refusal::Kernel(KernelRefusal {
+                class: Class::KernelRefused,
+                errno: Errno::ENOBUFS,
+                message: "the kernel's answer was lost".to_owned(),
+                field: None,
+                may_have_changed: true,
+            }),
             Self::Refused { errno, text, field } => {
                 let class = match errno {
                     Errno::EEXIST => Class::AlreadyExists,

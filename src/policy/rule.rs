@@ -124,12 +124,6 @@ impl Rule {
     }
 }
 
-impl PartialEq for Field {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
 impl Touches {
     /// The first field by which the request refers to such a thing.
     fn touched(&self, request: &Request) -> Option<&'static Field> {

@@ -69,21 +69,21 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
-    match (request.call().needs, request.call().name) {
-        (Needs::Namespaces, _) => {
+    match request.call().needs {
+        Needs::Namespaces => {
             let task = namespaces::Task::prepare(permit, identity)?;
             landlock::enter(Domain::AllButFiles, landlock)?;
             filter::make_namespaces(trail)?;
             Ok(Work::Namespaces(task))
         }
-        (_, "Netns.List") => {
+        Needs::Names => {
             let directory = open_names(permit)?;
             capabilities::keep_only(&[], &[])?;
             landlock::enter(Domain::Everything, landlock)?;
             filter::list_namespaces(trail)?;
             Ok(Work::Names(directory))
         }
-        (needs, _) => {
+        needs @ (Needs::Nothing | Needs::NetAdmin) => {
             let (route, prepared) = resolve(permit, identity)?;
             let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([route.descriptor()]).collect();
             let keep: &[Capability] = if needs == Needs::NetAdmin { &[Capability::CAP_NET_ADMIN] } else { &[] };

@@ -58,7 +58,7 @@ impl Task {
         let NetnsName::Named(name) = request.needed(&field::NETNS)? else {
             return Err(invalid("netns", "is `@host`, which is neither made nor removed"));
         };
-        let action = if request.call().name == "Netns.Add" { Action::Add } else { Action::Delete };
+        let action = if request.call().verb() == "Add" { Action::Add } else { Action::Delete };
         let held = capabilities::permitted()?;
         if let Some(missing) = NEEDED.into_iter().find(|cap| !held.contains(cap)) {
             let missing = format!("{}, which {} needs", missing.to_string().to_lowercase(), request.call().name);

@@ -169,8 +169,8 @@ pub(super) fn peers(
     Ok(matching.filter(|state| peer.is_none() || state.peer == peer).map(|state| state.peer).collect())
 }
 
-/// `exists_ok`: whether the address that is there is the one that was asked for, in every field that was given. A
-/// finite lifetime runs down, so it is the same only in its first second.
+/// `exists_ok`: whether the address that is there is the one that was asked for, in every field that was given or
+/// has a default, and with the same other end. A finite lifetime runs down, so it is the same in its first second only.
 pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<(), Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
     let found = fetch(route, super::family(wanted.address), link.index).map_err(|f| super::changed(f, request))?;
@@ -202,10 +202,7 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
     let broadcast = attributes.get(ifa::BROADCAST).and_then(ip);
     let label = attributes.string(ifa::LABEL);
     let checks = [
-        (
-            &field::PEER_ADDRESS.field,
-            request.get(&field::PEER_ADDRESS).is_none_or(|peer| state.peer == Some(peer.address)),
-        ),
+        (&field::PEER_ADDRESS.field, request.get(&field::PEER_ADDRESS).map(|peer| peer.address) == state.peer),
         (&field::BROADCAST.field, request.get(&field::BROADCAST).is_none_or(|given| broadcast == Some(*given))),
         (&field::SCOPE.field, request.get(&field::SCOPE).is_none_or(|word| state.scope == scope_number(word))),
         (&field::LABEL.field, request.get(&field::LABEL).is_none_or(|given| label == Some(given.as_str().as_bytes()))),
@@ -216,6 +213,6 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
             number(&field::PREFERRED_LIFETIME, lifetimes.map(|(preferred, _)| if deprecated { 0 } else { preferred })),
         ),
     ];
-    let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, !request.is_set(key) || state.flags & bit != 0));
+    let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, request.is_set(key) == (state.flags & bit != 0)));
     checks.into_iter().chain(flags).find(|(_, same)| !same).map(|(field, _)| field.name)
 }
