@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The bytes that a call sends: read from under it with strace, parsed here, and compared whole with what its permit
+//! allows. The objects are the permit's, by index; the attributes are the declared fields'; and there is nothing more.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::Host;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const EVERYTHING: &str = include_str!("policies/everything.toml");
+
+/// Attributes of a link that must exist nowhere in the encoder: `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`,
+/// `IFLA_TARGET_NETNSID`.
+const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
+
+const CREATE: u16 = 0x400;
+const EXCL: u16 = 0x200;
+const DUMP: u16 = 0x300;
+
+/// Datagrams sent to netlink, and whether anything else than `sendto` was used there.
+fn datagrams(log: &str) -> Vec<Vec<u8>> {
+    let mut netlink: Vec<&str> = Vec::new();
+    let mut sent: Vec<(String, usize, Vec<u8>)> = Vec::new();
+    for line in log.lines() {
+        if let Some(dump) = line.strip_prefix(" | ") {
+            // An offset, then up to 16 bytes in two groups of 8, then the same as text.
+            let hex = dump.split_once("  ").unwrap().1.get(..49).unwrap();
+            let bytes = hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap());
+            sent.last_mut().unwrap().2.extend(bytes);
+        } else if let Some((call, rest)) = line.split_once('(') {
+            let result = rest.rsplit(" = ").next().unwrap_or_default();
+            match call {
+                "socket" if rest.starts_with("AF_NETLINK") => netlink.push(result),
+                "socket" => {}
+                _ => {
+                    let descriptor = rest.split(',').next().unwrap();
+                    let length = result.parse().unwrap_or(0);
+                    let known = netlink.contains(&descriptor);
+                    assert!(!known || call == "sendto" && length > 0, "{line}");
+                    sent.push((if known { descriptor.to_owned() } else { String::new() }, length, Vec::new()));
+                }
+            }
+        }
+    }
+    let to_netlink = sent.into_iter().filter(|(descriptor, ..)| !descriptor.is_empty());
+    to_netlink.inspect(|(_, length, bytes)| assert_eq!(bytes.len(), *length)).map(|(.., bytes)| bytes).collect()
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap())
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
+/// Attributes with their paths (`18.2.1.3`), those inside others behind them.
+fn attributes(mut bytes: &[u8], under: &str, link: bool) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let (length, kind) = (usize::from(u16_at(bytes, 0)), u16_at(bytes, 2));
+        let (payload, path) = (&bytes[4..length], format!("{under}{}", kind & 0x3fff));
+        // The attributes of a link stand at the top and in a veth's other end, behind a second struct ifinfomsg.
+        let of_link = link && (under.is_empty() || under == "18.2.1.");
+        assert!(!of_link || !FORBIDDEN.contains(&(kind & 0x3fff)), "attribute {path}");
+        let nested = link && matches!(path.as_str(), "18" | "18.2" | "18.2.1") && payload.len() > 4;
+        found.push((path.clone(), if nested { Vec::new() } else { payload.to_vec() }));
+        if nested {
+            let head = if path == "18.2.1" && u16_at(payload, 0) == 0 { 16 } else { 0 };
+            assert!(payload[..head].iter().all(|byte| *byte == 0), "the other end has no index and no flags");
+            found.extend(attributes(&payload[head..], &format!("{path}."), link));
+        }
+        bytes = &bytes[length.next_multiple_of(4).min(bytes.len())..];
+    }
+    found
+}
+
+/// One message as a line: kind, flags that matter, object, attributes; names and indexes with what they say.
+fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
+    assert_eq!(usize::try_from(u32_at(bytes, 0)), Ok(bytes.len()), "one message in a datagram");
+    let (kind, flags) = (u16_at(bytes, 4), u16_at(bytes, 6));
+    let name = |index: u32| {
+        if index == 0 { "-".to_owned() } else { names.get(&index).cloned().unwrap_or_else(|| index.to_string()) }
+    };
+    let (word, head, link) = match kind {
+        16 => ("NEWLINK", 16, true),
+        17 => ("DELLINK", 16, true),
+        18 => ("GETLINK", 16, true),
+        20 => ("NEWADDR", 8, false),
+        21 => ("DELADDR", 8, false),
+        22 => ("GETADDR", 8, false),
+        90 => ("GETNSID", 4, false),
+        other => panic!("message {other}"),
+    };
+    let mut text = word.to_owned();
+    for (flag, word) in [(CREATE, " create"), (EXCL, " excl")] {
+        let asked = matches!(kind, 16 | 20) && flags & flag != 0;
+        text.push_str(if asked { word } else { "" });
+    }
+    if matches!(kind, 18 | 22) && flags & DUMP == DUMP {
+        text.push_str(" dump");
+    }
+    if head > 4 {
+        text.push_str(&format!(" {}", name(u32_at(bytes, 16 + 4))));
+    }
+    if kind == 16 && u32_at(bytes, 16 + 12) != 0 {
+        text.push_str(&format!(" flags={:x}/{:x}", u32_at(bytes, 16 + 8), u32_at(bytes, 16 + 12)));
+    }
+    for (path, payload) in attributes(&bytes[16 + head..], "", link) {
+        let string = || String::from_utf8(payload.strip_suffix(&[0]).unwrap_or(&payload).to_vec()).unwrap();
+        text.push_str(&match path.as_str() {
+            "3" | "18.1" | "18.2.1.3" | "20" if link => format!(" {path}={}", string()),
+            "10" if link => format!(" {path}={}", name(u32_at(&payload, 0))),
+            _ => format!(" {path}"),
+        });
+    }
+    text
+}
+
+/// Does a call under strace and gives what it sent, a line for each message; indexes as the links are called before
+/// and after it.
+fn sent(host: &Host, method: &str, fields: Value) -> (Vec<String>, bool) {
+    let mut names = names(host);
+    let traced = ["strace", "-qq", "-o", "/run/scratch/log", "-e", "trace=socket,sendto,sendmsg,sendmmsg,write,writev"];
+    let dumped = format!("write={}", (3..20).map(|d| d.to_string()).collect::<Vec<_>>().join(","));
+    let reply = host.caller().under(&traced).under(&["-e", &dumped]).call(method, fields);
+    let before = names.clone();
+    names.extend(self::names(host).into_iter().filter(|(index, _)| !before.contains_key(index)));
+    let log = host.sh("cat /run/scratch/log");
+    (datagrams(&log).iter().map(|datagram| line(datagram, &names)).collect(), reply.status() == 0)
+}
+
+/// The links of `a` and `b`: an index means the same in both, as they are made here.
+fn names(host: &Host) -> BTreeMap<u32, String> {
+    let mut names = BTreeMap::new();
+    for netns in ["a", "b"] {
+        for line in host.ip_in(netns, "-o link show").lines() {
+            let mut words = line.split(": ");
+            let (index, name) =
+                (words.next().unwrap().parse().unwrap(), words.next().unwrap().split('@').next().unwrap());
+            names.entry(index).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+fn host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    for words in [
+        "netns add a",
+        "netns add b",
+        "-n a link add br0 index 10 type bridge",
+        "-n a link add v0 index 11 type veth peer name v1 index 12",
+        "-n a addr add 10.0.0.1/24 dev v0",
+        "-n a addr add 10.0.1.1 peer 10.0.1.2/24 dev v0",
+        "-n b link add far0 index 30 type bridge",
+    ] {
+        host.ip(words);
+    }
+    host
+}
+
+fn assert_sends(host: &Host, method: &str, fields: Value, expected: &[&str]) {
+    let what = format!("{method} {fields}");
+    let (lines, done) = sent(host, method, fields);
+    assert!(done, "{what}");
+    assert_eq!(lines, expected, "{what}");
+}
+
+#[test]
+fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
+    let host = host();
+    let veth = json!({"netns": "a", "link": "n0", "kind": "veth", "peer": {"name": "n1", "netns": "a"}});
+    let plain = "NEWLINK create excl - 3=n0 18 18.1=veth 18.2 18.2.1 18.2.1.3=n1";
+    assert_sends(&host, "Link.Add", veth, &[plain]);
+    host.ip_in("a", "link del n0"); // its indexes may be those of what is made in b
+    let full = json!({
+        "netns": "a", "link": "m0", "kind": "veth", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true,
+        "alias": "x",
+        "peer": {"name": "m1", "netns": "b", "mac": "02:00:00:00:00:02", "mtu": 1300, "up": true},
+    });
+    let (lines, done) = sent(&host, "Link.Add", full);
+    assert!(done && lines.len() == 4, "{lines:#?}");
+    let whole = "NEWLINK create excl - flags=1/1 3=m0 4 1 10=br0 18 18.1=veth 18.2 18.2.1 18.2.1.3=m1 18.2.1.1 18.2.1.4 18.2.1.28";
+    assert_eq!(lines[..2], ["GETLINK - 3=br0 29", whole]);
+    // Besides, an alias and the other end going up: documented, by index, and nothing else in them.
+    assert_eq!(lines[2], "NEWLINK m1 flags=1/1");
+    assert_eq!(lines[3], "NEWLINK m0 20=x");
+    let bridge = json!({
+        "netns": "a", "link": "br1", "kind": "bridge", "mtu": 1400, "mac": "02:00:00:00:00:03",
+        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000, "vlan_default_pvid": 1},
+    });
+    let line = "NEWLINK create excl - 3=br1 4 1 18 18.1=bridge 18.2 18.2.1 18.2.4 18.2.5 18.2.39";
+    assert_sends(&host, "Link.Add", bridge, &[line]);
+}
+
+#[test]
+fn changing_a_link_is_one_message_for_its_index() {
+    let host = host();
+    let find = "GETLINK - 3=v0 29";
+    let on = |changes: Value| {
+        let mut fields = json!({"netns": "a", "link": "v0"});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        fields
+    };
+    for (changes, line) in [
+        (json!({"up": true}), "NEWLINK v0 flags=1/1"),
+        (json!({"up": false}), "NEWLINK v0 flags=0/1"),
+        (json!({"mtu": 1400}), "NEWLINK v0 4"),
+        (json!({"mac": "02:00:00:00:00:01"}), "NEWLINK v0 1"),
+        (json!({"alias": "x"}), "NEWLINK v0 20=x"),
+        (json!({"no_master": true}), "NEWLINK v0 10=-"),
+        (json!({"arp": false}), "NEWLINK v0 flags=80/80"),
+        (json!({"multicast": false}), "NEWLINK v0 flags=0/1000"),
+        (json!({"allmulticast": true}), "NEWLINK v0 flags=200/200"),
+        (json!({"promisc": true}), "NEWLINK v0 flags=100/100"),
+        (json!({"txqueuelen": 7}), "NEWLINK v0 13"),
+    ] {
+        assert_sends(&host, "Link.Set", on(changes), &[find, line]);
+    }
+    let master = on(json!({"master": "br0"}));
+    assert_sends(&host, "Link.Set", master, &[find, "GETLINK - 3=br0 29", "NEWLINK v0 10=br0"]);
+    let all = on(
+        json!({"up": true, "mtu": 1300, "mac": "02:00:00:00:00:02", "alias": "y", "txqueuelen": 8, "no_master": true,
+                        "new_name": "w0", "target_netns": "b", "promisc": false}),
+    );
+    assert_sends(&host, "Link.Set", all, &[find, "NEWLINK v0 flags=1/101 1 4 13 3=w0 20=y 10=- 28"]);
+    let delete = json!({"netns": "a", "link": "br0"});
+    assert_sends(&host, "Link.Delete", delete, &["GETLINK - 3=br0 29", "DELLINK br0"]);
+}
+
+#[test]
+fn an_address_is_sent_with_its_fields_and_its_links_index() {
+    let host = host();
+    let find = "GETLINK - 3=v0 29";
+    let on = |changes: Value| {
+        let mut fields = json!({"netns": "a", "link": "v0"});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        fields
+    };
+    for (changes, line) in [
+        (json!({"address": "10.9.0.1/24"}), "NEWADDR create excl v0 2 1"),
+        (json!({"address": "10.9.1.1/24", "peer_address": "10.9.1.2/24"}), "NEWADDR create excl v0 2 1"),
+        (
+            json!({"address": "10.9.2.1/24", "broadcast": "10.9.2.255", "scope": "link", "label": "v0:x", "metric": 7,
+                   "noprefixroute": true, "valid_lifetime": 100, "preferred_lifetime": 50}),
+            "NEWADDR create excl v0 2 1 4 3 8 9 6",
+        ),
+        (json!({"address": "2001:db8::1/64", "nodad": true, "home_address": true}), "NEWADDR create excl v0 2 1 8"),
+    ] {
+        assert_sends(&host, "Address.Add", on(changes), &[find, line]);
+    }
+    let one = on(json!({"address": "10.0.0.1/24"}));
+    assert_sends(&host, "Address.Delete", one, &[find, "GETADDR dump v0", "DELADDR v0 2 1"]);
+    let none = on(json!({"address": "10.0.0.1/24", "missing_ok": true}));
+    assert_sends(&host, "Address.Delete", none, &[find, "GETADDR dump v0"]);
+}
+
+#[test]
+fn looking_sends_no_request_that_changes() {
+    let host = host();
+    assert_sends(&host, "Link.List", json!({"netns": "a", "link": "v0"}), &["GETLINK - 3=v0 29"]);
+    assert_sends(&host, "Link.List", json!({"netns": "a", "index": 11}), &["GETLINK v0 29"]);
+    assert_sends(&host, "Link.List", json!({"netns": "a"}), &["GETLINK dump - 29"]);
+    let found = ["GETLINK - 3=v0 29", "GETLINK v0 29", "GETADDR dump v0"];
+    assert_sends(&host, "Address.List", json!({"netns": "a", "link": "v0"}), &found);
+    assert_sends(&host, "Address.List", json!({"netns": "a"}), &["GETLINK dump - 29", "GETADDR dump -"]);
+    assert_sends(&host, "Netns.Get", json!({"netns": "a"}), &["GETNSID 3"]);
+    let again =
+        json!({"netns": "a", "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": "a"}, "exists_ok": true});
+    let asked = "NEWLINK create excl - 3=v0 18 18.1=veth 18.2 18.2.1 18.2.1.3=v1";
+    assert_sends(&host, "Link.Add", again, &[asked, "GETLINK - 3=v0 29", "GETLINK - 3=v1 29"]);
+}
+
+#[test]
+fn what_needs_no_netlink_and_what_is_denied_sends_nothing() {
+    let host = host();
+    assert_sends(&host, "Netns.List", json!({"netns": "@host"}), &[]);
+    assert_sends(&host, "Netns.Add", json!({"netns": "n"}), &[]);
+    assert_sends(&host, "Netns.Delete", json!({"netns": "n"}), &[]);
+    host.policy(&format!(
+        "{EVERYTHING}\n[[deny]]\nid = \"v\"\nwho = \"*\"\ncall = [\"@change\", \"@read\"]\nlink = \"v*\"\n"
+    ));
+    for (method, changes) in [
+        ("Link.Set", json!({"mtu": 1400})),
+        ("Link.Delete", json!({})),
+        ("Link.List", json!({})),
+        ("Address.Add", json!({"address": "10.0.0.1/24"})),
+        ("Link.Add", json!({"kind": "bridge"})),
+    ] {
+        let mut fields = json!({"netns": "a", "link": "v0"});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        assert_eq!(sent(&host, method, fields), (Vec::new(), false), "{method}");
+    }
+}

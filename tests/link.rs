@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Link.Add` and `Link.Delete` against their twins `ip link add` and `ip link delete`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{Host, Reply};
+use serde_json::{Value, json};
+
+const EVERYTHING: &str = include_str!("policies/everything.toml");
+
+fn host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    host
+}
+
+/// `Link.Add` with these members besides `netns`, `link` and `kind`.
+fn add(host: &Host, netns: &str, link: &str, kind: &str, others: &Value) -> Reply {
+    let mut fields = json!({"netns": netns, "link": link, "kind": kind});
+    fields.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    host.caller().call("Link.Add", fields)
+}
+
+/// The index that `ip` knows a link by.
+fn index(host: &Host, netns: &str, link: &str) -> Value {
+    let told = host.ip_in(netns, &format!("-j link show {link}"));
+    serde_json::from_str::<Value>(&told).unwrap()[0]["ifindex"].clone()
+}
+
+#[test]
+fn a_veth_pair_with_every_field_is_like_iproute2s() {
+    let host = host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add br0 address 02:00:00:00:00:99 type bridge");
+    }
+    let reply = add(
+        &host,
+        a,
+        "v0",
+        "veth",
+        &json!({
+            "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "port of tenant 7",
+            "peer": {"name": "v1", "netns": a, "mac": "02:00:00:00:00:02", "mtu": 1300, "up": true},
+        }),
+    );
+    assert_eq!(reply.ok(), json!({"link_index": index(&host, a, "v0")}));
+    host.ip_in(
+        b,
+        "link add v0 mtu 1400 address 02:00:00:00:00:01 master br0 up type veth \
+         peer name v1 address 02:00:00:00:00:02 mtu 1300",
+    );
+    host.ip_in(b, "link set v1 up");
+    host.run(&["ip", "-n", b, "link", "set", "v0", "alias", "port of tenant 7"]).ok();
+    host.comparison("link show").macs().check();
+    assert!(host.ip_in(a, "-d link show v0").contains("port of tenant 7"));
+    assert!(host.ip_in(a, "link show v1").contains("LOWER_UP"));
+}
+
+#[test]
+fn each_field_of_a_veth_pair_works_alone() {
+    let host = host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add br0 type bridge");
+    }
+    let cases: [(Value, Value, &str, &str, &str); 9] = [
+        (json!({}), json!({}), "", "", ""),
+        (json!({"mtu": 1400}), json!({}), "mtu 1400", "", ""),
+        (json!({"mac": "02:00:00:00:00:05"}), json!({}), "address 02:00:00:00:00:05", "", ""),
+        (json!({"master": "br0"}), json!({}), "master br0", "", ""),
+        (json!({"up": true}), json!({}), "up", "", ""),
+        (json!({"alias": "x"}), json!({}), "", "", "V alias x"),
+        (json!({}), json!({"mac": "02:00:00:00:00:06"}), "", "address 02:00:00:00:00:06", ""),
+        (json!({}), json!({"mtu": 9000}), "", "mtu 9000", ""),
+        (json!({}), json!({"up": true}), "", "", "P up"),
+    ];
+    for (at, (fields, peer, words, peer_words, after)) in cases.into_iter().enumerate() {
+        let (link, other) = (format!("v{at}"), format!("p{at}"));
+        let mut fields = fields;
+        fields["peer"] = peer;
+        fields["peer"]["name"] = json!(other);
+        fields["peer"]["netns"] = json!(a);
+        let reply = add(&host, a, &link, "veth", &fields);
+        assert_eq!(reply.ok(), json!({"link_index": index(&host, a, &link)}));
+        host.ip_in(b, &format!("link add {link} {words} type veth peer name {other} {peer_words}"));
+        if !after.is_empty() {
+            host.ip_in(b, &format!("link set {}", after.replace('V', &link).replace('P', &other)));
+        }
+    }
+    host.compare("link show");
+    for netns in [a, b] {
+        assert!(host.ip_in(netns, "link show v2").contains("02:00:00:00:00:05"));
+        assert!(host.ip_in(netns, "link show p6").contains("02:00:00:00:00:06"));
+    }
+}
+
+#[test]
+fn the_other_end_of_a_pair_is_where_it_was_asked_for() {
+    let host = host();
+    let (a, b) = host.twins();
+    host.ip("netns add c");
+    host.ip("netns add d");
+    host.sh("touch /run/netns/h; mount --bind /proc/self/ns/net /run/netns/h"); // ip's name for the host
+    let peer = |netns: &str, name: &str| {
+        let peer = json!({"name": name, "netns": netns, "mac": "02:00:00:00:01:01", "mtu": 1440, "up": true});
+        json!({"up": true, "alias": "near", "mtu": 1450, "peer": peer})
+    };
+    // Where the link itself is made, and its other end; for the broker and for ip.
+    let ends = [("c", a, "d", b), (a, "c", b, "d"), ("@host", a, "h", b), (a, "@host", b, "h")];
+    for (at, (netns, peer_netns, ip_netns, ip_peer)) in ends.into_iter().enumerate() {
+        let (link, other) = (format!("v{at}"), format!("p{at}"));
+        let reply = add(&host, netns, &format!("{link}x"), "veth", &peer(peer_netns, &format!("{other}x")));
+        let stands = if netns == "@host" { "h" } else { netns };
+        assert_eq!(reply.ok(), json!({"link_index": index(&host, stands, &format!("{link}x"))}));
+        // In h both names would meet: ip's get another end, and theirs in a and b are made the same.
+        let (near, far) = (format!("{link}y"), format!("{other}y"));
+        host.ip_in(
+            ip_netns,
+            &format!(
+                "link add {near} mtu 1450 up type veth peer name {far} netns {ip_peer} address 02:00:00:00:01:01 mtu 1440"
+            ),
+        );
+        host.ip_in(ip_peer, &format!("link set {far} up"));
+        host.ip_in(ip_netns, &format!("link set {near} alias near"));
+        for (netns, name) in [(b, &near), (b, &far)] {
+            if host.run(&["ip", "-n", netns, "link", "show", name]).status() == 0 {
+                host.ip_in(netns, &format!("link set {name} down"));
+                host.ip_in(netns, &format!("link set {name} name {}", name.replace('y', "x")));
+                host.ip_in(netns, &format!("link set {}  up", name.replace('y', "x")));
+            }
+        }
+    }
+    host.compare("link show");
+    let up =
+        |netns| host.ip_in(netns, "-br link").lines().filter(|l| l.split_whitespace().nth(1) == Some("UP")).count();
+    assert_eq!((up(a), up("c"), up("h")), (4, 2, 4), "every end is up");
+}
+
+#[test]
+fn a_bridge_with_every_field_is_like_iproute2s() {
+    let host = host();
+    let (a, b) = host.twins();
+    let reply = add(
+        &host,
+        a,
+        "br0",
+        "bridge",
+        &json!({
+            "mtu": 1400, "mac": "02:00:00:00:00:01", "up": true, "alias": "x",
+            "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000, "vlan_default_pvid": 42},
+        }),
+    );
+    assert_eq!(reply.ok(), json!({"link_index": index(&host, a, "br0")}));
+    host.ip_in(
+        b,
+        "link add br0 mtu 1400 address 02:00:00:00:00:01 up type bridge stp_state 1 forward_delay 1700 \
+         ageing_time 20000 vlan_default_pvid 42",
+    );
+    host.ip_in(b, "link set br0 alias x");
+    let cases = [
+        (json!({}), ""),
+        (json!({"bridge": {"stp": true}}), "stp_state 1"),
+        (json!({"bridge": {"stp": false}}), "stp_state 0"),
+        (json!({"bridge": {"forward_delay": 0}}), "forward_delay 0"),
+        (json!({"bridge": {"ageing_time": 100}}), "ageing_time 100"),
+        (json!({"bridge": {"vlan_filtering": true}}), "vlan_filtering 1"),
+        (json!({"bridge": {"vlan_filtering": false}}), "vlan_filtering 0"),
+        (json!({"bridge": {"vlan_default_pvid": 0}}), "vlan_default_pvid 0"),
+        (json!({"bridge": {"vlan_default_pvid": 4094}}), "vlan_default_pvid 4094"),
+        (json!({"bridge": {"vlan_default_pvid": 4095}}), "vlan_default_pvid 4095"),
+    ];
+    for (at, (mut fields, words)) in cases.into_iter().enumerate() {
+        fields["mac"] = json!(format!("02:00:00:00:02:0{at}"));
+        let reply = add(&host, a, &format!("br{}", at + 1), "bridge", &fields);
+        let ip = format!("ip -n {b} link add br{} address 02:00:00:00:02:0{at} type bridge {words}", at + 1);
+        let twin = host.run(&ip.split_whitespace().collect::<Vec<_>>());
+        if twin.status() == 0 {
+            reply.ok();
+        } else {
+            // The kernel knows no such VLAN, or no VLANs of bridges at all: the twins agree in that, too.
+            assert!(words.starts_with("vlan_"), "{twin}");
+            let (errno, said) = (reply.get("errno"), twin.stderr());
+            assert!(
+                errno == json!(95) && said.contains("not supported") || errno == json!(22) && said.contains("nvalid")
+            );
+            assert_eq!(reply.get("may_have_changed"), json!(false));
+        }
+    }
+    host.comparison("link show").macs().check();
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_and_nothing_changes() {
+    let host = host();
+    let (a, b) = host.twins();
+    host.ip_in(a, "link add there type veth peer name other");
+    let before = host.snapshot(&[a, b]);
+    let veth = |name: &str, netns: &str| json!({"peer": {"name": name, "netns": netns}});
+    let with = |field: &str, value: Value| {
+        let mut fields = veth("p", "a");
+        fields[field] = value;
+        fields
+    };
+    let cases = [
+        ("there", "bridge", json!({}), "AlreadyExists", json!({"errno": 17, "errno_name": "EEXIST"})),
+        ("new", "veth", veth("other", "a"), "AlreadyExists", json!({"errno": 17})),
+        ("new", "veth", veth("new", "a"), "AlreadyExists", json!({"errno": 17})),
+        (
+            "new",
+            "veth",
+            veth("p", "absent"),
+            "NoSuchNetns",
+            json!({"field": "peer.netns", "name": "absent", "reason": "absent", "errno": 2}),
+        ),
+        (
+            "new",
+            "veth",
+            with("master", json!("absent")),
+            "NoSuchLink",
+            json!({"field": "master", "name": "absent", "reason": "absent", "errno": 19}),
+        ),
+        ("new", "veth", with("mtu", json!(67)), "KernelRefused", json!({"errno": 22})),
+        ("new", "veth", with("mac", json!("ff:ff:ff:ff:ff:ff")), "KernelRefused", json!({"errno": 99})),
+        ("new", "veth", with("mac", json!("02:00:00:00:00:00:01")), "KernelRefused", json!({"errno": 22})),
+        ("0123456789abcdef", "bridge", json!({}), "InvalidRequest", json!({"field": "link"})),
+        ("eth%d", "bridge", json!({}), "InvalidRequest", json!({"field": "link"})),
+        ("new", "veth", veth("p%d", "a"), "InvalidRequest", json!({"field": "peer.name"})),
+    ];
+    for (link, kind, fields, error, told) in cases {
+        let reply = add(&host, a, link, kind, &fields);
+        assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"), "{link} {fields}: {reply}");
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(&reply.get(name), value, "{name}: {reply}");
+        }
+        assert_eq!(host.snapshot(&[a, b]), before, "{link} {fields}");
+    }
+}
+
+#[test]
+fn a_link_is_deleted_like_by_iproute2() {
+    let host = host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add v0 type veth peer name v1");
+        host.ip_in(netns, "link add br0 type bridge");
+        host.ip_in(netns, "link add br1 type bridge");
+    }
+    let delete = |fields: Value| host.caller().call("Link.Delete", fields);
+    assert_eq!(delete(json!({"netns": a, "link": "v1"})).ok(), json!({}));
+    delete(json!({"netns": a, "link": "br0", "missing_ok": true})).ok();
+    host.ip_in(b, "link del v1");
+    host.ip_in(b, "link del br0");
+    host.compare("link show");
+    assert!(!host.ip_in(a, "link").contains("v0"), "the other end goes too");
+
+    delete(json!({"netns": a, "link": "br0", "missing_ok": true})).ok();
+    let absent = delete(json!({"netns": a, "link": "br0"}));
+    assert_eq!(absent.error(), "io.netbroker.Link.NoSuchLink");
+    assert_eq!((absent.get("field"), absent.get("errno")), (json!("link"), json!(19)));
+    assert_eq!((absent.get("name"), absent.get("reason")), (json!("br0"), json!("absent")));
+    let lo = delete(json!({"netns": a, "link": "lo"}));
+    assert_eq!(lo.error(), "io.netbroker.Link.NotSupported");
+    assert_eq!((lo.get("errno"), lo.get("may_have_changed")), (json!(95), json!(false)));
+    host.compare("link show");
+}

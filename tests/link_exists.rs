@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Link.Add` with `exists_ok`: only a link that is the same in every field that was given.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::Host;
+use serde_json::{Value, json};
+
+const EVERYTHING: &str = include_str!("policies/everything.toml");
+
+fn host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    for netns in ["a", "b"] {
+        host.ip(&format!("netns add {netns}"));
+        host.ip_in(netns, "link add br0 type bridge");
+        host.ip_in(netns, "link add br1 type bridge");
+    }
+    host
+}
+
+/// `base` with one member, by JSON pointer, replaced or added.
+fn with(base: &Value, pointer: &str, value: Value) -> Value {
+    let mut changed = base.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap()[name] = value;
+    changed
+}
+
+/// The same again is fine, whole or with fewer fields; each of these differences is an error that names its field.
+fn assert_compared(host: &Host, base: &Value, fewer: &[Value], different: &[(&str, Value, &str)]) {
+    let add = |fields: &Value| host.caller().call("Link.Add", with(fields, "/exists_ok", json!(true)));
+    let made = add(base).ok();
+    let netns = ["a", "b"];
+    let before = host.snapshot(&netns);
+    for again in [base].into_iter().chain(fewer) {
+        assert_eq!(add(again).ok(), made, "{again}");
+    }
+    for (pointer, value, field) in different {
+        let reply = add(&with(base, pointer, value.clone()));
+        assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists", "{pointer}");
+        assert_eq!(reply.get("field"), json!(field), "{pointer}: {reply}");
+        assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(17), json!(false)), "{reply}");
+        assert!(reply.get("message").as_str().unwrap().contains(field), "{reply}");
+    }
+    let plain = host.caller().call("Link.Add", base.clone());
+    assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(17)));
+    assert_eq!(host.snapshot(&netns), before);
+}
+
+#[test]
+fn the_same_veth_pair_is_fine_and_one_that_differs_is_not() {
+    for (netns, peer_netns, elsewhere) in
+        [("a", "a", "b"), ("a", "b", "@host"), ("@host", "a", "b"), ("b", "@host", "b")]
+    {
+        let host = host();
+        host.ip("link add br0 type bridge");
+        host.ip("link add br1 type bridge");
+        host.ip_in("a", "link add taken0 type veth peer name taken1");
+        let base = json!({
+            "netns": netns, "link": "v0", "kind": "veth", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0",
+            "alias": "one two",
+            "peer": {"name": "v1", "netns": peer_netns, "mac": "02:00:00:00:00:02", "mtu": 1300},
+        });
+        let least = json!({"netns": netns, "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": peer_netns}});
+        let fewer = [with(&base, "/alias", Value::Null), with(&base, "/peer/mtu", Value::Null), least];
+        let different = [
+            ("/mtu", json!(1401), "mtu"),
+            ("/mac", json!("02:00:00:00:00:03"), "mac"),
+            ("/master", json!("br1"), "master"),
+            ("/up", json!(true), "up"),
+            ("/alias", json!("one two three"), "alias"),
+            ("/alias", json!(""), "alias"),
+            ("/peer/name", json!("v2"), "peer.name"),
+            ("/peer/name", json!("br1"), "peer.name"),
+            ("/peer/netns", json!(elsewhere), "peer.netns"),
+            ("/peer/mac", json!("02:00:00:00:00:04"), "peer.mac"),
+            ("/peer/mtu", json!(1301), "peer.mtu"),
+            ("/peer/up", json!(true), "peer.up"),
+        ];
+        assert_compared(&host, &base, &fewer, &different);
+    }
+}
+
+#[test]
+fn a_link_that_is_up_is_the_same_whether_or_not_that_was_asked_for() {
+    let host = host();
+    for netns in ["a", "b"] {
+        // Else IPv6 gives itself addresses and routes, some time later.
+        let off = "cd /proc/sys/net/ipv6/conf; echo 1 | tee all/disable_ipv6 default/disable_ipv6";
+        host.run(&["ip", "netns", "exec", netns, "sh", "-c", off]).ok();
+    }
+    let peer = json!({"name": "v1", "netns": "b", "up": true});
+    let base = json!({"netns": "a", "link": "v0", "kind": "veth", "up": true, "peer": peer});
+    let fewer = [with(&base, "/up", json!(false)), with(&base, "/peer/up", json!(false))];
+    assert_compared(&host, &base, &fewer, &[("/mtu", json!(1400), "mtu")]);
+    host.ip_in("b", "link set v1 down");
+    let reply = host.caller().call("Link.Add", with(&base, "/exists_ok", json!(true)));
+    assert_eq!(reply.get("field"), json!("peer.up"), "{reply}");
+}
+
+#[test]
+fn the_same_bridge_is_fine_and_one_that_differs_is_not() {
+    let host = host();
+    let base = json!({
+        "netns": "a", "link": "new", "kind": "bridge", "mtu": 1400, "mac": "02:00:00:00:00:01",
+        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000},
+    });
+    let fewer = [
+        json!({"netns": "a", "link": "new", "kind": "bridge"}),
+        with(&base, "/bridge", json!({})),
+        with(&base, "/bridge/stp", Value::Null),
+    ];
+    let different = [
+        ("/mtu", json!(1401), "mtu"),
+        ("/mac", json!("02:00:00:00:00:03"), "mac"),
+        ("/master", json!("br0"), "master"),
+        ("/up", json!(true), "up"),
+        ("/alias", json!("x"), "alias"),
+        ("/bridge/stp", json!(false), "bridge.stp"),
+        ("/bridge/forward_delay", json!(1800), "bridge.forward_delay"),
+        ("/bridge/ageing_time", json!(0), "bridge.ageing_time"),
+        ("/bridge/vlan_default_pvid", json!(7), "bridge.vlan_default_pvid"),
+    ];
+    assert_compared(&host, &base, &fewer, &different);
+}
+
+#[test]
+fn another_kind_of_the_same_name_is_not_the_same() {
+    let host = host();
+    host.ip_in("a", "link add v0 type veth peer name v1");
+    host.ip_in("a", "link property add dev v0 altname ci7");
+    let before = host.snapshot(&["a", "b"]);
+    let refused = |fields: Value, field: Option<&str>| {
+        let reply = host.caller().call("Link.Add", with(&fields, "/exists_ok", json!(true)));
+        assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists", "{fields}");
+        assert!(field.is_none_or(|field| reply.get("field") == json!(field)), "{reply}");
+        assert_eq!(host.snapshot(&["a", "b"]), before);
+    };
+    refused(json!({"netns": "a", "link": "v0", "kind": "bridge"}), Some("kind"));
+    refused(json!({"netns": "a", "link": "lo", "kind": "bridge"}), Some("kind"));
+    let veth = |link: &str, peer: &str, netns: &str| json!({"netns": "a", "link": link, "kind": "veth", "peer": {"name": peer, "netns": netns}});
+    refused(veth("br0", "v1", "a"), Some("kind"));
+    // Only the other end's name is taken, by whatever it is.
+    refused(veth("new", "v1", "a"), Some("peer.name"));
+    refused(veth("new", "br0", "b"), Some("peer.name"));
+    // Alternative names are taken, and no link is called so.
+    refused(veth("ci7", "free", "a"), Some("link"));
+    refused(veth("new", "ci7", "a"), Some("peer.name"));
+    refused(json!({"netns": "a", "link": "ci7", "kind": "bridge"}), Some("link"));
+}
+
+#[test]
+fn a_pair_whose_ends_belong_to_others_is_not_the_same() {
+    let host = host();
+    // v0 of a and v1 of b exist, and are both veths, but not each other's ends; indexes chosen to be the same.
+    host.ip_in("a", "link add v0 index 50 type veth peer name x index 51");
+    host.ip_in("b", "link add v1 index 51 type veth peer name y index 50");
+    let before = host.snapshot(&["a", "b"]);
+    let pair =
+        json!({"netns": "a", "link": "v0", "kind": "veth", "exists_ok": true, "peer": {"name": "v1", "netns": "b"}});
+    let reply = host.caller().call("Link.Add", pair);
+    assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists");
+    assert_eq!(reply.get("field"), json!("peer.netns"), "{reply}");
+    assert_eq!(host.snapshot(&["a", "b"]), before);
+}

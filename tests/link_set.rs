@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Link.Set` against its twin `ip link set`, and what the kernel refuses of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{Host, Reply};
+use serde_json::{Value, json};
+
+const EVERYTHING: &str = include_str!("policies/everything.toml");
+
+fn host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    host
+}
+
+fn set(host: &Host, netns: &str, link: &str, mut changes: Value) -> Reply {
+    let mut fields = json!({"netns": netns, "link": link});
+    fields.as_object_mut().unwrap().append(changes.as_object_mut().unwrap());
+    host.caller().call("Link.Set", fields)
+}
+
+/// Two pairs and two bridges with the same addresses in each of the twins.
+fn furnished(host: &Host) -> (&'static str, &'static str) {
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        for at in 0..2 {
+            let mac = format!("02:00:00:00:0{at}:0");
+            host.ip_in(netns, &format!("link add v{at} address {mac}1 type veth peer name p{at} address {mac}2"));
+            host.ip_in(netns, &format!("link add br{at} address {mac}3 type bridge"));
+            host.ip_in(netns, &format!("link set p{at} up"));
+        }
+    }
+    (a, b)
+}
+
+#[test]
+fn each_field_does_what_iproute2_does() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    let steps = [
+        (json!({"up": true}), "up"),
+        (json!({"mtu": 1400}), "mtu 1400"),
+        (json!({"mac": "02:00:00:00:00:aa"}), "address 02:00:00:00:00:aa"),
+        (json!({"alias": "uplink"}), "alias uplink"),
+        (json!({"alias": "down"}), "alias down"),
+        (json!({"alias": ""}), ""), // ip cannot say it: see below
+        (json!({"master": "br0"}), "master br0"),
+        (json!({"master": "br1"}), "master br1"),
+        (json!({"no_master": true}), "nomaster"),
+        (json!({"no_master": true}), "nomaster"),
+        (json!({"arp": false}), "arp off"),
+        (json!({"arp": true}), "arp on"),
+        (json!({"multicast": false}), "multicast off"),
+        (json!({"multicast": true}), "multicast on"),
+        (json!({"allmulticast": true}), "allmulticast on"),
+        (json!({"allmulticast": false}), "allmulticast off"),
+        (json!({"promisc": true}), "promisc on"),
+        (json!({"promisc": true}), "promisc on"), // the kernel counts users, not requests
+        (json!({"promisc": false}), "promisc off"),
+        (json!({"txqueuelen": 77}), "txqueuelen 77"),
+        (json!({"txqueuelen": 0}), "txqueuelen 0"),
+        (json!({"up": false}), "down"),
+    ];
+    for (changes, words) in steps {
+        assert_eq!(set(&host, a, "v0", changes.clone()).ok(), json!({}), "{changes}");
+        if words.is_empty() && changes.get("alias").is_some() {
+            host.run(&["ip", "-n", b, "link", "set", "v0", "alias", ""]).ok();
+        } else if !words.is_empty() {
+            host.ip_in(b, &format!("link set v0 {words}"));
+        }
+        let told = host.comparison("link show").macs();
+        told.check();
+    }
+    set(&host, a, "v0", json!({"new_name": "renamed"})).ok();
+    host.ip_in(b, "link set v0 name renamed");
+    set(&host, a, "lo", json!({"up": true, "mtu": 1280})).ok();
+    host.ip_in(b, "link set lo up mtu 1280");
+    host.comparison("link show").macs().check();
+}
+
+#[test]
+fn several_fields_go_in_one_call() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    let changes = json!({
+        "up": true, "mtu": 1300, "mac": "02:00:00:00:00:bb", "alias": "all of it", "new_name": "eth7", "master": "br0",
+        "arp": false, "multicast": false, "allmulticast": true, "promisc": true, "txqueuelen": 5,
+    });
+    set(&host, a, "v1", changes).ok();
+    host.ip_in(
+        b,
+        "link set v1 up mtu 1300 address 02:00:00:00:00:bb master br0 name eth7 \
+         arp off multicast off allmulticast on promisc on txqueuelen 5",
+    );
+    host.run(&["ip", "-n", b, "link", "set", "eth7", "alias", "all of it"]).ok();
+    host.comparison("link show").macs().check();
+    assert!(host.ip_in(a, "link show eth7").contains("PROMISC"));
+}
+
+#[test]
+fn a_link_moves_to_another_namespace_and_to_the_host() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    host.ip("netns add c");
+    host.sh("touch /run/netns/h; mount --bind /proc/self/ns/net /run/netns/h"); // ip's name for the host
+    for (netns, name) in [("c", "c0"), ("@host", "h0")] {
+        let stands = netns.replace("@host", "h");
+        for twin in [a, b] {
+            let words = format!("link add {twin}{name} address 02:00:00:00:09:01 type veth peer name {twin}{name}p");
+            host.ip_in(&stands, &words);
+        }
+        // Into the twins, with a new name and what else there is to set.
+        let changes = json!({"target_netns": a, "new_name": name, "mtu": 1234, "up": true, "alias": "x"});
+        set(&host, netns, &format!("a{name}"), changes).ok();
+        host.ip_in(&stands, &format!("link set b{name} netns {b} name {name} mtu 1234 up alias x"));
+        host.comparison("link show").macs().check();
+        // And out again.
+        set(&host, a, name, json!({"target_netns": netns, "new_name": format!("a{name}")})).ok();
+        host.ip_in(b, &format!("link set {name} netns {stands} name b{name}"));
+        host.comparison("link show").macs().check();
+        let there = host.ip_in(&stands, "-br link");
+        assert!(there.contains(&format!("a{name}@")) && there.contains(&format!("b{name}@")), "{there}");
+        assert!(!host.ip_in(a, "-br link").contains(name));
+    }
+    // Under its own name.
+    set(&host, a, "v1", json!({"target_netns": "@host"})).ok();
+    set(&host, "@host", "v1", json!({"target_netns": "c"})).ok();
+    assert!(host.ip_in("c", "link show v1").contains("02:00:00:00:01:01"));
+}
+
+#[test]
+fn what_the_kernel_refuses_says_why_and_leaves_everything() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    let before = host.snapshot(&[a, b]);
+    let cases = [
+        (
+            json!({"mtu": 67}),
+            "KernelRefused",
+            json!({"errno": 22, "errno_name": "EINVAL", "message": "mtu less than device minimum"}),
+        ),
+        (json!({"mtu": 70000}), "KernelRefused", json!({"errno": 22, "message": "mtu greater than device maximum"})),
+        (json!({"new_name": "v1"}), "AlreadyExists", json!({"errno": 17, "errno_name": "EEXIST"})),
+        (json!({"mac": "ff:ff:ff:ff:ff:ff"}), "KernelRefused", json!({"errno": 99, "errno_name": "EADDRNOTAVAIL"})),
+        (json!({"master": "v1"}), "NotSupported", json!({"errno": 95})),
+        (
+            json!({"master": "absent"}),
+            "NoSuchLink",
+            json!({"field": "master", "name": "absent", "reason": "absent", "errno": 19}),
+        ),
+        (
+            json!({"target_netns": "absent"}),
+            "NoSuchNetns",
+            json!({"field": "target_netns", "reason": "absent", "errno": 2}),
+        ),
+        (json!({"mac": "02:00:00:00:00:00:01"}), "InvalidRequest", json!({"field": "mac"})),
+        (json!({"mac": "02:00:00:00:00"}), "InvalidRequest", json!({"field": "mac"})),
+        (json!({}), "InvalidRequest", json!({})),
+        (json!({"master": "br0", "target_netns": "b"}), "InvalidRequest", json!({"field": "master"})),
+        (json!({"master": "br0", "no_master": true}), "InvalidRequest", json!({"field": "master"})),
+        (json!({"no_master": false}), "InvalidRequest", json!({"field": "", "reason": "names nothing to set"})),
+        (json!({"new_name": "eth%d"}), "InvalidRequest", json!({"field": "new_name"})),
+        (json!({"new_name": "all"}), "InvalidRequest", json!({"field": "new_name"})),
+        (json!({"alias": "a\nb"}), "InvalidRequest", json!({"field": "alias"})),
+        (json!({"alias": "x".repeat(256)}), "InvalidRequest", json!({"field": "alias"})),
+    ];
+    for (changes, error, told) in cases {
+        let reply = set(&host, a, "v0", changes.clone());
+        assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"), "{changes}: {reply}");
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(&reply.get(name), value, "{name}: {reply}");
+        }
+        if matches!(error, "KernelRefused" | "AlreadyExists" | "NotSupported") {
+            // One field is set or not; but with a new master, the old one may have gone already.
+            assert_eq!(reply.get("may_have_changed"), json!(changes.get("master").is_some()), "{reply}");
+        }
+        assert_eq!(host.snapshot(&[a, b]), before, "{changes}");
+    }
+    let absent = set(&host, a, "nothing", json!({"up": true}));
+    assert_eq!((absent.error().as_str(), absent.get("name")), ("io.netbroker.Link.NoSuchLink", json!("nothing")));
+    let taken = set(&host, a, "v0", json!({"target_netns": b}));
+    assert_eq!((taken.error().as_str(), taken.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(17)));
+    let lo = set(&host, a, "lo", json!({"target_netns": b}));
+    assert_eq!((lo.error().as_str(), lo.get("errno")), ("io.netbroker.Link.KernelRefused", json!(22)));
+    assert_eq!(host.snapshot(&[a, b]), before);
+}
+
+#[test]
+fn an_error_of_several_fields_warns_that_some_may_be_set() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    let reply = set(&host, a, "v0", json!({"mtu": 1400, "up": true, "master": "v1"}));
+    assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(95), json!(true)), "{reply}");
+    // Whatever the kernel has done by then, it has done the same for ip.
+    let twin = host.run(&["ip", "-n", b, "link", "set", "v0", "mtu", "1400", "up", "master", "v1"]);
+    assert_ne!(twin.status(), 0, "{twin}");
+    host.comparison("link show").macs().check();
+    assert!(host.ip_in(a, "link show v0").contains("mtu 1400"), "the warning would be for nothing");
+
+    // With a new master alone, too: the old one goes first.
+    host.ip_in(a, "link set v1 master br0");
+    let reply = set(&host, a, "v1", json!({"master": "p0"}));
+    assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(95), json!(true)), "{reply}");
+    host.ip_in(b, "link set v1 master br0");
+    assert_ne!(host.run(&["ip", "-n", b, "link", "set", "v1", "master", "p0"]).status(), 0);
+    host.comparison("link show").macs().check();
+}
+
+#[test]
+fn an_alias_of_255_bytes_and_any_script_is_kept() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    for alias in ["x".repeat(255), "Anschluß 端口 ünd mehr".to_owned(), " blanks  kept ".to_owned(), "-x".to_owned()]
+    {
+        set(&host, a, "v0", json!({"alias": alias})).ok();
+        host.run(&["ip", "-n", b, "link", "set", "v0", "alias", &alias]).ok();
+        host.comparison("link show").macs().check();
+        let listed = host.caller().call("Link.List", json!({"netns": a, "link": "v0"})).ok();
+        assert_eq!(listed["links"][0]["alias"], json!(alias));
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `/run/netns` as a shared mount: made once by the first call, under a lock that anybody may hold, and never in a
+//! mount namespace from which nobody outside would see what is made.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{Background, Host, Reply};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const EVERYTHING: &str = include_str!("policies/everything.toml");
+
+fn host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    host
+}
+
+fn add(host: &Host, netns: &str) -> Reply {
+    host.caller().call("Netns.Add", json!({ "netns": netns }))
+}
+
+/// The lines of mountinfo whose mount point is /run/netns itself.
+fn mounts(host: &Host) -> Vec<String> {
+    let lines = host.sh("awk '$5 == \"/run/netns\"' /proc/self/mountinfo");
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// Somebody who holds the lock until the guard is dropped.
+fn locked(host: &Host) -> Background {
+    let guard = host.background("exec flock --no-fork /run/netns sleep 1000");
+    host.sh("while flock -n /run/netns true; do sleep 0.01; done");
+    guard
+}
+
+#[test]
+fn parallel_first_calls_make_one_shared_mount() {
+    let host = host();
+    std::thread::scope(|scope| {
+        for at in 0..20 {
+            let host = &host;
+            scope.spawn(move || match at % 4 {
+                3 => drop(host.ip(&format!("netns add theirs{at}"))),
+                _ => drop(add(host, &format!("mine{at}")).ok()),
+            });
+        }
+    });
+    let mounts = mounts(&host);
+    assert!(mounts.len() == 1 && mounts[0].contains(" shared:"), "{mounts:#?}");
+    let reply = host.caller().call("Netns.List", json!({"netns": "@host"}));
+    let entries = reply.ok()["namespaces"].as_array().unwrap().clone();
+    assert!(entries.len() == 20 && entries.iter().all(|entry| entry["ready"] == json!(true)), "{reply}");
+    assert_eq!(host.sh("for n in /run/netns/*; do nsenter --net=$n true && echo; done | wc -l"), "20\n");
+    assert_eq!(host.ip("netns list").lines().count(), 20);
+    assert_eq!(host.sh("grep -c ' /run/netns/' /proc/self/mountinfo"), "20\n", "a mount for each name, and no more");
+}
+
+#[test]
+fn parallel_calls_for_one_name_make_it_once() {
+    let host = host();
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8).map(|_| scope.spawn(|| add(&host, "same"))).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status() == 0);
+    assert_eq!(made.len(), 1, "{replies:#?}");
+    assert!(refused.iter().all(|reply| reply.error() == "io.netbroker.Netns.AlreadyExists"));
+    assert_eq!(host.sh("grep -c ' /run/netns/same ' /proc/self/mountinfo"), "1\n");
+    host.ip("netns exec same true");
+}
+
+#[test]
+fn a_lock_that_is_not_let_go_is_busy_within_a_second_and_nothing_changes() {
+    let host = host();
+    let before = host.snapshot(&[]);
+    let holder = locked(&host);
+    let since = Instant::now();
+    let reply = add(&host, "x");
+    let waited = since.elapsed();
+    assert_eq!(reply.error(), "io.netbroker.Netns.Busy");
+    assert!(reply.get("reason").as_str().unwrap().contains("/run/netns"), "{reply}");
+    assert!(waited > Duration::from_millis(800) && waited < Duration::from_secs(3), "{waited:?}");
+    assert!(mounts(&host).is_empty());
+    assert_eq!(host.snapshot(&[]), before);
+    drop(holder);
+    add(&host, "x").ok();
+}
+
+#[test]
+fn the_lock_does_not_count_once_it_is_a_mount() {
+    let host = host();
+    host.ip("netns add first");
+    let holder = locked(&host);
+    let since = Instant::now();
+    add(&host, "second").ok();
+    host.caller().call("Netns.Delete", json!({"netns": "first"})).ok();
+    assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
+    host.ip("netns exec second true");
+    assert_eq!(mounts(&host).len(), 1);
+    drop(holder);
+}
+
+#[test]
+fn a_lock_that_is_let_go_in_time_is_waited_for() {
+    let host = host();
+    let holder = locked(&host);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| add(&host, "x"));
+        std::thread::sleep(Duration::from_millis(300));
+        drop(holder);
+        caller.join().unwrap().ok();
+    });
+    assert_eq!(mounts(&host).len(), 1);
+    host.ip("netns exec x true");
+}
+
+#[test]
+fn a_namespace_made_while_the_lock_was_waited_for_is_seen() {
+    let host = host();
+    let holder = locked(&host);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| host.caller().call("Netns.Add", json!({"netns": "x", "exists_ok": true})));
+        std::thread::sleep(Duration::from_millis(300));
+        // As another first call does that had the lock: the directory is a mount only from now on.
+        host.sh("mount --bind /run/netns /run/netns; mount --make-shared /run/netns");
+        host.sh("touch /run/netns/x; unshare -n mount --bind /proc/self/ns/net /run/netns/x");
+        host.ip("netns exec x true");
+        drop(holder);
+        caller.join().unwrap().ok();
+    });
+    assert_eq!(mounts(&host).len(), 1);
+}
+
+#[test]
+fn in_a_private_mount_namespace_the_answer_is_the_socket() {
+    let host = host();
+    host.sh("mount --make-shared /run"); // as systemd leaves it
+    let inside = host.caller().under(&["unshare", "-m", "--propagation", "slave"]);
+    for first in [true, false] {
+        if !first {
+            host.ip("netns add there"); // /run/netns is a mount of its own now
+        }
+        let before = host.snapshot(&[]);
+        for (verb, name) in [("Add", "x"), ("Delete", "there")] {
+            let reply = inside.call(&format!("Netns.{verb}"), json!({ "netns": name }));
+            assert_eq!(reply.error(), "io.netbroker.Netns.NotSupported", "{verb}");
+            assert!(reply.get("message").as_str().unwrap().contains("socket"), "{reply}");
+            assert_eq!(reply.get("may_have_changed"), json!(false));
+        }
+        assert_eq!(host.snapshot(&[]), before);
+    }
+    // Looking, and acting in a namespace, does not need to be seen.
+    let listed = inside.call("Netns.List", json!({"netns": "@host"})).ok();
+    assert_eq!(listed["namespaces"], json!([{"netns": "there", "ready": true}]));
+    inside.call("Link.Set", json!({"netns": "there", "link": "lo", "up": true})).ok();
+    assert!(host.ip_in("there", "link show lo").contains("UP"));
+}
+
+#[test]
+fn a_directory_that_others_may_write_is_not_trusted() {
+    let host = host();
+    for change in ["chmod 1777 /run/netns", "chmod 755 /run/netns; chown 64123 /run/netns"] {
+        host.sh(change);
+        let before = host.snapshot(&[]);
+        assert_eq!(add(&host, "x").error(), "io.netbroker.Netns.SystemError", "{change}");
+        assert_eq!(host.snapshot(&[]), before, "{change}");
+    }
+}
+
+#[test]
+fn a_name_on_which_a_namespace_is_about_to_be_mounted_exists() {
+    let host = host();
+    host.ip("netns add first");
+    std::thread::scope(|scope| {
+        // Its file is there 200 ms before its mount.
+        let slowly = ["strace", "-q", "-o", "/dev/null", "-e", "trace=mount", "-e", "inject=mount:delay_enter=200000"];
+        let caller = host.caller().under(&slowly);
+        let first = scope.spawn(move || caller.call("Netns.Add", json!({"netns": "x"})));
+        host.sh("until test -e /run/netns/x; do sleep 0.005; done");
+        assert_ne!(host.run(&["grep", "-q", " /run/netns/x ", "/proc/self/mountinfo"]).status(), 0, "too late to tell");
+        host.caller().call("Netns.Add", json!({"netns": "x", "exists_ok": true})).ok();
+        first.join().unwrap().ok();
+    });
+    host.ip("netns exec x true");
+}
+
+#[test]
+fn parallel_calls_that_tolerate_each_other_all_succeed() {
+    let host = host();
+    for round in 0..10 {
+        let fields = json!({"netns": format!("same{round}"), "exists_ok": true});
+        std::thread::scope(|scope| {
+            let callers: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| host.caller().call("Netns.Add", fields.clone()))).collect();
+            callers.into_iter().for_each(|caller| drop(caller.join().unwrap().ok()));
+        });
+    }
+    assert_eq!(host.sh("grep -c ' /run/netns/same' /proc/self/mountinfo"), "10\n");
+}
