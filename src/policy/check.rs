@@ -2,13 +2,13 @@
 //! Which calls, kinds and fields a rule may name, and which it must: rules 2, 3 and 6 of the language.
 #![forbid(unsafe_code)]
 
-use super::constraint::{Constraint, Entries};
+use super::constraint::{Constraint, matches};
 use super::diagnostics::{Place, Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, RuleSyntax};
 use super::{WORDS, entries};
 use crate::call::field::{Field, KIND};
-use crate::call::value::Type;
+use crate::call::value::{Type, Value};
 use crate::call::{self, Absence, Call, Effect, Kind, Use};
 
 /// What a rule says of one field.
@@ -26,8 +26,8 @@ pub(super) struct Named<'s> {
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
     pub(super) calls: Vec<(&'static Call, Place<'s>)>,
-    /// `None`: all of them.
-    kinds: Option<Vec<String>>,
+    /// What it says of kinds; `None`: nothing.
+    kinds: Option<Constraint>,
 }
 
 /// One variety of a call.
@@ -62,16 +62,23 @@ impl<'s> Scope<'s> {
     /// Reads `call`.
     pub(super) fn read(rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Self {
         let mut calls: Vec<(&'static Call, Place<'s>)> = Vec::new();
+        let mut spared: Vec<u16> = Vec::new();
         for entry in &rule.calls {
-            match called(&entry.it, rule.ruling) {
-                Ok(found) => {
-                    let new =
-                        found.into_iter().filter(|call| !calls.iter().any(|(known, _)| known.number == call.number));
-                    let new: Vec<_> = new.map(|call| (call, entry.place)).collect();
-                    calls.extend(new);
+            let (taken_away, raw) = entry.it.strip_prefix('!').map_or((false, entry.it.as_str()), |raw| (true, raw));
+            match called(raw, rule.ruling) {
+                Ok(_) if taken_away && rule.ruling == Ruling::Allow => {
+                    problems.push(entry.place.problem(format!("`{}`: an allow lists its calls one by one", entry.it)));
                 }
+                Ok(found) if taken_away => spared.extend(found.iter().map(|call| call.number)),
+                Ok(found) => calls.extend(found.into_iter().map(|call| (call, entry.place))),
                 Err(why) => problems.push(entry.place.problem(why)),
             }
+        }
+        calls.sort_by_key(|(call, _)| call.number);
+        calls.dedup_by_key(|(call, _)| call.number);
+        calls.retain(|(call, _)| !spared.contains(&call.number));
+        if let (true, Some(first)) = (calls.is_empty() && !spared.is_empty(), rule.calls.first()) {
+            problems.push(first.place.problem("`call` takes away every call that it names"));
         }
         Self { calls, kinds: None }
     }
@@ -85,7 +92,12 @@ impl<'s> Scope<'s> {
     }
 
     fn names(&self, kind: &Kind) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name == kind.name))
+        self.kinds.as_ref().is_none_or(|kinds| kinds.meets(&Value::Word(kind.name), 0))
+    }
+
+    /// Whether it lists the kinds that it means.
+    fn lists_kinds(&self) -> bool {
+        self.kinds.as_ref().is_some_and(|kinds| !kinds.any)
     }
 
     /// The calls that have all that a deny names.
@@ -101,10 +113,10 @@ impl<'s> Scope<'s> {
         let (kind, others): (Vec<_>, Vec<_>) = rule.fields.iter().partition(|said| said.name.it == KIND.field.name);
         for said in kind.into_iter().chain(others) {
             let Some(field) = self.field(&said.name, problems) else { continue };
-            match entries::constraint(said, field.ty) {
+            match entries::constraint(said, field.ty, rule.ruling) {
                 Ok(constraint) => {
                     if field == &KIND.field {
-                        self.kinds = kinds(&constraint);
+                        self.kinds = Some(constraint.clone());
                     }
                     named.push(Named { field, constraint, value: said.value, free: false });
                 }
@@ -122,13 +134,35 @@ impl<'s> Scope<'s> {
         named
     }
 
+    /// Reads `require`: fields without which an allow does not permit. One that it does not name could never be there.
+    pub(super) fn required(
+        &self,
+        rule: &RuleSyntax<'s>,
+        named: &[Named<'_>],
+        problems: &mut Vec<Problem>,
+    ) -> Vec<&'static Field> {
+        let mut required = Vec::new();
+        for name in &rule.require {
+            let Some(field) = self.field(name, problems) else { continue };
+            let is_filter = |used: &Use| used.field == field && matches!(used.absence, Absence::Any);
+            let may_stand = named.iter().any(|named| named.field == field)
+                || self.varieties().any(|variety| variety.uses().any(is_filter));
+            if may_stand {
+                required.push(field);
+            } else {
+                let why = format!("`{}` is required, but this allow does not name it: it could never permit", name.it);
+                problems.push(name.place.problem(why));
+            }
+        }
+        required
+    }
+
     /// The field of this name that some variety of the rule's calls has.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field);
         let found = known().find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
-            let words = WORDS.iter().copied().filter(|word| *word != "require");
-            let hint = did_you_mean(&name.it, known().map(|field| field.name).chain(words));
+            let hint = did_you_mean(&name.it, known().map(|field| field.name).chain(WORDS.iter().copied()));
             problems.push(name.place.problem(format!("`{}` is no field of {}{hint}", name.it, self.title())));
         }
         found
@@ -144,14 +178,6 @@ impl<'s> Scope<'s> {
     }
 }
 
-/// The kinds that a constraint lists; `None` for all.
-fn kinds(constraint: &Constraint) -> Option<Vec<String>> {
-    match &constraint.entries {
-        Entries::Words(words) if !constraint.any => Some(words.clone()),
-        _ => None,
-    }
-}
-
 /// The calls that an entry of `call` means.
 fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
     let of = |effect| call::all().filter(move |call| call.effect == effect).collect();
@@ -159,7 +185,13 @@ fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
         ("@change", Ruling::Deny) => Ok(of(Effect::Changes)),
         ("@read", Ruling::Deny) => Ok(of(Effect::Reads)),
         ("@change" | "@read" | "*", Ruling::Allow) => Err(format!("`{raw}`: an allow lists its calls one by one")),
-        ("*", Ruling::Deny) => Err("`*` is no call; all of them are `[\"@change\", \"@read\"]`".to_owned()),
+        (_, Ruling::Allow) if raw.contains(['*', '?']) => {
+            Err(format!("`{raw}`: an allow lists its calls one by one; a pattern would permit what is added later"))
+        }
+        (_, Ruling::Deny) if raw.contains(['*', '?']) => {
+            let found: Vec<_> = call::all().filter(|call| matches(raw, call.name)).collect();
+            if found.is_empty() { Err(format!("no call fits `{raw}`")) } else { Ok(found) }
+        }
         _ => call::by_name(raw).map(|call| vec![call]).ok_or_else(|| {
             let words = (ruling == Ruling::Deny).then_some(["@change", "@read"]).into_iter().flatten();
             format!("there is no call `{raw}`{}", did_you_mean(raw, call::all().map(|call| call.name).chain(words)))
@@ -204,7 +236,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
     let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
     match used.absence {
         // As long as no kinds are listed, what they need is not known.
-        Absence::Required => (variety.shares(used) || scope.kinds.is_some()).then_some("always has it"),
+        Absence::Required => (variety.shares(used) || scope.lists_kinds()).then_some("always has it"),
         Absence::Any => opens.then_some("without it means every link"),
         Absence::Chosen => opens.then_some("without it leaves the link to the kernel"),
         Absence::Default(_) | Absence::Untouched => None,

@@ -10,9 +10,11 @@ use super::compiled::{self, Damage, Placed, Profile, Settings};
 use super::diagnostics::{Place, Problem, Source, did_you_mean};
 use super::entries;
 use super::rule::{Principal, Rule, Ruling, Touches};
+use super::sets::Sets;
 use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
+use crate::call::field::Field;
 use crate::call::value::Type;
 use crate::call::{Call, Needs};
 
@@ -90,13 +92,15 @@ impl Policy {
 pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<Problem>> {
     let mut problems = Vec::new();
     let documents: Vec<_> = sources.iter().map(|source| source::read(source, &mut problems)).collect();
+    let sets = Sets::of(&documents, &mut problems);
     let settings = settings(documents.iter().flat_map(|document| &document.settings), &mut problems);
     let mut compiler =
         Compiler { resolve, problems, rules: Vec::new(), profiles: BTreeMap::new(), origins: Vec::new() };
     let mut ids = BTreeMap::new();
     for rule in documents.iter().flat_map(|document| &document.rules) {
-        compiler.id(rule, &mut ids);
-        compiler.rule(rule);
+        let rule = open(rule, &sets, &mut compiler.problems);
+        compiler.id(&rule, &mut ids);
+        compiler.rule(&rule);
     }
     let Compiler { mut problems, rules, profiles, origins, .. } = compiler;
     if problems.is_empty() {
@@ -104,6 +108,19 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     }
     problems.sort();
     Err(problems)
+}
+
+/// A rule with its sets laid open.
+fn open<'s>(rule: &RuleSyntax<'s>, sets: &Sets<'_, 's>, problems: &mut Vec<Problem>) -> RuleSyntax<'s> {
+    let mut rule = rule.clone();
+    for texts in [&mut rule.who, &mut rule.calls, &mut rule.free, &mut rule.require] {
+        *texts = sets.open_texts(texts, problems);
+    }
+    let touches = rule.touches.iter_mut().flat_map(|touches| &mut touches.it);
+    for said in rule.fields.iter_mut().chain(touches) {
+        said.entries = sets.open(&said.entries, problems);
+    }
+    rule
 }
 
 struct Compiler<'r> {
@@ -141,7 +158,8 @@ impl Compiler<'_> {
             }
             Ruling::Deny => self.denied(rule, &scope, &named, touches.as_ref()),
         };
-        self.place(rule, &calls, &named, &who, touches.as_ref());
+        let require = scope.required(rule, &named, &mut self.problems);
+        self.place(rule, &calls, &Lowered { named, require, who, touches });
     }
 
     fn touches(&mut self, said: &[Said<'_>]) -> Touches {
@@ -157,7 +175,7 @@ impl Compiler<'_> {
                     continue;
                 }
             };
-            match entries::constraint(said, ty) {
+            match entries::constraint(said, ty, Ruling::Deny) {
                 Ok(constraint) => *slot = Some(constraint),
                 Err(refused) => self.problems.extend(refused),
             }
@@ -188,24 +206,18 @@ impl Compiler<'_> {
     }
 
     /// Puts a rule where the broker will look for it: once for each of its calls, with the fields of that call.
-    fn place(
-        &mut self,
-        rule: &RuleSyntax<'_>,
-        calls: &[&'static Call],
-        named: &[Named<'_>],
-        who: &Who,
-        touches: Option<&Touches>,
-    ) {
+    fn place(&mut self, rule: &RuleSyntax<'_>, calls: &[&'static Call], lowered: &Lowered<'_>) {
         let Some(At { it: id, .. }) = &rule.id else { return };
+        let Lowered { named, require, who, touches } = lowered;
         for call in calls {
             let fields = named.iter().filter(|named| call.has(named.field));
-            let fields = fields.map(|named| (named.field.number, named.constraint.clone())).collect();
             let placed = Rule {
                 id: id.clone(),
                 ruling: rule.ruling,
                 except: who.except.clone(),
-                fields,
-                touches: touches.cloned(),
+                fields: fields.map(|named| (named.field.number, named.constraint.clone())).collect(),
+                require: require.iter().filter(|field| call.has(field)).map(|field| field.number).collect(),
+                touches: touches.clone(),
             };
             self.rules.push(Placed { call: call.number, principals: who.principals.clone(), rule: placed });
             if rule.ruling == Ruling::Allow && call.needs == Needs::Namespaces {
@@ -224,6 +236,14 @@ impl Compiler<'_> {
             said: named.iter().map(said).collect(),
         });
     }
+}
+
+/// What a rule says, in numbers and constraints.
+struct Lowered<'s> {
+    named: Vec<Named<'s>>,
+    require: Vec<&'static Field>,
+    who: Who,
+    touches: Option<Touches>,
 }
 
 /// A list that was written over several lines, in one.

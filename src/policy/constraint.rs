@@ -10,28 +10,49 @@ use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::name::NetnsName;
 use crate::call::value::Value;
 
-/// What a rule says of one field.
+/// What a rule says of one field: any of its entries, less those behind `!`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     /// `"*"` is among the entries: any value and any absence.
     pub any: bool,
     /// The other entries.
     pub entries: Entries,
+    /// The entries behind `!`.
+    pub except: Option<Entries>,
 }
 
 /// The entries of a constraint, by the type of the field; a value is inside when one of them has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entries {
-    /// Names, hardware addresses, labels, text: patterns. An `@` word stands as it is and matches itself only.
+    /// Names, hardware addresses, labels, text, and words in a deny: patterns. An `@` word stands as it is and matches
+    /// itself only; `{uid}` is the caller's uid.
     Patterns(Vec<String>),
-    /// Keywords.
-    Words(Vec<String>),
     /// Addresses and prefixes.
-    Prefixes(Vec<Prefix>),
-    /// Ranges of numbers, both ends included.
-    Numbers(Vec<(u64, u64)>),
+    Addresses(Vec<Range>),
+    /// Numbers.
+    Numbers(Vec<Numbers>),
     /// Booleans.
     Bools(Vec<bool>),
+}
+
+/// Numbers of a constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Numbers {
+    /// From one to the other, both included.
+    Between(u64, u64),
+    /// `"{uid}"`: the caller's uid.
+    Uid,
+}
+
+/// Addresses of a constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Range {
+    /// `P`: whatever lies inside.
+    Inside(Prefix),
+    /// `P len a..b`: exactly the prefixes inside P of these lengths.
+    Lengths(Prefix, u8, u8),
+    /// `10.1.2.3/24`: exactly that interface address.
+    Exactly(IpAddr, u8),
 }
 
 /// All addresses that begin with the same bits.
@@ -45,41 +66,60 @@ pub struct Prefix {
 
 impl Constraint {
     /// `"*"`.
-    pub const ANY: Self = Self { any: true, entries: Entries::Patterns(Vec::new()) };
+    pub const ANY: Self = Self { any: true, entries: Entries::Patterns(Vec::new()), except: None };
 
     /// Whether everything that `value` stands for is inside: what an allow asks. Neither `"*"` nor a pattern covers an
     /// `@` word: a namespace that is no name under `/run/netns` is granted by writing it.
     #[must_use]
-    pub fn contains(&self, value: &Value) -> bool {
-        (self.any && !is_word(value)) || self.entries.hold(value, Prefix::contains)
+    pub fn contains(&self, value: &Value, uid: u32) -> bool {
+        let inside = (self.any && !is_word(value)) || self.entries.contain(value, uid);
+        inside && !self.except.as_ref().is_some_and(|except| except.meet(value, uid))
     }
 
     /// Whether anything that `value` stands for is inside: what a deny asks. `"*"` covers everything.
     #[must_use]
-    pub fn meets(&self, value: &Value) -> bool {
-        self.any || self.entries.hold(value, Prefix::overlaps)
+    pub fn meets(&self, value: &Value, uid: u32) -> bool {
+        let Some(except) = &self.except else { return self.any || self.entries.meet(value, uid) };
+        match (Address::of(value), &self.entries, except) {
+            (Some(address), Entries::Addresses(ranges), Entries::Addresses(except)) => {
+                let everything = self.any.then_some(Range::Inside(address.prefix()));
+                ranges.iter().copied().chain(everything).any(|range| range.meets_beside(&address, except))
+            }
+            _ => (self.any || self.entries.meet(value, uid)) && !except.contain(value, uid),
+        }
+    }
+
+    /// Whether absence that stands for every value, or leaves the choice, is inside.
+    #[must_use]
+    pub fn contains_all(&self) -> bool {
+        self.any && self.except.is_none()
     }
 }
 
 impl Entries {
-    fn hold(&self, value: &Value, prefix: fn(&Prefix, &Prefix) -> bool) -> bool {
+    /// Whether one entry has all that `value` stands for.
+    fn contain(&self, value: &Value, uid: u32) -> bool {
+        self.have(value, uid, |range, address| range.contains(address))
+    }
+
+    /// Whether one entry has some of what `value` stands for.
+    fn meet(&self, value: &Value, uid: u32) -> bool {
+        self.have(value, uid, |range, address| range.meets(address))
+    }
+
+    fn have(&self, value: &Value, uid: u32, range: fn(&Range, &Address) -> bool) -> bool {
         match (self, value) {
             (Self::Patterns(patterns), Value::Netns(NetnsName::Host)) => patterns.iter().any(|p| p == "@host"),
-            (Self::Patterns(patterns), Value::Netns(NetnsName::Named(name))) => matches_one(patterns, name),
-            (Self::Patterns(patterns), Value::Link(name)) => matches_one(patterns, name.as_str()),
-            (Self::Patterns(patterns), Value::Label(label)) => matches_one(patterns, label.as_str()),
-            (Self::Patterns(patterns), Value::Text(text)) => matches_one(patterns, text.as_str()),
-            (Self::Patterns(patterns), Value::Mac(mac)) => matches_one(patterns, &mac.to_string()),
-            (Self::Words(words), Value::Word(word)) => words.iter().any(|w| w == word),
-            (Self::Numbers(ranges), Value::Number(n)) => ranges.iter().any(|(least, most)| least <= n && n <= most),
+            (Self::Patterns(patterns), Value::Netns(NetnsName::Named(name))) => one_fits(patterns, name, uid),
+            (Self::Patterns(patterns), Value::Link(name)) => one_fits(patterns, name.as_str(), uid),
+            (Self::Patterns(patterns), Value::Label(label)) => one_fits(patterns, label.as_str(), uid),
+            (Self::Patterns(patterns), Value::Text(text)) => one_fits(patterns, text.as_str(), uid),
+            (Self::Patterns(patterns), Value::Mac(mac)) => one_fits(patterns, &mac.to_string(), uid),
+            (Self::Patterns(patterns), Value::Word(word)) => one_fits(patterns, word, uid),
+            (Self::Numbers(numbers), Value::Number(n)) => numbers.iter().any(|numbers| numbers.contain(*n, uid)),
             (Self::Bools(truths), Value::Bool(truth)) => truths.contains(truth),
-            (Self::Prefixes(prefixes), Value::Address(address)) => {
-                let value = Prefix::new(*address, bits(*address));
-                prefixes.iter().any(|p| prefix(p, &value))
-            }
-            (Self::Prefixes(prefixes), Value::InterfaceAddress(InterfaceAddress { address, length })) => {
-                let value = Prefix::new(*address, *length);
-                prefixes.iter().any(|p| prefix(p, &value))
+            (Self::Addresses(ranges), value) => {
+                Address::of(value).is_some_and(|address| ranges.iter().any(|r| range(r, &address)))
             }
             _ => false, // a type that the field never had: the compiler makes none, and nothing is inside
         }
@@ -88,6 +128,66 @@ impl Entries {
 
 fn is_word(value: &Value) -> bool {
     matches!(value, Value::Netns(NetnsName::Host))
+}
+
+impl Numbers {
+    fn contain(self, number: u64, uid: u32) -> bool {
+        match self {
+            Self::Between(least, most) => (least..=most).contains(&number),
+            Self::Uid => number == u64::from(uid),
+        }
+    }
+}
+
+/// An address with the length of its prefix, as a value has it; one without has all its bits.
+struct Address(IpAddr, u8);
+
+impl Address {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Address(address) => Some(Self(*address, bits(*address))),
+            Value::InterfaceAddress(InterfaceAddress { address, length }) => Some(Self(*address, *length)),
+            _ => None,
+        }
+    }
+
+    fn prefix(&self) -> Prefix {
+        Prefix::new(self.0, self.1)
+    }
+}
+
+impl Range {
+    fn contains(&self, address: &Address) -> bool {
+        match self {
+            Self::Inside(prefix) => prefix.contains(&address.prefix()),
+            other => other.meets(address),
+        }
+    }
+
+    /// A prefix that is only partly inside is met; lengths and interface addresses are met by what they name.
+    fn meets(&self, address: &Address) -> bool {
+        match self {
+            Self::Inside(prefix) => prefix.overlaps(&address.prefix()),
+            Self::Lengths(prefix, least, most) => {
+                prefix.contains(&address.prefix()) && (least..=most).contains(&&address.1)
+            }
+            Self::Exactly(own, length) => *own == address.0 && *length == address.1,
+        }
+    }
+
+    /// Whether it is met by something that is in none of `except`.
+    fn meets_beside(&self, address: &Address, except: &[Self]) -> bool {
+        let whole = except.iter().any(|range| !matches!(range, Self::Inside(_)) && range.meets(address));
+        let parts: Vec<Prefix> = except
+            .iter()
+            .filter_map(|range| if let Self::Inside(prefix) = range { Some(*prefix) } else { None })
+            .collect();
+        let common = match self {
+            Self::Inside(prefix) if address.prefix().contains(prefix) => *prefix,
+            _ => address.prefix(),
+        };
+        self.meets(address) && !whole && !common.is_covered(&parts)
+    }
 }
 
 impl Prefix {
@@ -109,6 +209,29 @@ impl Prefix {
         self.contains(other) || other.contains(self)
     }
 
+    /// Whether every address of it is in one of `others`.
+    fn is_covered(&self, others: &[Self]) -> bool {
+        let smaller = || others.iter().filter(|other| self.contains(other)).copied().collect::<Vec<_>>();
+        others.iter().any(|other| other.contains(self))
+            || match (self.halves(), smaller()) {
+                (Some((left, right)), parts) if !parts.is_empty() => {
+                    left.is_covered(&parts) && right.is_covered(&parts)
+                }
+                _ => false,
+            }
+    }
+
+    /// The two prefixes that are one bit longer.
+    fn halves(&self) -> Option<(Self, Self)> {
+        let length = self.length.checked_add(1).filter(|length| *length <= bits(self.network))?;
+        let bit = bits(self.network) - length;
+        let upper = match self.network {
+            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) | (1 << bit)).into()),
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) | (1 << bit)).into()),
+        };
+        Some((Self::new(self.network, length), Self::new(upper, length)))
+    }
+
     fn same_family(&self, other: &Self) -> bool {
         self.network.is_ipv4() == other.network.is_ipv4()
     }
@@ -128,8 +251,15 @@ fn masked(address: IpAddr, length: u8) -> IpAddr {
     }
 }
 
-fn matches_one(patterns: &[String], text: &str) -> bool {
-    patterns.iter().any(|pattern| matches(pattern, text))
+/// The caller's uid in a pattern.
+pub const UID: &str = "{uid}";
+
+fn one_fits(patterns: &[String], text: &str, uid: u32) -> bool {
+    let fits = |pattern: &String| match pattern.contains(UID) {
+        true => matches(&pattern.replace(UID, &uid.to_string()), text),
+        false => matches(pattern, text),
+    };
+    patterns.iter().any(fits)
 }
 
 /// Whether `text` fits `pattern`: `*` is any run of characters, `?` any one. Time is the product of the lengths at most:
@@ -178,22 +308,73 @@ mod tests {
         assert!(!matches(&hard, &long)); // no exponential search
     }
 
+    fn addresses(entries: &[Range], except: &[Range]) -> Constraint {
+        let except = (!except.is_empty()).then(|| Entries::Addresses(except.to_vec()));
+        Constraint { any: false, entries: Entries::Addresses(entries.to_vec()), except }
+    }
+
+    fn inside(raw: &str) -> Range {
+        let InterfaceAddress { address, length } = InterfaceAddress::parse(raw).unwrap();
+        Range::Inside(Prefix::new(address, length))
+    }
+
+    fn address(raw: &str) -> Value {
+        Type::InterfaceAddress.parse(raw).unwrap()
+    }
+
     #[test]
     fn an_allow_contains_and_a_deny_meets() {
-        let prefixes = |raw: &[&str]| {
-            let parse = |raw: &&str| InterfaceAddress::parse(raw).map(|a| Prefix::new(a.address, a.length)).unwrap();
-            Constraint { any: false, entries: Entries::Prefixes(raw.iter().map(parse).collect()) }
-        };
-        let address = |raw: &str| Type::InterfaceAddress.parse(raw).unwrap();
-        let ten = prefixes(&["10.0.0.0/8"]);
-        assert!(ten.contains(&address("10.1.2.3/24")));
-        assert!(!ten.contains(&address("10.1.2.3/7")));
-        assert!(ten.meets(&address("10.1.2.3/7")));
-        assert!(!ten.meets(&address("11.0.0.1/8")));
-        assert!(!prefixes(&["::/0"]).meets(&address("10.0.0.1/8")));
-        assert!(prefixes(&["169.254.169.254/32"]).meets(&address("169.254.1.1/16")));
-        assert!(prefixes(&["0.0.0.0/0"]).contains(&address("10.0.0.1/0")));
-        assert!(prefixes(&["2001:db8::/32"]).contains(&address("2001:db8:1::1/64")));
+        let ten = addresses(&[inside("10.0.0.0/8")], &[]);
+        assert!(ten.contains(&address("10.1.2.3/24"), 0));
+        assert!(!ten.contains(&address("10.1.2.3/7"), 0));
+        assert!(ten.meets(&address("10.1.2.3/7"), 0));
+        assert!(!ten.meets(&address("11.0.0.1/8"), 0));
+        assert!(!addresses(&[inside("::/0")], &[]).meets(&address("10.0.0.1/8"), 0));
+        assert!(addresses(&[inside("169.254.169.254/32")], &[]).meets(&address("169.254.1.1/16"), 0));
+        assert!(addresses(&[inside("0.0.0.0/0")], &[]).contains(&address("10.0.0.1/0"), 0));
+        assert!(addresses(&[inside("2001:db8::/32")], &[]).contains(&address("2001:db8:1::1/64"), 0));
+    }
+
+    #[test]
+    fn lengths_and_interface_addresses_are_exact_in_allow_and_deny() {
+        let Range::Inside(all) = inside("0.0.0.0/0") else { panic!("inside") };
+        let short = addresses(&[Range::Lengths(all, 0, 7)], &[]);
+        for (raw, is) in [("128.0.0.0/1", true), ("10.0.0.0/7", true), ("10.0.0.0/8", false), ("::/0", false)] {
+            assert_eq!((short.contains(&address(raw), 0), short.meets(&address(raw), 0)), (is, is), "{raw}");
+        }
+        let own = addresses(&[Range::Exactly("10.1.2.3".parse().unwrap(), 24)], &[]);
+        for (raw, is) in [("10.1.2.3/24", true), ("10.1.2.4/24", false), ("10.1.2.3/25", false), ("10.1.2.3/32", false)]
+        {
+            assert_eq!((own.contains(&address(raw), 0), own.meets(&address(raw), 0)), (is, is), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_an_exclamation_mark_is_taken_away() {
+        let but = addresses(&[inside("10.0.0.0/8")], &[inside("10.1.0.0/16")]);
+        assert!(but.contains(&address("10.2.0.1/24"), 0) && but.meets(&address("10.2.0.1/24"), 0));
+        assert!(!but.contains(&address("10.1.0.1/24"), 0) && !but.meets(&address("10.1.0.1/24"), 0));
+        // Partly taken away: an allow does not contain it, a deny still meets the rest.
+        assert!(!but.contains(&address("10.0.0.1/8"), 0) && but.meets(&address("10.0.0.1/8"), 0));
+        // Taken away in halves, nothing is left to meet.
+        let halves = addresses(&[inside("10.0.0.0/8")], &[inside("10.0.0.0/9"), inside("10.128.0.0/9")]);
+        assert!(!halves.meets(&address("10.0.0.1/8"), 0) && !halves.meets(&address("0.0.0.0/0"), 0));
+        let words = |raw: &[&str]| Entries::Patterns(raw.iter().map(|s| (*s).to_owned()).collect());
+        let link = |raw: &str| Type::Link.parse(raw).unwrap();
+        let some = Constraint { any: true, entries: words(&[]), except: Some(words(&["eth*"])) };
+        assert!(some.contains(&link("v0"), 0) && some.meets(&link("v0"), 0));
+        assert!(!some.contains(&link("eth0"), 0) && !some.meets(&link("eth0"), 0));
+        assert!(!some.contains_all() && Constraint::ANY.contains_all());
+    }
+
+    #[test]
+    fn the_callers_uid_stands_for_itself() {
+        let mine = Constraint { any: false, entries: Entries::Patterns(vec!["v{uid}-*".to_owned()]), except: None };
+        let link = |raw: &str| Type::Link.parse(raw).unwrap();
+        assert!(mine.contains(&link("v1000-a"), 1000) && !mine.contains(&link("v1000-a"), 100));
+        assert!(!mine.contains(&link("v10001-a"), 1000));
+        let number = Constraint { any: false, entries: Entries::Numbers(vec![Numbers::Uid]), except: None };
+        assert!(number.contains(&Value::Number(7), 7) && !number.contains(&Value::Number(7), 8));
     }
 
     #[test]
@@ -202,10 +383,11 @@ mod tests {
         let patterns = |any, list: &[&str]| Constraint {
             any,
             entries: Entries::Patterns(list.iter().map(|s| (*s).to_owned()).collect()),
+            except: None,
         };
-        assert!(!Constraint::ANY.contains(&host));
-        assert!(!patterns(false, &["*", "?host", "@*"]).contains(&host));
-        assert!(patterns(true, &["@host"]).contains(&host));
-        assert!(Constraint::ANY.meets(&host));
+        assert!(!Constraint::ANY.contains(&host, 0));
+        assert!(!patterns(false, &["*", "?host", "@*"]).contains(&host, 0));
+        assert!(patterns(true, &["@host"]).contains(&host, 0));
+        assert!(Constraint::ANY.meets(&host, 0));
     }
 }

@@ -3,8 +3,9 @@
 //! that no value can have is refused, since whoever wrote it meant something else.
 #![forbid(unsafe_code)]
 
-use super::constraint::{Constraint, Entries, Prefix};
+use super::constraint::{Constraint, Entries, Numbers, Prefix, Range, UID, matches};
 use super::diagnostics::{Problem, did_you_mean};
+use super::rule::Ruling;
 use super::source::{At, Said, Scalar};
 use crate::call::inet::{self, InterfaceAddress};
 use crate::call::value::{Type, Words};
@@ -12,30 +13,66 @@ use crate::call::value::{Type, Words};
 /// `"*"`: any value and any absence.
 const ANY: &str = "*";
 
-/// Reads all entries of one field.
+/// Reads all entries of one field: those that give, and those behind `!` that take away.
 ///
 /// # Errors
 /// Every entry that is none of this type.
-pub(super) fn constraint(said: &Said<'_>, ty: Type) -> Result<Constraint, Vec<Problem>> {
-    let is_any = |entry: &&At<'_, Scalar>| entry.it == Scalar::Text(ANY.to_owned());
-    let any = said.entries.iter().any(|entry| is_any(&entry));
-    let others = || said.entries.iter().filter(|entry| !is_any(entry));
-    let entries = match ty {
-        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
-            collect(others(), |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
-        }
-        Type::Word(words) => collect(others(), |entry| word(words, text(ty, entry)?)).map(Entries::Words),
-        Type::Bool => collect(others(), truth).map(Entries::Bools),
-        Type::Number(least, most) => collect(others(), |entry| range(least, most, entry)).map(Entries::Numbers),
-        Type::Address | Type::InterfaceAddress => {
-            collect(others(), |entry| prefix(text(ty, entry)?)).map(Entries::Prefixes)
-        }
-    };
+pub(super) fn constraint(said: &Said<'_>, ty: Type, ruling: Ruling) -> Result<Constraint, Vec<Problem>> {
     let name = &said.name.it;
-    let blame = |(entry, why): (&At<'_, Scalar>, String)| entry.place.problem(format!("`{name}`: {why}"));
-    match entries {
-        Ok(entries) => Ok(Constraint { any, entries }),
-        Err(refused) => Err(refused.into_iter().map(blame).collect()),
+    let mut problems = Vec::new();
+    let (mut any, mut given, mut taken) = (false, Vec::new(), Vec::new());
+    for entry in &said.entries {
+        match &entry.it {
+            Scalar::Text(text) if text == ANY => any = true,
+            Scalar::Text(text) if text == "!*" => {
+                problems.push(entry.place.problem(format!("`{name}`: `!*` takes everything away")));
+            }
+            Scalar::Text(text) => match text.strip_prefix('!') {
+                Some(rest) => taken.push(At { place: entry.place, it: typed(ty, rest) }),
+                None => given.push(entry.clone()),
+            },
+            _ => given.push(entry.clone()),
+        }
+    }
+    if let (true, Some(first)) = (!any && given.is_empty() && !taken.is_empty(), taken.first()) {
+        problems.push(first.place.problem(format!("`{name}` only takes away: name something, or `\"*\"`")));
+    }
+    let mut read = |list: &[At<'_, Scalar>]| {
+        entries(list, ty, ruling).map_err(|refused| {
+            let blame = |(entry, why): (&At<'_, Scalar>, String)| entry.place.problem(format!("`{name}`: {why}"));
+            problems.extend(refused.into_iter().map(blame));
+        })
+    };
+    let (entries, except) = (read(&given), read(&taken));
+    match (entries, except) {
+        (Ok(entries), Ok(except)) if problems.is_empty() => {
+            Ok(Constraint { any, entries, except: (!taken.is_empty()).then_some(except) })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// What stands behind `!` is text; for a number or a boolean it is read as one.
+fn typed(ty: Type, text: &str) -> Scalar {
+    match (ty, digits(text), text) {
+        (Type::Number(..), Some(number), _) => Scalar::Integer(number),
+        (Type::Bool, _, "true") => Scalar::Bool(true),
+        (Type::Bool, _, "false") => Scalar::Bool(false),
+        _ => Scalar::Text(text.to_owned()),
+    }
+}
+
+fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Result<Entries, Refused<'e, 's>> {
+    match ty {
+        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
+            collect(list, |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
+        }
+        Type::Word(words) => collect(list, |entry| word(words, text(ty, entry)?, ruling)).map(Entries::Patterns),
+        Type::Bool => collect(list, truth).map(Entries::Bools),
+        Type::Number(least, most) => collect(list, |entry| numbers(least, most, entry)).map(Entries::Numbers),
+        Type::Address | Type::InterfaceAddress => {
+            collect(list, |entry| range(ty, text(ty, entry)?)).map(Entries::Addresses)
+        }
     }
 }
 
@@ -43,7 +80,7 @@ type Refused<'e, 's> = Vec<(&'e At<'s, Scalar>, String)>;
 
 /// All entries, or all that are wrong.
 fn collect<'e, 's: 'e, T>(
-    entries: impl Iterator<Item = &'e At<'s, Scalar>>,
+    entries: &'e [At<'s, Scalar>],
     read: impl Fn(&'e Scalar) -> Result<T, String>,
 ) -> Result<Vec<T>, Refused<'e, 's>> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -64,7 +101,15 @@ fn text(ty: Type, entry: &Scalar) -> Result<&str, String> {
     }
 }
 
-fn word(words: &Words, raw: &str) -> Result<String, String> {
+/// A word; in a deny a pattern, which covers words that are added later, too.
+fn word(words: &Words, raw: &str, ruling: Ruling) -> Result<String, String> {
+    if raw.contains(['*', '?']) {
+        return match ruling {
+            Ruling::Allow => Err(format!("`{raw}` is a pattern; an allow lists the words that it means")),
+            Ruling::Deny if words.words.iter().any(|word| matches(raw, word)) => Ok(raw.to_owned()),
+            Ruling::Deny => Err(format!("`{raw}` fits none of {}", words.words.join(", "))),
+        };
+    }
     match words.words.iter().find(|word| **word == raw) {
         Some(word) => Ok((*word).to_owned()),
         None => {
@@ -83,21 +128,26 @@ fn truth(entry: &Scalar) -> Result<bool, String> {
     }
 }
 
-/// `1500` or `"1280..1500"`.
-fn range(least: u64, most: u64, entry: &Scalar) -> Result<(u64, u64), String> {
+/// `1500`, `"1280..1500"` or `"{uid}"`.
+fn numbers(least: u64, most: u64, entry: &Scalar) -> Result<Numbers, String> {
     let bound = |number: i128| match u64::try_from(number) {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
         _ => Err(format!("{number} is not between {least} and {most}")),
     };
     let expected = || format!("expected a whole number or a range like `\"{least}..{most}\"`");
     match entry {
-        Scalar::Integer(number) => bound(*number).map(|number| (number, number)),
+        Scalar::Integer(number) => bound(*number).map(|number| Numbers::Between(number, number)),
+        Scalar::Text(text) if text == UID => Ok(Numbers::Uid),
         Scalar::Bool(truth) => Err(format!("{truth} is a boolean, {}", expected())),
         Scalar::Text(text) => match text.split_once("..") {
             Some((from, to)) => {
                 let ends = (digits(from).ok_or_else(expected)?, digits(to).ok_or_else(expected)?);
                 let (from, to) = (bound(ends.0)?, bound(ends.1)?);
-                if from <= to { Ok((from, to)) } else { Err(format!("`{text}` is empty: it ends before it begins")) }
+                if from <= to {
+                    Ok(Numbers::Between(from, to))
+                } else {
+                    Err(format!("`{text}` is empty: it ends before it begins"))
+                }
             }
             None if digits(text).is_some() => Err(format!("write {text} without quotes")),
             None => Err(format!("`{text}` is a string, {}", expected())),
@@ -111,17 +161,39 @@ fn digits(raw: &str) -> Option<i128> {
     raw.parse().ok().filter(|_| plain)
 }
 
-/// `10.0.0.0/8`: whatever lies inside.
-fn prefix(raw: &str) -> Result<Prefix, String> {
+/// `10.0.0.0/8`: whatever lies inside; `10.0.0.0/8 len 24..28`: the prefixes inside of these lengths; `10.1.2.3/24`:
+/// that interface address.
+fn range(ty: Type, raw: &str) -> Result<Range, String> {
+    if let Some((prefix, lengths)) = raw.split_once(" len ") {
+        return lengths_inside(ty, raw, prefix, lengths);
+    }
     if let (false, Ok(address)) = (raw.contains('/'), inet::address(raw)) {
         return Err(format!("`{raw}` lacks the length of its prefix; one address is `{raw}/{}`", inet::bits(address)));
     }
     let InterfaceAddress { address, length } = InterfaceAddress::parse(raw).map_err(|why| format!("`{raw}` {why}"))?;
     let prefix = Prefix::new(address, length);
-    if prefix.network == address {
-        return Ok(prefix);
+    match (prefix.network == address, ty) {
+        (true, _) => Ok(Range::Inside(prefix)),
+        (false, Type::InterfaceAddress) => Ok(Range::Exactly(address, length)),
+        (false, _) => Err(format!(
+            "`{raw}` has host bits, but the field has no length; write `{}/{length}` or `{address}/{}`",
+            prefix.network,
+            inet::bits(address)
+        )),
     }
-    Err(format!("`{raw}` has host bits; the prefix is `{}/{length}`", prefix.network))
+}
+
+fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Range, String> {
+    let Range::Inside(prefix) = range(Type::Address, prefix)? else { return Err(format!("`{raw}` has host bits")) };
+    let most = inet::bits(prefix.network);
+    let bound = |raw: &str| digits(raw).and_then(|length| u8::try_from(length).ok()).filter(|length| *length <= most);
+    let (from, to) = lengths.split_once("..").unwrap_or((lengths, lengths));
+    match (bound(from), bound(to)) {
+        _ if matches!(ty, Type::Address) => Err(format!("`{raw}`: the field has no length")),
+        (Some(from), Some(to)) if prefix.length <= to && from <= to => Ok(Range::Lengths(prefix, from, to)),
+        (Some(_), Some(_)) => Err(format!("`{raw}` is empty: no prefix inside is so long")),
+        _ => Err(format!("`{raw}` has no lengths from 0 to {most} behind `len`, as in `len 24` or `len 24..28`")),
+    }
 }
 
 /// A pattern that some value of the type fits.
@@ -129,15 +201,34 @@ fn pattern(ty: Type, raw: &str) -> Result<String, String> {
     if matches!(ty, Type::Netns) && raw.starts_with('@') && raw != "@host" {
         return Err(format!("`{raw}` begins with `@`; the only such word is `@host`{}", did_you_mean(raw, ["@host"])));
     }
+    // The uid has at least one digit.
+    let shortest = uid_closed_in(raw)?.replace(UID, "0");
     if raw.contains(['*', '?']) {
-        fits_some(ty, raw)?;
+        fits_some(ty, &shortest)?;
     } else {
-        ty.parse(raw)?;
+        ty.parse(&shortest)?;
     }
     if matches!(ty, Type::Mac) && raw.contains(|c: char| c.is_ascii_uppercase()) {
         return Err(format!("`{raw}` has capital letters; hardware addresses are compared in lower case"));
     }
     Ok(raw.to_owned())
+}
+
+/// `{uid}` next to a digit, or to a pattern that a digit fits, would reach another uid's names: `v{uid}*` of 100 fits
+/// `v1000-a`.
+fn uid_closed_in(raw: &str) -> Result<&str, String> {
+    let open = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit() || matches!(c, '*' | '?' | '{' | '}'));
+    let parts: Vec<&str> = raw.split(UID).collect();
+    let closed = parts.windows(2).all(|pair| match pair {
+        [before, behind] => !open(before.chars().last()) && !open(behind.chars().next()),
+        _ => true,
+    });
+    let adjacent = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default().iter().any(|part| part.is_empty());
+    if closed && !adjacent {
+        Ok(raw)
+    } else {
+        Err(format!("`{raw}`: `{UID}` must not stand next to a digit, `*` or `?`"))
+    }
 }
 
 /// Walks through all values of the type at once: the lengths that the part before each character of the pattern can
@@ -208,6 +299,8 @@ mod tests {
             (Type::Link, "???????????????"),
             (Type::Link, "*0123456789abcde*"),
             (Type::Link, ".*"),
+            (Type::Link, "v{uid}-*"),
+            (Type::Link, "v{uid}"),
             (Type::Netns, "@host"),
             (Type::Netns, "q?"),
             (Type::Mac, "fa:16:3e:*"),
@@ -228,7 +321,9 @@ mod tests {
             (Type::Link, "eth0:*"),
             (Type::Link, "!eth*"),
             (Type::Link, "$ports"),
-            (Type::Link, "v{uid}-*"),
+            (Type::Link, "v{uid}*"),
+            (Type::Link, "v1{uid}-*"),
+            (Type::Link, "v{uid}{uid}"),
             (Type::Link, "@host"),
             (Type::Link, "????????????????"),
             (Type::Link, "0123456789abcdef"),
@@ -253,10 +348,10 @@ mod tests {
 
     #[test]
     fn a_range_is_inside_its_type_and_runs_upwards() {
-        let number = |entry| range(0, 65535, &entry);
+        let number = |entry| numbers(0, 65535, &entry);
         let text = |raw: &str| number(Scalar::Text(raw.to_owned()));
-        assert_eq!(number(Scalar::Integer(1500)), Ok((1500, 1500)));
-        assert_eq!(text("1280..1500"), Ok((1280, 1500)));
+        assert_eq!(number(Scalar::Integer(1500)), Ok(Numbers::Between(1500, 1500)));
+        assert_eq!(text("1280..1500"), Ok(Numbers::Between(1280, 1500)));
         for bad in ["1500", "1500..1280", "..5", "5..", "5..65536", "-1..5", "+1..5", "01..5", "1..2..3", "a"] {
             assert!(text(bad).is_err(), "{bad}");
         }
@@ -266,13 +361,30 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_has_its_length_and_no_host_bits() {
-        assert_eq!(prefix("10.0.0.0/8").unwrap().length, 8);
-        assert_eq!(prefix("2001:db8::/32").unwrap().length, 32);
-        assert_eq!(prefix("10.1.2.3/24").unwrap_err(), "`10.1.2.3/24` has host bits; the prefix is `10.1.2.0/24`");
-        assert!(prefix("10.1.2.3").unwrap_err().contains("`10.1.2.3/32`"));
-        for bad in ["10.0.0.0/33", "x", "", "10.0.0.0/8 len 24..28", "::ffff:10.0.0.0/104", "!10.0.0.0/8"] {
-            assert!(prefix(bad).is_err(), "{bad}");
+    fn a_prefix_has_its_length() {
+        let read = |raw: &str| range(Type::InterfaceAddress, raw);
+        assert!(matches!(read("10.0.0.0/8"), Ok(Range::Inside(Prefix { length: 8, .. }))));
+        assert!(matches!(read("2001:db8::/32"), Ok(Range::Inside(Prefix { length: 32, .. }))));
+        assert!(matches!(read("10.1.2.3/24"), Ok(Range::Exactly(_, 24))));
+        assert!(matches!(read("10.0.0.0/8 len 24..28"), Ok(Range::Lengths(_, 24, 28))));
+        assert!(matches!(read("0.0.0.0/0 len 0..7"), Ok(Range::Lengths(_, 0, 7))));
+        assert!(matches!(read("10.0.0.0/8 len 24"), Ok(Range::Lengths(_, 24, 24))));
+        assert!(read("10.1.2.3").unwrap_err().contains("`10.1.2.3/32`"));
+        for bad in [
+            "10.0.0.0/33",
+            "x",
+            "",
+            "10.0.0.0/8 len 33",
+            "10.0.0.0/8 len 28..24",
+            "10.0.0.0/8 len 4..7",
+            "10.1.0.0/8 len 24",
+            "10.0.0.0/8 len",
+            "::ffff:10.0.0.0/104",
+            "!10.0.0.0/8",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
         }
+        assert!(range(Type::Address, "10.1.2.3/24").unwrap_err().contains("the field has no length"));
+        assert!(range(Type::Address, "10.0.0.0/8 len 24").is_err());
     }
 }

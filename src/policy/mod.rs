@@ -21,6 +21,8 @@ mod entries;
 pub mod judge;
 pub mod rule;
 #[cfg(feature = "ctl")]
+mod sets;
+#[cfg(feature = "ctl")]
 pub mod source;
 #[cfg(feature = "ctl")]
 mod who;

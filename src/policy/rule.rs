@@ -43,6 +43,8 @@ pub struct Rule {
     pub except: Vec<Principal>,
     /// What it says of which field, by the field's number.
     pub fields: Vec<(u16, Constraint)>,
+    /// `require`, of an allow: fields that must be there, by number.
+    pub require: Vec<u16>,
     /// `touches`, of a deny.
     pub touches: Option<Touches>,
 }
@@ -77,7 +79,8 @@ impl Rule {
             return None;
         }
         let uses = request.call().uses(request.kind());
-        Some(uses.filter(|used| !self.permits(used, request)).map(|used| used.field).collect())
+        let lacks = |used: &&Use| self.require.contains(&used.field.number) && request.value(used.field).is_none();
+        Some(uses.filter(|used| lacks(used) || !self.permits(used, caller, request)).map(|used| used.field).collect())
     }
 
     /// Whether a deny forbids this request: then the field that it met, if it named one.
@@ -90,7 +93,8 @@ impl Rule {
         for (number, constraint) in &self.fields {
             // A deny speaks of calls that have all its fields: one that this variety lacks is not met.
             let used = request.call().uses(request.kind()).find(|used| used.field.number == *number)?;
-            let meets = request.value(used.field).map_or(used.open_when_absent(), |value| constraint.meets(value));
+            let meets =
+                request.value(used.field).map_or(used.open_when_absent(), |value| constraint.meets(value, caller.uid));
             if !meets {
                 return None;
             }
@@ -99,7 +103,9 @@ impl Rule {
             }
         }
         match &self.touches {
-            Some(touches) => touches.touched(request).map(|field| met.filter(|m| m.name != "netns").or(Some(field))),
+            Some(touches) => {
+                touches.touched(caller, request).map(|field| met.filter(|m| m.name != "netns").or(Some(field)))
+            }
             None => Some(met),
         }
     }
@@ -109,16 +115,16 @@ impl Rule {
     }
 
     /// Whether what a request says, or leaves out, of one field is inside what an allow says of it.
-    fn permits(&self, used: &Use, request: &Request) -> bool {
+    fn permits(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
         let named = self.fields.iter().find(|(number, _)| *number == used.field.number).map(|(_, c)| c);
         match (request.value(used.field), named) {
-            (Some(value), Some(constraint)) => constraint.contains(value),
+            (Some(value), Some(constraint)) => constraint.contains(value, caller.uid),
             (Some(value), None) => match used.absence {
                 Absence::Any => true, // a filter narrows what its absence already stands for
                 Absence::Default(constant) => *value == constant.value(),
                 _ => false,
             },
-            (None, Some(constraint)) => constraint.any || !used.open_when_absent(),
+            (None, Some(constraint)) => constraint.contains_all() || !used.open_when_absent(),
             (None, None) => true,
         }
     }
@@ -126,18 +132,20 @@ impl Rule {
 
 impl Touches {
     /// The first field by which the request refers to such a thing.
-    fn touched(&self, request: &Request) -> Option<&'static Field> {
+    fn touched(&self, caller: &Caller, request: &Request) -> Option<&'static Field> {
         let uses = || request.call().uses(request.kind());
         match &self.link {
             None => uses()
                 .filter(|used| matches!(used.field.ty, Type::Netns))
-                .find(|used| request.value(used.field).is_some_and(|value| self.in_netns(Some(value))))
+                .find(|used| request.value(used.field).is_some_and(|value| self.in_netns(Some(value), caller)))
                 .map(|used| used.field),
             Some(link) => uses()
                 .filter(|used| matches!(used.field.ty, Type::Link))
                 .find(|used| {
-                    let named = request.value(used.field).map_or(used.open_when_absent(), |value| link.meets(value));
-                    named && self.counts(used, request)
+                    let named = request
+                        .value(used.field)
+                        .map_or(used.open_when_absent(), |value| link.meets(value, caller.uid));
+                    named && self.counts(used, caller, request)
                 })
                 .map(|used| used.field),
         }
@@ -145,17 +153,17 @@ impl Touches {
 
     /// Whether the name in this field counts in a namespace that is meant. A link that moves counts where it arrives,
     /// too, even with a new name: the kernel moves it under the old one and renames it there.
-    fn counts(&self, used: &Use, request: &Request) -> bool {
+    fn counts(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
         let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
         let arrives = used.field == &field::LINK.field;
         let target = request.value(&field::TARGET_NETNS.field).filter(|_| arrives);
-        self.in_netns(in_its_own) || target.is_some_and(|target| self.in_netns(Some(target)))
+        self.in_netns(in_its_own, caller) || target.is_some_and(|target| self.in_netns(Some(target), caller))
     }
 
-    fn in_netns(&self, value: Option<&Value>) -> bool {
+    fn in_netns(&self, value: Option<&Value>, caller: &Caller) -> bool {
         match (&self.netns, value) {
             (None, _) => true,
-            (Some(netns), Some(value)) => netns.meets(value),
+            (Some(netns), Some(value)) => netns.meets(value, caller.uid),
             (Some(_), None) => true, // no namespace is named: it could be any
         }
     }

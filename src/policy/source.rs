@@ -4,6 +4,7 @@
 //! Here only the shape is judged (tables, lists, texts); what the words mean is for `compile`.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -12,8 +13,8 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::diagnostics::{Place, Problem, Source, did_you_mean};
 use super::rule::Ruling;
 
-/// Tables of a file: the rules, then the settings.
-const TABLES: &[&str] = &["allow", "deny", "audit", "refusals", "confinement"];
+/// Tables of a file: the rules, the sets, then the settings.
+const TABLES: &[&str] = &["allow", "deny", "set", "audit", "refusals", "confinement"];
 
 /// Something and where it stands.
 #[derive(Debug, Clone)]
@@ -33,6 +34,16 @@ pub enum Scalar {
     Integer(i128),
     /// `true`
     Bool(bool),
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Bool(truth) => write!(f, "{truth}"),
+        }
+    }
 }
 
 /// What a rule says of one field.
@@ -61,10 +72,21 @@ pub struct RuleSyntax<'s> {
     pub calls: Vec<At<'s, String>>,
     /// `free`
     pub free: Vec<At<'s, String>>,
+    /// `require`
+    pub require: Vec<At<'s, String>>,
     /// `touches`
     pub touches: Option<At<'s, Vec<Said<'s>>>>,
     /// All others.
     pub fields: Vec<Said<'s>>,
+}
+
+/// One entry of `[set]`.
+#[derive(Debug, Clone)]
+pub struct SetSyntax<'s> {
+    /// Its name.
+    pub name: At<'s, String>,
+    /// What it stands for.
+    pub entries: Vec<At<'s, Scalar>>,
 }
 
 /// One setting: its table and key as in `audit.required`.
@@ -81,6 +103,8 @@ pub struct SettingSyntax<'s> {
 pub struct Document<'s> {
     /// Its rules.
     pub rules: Vec<RuleSyntax<'s>>,
+    /// Its sets.
+    pub sets: Vec<SetSyntax<'s>>,
     /// Its settings.
     pub settings: Vec<SettingSyntax<'s>>,
 }
@@ -121,9 +145,11 @@ impl<'s> Reader<'s, '_> {
                 ("allow", DeValue::Array(rules)) => self.rules(Ruling::Allow, rules, &mut document),
                 ("deny", DeValue::Array(rules)) => self.rules(Ruling::Deny, rules, &mut document),
                 (name @ ("allow" | "deny"), _) => self.refuse(key.span(), format!("a rule begins with `[[{name}]]`")),
+                ("set", DeValue::Table(sets)) => document.sets.extend(sets.iter().map(|pair| self.set(pair))),
                 (name @ ("audit" | "refusals" | "confinement"), DeValue::Table(settings)) => {
                     document.settings.extend(settings.iter().map(|pair| self.setting(name, pair)));
                 }
+                ("set", _) => self.refuse(key.span(), "`set` is a table of lists: `[set]`"),
                 (name, _) if TABLES.contains(&name) => {
                     self.refuse(key.span(), format!("`{name}` is a table of settings: `[{name}]`"));
                 }
@@ -134,6 +160,11 @@ impl<'s> Reader<'s, '_> {
             }
         }
         document
+    }
+
+    fn set(&mut self, (key, value): Pair<'_, '_>) -> SetSyntax<'s> {
+        let entries = self.entries(key.get_ref(), value);
+        SetSyntax { name: self.at(key.span(), key.get_ref().to_string()), entries }
     }
 
     fn setting(&mut self, table: &str, (key, value): Pair<'_, '_>) -> SettingSyntax<'s> {
@@ -152,8 +183,8 @@ impl<'s> Reader<'s, '_> {
 
     fn rule(&mut self, ruling: Ruling, span: Range<usize>, table: &DeTable<'_>) -> RuleSyntax<'s> {
         let place = self.source.place(span.clone());
-        let (id, who, calls, free) = (None, Vec::new(), Vec::new(), Vec::new());
-        let mut rule = RuleSyntax { place, ruling, id, who, calls, free, touches: None, fields: Vec::new() };
+        let (id, who, calls, free, require) = (None, Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut rule = RuleSyntax { place, ruling, id, who, calls, free, require, touches: None, fields: Vec::new() };
         for word in ["id", "who", "call"] {
             if !table.contains_key(word) {
                 self.refuse(span.clone(), format!("this rule has no `{word}`"));
@@ -170,6 +201,10 @@ impl<'s> Reader<'s, '_> {
                 ("free", Ruling::Allow) => rule.free = self.texts("free", value),
                 ("free", Ruling::Deny) => {
                     self.refuse(key.span(), "`free` stands in an allow only: a deny leaves free what it does not name");
+                }
+                ("require", Ruling::Allow) => rule.require = self.texts("require", value),
+                ("require", Ruling::Deny) => {
+                    self.refuse(key.span(), "`require` stands in an allow only: a deny is met by what is there");
                 }
                 ("touches", Ruling::Deny) => rule.touches = self.touches(key.span(), value),
                 ("touches", Ruling::Allow) => {

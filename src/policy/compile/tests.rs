@@ -3,11 +3,12 @@
 
 mod judged;
 mod refused;
+mod whole;
 
 use super::*;
 use crate::call::{by_name, field};
 use crate::policy::compiled::Compiled;
-use crate::policy::constraint::{Constraint, Entries, Prefix};
+use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
 
 /// Accounts that exist in these tests only.
 fn account(account: Account<'_>) -> Result<Option<u32>, String> {
@@ -44,7 +45,7 @@ fn a_rule_is_placed_once_for_each_call_with_the_fields_of_that_call() {
         call = [\"Netns.Add\", \"Address.Add\", \"Address.Add\"]\nnetns = [\"qrouter-*\", \"@host\"]\nlink = \"*\"\n\
         address = [\"10.0.0.0/8\"]\nmetric = [5, \"7..9\"]\nnodad = [true]\nfree = [\"scope\"]\n"]);
     let patterns = |list: &[&str]| Entries::Patterns(list.iter().map(|p| (*p).to_owned()).collect());
-    let only = |entries| Constraint { any: false, entries };
+    let only = |entries| Constraint { any: false, entries, except: None };
     let netns = (field::NETNS.field.number, only(patterns(&["qrouter-*", "@host"])));
     let [add, address] = policy.placed() else { panic!("{policy:?}") };
     assert_eq!(add.call, by_name("Netns.Add").unwrap().number);
@@ -57,11 +58,11 @@ fn a_rule_is_placed_once_for_each_call_with_the_fields_of_that_call() {
     let ten = Prefix::new("10.0.0.0".parse().unwrap(), 8);
     let expected = [
         netns,
-        (field::LINK.field.number, Constraint { any: true, entries: patterns(&[]) }),
-        (field::ADDRESS.field.number, only(Entries::Prefixes(vec![ten]))),
+        (field::LINK.field.number, Constraint { any: true, entries: patterns(&[]), except: None }),
+        (field::ADDRESS.field.number, only(Entries::Addresses(vec![Range::Inside(ten)]))),
         (field::SCOPE.field.number, Constraint::ANY),
         (field::NODAD.field.number, only(Entries::Bools(vec![true]))),
-        (field::METRIC.field.number, only(Entries::Numbers(vec![(5, 5), (7, 9)]))),
+        (field::METRIC.field.number, only(Entries::Numbers(vec![Numbers::Between(5, 5), Numbers::Between(7, 9)]))),
     ];
     assert_eq!(fields, expected);
     let namespaces = Profile { namespaces: true };

@@ -127,7 +127,7 @@ fn who(name: &str) -> Caller {
 }
 
 /// Judges by the compiled bytes, as the broker does: the rule that decides and the field that it names, or `silence`.
-fn decision(texts: &[&str], caller: &str, call: &str, with: &str) -> String {
+pub(super) fn decision(texts: &[&str], caller: &str, call: &str, with: &str) -> String {
     let compiled = Compiled::open(good(texts).write().unwrap()).unwrap();
     let request = Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap();
     match compiled.judge(&who(caller), request).unwrap().decision() {

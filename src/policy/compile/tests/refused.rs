@@ -26,7 +26,10 @@ fn what_is_no_policy_is_refused_by_line_and_column() {
             ("a = = 1", "1:5: "),
             ("[[allow]]\nid = \"x\"\nid = \"y\"", "3:1: duplicate key"),
             ("[[alow]]", "1:3: `alow` is no word of the policy language; did you mean `allow`?"),
-            ("[set]\nx = \"y\"", "1:2: `set` is no word of the policy language"),
+            ("set = 1", "1:1: `set` is a table of lists: `[set]`"),
+            ("[set]\n\"a b\" = \"y\"", "2:1: the name of a set has letters, digits"),
+            ("[set]\nx = []", "2:5: `x` is an empty list"),
+            ("[set]\nx = \"$y\"\ny = \"z\"", "2:5: a set does not hold another set"),
             ("[allow]\nid = \"x\"", "1:2: a rule begins with `[[allow]]`"),
             ("deny = 1", "1:1: a rule begins with `[[deny]]`"),
             ("deny = [1]", "1:9: a rule is a table"),
@@ -118,7 +121,8 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
         ALLOW,
         &[
             ("call = \"Netns.Ad\"\n", "4:8: there is no call `Netns.Ad`; did you mean `Netns.Add`?"),
-            ("call = \"Netns.*\"\n", "4:8: there is no call `Netns.*`"),
+            ("call = \"Netns.*\"\n", "4:8: `Netns.*`: an allow lists its calls one by one"),
+            ("call = [\"Netns.Add\", \"!Netns.Get\"]\nnetns = \"q\"\n", "4:22: `!Netns.Get`: an allow lists its calls"),
             ("call = \"@change\"\n", "4:8: `@change`: an allow lists its calls one by one"),
             ("call = [\"*\"]\n", "4:9: `*`: an allow lists its calls one by one"),
             ("call = \"Netns.Add\"\nnetns = \"q*\"\nlnk = \"a\"\n", "6:1: `lnk` is no field of Netns.Add"),
@@ -130,7 +134,20 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
                 "call = \"Link.List\"\nnetns = \"q*\"\nfre = \"link\"\n",
                 "6:1: `fre` is no field of Link.List; did you mean `free`?",
             ),
-            ("call = \"Link.List\"\nnetns = \"q*\"\nrequire = \"link\"\n", "6:1: `require` is no field of Link.List"),
+            (
+                "call = \"Link.List\"\nnetns = \"q*\"\nrequire = \"lnk\"\n",
+                "6:11: `lnk` is no field of Link.List; did you mean `link`?",
+            ),
+            (
+                "call = \"Link.Set\"\nnetns = \"q*\"\nlink = \"a\"\nrequire = \"mtu\"\n",
+                "7:11: `mtu` is required, but this allow does not name it",
+            ),
+            (
+                "call = \"Link.List\"\nnetns = \"$nt\"\n[set]\nns = \"q\"\n",
+                "5:9: there is no set `nt`; did you mean `ns`?",
+            ),
+            ("call = \"Link.List\"\nnetns = \"v{uid}*\"\n", "5:9: `netns`: `v{uid}*`: `{uid}` must not stand next to"),
+            ("call = \"Link.List\"\nnetns = [\"*\", \"!*\"]\n", "5:15: `netns`: `!*` takes everything away"),
             ("call = \"Link.List\"\nnetns = \"q*\"\nlink.x = \"a\"\n", "6:6: `link.x` is no field of Link.List"),
             ("call = \"Link.List\"\nnetns = \"q*\"\npeer = {}\n", "6:1: `peer` says nothing"),
             (
@@ -140,7 +157,7 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
             ("call = \"Link.List\"\nnetns = \"q*\"\nfree = [1]\n", "6:9: `free` takes a string or a list of strings"),
             (
                 "call = [\"Link.List\", \"Netns.Add\"]\nnetns = \"q*\"\nmtu = 1\n",
-                "6:1: `mtu` is no field of Link.List, Netns.Add",
+                "6:1: `mtu` is no field of Netns.Add, Link.List",
             ),
             (
                 "call = \"Link.List\"\nnetns = \"q*\"\nlink = \"a\"\nfree = \"link\"\n",
@@ -210,7 +227,10 @@ fn a_deny_speaks_of_some_call_that_has_all_its_fields() {
     refused(
         DENY,
         &[
-            ("call = \"*\"\n", "4:8: `*` is no call; all of them are `[\"@change\", \"@read\"]`"),
+            ("call = \"Lnk.*\"\n", "4:8: no call fits `Lnk.*`"),
+            ("call = [\"Netns.*\", \"!Netns.*\"]\n", "4:9: `call` takes away every call that it names"),
+            ("call = \"Link.Add\"\nkind = \"w*\"\n", "5:8: `kind`: `w*` fits none of veth, bridge"),
+            ("call = \"Link.Set\"\nmtu = 1\nrequire = \"mtu\"\n", "6:1: `require` stands in an allow only"),
             ("call = \"@chnge\"\n", "4:8: there is no call `@chnge`; did you mean `@change`?"),
             (
                 "call = [\"Link.Set\", \"Address.Add\"]\nmtu = 1\naddress = \"10.0.0.0/8\"\n",
@@ -258,7 +278,8 @@ fn a_constraint_fits_the_type_of_its_field() {
                 "9:10: `master`: `0123456789abcdef*` can match nothing: at most 15 bytes",
             ),
             ("master = \"br/*\"\n", "9:10: `master`: `br/*` can match nothing: `/` stands in no value"),
-            ("master = \"!br0\"\n", "9:10: `master`: `!br0` has a byte"),
+            ("master = \"!br0\"\n", "9:10: `master` only takes away: name something"),
+            ("master = [\"*\", \"!br/0\"]\n", "9:16: `master`: `br/0` has a byte"),
             ("master = true\n", "9:10: `master`: true is a boolean, expected the name of a link"),
             (
                 "target_netns = \"@all\"\n",
@@ -278,11 +299,10 @@ fn a_constraint_fits_the_type_of_its_field() {
     refused(
         &format!("{ALLOW}call = \"Address.Add\"\nnetns = \"q\"\nlink = \"a\"\n"),
         &[
-            (
-                "address = \"10.1.2.3/24\"\n",
-                "7:11: `address`: `10.1.2.3/24` has host bits; the prefix is `10.1.2.0/24`",
-            ),
-            ("address = \"10.0.0.0/8 len 24..28\"\n", "7:11: `address`: `10.0.0.0/8 len 24..28` has no prefix length"),
+            ("address = \"10.0.0.0/8 len 33\"\n", "7:11: `address`: `10.0.0.0/8 len 33` has no lengths from 0 to 32"),
+            ("address = \"10.0.0.0/8 len 4..7\"\n", "7:11: `address`: `10.0.0.0/8 len 4..7` is empty"),
+            ("address = \"10.0.0.0/8\"\nbroadcast = \"10.1.2.3/8\"\n", "8:13: `broadcast`: `10.1.2.3/8` has host bits"),
+            ("address = \"10.0.0.0/8\"\nscope = \"g*\"\n", "8:9: `scope`: `g*` is a pattern; an allow lists"),
             (
                 "address = \"10.0.0.0/8\"\nscope = \"gobal\"\n",
                 "8:9: `scope`: `gobal` is none of global, site, link, host, nowhere; did you mean `global`?",

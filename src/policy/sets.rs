@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `[set]`: names for lists. `"$name"` stands for the entries of a set wherever a rule takes a list, `"!$name"` takes
+//! each of them away.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use super::diagnostics::{Problem, did_you_mean};
+use super::source::{At, Document, Scalar, SetSyntax};
+
+/// The sets of all files.
+pub(super) struct Sets<'d, 's>(BTreeMap<&'d str, &'d SetSyntax<'s>>);
+
+impl<'d, 's> Sets<'d, 's> {
+    /// Collects them; each name may stand once in all files.
+    pub(super) fn of(documents: &'d [Document<'s>], problems: &mut Vec<Problem>) -> Self {
+        let mut sets: BTreeMap<&str, &SetSyntax<'s>> = BTreeMap::new();
+        for set in documents.iter().flat_map(|document| &document.sets) {
+            let At { place, it: name } = &set.name;
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+                problems.push(place.problem("the name of a set has letters, digits, `-` and `_`"));
+            } else if let Some(other) = sets.insert(name, set) {
+                let at = format!("{}:{}", other.name.place.file(), other.name.place.line());
+                problems.push(place.problem(format!("the set `{name}` is there already: {at}")));
+            }
+            for At { place, .. } in set.entries.iter().filter(|entry| refers(&entry.it).is_some()) {
+                problems.push(place.problem("a set does not hold another set"));
+            }
+        }
+        Self(sets)
+    }
+
+    /// The entries of a list with the sets in it laid open; they stand where the set is named.
+    pub(super) fn open(&self, entries: &[At<'s, Scalar>], problems: &mut Vec<Problem>) -> Vec<At<'s, Scalar>> {
+        let mut open = Vec::new();
+        for entry in entries {
+            let Some((taken_away, name)) = refers(&entry.it) else {
+                open.push(entry.clone());
+                continue;
+            };
+            let Some(set) = self.0.get(name) else {
+                let hint = did_you_mean(name, self.0.keys().copied());
+                problems.push(entry.place.problem(format!("there is no set `{name}`{hint}")));
+                continue;
+            };
+            for At { it, .. } in &set.entries {
+                let it = if taken_away { Scalar::Text(format!("!{it}")) } else { it.clone() };
+                open.push(At { place: entry.place, it });
+            }
+        }
+        open
+    }
+
+    /// The same for a list of texts.
+    pub(super) fn open_texts(&self, entries: &[At<'s, String>], problems: &mut Vec<Problem>) -> Vec<At<'s, String>> {
+        let scalars: Vec<_> =
+            entries.iter().map(|At { place, it }| At { place: *place, it: Scalar::Text(it.clone()) }).collect();
+        let mut texts = Vec::new();
+        for At { place, it } in self.open(&scalars, problems) {
+            match it {
+                Scalar::Text(it) => texts.push(At { place, it }),
+                _ => problems.push(place.problem("this set holds something else than strings")),
+            }
+        }
+        texts
+    }
+}
+
+/// The set that an entry names, and whether it takes it away.
+fn refers(entry: &Scalar) -> Option<(bool, &str)> {
+    let Scalar::Text(text) = entry else { return None };
+    match text.strip_prefix('!') {
+        Some(rest) => rest.strip_prefix('$').map(|name| (true, name)),
+        None => text.strip_prefix('$').map(|name| (false, name)),
+    }
+}
