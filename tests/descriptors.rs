@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Descriptors 0 to 2: which kinds of file serve, and that nothing is read from or written to any other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{Caller, Host, Way};
+use std::fs;
+use std::process::{Output, Stdio};
+
+const POLICY: &str = r#"
+[[allow]]
+id = "links"
+who = "*"
+call = ["Link.Set", "Link.List"]
+netns = "@host"
+link = "*"
+free = ["mtu", "index"]
+"#;
+const REQUEST: &str = r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
+
+fn host(way: Way) -> Host {
+    let host = Host::builder().way(way).build();
+    host.policy(POLICY);
+    host.ip("link add v0 type veth peer name v1");
+    fs::write("/run/scratch/request", format!("{REQUEST}\0")).unwrap();
+    host.sh("chmod 644 /run/scratch/request; install -m 666 /dev/null /run/scratch/reply; mkdir /run/scratch/d");
+    host
+}
+
+/// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
+/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
+fn perl(caller: &Caller<'_>, script: &str) -> Output {
+    const HEAD: &str = r#"
+        use strict; use Socket; use POSIX (); use Fcntl;
+        sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
+        sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
+        sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
+        sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
+        $^F = 1000;
+    "#;
+    let words = ["perl", "-e", &format!("{HEAD}{script}")];
+    caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn mtu(host: &Host) -> String {
+    host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
+}
+
+#[test]
+fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
+    // One that can be read or written to as it must be; what is there to read is the request.
+    let inputs = [
+        ("a file", r#"put(0, from("/run/scratch/request", O_RDONLY));"#),
+        ("a file of a disk", r#"put(0, from("/usr/request", O_RDWR));"#),
+        ("a pipe", r#"pipe(my $r, my $w); syswrite $w, $request; close $w; put(0, $r);"#),
+        ("a socket", r#"socketpair(my $a, my $b, PF_UNIX, SOCK_STREAM, 0); syswrite $b, $request; put(0, $a);"#),
+        (
+            "a terminal",
+            r#"my $m = from("/dev/ptmx", O_RDWR|O_NOCTTY); my $unlock = pack "i", 0; ioctl($m, 0x40045431, $unlock);
+               my $n = pack "i", 0; ioctl($m, 0x80045430, $n); my $s = from("/dev/pts/" . unpack("i", $n), O_RDWR|O_NOCTTY);
+               system "stty", "-F", "/dev/pts/" . unpack("i", $n), "raw", "-echo"; syswrite $m, $request; put(0, $s);
+               # The other side stays until this process has ended.
+               my $ppid = $$; if (!fork) { close STDOUT; close STDERR; select undef, undef, undef, 0.01 while getppid == $ppid; exit }"#,
+        ),
+    ];
+    let outputs = [
+        ("a file", r#"put(1, from("/run/scratch/reply", O_WRONLY|O_TRUNC));"#),
+        ("a pipe", ""),
+        ("dev null", r#"put(1, from("/dev/null", O_WRONLY));"#),
+    ];
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        let host = host(way);
+        host.cover("/usr");
+        host.sh("cp /run/scratch/request /usr/request; chmod 666 /usr/request");
+        for (input, ours) in inputs {
+            for (output, theirs) in outputs {
+                host.ip("link set v0 mtu 1500");
+                let script = format!(r#"my $request = '{REQUEST}' . "\0"; {ours} {theirs} broker();"#);
+                let ended = perl(&host.caller(), &script);
+                assert_eq!(ended.status.code(), Some(0), "{input}, {output}: {ended:?}");
+                assert_eq!(mtu(&host), "1400", "{input}, {output}: {ended:?}");
+                let reply = match output {
+                    "a file" => host.sh("cat /run/scratch/reply"),
+                    "dev null" => "{\"parameters\":{}}\0".to_owned(),
+                    _ => text(&ended.stdout),
+                };
+                assert_eq!(reply, "{\"parameters\":{}}\0", "{input}, {output}");
+            }
+        }
+        let silent = perl(&host.caller(), r#"put(0, from("/dev/null", O_RDONLY)); broker();"#);
+        assert_eq!(
+            (silent.status.code(), text(&silent.stdout)),
+            (Some(65), String::new()),
+            "nothing to read in /dev/null"
+        );
+    }
+}
+
+/// What makes a descriptor unfit, by a handle `$h`.
+const UNFIT: &[(&str, &str)] = &[
+    ("a netlink socket", "socket(my $h, 16, SOCK_RAW, 0) or die;"),
+    ("a UDP socket", "socket(my $h, PF_INET, SOCK_DGRAM, 0) or die;"),
+    ("a TCP socket", "socket(my $h, PF_INET, SOCK_STREAM, 0) or die;"),
+    ("a Unix datagram socket", "socketpair(my $h, my $other, PF_UNIX, SOCK_DGRAM, 0) or die;"),
+    ("a Unix packet socket", "socketpair(my $h, my $other, PF_UNIX, SOCK_SEQPACKET, 0) or die;"),
+    ("an eventfd", "my $n = syscall(290, 0, 0); open(my $h, '+<&=', $n) or die;"),
+    ("an epoll descriptor", "my $n = syscall(291, 0); open(my $h, '+<&=', $n) or die;"),
+    ("a memory file of its own kind", "my $n = syscall(283, 1, 0); open(my $h, '+<&=', $n) or die;"), // timerfd
+    ("/dev/zero", r#"my $h = from("/dev/zero", O_RDWR);"#),
+    ("/dev/full", r#"my $h = from("/dev/full", O_RDWR);"#),
+    ("/dev/net/tun", r#"my $h = from("/dev/net/tun", O_RDWR);"#),
+    ("a directory", r#"my $h = from("/", O_RDONLY);"#),
+    ("a file of /proc", r#"my $h = from("/proc/self/oom_score_adj", O_RDWR);"#),
+    ("a file of /sys", r#"my $h = from("/sys/class/net/lo/mtu", O_RDONLY);"#),
+    ("a file without access", r#"my $h = from("/run/scratch/reply", 010000000);"#), // O_PATH
+    ("a directory without access", r#"my $h = from("/run/scratch", 010000000);"#),
+];
+
+#[test]
+fn what_is_no_file_pipe_stream_socket_or_terminal_is_refused() {
+    for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
+        let host = host(way);
+        let before = host.snapshot(&[]);
+        for (what, make) in UNFIT {
+            for (descriptor, others) in [(0, ""), (1, r#"put(0, from("/run/scratch/request", O_RDONLY));"#)] {
+                let ended = perl(&host.caller(), &format!("{make} {others} put({descriptor}, $h); broker();"));
+                assert_eq!(ended.status.code(), Some(71), "{what} as {descriptor}: {ended:?}");
+                let told = text(&ended.stderr);
+                assert!(told.starts_with(&format!("netbroker: descriptor {descriptor} ")), "{what}: {told}");
+                assert!(ended.stdout.is_empty(), "{what} as {descriptor}");
+            }
+            let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
+            let ended = perl(&host.caller(), &format!("{make} {input} put(2, $h); broker();"));
+            assert_eq!((ended.status.code(), text(&ended.stdout)), (Some(71), String::new()), "{what} as 2: {ended:?}");
+        }
+        assert_eq!(host.snapshot(&[]), before);
+        assert!(host.trail().is_empty());
+    }
+}
+
+#[test]
+fn a_closed_descriptor_or_one_open_the_wrong_way_is_refused() {
+    for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
+        let host = host(way);
+        let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
+        let cases = [
+            (0, "POSIX::close(0);".to_owned()),
+            (0, r#"put(0, from("/run/scratch/reply", O_WRONLY));"#.to_owned()),
+            (0, "pipe(my $r, my $w); put(0, $w);".to_owned()),
+            (1, format!("{input} POSIX::close(1);")),
+            (1, format!(r#"{input} put(1, from("/run/scratch/request", O_RDONLY));"#)),
+            (1, format!("{input} pipe(my $r, my $w); put(1, $r);")),
+            (2, format!("{input} POSIX::close(2);")),
+            (2, format!(r#"{input} put(2, from("/run/scratch/request", O_RDONLY));"#)),
+            (2, "POSIX::close(0); POSIX::close(1); POSIX::close(2);".to_owned()),
+        ];
+        for (descriptor, script) in cases {
+            let ended = perl(&host.caller(), &format!("{script} broker();"));
+            assert_eq!((ended.status.code(), text(&ended.stdout)), (Some(71), String::new()), "{script} {ended:?}");
+            let told = text(&ended.stderr);
+            assert_eq!(told.contains(&format!("descriptor {descriptor}")), descriptor != 2, "{script} {told}");
+        }
+        assert_eq!(mtu(&host), "1500");
+    }
+}
+
+#[test]
+fn nothing_is_written_to_a_socket_that_is_no_stderr() {
+    // A request that is refused, so that there is something to complain about; root gives away the packet socket.
+    let bad = r#"pipe(my $in, my $w); syswrite $w, "nonsense"; close $w; put(0, $in);"#;
+    let host = host(Way::Setuid);
+    let datagram = format!(
+        r#"socketpair(my $h, my $o, PF_UNIX, SOCK_DGRAM, 0); {bad} put(2, $h);
+           if (my $pid = fork) {{ waitpid $pid, 0; my $status = $? >> 8; recv($o, my $got, 100, 0x40); print "$status [", length($got // ""), "]"; exit }}
+           broker();"#
+    );
+    assert_eq!(text(&perl(&host.caller(), &datagram).stdout), "71 [0]");
+    host.sh("ip link set lo up");
+    let packets = || host.sh("cat /sys/class/net/lo/statistics/rx_packets /sys/class/net/v0/statistics/tx_packets");
+    let before = packets();
+    for make in ["socket(my $h, 17, SOCK_RAW, 0x300) or die;", "socket(my $h, 17, SOCK_DGRAM, 0x300) or die;"] {
+        // AF_PACKET, bound to the loopback: whatever is written there would be sent.
+        let bound = "bind($h, pack('S n i S C C a8', 17, 3, 1, 0, 0, 0, '')) or die \"bind: $!\";";
+        let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
+        for descriptor in [1, 2] {
+            let script = format!("{make} {bound} {bad} {become_alice} put({descriptor}, $h); broker();");
+            let ended = perl(&host.as_root(), &script);
+            assert_eq!(ended.status.code(), Some(71), "{ended:?}");
+        }
+    }
+    assert_eq!(packets(), before);
+}
+
+#[test]
+fn a_reply_goes_to_no_named_socket_of_somebody_elses() {
+    // What is written there could be taken for the system user's own words: journald's socket for lines of text is such.
+    const CONNECT: &str = r#"socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, $to) or die "connect: $!";
+        put(0, from("/run/scratch/request", O_RDONLY)); put(1, $s); broker();"#;
+    const LISTEN: &str = r#"socket(my $l, PF_UNIX, SOCK_STREAM, 0) or die; bind($l, $to) or die "bind: $!"; listen($l, 1);
+        my $broker = $$; # it closes its copy; this one keeps the other
+        if (!fork) { close STDOUT; close STDERR; select undef, undef, undef, 0.01 while getppid == $broker; exit }"#;
+    let path = r#"my $to = pack_sockaddr_un("/run/scratch/listener");"#;
+    let hidden = r#"my $to = pack("S a*", PF_UNIX, "\0listener");"#; // abstract
+    let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        let host = host(way);
+        for to in [path, hidden] {
+            host.sh("rm -f /run/scratch/listener; ip link set v0 mtu 1500");
+            let open = r#"chmod 0666, "/run/scratch/listener";"#;
+            let roots = perl(&host.as_root(), &format!("{to} {LISTEN} {open} {become_alice} {CONNECT}"));
+            assert_eq!((roots.status.code(), mtu(&host).as_str()), (Some(69), "1500"), "{to}: {roots:?}");
+            host.sh("rm -f /run/scratch/listener");
+            let own = perl(&host.caller(), &format!("{to} {LISTEN} {CONNECT}"));
+            assert_eq!((own.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{to}: {own:?}");
+        }
+        // The other end of a pair has no name: who made it says nothing.
+        host.sh("ip link set v0 mtu 1500");
+        let pair = "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die;";
+        let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
+        let spared = "if (fork) { wait; my $status = $? >> 8; sysread $ours, my $got, 100; print $got; exit $status }";
+        let ended = perl(&host.as_root(), &format!("{pair} {spared} {become_alice} {input} put(1, $s); broker();"));
+        assert_eq!(
+            (ended.status.code(), text(&ended.stdout).as_str()),
+            (Some(0), "{\"parameters\":{}}\0"),
+            "{ended:?}"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the process can still do in each stage, seen from outside: its ids and capabilities, and what becomes of a system
+//! call that a tracer puts in the place of one of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{ALICE, Host, NETBROKER, Running, Way};
+use serde_json::{Value, json};
+use std::fs;
+use std::time::{Duration, Instant};
+
+const LINKS: &str = r#"
+[[allow]]
+id = "links"
+who = "*"
+call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get"]
+netns = ["@host", "w"]
+link = "*"
+free = ["mtu", "index", "family", "scope"]
+"#;
+const NAMESPACES: &str = r#"
+[[allow]]
+id = "namespaces"
+who = "uid:64123"
+call = ["Netns.Add", "Netns.Delete"]
+netns = "*"
+"#;
+
+const NET_ADMIN: u64 = 1 << 12;
+const SYS_ADMIN: u64 = 1 << 21;
+const DAC_OVERRIDE: u64 = 1 << 1;
+
+/// A host with a namespace `w` that holds a link.
+fn host(way: Way, policy: &[&str]) -> Host {
+    let host = Host::builder().way(way).build();
+    host.policy(&policy.concat());
+    host.ip("netns add w");
+    host.ip_in("w", "link add v0 type veth peer name v1");
+    fs::write("/run/scratch/tracer.pl", include_str!("stages/tracer.pl")).unwrap();
+    host
+}
+
+fn request(method: &str, parameters: &Value) -> Vec<u8> {
+    format!("{}\0", json!({"method": format!("io.netbroker.{method}"), "parameters": parameters})).into_bytes()
+}
+
+fn set_mtu() -> Vec<u8> {
+    request("Link.Set", &json!({"netns": "w", "link": "v0", "mtu": 1400}))
+}
+
+/// The values of one line of /proc/PID/status.
+fn line<'a>(status: &'a str, name: &str) -> Vec<&'a str> {
+    let found = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    found.unwrap_or_else(|| panic!("no {name} in {status}")).split_whitespace().collect()
+}
+
+fn mask(status: &str, name: &str) -> u64 {
+    u64::from_str_radix(line(status, name)[0], 16).unwrap()
+}
+
+/// The broker among a process and what it has started (sudo stays between).
+fn broker(pid: u32) -> Option<u32> {
+    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    if exe.ends_with("netbroker/netbroker") {
+        return Some(pid);
+    }
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().find_map(|child| broker(child.parse().unwrap()))
+}
+
+/// Sends half a request and waits until the process is behind its first filter, waiting for the rest.
+fn half_asked(host: &Host) -> (Running, u32) {
+    let mut running = host.caller().start();
+    running.send(&set_mtu()[..20]);
+    let since = Instant::now();
+    loop {
+        let pid = broker(running.pid());
+        let guarded = pid.filter(|pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+            status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", libc::SYS_poll))
+        });
+        if let Some(pid) = guarded {
+            return (running, pid);
+        }
+        assert!(since.elapsed() < Duration::from_secs(30), "never behind a filter");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The ids are the system user's, and nothing else of the caller or of root is left.
+fn is_system_user(status: &str) {
+    let own = NETBROKER.to_string();
+    for name in ["Uid", "Gid"] {
+        assert_eq!(line(status, name), [own.as_str(); 4], "{status}");
+    }
+    assert!(line(status, "Groups").is_empty(), "{status}");
+    assert_eq!((mask(status, "CapInh"), mask(status, "CapAmb")), (0, 0), "{status}");
+}
+
+/// What becomes of a system call in the place of the one that follows the `nth` `after`; the state at that point.
+fn instead(host: &Host, bytes: &[u8], (after, nth): (i64, u32), number: i64, arguments: &[&str]) -> (String, String) {
+    let log = format!("/run/scratch/log.{after}.{nth}.{number}.{}", arguments.concat().replace('/', "_"));
+    let (after, nth, number) = (after.to_string(), nth.to_string(), number.to_string());
+    let head = ["perl", "/run/scratch/tracer.pl", &log, &after, &nth, &number];
+    let words = [&head[..], arguments, &["--"]].concat();
+    let reply = host.caller().under(&words).raw(bytes);
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}: {reply}"));
+    (read(&log), read(&format!("{log}.status")))
+}
+
+const KILLED: &str = "signal 31"; // SIGSYS
+const NO_ACCESS: &str = "= -13"; // EACCES
+
+/// The points of a Link.Set at which a process is looked at, and whether filters are in force there.
+const POINTS: [(i64, u32, &str); 5] = [
+    (libc::SYS_setresuid, 1, "has become the system user"),
+    (libc::SYS_seccomp, 1, "guarded"),
+    (libc::SYS_setns, 1, "in the namespace"),
+    (libc::SYS_landlock_restrict_self, 1, "behind Landlock"),
+    (libc::SYS_seccomp, 2, "confined"),
+];
+
+#[test]
+fn while_the_request_is_read_the_process_holds_what_its_callers_rules_can_need_and_no_more() {
+    for way in Way::ALL {
+        for (policy, kept) in [(&[LINKS][..], 0), (&[LINKS, NAMESPACES], DAC_OVERRIDE)] {
+            let host = host(way.clone(), policy);
+            let kept = if way == Way::Root { 0 } else { kept }; // the rule is alice's
+            let (running, pid) = half_asked(&host);
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            is_system_user(&status);
+            assert_eq!(mask(&status, "CapEff"), 0, "{way:?} {status}");
+            assert_eq!(mask(&status, "CapPrm"), NET_ADMIN | SYS_ADMIN | kept, "{way:?} {status}");
+            assert_eq!((line(&status, "NoNewPrivs"), line(&status, "Seccomp")), (vec!["1"], vec!["2"]), "{status}");
+            assert_eq!(line(&status, "Threads"), ["1"]);
+            // Files there are root's: it is not dumpable.
+            assert_eq!(host.sh(&format!("stat -c %u:%g /proc/{pid}/environ /proc/{pid}/fd")), "0:0\n0:0\n");
+            drop(running);
+        }
+    }
+}
+
+#[test]
+fn from_the_change_of_ids_on_no_id_is_roots_or_the_callers() {
+    let host = host(Way::Setuid, &[LINKS, NAMESPACES]);
+    let add = request("Netns.Add", &json!({"netns": "x"}));
+    let list = request("Link.List", &json!({"netns": "w"}));
+    for way in Way::ALL.into_iter().filter(|way| *way != Way::Sudo) {
+        host.install(way);
+        let _ = host.sh("rm -f /run/scratch/log*");
+        for bytes in [&set_mtu(), &list, &add] {
+            let (end, states) = instead(&host, bytes, (libc::SYS_setresuid, 1), -1, &[]);
+            assert!(matches!(end.as_str(), "exit 0" | "exit 77"), "{end}"); // root has no rule for namespaces
+            let states: Vec<&str> = states.split("Name:").skip(1).collect();
+            assert!(states.len() > 20, "{} states", states.len());
+            states.into_iter().for_each(is_system_user);
+            host.sh("rm /run/scratch/log*; ip netns del x 2>/dev/null || true");
+        }
+    }
+}
+
+#[test]
+fn files_of_roots_stay_closed_in_every_stage() {
+    let host = host(Way::Setuid, &[LINKS]);
+    let before = host.sh("sha256sum /etc/passwd /etc/shadow; cat /proc/sys/kernel/core_pattern");
+    let (write, read, here) = ("1", "0", "-100");
+    for (after, nth, stage) in POINTS {
+        let filtered = stage != "has become the system user";
+        let expect = |arguments: &[&str], expected: &str| {
+            let (end, _) = instead(&host, &set_mtu(), (after, nth), libc::SYS_openat, arguments);
+            assert_eq!(end, expected, "{stage}: openat {arguments:?}");
+        };
+        for path in ["/etc/passwd", "/proc/sys/kernel/core_pattern"] {
+            expect(&[here, path, write], if filtered { KILLED } else { NO_ACCESS });
+        }
+        expect(&[here, "/etc/shadow", read], if stage == "confined" { KILLED } else { NO_ACCESS });
+        let readable = match stage {
+            "confined" => KILLED,
+            "behind Landlock" => NO_ACCESS,
+            _ => "=",
+        };
+        let (end, _) = instead(&host, &set_mtu(), (after, nth), libc::SYS_openat, &[here, "/etc/passwd", read]);
+        assert!(end.starts_with(readable), "{stage}: {end}");
+    }
+    assert_eq!(host.sh("sha256sum /etc/passwd /etc/shadow; cat /proc/sys/kernel/core_pattern"), before);
+}
+
+#[test]
+fn behind_the_filters_nothing_is_executed_started_or_made() {
+    let host = host(Way::Setuid, &[LINKS]);
+    let calls: [(i64, &[&str]); 20] = [
+        (libc::SYS_execve, &["/bin/sh", "0", "0"]),
+        (libc::SYS_execveat, &["-100", "/bin/sh", "0", "0", "0"]),
+        (libc::SYS_open, &["/etc/passwd", "1"]),
+        (libc::SYS_openat2, &["-100", "/etc/passwd", "0", "24"]),
+        (libc::SYS_clone, &["17", "0"]),
+        (libc::SYS_fork, &[]),
+        (libc::SYS_unshare, &["268435456"]), // CLONE_NEWUSER
+        (libc::SYS_mount, &["/tmp", "/etc", "0", "4096", "0"]),
+        (libc::SYS_umount2, &["/run/netns/w", "2"]),
+        (libc::SYS_ptrace, &["0"]),
+        (libc::SYS_bpf, &["0"]),
+        (libc::SYS_setresuid, &["0", "0", "0"]),
+        (libc::SYS_setns, &["3", "0"]),        // any kind of namespace
+        (libc::SYS_socket, &["2", "1", "0"]),  // AF_INET
+        (libc::SYS_socket, &["17", "3", "0"]), // AF_PACKET
+        (libc::SYS_ioctl, &["1", "0"]),
+        (libc::SYS_mprotect, &["4096", "4096", "4"]),
+        (libc::SYS_mmap, &["0", "4096", "4", "34", "-1", "0"]), // PROT_EXEC
+        (libc::SYS_kill, &["1", "0"]),
+        (0x4000_0000 | libc::SYS_getpid, &[]), // x32
+    ];
+    for (number, arguments) in calls {
+        for at in [(libc::SYS_seccomp, 1), (libc::SYS_seccomp, 2)] {
+            let (end, _) = instead(&host, &set_mtu(), at, number, arguments);
+            assert_eq!(end, KILLED, "{number} {arguments:?} after {at:?}");
+        }
+    }
+    assert!(host.ip_in("w", "link show v0").contains("mtu 1500"));
+}
+
+#[test]
+fn the_last_stage_holds_the_capability_of_its_call() {
+    let host = host(Way::Setuid, &[LINKS, NAMESPACES]);
+    let cases = [
+        ("Link.Set", json!({"netns": "w", "link": "v0", "mtu": 1400}), NET_ADMIN),
+        ("Link.List", json!({"netns": "w"}), 0),
+        ("Address.List", json!({"netns": "w"}), 0),
+        ("Netns.List", json!({"netns": "@host"}), 0),
+        ("Netns.Get", json!({"netns": "w"}), 0),
+        ("Netns.Add", json!({"netns": "x"}), SYS_ADMIN | DAC_OVERRIDE),
+        ("Netns.Delete", json!({"netns": "w"}), SYS_ADMIN | DAC_OVERRIDE),
+    ];
+    for (method, parameters, held) in cases {
+        let at = (libc::SYS_seccomp, 2);
+        // A look that changes nothing: getpid is killed as anything else.
+        let (end, status) = instead(&host, &request(method, &parameters), at, libc::SYS_getpid, &[]);
+        assert_eq!(end, KILLED, "{method}");
+        is_system_user(&status);
+        assert_eq!((mask(&status, "CapEff"), mask(&status, "CapPrm")), (held, held), "{method}: {status}");
+        assert_eq!(line(&status, "Seccomp_filters"), ["2"], "{method}");
+        host.sh("rm /run/scratch/log*");
+    }
+    assert_eq!(host.ip("netns list").trim(), "w");
+}
+
+#[test]
+fn a_stage_that_makes_namespaces_writes_no_file_of_roots_either() {
+    let host = host(Way::Setuid, &[LINKS, NAMESPACES]);
+    let before = host.sh("sha256sum /etc/passwd /etc/shadow");
+    for (after, nth) in [(libc::SYS_seccomp, 1), (libc::SYS_seccomp, 2)] {
+        let add = request("Netns.Add", &json!({"netns": "x"}));
+        for (path, flags) in [("/etc/passwd", "1"), ("/etc/passwd", "513"), ("/etc/shadow", "0")] {
+            let (end, _) = instead(&host, &add, (after, nth), libc::SYS_openat, &["-100", path, flags]);
+            let failed = end == KILLED || end == NO_ACCESS;
+            assert!(failed, "openat {path} {flags} after filter {nth}: {end}");
+        }
+    }
+    assert_eq!(host.sh("sha256sum /etc/passwd /etc/shadow"), before);
+}
+
+#[test]
+fn its_caller_can_neither_signal_nor_trace_nor_read_it() {
+    const TRY: &str = r#"
+        my $pid = shift() + 0; my @out;
+        push @out, kill(0, $pid) ? "sent" : $! + 0;
+        push @out, kill(15, $pid) ? "sent" : $! + 0;
+        push @out, kill(19, $pid) ? "sent" : $! + 0;
+        push @out, syscall(101, 16, $pid, 0, 0) == 0 ? "attached" : $! + 0;
+        push @out, syscall(101, 0x4206, $pid, 0, 0) == 0 ? "seized" : $! + 0;
+        my $limit = "\0" x 16;
+        push @out, syscall(302, $pid, 7, 0, $limit) == 0 ? "read" : $! + 0;
+        for my $file (qw(mem environ maps fd/0)) { push @out, open(my $f, "<", "/proc/$pid/$file") ? "open" : $! + 0 }
+        print "@out";
+    "#;
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        let host = host(way, &[LINKS, NAMESPACES]);
+        let (mut running, pid) = half_asked(&host);
+        let tried = host.as_uid(ALICE).run(&["perl", "-e", TRY, &pid.to_string()]).ok();
+        assert_eq!(tried, "1 1 1 1 1 1 13 13 13 13");
+        running.send(&set_mtu()[20..]);
+        running.finish().ok();
+    }
+}
