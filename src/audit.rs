@@ -7,6 +7,7 @@
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
+use crate::refusal::Refusal;
 
 /// journald's native protocol, `systemd.io/JOURNAL_NATIVE_PROTOCOL`.
 const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -141,6 +143,13 @@ impl Record {
             Some(reference) => record.with("REFERENCE", reference),
             None => record,
         }
+    }
+
+    /// Adds how it ended, and after how long.
+    #[must_use]
+    pub fn ended(self, refusal: Option<&Refusal>, started: Instant) -> Self {
+        let result = refusal.map_or_else(|| "done".to_owned(), ToString::to_string);
+        self.with("RESULT", result).with("DURATION_US", started.elapsed().as_micros().to_string())
     }
 
     fn message_id(&self) -> &'static str {

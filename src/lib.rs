@@ -10,7 +10,7 @@
 //! * [`policy`]: the judge and the compiled file; for the tool, the source language
 //! * [`stage`]: what the process can still do
 //! * [`netlink`]: the transaction
-//! * [`wire`], [`audit`]: what the caller hears, and what stays on record
+//! * [`wire`], [`reply`], [`audit`]: what the caller says and hears, and what stays on record
 //! * [`refusal`]: every way in which a call can end without being done
 //! * [`sys`]: the few system calls that `nix` lacks; all unsafe code
 //! * `ctl`: `netbrokerctl` (feature `ctl`)
@@ -23,6 +23,7 @@ pub mod ctl;
 pub mod netlink;
 pub mod policy;
 pub mod refusal;
+pub mod reply;
 pub mod serve;
 pub mod stage;
 pub mod sys;

@@ -5,7 +5,6 @@
 use std::env;
 
 use nix::unistd::write;
-use serde_json::{Map, Value};
 
 use crate::audit::{NotTaken, Record};
 use crate::call::json::Json;
@@ -16,9 +15,10 @@ use crate::call::{Call, Effect};
 use crate::caller::Way;
 use crate::policy::{Decision, Permit};
 use crate::refusal::{Exit, Refusal};
-use crate::stage::{Begun, Confined, Guarded, Inherited, give_up};
+use crate::reply::{self, Reply};
+use crate::stage::{Begun, Guarded, Inherited, give_up};
 use crate::sys;
-use crate::wire::{self, End, Message, Wire};
+use crate::wire::{End, Message, Wire};
 
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
@@ -81,7 +81,7 @@ fn serve(inherited: Inherited, peer: bool) -> Exit {
 /// Answers questions about the service, then the one call.
 fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
     match next_call(&mut wire) {
-        Ok((call, message)) => carry_out(guarded, &wire, call, message),
+        Ok((call, message)) => carry_out(guarded, &wire, call, &message),
         Err(NoCall { why, exit }) => {
             if let Some(why) = why {
                 let _stands = guarded.trail().write(&guarded.record("refused").with("RESULT", why));
@@ -114,9 +114,9 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), NoCall> {
             }
             Asked::Unknown(error) => {
                 let why = Some(format!("no such method: {}", shown(&message.method)));
-                return Err(NoCall { why, exit: finish(wire, &message, &error, Exit::Request) });
+                return Err(NoCall { why, exit: reply::send(wire, &message, &error, Exit::Request) });
             }
-            Asked::Service(answer) => match finish(wire, &message, &answer, Exit::Done) {
+            Asked::Service(answer) => match reply::send(wire, &message, &answer, Exit::Done) {
                 Exit::Done => answered = true,
                 exit => return Err(NoCall { why: None, exit }),
             },
@@ -129,34 +129,20 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 }
 
 /// Judge, record, confine, execute, record, reply.
-fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, mut message: Message) -> Exit {
+fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Message) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
-    let outcome = guarded.record("outcome");
-    // Large as it may be, it is freed before the last filter, which lets no memory be given back.
-    let parameters = std::mem::replace(&mut message.parameters, Json::Null);
-    let permit = match permit(&guarded, call, &parameters) {
+    let mut reply = Reply::new(wire, call, message, &id);
+    let permit = match permit(&guarded, call, &message.parameters) {
         Ok(permit) => permit,
-        Err(refusal) => return finish(wire, &message, &wire::refused(call, &refusal, &id), refusal.exit()),
+        Err(refusal) => return reply.end(Err(refusal), true),
     };
-    drop(parameters);
-    let outcome = outcome.of(permit.request()).with("RULE", permit.rule());
-    let mut stream = Stream::new(wire, call, message.more && call.result.streams);
+    let outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
     let (result, trail) = match guarded.confine(permit) {
-        Ok(confined) => execute(confined, &mut stream),
+        Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
         Err((refusal, trail)) => (Err(refusal), trail),
     };
-    let told = match &result {
-        Ok(_) => "done".to_owned(),
-        Err(refusal) => refusal.to_string(),
-    };
-    let duration = started.elapsed().as_micros().to_string();
-    let recorded = trail.write(&outcome.with("RESULT", told).with("DURATION_US", duration)).is_ok() || !trail.exists();
-    stream.end(&message, result, recorded, &id)
-}
-
-fn execute(confined: Confined, stream: &mut Stream<'_>) -> (Result<Map<String, Value>, Refusal>, crate::audit::Trail) {
-    let (result, _spent, trail) = confined.execute(&mut |elements| stream.push(elements));
-    (result, trail)
+    let recorded = trail.write(&outcome.ended(result.as_ref().err(), started)).is_ok() || !trail.exists();
+    reply.end(result, recorded)
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
@@ -191,67 +177,12 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
     }
 }
 
-/// The elements of a listing on their way to the caller: at once where `more` was said, else all in one reply.
-struct Stream<'a> {
-    wire: &'a Wire,
-    call: &'static Call,
-    part: &'static str,
-    more: bool,
-    held: Vec<Value>,
-    lost: bool,
-}
-
-impl<'a> Stream<'a> {
-    fn new(wire: &'a Wire, call: &'static Call, more: bool) -> Self {
-        let list = call.result.parts.iter().find(|part| matches!(part.ty, crate::call::Shape::List(..)));
-        Self { wire, call, part: list.map_or("", |part| part.name), more, held: Vec::new(), lost: false }
-    }
-
-    /// Takes some elements. With `more`, those held before are known not to be the last.
-    fn push(&mut self, elements: Vec<Value>) {
-        if self.more && !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
-            let reply = wire::done(&Map::from_iter([(self.part.to_owned(), held.into())]), true);
-            self.lost |= self.wire.reply(&reply).is_err();
-        }
-        self.held.extend(elements);
-    }
-
-    /// The last reply.
-    fn end(self, message: &Message, result: Result<Map<String, Value>, Refusal>, recorded: bool, id: &str) -> Exit {
-        let (mut reply, exit) = match result {
-            Ok(mut result) => {
-                if !self.part.is_empty() {
-                    result.insert(self.part.to_owned(), self.held.into());
-                }
-                (wire::done(&result, false), Exit::Done)
-            }
-            Err(refusal) => (wire::refused(self.call, &refusal, id), refusal.exit()),
-        };
-        if let (false, Some(parameters)) = (recorded, reply.get_mut("parameters").and_then(Value::as_object_mut)) {
-            parameters.insert("recorded".to_owned(), false.into());
-        }
-        if self.lost { Exit::Unanswered } else { finish(self.wire, message, &reply, exit) }
-    }
-}
-
-/// Sends a reply, unless none is wanted.
-fn finish(wire: &Wire, message: &Message, reply: &Value, exit: Exit) -> Exit {
-    if message.oneway {
-        return exit;
-    }
-    match wire.reply(reply) {
-        Ok(()) => exit,
-        Err(_) => Exit::Unanswered,
-    }
-}
-
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
 fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
     match give_up().map(|()| next_call(&mut wire)) {
         Ok(Ok((call, message))) => {
-            let _unheard = finish(&wire, &message, &wire::refused(call, refusal, &begun.id), refusal.exit());
+            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(Err(refusal.clone()), true);
         }
         _ => {
             let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());

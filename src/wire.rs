@@ -13,9 +13,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
 use nix::unistd::{read, write};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::call::json::Json;
 use crate::call::value::shown;
 use crate::call::varlink::{self, Asked};
@@ -290,20 +289,6 @@ impl Message {
     pub fn asked(&self) -> Asked {
         varlink::asked(&self.method, &self.parameters)
     }
-}
-
-/// The reply that a refusal becomes, in the call's interface; `id` is that of its record.
-#[must_use]
-pub fn refused(call: &Call, refusal: &Refusal, id: &str) -> Value {
-    let mut parameters = refusal.parameters();
-    parameters.insert("request".to_owned(), id.into());
-    json!({ "error": format!("{}{}.{}", varlink::PREFIX, call.family(), refusal.name()), "parameters": parameters })
-}
-
-/// The reply that a result becomes.
-#[must_use]
-pub fn done(result: &Map<String, Value>, continues: bool) -> Value {
-    if continues { json!({ "parameters": result, "continues": true }) } else { json!({ "parameters": result }) }
 }
 
 #[cfg(test)]

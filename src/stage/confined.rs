@@ -25,7 +25,8 @@ use crate::refusal::{Refusal, invalid, system};
 /// The last stage.
 #[derive(Debug)]
 pub struct Confined {
-    permit: Permit,
+    /// Spent: it pays for this one transaction.
+    _permit: Permit,
     /// Its descriptors are closed by the end of the process: the last filter has no line for that.
     work: ManuallyDrop<Work>,
     trail: Trail,
@@ -44,20 +45,20 @@ pub(super) enum Work {
 
 impl Confined {
     pub(super) fn new(permit: Permit, work: Work, trail: Trail) -> Self {
-        Self { permit, work: ManuallyDrop::new(work), trail }
+        Self { _permit: permit, work: ManuallyDrop::new(work), trail }
     }
 
     /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Result<Map<String, Value>, Refusal>, Permit, Trail) {
+    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Result<Map<String, Value>, Refusal>, Trail) {
         let result = match &mut *self.work {
             Work::Transaction(route, prepared) => prepared.run(route, each),
             Work::Names(directory) => names(directory, each),
             Work::Namespaces(task) => task.run(),
         };
-        (result, self.permit, self.trail)
+        (result, self.trail)
     }
 }
 
