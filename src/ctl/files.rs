@@ -17,11 +17,19 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
 use super::Failure;
 use crate::policy::diagnostics::Source;
+use crate::policy::testing::TestFile;
 
 /// Where people write the policy.
 pub(super) const INSTALLED: &str = "/etc/netbroker/policy.d";
 /// Where shipped policies lie; only here may a link lead.
-const SHIPPED: &str = "/usr/share/netbroker/policies";
+pub(super) const SHIPPED: &str = "/usr/share/netbroker/policies";
+
+/// The files of one directory: the policy, and the tests beside it.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) policy: Vec<Source>,
+    pub(super) tests: Vec<TestFile>,
+}
 
 /// A file tree and who must own what is trusted in it: the whole system and root, but for tests.
 #[derive(Debug, Clone)]
@@ -56,16 +64,55 @@ impl Tree {
 
     /// All policy files of a directory, sorted by name.
     pub(super) fn policy(&self, path: &Path) -> Result<Vec<Source>, Failure> {
-        let directory = self.directory(path).map_err(|why| Failure::Policy(vec![why]))?;
-        let names = names(&directory, path).map_err(|why| Failure::Policy(vec![why]))?;
-        sources(names.iter().map(|name| {
-            let shown = path.join(name);
-            let bytes = self.open_file(&directory, name, &shown).and_then(|file| all_of(file, &shown));
-            (shown, bytes)
-        }))
+        let directory = self.directory(path).map_err(wrong)?;
+        let names = names(&directory, path, is_policy).map_err(wrong)?;
+        sources(names.iter().map(|name| self.read(&directory, path.join(name))))
     }
 
-    fn open_file(&self, directory: &OwnedFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, String> {
+    /// All policy files of a directory and their tests; those of a shipped policy lie where it lies.
+    pub(super) fn files(&self, path: &Path) -> Result<Files, Failure> {
+        self.files_but(path, OsStr::new(""))
+    }
+
+    /// The same without the file of this name, which is not even read.
+    pub(super) fn files_but(&self, path: &Path, left_out: &OsStr) -> Result<Files, Failure> {
+        let directory = self.directory(path).map_err(wrong)?;
+        let paths = |wanted| {
+            let names = names(&directory, path, wanted).map_err(wrong)?;
+            Ok(names.iter().filter(|name| *name != left_out).map(|name| path.join(name)).collect::<Vec<_>>())
+        };
+        let (of_policy, of_tests) = (paths(is_policy)?, paths(is_test)?);
+        let policy = sources(of_policy.iter().map(|path| self.read(&directory, path.clone())))?;
+        let tests = sources(of_tests.iter().map(|path| self.read(&directory, path.clone())))?;
+        let mut tests: Vec<TestFile> = tests.into_iter().zip(&of_tests).map(|(s, path)| test_of(s, path)).collect();
+        for link in &of_policy {
+            tests.extend(self.shipped_tests(&directory, link)?);
+        }
+        Ok(Files { policy, tests })
+    }
+
+    /// The tests that ship beside what a link leads to.
+    fn shipped_tests(&self, directory: &OwnedFd, link: &Path) -> Result<Option<TestFile>, Failure> {
+        let Ok(target) = readlinkat(directory, link.file_name().unwrap_or_default()) else { return Ok(None) };
+        let shipped = self.directory(Path::new(SHIPPED)).map_err(wrong)?;
+        let test = Path::new(SHIPPED).join(Path::new(&target).file_name().unwrap_or_default());
+        let test = test.with_extension("test.toml");
+        let there = fstatat(&shipped, test.file_name().unwrap_or_default(), AtFlags::AT_SYMLINK_NOFOLLOW);
+        if there == Err(Errno::ENOENT) {
+            return Ok(None);
+        }
+        let read = sources(std::iter::once(self.read(&shipped, test)))?;
+        let beside = link.display().to_string();
+        Ok(read.into_iter().next().map(|source| TestFile { source, beside }))
+    }
+
+    fn read(&self, directory: &OwnedFd, shown: PathBuf) -> (PathBuf, Result<Vec<u8>, String>) {
+        let name = shown.file_name().unwrap_or_default();
+        let bytes = self.open_file(directory, name, &shown).and_then(|file| all_of(file, &shown));
+        (shown, bytes)
+    }
+
+    pub(super) fn open_file(&self, directory: &OwnedFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, String> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = match openat(directory, name, flags, Mode::empty()) {
             Err(Errno::ELOOP) => self.open_shipped(directory, name, shown)?,
@@ -119,9 +166,9 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             let list = || {
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
                 let directory = open(path, flags, Mode::empty()).map_err(|errno| unusable(path, errno))?;
-                names(&directory, path)
+                names(&directory, path, is_policy)
             };
-            files.extend(list().map_err(|why| Failure::Policy(vec![why]))?.into_iter().map(|name| path.join(name)));
+            files.extend(list().map_err(wrong)?.into_iter().map(|name| path.join(name)));
         } else {
             files.push(path.clone());
         }
@@ -131,6 +178,30 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         let bytes = file.and_then(|file| all_of(file.into(), &path));
         (path, bytes)
     }))
+}
+
+/// The policy files of a directory and the tests beside them, as they are.
+pub(super) fn given_directory(path: &Path) -> Result<Files, Failure> {
+    let policy = given(&[path.to_owned()])?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let directory = open(path, flags, Mode::empty()).map_err(|errno| wrong(unusable(path, errno)))?;
+    let paths = names(&directory, path, is_test).map_err(wrong)?.into_iter().map(|name| path.join(name));
+    Ok(Files { policy, tests: given_tests(&paths.collect::<Vec<_>>(), path)? })
+}
+
+/// Test files that a person names, for the policy of a directory.
+pub(super) fn given_tests(paths: &[PathBuf], directory: &Path) -> Result<Vec<TestFile>, Failure> {
+    let beside = |path: &PathBuf| directory.join(path.file_name().unwrap_or_default());
+    Ok(given(paths)?.into_iter().zip(paths).map(|(source, path)| test_of(source, &beside(path))).collect())
+}
+
+/// `10-x.test.toml` lies beside `10-x.toml`.
+pub(super) fn test_of(source: Source, path: &Path) -> TestFile {
+    TestFile { source, beside: path.with_extension("").with_extension("toml").display().to_string() }
+}
+
+fn wrong(why: String) -> Failure {
+    Failure::Policy(vec![why])
 }
 
 /// All files as text, or everything that is wrong with them.
@@ -147,19 +218,26 @@ fn sources(files: impl Iterator<Item = (PathBuf, Result<Vec<u8>, String>)>) -> R
 }
 
 /// Whether a file of this name is policy: tests, hidden files and what editors and packagers leave behind are not.
-fn is_policy(name: &OsStr) -> bool {
+pub(super) fn is_policy(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".toml") && !name.ends_with(b".test.toml") && !name.starts_with(b".")
 }
 
-fn names(directory: &OwnedFd, path: &Path) -> Result<Vec<OsString>, String> {
+/// Whether a file of this name holds tests.
+pub(super) fn is_test(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.ends_with(b".test.toml") && !name.starts_with(b".")
+}
+
+/// The names in a directory that are wanted, sorted.
+fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool) -> Result<Vec<OsString>, String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut listing = Dir::openat(directory, ".", flags, Mode::empty()).map_err(|errno| unusable(path, errno))?;
     let mut names = Vec::new();
     for entry in listing.iter() {
         let entry = entry.map_err(|errno| unusable(path, errno))?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if is_policy(name) {
+        if wanted(name) {
             names.push(name.to_owned());
         }
     }
@@ -167,7 +245,7 @@ fn names(directory: &OwnedFd, path: &Path) -> Result<Vec<OsString>, String> {
     Ok(names)
 }
 
-fn all_of(file: OwnedFd, path: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn all_of(file: OwnedFd, path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     File::from(file).read_to_end(&mut bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(bytes)
@@ -190,112 +268,4 @@ pub(super) fn unusable(path: &Path, errno: Errno) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::super::machine::Machine;
-    use super::*;
-
-    const EMPTY: &str = "# no rule\n";
-
-    fn names(machine: &Machine) -> Result<Vec<String>, Vec<String>> {
-        match machine.tree.policy(Path::new(INSTALLED)) {
-            Ok(sources) => Ok(sources.into_iter().map(|source| source.name).collect()),
-            Err(Failure::Policy(wrong)) => Err(wrong),
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-
-    fn refused(machine: &Machine, start: &str) {
-        let wrong = names(machine).unwrap_err();
-        assert!(wrong.len() == 1 && wrong[0].starts_with(start), "{wrong:?}");
-    }
-
-    #[test]
-    fn policy_is_what_ends_in_toml_sorted_by_name() {
-        let machine = Machine::new();
-        for name in
-            ["20-b.toml", "10-a.toml", "10-a.test.toml", ".hidden.toml", "30.toml~", "README", "x.toml.dpkg-old"]
-        {
-            machine.write(&format!("{INSTALLED}/{name}"), EMPTY);
-        }
-        let expected = ["10-a.toml", "20-b.toml"].map(|name| format!("{INSTALLED}/{name}"));
-        assert_eq!(names(&machine).unwrap(), expected);
-        let given = given(&[machine.path(INSTALLED)]).unwrap();
-        assert_eq!(given.len(), 2);
-        assert_eq!(given[0].text, EMPTY);
-    }
-
-    #[test]
-    fn a_path_that_others_may_write_refuses_all() {
-        let machine = Machine::new();
-        let file = format!("{INSTALLED}/a.toml");
-        machine.write(&file, EMPTY);
-        for path in ["/", "/etc", "/etc/netbroker", INSTALLED, &file] {
-            for (wrong, right) in [(0o775, 0o755), (0o757, 0o755), (0o1777, 0o755)] {
-                machine.mode(path, wrong);
-                refused(&machine, &format!("{path} has mode {wrong:04o}: others than root may write it"));
-                machine.mode(path, right);
-            }
-        }
-        assert!(names(&machine).is_ok());
-        let stranger = Tree { owner: machine.tree.owner + 1, ..machine.tree.clone() };
-        assert!(stranger.directory(Path::new("/etc")).unwrap_err().contains("not to root"));
-    }
-
-    #[test]
-    fn a_link_on_the_way_refuses_all() {
-        for path in ["/etc", "/etc/netbroker", INSTALLED] {
-            let machine = Machine::new();
-            fs::rename(machine.path(path), machine.path("/moved")).unwrap();
-            machine.link(machine.path("/moved").to_str().unwrap(), path);
-            refused(&machine, &format!("{path} is a symbolic link or no directory"));
-        }
-    }
-
-    #[test]
-    fn only_a_link_to_a_shipped_policy_is_followed() {
-        let machine = Machine::new();
-        let link = format!("{INSTALLED}/a.toml");
-        machine.write("/usr/share/netbroker/policies/l3.toml", "# shipped\n");
-        machine.write("/usr/share/netbroker/other.toml", EMPTY);
-        machine.link("/usr/share/netbroker/policies/l3.toml", &link);
-        assert_eq!(machine.tree.policy(Path::new(INSTALLED)).unwrap()[0].text, "# shipped\n");
-        machine.mode("/usr/share/netbroker/policies/l3.toml", 0o664);
-        refused(&machine, &format!("{link} has mode 0664"));
-        machine.mode("/usr/share/netbroker/policies/l3.toml", 0o644);
-        machine.mode("/usr/share", 0o777);
-        refused(&machine, "/usr/share has mode 0777");
-        machine.mode("/usr/share", 0o755);
-        for target in [
-            "/usr/share/netbroker/other.toml",
-            "/usr/share/netbroker/policies/../other.toml",
-            "/usr/share/netbroker//policies/l3.toml",
-            "../../../usr/share/netbroker/policies/l3.toml",
-            "/usr/share/netbroker/policies/l3.test.toml",
-            "/usr/share/netbroker/policies/..",
-            "/",
-        ] {
-            fs::remove_file(machine.path(&link)).unwrap();
-            machine.link(target, &link);
-            refused(&machine, &format!("{link} is a symbolic link"));
-        }
-        fs::remove_file(machine.path(&link)).unwrap();
-        machine.link("/usr/share/netbroker/policies/absent.toml", &link);
-        refused(&machine, "/usr/share/netbroker/policies/absent.toml: ");
-        machine.link("/usr/share/netbroker/policies/l3.toml", "/usr/share/netbroker/policies/absent.toml");
-        refused(&machine, "/usr/share/netbroker/policies/absent.toml is a symbolic link");
-    }
-
-    #[test]
-    fn everything_that_is_wrong_with_files_is_told_at_once() {
-        let machine = Machine::new();
-        fs::create_dir(machine.path(&format!("{INSTALLED}/a.toml"))).unwrap();
-        machine.write(&format!("{INSTALLED}/b.toml"), b"x = \"\xff\"\n");
-        machine.write(&format!("{INSTALLED}/c.toml"), EMPTY);
-        let wrong = names(&machine).unwrap_err();
-        assert_eq!(wrong.len(), 2);
-        assert!(wrong[0].ends_with("a.toml is no regular file"));
-        assert!(wrong[1].contains("b.toml:1:6: this byte is no UTF-8"));
-    }
-}
+mod tests;

@@ -4,27 +4,26 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fchmod, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, geteuid, unlinkat};
+use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
 
 use super::files::{INSTALLED, Tree, is, of, unusable};
-use super::{Failure, policy, print};
+use super::replace::{Rights, replace};
+use super::{Failure, policy, print, test};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
 
 /// What the broker reads.
-const FILE: &str = "policy";
+pub(super) const FILE: &str = "policy";
 /// Where it lies.
-const STATE: &str = "/var/lib/netbroker";
+pub(super) const STATE: &str = "/var/lib/netbroker";
 /// Its owner and group say who the broker becomes.
 const RUN: &str = "/run/netbroker";
 /// Nobody (`overflowuid`) and -1.
@@ -50,8 +49,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Installs the policy of a directory and says what was done.
 fn install(tree: &Tree, directory: &Path) -> Result<String, Failure> {
-    let sources = tree.policy(directory)?;
-    let policy = policy::compiled(&sources)?;
+    let files = tree.files(directory)?;
+    let policy = policy::compiled(&files.policy)?;
+    test::passes(&files).map_err(still)?;
     let bytes = written(&policy)?;
     let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
     let place = prepare(tree).map_err(refused)?;
@@ -62,11 +62,22 @@ fn install(tree: &Tree, directory: &Path) -> Result<String, Failure> {
         place.settle()?;
         "installed"
     };
-    Ok(format!("{done}: {}, digest {digest}", policy::counted(&policy, &sources)))
+    Ok(format!("{done}: {}, digest {digest}", policy::counted(&policy, &files.policy)))
 }
 
 pub(super) fn written(policy: &Policy) -> Result<Vec<u8>, Failure> {
     policy.write().map_err(|damage| refused(format!("the policy cannot be compiled: {}", damage.0)))
+}
+
+/// Failed tests, and what they leave as it was.
+fn still(failure: Failure) -> Failure {
+    match failure {
+        Failure::Policy(mut lines) => {
+            lines.push("netbrokerctl: the policy in force is as it was".to_owned());
+            Failure::Policy(lines)
+        }
+        other => other,
+    }
 }
 
 fn refused(why: impl Into<String>) -> Failure {
@@ -95,7 +106,7 @@ fn prepare(tree: &Tree) -> Result<Place, String> {
 }
 
 /// The group that may read the policy: that of the system user, whose numbers are those of [`RUN`].
-fn system_group(tree: &Tree) -> Result<Gid, String> {
+pub(super) fn system_group(tree: &Tree) -> Result<Gid, String> {
     const HINT: &str = "`systemd-tmpfiles --create` makes it, as does \
                         `install -d -m 0755 -o netbroker -g netbroker /run/netbroker`";
     let run = tree.directory(Path::new("/run"))?;
@@ -139,20 +150,9 @@ impl Place {
         sound && std::io::Read::read_to_end(&mut File::from(file), &mut held).is_ok() && held == bytes
     }
 
-    /// Writes beside the policy, then renames over it: a reader sees the old or the new one whole.
     fn replace(&self, bytes: &[u8]) -> Result<(), String> {
-        let name = format!(".policy.{:016x}", RandomState::new().build_hasher().finish());
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let created = openat(&self.directory, name.as_str(), flags, Mode::from_bits_truncate(0o600));
-        let file = created.map_err(|errno| unusable(&Path::new(STATE).join(&name), errno))?;
-        let done = self.fill(file, bytes).and_then(|()| {
-            let renamed = renameat(&self.directory, name.as_str(), &self.directory, FILE);
-            renamed.map_err(|errno| format!("{STATE}/{FILE} cannot be replaced: {}", errno.desc()))
-        });
-        if done.is_err() {
-            let _ = unlinkat(&self.directory, name.as_str(), UnlinkatFlags::NoRemoveDir); // the failure is told
-        }
-        done
+        let rights = Rights { owner: self.owner, group: Some(self.group), mode: 0o640 };
+        replace(&self.directory, &Path::new(STATE).join(FILE), bytes, rights)
     }
 
     /// Waits until the new name would survive a loss of power.
@@ -161,16 +161,6 @@ impl Place {
             let why = format!("the policy is in force, but {STATE} cannot be written to disk: {}", errno.desc());
             Failure::Said(Exit::System, why)
         })
-    }
-
-    fn fill(&self, file: OwnedFd, bytes: &[u8]) -> Result<(), String> {
-        let failed = |error: std::io::Error| format!("the policy cannot be written: {error}");
-        let mut file = File::from(file);
-        file.write_all(bytes).map_err(failed)?;
-        let rights = fchown(&file, Some(self.owner), Some(self.group));
-        let rights = rights.and_then(|()| fchmod(&file, Mode::from_bits_truncate(0o640)));
-        rights.map_err(|errno| failed(errno.into()))?;
-        file.sync_all().map_err(failed)
     }
 }
 
@@ -224,6 +214,30 @@ mod tests {
         assert!(matches!(run(&machine), Err(Failure::Policy(_))));
         assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
         assert_eq!(machine.names(STATE), ["policy"]);
+    }
+
+    #[test]
+    fn a_failed_test_leaves_the_policy_in_force() {
+        let (machine, before) = installed();
+        let test = |expect: &str| {
+            format!(
+                "[accounts]\na = {{ uid = 1, gid = 1 }}\n[[test]]\nname = \"t\"\nwho = \"a\"\ncall = \"Netns.Add\"\n\
+                with = {{ netns = \"q1\" }}\nexpect = \"{expect}\"\n"
+            )
+        };
+        machine.write("/etc/netbroker/policy.d/20.toml", RULE.replace("\"x\"", "\"y\"").replace("q*", "r*"));
+        machine.write("/etc/netbroker/policy.d/20.test.toml", test("y"));
+        let refused = |start: &str| {
+            let Err(Failure::Policy(lines)) = run(&machine) else { panic!("installed") };
+            assert!(lines[0].starts_with(start), "{lines:?}");
+            assert_eq!(lines.last().unwrap(), "netbrokerctl: the policy in force is as it was");
+            assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
+        };
+        refused("/etc/netbroker/policy.d/20.test.toml:3: t: Netns.Add: expected `y`, but refused: no rule permits it");
+        machine.write("/etc/netbroker/policy.d/20.test.toml", test("z"));
+        refused("/etc/netbroker/policy.d/20.test.toml:8:10: there is no rule `z`");
+        machine.write("/etc/netbroker/policy.d/20.test.toml", test("silence"));
+        assert!(run(&machine).unwrap().starts_with("installed: 2 rules in 2 files, digest "));
     }
 
     #[test]

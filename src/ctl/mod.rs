@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl`: sends calls to the broker; checks, explains and installs policies. It has no privilege of its own.
+//! `netbrokerctl`: sends calls to the broker; checks, tests, explains and installs policies. It has no privilege of its
+//! own.
 #![forbid(unsafe_code)]
 
 mod call;
 mod describe;
+mod edit;
+mod enable;
 mod explain;
 mod files;
 mod generate;
@@ -12,6 +15,10 @@ mod install;
 mod machine;
 mod parameters;
 mod policy;
+mod replace;
+mod show;
+mod status;
+mod test;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -38,7 +45,7 @@ struct CommandLine {
 enum Command {
     /// Ask the broker to carry out one call
     Call(call::Arguments),
-    /// Check, install and explain policies
+    /// Check, test, explain, edit and install policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Show what a call takes and answers; without a call, list them
@@ -56,6 +63,34 @@ enum PolicyCommand {
     Install(install::Arguments),
     /// Tell which rule decides a call, and why; asks nobody and changes nothing
     Explain(explain::Arguments),
+    /// Run the tests of a policy, and name the rules that no test reaches; changes nothing
+    Test(test::Arguments),
+    /// Link a shipped policy into the policy directory (root only)
+    Enable(enable::Arguments),
+    /// Remove the link to a shipped policy (root only)
+    Disable(enable::Arguments),
+    /// Show the effective rules, sets laid open and accounts resolved; changes nothing
+    Show(show::Arguments),
+    /// Tell what is in force, since when, and whether the files still say the same (root only)
+    Status,
+    /// Edit a file of the policy; it counts when the whole policy is sound (root only)
+    Edit(edit::Arguments),
+}
+
+impl PolicyCommand {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Check(arguments) => policy::check(arguments),
+            Self::Install(arguments) => install::run(arguments),
+            Self::Explain(arguments) => explain::run(arguments),
+            Self::Test(arguments) => test::run(arguments),
+            Self::Enable(arguments) => enable::enable(arguments),
+            Self::Disable(arguments) => enable::disable(arguments),
+            Self::Show(arguments) => show::run(arguments),
+            Self::Status => status::run(),
+            Self::Edit(arguments) => edit::run(arguments),
+        }
+    }
 }
 
 /// Why a command did not end well.
@@ -99,9 +134,7 @@ pub fn main() -> ExitCode {
     };
     let ended = match &command {
         Command::Call(arguments) => call::run(arguments),
-        Command::Policy(PolicyCommand::Check(arguments)) => policy::check(arguments),
-        Command::Policy(PolicyCommand::Install(arguments)) => install::run(arguments),
-        Command::Policy(PolicyCommand::Explain(arguments)) => explain::run(arguments),
+        Command::Policy(command) => command.run(),
         Command::Describe(arguments) => describe::run(arguments),
         Command::Generate(what) => generate::run(what),
     };

@@ -6,6 +6,7 @@
 //! * `judge`: all rules of a caller against one request; only it makes a [`Permit`]
 //! * `compiled`: the file; what a decision reads of it is checked
 //! * `source`, `compile` and their like (feature `ctl`): what people write, and how it becomes rules
+//! * `testing` (feature `ctl`): requests with the rule that is expected to decide
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ctl")]
@@ -19,11 +20,15 @@ pub mod diagnostics;
 #[cfg(feature = "ctl")]
 mod entries;
 pub mod judge;
+#[cfg(test)]
+mod properties;
 pub mod rule;
 #[cfg(feature = "ctl")]
 mod sets;
 #[cfg(feature = "ctl")]
 pub mod source;
+#[cfg(feature = "ctl")]
+pub mod testing;
 #[cfg(feature = "ctl")]
 mod who;
 

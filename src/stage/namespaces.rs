@@ -73,13 +73,14 @@ impl Task {
                 return Err(refusal);
             }
         }
+        // First the mount, then the directory: one that was opened before a mount came lies under it.
+        let is_shared = is_shared_mount()?;
         let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
             let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
             return Err(Refusal::SystemError { step, errno: None });
         }
-        let is_shared = is_shared_mount()?;
         let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
         capabilities::keep_only(&NEEDED, &NEEDED)?;
         Ok(Self { action, name: name.clone(), directory, is_shared, tolerant: request.is_set(tolerance) })

@@ -2,7 +2,7 @@
 /*
  * Measures what whole processes cost, from before the fork to reaped, in turn within one run.
  *
- *     runner [--rounds N] [--warmup N] [--caller UID:GID:GROUP] [--trail SOCKET]... [--ratio-to LABEL]...
+ *     runner [--rounds N] [--warmup N] [--caller UID:GID:GROUP] [--trail SOCKET]... [--ratio-to LABEL]... [--policy PLACE]
  *            LABEL root|caller STDIN PROGRAM ARGUMENT... ';'  ...
  *
  * In turn (A B C A B C …), because a machine's speed drifts with heat, neighbours and frequency: measured one after another, two
@@ -12,6 +12,9 @@
  *
  * With --trail the runner plays journald: a datagram socket that anybody may write to, and a process that reads it, so that
  * the record of a request is really written and taken.
+ *
+ * With --policy each peer has its own policy: before the clock starts, STDIN.policy becomes PLACE, as a hard link, so that what
+ * the kernel has cached of it stays cached.
  *
  * Linked statically and kept small: what wait4 reports as a child's peak memory includes what it shared with its
  * parent before execve, so the runner's own size is the least that the last column can show.
@@ -63,6 +66,7 @@ static size_t ratio_count;
 static size_t rounds = 400, warmup = 20;
 static uid_t caller_uid;
 static gid_t caller_gid, caller_group;
+static const char *policy_place;
 static int output[2];
 
 /* What a child is given: nothing of the environment in which the benchmark was started may change a figure. */
@@ -126,6 +130,18 @@ static const char *said(void)
 	return text;
 }
 
+static void place_policy(const struct peer *peer)
+{
+	char from[512], fresh[512];
+
+	if (snprintf(from, sizeof from, "%s.policy", peer->input) >= (int)sizeof from ||
+	    snprintf(fresh, sizeof fresh, "%s.new", policy_place) >= (int)sizeof fresh)
+		give_up("%s: %s", peer->label, strerror(ENAMETOOLONG));
+	unlink(fresh); /* rename leaves it where both are the same file already */
+	if (link(from, fresh) != 0 || rename(fresh, policy_place) != 0)
+		give_up("%s: `%s` as %s: %s", peer->label, from, policy_place, strerror(errno));
+}
+
 static uint64_t run(struct peer *peer)
 {
 	volatile int failure = 0;
@@ -135,6 +151,8 @@ static uint64_t run(struct peer *peer)
 
 	if (input < 0)
 		give_up("%s: %s", peer->input, strerror(errno));
+	if (policy_place)
+		place_policy(peer);
 	uint64_t start = now_ns();
 	pid_t child = vfork();
 	if (child == 0)
@@ -279,6 +297,8 @@ static char **parse_options(char **at)
 			trails[trail_count++].path = value;
 		else if (strcmp(option, "--ratio-to") == 0 && ratio_count < MOST_RATIOS)
 			ratio_to[ratio_count++] = value;
+		else if (strcmp(option, "--policy") == 0)
+			policy_place = value;
 		else
 			give_up("unknown option `%s`, or too many of it", option);
 	}

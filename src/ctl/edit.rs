@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerctl policy edit`: an editor on a private copy, which takes the file's place when the whole policy, with
+//! its tests, is sound with it. Nothing is put in force.
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, readlinkat};
+use nix::sys::stat::fstatat;
+use nix::unistd::{Gid, Uid, fsync, mkdtemp};
+
+use super::enable::root;
+use super::files::{Files, INSTALLED, Tree, all_of, is_policy, is_test, test_of, unusable};
+use super::replace::{Rights, replace};
+use super::{Failure, policy, print, tell, test};
+use crate::policy::diagnostics::Source;
+use crate::refusal::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The name of a file in /etc/netbroker/policy.d, policy or tests; a new one is made
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    root("edit the policy")?;
+    let tree = Tree::system();
+    let edited = Edited::open(&tree, &arguments.file)?;
+    print(edited.edit(&|copy| with_editor(copy), &ask)?)?;
+    Ok(Exit::Done.into())
+}
+
+/// What is done about a copy that is not sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Again,
+    Stop,
+}
+
+/// A file of the policy and what it held when the editing began.
+struct Edited<'t> {
+    tree: &'t Tree,
+    directory: OwnedFd,
+    path: PathBuf,
+    /// None: there is no such file yet.
+    before: Option<Vec<u8>>,
+}
+
+/// A copy that nobody else can reach; it stays until it is dropped from here.
+struct Copy {
+    directory: PathBuf,
+    path: PathBuf,
+}
+
+fn refused(why: String) -> Failure {
+    Failure::Said(Exit::Policy, why)
+}
+
+fn failed(what: &Path, error: &io::Error) -> Failure {
+    Failure::Said(Exit::System, format!("{}: {error}", what.display()))
+}
+
+impl<'t> Edited<'t> {
+    fn open(tree: &'t Tree, file: &Path) -> Result<Self, Failure> {
+        let name = file.file_name().filter(|name| is_policy(name) || is_test(name));
+        let name = name.ok_or_else(|| refused(format!("{} is neither *.toml nor *.test.toml", file.display())))?;
+        if file != Path::new(name) && file != Path::new(INSTALLED).join(name) {
+            return Err(refused(format!("{} does not lie in {INSTALLED}", file.display())));
+        }
+        let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
+        let path = Path::new(INSTALLED).join(name);
+        if readlinkat(&directory, name).is_ok() {
+            let why = "is a link: what ships is not edited; write rules into a file of your own beside it";
+            return Err(refused(format!("{} {why}", path.display())));
+        }
+        let mut edited = Self { tree, directory, path, before: None };
+        edited.before = edited.now()?;
+        Ok(edited)
+    }
+
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// What the file holds now.
+    fn now(&self) -> Result<Option<Vec<u8>>, Failure> {
+        if fstatat(&self.directory, self.name(), AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+            return Ok(None);
+        }
+        let file = self.tree.open_file(&self.directory, self.name(), &self.path).map_err(refused)?;
+        all_of(file, &self.path).map(Some).map_err(refused)
+    }
+
+    /// Edits until the policy is sound or nobody wants to go on, and says what came of it.
+    fn edit(
+        &self,
+        editor: &dyn Fn(&Path) -> Result<(), String>,
+        ask: &dyn Fn(&Failure) -> Option<Answer>,
+    ) -> Result<String, Failure> {
+        let copy = Copy::make(self.tree, self.name(), self.before.as_deref().unwrap_or_default())?;
+        loop {
+            let ended = editor(&copy.path);
+            let bytes = fs::read(&copy.path).map_err(|error| failed(&copy.path, &error))?;
+            if bytes == self.before.as_deref().unwrap_or_default() {
+                copy.remove();
+                let unchanged = format!("unchanged: {}", self.path.display());
+                return ended.map(|()| unchanged).map_err(|why| Failure::Said(Exit::System, why));
+            }
+            let sound = ended.map_err(|why| Failure::Said(Exit::System, why)).and_then(|()| self.check(&bytes));
+            let Err(failure) = sound else {
+                self.put(&bytes).map_err(|failure| copy.kept(failure, &self.path))?;
+                copy.remove();
+                let path = self.path.display();
+                return Ok(format!("edited: {path}; `netbrokerctl policy install` puts it in force"));
+            };
+            match ask(&failure) {
+                Some(Answer::Again) => {}
+                Some(Answer::Stop) => {
+                    let why = format!("{} is as it was; the copy is {}", self.path.display(), copy.path.display());
+                    return Err(Failure::Said(failure.exit(), why));
+                }
+                None => return Err(copy.kept(failure, &self.path)),
+            }
+        }
+    }
+
+    /// The whole policy with these bytes in the file's place, compiled and tested.
+    fn check(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let Files { mut policy, mut tests } = self.tree.files_but(Path::new(INSTALLED), self.name())?;
+        let source = Source::new(&self.path.display().to_string(), bytes.to_vec());
+        let source = source.map_err(|problem| Failure::problems(&[problem]))?;
+        if is_test(self.name()) {
+            tests.push(test_of(source, &self.path));
+        } else {
+            policy.push(source);
+            policy.sort_by(|one, other| one.name.cmp(&other.name));
+        }
+        let files = Files { policy, tests };
+        policy::compiled(&files.policy)?;
+        test::passes(&files)
+    }
+
+    /// Replaces the file, if it still is what was edited.
+    fn put(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.now()? != self.before {
+            return Err(refused(format!("{} has been changed by somebody else meanwhile", self.path.display())));
+        }
+        let what = fstatat(&self.directory, self.name(), AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+        let rights = Rights {
+            owner: Uid::from_raw(self.tree.owner),
+            group: what.map(|what| Gid::from_raw(what.st_gid)),
+            mode: what.map_or(0o644, |what| what.st_mode & 0o755), // it is trusted, so others cannot write it
+        };
+        let system = |why| Failure::Said(Exit::System, why);
+        replace(&self.directory, &self.path, bytes, rights).map_err(system)?;
+        fsync(&self.directory).map_err(|errno| system(unusable(Path::new(INSTALLED), errno)))
+    }
+}
+
+impl Copy {
+    fn make(tree: &Tree, name: &OsStr, bytes: &[u8]) -> Result<Self, Failure> {
+        let template = tree.top.join("run/netbrokerctl.XXXXXX");
+        let directory = mkdtemp(&template).map_err(|errno| failed(&template, &errno.into()))?; // mode 0700
+        let copy = Self { path: directory.join(name), directory };
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&copy.path);
+        let written = file.and_then(|mut file| file.write_all(bytes));
+        written.map_err(|error| failed(&copy.path, &error))?;
+        Ok(copy)
+    }
+
+    /// With whatever an editor left beside it.
+    fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.directory); // root's own, and gone with the next start of the machine
+    }
+
+    /// The failure, and where the work is.
+    fn kept(&self, failure: Failure, path: &Path) -> Failure {
+        let kept = format!("{} is as it was; the copy is {}", path.display(), self.path.display());
+        match failure {
+            Failure::Policy(mut lines) => {
+                lines.push(format!("netbrokerctl: {kept}"));
+                Failure::Policy(lines)
+            }
+            Failure::Said(exit, why) => Failure::Said(exit, format!("{why}; {kept}")),
+            Failure::Closed => Failure::Closed,
+        }
+    }
+}
+
+/// Runs `$VISUAL`, `$EDITOR` or `editor`. Words are parted at blanks; no shell takes part.
+fn with_editor(copy: &Path) -> Result<(), String> {
+    let said = ["VISUAL", "EDITOR"].into_iter().filter_map(env::var_os).find(|editor| !editor.is_empty());
+    let editor = said.unwrap_or_else(|| OsString::from("editor"));
+    let Some(line) = editor.to_str() else { return Err("$VISUAL or $EDITOR is no UTF-8".to_owned()) };
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap_or("editor");
+    match Command::new(program).args(words).arg(copy).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{program}`: {status}")),
+        Err(error) => Err(format!("`{program}` cannot be started: {error}; set EDITOR")),
+    }
+}
+
+/// Tells what is wrong and asks at the terminal whether to go on; `None` where there is none.
+fn ask(failure: &Failure) -> Option<Answer> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    tell(failure);
+    loop {
+        let _ = write!(io::stderr(), "edit again (e), or stop and keep the copy (q)? ");
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(0) | Err(_) => return Some(Answer::Stop),
+            Ok(_) => match line.trim() {
+                "e" | "" => return Some(Answer::Again),
+                "q" => return Some(Answer::Stop),
+                _ => {}
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

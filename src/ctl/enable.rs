@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerctl policy enable` and `disable`: the link by which a shipped policy becomes part of the machine's.
+//! Neither puts anything in force.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::fcntl::readlinkat;
+use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
+
+use super::files::{INSTALLED, SHIPPED, Tree, is_policy, unusable};
+use super::{Failure, print};
+use crate::refusal::Exit;
+
+/// What remains to be done.
+const INSTALL: &str = "`netbrokerctl policy install` puts it in force";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The name of a shipped policy, like `neutron-l3`
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+pub(super) fn enable(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    root("enable a policy")?;
+    print(link(&Tree::system(), &arguments.name)?)?;
+    Ok(Exit::Done.into())
+}
+
+pub(super) fn disable(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    root("disable a policy")?;
+    print(unlink(&Tree::system(), &arguments.name)?)?;
+    Ok(Exit::Done.into())
+}
+
+/// Refuses whoever is not root.
+pub(super) fn root(what: &str) -> Result<(), Failure> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::Said(Exit::NotPrivileged, format!("only root can {what}")))
+}
+
+/// The name of the file; `10-x` and `10-x.toml` mean the same.
+fn file_of(name: &str) -> Result<String, Failure> {
+    let file = format!("{}.toml", name.strip_suffix(".toml").unwrap_or(name));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if is_policy(OsStr::new(&file)) && file.bytes().all(plain) {
+        return Ok(file);
+    }
+    Err(refused(format!("`{}` is no name of a policy: letters, digits, `-`, `_` and `.`", name.escape_debug())))
+}
+
+fn refused(why: String) -> Failure {
+    Failure::Said(Exit::Policy, why)
+}
+
+fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
+    let file = file_of(name)?;
+    let (link, target) = (Path::new(INSTALLED).join(&file), Path::new(SHIPPED).join(&file));
+    let shipped = tree.directory(Path::new(SHIPPED)).map_err(refused)?;
+    tree.open_file(&shipped, OsStr::new(&file), &target).map_err(refused)?;
+    if readlinkat(&shipped, file.as_str()).is_ok() {
+        return Err(refused(format!("{} is a symbolic link", target.display())));
+    }
+    let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
+    match symlinkat(&target, &directory, file.as_str()) {
+        Err(Errno::EEXIST) if leads(&directory, &file).as_ref() == Some(&target) => {
+            Err(refused(format!("{} is enabled already; {INSTALL}", link.display())))
+        }
+        Err(Errno::EEXIST) => Err(refused(format!("{} is there already, and something else", link.display()))),
+        Err(errno) => Err(Failure::Said(Exit::System, unusable(&link, errno))),
+        Ok(()) => {
+            settle(&directory)?;
+            Ok(format!("enabled: {} -> {}; {INSTALL}", link.display(), target.display()))
+        }
+    }
+}
+
+fn unlink(tree: &Tree, name: &str) -> Result<String, Failure> {
+    let file = file_of(name)?;
+    let link = Path::new(INSTALLED).join(&file);
+    let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
+    match readlinkat(&directory, file.as_str()) {
+        Err(Errno::ENOENT) => return Err(refused(format!("{} is not there", link.display()))),
+        Err(Errno::EINVAL) => {
+            return Err(refused(format!("{} is no link to a shipped policy, but the machine's own", link.display())));
+        }
+        Err(errno) => return Err(refused(unusable(&link, errno))),
+        Ok(_) if leads(&directory, &file).is_some_and(|target| target.parent() == Some(Path::new(SHIPPED))) => {}
+        Ok(_) => return Err(refused(format!("{} leads to no shipped policy", link.display()))),
+    }
+    unlinkat(&directory, file.as_str(), UnlinkatFlags::NoRemoveDir)
+        .map_err(|errno| Failure::Said(Exit::System, unusable(&link, errno)))?;
+    settle(&directory)?;
+    Ok(format!("disabled: {}; `netbrokerctl policy install` puts what is left in force", link.display()))
+}
+
+fn leads(directory: &std::os::fd::OwnedFd, file: &str) -> Option<PathBuf> {
+    readlinkat(directory, file).ok().map(PathBuf::from)
+}
+
+fn settle(directory: &std::os::fd::OwnedFd) -> Result<(), Failure> {
+    fsync(directory).map_err(|errno| {
+        Failure::Said(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", errno.desc()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::machine::Machine;
+    use super::*;
+
+    const L3: &str = "/usr/share/netbroker/policies/l3.toml";
+    const LINK: &str = "/etc/netbroker/policy.d/l3.toml";
+
+    fn shipped() -> Machine {
+        let machine = Machine::new();
+        machine.write(L3, "# l3\n");
+        machine
+    }
+
+    fn why(ended: Result<String, Failure>) -> String {
+        match ended {
+            Err(Failure::Said(Exit::Policy, why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_shipped_policy_comes_and_goes_by_a_link() {
+        let machine = shipped();
+        let said = link(&machine.tree, "l3").unwrap();
+        assert!(said.starts_with(&format!("enabled: {LINK} -> {L3}; ")) && said.contains("policy install"), "{said}");
+        assert_eq!(fs::read_link(machine.path(LINK)).unwrap(), Path::new(L3));
+        assert_eq!(machine.tree.policy(Path::new(INSTALLED)).unwrap()[0].text, "# l3\n");
+        assert!(why(link(&machine.tree, "l3.toml")).contains("is enabled already"));
+        assert!(unlink(&machine.tree, "l3").unwrap().starts_with(&format!("disabled: {LINK}; ")));
+        assert!(machine.names(INSTALLED).is_empty());
+        assert!(why(unlink(&machine.tree, "l3")).ends_with("is not there"));
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let machine = shipped();
+        machine.write(LINK, "# own\n");
+        assert!(why(link(&machine.tree, "l3")).contains("is there already"));
+        assert!(why(unlink(&machine.tree, "l3")).contains("the machine's own"));
+        assert_eq!(fs::read_to_string(machine.path(LINK)).unwrap(), "# own\n");
+        fs::remove_file(machine.path(LINK)).unwrap();
+        machine.link("/etc/passwd", LINK);
+        assert!(why(link(&machine.tree, "l3")).contains("is there already"));
+        assert!(why(unlink(&machine.tree, "l3")).contains("leads to no shipped policy"));
+        assert_eq!(machine.names(INSTALLED), ["l3.toml"]);
+    }
+
+    #[test]
+    fn what_is_absent_or_not_trusted_is_not_enabled() {
+        let machine = shipped();
+        for name in ["", "../l3", "a/b", ".l3", "l3.test", "l 3", "ä", "\u{1b}"] {
+            assert!(why(link(&machine.tree, name)).contains("is no name of a policy"), "{name}");
+        }
+        assert!(why(link(&machine.tree, "dhcp")).contains("No such file"));
+        machine.link(L3, "/usr/share/netbroker/policies/other.toml");
+        assert!(why(link(&machine.tree, "other")).contains("is a symbolic link"));
+        machine.mode(L3, 0o664);
+        assert!(why(link(&machine.tree, "l3")).contains("others than root may write it"));
+        machine.mode(L3, 0o644);
+        for directory in [SHIPPED, INSTALLED] {
+            machine.mode(directory, 0o777);
+            assert!(why(link(&machine.tree, "l3")).contains("others than root may write it"));
+            machine.mode(directory, 0o755);
+        }
+        assert!(machine.names(INSTALLED).is_empty());
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What holds of every policy, searched for a counter-example: all of it where the world is small (`universe`), at
+//! random where it is large. What is right is said by `oracle`, which reads rules as a person would and shares no line
+//! with the judge. `netbroker-policy(5)` cites these tests by name.
+
+mod later;
+mod oracle;
+mod random;
+mod single;
+#[cfg(feature = "ctl")]
+mod source;
+mod universe;
+mod written;
+
+use self::oracle::{acts, grants, lacking, names_something, speaks_of, within};
+use self::random::{Random, seeds};
+use self::universe::{Asked, CALLS, caller, everything_asked, varieties};
+use self::written::{Says, Written};
+use super::judge::{Verdict, judge};
+use super::rule::{Rule, Ruling};
+use super::{Decision, rule::Principal};
+use crate::call::field::{Field, LINK, NETNS, by_name};
+use crate::call::request::Request;
+use crate::call::value::Type;
+use crate::call::{Absence, Call, all};
+use crate::refusal::Refusal;
+
+/// A rule at random for a call. An allow names more than a deny, or it would permit nothing.
+fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written {
+    let kind = *random.of(&varieties(call));
+    let often = if ruling == Ruling::Allow { 6 } else { 2 };
+    let mut rule = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
+    for used in call.uses(kind).filter(|_| !random.once_in(often)).collect::<Vec<_>>() {
+        rule.fields.push((used.field, says(random, used.field, ruling)));
+        if ruling == Ruling::Allow && random.once_in(8) {
+            rule.require.push(used.field);
+        }
+    }
+    if ruling == Ruling::Deny && random.once_in(2) {
+        // A link that is named twice and left open is met by each name alone: see the test of that name.
+        rule.fields.retain(|(field, _)| matches!(field.ty, Type::Netns | Type::Bool));
+        let netns = says(random, &NETNS.field, ruling);
+        let link = says(random, &LINK.field, ruling);
+        rule.touches = Some(match random.below(3) {
+            0 => (Some(netns), None),
+            1 => (None, Some(link)),
+            _ => (Some(netns), Some(link)),
+        });
+    }
+    if random.once_in(8) {
+        rule.spares.push(*random.of(&[Principal::Uid(7), Principal::Uid(8), Principal::Gid(70), Principal::Gid(72)]));
+    }
+    rule
+}
+
+/// What names something: the compiler refuses entries that no value fits.
+fn says(random: &mut Random, field: &Field, ruling: Ruling) -> Says {
+    loop {
+        let says = Says::at_random(random, field, ruling);
+        if names_something(&says, field) {
+            return says;
+        }
+    }
+}
+
+fn spares(rule: &Written) -> bool {
+    rule.spares.iter().any(|spared| matches!(spared, Principal::Uid(7) | Principal::Gid(70)))
+}
+
+/// A policy for one call, in no order.
+fn policy(random: &mut Random, call: &'static Call) -> Vec<Written> {
+    let ruling = |random: &mut Random| if random.once_in(3) { Ruling::Deny } else { Ruling::Allow };
+    (0..=random.below(5))
+        .map(|_| {
+            let ruling = ruling(random);
+            written(random, call, ruling)
+        })
+        .collect()
+}
+
+fn lowered(policy: &[Written]) -> Vec<Rule> {
+    policy.iter().enumerate().map(|(n, rule)| rule.rule(&format!("r{n}"))).collect()
+}
+
+fn allowed(rules: &[Rule], request: &Request) -> bool {
+    matches!(judge(rules, &caller(), request), Decision::Allowed { .. })
+}
+
+/// Everything that can be asked of each invented call, read once.
+fn world() -> Vec<(&'static Call, Vec<(Asked, Request)>)> {
+    let read = |call| everything_asked(call).into_iter().map(|asked| (asked.clone(), asked.request())).collect();
+    CALLS.into_iter().map(|call| (call, read(call))).collect()
+}
+
+/// Many policies, each with some of what can be asked.
+fn policies(rounds: u64, mut test: impl FnMut(&mut Random, &[Written], &[&(Asked, Request)])) {
+    let world = world();
+    seeds(rounds, |random| {
+        let (call, requests) = random.of(&world);
+        let policy = policy(random, call);
+        let some: Vec<_> = (0..24).map(|_| random.of(requests)).collect();
+        test(random, &policy, &some);
+    });
+}
+
+#[test]
+fn order_is_irrelevant() {
+    policies(3000, |random, policy, requests| {
+        let rules = lowered(policy);
+        let mut shuffled = rules.clone();
+        random.shuffle(&mut shuffled);
+        for (asked, request) in requests {
+            let decisions = [&rules, &shuffled].map(|rules| judge(rules, &caller(), request));
+            assert_eq!(decisions[0], decisions[1], "{asked:?} {policy:?}");
+        }
+    });
+}
+
+/// Tries one more rule, at any place.
+fn adding(ruling: Ruling, holds: fn(was: bool, is: bool) -> bool) {
+    let mut permitted = 0;
+    policies(2000, |random, policy, requests| {
+        let before = lowered(policy);
+        let mut after = before.clone();
+        let more = written(random, requests[0].0.call, ruling);
+        after.insert(random.below(after.len() + 1), more.rule("more"));
+        for (asked, request) in requests {
+            let (was, is) = (allowed(&before, request), allowed(&after, request));
+            permitted += usize::from(was);
+            assert!(holds(was, is), "{asked:?} {more:?} {policy:?}");
+        }
+    });
+    assert!(permitted > 500, "{permitted}"); // else nothing was tried
+}
+
+#[test]
+fn adding_a_deny_never_allows_more() {
+    adding(Ruling::Deny, |was, is| was || !is);
+}
+
+#[test]
+fn adding_an_allow_never_refuses_more() {
+    adding(Ruling::Allow, |was, is| is || !was);
+}
+
+#[test]
+fn silence_is_refusal_and_one_allow_permits_the_whole_request() {
+    let mut permitted = 0;
+    policies(3000, |_, policy, requests| {
+        for (asked, request) in requests {
+            let acts = acts(asked);
+            let mut deciding = policy.iter().filter(|rule| !spares(rule));
+            let forbidden =
+                deciding.clone().any(|rule| rule.ruling == Ruling::Deny && acts.iter().any(|act| speaks_of(rule, act)));
+            let granted = deciding.any(|rule| rule.ruling == Ruling::Allow && grants(rule, asked));
+            let is = allowed(&lowered(policy), request);
+            assert_eq!(is, granted && !forbidden, "{asked:?} {policy:?}");
+            permitted += usize::from(is);
+        }
+    });
+    assert!(permitted > 1000, "{permitted}");
+}
+
+#[test]
+fn what_is_permitted_is_inside_one_allow_and_outside_every_deny() {
+    policies(3000, |_, policy, requests| {
+        let rules = lowered(policy);
+        for (asked, _) in requests.iter().filter(|(_, request)| allowed(&rules, request)) {
+            let acts = acts(asked);
+            let allows = || policy.iter().filter(|rule| rule.ruling == Ruling::Allow && !spares(rule));
+            assert!(allows().any(|rule| acts.iter().all(|act| within(rule, asked, act))), "{asked:?} {policy:?}");
+            for deny in policy.iter().filter(|rule| rule.ruling == Ruling::Deny && !spares(rule)) {
+                assert!(!acts.iter().any(|act| speaks_of(deny, act)), "{asked:?} {deny:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn who_may_do_it_to_all_may_do_it_to_one_by_every_policy() {
+    let mut narrowed = 0;
+    policies(4000, |_, policy, requests| {
+        let rules = lowered(policy);
+        for (asked, _) in requests.iter().filter(|(_, request)| allowed(&rules, request)) {
+            for narrower in single::narrower(asked) {
+                assert!(allowed(&rules, &narrower.request()), "{asked:?} {narrower:?} {policy:?}");
+                narrowed += 1;
+            }
+        }
+    });
+    assert!(narrowed > 500, "{narrowed}");
+}
+
+#[test]
+fn the_first_rule_by_id_is_cited_or_else_the_nearest() {
+    policies(2000, |_, policy, requests| {
+        let rules = lowered(policy);
+        for (asked, request) in requests {
+            let acts = acts(asked);
+            let first = |ruling, decides: &dyn Fn(&Written) -> bool| {
+                let found = |rule: &Written| rule.ruling == ruling && !spares(rule) && decides(rule);
+                policy.iter().position(found).map(|n| format!("r{n}"))
+            };
+            let deny = first(Ruling::Deny, &|rule| acts.iter().any(|act| speaks_of(rule, act)));
+            let allow = first(Ruling::Allow, &|rule| grants(rule, asked));
+            let decision = judge(&rules, &caller(), request);
+            assert_eq!(decision.rule(), deny.or(allow).as_deref(), "{asked:?} {policy:?}");
+            if let Decision::Forbidden { rule, field } = &decision {
+                let deny = &policy[rule.strip_prefix('r').unwrap().parse::<usize>().unwrap()];
+                let named = || deny.fields.iter().map(|(field, _)| field.name);
+                match (named().find(|name| *name != "netns"), &deny.touches) {
+                    (Some(name), _) => assert_eq!(*field, Some(name), "{asked:?} {deny:?}"),
+                    (None, None) => assert_eq!(*field, named().next(), "{asked:?} {deny:?}"),
+                    (None, Some((_, link))) => {
+                        let ty = by_name(field.unwrap()).unwrap().ty;
+                        assert_eq!(matches!(ty, Type::Link), link.is_some(), "{asked:?} {deny:?}");
+                    }
+                }
+            }
+            if let Decision::Silence { nearest } = decision {
+                let allows = policy.iter().enumerate().filter(|(_, r)| r.ruling == Ruling::Allow && !spares(r));
+                let distance = |(n, rule)| {
+                    let lacking = lacking(rule, asked);
+                    (lacking.contains(&&NETNS.field), lacking.len(), n, lacking[0].name)
+                };
+                let expected = allows.map(distance).min().map(|(.., n, field)| (format!("r{n}"), field));
+                assert_eq!(nearest, expected, "{asked:?} {policy:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_permit_is_for_what_was_judged_and_a_refusal_names_its_rule_if_it_may() {
+    policies(1000, |_, policy, requests| {
+        let rules = lowered(policy);
+        for (asked, request) in requests {
+            let verdict = || Verdict::on(&rules, &caller(), request.clone());
+            let decision = verdict().decision().clone();
+            assert_eq!(decision, judge(&rules, &caller(), request));
+            match (verdict().permit(true), verdict().permit(false)) {
+                (Ok(permit), Ok(_)) => {
+                    assert_eq!(decision.rule(), Some(permit.rule()), "{asked:?} {policy:?}");
+                    assert_eq!(format!("{:?}", permit.request()), format!("{request:?}"));
+                }
+                (Err(shown), Err(hidden)) => {
+                    assert!(!allowed(&rules, request), "{asked:?} {policy:?}");
+                    let named = |refusal: &Refusal| match refusal {
+                        Refusal::Denied { call, rule, .. } if *call == asked.call.name => rule.clone(),
+                        other => panic!("{other:?}"),
+                    };
+                    let nearest =
+                        if let Decision::Silence { nearest: Some((id, _)) } = &decision { Some(&**id) } else { None };
+                    assert_eq!(named(&shown).as_deref(), decision.rule().or(nearest), "{asked:?} {policy:?}");
+                    assert_eq!(named(&hidden), None);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+/// The judge does not ask whether an absent namespace could be `@host`: none may be open.
+#[test]
+fn no_call_leaves_its_namespace_open() {
+    for used in all().flat_map(Call::all_uses).filter(|used| matches!(used.field.ty, Type::Netns)) {
+        assert!(matches!(used.absence, Absence::Required | Absence::Untouched), "{}", used.field.name);
+    }
+}

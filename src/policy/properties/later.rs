@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a later version adds: every field of the invented calls is taken for the new one in turn, and every kind.
+//! Rules are those that could be written before it was there.
+
+use super::allowed;
+use super::single::every_rule;
+use super::universe::{ADD, Asked, CALLS, caller, everything_asked, varieties};
+use super::written::{Says, Written};
+use crate::call::field::{Field, KIND, NETNS};
+use crate::call::request::Request;
+use crate::call::{Absence, Call, Kind, Use};
+use crate::policy::judge::judge;
+use crate::policy::rule::{Rule, Ruling};
+
+fn keep<T>(list: Vec<T>) -> &'static [T] {
+    Box::leak(list.into_boxed_slice())
+}
+
+fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
+    let copy = |used: &Use| Use { field: used.field, absence: used.absence, counts_in: used.counts_in };
+    keep(uses.iter().filter(|used| used.field != field).map(copy).collect())
+}
+
+fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
+    let Call { name, number, effect, needs, doc, elsewhere, excludes, result: _, .. } = *call;
+    let result = crate::call::Output { parts: &[], streams: false };
+    Box::leak(Box::new(Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, result }))
+}
+
+/// The call as it was before it had this field.
+fn before_the_field(call: &'static Call, field: &Field) -> &'static Call {
+    let kinds = call.kinds.iter().map(|kind| Kind { name: kind.name, uses: other_uses(kind.uses, field) });
+    with(call, other_uses(call.uses, field), keep(kinds.collect()))
+}
+
+/// The request as it could be asked then.
+fn as_before(asked: &Asked, old: &'static Call, field: &Field) -> Asked {
+    Asked { call: old, kind: asked.kind.and_then(|kind| old.kind(kind.name)), ..asked.without(field) }
+}
+
+/// Every field in turn, every rule that could be written before there was one, and everything that can be asked: the
+/// request with the field and as it was before.
+fn every_new_field(ruling: Ruling, test: impl Fn(&Use, &Written, &Rule, &Asked, &[Request; 2])) {
+    for call in CALLS {
+        for used in call.all_uses().filter(|used| used.field != &NETNS.field && used.field != &KIND.field) {
+            let old = before_the_field(call, used.field);
+            let both = |asked: &Asked| [asked.request(), as_before(asked, old, used.field).request()];
+            let pairs: Vec<_> = everything_asked(call).into_iter().map(|asked| (both(&asked), asked)).collect();
+            for written in every_rule(old, ruling) {
+                let rule = written.rule("r");
+                pairs.iter().for_each(|(both, asked)| test(used, &written, &rule, asked, both));
+            }
+        }
+    }
+}
+
+/// Whether the request says more of the field than its absence would.
+fn carries(asked: &Asked, used: &Use) -> bool {
+    let constant = if let Absence::Default(constant) = used.absence { Some(constant.value()) } else { None };
+    asked.value(used.field).is_some_and(|value| Some(value) != constant.as_ref())
+}
+
+#[test]
+fn a_new_field_widens_nothing() {
+    every_new_field(Ruling::Allow, |used, allow, rule, asked, both| {
+        let [now, was] = both.each_ref().map(|request| allowed(std::slice::from_ref(rule), request));
+        let narrows = matches!(used.absence, Absence::Any);
+        assert!(!now || (was && (narrows || !carries(asked, used))), "{} {asked:?} {allow:?}", used.field.name);
+    });
+}
+
+#[test]
+fn requests_of_the_old_version_are_judged_as_before() {
+    every_new_field(Ruling::Allow, |used, allow, rule, asked, both| {
+        if !carries(asked, used) {
+            let decide = |request| judge(std::slice::from_ref(rule), &caller(), request);
+            assert_eq!(decide(&both[0]), decide(&both[1]), "{} {asked:?} {allow:?}", used.field.name);
+        }
+    });
+}
+
+#[test]
+fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
+    every_new_field(Ruling::Deny, |used, deny, rule, asked, both| {
+        let [now, was] = both.each_ref().map(|request| rule.forbids(&caller(), request).is_some());
+        assert_eq!(now, was, "{} {asked:?} {deny:?}", used.field.name);
+    });
+}
+
+#[test]
+fn a_new_kind_widens_nothing() {
+    for new in ADD.kinds {
+        let kinds = ADD.kinds.iter().filter(|kind| kind.name != new.name);
+        let old = with(&ADD, ADD.uses, keep(kinds.map(|k| Kind { name: k.name, uses: k.uses }).collect()));
+        let knows = |says: &Says| !says.constraint(KIND.field.ty).meets(&crate::call::value::Value::Word(new.name), 0);
+        let could_be_written = |rule: &Written| rule.names(&KIND.field).is_none_or(knows);
+        let requests: Vec<_> = everything_asked(&ADD).into_iter().map(|asked| (asked.request(), asked)).collect();
+        for allow in every_rule(old, Ruling::Allow).into_iter().filter(could_be_written) {
+            let rules = [allow.rule("a")];
+            for (request, asked) in &requests {
+                let is_new = asked.kind.is_some_and(|kind| kind.name == new.name);
+                if is_new {
+                    assert!(!allowed(&rules, request), "{asked:?} {allow:?}");
+                } else {
+                    let was = Asked { call: old, kind: varieties(old)[0], ..asked.clone() }.request();
+                    let decisions = [request, &was].map(|request| judge(&rules, &caller(), request));
+                    assert_eq!(decisions[0], decisions[1], "{asked:?} {allow:?}");
+                }
+            }
+        }
+    }
+}

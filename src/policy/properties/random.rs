@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A deterministic generator (xorshift64*, Vigna 2016): the same seed, the same test.
+
+/// Says its seed when a test fails.
+#[derive(Debug)]
+pub(super) struct Random {
+    state: u64,
+    seed: u64,
+}
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, seed }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33
+    }
+
+    /// A number less than `bound`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap();
+        usize::try_from(self.next() % bound).unwrap()
+    }
+
+    /// Once in so many times.
+    pub(super) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of these.
+    pub(super) fn of<'a, T>(&mut self, these: &'a [T]) -> &'a T {
+        &these[self.below(these.len())]
+    }
+
+    /// In another order (Fisher and Yates).
+    pub(super) fn shuffle<T>(&mut self, these: &mut [T]) {
+        for at in (1..these.len()).rev() {
+            let other = self.below(at + 1);
+            these.swap(at, other);
+        }
+    }
+}
+
+impl Drop for Random {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}", self.seed);
+        }
+    }
+}
+
+/// Runs a test with each of so many seeds.
+pub(super) fn seeds(rounds: u64, mut test: impl FnMut(&mut Random)) {
+    for seed in 1..=rounds {
+        test(&mut Random::new(seed));
+    }
+}

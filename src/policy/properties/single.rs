@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One rule: every rule of a small world against everything that can be asked there, and many more at random.
+
+use super::oracle::{Act, acts, grants, speaks_of, within};
+use super::random::{Random, seeds};
+use super::universe::{Asked, CALLS, caller, everything_asked, values};
+use super::written::{Entry, Says, Written};
+use super::{allowed, says, world, written};
+use crate::call::field::{Field, KIND, LINK, NETNS};
+use crate::call::request::Request;
+use crate::call::value::{Type, Value};
+use crate::call::{Absence, Call, Constant};
+use crate::policy::rule::{Rule, Ruling};
+
+/// What a rule of the small world says of a field; `None`: nothing.
+fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
+    use Entry::{Between, Inside, Lengths, Pattern, Star, Truth};
+    let one = |entry| Some(Says::one(entry));
+    let mut choices = match field.ty {
+        Type::Netns => vec![one(Pattern("@host")), one(Pattern("q1"))],
+        Type::Link => vec![one(Pattern("a0")), Some(Says { gives: vec![Star], takes: vec![Pattern("a0")] })],
+        Type::Word(_) if field == &KIND.field => {
+            let both = vec![Pattern("veth"), Pattern("bridge")];
+            vec![one(Pattern("veth")), Some(Says { gives: both, takes: Vec::new() })]
+        }
+        Type::Word(words) => vec![one(Pattern(words.words[0]))],
+        Type::Bool => vec![one(Truth(true))],
+        Type::Mac => vec![one(Pattern("fa:*"))],
+        Type::Label => vec![one(Pattern("a0:*"))],
+        Type::Text => vec![one(Pattern("")), one(Pattern("x*"))],
+        Type::Address => vec![one(Inside("10.0.0.0", 30))],
+        Type::InterfaceAddress => {
+            let most = Says { gives: vec![Inside("10.0.0.0", 8)], takes: vec![Inside("10.0.0.6", 32)] };
+            vec![one(Inside("10.0.0.4", 30)), Some(most), one(Lengths("10.0.0.0", 29, 31, 32))]
+        }
+        _ => vec![one(Between(1, 5))],
+    };
+    if field.name.contains('.') {
+        choices.truncate(1); // or there would be too many
+    }
+    let nested_and_plain = field.name.contains('.') && matches!(field.ty, Type::Bool | Type::Number(..));
+    if !nested_and_plain && (ruling == Ruling::Deny || field != &KIND.field) {
+        choices.push(one(Star));
+    }
+    choices.push(None);
+    choices
+}
+
+/// Every rule of the small world for a call.
+pub(super) fn every_rule(call: &'static Call, ruling: Ruling) -> Vec<Written> {
+    let nothing = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
+    let mut rules = vec![nothing];
+    for used in call.all_uses() {
+        let choices = choices(used.field, ruling);
+        let with = |rule: &Written, says: &Option<Says>| {
+            let mut rule = rule.clone();
+            rule.fields.extend(says.clone().map(|says| (used.field, says)));
+            rule
+        };
+        rules = rules.iter().flat_map(|rule| choices.iter().map(|says| with(rule, says)).collect::<Vec<_>>()).collect();
+    }
+    rules
+}
+
+fn permits(rule: &Rule, request: &Request) -> bool {
+    rule.mismatches(&caller(), request).is_some_and(|mismatches| mismatches.is_empty())
+}
+
+fn forbids(rule: &Rule, request: &Request) -> bool {
+    rule.forbids(&caller(), request).is_some()
+}
+
+/// What of this stands for less: a filter that is given instead of left open.
+pub(super) fn narrower(asked: &Asked) -> Vec<Asked> {
+    let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
+    filters
+        .filter(|used| asked.value(used.field).is_none())
+        .flat_map(|used| values(used.field).into_iter().map(|value| asked.with(used.field, value)))
+        .collect()
+}
+
+/// Every rule of the small world against everything that can be asked there.
+fn every_rule_and_request(ruling: Ruling, test: impl Fn(&Written, &Rule, &(Asked, Request), &[Act])) {
+    for (call, requests) in world() {
+        let laid_open: Vec<_> = requests.iter().map(|pair| (pair, acts(&pair.0))).collect();
+        for written in every_rule(call, ruling) {
+            let rule = written.rule("r");
+            laid_open.iter().for_each(|(pair, acts)| test(&written, &rule, pair, acts));
+        }
+    }
+}
+
+#[test]
+fn a_permitted_request_stays_inside_what_the_allow_names() {
+    every_rule_and_request(Ruling::Allow, |allow, rule, (asked, request), acts| {
+        let inside = || acts.iter().all(|act| within(allow, asked, act));
+        assert!(!permits(rule, request) || inside(), "{asked:?} {allow:?}");
+    });
+}
+
+#[test]
+fn an_allow_permits_all_that_it_names() {
+    every_rule_and_request(Ruling::Allow, |allow, rule, (asked, request), _| {
+        assert_eq!(permits(rule, request), grants(allow, asked), "{asked:?} {allow:?}");
+    });
+}
+
+#[test]
+fn what_may_do_what_a_deny_forbids_is_refused() {
+    every_rule_and_request(Ruling::Deny, |deny, rule, (asked, request), acts| {
+        assert!(forbids(rule, request) || !acts.iter().any(|act| speaks_of(deny, act)), "{asked:?} {deny:?}");
+    });
+}
+
+#[test]
+fn a_deny_stops_nothing_that_it_does_not_speak_of() {
+    every_rule_and_request(Ruling::Deny, |deny, rule, (asked, request), acts| {
+        assert!(!forbids(rule, request) || acts.iter().any(|act| speaks_of(deny, act)), "{asked:?} {deny:?}");
+    });
+}
+
+#[test]
+fn a_deny_that_touches_meets_every_field_that_refers_to_the_thing() {
+    for (call, requests) in world() {
+        let nothing = &every_rule(call, Ruling::Deny).pop().unwrap();
+        for netns in choices(&NETNS.field, Ruling::Deny) {
+            for link in choices(&LINK.field, Ruling::Deny) {
+                if netns.is_none() && link.is_none() {
+                    continue;
+                }
+                let deny = Written { touches: Some((netns.clone(), link.clone())), ..nothing.clone() };
+                for (asked, request) in &requests {
+                    let spoken_of = acts(asked).iter().any(|act| speaks_of(&deny, act));
+                    assert_eq!(forbids(&deny.rule("d"), request), spoken_of, "{asked:?} {deny:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The broker does not ask whether one and the same link could meet both: such a deny stops more than it speaks of.
+#[test]
+fn a_deny_that_names_a_link_twice_still_stops_what_it_forbids() {
+    for (call, requests) in world() {
+        for link in choices(&LINK.field, Ruling::Deny) {
+            for touched in choices(&LINK.field, Ruling::Deny).into_iter().filter(Option::is_some) {
+                let mut deny = every_rule(call, Ruling::Deny).pop().unwrap();
+                deny.fields.extend(link.clone().map(|says| (&LINK.field, says)));
+                deny.touches = Some((None, touched));
+                for (asked, request) in &requests {
+                    let spoken_of = acts(asked).iter().any(|act| speaks_of(&deny, act));
+                    let both_are_met = asked.value(&LINK.field).is_none();
+                    let is = forbids(&deny.rule("d"), request);
+                    assert!(if both_are_met { is || !spoken_of } else { is == spoken_of }, "{asked:?} {deny:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_at_random_are_read_as_a_person_would() {
+    let world = world();
+    let mut matched = [0, 0];
+    seeds(8000, |random| {
+        let (call, requests) = random.of(&world);
+        let (allow, deny) = (written(random, call, Ruling::Allow), written(random, call, Ruling::Deny));
+        let (allows, denies) = (allow.rule("a"), deny.rule("d"));
+        for _ in 0..12 {
+            let (asked, request) = random.of(requests);
+            let acts = acts(asked);
+            let granted = !super::spares(&allow) && grants(&allow, asked);
+            assert_eq!(permits(&allows, request), granted, "{asked:?} {allow:?}");
+            assert!(!granted || acts.iter().all(|act| within(&allow, asked, act)), "{asked:?} {allow:?}");
+            let spoken_of = !super::spares(&deny) && acts.iter().any(|act| speaks_of(&deny, act));
+            assert_eq!(forbids(&denies, request), spoken_of, "{asked:?} {deny:?}");
+            matched[0] += usize::from(granted);
+            matched[1] += usize::from(spoken_of);
+        }
+    });
+    assert!(matched.iter().all(|count| *count > 2000), "{matched:?}"); // else nothing was tried
+}
+
+#[test]
+fn who_may_do_it_to_all_may_do_it_to_one() {
+    for (call, requests) in world() {
+        for rule in every_rule(call, Ruling::Allow).iter().map(|allow| allow.rule("a")) {
+            for (asked, _) in requests.iter().filter(|(_, request)| permits(&rule, request)) {
+                for narrower in narrower(asked) {
+                    assert!(permits(&rule, &narrower.request()), "{asked:?} {narrower:?} {rule:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn saying_a_default_is_saying_nothing() {
+    for call in CALLS {
+        let defaults: Vec<(&'static Field, Value)> = call
+            .all_uses()
+            .filter_map(
+                |used| if let Absence::Default(c) = used.absence { Some((used.field, c.value())) } else { None },
+            )
+            .collect();
+        for (field, constant) in defaults {
+            let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| every_rule(call, ruling));
+            let rules: Vec<Rule> = rules.iter().flatten().map(|written| written.rule("r")).collect();
+            for asked in everything_asked(call).iter().filter(|asked| asked.value(field).is_none()) {
+                let (silent, said) = (asked.request(), asked.with(field, constant.clone()).request());
+                for rule in &rules {
+                    let same = permits(rule, &silent) == permits(rule, &said);
+                    assert!(same && forbids(rule, &silent) == forbids(rule, &said), "{asked:?} {rule:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(Constant::Bool(false).value(), Value::Bool(false));
+}
+
+#[test]
+fn neither_a_star_nor_a_pattern_covers_the_host_in_an_allow() {
+    let host = values(&NETNS.field).remove(0);
+    seeds(2000, |random| {
+        let says = says(random, &NETNS.field, Ruling::Allow);
+        let is_written = says.gives.iter().any(|entry| matches!(entry, Entry::Pattern("@host")));
+        assert!(is_written || !says.constraint(Type::Netns).contains(&host, 7), "{says:?}");
+    });
+    let star = Says::one(Entry::Star);
+    for (call, requests) in world() {
+        let fields = call.all_uses().map(|used| (used.field, star.clone())).collect();
+        let all = Written { ruling: Ruling::Allow, fields, require: Vec::new(), touches: None, spares: Vec::new() };
+        for (asked, request) in &requests {
+            let meets_host = asked.given.iter().any(|(_, value)| *value == host);
+            assert_eq!(allowed(&[all.rule("a")], request), !meets_host, "{asked:?}");
+        }
+    }
+}
+
+#[test]
+fn an_allow_permits_only_where_what_it_requires_is_there() {
+    for (call, requests) in world() {
+        for used in call.all_uses() {
+            let mut fields: Vec<_> = call.all_uses().map(|used| (used.field, Says::one(Entry::Star))).collect();
+            fields.iter_mut().filter(|(field, _)| field.ty.parse("@host").is_ok()).for_each(|(_, says)| {
+                says.gives.push(Entry::Pattern("@host"));
+            });
+            let require = vec![used.field];
+            let allow = Written { ruling: Ruling::Allow, fields, require, touches: None, spares: Vec::new() };
+            for (asked, request) in &requests {
+                let has = call.uses(asked.kind).any(|other| other.field == used.field);
+                let there = asked.value(used.field).is_some() || matches!(used.absence, Absence::Default(_));
+                assert_eq!(permits(&allow.rule("a"), request), there || !has, "{asked:?} {}", used.field.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn whom_a_rule_spares_it_neither_permits_nor_forbids() {
+    let world = world();
+    let mut spared = 0;
+    seeds(3000, |random: &mut Random| {
+        let (call, requests) = random.of(&world);
+        let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| written(random, call, ruling));
+        for rule in rules.iter().filter(|rule| super::spares(rule)) {
+            let (_, request) = random.of(requests);
+            assert!(!permits(&rule.rule("r"), request) && !forbids(&rule.rule("r"), request), "{rule:?}");
+            spared += 1;
+        }
+    });
+    assert!(spared > 100, "{spared}");
+}

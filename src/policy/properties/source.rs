@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Policies at random as people write them, over the real calls: what the compiler makes of them decides as they do.
+
+use std::fmt::Write as _;
+
+use super::random::{Random, seeds};
+use super::says;
+use super::universe::{Asked, SET, everything_asked, values, varieties};
+use super::written::{Entry, Says};
+use crate::call::field::{Field, KIND, LINK, NETNS};
+use crate::call::request::Request;
+use crate::call::value::Value;
+use crate::call::{Absence, Call, Effect, all};
+use crate::caller::Caller;
+use crate::policy::Decision;
+use crate::policy::compile::{Policy, compile};
+use crate::policy::compiled::Compiled;
+use crate::policy::diagnostics::Source;
+use crate::policy::judge::judge;
+use crate::policy::rule::{Principal, Rule, Ruling};
+
+/// A rule as text.
+#[derive(Debug, Clone)]
+struct Text {
+    ruling: Ruling,
+    who: Vec<&'static str>,
+    calls: Vec<&'static str>,
+    fields: Vec<(&'static Field, String)>,
+    free: Vec<&'static Field>,
+    require: Vec<&'static Field>,
+    touches: String,
+}
+
+fn list(texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn names(fields: &[&'static Field]) -> String {
+    list(&fields.iter().map(|field| field.name).collect::<Vec<_>>())
+}
+
+impl Text {
+    fn toml(&self, id: &str) -> String {
+        let head = if self.ruling == Ruling::Allow { "allow" } else { "deny" };
+        let (who, calls) = (list(&self.who), list(&self.calls));
+        let mut text = format!("[[{head}]]\nid = \"{id}\"\nwho = [{who}]\ncall = [{calls}]\n{}", self.touches);
+        for (field, said) in &self.fields {
+            writeln!(text, "{} = {said}", field.name).unwrap();
+        }
+        for (key, fields) in [("free", &self.free), ("require", &self.require)] {
+            if !fields.is_empty() {
+                writeln!(text, "{key} = [{}]", names(fields)).unwrap();
+            }
+        }
+        text
+    }
+
+    /// The same of one call: an allow says of it what it has, a deny speaks of calls that have all.
+    fn of(&self, call: &'static Call) -> Self {
+        let mut one = Self { calls: vec![call.name], ..self.clone() };
+        if self.ruling == Ruling::Allow {
+            one.fields.retain(|(field, _)| call.has(field));
+            one.free.retain(|field| call.has(field));
+            one.require.retain(|field| call.has(field));
+        }
+        one
+    }
+
+    /// Its calls, one by one.
+    fn each(&self) -> Vec<Self> {
+        let named = |call: &&Call| self.calls.contains(&call.name);
+        let by_word = |call: &&Call| match call.effect {
+            Effect::Changes => self.calls.contains(&"@change"),
+            Effect::Reads => self.calls.contains(&"@read"),
+        };
+        all().filter(|call| named(call) || by_word(call)).map(|call| self.of(call)).collect()
+    }
+}
+
+fn entry(entry: &Entry, taken: bool) -> String {
+    let bare = match *entry {
+        Entry::Star => "*".to_owned(),
+        Entry::Pattern(raw) => raw.to_owned(),
+        Entry::Between(least, most) if least == most => least.to_string(),
+        Entry::Between(least, most) => format!("{least}..{most}"),
+        Entry::Uid => "{uid}".to_owned(),
+        Entry::Truth(truth) => truth.to_string(),
+        Entry::Inside(at, length) | Entry::Exactly(at, length) => format!("{at}/{length}"),
+        Entry::Lengths(at, length, least, most) => format!("{at}/{length} len {least}..{most}"),
+    };
+    match entry {
+        _ if taken => format!("\"!{bare}\""),
+        Entry::Truth(_) => bare,
+        Entry::Between(least, most) if least == most => bare,
+        _ => format!("\"{bare}\""),
+    }
+}
+
+fn said(says: &Says) -> String {
+    let gives = says.gives.iter().map(|given| entry(given, false));
+    format!("[{}]", gives.chain(says.takes.iter().map(|taken| entry(taken, true))).collect::<Vec<_>>().join(", "))
+}
+
+fn calls() -> Vec<&'static Call> {
+    all().collect()
+}
+
+fn allow(random: &mut Random) -> Text {
+    let calls = calls();
+    let chosen: Vec<&'static Call> = (0..=random.below(3)).map(|_| *random.of(&calls)).collect();
+    let mut text = Text {
+        ruling: Ruling::Allow,
+        who: vec![
+            *random.of(&["*", "uid:7", "gid:70", "gid:71", "gid:72"]),
+            *random.of(&["uid:7", "!uid:8", "gid:71"]),
+        ],
+        calls: chosen.iter().map(|call| call.name).collect(),
+        fields: Vec::new(),
+        free: Vec::new(),
+        require: Vec::new(),
+        touches: String::new(),
+    };
+    for call in chosen {
+        for used in call.uses(*random.of(&varieties(call))) {
+            let known = text.free.contains(&used.field) || text.fields.iter().any(|(field, _)| *field == used.field);
+            let must = matches!(used.absence, Absence::Required) || used.field == &LINK.field;
+            match random.below(4) {
+                _ if known => {}
+                0 if !must => {}
+                1 if used.field != &KIND.field => text.free.push(used.field),
+                _ => text.fields.push((used.field, said(&says(random, used.field, Ruling::Allow)))),
+            }
+            let is_named = text.fields.iter().any(|(field, _)| *field == used.field);
+            if is_named && random.once_in(10) {
+                text.require.push(used.field);
+            }
+        }
+    }
+    text
+}
+
+fn deny(random: &mut Random) -> Text {
+    let calls = calls();
+    let call = *random.of(&calls);
+    let word = if call.effect == Effect::Changes { "@change" } else { "@read" };
+    let other = random.of(&calls).name;
+    let touches = format!("touches = {{ netns = {} }}\n", said(&says(random, &NETNS.field, Ruling::Deny)));
+    let links = format!("touches = {{ link = {} }}\n", said(&says(random, &LINK.field, Ruling::Deny)));
+    let mut text = Text {
+        ruling: Ruling::Deny,
+        who: vec![*random.of(&["*", "uid:7"]), *random.of(&["uid:7", "!uid:8", "!gid:71", "!gid:72"])],
+        calls: random.of(&[vec![call.name], vec![word], vec![call.name, other]]).clone(),
+        fields: Vec::new(),
+        free: Vec::new(),
+        require: Vec::new(),
+        touches: random.of(&[String::new(), touches, links]).clone(),
+    };
+    let kind = *random.of(&varieties(call));
+    for used in call.uses(kind).collect::<Vec<_>>() {
+        if random.once_in(4) {
+            text.fields.push((used.field, said(&says(random, used.field, Ruling::Deny))));
+        }
+    }
+    text
+}
+
+fn texts(random: &mut Random) -> Vec<Text> {
+    (0..=random.below(5)).map(|n| if n % 3 == 2 { deny(random) } else { allow(random) }).collect()
+}
+
+fn compiled(texts: &[Text]) -> Option<Policy> {
+    let text = texts.iter().enumerate().map(|(n, text)| text.toml(&format!("r{n}"))).collect::<Vec<_>>().join("\n");
+    compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(None)).ok()
+}
+
+fn asked(random: &mut Random, call: &'static Call) -> Asked {
+    let kind = *random.of(&varieties(call));
+    let mut asked = Asked { call, kind, given: Vec::new() };
+    for used in call.uses(kind) {
+        let excluded = call.excludes.iter().any(|(one, other, _)| {
+            (*one == used.field && asked.value(other).is_some()) || (*other == used.field && asked.value(one).is_some())
+        });
+        let value = random.of(&values(used.field)).clone();
+        let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
+        if matches!(used.absence, Absence::Required) || (random.once_in(6) && !excluded) {
+            asked.given.push((used.field, value));
+        }
+    }
+    asked
+}
+
+fn a_caller(random: &mut Random) -> Caller {
+    let groups = [71, 72].into_iter().filter(|_| random.once_in(2)).collect();
+    Caller { uid: *random.of(&[7, 8]), gid: 70, groups }
+}
+
+/// The rules in memory that count for a caller and a call, found without the file.
+fn rules(policy: &Policy, caller: &Caller, call: u16) -> Vec<Rule> {
+    let speaks_of = |principal: &Principal| match principal {
+        Principal::Everyone => true,
+        Principal::Uid(uid) => *uid == caller.uid,
+        Principal::Gid(gid) => *gid == caller.gid || caller.groups.contains(gid),
+    };
+    let counts = policy.placed().iter().filter(|placed| placed.call == call && placed.principals.iter().any(speaks_of));
+    counts.map(|placed| placed.rule.clone()).collect()
+}
+
+fn decide(policy: &Policy, caller: &Caller, request: &Request) -> Decision {
+    judge(&rules(policy, caller, request.call().number), caller, request)
+}
+
+fn allowed(decision: &Decision) -> bool {
+    matches!(decision, Decision::Allowed { .. })
+}
+
+/// Policies that compile, each with some requests of calls that it names or not.
+fn policies(rounds: u64, mut test: impl FnMut(&mut Random, &[Text], &Policy, &[(Asked, Request)])) {
+    let mut tried = 0;
+    seeds(rounds, |random| {
+        let texts = texts(random);
+        let Some(policy) = compiled(&texts) else { return };
+        tried += 1;
+        let calls: Vec<_> = texts
+            .iter()
+            .flat_map(|text| all().filter(|call| text.calls.contains(&call.name)))
+            .chain(all().take(1))
+            .collect();
+        let asked: Vec<Asked> = (0..16)
+            .map(|_| {
+                let call = *random.of(&calls);
+                asked(random, call)
+            })
+            .collect();
+        let requests: Vec<_> = asked.into_iter().map(|asked| (asked.clone(), asked.request())).collect();
+        test(random, &texts, &policy, &requests);
+    });
+    assert!(tried > rounds / 3, "only {tried} of {rounds} policies compile");
+}
+
+#[test]
+fn the_compiled_file_decides_as_the_source() {
+    let mut permitted = 0;
+    policies(1500, |random, texts, policy, requests| {
+        let file = Compiled::open(policy.write().unwrap()).unwrap();
+        for (asked, request) in requests {
+            let caller = a_caller(random);
+            let by_file = file.judge(&caller, request.clone()).unwrap().decision().clone();
+            assert_eq!(by_file, decide(policy, &caller, request), "{caller:?} {asked:?} {texts:?}");
+            permitted += usize::from(allowed(&by_file));
+        }
+    });
+    assert!(permitted > 200, "{permitted}"); // else nothing was tried
+}
+
+#[test]
+fn a_rule_of_two_calls_is_two_rules() {
+    let mut permitted = 0;
+    policies(1000, |random, texts, policy, requests| {
+        let denies_nothing =
+            |text: &Text| text.ruling == Ruling::Deny && compiled(std::slice::from_ref(text)).is_none();
+        let split: Vec<Text> = texts.iter().flat_map(Text::each).filter(|text| !denies_nothing(text)).collect();
+        let split = compiled(&split).unwrap_or_else(|| panic!("{texts:?}"));
+        for (asked, request) in requests {
+            let caller = a_caller(random);
+            let decisions = [policy, &split].map(|policy| decide(policy, &caller, request));
+            let [one, other] = decisions.each_ref().map(std::mem::discriminant);
+            assert_eq!(one, other, "{caller:?} {asked:?} {texts:?}");
+            permitted += usize::from(allowed(&decisions[0]));
+        }
+    });
+    assert!(permitted > 100, "{permitted}");
+}
+
+#[test]
+fn groups_only_give() {
+    let mut gave = 0;
+    policies(1500, |random, texts, policy, requests| {
+        for (asked, request) in requests {
+            let with = a_caller(random);
+            let without = Caller { gid: 79, groups: Vec::new(), ..with };
+            let one_less = Caller { groups: with.groups.iter().skip(1).copied().collect(), ..with.clone() };
+            let [with, one_less, without] =
+                [&with, &one_less, &without].map(|caller| allowed(&decide(policy, caller, request)));
+            assert!((with || !one_less) && (one_less || !without), "{asked:?} {texts:?}");
+            gave += usize::from(with && !without);
+        }
+    });
+    assert!(gave > 20, "{gave}");
+}
+
+#[test]
+fn no_allow_that_does_not_write_the_host_permits_it() {
+    policies(1500, |random, texts, policy, requests| {
+        let writes = texts.iter().any(|text| text.toml("r").contains("@host"));
+        for (asked, request) in requests.iter().filter(|_| !writes) {
+            let meets_host = asked.given.iter().any(|(_, value)| value.to_string() == "@host");
+            let caller = a_caller(random);
+            assert!(!meets_host || !allowed(&decide(policy, &caller, request)), "{asked:?} {texts:?}");
+        }
+    });
+}
+
+#[test]
+fn a_new_call_widens_nothing() {
+    let new: Vec<Request> = everything_asked(&SET).iter().map(Asked::request).collect();
+    policies(300, |random, texts, policy, _| {
+        let file = Compiled::open(policy.write().unwrap()).unwrap();
+        let decision = file.judge(&a_caller(random), random.of(&new).clone()).unwrap().decision().clone();
+        assert_eq!(decision, Decision::Silence { nearest: None }, "{texts:?}");
+        // A call of a lower number than the last that the policy knows, but without a rule.
+        let unnamed = all().filter(|call| policy.placed().iter().all(|placed| placed.call != call.number));
+        for call in unnamed {
+            let request = asked(random, call).request();
+            let decision = file.judge(&a_caller(random), request).unwrap().decision().clone();
+            assert_eq!(decision, Decision::Silence { nearest: None }, "{} {texts:?}", call.name);
+        }
+    });
+}

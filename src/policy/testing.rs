@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Tests of a policy (`*.test.toml`): requests of invented accounts, each with the rule that is expected to decide.
+//!
+//! A test is decided by the function that the broker decides with, from the bytes that the broker would read. Accounts
+//! of the machine play no part: a name that the test file does not invent is a number that no caller has.
+#![forbid(unsafe_code)]
+
+mod syntax;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use self::syntax::{Asked, Document, Scope, Test};
+use super::Decision;
+use super::compile::{Account, Origin, Policy, compile};
+use super::compiled::{self, Compiled};
+use super::diagnostics::{Problem, Source, did_you_mean};
+use super::source::At;
+use crate::call;
+use crate::call::name::Text;
+use crate::call::request::{Invalid, Request};
+use crate::caller::Caller;
+
+/// The number of accounts that a test file does not invent; no caller of a test can have it.
+const NO_CALLER: u32 = u32::MAX - 1;
+/// What is expected where no rule decides.
+const SILENCE: &str = "silence";
+/// What is expected where the request is wrong.
+const INVALID: &str = "InvalidRequest";
+
+/// One test file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFile {
+    /// The file.
+    pub source: Source,
+    /// The name of the policy file beside it, whether there is one or not.
+    pub beside: String,
+}
+
+/// What came of all tests.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many tests there are.
+    pub tests: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// Each request that was not decided as expected.
+    pub failures: Vec<Failure>,
+    /// The rules that decided no request of any test.
+    pub unreached: Vec<Origin>,
+}
+
+impl Report {
+    /// How many tests passed or failed, as a sentence.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let tests = if self.tests == 1 { "test" } else { "tests" };
+        match self.failed {
+            0 => format!("{} {tests} passed", self.tests),
+            failed => format!("{failed} of {} {tests} failed", self.tests),
+        }
+    }
+}
+
+/// One request that was not decided as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The test file.
+    pub file: String,
+    /// The line of the request, counted from 1.
+    pub line: usize,
+    /// The test's name.
+    pub name: String,
+    /// The call.
+    pub call: String,
+    /// The rule that was expected, or one of the words for none.
+    pub expected: String,
+    /// What was decided, in words.
+    pub decided: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, name, call, expected, decided } = self;
+        let [file, name] = [file, name].map(|text| text.chars().map(harmless).collect::<String>());
+        write!(f, "{file}:{line}: {name}: {call}: expected `{expected}`, but {decided}")
+    }
+}
+
+/// What a terminal would obey instead of showing is not printed as it is.
+fn harmless(c: char) -> char {
+    if Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { char::REPLACEMENT_CHARACTER }
+}
+
+/// Runs all tests of a policy.
+///
+/// # Errors
+/// Everything that is wrong with the policy, or else with the test files, by file, line and column.
+pub fn run(policy: &[Source], files: &[TestFile]) -> Result<Report, Vec<Problem>> {
+    let whole = compile(policy, &|_| Ok(Some(NO_CALLER)))?;
+    let (mut problems, mut report, mut reached) = (Vec::new(), Report::default(), BTreeSet::new());
+    for file in files {
+        let before = problems.len();
+        let document = syntax::read(&file.source, &mut problems);
+        check(file, &document, policy, &whole, &mut problems);
+        if problems.len() == before {
+            Running::begin(file, &document, policy)?.all(&mut report, &mut reached);
+        }
+    }
+    if !problems.is_empty() {
+        problems.sort();
+        return Err(problems);
+    }
+    report.unreached.extend(whole.origins().iter().filter(|origin| !reached.contains(&origin.id)).cloned());
+    Ok(report)
+}
+
+/// Refuses names that stand for nothing: a test that means something else than it says proves nothing.
+fn check(file: &TestFile, document: &Document<'_>, policy: &[Source], whole: &Policy, problems: &mut Vec<Problem>) {
+    if document.scope == Scope::File && !policy.iter().any(|source| source.name == file.beside) {
+        let why = format!("there is no {} beside it; `scope = \"all\"` tests the rules of all files", file.beside);
+        problems.push(file.source.place(0..0).problem(why));
+        return;
+    }
+    let mut gids: BTreeMap<&str, u32> = BTreeMap::new();
+    for (group, gid) in document.accounts.iter().flat_map(|account| &account.groups) {
+        if *gids.entry(&group.it).or_insert(*gid) != *gid {
+            problems.push(group.place.problem(format!("the group `{}` has another number above", group.it)));
+        }
+    }
+    let in_scope = |origin: &&Origin| document.scope == Scope::All || origin.file == file.beside;
+    let ids: Vec<&str> = whole.origins().iter().filter(in_scope).map(|origin| origin.id.as_str()).collect();
+    for Test { who, asked, expect, .. } in &document.tests {
+        let names = || document.accounts.iter().map(|account| account.name.it.as_str());
+        if !names().any(|name| name == who.it) {
+            let hint = did_you_mean(&who.it, names());
+            problems.push(who.place.problem(format!("`[accounts]` has no `{}`{hint}", who.it)));
+        }
+        for At { place, it } in asked.iter().map(|asked| &asked.call).filter(|call| call::by_name(&call.it).is_none()) {
+            let hint = did_you_mean(it, call::all().map(|call| call.name));
+            problems.push(place.problem(format!("there is no call `{it}`{hint}")));
+        }
+        if !ids.contains(&expect.it.as_str()) && ![SILENCE, INVALID].contains(&expect.it.as_str()) {
+            problems.push(expect.place.problem(no_rule(&expect.it, &ids, file, whole)));
+        }
+    }
+}
+
+fn no_rule(id: &str, in_scope: &[&str], file: &TestFile, whole: &Policy) -> String {
+    match whole.origin(id) {
+        Some(origin) => format!(
+            "the rule `{id}` is none of {}, but of {}; `scope = \"all\"` tests the rules of all files",
+            file.beside, origin.file
+        ),
+        None => {
+            format!("there is no rule `{id}`{}", did_you_mean(id, in_scope.iter().copied().chain([SILENCE, INVALID])))
+        }
+    }
+}
+
+/// The tests of one file, and the policy as it is with the accounts that they invent.
+struct Running<'f> {
+    file: &'f TestFile,
+    document: &'f Document<'f>,
+    policy: Policy,
+    compiled: Compiled<Vec<u8>>,
+}
+
+impl<'f> Running<'f> {
+    /// The settings and sets of all files hold whatever the scope; rules of other files do not, in the scope of a file.
+    fn begin(file: &'f TestFile, document: &'f Document<'f>, policy: &[Source]) -> Result<Self, Vec<Problem>> {
+        let numbered = |account: Account<'_>| {
+            let found = match account {
+                Account::User(name) => document.accounts.iter().find(|a| a.name.it == name).map(|a| a.uid),
+                Account::Group(name) => {
+                    let mut groups = document.accounts.iter().flat_map(|account| &account.groups);
+                    groups.find(|(group, _)| group.it == name).map(|(_, gid)| *gid)
+                }
+            };
+            Ok(Some(found.unwrap_or(NO_CALLER)))
+        };
+        let policy = compile(policy, &numbered)?;
+        let in_scope = |id: &str| {
+            document.scope == Scope::All || policy.origin(id).is_some_and(|origin| origin.file == file.beside)
+        };
+        let rules: Vec<_> = policy.placed().iter().filter(|placed| in_scope(&placed.rule.id)).cloned().collect();
+        let written = compiled::write(&rules, policy.profiles(), policy.settings());
+        match written.and_then(Compiled::open) {
+            Ok(compiled) => Ok(Self { file, document, policy, compiled }),
+            Err(damage) => {
+                let why = format!("the policy of these tests cannot be compiled: {}", damage.0);
+                Err(vec![file.source.place(0..0).problem(why)])
+            }
+        }
+    }
+
+    fn all(&self, report: &mut Report, reached: &mut BTreeSet<String>) {
+        for test in &self.document.tests {
+            let failures: Vec<_> = test.asked.iter().filter_map(|asked| self.ask(test, asked, reached)).collect();
+            report.tests += 1;
+            report.failed += usize::from(!failures.is_empty());
+            report.failures.extend(failures);
+        }
+    }
+
+    /// Judges one request; what is not as expected.
+    fn ask(&self, test: &Test<'_>, asked: &Asked<'_>, reached: &mut BTreeSet<String>) -> Option<Failure> {
+        let account = self.document.accounts.iter().find(|account| account.name.it == test.who.it)?;
+        let groups = account.groups.iter().map(|(_, gid)| *gid).collect();
+        let caller = Caller { uid: account.uid, gid: account.gid, groups };
+        let decided = match Request::parse(call::by_name(&asked.call.it)?, &asked.with) {
+            Err(Invalid { field, reason }) if test.expect.it != INVALID => {
+                format!("the request is wrong ({INVALID}): field `{field}` {reason}")
+            }
+            Err(_) => return None,
+            Ok(request) => match self.compiled.judge(&caller, request) {
+                Err(damage) => damage.0.to_owned(),
+                Ok(verdict) => {
+                    let decision = verdict.decision();
+                    reached.extend(decision.rule().map(str::to_owned));
+                    if decision.rule().unwrap_or(SILENCE) == test.expect.it {
+                        return None;
+                    }
+                    self.told(decision, verdict.request())
+                }
+            },
+        };
+        let (file, line) = (self.file.source.name.clone(), asked.place.line());
+        let (name, call) = (test.name.clone(), asked.call.it.clone());
+        Some(Failure { file, line, name, call, expected: test.expect.it.clone(), decided })
+    }
+
+    /// A decision in the words of `explain`.
+    fn told(&self, decision: &Decision, request: &Request) -> String {
+        let place = |id: &str| match self.policy.origin(id) {
+            Some(Origin { file, line, .. }) => format!("`{id}` ({file}:{line})"),
+            None => format!("`{id}`"),
+        };
+        match decision {
+            Decision::Allowed { rule } => format!("allowed by {}", place(rule)),
+            Decision::Forbidden { rule, field: Some(field) } => {
+                format!("denied by {}, which meets field `{field}`", place(rule))
+            }
+            Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
+            Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
+            Decision::Silence { nearest: Some((rule, name)) } => {
+                let said = self.policy.origin(rule).and_then(|origin| origin.said.iter().find(|(f, _)| f == name));
+                let value = request.values().find(|(field, _)| field.name == *name);
+                let value = value.map_or_else(|| "its absence".to_owned(), |(_, value)| format!("`{value}`"));
+                let why = said.map_or_else(
+                    || format!("which does not name `{name}`"),
+                    |(_, said)| format!("whose `{name}` = {said} does not permit {value}"),
+                );
+                format!("refused: no rule permits it; nearest is {}, {why}", place(rule))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

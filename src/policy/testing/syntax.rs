@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What people write in a test file: its TOML as a syntax tree in which every part knows its place. Only the shape is
+//! judged here, and numbers of accounts.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::call::json::Json;
+use crate::policy::diagnostics::{Place, Problem, Source, did_you_mean};
+use crate::policy::source::At;
+
+/// Words of a test file.
+const FILE: &[&str] = &["scope", "accounts", "test"];
+/// Words of an invented account.
+const ACCOUNT: &[&str] = &["uid", "gid", "groups"];
+/// Words of a test.
+const TEST: &[&str] = &["name", "who", "call", "with", "each", "expect"];
+/// Words of an entry of `each`.
+const EACH: &[&str] = &["call", "with"];
+/// The overflow id: it is nobody's, as are [`super::NO_CALLER`] and what lies above.
+const OVERFLOW: u32 = 65534;
+
+/// Which rules decide a file's tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those of the policy file beside it.
+    #[default]
+    File,
+    /// Those of all files.
+    All,
+}
+
+/// An account of the test's own.
+#[derive(Debug)]
+pub(super) struct Invented<'s> {
+    pub(super) name: At<'s, String>,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) groups: Vec<(At<'s, String>, u32)>,
+}
+
+/// One request of a test.
+#[derive(Debug)]
+pub(super) struct Asked<'s> {
+    pub(super) place: Place<'s>,
+    pub(super) call: At<'s, String>,
+    pub(super) with: Json,
+}
+
+/// One `[[test]]`.
+#[derive(Debug)]
+pub(super) struct Test<'s> {
+    pub(super) name: String,
+    pub(super) who: At<'s, String>,
+    pub(super) asked: Vec<Asked<'s>>,
+    pub(super) expect: At<'s, String>,
+}
+
+/// One file.
+#[derive(Debug, Default)]
+pub(super) struct Document<'s> {
+    pub(super) scope: Scope,
+    pub(super) accounts: Vec<Invented<'s>>,
+    pub(super) tests: Vec<Test<'s>>,
+}
+
+type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
+type Node<'i> = Spanned<DeValue<'i>>;
+
+/// Reads one file; what is wrong with its shape goes to `problems`.
+pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
+    let mut reader = Reader { source, problems };
+    match DeTable::parse(&source.text) {
+        Ok(table) => reader.document(table.get_ref()),
+        Err(error) => {
+            let end = source.text.len();
+            reader.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
+            Document::default()
+        }
+    }
+}
+
+struct Reader<'s, 'p> {
+    source: &'s Source,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'s> Reader<'s, '_> {
+    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.problems.push(self.source.place(span).problem(message));
+    }
+
+    fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
+        At { place: self.source.place(span), it }
+    }
+
+    fn unknown(&mut self, span: Range<usize>, word: &str, of: &str, known: &[&str]) {
+        let hint = did_you_mean(word, known.iter().copied());
+        self.refuse(span, format!("`{word}` is no word of {of}{hint}"));
+    }
+
+    fn document(&mut self, table: &DeTable<'_>) -> Document<'s> {
+        let mut document = Document::default();
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("scope", _) => document.scope = self.scope(value),
+                ("accounts", DeValue::Table(accounts)) => {
+                    document.accounts.extend(accounts.iter().filter_map(|pair| self.account(pair)));
+                }
+                ("accounts", _) => self.refuse(key.span(), "`accounts` is a table: `[accounts]`"),
+                ("test", DeValue::Array(tests)) => {
+                    document.tests.extend(tests.iter().filter_map(|test| self.test(test)));
+                }
+                ("test", _) => self.refuse(key.span(), "a test begins with `[[test]]`"),
+                (word, _) => self.unknown(key.span(), word, "a test file", FILE),
+            }
+        }
+        document
+    }
+
+    fn scope(&mut self, value: &Node<'_>) -> Scope {
+        match value.get_ref() {
+            DeValue::String(word) if word == "file" => Scope::File,
+            DeValue::String(word) if word == "all" => Scope::All,
+            _ => {
+                self.refuse(value.span(), "`scope` is \"file\" or \"all\"");
+                Scope::default()
+            }
+        }
+    }
+
+    fn account(&mut self, (key, value): Pair<'_, '_>) -> Option<Invented<'s>> {
+        let name = self.at(key.span(), key.get_ref().to_string());
+        let DeValue::Table(table) = value.get_ref() else {
+            self.refuse(
+                value.span(),
+                "an account is a table: `{ uid = 64100, gid = 64100, groups = { netusers = 2000 } }`",
+            );
+            return None;
+        };
+        let (mut uid, mut gid, mut groups) = (None, None, Vec::new());
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("uid", _) => uid = self.number("uid", value),
+                ("gid", _) => gid = self.number("gid", value),
+                ("groups", DeValue::Table(of)) => {
+                    for (group, value) in of {
+                        let named = self.at(group.span(), group.get_ref().to_string());
+                        groups.extend(self.number("a group", value).map(|gid| (named, gid)));
+                    }
+                }
+                ("groups", _) => self.refuse(value.span(), "`groups` is a table: `{ netusers = 2000 }`"),
+                (word, _) => self.unknown(key.span(), word, "an account", ACCOUNT),
+            }
+        }
+        for word in ["uid", "gid"] {
+            if !table.contains_key(word) {
+                self.refuse(key.span(), format!("this account has no `{word}`"));
+            }
+        }
+        Some(Invented { name, uid: uid?, gid: gid?, groups })
+    }
+
+    /// A number that an account can have.
+    fn number(&mut self, what: &str, value: &Node<'_>) -> Option<u32> {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| *number != OVERFLOW && *number < super::NO_CALLER);
+        if number.is_none() {
+            let most = super::NO_CALLER - 1;
+            self.refuse(value.span(), format!("{what} has a number from 0 to {most}, but not {OVERFLOW}"));
+        }
+        number
+    }
+
+    fn test(&mut self, test: &Node<'_>) -> Option<Test<'s>> {
+        let DeValue::Table(table) = test.get_ref() else {
+            self.refuse(test.span(), "a test is a table, `[[test]]`");
+            return None;
+        };
+        for (key, _) in table.iter().filter(|(key, _)| !TEST.contains(&key.get_ref().as_ref())) {
+            self.unknown(key.span(), key.get_ref(), "a test", TEST);
+        }
+        let name = self.text(table, test.span(), "name");
+        let who = self.text(table, test.span(), "who");
+        let expect = self.text(table, test.span(), "expect");
+        let asked = match table.get("each") {
+            None => self.asked(table, test.span()).into_iter().collect(),
+            Some(each) => {
+                for (key, _) in table.iter().filter(|(key, _)| EACH.contains(&key.get_ref().as_ref())) {
+                    self.refuse(key.span(), format!("`{}` stands beside `each`: write it into each", key.get_ref()));
+                }
+                self.each(each)
+            }
+        };
+        Some(Test { name: name?.it, who: who?, asked, expect: expect? })
+    }
+
+    fn each(&mut self, each: &Node<'_>) -> Vec<Asked<'s>> {
+        const SHAPE: &str = "`each` is a list of requests: `[{ call = \"…\", with = { … } }, …]`";
+        let DeValue::Array(list) = each.get_ref() else {
+            self.refuse(each.span(), SHAPE);
+            return Vec::new();
+        };
+        if list.is_empty() {
+            self.refuse(each.span(), SHAPE);
+        }
+        let mut asked = Vec::new();
+        for entry in list.iter() {
+            let DeValue::Table(table) = entry.get_ref() else {
+                self.refuse(entry.span(), SHAPE);
+                continue;
+            };
+            for (key, _) in table.iter().filter(|(key, _)| !EACH.contains(&key.get_ref().as_ref())) {
+                self.unknown(key.span(), key.get_ref(), "an entry of `each`", EACH);
+            }
+            asked.extend(self.asked(table, entry.span()));
+        }
+        asked
+    }
+
+    fn asked(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<Asked<'s>> {
+        let with = match table.get("with").map(|with| (with, with.get_ref())) {
+            None => Json::Object(Vec::new()),
+            Some((_, table @ DeValue::Table(_))) => json(table),
+            Some((with, _)) => {
+                self.refuse(with.span(), "`with` is a table of fields: `{ netns = \"@host\", … }`");
+                return None;
+            }
+        };
+        let call = self.text(table, span.clone(), "call")?;
+        Some(Asked { place: self.source.place(span), call, with })
+    }
+
+    /// A text that must be there.
+    fn text(&mut self, table: &DeTable<'_>, span: Range<usize>, word: &str) -> Option<At<'s, String>> {
+        match table.get(word).map(|value| (value.span(), value.get_ref())) {
+            Some((span, DeValue::String(text))) if !text.is_empty() => Some(self.at(span, text.to_string())),
+            Some((span, _)) => {
+                self.refuse(span, format!("`{word}` is a string"));
+                None
+            }
+            None => {
+                self.refuse(span, format!("this test has no `{word}`"));
+                None
+            }
+        }
+    }
+}
+
+/// A value of a request as the wire would bring it: the same parser reads it then.
+fn json(value: &DeValue<'_>) -> Json {
+    match value {
+        DeValue::String(text) => Json::String(text.to_string()),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map_or(Json::Unfit("is no number of at most 64 bits"), Json::Integer),
+        DeValue::Float(_) => Json::Unfit("is no number in plain digits: no fraction, no exponent, at most 64 bits"),
+        DeValue::Boolean(truth) => Json::Bool(*truth),
+        DeValue::Datetime(_) => Json::Unfit("is a date, which no field takes"),
+        DeValue::Array(list) => Json::List(list.iter().map(|value| json(value.get_ref())).collect()),
+        DeValue::Table(table) => {
+            Json::Object(table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect())
+        }
+    }
+}
