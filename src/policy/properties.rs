@@ -2,6 +2,15 @@
 //! What holds of every policy, searched for a counter-example: all of it where the world is small (`universe`), at
 //! random where it is large. What is right is said by `oracle`, which reads rules as a person would and shares no line
 //! with the judge. `netbroker-policy(5)` cites these tests by name.
+//!
+//! `cargo mutants` (27.1.0, without default features) on `judge`, `rule` and `constraint`: 162 mutants, and of those that
+//! compile every one is caught but these, which change nothing:
+//!
+//! | mutant in `constraint.rs` | why it changes nothing |
+//! |---|---|
+//! | `is_covered`: guard `!parts.is_empty()` is `true` | with no parts both halves are halved in vain; only slower |
+//! | `halves`: `\|` is `^` (IPv4, IPv6) | the bit that is set is a host bit of the network, and so was zero |
+//! | `same_family` is `true` | networks of two families are never equal, which `contains` asks next |
 
 mod later;
 mod oracle;

@@ -31,7 +31,9 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
         Type::Address => vec![one(Inside("10.0.0.0", 30))],
         Type::InterfaceAddress => {
             let most = Says { gives: vec![Inside("10.0.0.0", 8)], takes: vec![Inside("10.0.0.6", 32)] };
-            vec![one(Inside("10.0.0.4", 30)), Some(most), one(Lengths("10.0.0.0", 29, 31, 32))]
+            let halves = vec![Inside("2001:db8::", 127), Inside("2001:db8::2", 127)];
+            let none = Says { gives: vec![Inside("::", 0)], takes: halves };
+            vec![one(Inside("10.0.0.4", 30)), Some(most), Some(none), one(Lengths("10.0.0.0", 29, 31, 32))]
         }
         _ => vec![one(Between(1, 5))],
     };
