@@ -4,52 +4,8 @@
 
 mod common;
 
-use common::{Caller, Host, Way};
-use std::fs;
-use std::process::{Output, Stdio};
-
-const POLICY: &str = r#"
-[[allow]]
-id = "links"
-who = "*"
-call = ["Link.Set", "Link.List"]
-netns = "@host"
-link = "*"
-free = ["mtu", "index"]
-"#;
-const REQUEST: &str = r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
-
-fn host(way: Way) -> Host {
-    let host = Host::builder().way(way).build();
-    host.policy(POLICY);
-    host.ip("link add v0 type veth peer name v1");
-    fs::write("/run/scratch/request", format!("{REQUEST}\0")).unwrap();
-    host.sh("chmod 644 /run/scratch/request; install -m 666 /dev/null /run/scratch/reply; mkdir /run/scratch/d");
-    host
-}
-
-/// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
-/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
-fn perl(caller: &Caller<'_>, script: &str) -> Output {
-    const HEAD: &str = r#"
-        use strict; use Socket; use POSIX (); use Fcntl;
-        sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
-        sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
-        sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
-        sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
-        $^F = 1000;
-    "#;
-    let words = ["perl", "-e", &format!("{HEAD}{script}")];
-    caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn mtu(host: &Host) -> String {
-    host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
-}
+use common::Way;
+use common::scene::{MTU_REQUEST, mtu, mtu_host, perl, text};
 
 #[test]
 fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
@@ -74,13 +30,13 @@ fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
         ("dev null", r#"put(1, from("/dev/null", O_WRONLY));"#),
     ];
     for way in [Way::Setuid, Way::FileCapabilities] {
-        let host = host(way);
+        let host = mtu_host(way);
         host.cover("/usr");
         host.sh("cp /run/scratch/request /usr/request; chmod 666 /usr/request");
         for (input, ours) in inputs {
             for (output, theirs) in outputs {
                 host.ip("link set v0 mtu 1500");
-                let script = format!(r#"my $request = '{REQUEST}' . "\0"; {ours} {theirs} broker();"#);
+                let script = format!(r#"my $request = '{MTU_REQUEST}' . "\0"; {ours} {theirs} broker();"#);
                 let ended = perl(&host.caller(), &script);
                 assert_eq!(ended.status.code(), Some(0), "{input}, {output}: {ended:?}");
                 assert_eq!(mtu(&host), "1400", "{input}, {output}: {ended:?}");
@@ -124,7 +80,7 @@ const UNFIT: &[(&str, &str)] = &[
 #[test]
 fn what_is_no_file_pipe_stream_socket_or_terminal_is_refused() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
-        let host = host(way);
+        let host = mtu_host(way);
         let before = host.snapshot(&[]);
         for (what, make) in UNFIT {
             for (descriptor, others) in [(0, ""), (1, r#"put(0, from("/run/scratch/request", O_RDONLY));"#)] {
@@ -146,7 +102,7 @@ fn what_is_no_file_pipe_stream_socket_or_terminal_is_refused() {
 #[test]
 fn a_closed_descriptor_or_one_open_the_wrong_way_is_refused() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
-        let host = host(way);
+        let host = mtu_host(way);
         let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
         let cases = [
             (0, "POSIX::close(0);".to_owned()),
@@ -173,7 +129,7 @@ fn a_closed_descriptor_or_one_open_the_wrong_way_is_refused() {
 fn nothing_is_written_to_a_socket_that_is_no_stderr() {
     // A request that is refused, so that there is something to complain about; root gives away the packet socket.
     let bad = r#"pipe(my $in, my $w); syswrite $w, "nonsense"; close $w; put(0, $in);"#;
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     let datagram = format!(
         r#"socketpair(my $h, my $o, PF_UNIX, SOCK_DGRAM, 0); {bad} put(2, $h);
            if (my $pid = fork) {{ waitpid $pid, 0; my $status = $? >> 8; recv($o, my $got, 100, 0x40); print "$status [", length($got // ""), "]"; exit }}
@@ -208,7 +164,7 @@ fn a_reply_goes_to_no_named_socket_of_somebody_elses() {
     let hidden = r#"my $to = pack("S a*", PF_UNIX, "\0listener");"#; // abstract
     let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
     for way in [Way::Setuid, Way::FileCapabilities] {
-        let host = host(way);
+        let host = mtu_host(way);
         for to in [path, hidden] {
             host.sh("rm -f /run/scratch/listener; ip link set v0 mtu 1500");
             let open = r#"chmod 0666, "/run/scratch/listener";"#;

@@ -5,54 +5,12 @@
 
 mod common;
 
-use common::{Caller, Host, Running, Way};
+use common::scene::{MTU_REQUEST, mtu, mtu_host, perl, text};
+use common::{Caller, Running, Way};
 use serde_json::json;
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-const POLICY: &str = r#"
-[[allow]]
-id = "links"
-who = "*"
-call = ["Link.Set", "Link.List"]
-netns = "@host"
-link = "*"
-free = ["mtu", "index"]
-"#;
-const REQUEST: &str = r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
-
-fn host(way: Way) -> Host {
-    let host = Host::builder().way(way).build();
-    host.policy(POLICY);
-    host.ip("link add v0 type veth peer name v1");
-    fs::write("/run/scratch/request", format!("{REQUEST}\0")).unwrap();
-    host.sh("chmod 644 /run/scratch/request; install -m 666 /dev/null /run/scratch/reply; mkdir /run/scratch/d");
-    host
-}
-
-/// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
-/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
-fn perl(caller: &Caller<'_>, script: &str) -> Output {
-    const HEAD: &str = r#"
-        use strict; use Socket; use POSIX (); use Fcntl;
-        sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
-        sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
-        sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
-        sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
-        $^F = 1000;
-    "#;
-    let words = ["perl", "-e", &format!("{HEAD}{script}")];
-    caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn mtu(host: &Host) -> String {
-    host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
-}
 
 /// Behind its first filter, waiting for the rest of the request.
 fn wait_until_guarded(running: &Running) -> String {
@@ -73,7 +31,7 @@ fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
     let script =
         format!("use strict; use POSIX (); use Fcntl; {script} exec '/usr/libexec/netbroker/netbroker' or die");
     let mut running = caller.clone().program(&["perl", "-e", &script]).start();
-    running.send(&REQUEST.as_bytes()[..30]);
+    running.send(&MTU_REQUEST.as_bytes()[..30]);
     let status = wait_until_guarded(&running);
     (running, status)
 }
@@ -81,7 +39,7 @@ fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
 #[test]
 fn higher_descriptors_are_closed() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
-        let host = host(way);
+        let host = mtu_host(way);
         let open = r#"$^F = 1000; open(my $h, "<", "/etc/hostname"); POSIX::dup2(fileno $h, $_) for 3 .. 20, 900;"#;
         let (mut running, _) = half_asked(&host.caller(), open);
         let listed = host.sh(&format!("ls -l /proc/{}/fd", running.pid()));
@@ -91,14 +49,14 @@ fn higher_descriptors_are_closed() {
             kind.starts_with("pipe:") || kind.starts_with("socket:") || *kind == "/var/lib/netbroker/policy"
         };
         assert!(kinds.iter().all(own) && kinds.len() == 5, "{listed}"); // 0-2, the trail, the policy
-        running.send(&REQUEST.as_bytes()[30..]);
+        running.send(&MTU_REQUEST.as_bytes()[30..]);
         running.finish().ok();
     }
 }
 
 #[test]
 fn signals_limits_umask_and_directory_are_the_brokers_own() {
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
         host.install(way);
         // Everything ignored and blocked, the core limit as high as it goes, another directory, no umask.
@@ -139,7 +97,7 @@ fn signals_limits_umask_and_directory_are_the_brokers_own() {
 
 #[test]
 fn the_environment_is_without_influence() {
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     let huge: Vec<String> = (0..10).map(|at| format!("{at}{}", "x".repeat(100_000))).collect();
     for way in [Way::Setuid, Way::FileCapabilities, Way::Sudo] {
         host.install(way);
@@ -167,7 +125,7 @@ fn the_environment_is_without_influence() {
 
 #[test]
 fn a_start_without_a_name_is_a_start() {
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
         host.install(way);
         // execve with an empty list of arguments: newer kernels make one empty argument of it.
@@ -185,13 +143,13 @@ fn a_start_without_a_name_is_a_start() {
 
 #[test]
 fn a_request_that_stays_incomplete_is_refused_after_ten_seconds() {
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     let before = host.snapshot(&[]);
     let since = Instant::now();
     let mut running = host.caller().start();
-    running.send(&REQUEST.as_bytes()[..30]);
+    running.send(&MTU_REQUEST.as_bytes()[..30]);
     let mut on_socket = host.caller().start_on_socket();
-    on_socket.send(&REQUEST.as_bytes()[..30]);
+    on_socket.send(&MTU_REQUEST.as_bytes()[..30]);
     while !running.ended() || !on_socket.ended() {
         assert!(since.elapsed() < Duration::from_secs(20), "still waiting");
         std::thread::sleep(Duration::from_millis(20));
@@ -207,7 +165,7 @@ fn a_request_that_stays_incomplete_is_refused_after_ten_seconds() {
 
 #[test]
 fn the_stop_key_of_its_terminal_does_not_stop_it() {
-    let host = host(Way::Setuid);
+    let host = mtu_host(Way::Setuid);
     // A session of its own with a terminal: ^Z there sends SIGTSTP to the process in the foreground.
     let script = r#"
         use strict; use POSIX ();
@@ -226,7 +184,7 @@ fn the_stop_key_of_its_terminal_does_not_stop_it() {
         for (1 .. 500) { last if waitpid($pid, 1) == $pid; select undef, undef, undef, 0.01; $_ == 500 and kill KILL => $pid }
         exit($? >> 8);
     "#;
-    let script = script.replace("__REQUEST__", REQUEST);
+    let script = script.replace("__REQUEST__", MTU_REQUEST);
     let mut command: Command = host.caller().program(&["perl", "-e", &script]).command();
     let ended = command.stdin(Stdio::null()).output().unwrap();
     assert!(text(&ended.stdout).starts_with("{\"parameters\":{}}"), "{ended:?}");

@@ -4,10 +4,9 @@
 
 mod common;
 
+use common::scene::{from_file, mtu, only_refusals, split};
 use common::{Host, Record};
-use serde_json::{Value, json};
-use std::fs::{self, File};
-use std::process::Output;
+use serde_json::json;
 
 const POLICY: &str = r#"
 [[allow]]
@@ -29,32 +28,6 @@ fn host() -> Host {
     host.policy(POLICY);
     host.ip("link add v0 type veth peer name v1");
     host
-}
-
-fn mtu(host: &Host) -> String {
-    host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
-}
-
-/// Nothing on record was permitted.
-fn only_refusals(host: &Host) {
-    assert!(host.trail().iter().all(|record| record.field("NETBROKER_EVENT") == "refused"), "{:#?}", host.trail());
-}
-
-/// The bytes from a file, replies to a pipe.
-fn from_file(host: &Host, bytes: &[u8]) -> Output {
-    fs::write("/run/scratch/request", bytes).unwrap();
-    let file = File::open("/run/scratch/request").unwrap();
-    host.caller().command().stdin(file).output().unwrap()
-}
-
-/// The messages of a reply, without what ends them; and that each ends in this byte.
-fn split(stdout: &[u8], end: u8) -> Vec<Value> {
-    let mut parts: Vec<&[u8]> = stdout.split(|byte| *byte == end).collect();
-    assert_eq!(parts.pop(), Some(&b""[..]), "{}", stdout.escape_ascii());
-    parts
-        .iter()
-        .map(|part| serde_json::from_slice(part).unwrap_or_else(|e| panic!("{e}: {}", part.escape_ascii())))
-        .collect()
 }
 
 /// What is no message at all.

@@ -13,11 +13,8 @@ use nix::unistd::{Group, User, getgrouplist};
 use super::files::{self, INSTALLED, Tree};
 use super::install::written;
 use super::{Failure, parameters, policy, print, warn};
-use crate::call::field;
-use crate::call::request::Request;
 use crate::caller::Caller;
 use crate::policy::Decision;
-use crate::policy::compile::{Origin, Policy};
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
 
@@ -61,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let compiled = Compiled::open(written(&policy)?).map_err(damaged)?;
     compare(compiled.digest());
     let verdict = compiled.judge(&caller, given.request).map_err(damaged)?;
-    print(told(verdict.decision(), verdict.request(), &policy))?;
+    print(policy.told(verdict.decision(), verdict.request()))?;
     Ok(match verdict.decision() {
         Decision::Allowed { .. } => Exit::Done.into(),
         _ => Exit::Denied.into(),
@@ -79,35 +76,6 @@ fn compare(digest: &str) {
         Ok(in_force) if in_force.digest() == digest => {}
         Ok(in_force) => warn(format!("this is not the policy in force, which has digest {}", in_force.digest())),
         Err(damage) => warn(format!("{IN_FORCE}: {}; the broker refuses every call", damage.0)),
-    }
-}
-
-/// The decision, the rule and where it stands.
-fn told(decision: &Decision, request: &Request, policy: &Policy) -> String {
-    let place = |id: &str| match policy.origin(id) {
-        Some(Origin { file, line, .. }) => format!("`{id}` ({file}:{line})"),
-        None => format!("`{id}`"),
-    };
-    match decision {
-        Decision::Allowed { rule } => format!("allowed by {}", place(rule)),
-        Decision::Forbidden { rule, field: Some(field) } => {
-            format!("denied by {}, which meets field `{field}`", place(rule))
-        }
-        Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
-        Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
-        Decision::Silence { nearest: Some((rule, name)) } => {
-            let said = policy.origin(rule).and_then(|origin| origin.said.iter().find(|(field, _)| field == name));
-            let value = field::by_name(name).and_then(|field| request.value(field));
-            let value = value.map_or_else(|| "its absence".to_owned(), |value| format!("`{value}`"));
-            let why = match said {
-                Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
-                    format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
-                }
-                Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
-                None => format!("which does not name `{name}`"),
-            };
-            format!("refused: no rule permits it; nearest is {}, {why}", place(rule))
-        }
     }
 }
 

@@ -95,7 +95,8 @@ impl InForce {
     }
 }
 
-/// What has changed since. The time of the inode's last change counts, which nobody can set back.
+/// What has changed since. The time of the inode's last change counts, which nobody can set back; a change within the
+/// kernel's tick (some milliseconds) of the installation is not seen.
 fn why(tree: &Tree, sources: &[&str], since: (i64, i64)) -> String {
     let later = |path: &Path| fs::symlink_metadata(path).is_ok_and(|of| (of.ctime(), of.ctime_nsec()) > since);
     let changed = |source: &str| {

@@ -30,6 +30,8 @@ pub mod source;
 #[cfg(feature = "ctl")]
 pub mod testing;
 #[cfg(feature = "ctl")]
+mod told;
+#[cfg(feature = "ctl")]
 mod who;
 
 pub use judge::{Decision, Permit, Verdict};

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::syntax::{Asked, Document, Scope, Test};
-use super::Decision;
 use super::compile::{Account, Origin, Policy, compile};
 use super::compiled::{self, Compiled};
 use super::diagnostics::{Problem, Source, did_you_mean};
@@ -221,39 +220,13 @@ impl<'f> Running<'f> {
                     if decision.rule().unwrap_or(SILENCE) == test.expect.it {
                         return None;
                     }
-                    self.told(decision, verdict.request())
+                    self.policy.told(decision, verdict.request())
                 }
             },
         };
         let (file, line) = (self.file.source.name.clone(), asked.place.line());
         let (name, call) = (test.name.clone(), asked.call.it.clone());
         Some(Failure { file, line, name, call, expected: test.expect.it.clone(), decided })
-    }
-
-    /// A decision in the words of `explain`.
-    fn told(&self, decision: &Decision, request: &Request) -> String {
-        let place = |id: &str| match self.policy.origin(id) {
-            Some(Origin { file, line, .. }) => format!("`{id}` ({file}:{line})"),
-            None => format!("`{id}`"),
-        };
-        match decision {
-            Decision::Allowed { rule } => format!("allowed by {}", place(rule)),
-            Decision::Forbidden { rule, field: Some(field) } => {
-                format!("denied by {}, which meets field `{field}`", place(rule))
-            }
-            Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
-            Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
-            Decision::Silence { nearest: Some((rule, name)) } => {
-                let said = self.policy.origin(rule).and_then(|origin| origin.said.iter().find(|(f, _)| f == name));
-                let value = request.values().find(|(field, _)| field.name == *name);
-                let value = value.map_or_else(|| "its absence".to_owned(), |(_, value)| format!("`{value}`"));
-                let why = said.map_or_else(
-                    || format!("which does not name `{name}`"),
-                    |(_, said)| format!("whose `{name}` = {said} does not permit {value}"),
-                );
-                format!("refused: no rule permits it; nearest is {}, {why}", place(rule))
-            }
-        }
     }
 }
 

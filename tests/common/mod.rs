@@ -32,6 +32,7 @@ mod observe;
 mod ran;
 mod reply;
 mod running;
+pub mod scene;
 mod trail;
 
 pub use caller::Caller;

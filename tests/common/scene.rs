@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What tests of the process itself share: a host with a link `v0` whose MTU a request changes, and odd ways to ask.
+
+use std::fs::{self, File};
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::{Caller, Host, Way};
+
+/// Everybody may set the MTU of every link of the host.
+pub const MTU_POLICY: &str = r#"
+[[allow]]
+id = "links"
+who = "*"
+call = ["Link.Set", "Link.List"]
+netns = "@host"
+link = "*"
+free = ["mtu", "index"]
+"#;
+/// Sets it.
+pub const MTU_REQUEST: &str =
+    r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
+
+/// A host with that policy, the link, and the request in a file.
+pub fn mtu_host(way: Way) -> Host {
+    let host = Host::builder().way(way).build();
+    host.policy(MTU_POLICY);
+    host.ip("link add v0 type veth peer name v1");
+    fs::write("/run/scratch/request", format!("{MTU_REQUEST}\0")).unwrap();
+    host.sh("chmod 644 /run/scratch/request; install -m 666 /dev/null /run/scratch/reply; mkdir /run/scratch/d");
+    host
+}
+
+/// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
+/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
+pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
+    const HEAD: &str = r#"
+        use strict; use Socket; use POSIX (); use Fcntl;
+        sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
+        sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
+        sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
+        sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
+        $^F = 1000;
+    "#;
+    let words = ["perl", "-e", &format!("{HEAD}{script}")];
+    caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
+}
+
+/// Bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The link's MTU.
+pub fn mtu(host: &Host) -> String {
+    host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
+}
+
+/// Nothing on record was permitted.
+pub fn only_refusals(host: &Host) {
+    assert!(host.trail().iter().all(|record| record.field("NETBROKER_EVENT") == "refused"), "{:#?}", host.trail());
+}
+
+/// The bytes from a file, replies to a pipe.
+pub fn from_file(host: &Host, bytes: &[u8]) -> Output {
+    fs::write("/run/scratch/request", bytes).unwrap();
+    let file = File::open("/run/scratch/request").unwrap();
+    host.caller().command().stdin(file).output().unwrap()
+}
+
+/// The messages of a reply, without what ends them; and that each ends in this byte.
+pub fn split(stdout: &[u8], end: u8) -> Vec<Value> {
+    let mut parts: Vec<&[u8]> = stdout.split(|byte| *byte == end).collect();
+    assert_eq!(parts.pop(), Some(&b""[..]), "{}", stdout.escape_ascii());
+    parts
+        .iter()
+        .map(|part| serde_json::from_slice(part).unwrap_or_else(|e| panic!("{e}: {}", part.escape_ascii())))
+        .collect()
+}
