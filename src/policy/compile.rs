@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::check::{self, Named, Scope};
 use super::compiled::{self, Damage, Placed, Profile, Settings};
-use super::diagnostics::{Place, Problem, Source, did_you_mean};
+use super::diagnostics::{Lines, Place, Problem, Source, did_you_mean};
 use super::entries;
 use super::rule::{Principal, Rule, Ruling, Touches};
 use super::sets::Sets;
@@ -97,10 +97,11 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     let mut compiler =
         Compiler { resolve, problems, rules: Vec::new(), profiles: BTreeMap::new(), origins: Vec::new() };
     let mut ids = BTreeMap::new();
+    let mut lines = Lines::default();
     for rule in documents.iter().flat_map(|document| &document.rules) {
         let rule = open(rule, &sets, &mut compiler.problems);
         compiler.id(&rule, &mut ids);
-        compiler.rule(&rule);
+        compiler.rule(&rule, lines.of(rule.place));
     }
     let Compiler { mut problems, rules, profiles, origins, .. } = compiler;
     if problems.is_empty() {
@@ -146,7 +147,7 @@ impl Compiler<'_> {
         self.problems.push(place.problem(wrong));
     }
 
-    fn rule(&mut self, rule: &RuleSyntax<'_>) {
+    fn rule(&mut self, rule: &RuleSyntax<'_>, line: usize) {
         let who = who::read(&rule.who, rule.ruling, self.resolve, &mut self.problems);
         let mut scope = Scope::read(rule, &mut self.problems);
         let named = scope.fields(rule, &mut self.problems);
@@ -159,7 +160,7 @@ impl Compiler<'_> {
             Ruling::Deny => self.denied(rule, &scope, &named, touches.as_ref()),
         };
         let require = scope.required(rule, &named, &mut self.problems);
-        self.place(rule, &calls, &Lowered { named, require, who, touches });
+        self.place(rule, &calls, &Lowered { line, named, require, who, touches });
     }
 
     fn touches(&mut self, said: &[Said<'_>]) -> Touches {
@@ -208,7 +209,7 @@ impl Compiler<'_> {
     /// Puts a rule where the broker will look for it: once for each of its calls, with the fields of that call.
     fn place(&mut self, rule: &RuleSyntax<'_>, calls: &[&'static Call], lowered: &Lowered<'_>) {
         let Some(At { it: id, .. }) = &rule.id else { return };
-        let Lowered { named, require, who, touches } = lowered;
+        let Lowered { line, named, require, who, touches } = lowered;
         for call in calls {
             let fields = named.iter().filter(|named| call.has(named.field));
             let placed = Rule {
@@ -232,7 +233,7 @@ impl Compiler<'_> {
         self.origins.push(Origin {
             id: id.clone(),
             file: rule.place.file().to_owned(),
-            line: rule.place.line(),
+            line: *line,
             said: named.iter().map(said).collect(),
         });
     }
@@ -240,6 +241,7 @@ impl Compiler<'_> {
 
 /// What a rule says, in numbers and constraints.
 struct Lowered<'s> {
+    line: usize,
     named: Vec<Named<'s>>,
     require: Vec<&'static Field>,
     who: Who,
