@@ -4,15 +4,13 @@
 
 mod common;
 
+use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
 /// Twins, each with a pair that is up and has come to rest: what IPv6 does by itself is done.
 fn host() -> (Host, &'static str, &'static str) {
-    let host = Host::new();
-    host.policy(EVERYTHING);
+    let host = open_host();
     let (a, b) = host.twins();
     for netns in [a, b] {
         host.ip_in(netns, "link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02");

@@ -4,16 +4,14 @@
 
 mod common;
 
+use common::scene::open_host;
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};
 use serde_json::{Value, json};
 
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
 /// A namespace `a` with addresses of every sort.
 fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
+    let host = open_host();
     host.ip("netns add a");
     for words in [
         "link add v0 type veth peer name v1",

@@ -5,22 +5,11 @@
 mod common;
 
 use common::Host;
-use common::scene::{from_file, mtu, only_refusals, split};
+use common::scene::{MTU_POLICY, MTU_REQUEST as SET, from_file, mtu, only_refusals, split};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
-
-const POLICY: &str = r#"
-[[allow]]
-id = "links"
-who = "*"
-call = ["Link.Set", "Link.List"]
-netns = "@host"
-link = "*"
-free = ["mtu", "index"]
-"#;
-const SET: &str = r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
 
 const INFO: &str = r#"{"method":"org.varlink.service.GetInfo"}"#;
 
@@ -28,7 +17,7 @@ const DONE: &str = r#"{"parameters":{}}"#;
 
 fn host() -> Host {
     let host = Host::new();
-    host.policy(POLICY);
+    host.policy(MTU_POLICY);
     host.ip("link add v0 type veth peer name v1");
     host
 }

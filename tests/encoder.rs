@@ -6,10 +6,9 @@
 mod common;
 
 use common::Host;
+use common::scene::{EVERYTHING, open_host};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
 
 /// Attributes of a link that must exist nowhere in the encoder: `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`,
 /// `IFLA_TARGET_NETNSID`.
@@ -147,8 +146,7 @@ fn names(host: &Host) -> BTreeMap<u32, String> {
 }
 
 fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
+    let host = open_host();
     for words in [
         "netns add a",
         "netns add b",
@@ -197,15 +195,18 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
     assert_sends(&host, "Link.Add", bridge, &[line]);
 }
 
+/// The fields of a request about `v0` in `a`.
+fn on(changes: Value) -> Value {
+    let mut fields = json!({"netns": "a", "link": "v0"});
+    let Value::Object(changes) = changes else { panic!("{changes} is no object") };
+    fields.as_object_mut().unwrap().extend(changes);
+    fields
+}
+
 #[test]
 fn changing_a_link_is_one_message_for_its_index() {
     let host = host();
     let find = "GETLINK - 3=v0 29";
-    let on = |changes: Value| {
-        let mut fields = json!({"netns": "a", "link": "v0"});
-        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        fields
-    };
     for (changes, line) in [
         (json!({"up": true}), "NEWLINK v0 flags=1/1"),
         (json!({"up": false}), "NEWLINK v0 flags=0/1"),
@@ -236,11 +237,6 @@ fn changing_a_link_is_one_message_for_its_index() {
 fn an_address_is_sent_with_its_fields_and_its_links_index() {
     let host = host();
     let find = "GETLINK - 3=v0 29";
-    let on = |changes: Value| {
-        let mut fields = json!({"netns": "a", "link": "v0"});
-        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        fields
-    };
     for (changes, line) in [
         (json!({"address": "10.9.0.1/24"}), "NEWADDR create excl v0 2 1"),
         (json!({"address": "10.9.1.1/24", "peer_address": "10.9.1.2/24"}), "NEWADDR create excl v0 2 1"),

@@ -8,14 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use common::Host;
+use common::scene::open_host as host;
 use nix::sys::signal::Signal;
 use serde_json::json;
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(include_str!("policies/everything.toml"));
-    host
-}
 
 /// Runs many `ip` commands at once.
 fn batch(host: &Host, lines: impl Iterator<Item = String>) {

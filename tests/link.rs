@@ -4,16 +4,9 @@
 
 mod common;
 
+use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 /// `Link.Add` with these members besides `netns`, `link` and `kind`.
 fn add(host: &Host, netns: &str, link: &str, kind: &str, others: &Value) -> Reply {

@@ -5,13 +5,11 @@
 mod common;
 
 use common::Host;
+use common::scene::open_host;
 use serde_json::{Value, json};
 
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
 fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
+    let host = open_host();
     for netns in ["a", "b"] {
         host.ip(&format!("netns add {netns}"));
         host.ip_in(netns, "link add br0 type bridge");

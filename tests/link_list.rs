@@ -4,17 +4,10 @@
 
 mod common;
 
+use common::scene::open_host as host;
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Part, Shape};
 use serde_json::{Value, json};
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 /// As bob, who may only look.
 fn ask(host: &Host, fields: Value) -> Reply {

@@ -4,16 +4,9 @@
 
 mod common;
 
+use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 fn set(host: &Host, netns: &str, link: &str, mut changes: Value) -> Reply {
     let mut fields = json!({"netns": netns, "link": link});

@@ -4,18 +4,11 @@
 
 mod common;
 
+use common::scene::{EVERYTHING, open_host as host};
 use common::{BOB, Host, Reply, Way};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 fn call(host: &Host, verb: &str, netns: &str) -> Reply {
     host.caller().call(&format!("Netns.{verb}"), json!({ "netns": netns }))
@@ -158,6 +151,30 @@ fn the_number_of_a_namespace_is_the_hosts_for_it() {
     assert_eq!(call(&host, "Get", a).ok(), json!({"ready": true, "nsid": 7}));
     assert_eq!(call(&host, "Get", b).ok(), json!({"ready": true}));
     assert_eq!(call(&host, "Get", "@host").ok(), json!({"ready": true}));
+}
+
+#[test]
+fn a_namespace_of_another_type_is_told_by_the_field_that_names_it() {
+    let host = host();
+    host.ip("netns add a");
+    host.ip_in("a", "link add v0 type veth peer name v1");
+    host.sh("touch /run/netns/uts && mount --bind /proc/self/ns/uts /run/netns/uts");
+    let before = host.snapshot(&["a"]);
+    let from = |netns: &str| json!({"netns": netns, "link": "v0", "target_netns": "uts"});
+    let pair =
+        |netns: &str| json!({"netns": netns, "link": "w0", "kind": "veth", "peer": {"name": "w1", "netns": "uts"}});
+    for (call, parameters, field) in [
+        ("Link.List", json!({"netns": "uts"}), "netns"),
+        ("Link.Set", from("a"), "target_netns"),
+        ("Link.Add", pair("a"), "peer.netns"),
+        ("Link.Add", pair("@host"), "peer.netns"),
+    ] {
+        let reply = host.caller().call(call, parameters);
+        let expected =
+            json!({"field": field, "name": "uts", "reason": "not_a_namespace", "errno": 22, "errno_name": "EINVAL"});
+        assert_eq!(refused(&reply).1, expected, "{call}");
+    }
+    assert_eq!(host.snapshot(&["a"]), before);
 }
 
 #[test]

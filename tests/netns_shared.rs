@@ -5,17 +5,10 @@
 
 mod common;
 
+use common::scene::open_host as host;
 use common::{Background, Host, Reply};
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 fn add(host: &Host, netns: &str) -> Reply {
     host.caller().call("Netns.Add", json!({ "netns": netns }))

@@ -4,19 +4,10 @@
 
 mod common;
 
+use common::scene::LINKS;
 use common::{ALICE, Host, Way};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-const POLICY: &str = r#"
-[[allow]]
-id = "links"
-who = "*"
-call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get"]
-netns = ["@host", "w"]
-link = "*"
-free = ["mtu", "index", "family", "scope"]
-"#;
 
 /// Every system call of a broker, from its exec on, as strace writes them.
 fn trace(host: &Host, method: &str, parameters: Value) -> Vec<String> {
@@ -36,7 +27,7 @@ fn trace(host: &Host, method: &str, parameters: Value) -> Vec<String> {
 
 fn host(way: Way) -> Host {
     let host = Host::builder().way(way).build();
-    host.policy(POLICY);
+    host.policy(LINKS);
     host.ip("netns add w");
     host.ip_in("w", "link add v0 type veth peer name v1");
     host

@@ -4,18 +4,11 @@
 
 mod common;
 
+use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
-
-fn host() -> Host {
-    let host = Host::new();
-    host.policy(EVERYTHING);
-    host
-}
 
 /// All that is told of a link, but its other names and what its carrier brings about.
 fn picture(host: &Host, link: &str) -> Value {

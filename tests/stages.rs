@@ -5,20 +5,12 @@
 
 mod common;
 
+use common::scene::LINKS;
 use common::{ALICE, Host, NETBROKER, Running, Way};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
-const LINKS: &str = r#"
-[[allow]]
-id = "links"
-who = "*"
-call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get"]
-netns = ["@host", "w"]
-link = "*"
-free = ["mtu", "index", "family", "scope"]
-"#;
 const NAMESPACES: &str = r#"
 [[allow]]
 id = "namespaces"

@@ -5,9 +5,8 @@
 mod common;
 
 use common::Host;
+use common::scene::EVERYTHING;
 use serde_json::{Value, json};
-
-const EVERYTHING: &str = include_str!("policies/everything.toml");
 
 const UPLINKS: &str = r#"
 [[deny]]

@@ -109,32 +109,42 @@ pub struct Document<'s> {
     pub settings: Vec<SettingSyntax<'s>>,
 }
 
-type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
+pub(super) type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
 
 /// Reads one file; what is wrong with its shape goes to `problems`.
 pub fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
-    let mut reader = Reader { source, problems };
-    match DeTable::parse(&source.text) {
-        Ok(table) => reader.document(table.get_ref()),
-        Err(error) => {
-            let end = source.text.len();
-            reader.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
-            Document::default()
-        }
-    }
+    Reader { source, problems }.whole(Reader::document)
 }
 
-struct Reader<'s, 'p> {
-    source: &'s Source,
-    problems: &'p mut Vec<Problem>,
+/// Goes through the TOML of one file, of rules or of tests.
+pub(super) struct Reader<'s, 'p> {
+    pub(super) source: &'s Source,
+    pub(super) problems: &'p mut Vec<Problem>,
 }
 
 impl<'s> Reader<'s, '_> {
-    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
+    /// All of the file, as `document` reads it; nothing where it is no TOML.
+    pub(super) fn whole<D: Default>(mut self, document: impl FnOnce(&mut Self, &DeTable<'_>) -> D) -> D {
+        match DeTable::parse(&self.source.text) {
+            Ok(table) => document(&mut self, table.get_ref()),
+            Err(error) => {
+                let end = self.source.text.len();
+                self.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
+                D::default()
+            }
+        }
+    }
+
+    pub(super) fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.problems.push(self.source.place(span).problem(message));
     }
 
-    fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
+    pub(super) fn unknown(&mut self, span: Range<usize>, word: &str, of: &str, known: &[&str]) {
+        let hint = did_you_mean(word, known.iter().copied());
+        self.refuse(span, format!("`{word}` is no word of {of}{hint}"));
+    }
+
+    pub(super) fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
         At { place: self.source.place(span), it }
     }
 
@@ -153,10 +163,7 @@ impl<'s> Reader<'s, '_> {
                 (name, _) if TABLES.contains(&name) => {
                     self.refuse(key.span(), format!("`{name}` is a table of settings: `[{name}]`"));
                 }
-                (name, _) => {
-                    let hint = did_you_mean(name, TABLES.iter().copied());
-                    self.refuse(key.span(), format!("`{name}` is no word of the policy language{hint}"));
-                }
+                (name, _) => self.unknown(key.span(), name, "the policy language", TABLES),
             }
         }
         document

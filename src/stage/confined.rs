@@ -104,14 +104,14 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
     let mut others = Vec::new();
     for key in [&field::PEER_NETNS, &field::TARGET_NETNS] {
         if let Some(name) = request.get(key).filter(|name| Some(*name) != request.get(&field::NETNS)) {
-            others.push((key.field.name, Netns::open(key.field.name, name, identity)?));
+            others.push((key.field.name, name, Netns::open(key.field.name, name, identity)?));
         }
     }
     let netns = request.needed(&field::NETNS)?;
     let asks_about_it = request.call().name == "Netns.Get"; // from the host: its number is the host's for it
     let acts_at_peer = netlink::acts_at_peer(request);
     let own = match netns {
-        NetnsName::Host if !acts_at_peer => None, // the process stands there
+        NetnsName::Host if others.is_empty() => None, // the process stands there
         name => match Netns::open(field::NETNS.field.name, name, identity) {
             Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if asks_about_it => {
                 places.left_over = true;
@@ -121,18 +121,18 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         },
     };
     capabilities::set(caps::CapSet::Effective, &enter)?;
-    let peer_field = field::PEER_NETNS.field.name;
-    let peer = others.iter().find(|(field, _)| acts_at_peer && *field == peer_field);
-    if let (Some((_, peer)), Some(name)) = (peer, request.get(&field::PEER_NETNS)) {
-        peer.enter(peer_field, name)?;
-        places.visited = Some(Route::open()?);
+    for (field, name, other) in &others {
+        other.enter(field, name)?; // of one of another type the kernel's answer would not say which it was
+        if acts_at_peer && *field == field::PEER_NETNS.field.name {
+            places.visited = Some(Route::open()?);
+        }
     }
     match &own {
         Some(own) if !asks_about_it => own.enter(field::NETNS.field.name, netns)?,
         _ => {}
     }
     places.netns = own.map(OwnedFd::from);
-    places.others = others.into_iter().map(|(field, netns)| (field, netns.into())).collect();
+    places.others = others.into_iter().map(|(field, _, netns)| (field, netns.into())).collect();
     let mut route = Route::open()?; // after setns: a socket belongs to a namespace
     let prepared = netlink::prepare(&mut route, places, request)?;
     Ok((route, prepared))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What tests of the process itself share: a host with a link `v0` whose MTU a request changes, and odd ways to ask.
+//! What several tests share: policies with their hosts, the request that changes the MTU of a link `v0`, and odd ways to
+//! ask.
 
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
@@ -8,6 +9,18 @@ use serde_json::Value;
 
 use super::{Caller, Host, Way};
 
+/// Alice and root may do everything, bob may look at everything.
+pub const EVERYTHING: &str = include_str!("../policies/everything.toml");
+/// Everybody may look, and change links, on the host and in `w`: the calls that need no mount.
+pub const LINKS: &str = r#"
+[[allow]]
+id = "links"
+who = "*"
+call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get"]
+netns = ["@host", "w"]
+link = "*"
+free = ["mtu", "index", "family", "scope"]
+"#;
 /// Everybody may set the MTU of every link of the host.
 pub const MTU_POLICY: &str = r#"
 [[allow]]
@@ -22,7 +35,14 @@ free = ["mtu", "index"]
 pub const MTU_REQUEST: &str =
     r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
 
-/// A host with that policy, the link, and the request in a file.
+/// A host with [`EVERYTHING`].
+pub fn open_host() -> Host {
+    let host = Host::new();
+    host.policy(EVERYTHING);
+    host
+}
+
+/// A host with [`MTU_POLICY`], the link, and the request in a file.
 pub fn mtu_host(way: Way) -> Host {
     let host = Host::builder().way(way).build();
     host.policy(MTU_POLICY);

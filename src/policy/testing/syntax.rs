@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::call::json::Json;
-use crate::policy::diagnostics::{Place, Problem, Source, did_you_mean};
-use crate::policy::source::At;
+use crate::policy::diagnostics::{Place, Problem, Source};
+use crate::policy::source::{At, Pair, Reader};
 
 /// Words of a test file.
 const FILE: &[&str] = &["scope", "accounts", "test"];
@@ -67,42 +67,15 @@ pub(super) struct Document<'s> {
     pub(super) tests: Vec<Test<'s>>,
 }
 
-type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
 type Node<'i> = Spanned<DeValue<'i>>;
 
 /// Reads one file; what is wrong with its shape goes to `problems`.
 pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
-    let mut reader = Reader { source, problems };
-    match DeTable::parse(&source.text) {
-        Ok(table) => reader.document(table.get_ref()),
-        Err(error) => {
-            let end = source.text.len();
-            reader.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
-            Document::default()
-        }
-    }
-}
-
-struct Reader<'s, 'p> {
-    source: &'s Source,
-    problems: &'p mut Vec<Problem>,
+    Reader { source, problems }.whole(Reader::tests)
 }
 
 impl<'s> Reader<'s, '_> {
-    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
-        self.problems.push(self.source.place(span).problem(message));
-    }
-
-    fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
-        At { place: self.source.place(span), it }
-    }
-
-    fn unknown(&mut self, span: Range<usize>, word: &str, of: &str, known: &[&str]) {
-        let hint = did_you_mean(word, known.iter().copied());
-        self.refuse(span, format!("`{word}` is no word of {of}{hint}"));
-    }
-
-    fn document(&mut self, table: &DeTable<'_>) -> Document<'s> {
+    fn tests(&mut self, table: &DeTable<'_>) -> Document<'s> {
         let mut document = Document::default();
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -186,9 +159,9 @@ impl<'s> Reader<'s, '_> {
         for (key, _) in table.iter().filter(|(key, _)| !TEST.contains(&key.get_ref().as_ref())) {
             self.unknown(key.span(), key.get_ref(), "a test", TEST);
         }
-        let name = self.text(table, test.span(), "name");
-        let who = self.text(table, test.span(), "who");
-        let expect = self.text(table, test.span(), "expect");
+        let name = self.needed(table, test.span(), "name");
+        let who = self.needed(table, test.span(), "who");
+        let expect = self.needed(table, test.span(), "expect");
         let asked = match table.get("each") {
             None => self.asked(table, test.span()).into_iter().collect(),
             Some(each) => {
@@ -233,12 +206,12 @@ impl<'s> Reader<'s, '_> {
                 return None;
             }
         };
-        let call = self.text(table, span.clone(), "call")?;
+        let call = self.needed(table, span.clone(), "call")?;
         Some(Asked { place: self.source.place(span), call, with })
     }
 
     /// A text that must be there.
-    fn text(&mut self, table: &DeTable<'_>, span: Range<usize>, word: &str) -> Option<At<'s, String>> {
+    fn needed(&mut self, table: &DeTable<'_>, span: Range<usize>, word: &str) -> Option<At<'s, String>> {
         match table.get(word).map(|value| (value.span(), value.get_ref())) {
             Some((span, DeValue::String(text))) if !text.is_empty() => Some(self.at(span, text.to_string())),
             Some((span, _)) => {
