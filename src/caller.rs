@@ -57,6 +57,9 @@ pub struct Caller {
     pub groups: Vec<u32>,
 }
 
+/// What doas and pkexec leave in the environment.
+const NAMELESS: [&str; 2] = ["DOAS_USER", "PKEXEC_UID"];
+
 impl Caller {
     /// All groups; the primary one first.
     pub fn all_gids(&self) -> impl Iterator<Item = u32> + '_ {
@@ -90,12 +93,10 @@ impl Caller {
 
     /// Real uid 0: sudo says for whom; doas and pkexec do not say it in a way that root could not have inherited.
     fn behind_root() -> Result<(Self, Way), Refusal> {
-        for other in ["DOAS_USER", "PKEXEC_UID"] {
-            if env::var_os(other).is_some() {
-                return Err(stated(
-                    "doas and pkexec do not name their caller by number; use sudo, the setuid bit or the socket",
-                ));
-            }
+        if NAMELESS.into_iter().any(|variable| env::var_os(variable).is_some()) {
+            return Err(stated(
+                "doas and pkexec do not name their caller by number; use sudo, the setuid bit or the socket",
+            ));
         }
         match (number("SUDO_UID")?, number("SUDO_GID")?) {
             (Some(uid), Some(gid)) => Ok((Self { uid, gid, groups: Vec::new() }, Way::Sudo)),
@@ -107,8 +108,12 @@ impl Caller {
     /// The peer as it was when it connected. `SO_PASSCRED` must have been set by the listener: set later, it says
     /// nothing about what was sent before.
     fn peer(socket: BorrowedFd<'static>) -> Result<Self, Refusal> {
-        if env::var_os("SUDO_UID").is_some() {
-            return Err(stated("`--peer` together with SUDO_UID: a socket that sudo passed on is somebody else's"));
+        if let Some(variable) =
+            NAMELESS.into_iter().chain(["SUDO_UID"]).find(|variable| env::var_os(variable).is_some())
+        {
+            return Err(stated(&format!(
+                "`--peer` together with {variable}: a socket that sudo, doas or pkexec passed on is somebody else's"
+            )));
         }
         let passes_credentials = match getsockopt(&socket, sockopt::PassCred) {
             Err(Errno::ENOTSOCK) => return Err(stated("`--peer`: descriptor 0 is no socket")),

@@ -191,3 +191,17 @@ fn parallel_calls_that_tolerate_each_other_all_succeed() {
     }
     assert_eq!(host.sh("grep -c ' /run/netns/same' /proc/self/mountinfo"), "10\n");
 }
+
+#[test]
+fn a_refusal_makes_no_mount_and_takes_none_away() {
+    let host = host();
+    host.sh("touch /run/netns/left; mkdir /run/netns/directory; mount -t tmpfs tmpfs /run/netns/directory");
+    let before = (mounts(&host), host.snapshot(&[]), host.sh("grep -c /run/netns /proc/self/mountinfo"));
+    for name in ["left", "directory"] {
+        assert_eq!(add(&host, name).error(), "io.netbroker.Netns.AlreadyExists", "{name}");
+    }
+    let reply = host.caller().call("Netns.Delete", json!({"netns": "directory"}));
+    assert_eq!(reply.error(), "io.netbroker.Netns.NoSuchNetns", "{reply}");
+    assert_eq!(reply.get("reason"), "not_a_namespace", "{reply}");
+    assert_eq!((mounts(&host), host.snapshot(&[]), host.sh("grep -c /run/netns /proc/self/mountinfo")), before);
+}

@@ -162,7 +162,7 @@ fn the_second_message_waits_for_the_next_process() {
 }
 
 #[test]
-fn it_is_for_root_and_not_behind_sudo_nor_on_a_pipe() {
+fn it_is_for_root_and_not_behind_sudo_doas_or_pkexec_nor_on_a_pipe() {
     let host = host();
     let before = host.snapshot(&[]);
     let lacks = |reply: Reply, missing: &str| {
@@ -171,6 +171,9 @@ fn it_is_for_root_and_not_behind_sudo_nor_on_a_pipe() {
     };
     let sudo = host.as_root().env("SUDO_UID", "64123").env("SUDO_GID", "64123").args(&["--peer"]);
     lacks(sudo.raw_on_socket(&set_mtu()), "SUDO_UID");
+    for (variable, value) in [("DOAS_USER", "alice"), ("PKEXEC_UID", "64123")] {
+        lacks(host.as_root().env(variable, value).args(&["--peer"]).raw_on_socket(&set_mtu()), variable);
+    }
     // A socket pair whose ends nobody gave SO_PASSCRED.
     lacks(host.as_root().args(&["--peer"]).raw_on_socket(&set_mtu()), "SO_PASSCRED");
     for way in [Way::Setuid, Way::FileCapabilities] {

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// An id of your own, recorded in the trail
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
-    /// Print each reply in one line
+    /// Print each result in one line
     #[arg(long)]
     json: bool,
     /// The broker

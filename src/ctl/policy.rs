@@ -31,10 +31,12 @@ pub(super) fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(Exit::Done.into())
 }
 
-/// `2 rules in 1 file`
+/// `2 rules in 1 file`, and what it means where there are none.
 pub(super) fn counted(policy: &Policy, sources: &[Source]) -> String {
     let count = |count: usize, of: &str| format!("{count} {of}{}", if count == 1 { "" } else { "s" });
-    format!("{} in {}", count(policy.origins().len(), "rule"), count(sources.len(), "file"))
+    let rules = policy.origins().len();
+    let none = if rules == 0 { " (every call is refused)" } else { "" };
+    format!("{} in {}{none}", count(rules, "rule"), count(sources.len(), "file"))
 }
 
 /// Compiles with the accounts of this machine.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, open, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 use serde_json::{Map, Value};
@@ -81,6 +81,13 @@ impl Task {
             let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
             return Err(Refusal::SystemError { step, errno: None });
         }
+        // It could not be removed, but what is mounted on it would be gone.
+        let is_directory = |what: FileStat| what.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
+        let look = || fstatat(&directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+        if action == Action::Delete && look().is_ok_and(is_directory) {
+            let (name, reason, errno) = (name.clone(), "not_a_namespace", Errno::EISDIR);
+            return Err(Refusal::NoSuchNetns { field: field::NETNS.field.name, name, reason, errno });
+        }
         let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
         capabilities::keep_only(&NEEDED, &NEEDED)?;
         Ok(Self { action, name: name.clone(), directory, is_shared, tolerant: request.is_set(tolerance) })
@@ -100,12 +107,12 @@ impl Task {
 
     /// The namespace first, then its file, then the mount: the file stands without a mount for as short as can be.
     fn add(&mut self) -> Result<(), Refusal> {
+        if self.is_there() {
+            return self.exists(); // nothing changes, the mount included
+        }
         if !self.is_shared {
             self.share_directory()?;
             self.directory = open_directory()?; // what was opened before lies under the mount
-        }
-        if self.is_there() {
-            return self.exists();
         }
         unshare(CloneFlags::CLONE_NEWNET).map_err(system("unshare"))?;
         let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
