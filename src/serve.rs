@@ -158,7 +158,7 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
         let _stands = guarded.trail().write(&record.with("RESULT", refusal.to_string()));
         refusal
     };
-    let request = Request::parse(call, parameters)
+    let request = Request::parse(call, parameters, guarded.caller().uid)
         .map_err(|invalid| refuse(guarded.record("refused").with("CALL", call.name), invalid.into()))?;
     let verdict =
         guarded.judge(request).map_err(|refusal| refuse(guarded.record("refused").with("CALL", call.name), refusal))?;

@@ -6,7 +6,10 @@ use super::field::{
     ADDRESS, BROADCAST, EXISTS_OK, FAMILY, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
-use super::{Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched};
+use super::settle::with_length;
+use super::{
+    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched,
+};
 
 static ADDRESS_STATE: &[Part] = &[
     part("address", Shape::String, "The address with the length of its prefix."),
@@ -58,6 +61,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
         result: NOTHING,
     },
     Call {
@@ -77,6 +81,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
         result: NOTHING,
     },
     Call {
@@ -89,6 +94,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: Output {
             parts: &[part(
                 "addresses",

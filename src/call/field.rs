@@ -71,12 +71,30 @@ macro_rules! fields {
     };
 }
 
+const U8: Type = Type::Number(0, 0xff);
+const U16: Type = Type::Number(0, 0xffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
 /// Kinds of links that can be made.
 static LINK_KINDS: Words = Words { name: "LinkKind", words: &["veth", "bridge"] };
 /// Scopes of addresses (`rtm_scope`, rtnetlink(7)).
 static SCOPES: Words = Words { name: "Scope", words: &["global", "site", "link", "host", "nowhere"] };
+/// Modes of macvlan and macvtap (`MACVLAN_MODE_…`, `linux/if_link.h`).
+static MACVLAN_MODES: Words =
+    Words { name: "MacvlanMode", words: &["private", "vepa", "bridge", "passthru", "source"] };
+/// Modes of tun (`IFF_TUN`, `IFF_TAP`).
+static TUN_MODES: Words = Words { name: "TunMode", words: &["tun", "tap"] };
+/// Types of routes that a request can make (`rtm_type`, rtnetlink(7)).
+static ROUTE_TYPES: Words =
+    Words { name: "RouteType", words: &["unicast", "blackhole", "unreachable", "prohibit", "throw"] };
+/// Actions of rules (`FR_ACT_…`, `linux/fib_rules.h`).
+static ACTIONS: Words =
+    Words { name: "Action", words: &["unspec", "to_table", "blackhole", "unreachable", "prohibit"] };
+/// States of neighbours that a request can give (`NUD_…`, rtnetlink(7)).
+static NEIGHBOUR_STATES: Words = Words {
+    name: "NeighbourState",
+    words: &["none", "incomplete", "reachable", "stale", "delay", "probe", "failed", "noarp", "permanent"],
+};
 /// Address families.
 static FAMILIES: Words = Words { name: "Family", words: &["inet", "inet6"] };
 
@@ -163,6 +181,74 @@ fields! {
     METRIC: u64 = 40 "metric" U32;
     /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
+    /// The link that the new one stands on.
+    PARENT: LinkName = 42 "parent" Type::Link;
+    /// Number of the VXLAN segment (VNI, RFC 7348).
+    VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);
+    /// The multicast group that unknown destinations are sent to.
+    VXLAN_GROUP: IpAddr = 44 "vxlan.group" Type::Address;
+    /// The address that packets come from.
+    VXLAN_LOCAL: IpAddr = 45 "vxlan.local" Type::Address;
+    /// The one address that unknown destinations are sent to.
+    VXLAN_REMOTE: IpAddr = 46 "vxlan.remote" Type::Address;
+    /// The UDP port that packets are sent to and received at.
+    VXLAN_PORT: u64 = 47 "vxlan.port" U16;
+    /// The lowest UDP port that packets are sent from.
+    VXLAN_SOURCE_PORT_MIN: u64 = 48 "vxlan.source_port_min" U16;
+    /// The highest UDP port that packets are sent from.
+    VXLAN_SOURCE_PORT_MAX: u64 = 49 "vxlan.source_port_max" U16;
+    /// Time to live of the packets, in hops; 0 is the kernel's own.
+    VXLAN_TTL: u64 = 50 "vxlan.ttl" U8;
+    /// Type of service of the packets; 1 takes it from what is inside.
+    VXLAN_TOS: u64 = 51 "vxlan.tos" U8;
+    /// Whether the link learns where a hardware address is from what it receives.
+    VXLAN_LEARNING: bool = 52 "vxlan.learning" Type::Bool;
+    /// Whether the link answers ARP in place of others.
+    VXLAN_PROXY: bool = 53 "vxlan.proxy" Type::Bool;
+    /// Whether the segment and the destination come with each packet, from its sender.
+    VXLAN_COLLECT_METADATA: bool = 54 "vxlan.collect_metadata" Type::Bool;
+    /// How the links of one parent hear each other.
+    MACVLAN_MODE: &'static str = 55 "macvlan.mode" Type::Word(&MACVLAN_MODES);
+    /// Whether whole Ethernet frames (`tap`) or IP packets (`tun`) pass.
+    TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
+    /// The uid that may attach to the link.
+    TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
+    /// The gid that may attach to the link.
+    TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
+    /// Where packets go to: an address with the length of its prefix; `default` is every address of the family.
+    DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;
+    /// The router that packets are handed to.
+    GATEWAY: IpAddr = 61 "gateway" Type::Address;
+    /// The routing table: 254 is `main`, 255 `local`, 253 `default`.
+    TABLE: u64 = 62 "table" U32;
+    /// Who made the route (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …
+    PROTOCOL: u64 = 63 "protocol" U8;
+    /// What becomes of the packets.
+    ROUTE_TYPE: &'static str = 64 "route_type" Type::Word(&ROUTE_TYPES);
+    /// The own address that packets are sent from.
+    PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
+    /// Take the gateway for one that the link reaches, even if no route says so.
+    ONLINK: bool = 66 "onlink" Type::Bool;
+    /// The place of a rule: the lowest number is asked first.
+    PRIORITY: u64 = 72 "priority" U32;
+    /// Where packets come from: an address with the length of its prefix.
+    SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
+    /// The link that packets come in by.
+    IIF: LinkName = 74 "iif" Type::Link;
+    /// The link that packets are sent by, where their socket is bound to one.
+    OIF: LinkName = 75 "oif" Type::Link;
+    /// The mark that packets carry.
+    FWMARK: u64 = 76 "fwmark" U32;
+    /// The bits of the mark that are compared.
+    FWMASK: u64 = 77 "fwmask" U32;
+    /// What the rule does.
+    ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
+    /// Pass over routes whose prefix is no longer than this, in bits.
+    SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
+    /// The state of the entry.
+    STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
+    /// An entry by which the link answers in place of others.
+    PROXY: bool = 81 "proxy" Type::Bool;
 }
 
 /// Finds a field by name.

@@ -7,7 +7,9 @@ use super::field::{
     BRIDGE_VLAN_FILTERING, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
     NEW_NAME, NO_MASTER, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
-use super::{Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched};
+use super::{
+    AS_READ, Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched,
+};
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
@@ -97,6 +99,7 @@ pub(super) static CALLS: &[Call] = &[
             },
         ],
         excludes: &[],
+        settle: AS_READ,
         result: Output {
             parts: &[perhaps("link_index", Shape::Int, "The index of the new link, where the kernel tells it.")],
             streams: false,
@@ -112,6 +115,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -149,6 +153,7 @@ pub(super) static CALLS: &[Call] = &[
                 "the kernel would look for the master in the target namespace; set it there with a second call",
             ),
         ],
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -161,6 +166,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: Output {
             parts: &[part("links", Shape::List("LinkState", LINK_STATE), "The links, in the kernel's order.")],
             streams: true,

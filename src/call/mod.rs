@@ -15,10 +15,12 @@ mod link;
 pub mod name;
 mod netns;
 pub mod request;
+mod settle;
 pub mod value;
 pub mod varlink;
 
 use field::Field;
+use request::{Invalid, Request};
 use value::{Type, Value};
 
 /// One operation, `Address.Add`; on the wire the Varlink method `io.netbroker.Address.Add`.
@@ -42,6 +44,9 @@ pub struct Call {
     pub kinds: &'static [Kind],
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
+    /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
+    /// before anything is judged; [`AS_READ`] where there is nothing.
+    pub settle: fn(&mut Request) -> Result<(), Invalid>,
     /// What it answers.
     pub result: Output,
 }
@@ -108,14 +113,23 @@ pub enum Absence {
 pub enum Constant {
     /// Of a field of type [`Type::Bool`].
     Bool(bool),
+    /// Of a field of type [`Type::Number`].
+    Number(u64),
+    /// Of a field of type [`Type::Word`].
+    Word(&'static str),
+    /// Of a field of type [`Type::Number`]: the caller's uid.
+    Uid,
 }
 
 impl Constant {
-    /// The constant as a value.
+    /// The constant as a value, for a caller of this uid.
     #[must_use]
-    pub fn value(self) -> Value {
+    pub fn value(self, uid: u32) -> Value {
         match self {
             Self::Bool(truth) => Value::Bool(truth),
+            Self::Number(number) => Value::Number(number),
+            Self::Word(word) => Value::Word(word),
+            Self::Uid => Value::Number(uid.into()),
         }
     }
 }
@@ -227,6 +241,16 @@ const fn off(field: &'static Field) -> Use {
     declared(field, Absence::Default(Constant::Bool(false)))
 }
 
+/// A number that is this one where it is absent.
+const fn number(field: &'static Field, number: u64) -> Use {
+    declared(field, Absence::Default(Constant::Number(number)))
+}
+
+/// A keyword that is this one where it is absent.
+const fn word(field: &'static Field, word: &'static str) -> Use {
+    declared(field, Absence::Default(Constant::Word(word)))
+}
+
 /// A field whose absence leaves the thing alone.
 const fn untouched(field: &'static Field) -> Use {
     declared(field, Absence::Untouched)
@@ -263,6 +287,9 @@ const fn part(name: &'static str, ty: Shape, doc: &'static str) -> Part {
 const fn perhaps(name: &'static str, ty: Shape, doc: &'static str) -> Part {
     Part { name, ty, always: false, doc }
 }
+
+/// The `settle` of a call whose fields do not decide each other.
+const AS_READ: fn(&mut Request) -> Result<(), Invalid> = |_| Ok(());
 
 /// No result: `{}`.
 const NOTHING: Output = Output { parts: &[], streams: false };
@@ -310,7 +337,8 @@ mod tests {
     fn a_default_has_the_type_of_its_field() {
         for used in all().flat_map(Call::all_uses) {
             if let Absence::Default(constant) = used.absence {
-                assert!(matches!((constant, used.field.ty), (Constant::Bool(_), Type::Bool)), "{}", used.field.name);
+                let value = constant.value(0);
+                assert_eq!(used.field.ty.parse(&value.to_string()), Ok(value), "{}", used.field.name);
             }
         }
     }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::field::{EXISTS_OK, MISSING_OK, NETNS};
-use super::{Call, Effect, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
+use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
     part("netns", Shape::String, "The name; bytes that are no UTF-8 stand as `\\xNN`."),
@@ -22,6 +22,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), off(&EXISTS_OK.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -35,6 +36,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -47,6 +49,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: Output {
             parts: &[part("namespaces", Shape::List("Namespace", ENTRY), "Every name, in the order of its bytes.")],
             streams: false,
@@ -62,6 +65,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        settle: AS_READ,
         result: Output {
             parts: &[
                 part("ready", Shape::Bool, "Whether a namespace is mounted there."),

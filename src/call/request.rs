@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
 use super::value::{Value, shown};
-use super::{Absence, Call, Kind};
+use super::{Absence, Call, Kind, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
@@ -39,16 +39,18 @@ pub struct Request {
     call: &'static Call,
     kind: Option<&'static Kind>,
     values: Vec<(&'static Field, Value)>,
+    /// Absent fields that leave nothing open here, whatever their declaration says.
+    closed: Vec<&'static Field>,
     reference: Option<String>,
 }
 
 impl Request {
-    /// Reads the parameters of a call.
+    /// Reads the parameters of a call; `uid` is the caller's, for the defaults that are his.
     ///
     /// # Errors
     /// [`Invalid`] naming the field: unknown, there twice, of another type, out of range, missing, or
     /// not together with another one.
-    pub fn parse(call: &'static Call, parameters: &Json) -> Result<Self, Invalid> {
+    pub fn parse(call: &'static Call, parameters: &Json, uid: u32) -> Result<Self, Invalid> {
         let mut given = BTreeMap::new();
         flatten(parameters, "", &mut given)?;
         let reference = given.remove("reference").map(read_reference).transpose()?;
@@ -63,7 +65,7 @@ impl Request {
         for used in call.uses(kind) {
             match (given.remove(used.field.name), used.absence) {
                 (Some(json), _) => values.push((used.field, read(used.field, json)?)),
-                (None, Absence::Default(constant)) => values.push((used.field, constant.value())),
+                (None, Absence::Default(constant)) => values.push((used.field, constant.value(uid))),
                 (None, Absence::Required) => {
                     return Err(invalid(used.field.name, format!("is missing: {}", used.field.doc.trim())));
                 }
@@ -73,12 +75,13 @@ impl Request {
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
-        let request = Self { call, kind, values, reference };
+        let mut request = Self { call, kind, values, closed: Vec::new(), reference };
         for (one, other, why) in call.excludes {
             if request.value(one).is_some() && request.value(other).is_some() {
                 return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
             }
         }
+        (call.settle)(&mut request)?;
         Ok(request)
     }
 
@@ -118,6 +121,25 @@ impl Request {
     /// [`Invalid`]
     pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T, Invalid> {
         self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
+    }
+
+    /// Gives a field a value, or another one: for [`Call::settle`], before anything is judged.
+    pub(super) fn settle(&mut self, field: &'static Field, value: Value) {
+        match self.values.iter_mut().find(|(held, _)| *held == field) {
+            Some((_, held)) => *held = value,
+            None => self.values.push((field, value)),
+        }
+    }
+
+    /// Says that the absence of a field leaves nothing open in this request: for [`Call::settle`].
+    pub(super) fn close(&mut self, field: &'static Field) {
+        self.closed.push(field);
+    }
+
+    /// Whether a field is absent and this leaves open which object is meant.
+    #[must_use]
+    pub fn leaves_open(&self, used: &Use) -> bool {
+        used.open_when_absent() && self.value(used.field).is_none() && !self.closed.contains(&used.field)
     }
 
     /// Whether a boolean is there and true.
@@ -192,7 +214,7 @@ mod tests {
     use crate::call::by_name;
 
     fn parse(call: &str, json: &str) -> Result<Request, Invalid> {
-        Request::parse(by_name(call).unwrap(), &Json::parse(json.as_bytes()).unwrap())
+        Request::parse(by_name(call).unwrap(), &Json::parse(json.as_bytes()).unwrap(), 0)
     }
 
     fn refused(call: &str, json: &str) -> (String, String) {

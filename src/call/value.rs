@@ -18,6 +18,9 @@ pub struct Words {
     pub words: &'static [&'static str],
 }
 
+/// The [`Type::Prefix`] that holds all addresses of a family.
+pub const DEFAULT: &str = "default";
+
 /// The type of a field.
 #[derive(Debug, Clone, Copy)]
 pub enum Type {
@@ -35,8 +38,12 @@ pub enum Type {
     Mac,
     /// One IPv4 or IPv6 address.
     Address,
-    /// An address with the length of its prefix: [`InterfaceAddress`].
+    /// An address with the length of its prefix, [`InterfaceAddress`], or without one: the call's `settle` refuses what
+    /// it has no meaning for.
     InterfaceAddress,
+    /// An address with the length of its prefix, or `default`: all addresses of a family. The call's `settle` makes a
+    /// prefix of the word before anything is judged.
+    Prefix,
     /// An address label: [`Label`].
     Label,
     /// Free text: [`Text`].
@@ -117,7 +124,11 @@ impl Type {
             Self::Text => Text::parse(raw).map(Value::Text).map_err(says),
             Self::Mac => Mac::parse(raw).map(Value::Mac).map_err(states),
             Self::Address => inet::address(raw).map(Value::Address).map_err(states),
-            Self::InterfaceAddress => InterfaceAddress::parse(raw).map(Value::InterfaceAddress).map_err(states),
+            Self::Prefix if raw == DEFAULT => Ok(Value::Word(DEFAULT)),
+            Self::InterfaceAddress if !raw.contains('/') => inet::address(raw).map(Value::Address).map_err(states),
+            Self::Prefix | Self::InterfaceAddress => {
+                InterfaceAddress::parse(raw).map(Value::InterfaceAddress).map_err(states)
+            }
             Self::Word(words) => match words.words.iter().find(|word| **word == raw) {
                 Some(word) => Ok(Value::Word(word)),
                 None => Err(format!("`{}` is none of {}", shown(raw), words.words.join(", "))),
@@ -151,6 +162,7 @@ impl Type {
             Self::Mac => "a hardware address like `fa:16:3e:00:00:01`".to_owned(),
             Self::Address => "an IPv4 or IPv6 address".to_owned(),
             Self::InterfaceAddress => "an address with its prefix length, like `10.0.0.1/24`".to_owned(),
+            Self::Prefix => "a prefix like `10.0.0.0/8`, or `default`".to_owned(),
             Self::Label => "an address label like `eth0:1`".to_owned(),
             Self::Text => "text without control characters".to_owned(),
         }

@@ -173,7 +173,8 @@ pub fn description(family: &str) -> String {
 pub fn absence(absence: Absence) -> String {
     match absence {
         Absence::Required => "required".to_owned(),
-        Absence::Default(Constant::Bool(truth)) => format!("if absent {truth}"),
+        Absence::Default(Constant::Uid) => "if absent the caller's uid".to_owned(),
+        Absence::Default(constant) => format!("if absent {}", constant.value(0)),
         Absence::Untouched => "if absent left alone".to_owned(),
         Absence::Any => "if absent any".to_owned(),
         Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),

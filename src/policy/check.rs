@@ -270,6 +270,7 @@ mod tests {
         ],
         kinds: &[],
         excludes: &[],
+        settle: |_| Ok(()),
         result: Output { parts: &[], streams: false },
     };
     static CHANGES: Call = FLUSH;

@@ -8,7 +8,7 @@ use super::diagnostics::{Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, Said, Scalar};
 use crate::call::inet::{self, InterfaceAddress};
-use crate::call::value::{Type, Words};
+use crate::call::value::{DEFAULT, Type, Words};
 
 /// `"*"`: any value and any absence.
 const ANY: &str = "*";
@@ -70,7 +70,7 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
         Type::Word(words) => collect(list, |entry| word(words, text(ty, entry)?, ruling)).map(Entries::Patterns),
         Type::Bool => collect(list, truth).map(Entries::Bools),
         Type::Number(least, most) => collect(list, |entry| numbers(least, most, entry)).map(Entries::Numbers),
-        Type::Address | Type::InterfaceAddress => {
+        Type::Address | Type::InterfaceAddress | Type::Prefix => {
             collect(list, |entry| range(ty, text(ty, entry)?)).map(Entries::Addresses)
         }
     }
@@ -167,6 +167,9 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
     if let Some((prefix, lengths)) = raw.split_once(" len ") {
         return lengths_inside(ty, raw, prefix, lengths);
     }
+    if matches!(ty, Type::Prefix) && raw == DEFAULT {
+        return Err("`default` is a prefix of either family: write `0.0.0.0/0 len 0`, `::/0 len 0` or both".to_owned());
+    }
     if let (false, Ok(address)) = (raw.contains('/'), inet::address(raw)) {
         return Err(format!("`{raw}` lacks the length of its prefix; one address is `{raw}/{}`", inet::bits(address)));
     }
@@ -174,7 +177,7 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
     let prefix = Prefix::new(address, length);
     match (prefix.network == address, ty) {
         (true, _) => Ok(Range::Inside(prefix)),
-        (false, Type::InterfaceAddress) => Ok(Range::Exactly(address, length)),
+        (false, Type::InterfaceAddress | Type::Prefix) => Ok(Range::Exactly(address, length)),
         (false, _) => Err(format!(
             "`{raw}` has host bits, but the field has no length; write `{}/{length}` or `{address}/{}`",
             prefix.network,

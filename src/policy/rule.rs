@@ -93,8 +93,9 @@ impl Rule {
         for (number, constraint) in &self.fields {
             // A deny speaks of calls that have all its fields: one that this variety lacks is not met.
             let used = request.call().uses(request.kind()).find(|used| used.field.number == *number)?;
-            let meets =
-                request.value(used.field).map_or(used.open_when_absent(), |value| constraint.meets(value, caller.uid));
+            let meets = request
+                .value(used.field)
+                .map_or(request.leaves_open(used), |value| constraint.meets(value, caller.uid));
             if !meets {
                 return None;
             }
@@ -121,10 +122,10 @@ impl Rule {
             (Some(value), Some(constraint)) => constraint.contains(value, caller.uid),
             (Some(value), None) => match used.absence {
                 Absence::Any => true, // a filter narrows what its absence already stands for
-                Absence::Default(constant) => *value == constant.value(),
+                Absence::Default(constant) => *value == constant.value(caller.uid),
                 _ => false,
             },
-            (None, Some(constraint)) => constraint.contains_all() || !used.open_when_absent(),
+            (None, Some(constraint)) => constraint.contains_all() || !request.leaves_open(used),
             (None, None) => true,
         }
     }
@@ -144,7 +145,7 @@ impl Touches {
                 .find(|used| {
                     let named = request
                         .value(used.field)
-                        .map_or(used.open_when_absent(), |value| link.meets(value, caller.uid));
+                        .map_or(request.leaves_open(used), |value| link.meets(value, caller.uid));
                     named && self.counts(used, caller, request)
                 })
                 .map(|used| used.field),

@@ -207,7 +207,7 @@ impl<'f> Running<'f> {
         let account = self.document.accounts.iter().find(|account| account.name.it == test.who.it)?;
         let groups = account.groups.iter().map(|(_, gid)| *gid).collect();
         let caller = Caller { uid: account.uid, gid: account.gid, groups };
-        let decided = match Request::parse(call::by_name(&asked.call.it)?, &asked.with) {
+        let decided = match Request::parse(call::by_name(&asked.call.it)?, &asked.with, caller.uid) {
             Err(Invalid { field, reason }) if test.expect.it != INVALID => {
                 format!("the request is wrong ({INVALID}): field `{field}` {reason}")
             }

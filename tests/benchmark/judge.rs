@@ -60,7 +60,7 @@ fn decide(file: &str, caller: &Caller, request: &Value) -> f64 {
     let name = request["method"].as_str().unwrap().strip_prefix("io.netbroker.").unwrap();
     let call = call::by_name(name).unwrap();
     let parameters = Json::parse(request["parameters"].to_string().as_bytes()).unwrap();
-    let requests: Vec<Request> = (0..DECISIONS).map(|_| Request::parse(call, &parameters).unwrap()).collect();
+    let requests: Vec<Request> = (0..DECISIONS).map(|_| Request::parse(call, &parameters, 0).unwrap()).collect();
     let start = Instant::now();
     for request in requests {
         let compiled = Compiled::open(File::open(file).unwrap()).unwrap();

@@ -41,7 +41,7 @@ fn questions() -> Vec<(Caller, Request)> {
         ("Address.List", r#"{"netns":"qrouter-1"}"#),
     ];
     let parsed = requests
-        .map(|(call, with)| Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap());
+        .map(|(call, with)| Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap(), 0).unwrap());
     let callers = [(64100, vec![]), (1000, vec![2000, 2001]), (0, vec![])];
     let callers = callers.map(|(uid, groups)| Caller { uid, gid: uid, groups });
     callers.iter().flat_map(|caller| parsed.iter().map(|request| (caller.clone(), request.clone()))).collect()

@@ -22,9 +22,9 @@ fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
 }
 
 fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
-    let Call { name, number, effect, needs, doc, elsewhere, excludes, result: _, .. } = *call;
+    let Call { name, number, effect, needs, doc, elsewhere, excludes, settle, .. } = *call;
     let result = crate::call::Output { parts: &[], streams: false };
-    Box::leak(Box::new(Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, result }))
+    Box::leak(Box::new(Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, settle, result }))
 }
 
 /// The call as it was before it had this field.
@@ -56,7 +56,8 @@ fn every_new_field(ruling: Ruling, test: impl Fn(&Use, &Written, &Rule, &Asked, 
 
 /// Whether the request says more of the field than its absence would.
 fn carries(asked: &Asked, used: &Use) -> bool {
-    let constant = if let Absence::Default(constant) = used.absence { Some(constant.value()) } else { None };
+    let constant =
+        if let Absence::Default(constant) = used.absence { Some(constant.value(caller().uid)) } else { None };
     asked.value(used.field).is_some_and(|value| Some(value) != constant.as_ref())
 }
 

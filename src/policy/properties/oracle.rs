@@ -14,7 +14,7 @@ use crate::call::{Absence, Use};
 use crate::policy::rule::Ruling;
 
 /// The uid of the caller that rules are read for.
-const UID: u64 = 7;
+const UID: u32 = 7;
 
 /// A value, and of an address with its prefix one address in it.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ fn things(value: &Value) -> Vec<Thing> {
 fn stands_for(used: &Use, asked: &Asked) -> Vec<Thing> {
     match (asked.value(used.field), used.absence) {
         (Some(value), _) => things(value),
-        (None, Absence::Default(constant)) => things(&constant.value()),
+        (None, Absence::Default(constant)) => things(&constant.value(UID)),
         (None, Absence::Any | Absence::Chosen) => values(used.field).iter().flat_map(things).collect(),
         (None, Absence::Required | Absence::Untouched) => Vec::new(),
     }
@@ -108,7 +108,7 @@ fn has(entry: &Entry, thing: &Thing, ruling: Ruling) -> bool {
         (Entry::Pattern(raw), _) if host || raw.starts_with('@') => host && raw == "@host",
         (Entry::Pattern(raw), value) => fits(&raw.replace("{uid}", &UID.to_string()), &value.to_string()),
         (Entry::Between(least, most), Value::Number(number)) => least <= *number && *number <= most,
-        (Entry::Uid, Value::Number(number)) => *number == UID,
+        (Entry::Uid, Value::Number(number)) => *number == u64::from(UID),
         (Entry::Truth(truth), Value::Bool(value)) => truth == *value,
         (Entry::Inside(at, length), _) => same_beginning(ip(at), thing.point.unwrap(), length),
         (Entry::Lengths(at, shortest, least, most), _) => {
@@ -185,7 +185,7 @@ fn needs_no_name(field: &Field, value: &Value, asked: &Asked) -> bool {
     let used = asked.call.uses(asked.kind).find(|used| used.field == field).unwrap();
     match used.absence {
         Absence::Any => true,
-        Absence::Default(constant) => *value == constant.value(),
+        Absence::Default(constant) => *value == constant.value(UID),
         Absence::Required | Absence::Untouched | Absence::Chosen => false,
     }
 }

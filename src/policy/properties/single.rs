@@ -29,7 +29,7 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
         Type::Label => vec![one(Pattern("a0:*"))],
         Type::Text => vec![one(Pattern("")), one(Pattern("x*"))],
         Type::Address => vec![one(Inside("10.0.0.0", 30))],
-        Type::InterfaceAddress => {
+        Type::InterfaceAddress | Type::Prefix => {
             let most = Says { gives: vec![Inside("10.0.0.0", 8)], takes: vec![Inside("10.0.0.6", 32)] };
             let halves = vec![Inside("2001:db8::", 127), Inside("2001:db8::2", 127)];
             let none = Says { gives: vec![Inside("::", 0)], takes: halves };
@@ -201,9 +201,9 @@ fn saying_a_default_is_saying_nothing() {
     for call in CALLS {
         let defaults: Vec<(&'static Field, Value)> = call
             .all_uses()
-            .filter_map(
-                |used| if let Absence::Default(c) = used.absence { Some((used.field, c.value())) } else { None },
-            )
+            .filter_map(|used| {
+                if let Absence::Default(c) = used.absence { Some((used.field, c.value(caller().uid))) } else { None }
+            })
             .collect();
         for (field, constant) in defaults {
             let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| every_rule(call, ruling));
@@ -217,7 +217,7 @@ fn saying_a_default_is_saying_nothing() {
             }
         }
     }
-    assert_eq!(Constant::Bool(false).value(), Value::Bool(false));
+    assert_eq!(Constant::Bool(false).value(0), Value::Bool(false));
 }
 
 #[test]

@@ -27,7 +27,7 @@ const fn used(field: &'static Field, absence: Absence) -> Use {
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
     let result = Output { parts: &[], streams: false };
     let (effect, needs) = (Effect::Changes, Needs::NetAdmin);
-    Call { name, number, effect, needs, doc: "", elsewhere: "", uses, kinds, excludes: &[], result }
+    Call { name, number, effect, needs, doc: "", elsewhere: "", uses, kinds, excludes: &[], settle: |_| Ok(()), result }
 }
 
 /// Required, default, untouched; a link that moves and gets a new name.
@@ -123,7 +123,9 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Number(..) => &["1", "7"],
         Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01"],
         Type::Address => &["10.0.0.1", "10.0.0.6"],
-        Type::InterfaceAddress => &["10.0.0.1/30", "10.0.0.6/29", "10.0.0.6/32", "10.0.0.4/31", "2001:db8::1/126"],
+        Type::InterfaceAddress | Type::Prefix => {
+            &["10.0.0.1/30", "10.0.0.6/29", "10.0.0.6/32", "10.0.0.4/31", "2001:db8::1/126"]
+        }
         Type::Label => &["a0:1", "b0:1"],
         Type::Text => &["", "x y"],
     };
@@ -174,7 +176,7 @@ impl Asked {
             }
         }
         let text = serde_json::Value::Object(object).to_string();
-        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap()).unwrap()
+        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid).unwrap()
     }
 }
 

@@ -81,7 +81,7 @@ fn lowered(entries: &[Entry], ty: Type) -> Entries {
                 |entry: &Entry| if let Entry::Between(a, b) = entry { Numbers::Between(*a, *b) } else { Numbers::Uid };
             Entries::Numbers(entries().map(number).collect())
         }
-        Type::Address | Type::InterfaceAddress => {
+        Type::Address | Type::InterfaceAddress | Type::Prefix => {
             let range = |entry: &Entry| match entry {
                 Entry::Inside(at, length) => Range::Inside(Prefix::new(ip(at), *length)),
                 Entry::Lengths(at, length, least, most) => Range::Lengths(Prefix::new(ip(at), *length), *least, *most),
@@ -150,7 +150,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
             Inside("::", 0),
             Inside("0.0.0.0", 0),
         ],
-        Type::InterfaceAddress => vec![
+        Type::InterfaceAddress | Type::Prefix => vec![
             Inside("10.0.0.0", 30),
             Inside("10.0.0.4", 30),
             Inside("10.0.0.0", 28),

@@ -129,8 +129,10 @@ fn who(name: &str) -> Caller {
 /// Judges by the compiled bytes, as the broker does: the rule that decides and the field that it names, or `silence`.
 pub(super) fn decision(texts: &[&str], caller: &str, call: &str, with: &str) -> String {
     let compiled = Compiled::open(good(texts).write().unwrap()).unwrap();
-    let request = Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap()).unwrap();
-    match compiled.judge(&who(caller), request).unwrap().decision() {
+    let caller = who(caller);
+    let with = Json::parse(with.as_bytes()).unwrap();
+    let request = Request::parse(by_name(call).unwrap(), &with, caller.uid).unwrap();
+    match compiled.judge(&caller, request).unwrap().decision() {
         Decision::Allowed { rule } => rule.clone(),
         Decision::Forbidden { rule, field } => format!("{rule} {}", field.unwrap_or("-")),
         Decision::Silence { nearest: None } => "silence".to_owned(),

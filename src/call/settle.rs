@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! How fields of a call decide each other, before anything is judged: parts that several families' `settle` share.
+#![forbid(unsafe_code)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::field::{FAMILY, Field};
+use super::inet::InterfaceAddress;
+use super::request::{Invalid, Request};
+use super::value::{DEFAULT, Type, Value};
+
+/// `family` and the addresses of `fields` must be of one family; `default` among them becomes that family's prefix of
+/// all addresses, IPv4's where nothing else says (as iproute2 has it). The family, where something says it.
+pub(super) fn one_family(request: &mut Request, fields: &[&'static Field]) -> Result<Option<&'static str>, Invalid> {
+    let mut family = request.get(&FAMILY).copied();
+    for field in fields {
+        let Some(own) = request.value(field).and_then(family_of) else { continue };
+        match family {
+            Some(family) if family != own => {
+                let why = format!("is of family {own}, but the request is of family {family}");
+                return Err(Invalid::new(field.name, why));
+            }
+            _ => family = Some(own),
+        }
+    }
+    for field in fields.iter().filter(|field| matches!(field.ty, Type::Prefix)) {
+        if request.value(field) == Some(&Value::Word(DEFAULT)) {
+            request.settle(field, all_of(*family.get_or_insert("inet")));
+        }
+    }
+    Ok(family)
+}
+
+/// Each of these addresses that is given must have the length of its prefix: /32 and the class of old are both expected
+/// by someone.
+pub(super) fn with_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
+    for field in fields {
+        if let Some(bare @ Value::Address(_)) = request.value(field) {
+            let why = format!("`{bare}` lacks the length of its prefix, as in `10.0.0.1/24`");
+            return Err(Invalid::new(field.name, why));
+        }
+    }
+    Ok(())
+}
+
+/// The family of an address; `None` of anything else.
+pub(super) fn family_of(value: &Value) -> Option<&'static str> {
+    let address = match value {
+        Value::Address(address) => address,
+        Value::InterfaceAddress(InterfaceAddress { address, .. }) => address,
+        _ => return None,
+    };
+    Some(if address.is_ipv4() { "inet" } else { "inet6" })
+}
+
+/// All addresses of a family.
+fn all_of(family: &str) -> Value {
+    let address = if family == "inet" { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    Value::InterfaceAddress(InterfaceAddress { address, length: 0 })
+}
