@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
-use super::value::{Type, Value, Words};
+use super::value::{Element, Type, Value, Words};
 
 /// A field: what it is called, what it holds, what it means.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Field {
     /// One line, with the unit.
     pub doc: &'static str,
 }
+
+impl Eq for Field {}
 
 impl PartialEq for Field {
     fn eq(&self, other: &Self) -> bool {
@@ -55,6 +57,7 @@ macro_rules! held {
 held! {
     NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
     IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
+    Vec<Element> => List,
 }
 
 macro_rules! fields {
@@ -229,6 +232,16 @@ fields! {
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
     /// Take the gateway for one that the link reaches, even if no route says so.
     ONLINK: bool = 66 "onlink" Type::Bool;
+    /// Several ways to the destination, among which packets are shared out.
+    NEXTHOPS: Vec<Element> = 67 "nexthops" Type::List("Nexthop");
+    /// The router of this way.
+    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address;
+    /// The link of this way.
+    NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link;
+    /// Its share of the packets, beside those of the other ways.
+    NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256);
+    /// Take this gateway for one that the link reaches, even if no route says so.
+    NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool;
     /// The place of a rule: the lowest number is asked first.
     PRIORITY: u64 = 72 "priority" U32;
     /// Where packets come from: an address with the length of its prefix.

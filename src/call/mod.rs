@@ -91,6 +91,8 @@ pub struct Use {
     pub absence: Absence,
     /// For a link: its name counts in the namespace that the first of these fields names which the request gives.
     pub counts_in: &'static [&'static Field],
+    /// The list whose elements have it, which stands in front of it; absence is then absence in one element.
+    pub inside: Option<&'static Field>,
 }
 
 /// What the absence of a field means.
@@ -267,7 +269,7 @@ const fn chosen(field: &'static Field) -> Use {
 }
 
 const fn declared(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS }
+    Use { field, absence, counts_in: IN_NETNS, inside: None }
 }
 
 /// Where a link's name counts unless the declaration says otherwise.
@@ -276,6 +278,11 @@ static IN_NETNS: &[&Field] = &[&field::NETNS.field];
 impl Use {
     const fn counting_in(mut self, fields: &'static [&'static Field]) -> Self {
         self.counts_in = fields;
+        self
+    }
+
+    const fn inside(mut self, list: &'static Field) -> Self {
+        self.inside = Some(list);
         self
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
-use super::value::{Value, shown};
+use super::value::{Element, Type, Value, require_some, shown};
 use super::{Absence, Call, Kind, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
@@ -31,6 +31,17 @@ impl Invalid {
 
 fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
     Invalid::new(field, reason)
+}
+
+/// What a request says of a field.
+#[derive(Debug, Clone, Copy)]
+pub enum Said<'a> {
+    /// This value, which may be a default.
+    Value(&'a Value),
+    /// Nothing, and that leaves open which object is meant: every value is possible.
+    Open,
+    /// Nothing.
+    Nothing,
 }
 
 /// One call with its fields.
@@ -61,17 +72,7 @@ impl Request {
             }
             _ => None,
         };
-        let mut values = Vec::new();
-        for used in call.uses(kind) {
-            match (given.remove(used.field.name), used.absence) {
-                (Some(json), _) => values.push((used.field, read(used.field, json)?)),
-                (None, Absence::Default(constant)) => values.push((used.field, constant.value(uid))),
-                (None, Absence::Required) => {
-                    return Err(invalid(used.field.name, format!("is missing: {}", used.field.doc.trim())));
-                }
-                (None, _) => {}
-            }
-        }
+        let values = values(call, kind, None, &mut given, uid)?;
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
@@ -136,9 +137,35 @@ impl Request {
         self.closed.push(field);
     }
 
-    /// Whether a field is absent and this leaves open which object is meant.
+    /// How many times the request speaks of a field: once, or, of a field inside a list, once for each element. A list
+    /// whose absence leaves it open has one, of which nothing is known.
     #[must_use]
-    pub fn leaves_open(&self, used: &Use) -> bool {
+    pub fn times(&self, used: &Use) -> usize {
+        match used.inside.map(|list| (list, self.value(list))) {
+            None => 1,
+            Some((_, Some(Value::List(elements)))) => elements.len(),
+            Some((list, _)) => {
+                usize::from(self.call.uses(self.kind).any(|head| head.field == list && self.is_open(head)))
+            }
+        }
+    }
+
+    /// What it says of the field, this time.
+    #[must_use]
+    pub fn said(&self, used: &Use, time: usize) -> Said<'_> {
+        let value = match used.inside.map(|list| self.value(list)) {
+            None => self.value(used.field),
+            Some(Some(Value::List(elements))) => elements.get(time).and_then(|element| element.value(used.field)),
+            Some(_) => return Said::Open,
+        };
+        match value {
+            Some(value) => Said::Value(value),
+            None if self.is_open(used) => Said::Open,
+            None => Said::Nothing,
+        }
+    }
+
+    fn is_open(&self, used: &Use) -> bool {
         used.open_when_absent() && self.value(used.field).is_none() && !self.closed.contains(&used.field)
     }
 
@@ -151,6 +178,54 @@ impl Request {
     /// Every field with its value, defaults among them, in the order of the declaration.
     pub fn values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
         self.values.iter().map(|(field, value)| (*field, value))
+    }
+}
+
+/// The values of the fields inside a list, or of those that are in none, taken out of `given`.
+fn values(
+    call: &'static Call,
+    kind: Option<&'static Kind>,
+    inside: Option<&'static Field>,
+    given: &mut BTreeMap<String, &Json>,
+    uid: u32,
+) -> Result<Vec<(&'static Field, Value)>, Invalid> {
+    let mut values = Vec::new();
+    for used in call.uses(kind).filter(|used| used.inside == inside) {
+        let field = used.field;
+        match (given.remove(field.name), used.absence) {
+            (Some(Json::List(list)), _) if matches!(field.ty, Type::List(_)) => {
+                require_some(list).map_err(|why| invalid(field.name, why))?;
+                let element = |json| element(call, kind, field, json, uid);
+                values.push((field, Value::List(list.iter().map(element).collect::<Result<_, _>>()?)));
+            }
+            (Some(json), _) => values.push((field, read(field, json)?)),
+            (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
+            (None, Absence::Required) => {
+                return Err(invalid(field.name, format!("is missing: {}", field.doc.trim())));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(values)
+}
+
+/// One element of a list of structures.
+fn element(
+    call: &'static Call,
+    kind: Option<&'static Kind>,
+    list: &'static Field,
+    json: &Json,
+    uid: u32,
+) -> Result<Element, Invalid> {
+    if !matches!(json, Json::Object(_)) {
+        return Err(invalid(list.name, format!("holds {}, expected objects", json.what())));
+    }
+    let mut given = BTreeMap::new();
+    flatten(json, list.name, &mut given)?;
+    let values = values(call, kind, Some(list), &mut given, uid)?;
+    match given.keys().next() {
+        Some(unknown) => Err(invalid(unknown, unknown_field(call, kind, unknown))),
+        None => Ok(Element(values)),
     }
 }
 
@@ -185,7 +260,8 @@ fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json
         if key.contains('.') {
             return Err(invalid(&name, "has a dot: a nested field stands in an object of its own"));
         }
-        if field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
+        let is_list = field::by_name(&name).is_some_and(|field| matches!(field.ty, Type::List(_)));
+        if !is_list && field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
             flatten(value, &name, into)?;
         } else if *value != Json::Null {
             into.insert(name, value);

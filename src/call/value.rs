@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::field::{Field, Held, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text};
@@ -48,6 +49,10 @@ pub enum Type {
     Label,
     /// Free text: [`Text`].
     Text,
+    /// A list of structures, whose fields are declared behind it; the name of their Varlink type.
+    List(&'static str),
+    /// A list of values of one type.
+    Several(&'static Type),
 }
 
 /// A value that a request gives, or that a default stands for.
@@ -73,6 +78,28 @@ pub enum Value {
     Label(Label),
     /// See [`Type::Text`].
     Text(Text),
+    /// See [`Type::List`].
+    List(Vec<Element>),
+    /// See [`Type::Several`].
+    Several(Vec<Value>),
+}
+
+/// One structure of a list: fields with their values, defaults among them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Element(pub Vec<(&'static Field, Value)>);
+
+impl Element {
+    /// The value of a field; `None` where it is absent and has no default.
+    #[must_use]
+    pub fn value(&self, field: &Field) -> Option<&Value> {
+        self.0.iter().find(|(held, _)| *held == field).map(|(_, value)| value)
+    }
+
+    /// The value of a field in its own type.
+    #[must_use]
+    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T> {
+        self.value(&key.field).and_then(T::held)
+    }
 }
 
 impl fmt::Display for Value {
@@ -88,6 +115,7 @@ impl fmt::Display for Value {
             Self::InterfaceAddress(address) => write!(f, "{address}"),
             Self::Label(label) => f.write_str(label.as_str()),
             Self::Text(text) => f.write_str(text.as_str()),
+            list @ (Self::List(_) | Self::Several(_)) => write!(f, "{}", list.json()),
         }
     }
 }
@@ -105,6 +133,10 @@ impl Type {
                 Ok(number) if (least..=most).contains(&number) => Ok(Value::Number(number)),
                 _ => Err(format!("is {number}, which is not between {least} and {most}")),
             },
+            (Self::Several(ty), Json::List(list)) => {
+                require_some(list)?;
+                list.iter().map(|json| ty.read(json)).collect::<Result<_, _>>().map(Value::Several)
+            }
             (_, Json::String(raw)) if self.is_text() => self.parse(raw),
             _ => Err(format!("is {}, expected {}", json.what(), self.expected())),
         }
@@ -133,6 +165,10 @@ impl Type {
                 Some(word) => Ok(Value::Word(word)),
                 None => Err(format!("`{}` is none of {}", shown(raw), words.words.join(", "))),
             },
+            // A person types a list as JSON.
+            Self::Several(_) | Self::List(_) => {
+                self.read(&Json::parse(raw.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?)
+            }
             Self::Bool => match raw {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
@@ -147,7 +183,7 @@ impl Type {
 
     /// Whether a value of this type is a JSON string.
     fn is_text(self) -> bool {
-        !matches!(self, Self::Bool | Self::Number(..))
+        !matches!(self, Self::Bool | Self::Number(..) | Self::List(_) | Self::Several(_))
     }
 
     /// What a value of this type looks like, for errors and the manual.
@@ -165,7 +201,24 @@ impl Type {
             Self::Prefix => "a prefix like `10.0.0.0/8`, or `default`".to_owned(),
             Self::Label => "an address label like `eth0:1`".to_owned(),
             Self::Text => "text without control characters".to_owned(),
+            Self::List(_) => "a list of objects".to_owned(),
+            Self::Several(ty) => format!("a list, each {}", ty.expected()),
         }
+    }
+}
+
+/// Elements of a list; a record of the trail holds as many.
+const MOST_ELEMENTS: usize = 24;
+
+/// A list says something, and no more than goes on record.
+///
+/// # Errors
+/// That it is empty, or too long.
+pub(super) fn require_some(list: &[Json]) -> Result<(), String> {
+    match list.len() {
+        0 => Err("is an empty list: leave it out".to_owned()),
+        1..=MOST_ELEMENTS => Ok(()),
+        more => Err(format!("has {more} elements; at most {MOST_ELEMENTS} are possible")),
     }
 }
 
@@ -187,7 +240,17 @@ impl Value {
         match self {
             Self::Bool(truth) => (*truth).into(),
             Self::Number(number) => (*number).into(),
+            Self::Several(values) => values.iter().map(Self::json).collect(),
+            Self::List(elements) => elements.iter().map(Element::json).collect(),
             text => text.to_string().into(),
         }
+    }
+}
+
+impl Element {
+    /// The structure as JSON, as a request would give it.
+    fn json(&self) -> serde_json::Value {
+        let inner = |field: &Field| field.name.rsplit('.').next().unwrap_or_default().to_owned();
+        serde_json::Value::Object(self.0.iter().map(|(field, value)| (inner(field), value.json())).collect())
     }
 }

@@ -230,7 +230,12 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
     let uses: Vec<&'static Use> = call.all_uses().collect();
     let mut out = Vec::new();
     let mut nested: Vec<&str> = Vec::new();
-    for used in &uses {
+    for used in uses.iter().filter(|used| used.inside.is_none()) {
+        if let Type::List(name) = used.field.ty {
+            let of = uses.iter().copied().filter(|inner| inner.inside == Some(used.field));
+            let text = inner_structure(of, types);
+            types.insert(name.to_owned(), text);
+        }
         match used.field.name.split_once('.') {
             None => out.push(field(used.field.name, used, types)),
             Some((head, _)) if nested.contains(&head) => {}
@@ -238,8 +243,7 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
                 nested.push(head);
                 let inside = |used: &&&'static Use| used.field.name.split('.').next() == Some(head);
                 let of: Vec<&'static Use> = uses.iter().filter(inside).copied().collect();
-                let inner = of.iter().map(|u| field(u.field.name.split('.').nth(1).unwrap_or_default(), u, types));
-                let text = structure(inner);
+                let text = inner_structure(of.iter().copied(), types);
                 let ty = type_name(head);
                 out.push(member(head, &format!("?{ty}"), &object_doc(call, &of)));
                 types.insert(ty, text);
@@ -248,6 +252,11 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
     }
     out.push(member("reference", "?string", REFERENCE));
     structure(out.into_iter())
+}
+
+/// The fields of an object, by their names inside it.
+fn inner_structure(of: impl Iterator<Item = &'static Use>, types: &mut Types) -> String {
+    structure(of.map(|used| field(used.field.name.split('.').nth(1).unwrap_or_default(), used, types)))
 }
 
 /// Of an object of fields: the kinds that have it, and whether they must.
@@ -266,21 +275,27 @@ fn type_name(head: &str) -> String {
 }
 
 fn field(name: &str, used: &Use, types: &mut Types) -> String {
-    let ty = match used.field.ty {
-        Type::Bool => "bool".to_owned(),
-        Type::Number(..) => "int".to_owned(),
-        Type::Word(words) => {
-            types.insert(words.name.to_owned(), format!("({})", words.words.join(", ")));
-            words.name.to_owned()
-        }
-        _ => "string".to_owned(),
-    };
+    let ty = type_of(used.field.ty, types);
     match used.absence {
         Absence::Required => member(name, &ty, used.field.doc),
         other => {
             let doc = used.field.doc.trim().trim_end_matches('.');
             member(name, &format!("?{ty}"), &format!("{doc}; {}.", absence(other)))
         }
+    }
+}
+
+fn type_of(ty: Type, types: &mut Types) -> String {
+    match ty {
+        Type::Bool => "bool".to_owned(),
+        Type::Number(..) => "int".to_owned(),
+        Type::Word(words) => {
+            types.insert(words.name.to_owned(), format!("({})", words.words.join(", ")));
+            words.name.to_owned()
+        }
+        Type::List(name) => format!("[]{name}"),
+        Type::Several(ty) => format!("[]{}", type_of(*ty, types)),
+        _ => "string".to_owned(),
     }
 }
 

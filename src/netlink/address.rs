@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::lookup::Found;
 use super::message::{Attributes, Message, bytes};
-use super::route::{Failure, Route};
+use super::socket::{Failure, Route};
 use super::{Prepared, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;

@@ -13,7 +13,7 @@ mod link;
 mod lookup;
 mod message;
 mod netns;
-mod route;
+mod socket;
 
 use std::fmt;
 use std::os::fd::{OwnedFd, RawFd};
@@ -21,7 +21,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use serde_json::{Map, Value};
 
 pub use answer::escape;
-pub use route::Route;
+pub use socket::Route;
 
 use crate::call::field;
 use crate::call::request::Request;

@@ -112,7 +112,7 @@ impl<'s> Scope<'s> {
         let mut named = Vec::new();
         let (kind, others): (Vec<_>, Vec<_>) = rule.fields.iter().partition(|said| said.name.it == KIND.field.name);
         for said in kind.into_iter().chain(others) {
-            let Some(field) = self.field(&said.name, problems) else { continue };
+            let Some(field) = self.constrained(&said.name, problems) else { continue };
             match entries::constraint(said, field.ty, rule.ruling) {
                 Ok(constraint) => {
                     if field == &KIND.field {
@@ -124,7 +124,7 @@ impl<'s> Scope<'s> {
             }
         }
         for name in &rule.free {
-            let Some(field) = self.field(name, problems) else { continue };
+            let Some(field) = self.constrained(name, problems) else { continue };
             if rule.fields.iter().any(|said| said.name.it == name.it) {
                 problems.push(name.place.problem(format!("`{}` is free and constrained in the same rule", name.it)));
             } else if !named.iter().any(|known| known.field == field) {
@@ -145,7 +145,9 @@ impl<'s> Scope<'s> {
         for name in &rule.require {
             let Some(field) = self.field(name, problems) else { continue };
             let is_filter = |used: &Use| used.field == field && matches!(used.absence, Absence::Any);
+            let inside = |used: &Use| used.inside == Some(field) && named.iter().any(|named| named.field == used.field);
             let may_stand = named.iter().any(|named| named.field == field)
+                || self.varieties().any(|variety| variety.uses().any(|used| inside(used)))
                 || self.varieties().any(|variety| variety.uses().any(is_filter));
             if may_stand {
                 required.push(field);
@@ -166,6 +168,20 @@ impl<'s> Scope<'s> {
             problems.push(name.place.problem(format!("`{}` is no field of {}{hint}", name.it, self.title())));
         }
         found
+    }
+
+    /// Such a field, of which a rule can say something: of a list of structures only by its fields.
+    fn constrained(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
+        let field = self.field(name, problems)?;
+        if !matches!(field.ty, Type::List(_)) {
+            return Some(field);
+        }
+        let inside = self.varieties().flat_map(|variety| variety.uses()).filter(|used| used.inside == Some(field));
+        let mut names: Vec<String> = inside.map(|used| format!("`{}`", used.field.name)).collect();
+        names.dedup();
+        let why = format!("`{}` is a list: a rule names what is inside, {}", name.it, names.join(", "));
+        problems.push(name.place.problem(why));
+        None
     }
 
     /// Its calls in messages.
@@ -209,7 +225,9 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
     };
     let mut reported: Vec<&str> = Vec::new();
     for variety in scope.varieties() {
-        for used in variety.uses() {
+        // What is inside a list need not be named as long as the list is not: the allow permits no such list.
+        let named = |list: &Field| variety.uses().any(|used| used.inside == Some(list) && said(used.field));
+        for used in variety.uses().filter(|used| used.inside.is_none_or(named)) {
             let name = used.field.name;
             let Some(why) = needed(variety, used, scope).filter(|_| !said(used.field) && !reported.contains(&name))
             else {
@@ -252,7 +270,7 @@ mod tests {
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[] }
+        Use { field, absence, counts_in: &[], inside: None }
     }
 
     /// Invented: no call of the first half leaves a link open and changes something.

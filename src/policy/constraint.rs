@@ -72,6 +72,9 @@ impl Constraint {
     /// `@` word: a namespace that is no name under `/run/netns` is granted by writing it.
     #[must_use]
     pub fn contains(&self, value: &Value, uid: u32) -> bool {
+        if let Value::Several(values) = value {
+            return values.iter().all(|value| self.contains(value, uid));
+        }
         let inside = (self.any && !is_word(value)) || self.entries.contain(value, uid);
         inside && !self.except.as_ref().is_some_and(|except| except.meet(value, uid))
     }
@@ -79,6 +82,9 @@ impl Constraint {
     /// Whether anything that `value` stands for is inside: what a deny asks. `"*"` covers everything.
     #[must_use]
     pub fn meets(&self, value: &Value, uid: u32) -> bool {
+        if let Value::Several(values) = value {
+            return values.iter().any(|value| self.meets(value, uid));
+        }
         let Some(except) = &self.except else { return self.any || self.entries.meet(value, uid) };
         match (Address::of(value), &self.entries, except) {
             (Some(address), Entries::Addresses(ranges), Entries::Addresses(except)) => {

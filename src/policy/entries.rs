@@ -55,6 +55,7 @@ pub(super) fn constraint(said: &Said<'_>, ty: Type, ruling: Ruling) -> Result<Co
 /// What stands behind `!` is text; for a number or a boolean it is read as one.
 fn typed(ty: Type, text: &str) -> Scalar {
     match (ty, digits(text), text) {
+        (Type::Several(ty), ..) => typed(*ty, text),
         (Type::Number(..), Some(number), _) => Scalar::Integer(number),
         (Type::Bool, _, "true") => Scalar::Bool(true),
         (Type::Bool, _, "false") => Scalar::Bool(false),
@@ -64,6 +65,10 @@ fn typed(ty: Type, text: &str) -> Scalar {
 
 fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Result<Entries, Refused<'e, 's>> {
     match ty {
+        Type::Several(ty) => entries(list, *ty, ruling),
+        Type::List(_) => {
+            collect(list, |_| Err("is a list of structures: name its fields one by one".to_owned())).map(Entries::Bools)
+        }
         Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
             collect(list, |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constraint::Constraint;
 use crate::call::field::{self, Field};
-use crate::call::request::Request;
+use crate::call::request::{Request, Said};
 use crate::call::value::{Type, Value};
 use crate::call::{Absence, Use};
 use crate::caller::Caller;
@@ -79,8 +79,7 @@ impl Rule {
             return None;
         }
         let uses = request.call().uses(request.kind());
-        let lacks = |used: &&Use| self.require.contains(&used.field.number) && request.value(used.field).is_none();
-        Some(uses.filter(|used| lacks(used) || !self.permits(used, caller, request)).map(|used| used.field).collect())
+        Some(uses.filter(|used| !self.permits(used, caller.uid, request)).map(|used| used.field).collect())
     }
 
     /// Whether a deny forbids this request: then the field that it met, if it named one.
@@ -93,9 +92,10 @@ impl Rule {
         for (number, constraint) in &self.fields {
             // A deny speaks of calls that have all its fields: one that this variety lacks is not met.
             let used = request.call().uses(request.kind()).find(|used| used.field.number == *number)?;
-            let meets = request
-                .value(used.field)
-                .map_or(request.leaves_open(used), |value| constraint.meets(value, caller.uid));
+            let meets = match used.inside {
+                None => meets(constraint, request.said(used, 0), caller.uid),
+                Some(list) => self.meets_an_element(list, caller.uid, request),
+            };
             if !meets {
                 return None;
             }
@@ -115,19 +115,54 @@ impl Rule {
         self.except.iter().any(|principal| principal.is(caller))
     }
 
-    /// Whether what a request says, or leaves out, of one field is inside what an allow says of it.
-    fn permits(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
-        let named = self.fields.iter().find(|(number, _)| *number == used.field.number).map(|(_, c)| c);
-        match (request.value(used.field), named) {
-            (Some(value), Some(constraint)) => constraint.contains(value, caller.uid),
-            (Some(value), None) => match used.absence {
-                Absence::Any => true, // a filter narrows what its absence already stands for
-                Absence::Default(constant) => *value == constant.value(caller.uid),
-                _ => false,
-            },
-            (None, Some(constraint)) => constraint.contains_all() || !request.leaves_open(used),
-            (None, None) => true,
+    /// Whether one element of a list meets all that a deny says of the list.
+    fn meets_an_element(&self, list: &Field, uid: u32, request: &Request) -> bool {
+        let inside = || request.call().uses(request.kind()).filter(|used| used.inside == Some(list));
+        let times = inside().next().map_or(0, |used| request.times(used));
+        (0..times).any(|time| {
+            inside().all(|used| self.names(used.field).is_none_or(|c| meets(c, request.said(used, time), uid)))
+        })
+    }
+
+    /// What it says of a field.
+    fn names(&self, field: &Field) -> Option<&Constraint> {
+        self.fields.iter().find(|(number, _)| *number == field.number).map(|(_, constraint)| constraint)
+    }
+
+    /// Whether what a request says, or leaves out, of one field is inside what an allow says of it, each time, and is
+    /// there where the allow requires it.
+    fn permits(&self, used: &Use, uid: u32, request: &Request) -> bool {
+        let named = self.names(used.field);
+        let required = self.require.contains(&used.field.number);
+        let times = request.times(used);
+        if matches!(used.field.ty, Type::List(_)) {
+            let inside = |other: &Use| other.inside == Some(used.field) && self.names(other.field).is_some();
+            return match request.value(used.field) {
+                // A list is named by what is inside.
+                Some(_) => matches!(used.absence, Absence::Any) || request.call().uses(request.kind()).any(inside),
+                None => !required,
+            };
         }
+        (times > 0 || !required)
+            && (0..times).all(|time| match (request.said(used, time), named) {
+                (Said::Value(value), Some(constraint)) => constraint.contains(value, uid),
+                (Said::Value(value), None) => match used.absence {
+                    Absence::Any => true, // a filter narrows what its absence already stands for
+                    Absence::Default(constant) => *value == constant.value(uid),
+                    _ => false,
+                },
+                (Said::Open, Some(constraint)) => constraint.contains_all() && !required,
+                (Said::Open | Said::Nothing, _) => !required,
+            })
+    }
+}
+
+/// Whether some of what a request says of a field is inside a deny's constraint.
+fn meets(constraint: &Constraint, said: Said<'_>, uid: u32) -> bool {
+    match said {
+        Said::Value(value) => constraint.meets(value, uid),
+        Said::Open => true,
+        Said::Nothing => false,
     }
 }
 
@@ -143,10 +178,8 @@ impl Touches {
             Some(link) => uses()
                 .filter(|used| matches!(used.field.ty, Type::Link))
                 .find(|used| {
-                    let named = request
-                        .value(used.field)
-                        .map_or(request.leaves_open(used), |value| link.meets(value, caller.uid));
-                    named && self.counts(used, caller, request)
+                    let named = |time| meets(link, request.said(used, time), caller.uid);
+                    (0..request.times(used)).any(named) && self.counts(used, caller, request)
                 })
                 .map(|used| used.field),
         }

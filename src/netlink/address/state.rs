@@ -14,7 +14,7 @@ use super::super::answer::{Parsed, at, escape, parse, u32_at};
 use super::super::link;
 use super::super::lookup::Found;
 use super::super::message::{Attributes, Message};
-use super::super::route::{Failure, Route};
+use super::super::socket::{Failure, Route};
 use super::{FLAGS, head, ifa, scope_number};
 use crate::call::field;
 use crate::call::inet::InterfaceAddress;

@@ -17,7 +17,7 @@ fn keep<T>(list: Vec<T>) -> &'static [T] {
 }
 
 fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
-    let copy = |used: &Use| Use { field: used.field, absence: used.absence, counts_in: used.counts_in };
+    let copy = |used: &Use| Use { ..*used };
     keep(uses.iter().filter(|used| used.field != field).map(copy).collect())
 }
 

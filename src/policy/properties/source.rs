@@ -121,7 +121,7 @@ fn allow(random: &mut Random) -> Text {
         touches: String::new(),
     };
     for call in chosen {
-        for used in call.uses(*random.of(&varieties(call))) {
+        for used in call.uses(*random.of(&varieties(call))).filter(|used| !values(used.field).is_empty()) {
             let known = text.free.contains(&used.field) || text.fields.iter().any(|(field, _)| *field == used.field);
             let must = matches!(used.absence, Absence::Required) || used.field == &LINK.field;
             match random.below(4) {
@@ -156,7 +156,7 @@ fn deny(random: &mut Random) -> Text {
         touches: random.of(&[String::new(), touches, links]).clone(),
     };
     let kind = *random.of(&varieties(call));
-    for used in call.uses(kind).collect::<Vec<_>>() {
+    for used in call.uses(kind).filter(|used| !values(used.field).is_empty()).collect::<Vec<_>>() {
         if random.once_in(4) {
             text.fields.push((used.field, said(&says(random, used.field, Ruling::Deny))));
         }
@@ -173,10 +173,20 @@ fn compiled(texts: &[Text]) -> Option<Policy> {
     compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(None)).ok()
 }
 
+/// Something that can be asked of a call: what its fields refuse among each other is not.
 fn asked(random: &mut Random, call: &'static Call) -> Asked {
+    loop {
+        let asked = at_random(random, call);
+        if asked.read().is_ok() {
+            return asked;
+        }
+    }
+}
+
+fn at_random(random: &mut Random, call: &'static Call) -> Asked {
     let kind = *random.of(&varieties(call));
     let mut asked = Asked { call, kind, given: Vec::new() };
-    for used in call.uses(kind) {
+    for used in call.uses(kind).filter(|used| used.inside.is_none() && !values(used.field).is_empty()) {
         let excluded = call.excludes.iter().any(|(one, other, _)| {
             (*one == used.field && asked.value(other).is_some()) || (*other == used.field && asked.value(one).is_some())
         });

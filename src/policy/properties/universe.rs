@@ -10,7 +10,7 @@ use crate::call::field::{
     PEER_MTU, PEER_NAME, PEER_NETNS, SCOPE, TARGET_NETNS, UP,
 };
 use crate::call::json::Json;
-use crate::call::request::Request;
+use crate::call::request::{Invalid, Request};
 use crate::call::value::{Type, Value};
 use crate::call::{Absence, Call, Constant, Effect, Kind, Needs, Output, Use};
 use crate::caller::Caller;
@@ -21,7 +21,7 @@ static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS }
+    Use { field, absence, counts_in: IN_NETNS, inside: None }
 }
 
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
@@ -38,7 +38,7 @@ pub(super) static SET: Call = call(
         used(&NETNS.field, Absence::Required),
         used(&LINK.field, Absence::Required),
         used(&UP.field, OFF),
-        Use { field: &NEW_NAME.field, absence: Absence::Untouched, counts_in: IN_TARGET_NETNS },
+        Use { field: &NEW_NAME.field, absence: Absence::Untouched, counts_in: IN_TARGET_NETNS, inside: None },
         used(&TARGET_NETNS.field, Absence::Untouched),
     ],
     &[],
@@ -57,7 +57,7 @@ pub(super) static ADD: Call = call(
         Kind {
             name: "veth",
             uses: &[
-                Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS },
+                Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS, inside: None },
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),
             ],
@@ -128,6 +128,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         }
         Type::Label => &["a0:1", "b0:1"],
         Type::Text => &["", "x y"],
+        Type::List(_) | Type::Several(_) => &[],
     };
     raw.iter().map(|raw| field.ty.parse(raw).unwrap()).collect()
 }
@@ -165,6 +166,11 @@ impl Asked {
 
     /// As the broker reads it from the wire.
     pub(super) fn request(&self) -> Request {
+        self.read().unwrap()
+    }
+
+    /// The same, where the fields of a real call may refuse each other.
+    pub(super) fn read(&self) -> Result<Request, Invalid> {
         let mut object = serde_json::Map::new();
         for (field, value) in &self.given {
             match field.name.split_once('.') {
@@ -176,7 +182,7 @@ impl Asked {
             }
         }
         let text = serde_json::Value::Object(object).to_string();
-        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid).unwrap()
+        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid)
     }
 }
 

@@ -143,6 +143,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
         Type::Mac => vec![Pattern("fa:*"), Pattern("02:00:00:00:00:01"), Pattern("*:01")],
         Type::Label => vec![Pattern("a0:*"), Pattern("b0:1")],
         Type::Text => vec![Pattern("x*"), Pattern("")],
+        Type::List(_) | Type::Several(_) => Vec::new(),
         Type::Address => vec![
             Inside("10.0.0.0", 30),
             Inside("10.0.0.4", 30),
