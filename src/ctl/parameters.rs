@@ -9,6 +9,7 @@ use super::Failure;
 use crate::call::field::NETNS;
 use crate::call::json::Json;
 use crate::call::request::Request;
+use crate::call::value::Type;
 use crate::call::{self, Call};
 use crate::policy::diagnostics::did_you_mean;
 use crate::refusal::{Exit, Refusal, invalid};
@@ -69,12 +70,16 @@ enum Said<'a> {
 fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: Said<'_>) -> Result<(), Failure> {
     let bad = |why: String| wrong(invalid(name, why).to_string());
     if let Some(used) = call.all_uses().find(|used| used.field.name == name) {
+        if let Some(list) = used.inside {
+            return Err(bad(format!("stands inside a list, which is given as JSON: {}='[{{…}}]'", list.name)));
+        }
         let value = match said {
-            Said::Typed(raw) => used.field.ty.parse(raw),
+            Said::Typed(raw) if matches!(used.field.ty, Type::List(_)) => as_given(raw),
+            Said::Typed(raw) => used.field.ty.parse(raw).map(|value| value.json()),
             Said::Json(Json::Null) => return Ok(()),
-            Said::Json(json) => used.field.ty.read(json),
+            Said::Json(json) => used.field.ty.read(json).map(|value| value.json()),
         };
-        return put(into, name, &value.map_err(bad)?.json()).ok_or_else(|| bad("is given twice".to_owned()));
+        return put(into, name, &value.map_err(bad)?).ok_or_else(|| bad("is given twice".to_owned()));
     }
     let inside = format!("{name}.");
     if !call.all_uses().any(|used| used.field.name.starts_with(&inside)) {
@@ -92,6 +97,29 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     let Json::Object(pairs) = json else { return Err(bad(format!("is {}, expected an object", json.what()))) };
     let members = Json::members(pairs).map_err(|key| bad(format!("has `{}` twice", key.escape_debug())))?;
     members.into_iter().try_for_each(|(key, json)| assign(call, into, &format!("{inside}{key}"), Said::Json(json)))
+}
+
+/// A list of structures as a person typed it; what stands inside is read with the whole request.
+fn as_given(raw: &str) -> Result<Value, String> {
+    let json = Json::parse(raw.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?;
+    plain(&json)
+}
+
+/// The same as plain JSON, if no key stands there twice.
+fn plain(json: &Json) -> Result<Value, String> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::Bool(truth) => (*truth).into(),
+        Json::Integer(number) => serde_json::from_str(&number.to_string()).map_err(|error| error.to_string())?,
+        Json::String(text) => text.as_str().into(),
+        Json::List(list) => list.iter().map(plain).collect::<Result<_, _>>()?,
+        Json::Object(pairs) => {
+            let members = Json::members(pairs).map_err(|key| format!("has `{}` twice", key.escape_debug()))?;
+            let plain = |(key, json): (&str, _)| Ok::<_, String>((key.to_owned(), plain(json)?));
+            Value::Object(members.into_iter().map(plain).collect::<Result<_, _>>()?)
+        }
+        Json::Unfit(why) => return Err((*why).to_owned()),
+    })
 }
 
 /// Puts a value under its name, a dot leading into an object; `None` where something stands there already.
