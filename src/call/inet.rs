@@ -60,6 +60,19 @@ impl InterfaceAddress {
     }
 }
 
+impl InterfaceAddress {
+    /// The same without host bits.
+    #[must_use]
+    pub fn network(self) -> Self {
+        let behind = u32::from(bits(self.address).saturating_sub(self.length));
+        let address = match self.address {
+            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) & u32::MAX.checked_shl(behind).unwrap_or(0)).into()),
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & u128::MAX.checked_shl(behind).unwrap_or(0)).into()),
+        };
+        Self { address, length: self.length }
+    }
+}
+
 impl fmt::Display for InterfaceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.length)

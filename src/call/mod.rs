@@ -15,6 +15,7 @@ mod link;
 pub mod name;
 mod netns;
 pub mod request;
+mod route;
 mod settle;
 pub mod value;
 pub mod varlink;
@@ -176,7 +177,7 @@ pub struct Output {
 }
 
 /// All calls, family by family.
-pub static CALLS: &[&[Call]] = &[netns::CALLS, link::CALLS, address::CALLS];
+pub static CALLS: &[&[Call]] = &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

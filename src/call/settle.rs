@@ -54,7 +54,7 @@ pub(super) fn family_of(value: &Value) -> Option<&'static str> {
 }
 
 /// All addresses of a family.
-fn all_of(family: &str) -> Value {
+pub(super) fn all_of(family: &str) -> Value {
     let address = if family == "inet" { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     Value::InterfaceAddress(InterfaceAddress { address, length: 0 })
 }

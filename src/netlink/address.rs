@@ -12,6 +12,7 @@ use neli::rtnl::IfaddrmsgBuilder;
 use nix::errno::Errno;
 use serde_json::Map;
 
+use super::inet::{family, octets, scope_number};
 use super::lookup::Found;
 use super::message::{Attributes, Message, bytes};
 use super::socket::{Failure, Route};
@@ -58,28 +59,6 @@ fn head(family: RtAddrFamily, length: u8, scope: u8, index: i32) -> Result<Vec<u
         .build()
         .map_err(|_| Refusal::SystemError { step: "encode an address".to_owned(), errno: None })?;
     bytes(&message)
-}
-
-fn family(address: IpAddr) -> RtAddrFamily {
-    if address.is_ipv4() { RtAddrFamily::Inet } else { RtAddrFamily::Inet6 }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
-/// The kernel's number of a scope (`RT_SCOPE_…`).
-fn scope_number(word: &str) -> u8 {
-    match word {
-        "site" => 200,
-        "link" => 253,
-        "host" => 254,
-        "nowhere" => 255,
-        _ => 0,
-    }
 }
 
 /// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.

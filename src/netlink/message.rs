@@ -74,10 +74,30 @@ impl Attributes {
 
     /// Adds attributes inside an attribute, behind `head`.
     pub(super) fn nest(&mut self, kind: u16, head: &[u8], inner: Self) -> Result<(), Refusal> {
-        let base = self.bytes.len() + 4 + head.len();
+        let mut whole = Self::default();
+        whole.join(head, inner);
+        self.hold(kind | NESTED, whole)
+    }
+
+    /// Adds an attribute that holds what [`Self::join`] has put together.
+    pub(super) fn hold(&mut self, kind: u16, inner: Self) -> Result<(), Refusal> {
+        let base = self.bytes.len() + 4;
         self.mark(None);
         self.marks.extend(inner.marks.into_iter().map(|(at, field)| (base + at, field)));
-        self.append(kind | NESTED, &[head, &inner.bytes].concat())
+        self.append(kind, &inner.bytes)
+    }
+
+    /// Adds bytes that are no attribute, and attributes behind them.
+    pub(super) fn join(&mut self, head: &[u8], inner: Self) {
+        let base = self.bytes.len() + head.len();
+        self.mark(None);
+        self.marks.extend(inner.marks.into_iter().map(|(at, field)| (base + at, field)));
+        self.bytes.extend([head, &inner.bytes].concat());
+    }
+
+    /// How many bytes they have.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 

@@ -9,10 +9,12 @@
 mod address;
 mod answer;
 mod ifla;
+mod inet;
 mod link;
 mod lookup;
 mod message;
 mod netns;
+mod route;
 mod socket;
 
 use std::fmt;
@@ -100,6 +102,7 @@ pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<P
     let prepared = match request.call().family() {
         "Link" => link::prepare(route, places, request),
         "Address" => address::prepare(route, request),
+        "Route" => route::prepare(route, request),
         _ => netns::prepare(places),
     };
     Ok(Prepared { visited, ..prepared? })

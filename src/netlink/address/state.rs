@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 
 use super::super::Prepared;
 use super::super::answer::{Parsed, at, escape, parse, u32_at};
+use super::super::inet::{family, ip, scope_number};
 use super::super::link;
 use super::super::lookup::Found;
 use super::super::message::{Attributes, Message};
 use super::super::socket::{Failure, Route};
-use super::{FLAGS, head, ifa, scope_number};
+use super::{FLAGS, head, ifa};
 use crate::call::field;
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
@@ -66,14 +67,6 @@ fn read(payload: &[u8]) -> Option<State> {
     let flags = attributes.u32(ifa::FLAGS).unwrap_or_else(|| old_flags.into());
     let address = InterfaceAddress { address, length };
     Some(State { address, peer, index, family, scope, flags, attributes })
-}
-
-fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => Some(IpAddr::from(at::<4>(bytes, 0)?)),
-        16 => Some(IpAddr::from(at::<16>(bytes, 0)?)),
-        _ => None,
-    }
 }
 
 impl State {
@@ -127,7 +120,7 @@ pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Ref
     let asked = request.get(&field::INDEX).map(|index| i32::try_from(*index)).transpose();
     let asked = asked.map_err(|_| invalid("index", "does not fit 31 bits"))?;
     let named = route.find_field(&field::LINK, request)?.map(|link| link.index);
-    let family = match request.get(&field::FAMILY) {
+    let asked_family = match request.get(&field::FAMILY) {
         Some(&"inet") => RtAddrFamily::Inet,
         Some(_) => RtAddrFamily::Inet6,
         None => RtAddrFamily::Unspecified,
@@ -146,7 +139,7 @@ pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Ref
         if index != 0 && names.is_empty() {
             return Err(missing(index));
         }
-        let found = match fetch(route, family, index) {
+        let found = match fetch(route, asked_family, index) {
             Err(Failure::Refused { errno: Errno::ENODEV, .. }) => return Err(missing(index)),
             other => other.map_err(Failure::refusal)?,
         };
@@ -164,7 +157,7 @@ pub(super) fn peers(
     wanted: InterfaceAddress,
     peer: Option<IpAddr>,
 ) -> Result<Vec<Option<IpAddr>>, Failure> {
-    let found = fetch(route, super::family(wanted.address), link.index)?;
+    let found = fetch(route, family(wanted.address), link.index)?;
     let matching = found.into_iter().filter(|state| state.index == link.index && state.address == wanted);
     Ok(matching.filter(|state| peer.is_none() || state.peer == peer).map(|state| state.peer).collect())
 }
@@ -173,7 +166,7 @@ pub(super) fn peers(
 /// has a default, and with the same other end. A finite lifetime runs down, so it is the same in its first second only.
 pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<(), Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
-    let found = fetch(route, super::family(wanted.address), link.index).map_err(|f| super::changed(f, request))?;
+    let found = fetch(route, family(wanted.address), link.index).map_err(|f| super::changed(f, request))?;
     let there = found.iter().filter(|state| state.index == link.index && state.address == wanted);
     let mut first = Some(field::ADDRESS.field.name);
     for state in there {

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Routes: ip-route(8), rtnetlink(7).
+#![forbid(unsafe_code)]
+
+use super::field::{
+    DESTINATION, EXISTS_OK, FAMILY, Field, GATEWAY, LINK, METRIC, MISSING_OK, MTU, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY,
+    NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, TABLE,
+};
+use super::request::{Invalid, Request};
+use super::settle::{family_of, one_family};
+use super::value::{DEFAULT, Element, Value};
+use super::{
+    Call, Effect, NOTHING, Needs, Output, Part, Shape, Use, any, chosen, number, off, part, perhaps, required,
+    untouched, word,
+};
+
+/// `main`
+const MAIN: u64 = 254;
+/// `RTPROT_BOOT`: what iproute2 says of itself.
+const BOOT: u64 = 3;
+
+static NEXTHOP_STATE: &[Part] = &[
+    perhaps("gateway", Shape::String, "The router of this way."),
+    perhaps("link", Shape::String, "The link of this way."),
+    perhaps("link_index", Shape::Int, "That link's index."),
+    part("weight", Shape::Int, "Its share of the packets, beside those of the other ways."),
+    part("flags", Shape::Strings, "Its flags (`RTNH_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number."),
+];
+
+static ROUTE_STATE: &[Part] = &[
+    part("destination", Shape::String, "The prefix; `0.0.0.0/0` and `::/0` are the default routes."),
+    perhaps("gateway", Shape::String, "The router, of a route with one way."),
+    perhaps("link", Shape::String, "The link, of a route with one way."),
+    perhaps("link_index", Shape::Int, "That link's index."),
+    part("table", Shape::Int, "The routing table's number: 254 main, 255 local, 253 default."),
+    part("metric", Shape::Int, "Of routes to one prefix the one with the lowest metric is used."),
+    part("scope", Shape::Int, "The scope's number: 0 global, 200 site, 253 link, 254 host; IPv6 routes have 0."),
+    part("protocol", Shape::Int, "Who made it (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …"),
+    part("route_type", Shape::String, "What becomes of the packets: `unicast`, `local`, `blackhole` …"),
+    perhaps("preferred_source", Shape::String, "The own address that packets are sent from."),
+    part(
+        "flags",
+        Shape::Strings,
+        "Its flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+    ),
+    perhaps("mtu", Shape::Int, "The largest packet, in bytes."),
+    perhaps("tos", Shape::Int, "The type of service of the packets that it is for; absent for all."),
+    perhaps("nexthop_id", Shape::Int, "The nexthop object that it uses."),
+    perhaps("nexthops", Shape::List("NexthopState", NEXTHOP_STATE), "Its ways, of a route with several."),
+];
+
+/// The fields of a route that is made.
+macro_rules! made {
+    ($($more:expr),*) => {
+        &[
+            required(&NETNS.field),
+            required(&DESTINATION.field),
+            chosen(&FAMILY.field),
+            untouched(&GATEWAY.field),
+            chosen(&LINK.field),
+            number(&TABLE.field, MAIN),
+            untouched(&METRIC.field),
+            chosen(&SCOPE.field),
+            number(&PROTOCOL.field, BOOT),
+            word(&ROUTE_TYPE.field, "unicast"),
+            untouched(&PREFERRED_SOURCE.field),
+            off(&ONLINK.field),
+            untouched(&MTU.field),
+            untouched(&NEXTHOPS.field),
+            untouched(&NEXTHOPS_GATEWAY.field).inside(&NEXTHOPS.field),
+            chosen(&NEXTHOPS_LINK.field).inside(&NEXTHOPS.field),
+            number(&NEXTHOPS_WEIGHT.field, 1).inside(&NEXTHOPS.field),
+            off(&NEXTHOPS_ONLINK.field).inside(&NEXTHOPS.field),
+            $($more),*
+        ]
+    };
+}
+
+static ADDED: &[Use] = made![off(&EXISTS_OK.field)];
+static REPLACED: &[Use] = made![];
+
+/// One way or several.
+static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
+    (&GATEWAY.field, &NEXTHOPS.field, "a route goes one way or several"),
+    (&LINK.field, &NEXTHOPS.field, "a route goes one way or several"),
+];
+
+/// The calls of this family.
+pub(super) static CALLS: &[Call] = &[
+    Call {
+        name: "Route.Add",
+        number: 12,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Makes a route. There may be one to the same destination with another `metric`.",
+        elsewhere: "",
+        uses: ADDED,
+        kinds: &[],
+        excludes: ONE_OR_SEVERAL,
+        settle: can_be_made,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Replace",
+        number: 13,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Makes a route, or changes the one with the same destination, `table` and `metric`. IPv6 routes with \
+              `nexthops` are replaced one way after the other: an error may leave some of them (`may_have_changed`).",
+        elsewhere: "What the route was before is lost, whatever its other fields said.",
+        uses: REPLACED,
+        kinds: &[],
+        excludes: ONE_OR_SEVERAL,
+        settle: can_be_made,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Delete",
+        number: 14,
+        effect: Effect::Changes,
+        needs: Needs::NetAdmin,
+        doc: "Removes a route: of several that match in every given field the one with the lowest metric. The table is \
+              listed first, and the route then removed by all that identifies it, since the kernel compares less than \
+              can be asked for.",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&DESTINATION.field),
+            any(&FAMILY.field),
+            any(&GATEWAY.field),
+            any(&LINK.field),
+            number(&TABLE.field, MAIN),
+            any(&METRIC.field),
+            any(&SCOPE.field),
+            any(&PROTOCOL.field),
+            any(&ROUTE_TYPE.field),
+            any(&PREFERRED_SOURCE.field),
+            any(&ONLINK.field),
+            any(&MTU.field),
+            any(&NEXTHOPS.field),
+            any(&NEXTHOPS_GATEWAY.field).inside(&NEXTHOPS.field),
+            any(&NEXTHOPS_LINK.field).inside(&NEXTHOPS.field),
+            any(&NEXTHOPS_WEIGHT.field).inside(&NEXTHOPS.field),
+            any(&NEXTHOPS_ONLINK.field).inside(&NEXTHOPS.field),
+            off(&MISSING_OK.field),
+        ],
+        kinds: &[],
+        excludes: ONE_OR_SEVERAL,
+        settle: can_be_removed,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.List",
+        number: 15,
+        effect: Effect::Reads,
+        needs: Needs::Nothing,
+        doc: "Lists routes, those of all tables unless `table` says which. A route with several ways has the `link` that \
+              any of them has.",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            any(&FAMILY.field),
+            any(&TABLE.field),
+            any(&LINK.field),
+            any(&DESTINATION.field),
+            any(&PROTOCOL.field),
+            any(&SCOPE.field),
+        ],
+        kinds: &[],
+        excludes: &[],
+        settle: |request| can_be_named(request).map(drop),
+        result: Output {
+            parts: &[part(
+                "routes",
+                Shape::List("RouteState", ROUTE_STATE),
+                "The routes, IPv4 first, in the kernel's order.",
+            )],
+            streams: true,
+        },
+    },
+];
+
+fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
+    Err(Invalid::new(field.name, reason))
+}
+
+/// What every call says of a route: one family, a prefix without host bits, a table that is one.
+fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> {
+    let is_default = request.value(&DESTINATION.field) == Some(&Value::Word(DEFAULT));
+    if let (true, None, Some(family)) = (is_default, request.get(&FAMILY), gateway_family(request)) {
+        request.settle(&DESTINATION.field, super::settle::all_of(family));
+    }
+    let family = one_family(request, &[&DESTINATION.field, &PREFERRED_SOURCE.field])?;
+    if let Some(prefix) = request.get(&DESTINATION).filter(|prefix| prefix.network() != **prefix) {
+        return invalid(&DESTINATION.field, format!("`{prefix}` has host bits; the prefix is `{}`", prefix.network()));
+    }
+    if request.get(&TABLE) == Some(&0) {
+        return invalid(&TABLE.field, format!("0 is no table: the kernel would take {MAIN}, main"));
+    }
+    Ok(family)
+}
+
+/// The family of the first gateway, as iproute2 takes it for that of `default`.
+fn gateway_family(request: &Request) -> Option<&'static str> {
+    let of_hops = hops(request).iter().find_map(|hop| hop.value(&NEXTHOPS_GATEWAY.field));
+    request.value(&GATEWAY.field).or(of_hops).and_then(family_of)
+}
+
+fn hops(request: &Request) -> &[Element] {
+    request.get(&NEXTHOPS).map_or(&[], Vec::as_slice)
+}
+
+/// What the kernel would ignore, or take for something else, is refused before anybody judges it.
+fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
+    let family = can_be_named(request)?;
+    let goes_nowhere = request.get(&ROUTE_TYPE).is_some_and(|word| *word != "unicast");
+    if goes_nowhere {
+        leads_nowhere(request)?;
+    } else if request.get(&GATEWAY).is_none() && request.get(&LINK).is_none() && hops(request).is_empty() {
+        return invalid(
+            &GATEWAY.field,
+            "is missing, and so are `link` and `nexthops`: one of them says where packets go",
+        );
+    }
+    if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
+        return invalid(&ONLINK.field, "is about a gateway, and there is none");
+    }
+    for (at, hop) in hops(request).iter().enumerate() {
+        is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
+    }
+    if family == Some("inet6") {
+        can_be_ipv6(request)?;
+    }
+    if goes_nowhere || !hops(request).is_empty() {
+        request.close(&LINK.field); // no link is left to choose
+    }
+    Ok(())
+}
+
+fn in_element(at: usize, reason: &str) -> String {
+    format!("(in element {}) {reason}", at + 1)
+}
+
+/// `blackhole` and its like have no way on.
+fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
+    let given = [&GATEWAY.field, &LINK.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some());
+    match given {
+        Some(field) => invalid(field, "stands with a `route_type` that leads nowhere"),
+        None => Ok(()),
+    }
+}
+
+fn is_a_way(hop: &Element) -> Result<(), Invalid> {
+    match (hop.get(&NEXTHOPS_GATEWAY), hop.get(&NEXTHOPS_LINK), hop.get(&NEXTHOPS_ONLINK)) {
+        (None, None, _) => invalid(&NEXTHOPS_GATEWAY.field, "is missing, and so is `nexthops.link`"),
+        (None, _, Some(true)) => invalid(&NEXTHOPS_ONLINK.field, "is about a gateway, and there is none"),
+        _ => Ok(()),
+    }
+}
+
+/// IPv6 routes have no scope, metric 0 is 1024, and a gateway is of IPv6; IPv4 routes may have one of either family.
+fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
+    if request.get(&METRIC) == Some(&0) {
+        return invalid(&METRIC.field, "0 is 1024 to the kernel, of IPv6 routes: write 1024, or leave it out");
+    }
+    if request.get(&SCOPE).is_some_and(|word| *word != "global") {
+        return invalid(&SCOPE.field, "IPv6 routes have none but `global`: the kernel would ignore it");
+    }
+    if let Some(gateway) = request.get(&GATEWAY).filter(|gateway| gateway.is_ipv4()) {
+        return invalid(&GATEWAY.field, format!("`{gateway}` is of family inet, but the route is of family inet6"));
+    }
+    let of_hops = hops(request).iter().filter_map(|hop| hop.get(&NEXTHOPS_GATEWAY));
+    match of_hops.into_iter().find(|gateway| gateway.is_ipv4()) {
+        Some(gateway) => {
+            invalid(&NEXTHOPS_GATEWAY.field, format!("`{gateway}` is of family inet, but the route is of family inet6"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A route that goes one way has no several ones, and the other way round.
+fn can_be_removed(request: &mut Request) -> Result<(), Invalid> {
+    can_be_named(request)?;
+    if request.get(&GATEWAY).is_some() || request.get(&LINK).is_some() {
+        request.close(&NEXTHOPS.field);
+    } else if !hops(request).is_empty() {
+        request.close(&GATEWAY.field);
+        request.close(&LINK.field);
+    }
+    Ok(())
+}

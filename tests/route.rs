@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Route.Add`, `Route.Replace` and `Route.Delete` against their twins `ip route …`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::scene::open_host;
+use common::{Host, Reply};
+use serde_json::{Value, json};
+
+/// Twins, each with a pair that is up, with addresses, and has come to rest.
+fn host() -> (Host, &'static str, &'static str) {
+    let host = open_host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        for words in [
+            "link set lo up",
+            "link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02",
+            "link set v0 up addrgenmode none",
+            "link set v1 up addrgenmode none",
+            "addr add 10.0.0.1/24 dev v0",
+            "addr add 10.0.0.7/24 dev v0",
+            "addr add 10.0.1.1/24 dev v1",
+            "addr add 2001:db8::1/64 dev v0 nodad",
+            "addr add 2001:db8::7/64 dev v0 nodad",
+            "addr add fe80::1/64 dev v1 nodad",
+        ] {
+            host.ip_in(netns, words);
+        }
+        let ready = |link: &str| format!("ip -n {netns} -6 route show table all | grep -q 'ff00::/8 dev {link} '");
+        host.sh(&format!("until {} && {}; do sleep 0.02; done", ready("v0"), ready("v1")));
+    }
+    (host, a, b)
+}
+
+fn act(host: &Host, verb: &str, netns: &str, fields: &Value) -> Reply {
+    let mut all = json!({"netns": netns});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    host.caller().call(&format!("Route.{verb}"), all)
+}
+
+fn both(host: &Host) {
+    host.comparison("route show table all").macs().check();
+    host.comparison("-6 route show table all").macs().check();
+}
+
+/// What is asked for, and what `ip route add` calls it.
+fn routes() -> Vec<(Value, &'static str)> {
+    vec![
+        (json!({"destination": "default", "gateway": "10.0.0.9"}), "default via 10.0.0.9"),
+        (json!({"destination": "default", "gateway": "2001:db8::9"}), "-6 default via 2001:db8::9"),
+        (json!({"destination": "0.0.0.0/0", "link": "v0", "metric": 9}), "default dev v0 metric 9"),
+        (json!({"destination": "::/0", "link": "v0", "metric": 9}), "-6 default dev v0 metric 9"),
+        (
+            json!({"destination": "default", "family": "inet6", "link": "v1", "metric": 10}),
+            "-6 default dev v1 metric 10",
+        ),
+        (json!({"destination": "10.1.0.0/16", "link": "v0"}), "10.1.0.0/16 dev v0"), // scope link
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.9", "link": "v0"}), "10.2.0.0/16 via 10.0.0.9 dev v0"),
+        (
+            json!({"destination": "10.3.0.0/16", "gateway": "10.0.0.9", "metric": 7}),
+            "10.3.0.0/16 via 10.0.0.9 metric 7",
+        ),
+        (json!({"destination": "10.4.0.0/16", "link": "v0", "scope": "host"}), "10.4.0.0/16 dev v0 scope host"),
+        (json!({"destination": "10.5.0.0/16", "link": "v0", "scope": "global"}), "10.5.0.0/16 dev v0 scope global"),
+        (json!({"destination": "10.6.0.0/16", "link": "v0", "protocol": 4}), "10.6.0.0/16 dev v0 proto static"),
+        (json!({"destination": "10.7.0.0/16", "link": "v0", "table": 77}), "10.7.0.0/16 dev v0 table 77"),
+        (json!({"destination": "10.8.0.0/16", "link": "v0", "table": 70000}), "10.8.0.0/16 dev v0 table 70000"),
+        (json!({"destination": "10.9.0.0/16", "link": "v0", "table": 255}), "10.9.0.0/16 dev v0 table local"),
+        (
+            json!({"destination": "10.10.0.0/16", "link": "v0", "preferred_source": "10.0.0.7"}),
+            "10.10.0.0/16 dev v0 src 10.0.0.7",
+        ),
+        (
+            json!({"destination": "10.11.0.0/16", "gateway": "10.99.0.9", "link": "v0", "onlink": true}),
+            "10.11.0.0/16 via 10.99.0.9 dev v0 onlink",
+        ),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1300}), "10.12.0.0/16 dev v0 mtu 1300"),
+        (
+            json!({"destination": "10.13.0.0/16", "gateway": "fe80::9", "link": "v1"}),
+            "10.13.0.0/16 via inet6 fe80::9 dev v1",
+        ),
+        (json!({"destination": "10.14.0.0/16", "route_type": "blackhole"}), "blackhole 10.14.0.0/16"),
+        (json!({"destination": "10.15.0.0/16", "route_type": "unreachable"}), "unreachable 10.15.0.0/16"),
+        (
+            json!({"destination": "10.16.0.0/16", "route_type": "prohibit", "metric": 5}),
+            "prohibit 10.16.0.0/16 metric 5",
+        ),
+        (json!({"destination": "10.17.0.0/16", "route_type": "throw", "table": 77}), "throw 10.17.0.0/16 table 77"),
+        (json!({"destination": "10.18.0.1/32", "link": "v0"}), "10.18.0.1/32 dev v0"),
+        (json!({"destination": "2001:db8:1::/48", "link": "v0"}), "-6 2001:db8:1::/48 dev v0"),
+        (
+            json!({"destination": "2001:db8:2::/48", "gateway": "2001:db8::9", "metric": 7, "protocol": 186}),
+            "-6 2001:db8:2::/48 via 2001:db8::9 metric 7 proto bgp",
+        ),
+        (
+            json!({"destination": "2001:db8:3::/48", "gateway": "fe80::9", "link": "v1", "table": 77}),
+            "-6 2001:db8:3::/48 via fe80::9 dev v1 table 77",
+        ),
+        (
+            json!({"destination": "2001:db8:4::/48", "gateway": "2001:db8:9::9", "link": "v0", "onlink": true}),
+            "-6 2001:db8:4::/48 via 2001:db8:9::9 dev v0 onlink",
+        ),
+        (
+            json!({"destination": "2001:db8:5::/48", "link": "v0", "preferred_source": "2001:db8::7", "mtu": 1300}),
+            "-6 2001:db8:5::/48 dev v0 src 2001:db8::7 mtu 1300",
+        ),
+        (json!({"destination": "2001:db8:6::/48", "route_type": "blackhole"}), "-6 blackhole 2001:db8:6::/48"),
+        (json!({"destination": "2001:db8:7::/48", "route_type": "prohibit"}), "-6 prohibit 2001:db8:7::/48"),
+        (json!({"destination": "2001:db8:8::/48", "route_type": "throw"}), "-6 throw 2001:db8:8::/48"),
+        (json!({"destination": "2001:db8:9::/48", "route_type": "unreachable"}), "-6 unreachable 2001:db8:9::/48"),
+        (
+            json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0"},
+                   {"gateway": "10.0.1.9", "weight": 3}, {"link": "v1"}]}),
+            "10.20.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 weight 3 nexthop dev v1",
+        ),
+        (
+            json!({"destination": "10.21.0.0/16", "metric": 4, "nexthops": [
+                   {"gateway": "10.99.0.9", "link": "v0", "onlink": true, "weight": 256},
+                   {"gateway": "fe80::9", "link": "v1"}]}),
+            "10.21.0.0/16 metric 4 nexthop via 10.99.0.9 dev v0 onlink weight 256 nexthop via inet6 fe80::9 dev v1",
+        ),
+        (
+            json!({"destination": "10.22.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}]}),
+            "10.22.0.0/16 nexthop via 10.0.0.9",
+        ),
+        (
+            json!({"destination": "2001:db8:20::/48", "nexthops": [{"gateway": "2001:db8::9", "weight": 2},
+                   {"gateway": "fe80::9", "link": "v1"}]}),
+            "-6 2001:db8:20::/48 nexthop via 2001:db8::9 weight 2 nexthop via fe80::9 dev v1",
+        ),
+    ]
+}
+
+/// `ip -n NETNS [-6] route VERB …`
+fn ip_route(host: &Host, netns: &str, verb: &str, words: &str) {
+    let (family, words) = words.strip_prefix("-6 ").map_or(("", words), |words| ("-6 ", words));
+    host.ip_in(netns, &format!("{family}route {verb} {words}"));
+}
+
+#[test]
+fn each_field_does_what_iproute2_does_and_what_was_added_can_be_deleted() {
+    let (host, a, b) = host();
+    for (fields, words) in routes() {
+        assert_eq!(act(&host, "Add", a, &fields).ok(), json!({}), "{fields}");
+        ip_route(&host, b, "add", words);
+    }
+    both(&host);
+    for (fields, words) in routes() {
+        assert_eq!(act(&host, "Delete", a, &fields).ok(), json!({}), "{fields}");
+        ip_route(&host, b, "del", words);
+    }
+    both(&host);
+    assert!(!host.ip_in(a, "route show table all").contains("10.2"), "all are gone");
+}
+
+#[test]
+fn replace_makes_a_route_and_changes_the_one_that_is_there() {
+    let (host, a, b) = host();
+    for (fields, words) in routes() {
+        act(&host, "Replace", a, &fields).ok();
+        ip_route(&host, b, "replace", words);
+    }
+    both(&host);
+    let changes = [
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.8"}), "10.2.0.0/16 via 10.0.0.8"),
+        (json!({"destination": "10.6.0.0/16", "route_type": "blackhole"}), "blackhole 10.6.0.0/16"),
+        (json!({"destination": "10.20.0.0/16", "link": "v1"}), "10.20.0.0/16 dev v1"),
+        (json!({"destination": "2001:db8:1::/48", "gateway": "2001:db8::8"}), "-6 2001:db8:1::/48 via 2001:db8::8"),
+        (
+            json!({"destination": "2001:db8:20::/48", "nexthops": [{"gateway": "2001:db8::8"}, {"gateway": "2001:db8::9"}]}),
+            "-6 2001:db8:20::/48 nexthop via 2001:db8::8 nexthop via 2001:db8::9",
+        ),
+    ];
+    for (fields, words) in changes {
+        act(&host, "Replace", a, &fields).ok();
+        ip_route(&host, b, "replace", words);
+        both(&host);
+    }
+}
+
+#[test]
+fn a_route_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
+    let (host, a, _) = host();
+    for (fields, _) in routes() {
+        act(&host, "Add", a, &fields).ok();
+    }
+    let before = host.snapshot(&[a]);
+    for (mut fields, _) in routes() {
+        let plain = act(&host, "Add", a, &fields);
+        assert_eq!(plain.error(), "io.netbroker.Route.AlreadyExists", "{fields}");
+        assert_eq!((plain.get("errno"), plain.get("may_have_changed")), (json!(17), json!(false)));
+        fields["exists_ok"] = json!(true);
+        act(&host, "Add", a, &fields).ok();
+    }
+    let differing = [
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.8"}), "gateway"),
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.9", "link": "v1", "onlink": true}), "link"),
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.9", "link": "v0", "onlink": true}), "onlink"),
+        (json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.9", "protocol": 4}), "protocol"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "scope": "global"}), "scope"),
+        (json!({"destination": "10.1.0.0/16", "route_type": "blackhole"}), "route_type"),
+        (json!({"destination": "10.10.0.0/16", "link": "v0", "preferred_source": "10.0.0.1"}), "preferred_source"),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1301}), "mtu"),
+        (json!({"destination": "10.20.0.0/16", "link": "v0"}), "gateway"),
+        (json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {"link": "v1"}]}), "nexthops"),
+        (
+            json!({"destination": "10.22.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {"gateway": "10.0.0.8"}]}),
+            "nexthops",
+        ),
+        (json!({"destination": "2001:db8:2::/48", "gateway": "2001:db8::8", "metric": 7, "protocol": 186}), "gateway"),
+        (
+            json!({"destination": "2001:db8:5::/48", "link": "v0", "preferred_source": "2001:db8::1"}),
+            "preferred_source",
+        ),
+    ];
+    for (mut fields, field) in differing {
+        fields["exists_ok"] = json!(true);
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{fields}");
+    }
+}
+
+#[test]
+fn only_a_route_that_matches_in_every_given_field_goes() {
+    let (host, a, _) = host();
+    for (fields, _) in routes() {
+        act(&host, "Add", a, &fields).ok();
+    }
+    host.ip_in(a, "route add 10.2.0.0/16 tos 0x10 dev v1");
+    let before = host.snapshot(&[a]);
+    for mut fields in [
+        json!({"destination": "10.2.0.0/17"}),
+        json!({"destination": "10.2.0.0/16", "table": 77}),
+        json!({"destination": "10.2.0.0/16", "table": 99}),
+        json!({"destination": "10.2.0.0/16", "gateway": "10.0.0.8"}),
+        json!({"destination": "10.2.0.0/16", "link": "v1"}),
+        json!({"destination": "10.2.0.0/16", "metric": 1}),
+        json!({"destination": "10.2.0.0/16", "scope": "link"}),
+        json!({"destination": "10.2.0.0/16", "protocol": 4}),
+        json!({"destination": "10.2.0.0/16", "route_type": "blackhole"}),
+        json!({"destination": "10.2.0.0/16", "preferred_source": "10.0.0.1"}),
+        json!({"destination": "10.2.0.0/16", "onlink": true}),
+        json!({"destination": "10.2.0.0/16", "mtu": 1300}),
+        json!({"destination": "10.2.0.0/16", "nexthops": [{}]}),
+        json!({"destination": "10.3.0.0/16", "metric": 0}),
+        // The kernel would take the first way of several for the whole, and of an IPv6 route compares next to nothing.
+        json!({"destination": "10.20.0.0/16", "gateway": "10.0.0.9"}),
+        json!({"destination": "10.20.0.0/16", "link": "v0"}),
+        json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}]}),
+        json!({"destination": "2001:db8:20::/48", "link": "v1"}),
+        json!({"destination": "2001:db8:5::/48", "preferred_source": "2001:db8::1"}),
+        json!({"destination": "2001:db8:5::/48", "mtu": 1301}),
+        json!({"destination": "2001:db8:5::/48", "route_type": "blackhole"}),
+        json!({"destination": "2001:db8:5::/48", "onlink": true}),
+        json!({"destination": "2001:db8:5::/48", "metric": 7}),
+    ] {
+        if fields["nexthops"] == json!([{}]) {
+            fields["nexthops"] = json!([{"weight": 2}]);
+        }
+        let reply = act(&host, "Delete", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.NotFound", "{fields}: {reply}");
+        assert_eq!((reply.get("errno"), reply.get("errno_name")), (json!(3), json!("ESRCH")));
+        fields["missing_ok"] = json!(true);
+        act(&host, "Delete", a, &fields).ok();
+        assert_eq!(host.snapshot(&[a]), before, "{fields}");
+    }
+    let has = |words: &str| host.ip_in(a, "route show table all").contains(words);
+    act(
+        &host,
+        "Delete",
+        a,
+        &json!({"destination": "10.20.0.0/16", "nexthops": [
+        {"gateway": "10.0.0.9"}, {"weight": 3}, {"link": "v1"}]}),
+    )
+    .ok();
+    assert!(!has("10.20.0.0/16"));
+    host.ip_in(a, "route add 10.2.0.0/16 via 10.0.0.9 metric 5");
+    act(&host, "Delete", a, &json!({"destination": "10.2.0.0/16", "metric": 5})).ok();
+    assert!(has("10.2.0.0/16 via 10.0.0.9 dev v0 \n") && !has("metric 5 \n10.2"), "{}", host.ip_in(a, "route"));
+    host.ip_in(a, "route add 10.2.0.0/16 via 10.0.0.9 metric 5");
+    act(&host, "Delete", a, &json!({"destination": "10.2.0.0/16"})).ok(); // the one with the lowest metric
+    assert!(has("10.2.0.0/16 via 10.0.0.9 dev v0 metric 5") && has("10.2.0.0/16 tos 0x10"));
+}
+
+#[test]
+fn a_route_by_a_nexthop_object_is_listed_and_removed() {
+    let (host, a, _) = host();
+    for words in [
+        "nexthop add id 7 via 10.0.0.9 dev v0",
+        "nexthop add id 8 via 10.0.0.8 dev v0",
+        "nexthop add id 9 group 7/8",
+        "route add 10.30.0.0/16 nhid 7",
+        "route add 10.31.0.0/16 nhid 9",
+    ] {
+        host.ip_in(a, words);
+    }
+    let list = |destination: &str| {
+        let reply = act(&host, "List", a, &json!({"destination": destination})).ok();
+        reply["routes"][0].clone()
+    };
+    let one = list("10.30.0.0/16");
+    assert_eq!((&one["nexthop_id"], &one["gateway"], &one["link"]), (&json!(7), &json!("10.0.0.9"), &json!("v0")));
+    assert_eq!(list("10.31.0.0/16")["nexthops"].as_array().unwrap().len(), 2);
+    act(&host, "Delete", a, &json!({"destination": "10.30.0.0/16", "gateway": "10.0.0.9"})).ok();
+    act(&host, "Delete", a, &json!({"destination": "10.31.0.0/16"})).ok();
+    let left = host.ip_in(a, "route");
+    assert!(!left.contains("10.30.") && !left.contains("10.31."), "{left}");
+    assert!(host.ip_in(a, "nexthop").contains("id 9"), "the objects stay");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
+    let (host, a, _) = host();
+    let before = host.snapshot(&[a]);
+    let cases = [
+        (json!({"destination": "10.1.2.3/16", "link": "v0"}), "destination", "the prefix is `10.1.0.0/16`"),
+        (json!({"destination": "10.1.0.0", "link": "v0"}), "destination", "lacks the length"),
+        (json!({"destination": "10.1.0.0/16"}), "gateway", "one of them says where packets go"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "table": 0}), "table", "254, main"),
+        (json!({"destination": "10.1.0.0/16", "family": "inet6", "link": "v0"}), "destination", "of family inet"),
+        (json!({"destination": "::/0", "gateway": "10.0.0.9"}), "gateway", "of family inet6"),
+        (json!({"destination": "::/0", "nexthops": [{"gateway": "10.0.0.9"}]}), "nexthops.gateway", "of family inet6"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "preferred_source": "::1"}),
+            "preferred_source",
+            "of family inet6",
+        ),
+        (json!({"destination": "::/0", "link": "v0", "metric": 0}), "metric", "1024"),
+        (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "ignore"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "about a gateway"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "route_type": "throw"}), "link", "leads nowhere"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "nexthops": [{"link": "v0"}]}),
+            "link",
+            "one way or several",
+        ),
+        (json!({"destination": "10.1.0.0/16", "nexthops": []}), "nexthops", "an empty list"),
+        (json!({"destination": "10.1.0.0/16", "nexthops": {"link": "v0"}}), "nexthops", "an object"),
+        (
+            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"weight": 3}]}),
+            "nexthops.gateway",
+            "(in element 2)",
+        ),
+        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "weight": 257}]}), "nexthops.weight", "256"),
+        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "mtu": 3}]}), "nexthops.mtu", "is no field"),
+        (
+            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "onlink": true}]}),
+            "nexthops.onlink",
+            "about a gateway",
+        ),
+    ];
+    for verb in ["Add", "Replace"] {
+        for (fields, field, reason) in &cases {
+            let reply = act(&host, verb, a, fields);
+            assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");
+            assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+            assert!(reply.get("reason").as_str().unwrap().contains(reason), "{fields}: {reply}");
+        }
+    }
+    let from_kernel = [
+        (json!({"destination": "10.1.0.0/16", "gateway": "10.77.0.1"}), "KernelRefused", "ENETUNREACH"),
+        (json!({"destination": "10.1.0.0/16", "gateway": "10.0.0.9", "link": "v1"}), "KernelRefused", "ENETUNREACH"),
+        (json!({"destination": "10.1.0.0/16", "link": "v9"}), "NoSuchLink", "ENODEV"),
+        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v9"}]}), "NoSuchLink", "ENODEV"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "preferred_source": "10.9.9.9"}),
+            "KernelRefused",
+            "EINVAL",
+        ),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "scope": "nowhere"}), "KernelRefused", "EINVAL"),
+    ];
+    for (fields, error, errno) in from_kernel {
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), format!("io.netbroker.Route.{error}"), "{fields}: {reply}");
+        assert_eq!(reply.get("errno_name"), json!(errno), "{fields}: {reply}");
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+}
