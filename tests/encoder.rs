@@ -16,6 +16,7 @@ const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
 
 const CREATE: u16 = 0x400;
 const EXCL: u16 = 0x200;
+const REPLACE: u16 = 0x100;
 const DUMP: u16 = 0x300;
 
 /// Datagrams sent to netlink, and whether anything else than `sendto` was used there.
@@ -90,30 +91,51 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         20 => ("NEWADDR", 8, false),
         21 => ("DELADDR", 8, false),
         22 => ("GETADDR", 8, false),
+        24 => ("NEWROUTE", 12, false),
+        25 => ("DELROUTE", 12, false),
+        26 => ("GETROUTE", 12, false),
         90 => ("GETNSID", 4, false),
         other => panic!("message {other}"),
     };
     let mut text = word.to_owned();
-    for (flag, word) in [(CREATE, " create"), (EXCL, " excl")] {
-        let asked = matches!(kind, 16 | 20) && flags & flag != 0;
+    for (flag, word) in [(CREATE, " create"), (EXCL, " excl"), (REPLACE, " replace")] {
+        let asked = matches!(kind, 16 | 20 | 24) && flags & flag != 0;
         text.push_str(if asked { word } else { "" });
     }
-    if matches!(kind, 18 | 22) && flags & DUMP == DUMP {
+    if matches!(kind, 18 | 22 | 26) && flags & DUMP == DUMP {
         text.push_str(" dump");
     }
-    if head > 4 {
+    if matches!(head, 8 | 16) {
         text.push_str(&format!(" {}", name(u32_at(bytes, 16 + 4))));
     }
     if kind == 16 && u32_at(bytes, 16 + 12) != 0 {
         text.push_str(&format!(" flags={:x}/{:x}", u32_at(bytes, 16 + 8), u32_at(bytes, 16 + 12)));
+    }
+    if head == 12 {
+        text.push_str(&format!(" table={} flags={}", bytes[20], u32_at(bytes, 24)));
     }
     for (path, payload) in attributes(&bytes[16 + head..], "", link) {
         let string = || String::from_utf8(payload.strip_suffix(&[0]).unwrap_or(&payload).to_vec()).unwrap();
         text.push_str(&match path.as_str() {
             "3" | "18.1" | "18.2.1.3" | "20" if link => format!(" {path}={}", string()),
             "10" if link => format!(" {path}={}", name(u32_at(&payload, 0))),
+            "4" if head == 12 => format!(" {path}={}", name(u32_at(&payload, 0))),
+            "9" if head == 12 => ways(&payload, &name),
             _ => format!(" {path}"),
         });
+    }
+    text
+}
+
+/// The ways of a route (`struct rtnexthop`), each with its link and attributes.
+fn ways(mut bytes: &[u8], name: &dyn Fn(u32) -> String) -> String {
+    let mut text = String::new();
+    while !bytes.is_empty() {
+        let length = usize::from(u16_at(bytes, 0));
+        let inner = attributes(&bytes[8..length], "9.", false);
+        let paths: Vec<String> = inner.into_iter().map(|(path, _)| path).collect();
+        text.push_str(&format!(" [{} flags={} {}]", name(u32_at(bytes, 4)), bytes[2], paths.join(" ")));
+        bytes = &bytes[length.next_multiple_of(4)..];
     }
     text
 }
@@ -291,4 +313,52 @@ fn what_needs_no_netlink_and_what_is_denied_sends_nothing() {
         fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         assert_eq!(sent(&host, method, fields), (Vec::new(), false), "{method}");
     }
+}
+
+#[test]
+fn a_route_is_one_message_that_names_its_links_by_index_and_one_listing_before_it_goes() {
+    let host = host();
+    host.ip_in("a", "link set v0 up");
+    host.ip_in("a", "link set v1 up");
+    let route = |more: Value| {
+        let mut fields = json!({"netns": "a", "destination": "10.2.0.0/16"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fields
+    };
+    let full =
+        route(json!({"gateway": "10.0.0.9", "link": "v0", "table": 300, "metric": 7, "preferred_source": "10.0.0.1",
+        "mtu": 1300, "onlink": true, "protocol": 4, "scope": "global"}));
+    let line = "NEWROUTE create excl table=0 flags=4 1 15 6 7 8 5 4=v0";
+    assert_sends(&host, "Route.Add", full, &["GETLINK - 3=v0 29", line]);
+    assert_sends(
+        &host,
+        "Route.Replace",
+        route(json!({"link": "v0"})),
+        &["GETLINK - 3=v0 29", "NEWROUTE create replace table=254 flags=0 1 4=v0"],
+    );
+    let hops = json!([{"gateway": "10.0.0.9", "link": "v0"}, {"gateway": "fe80::9", "link": "v1", "onlink": true}]);
+    assert_sends(
+        &host,
+        "Route.Replace",
+        route(json!({"nexthops": hops})),
+        &[
+            "GETLINK - 3=v0 29",
+            "GETLINK - 3=v1 29",
+            "NEWROUTE create replace table=254 flags=0 1 [v0 flags=0 9.5] [v1 flags=4 9.18]",
+        ],
+    );
+    assert_sends(
+        &host,
+        "Route.Delete",
+        route(json!({})),
+        &["GETROUTE dump table=254 flags=0", "DELROUTE table=254 flags=0 1 [v0 flags=0 9.5] [v1 flags=4 9.18]"],
+    );
+    assert_sends(
+        &host,
+        "Route.Delete",
+        route(json!({"table": 300, "link": "v0"})),
+        &["GETLINK - 3=v0 29", "GETROUTE dump table=0 flags=0 15 4=v0", "DELROUTE table=0 flags=0 1 15 6 7 8 5 4=v0"],
+    );
+    let blackhole = route(json!({"route_type": "blackhole"}));
+    assert_sends(&host, "Route.Add", blackhole, &["NEWROUTE create excl table=254 flags=0 1"]);
 }

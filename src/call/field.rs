@@ -164,7 +164,8 @@ fields! {
     ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
     /// The IPv4 broadcast address.
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
-    /// How far the address is valid. iproute2 takes `host` for 127.0.0.0/8, else `global`.
+    /// How far the address or route is valid. iproute2 takes `host` for an address of 127.0.0.0/8, `link` for a route
+    /// without a gateway, else `global`.
     SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
     /// A label of an IPv4 address, like `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;
@@ -180,7 +181,7 @@ fields! {
     VALID_LIFETIME: u64 = 38 "valid_lifetime" U32;
     /// How long the address is used for new connections, in seconds; 4294967295 is for ever.
     PREFERRED_LIFETIME: u64 = 39 "preferred_lifetime" U32;
-    /// Metric of the route for the address's prefix; the lowest is used.
+    /// Metric of the route; of several to one prefix that with the lowest is used.
     METRIC: u64 = 40 "metric" U32;
     /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
@@ -230,7 +231,7 @@ fields! {
     ROUTE_TYPE: &'static str = 64 "route_type" Type::Word(&ROUTE_TYPES);
     /// The own address that packets are sent from.
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
-    /// Take the gateway for one that the link reaches, even if no route says so.
+    /// Takes the gateway for one that the link reaches, even if no route says so.
     ONLINK: bool = 66 "onlink" Type::Bool;
     /// Several ways to the destination, among which packets are shared out.
     NEXTHOPS: Vec<Element> = 67 "nexthops" Type::List("Nexthop");
@@ -240,7 +241,7 @@ fields! {
     NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link;
     /// Its share of the packets, beside those of the other ways.
     NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256);
-    /// Take this gateway for one that the link reaches, even if no route says so.
+    /// Takes this gateway for one that the link reaches, even if no route says so.
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool;
     /// The place of a rule: the lowest number is asked first.
     PRIORITY: u64 = 72 "priority" U32;

@@ -182,6 +182,7 @@ const TAIL: &str = "\
 .Xr ip-address 8 ,
 .Xr ip-link 8 ,
 .Xr ip-netns 8 ,
+.Xr ip-route 8 ,
 .Xr netbroker 8
 .Rs
 .%T Varlink

@@ -340,3 +340,99 @@ fn of_several_rules_the_first_by_id_is_cited() {
     let (z, y) = (rule("z", "deny"), rule("y", "deny"));
     assert_eq!(decision(&[&z, &b, &y, &a], "neutron", "Netns.List", list), "y netns");
 }
+
+/// Routes: lists of ways, a link that the kernel chooses, and links inside the list that are touched.
+const ROUTES: &str = r#"
+[[allow]]
+id = "by-ports"
+who = "user:neutron"
+call = ["Route.Add", "Route.Delete"]
+netns = "q*"
+destination = ["10.0.0.0/8", "0.0.0.0/0 len 0"]
+link = "qr-*"
+nexthops = { gateway = "10.0.0.0/8", link = "qr-*", weight = "1..3" }
+free = ["gateway", "route_type"]
+
+[[allow]]
+id = "on-the-host"
+who = "user:alice"
+call = ["Route.Add", "Route.Delete"]
+netns = "@host"
+destination = "*"
+link = "*"
+nexthops.link = "*"
+free = ["gateway", "nexthops.gateway", "nexthops.weight", "route_type"]
+
+[[deny]]
+id = "uplinks"
+who = "*"
+call = "@change"
+touches = { netns = "@host", link = "eth*" }
+
+[[deny]]
+id = "heavy-way-by-a"
+who = "*"
+call = "Route.*"
+nexthops = { link = "a*", weight = "5..256" }
+"#;
+
+#[test]
+fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
+    let of = |who: &str, call: &str, netns: &str, rest: &str| {
+        decision(&[ROUTES], who, call, &format!(r#"{{"netns":"{netns}",{rest}}}"#))
+    };
+    let cases = [
+        (r#""destination":"10.1.0.0/16","link":"qr-1""#, "by-ports"),
+        (r#""destination":"10.1.0.0/16","link":"qr-1","gateway":"192.0.2.1""#, "by-ports"),
+        (r#""destination":"10.1.0.0/16","gateway":"192.0.2.1""#, "silence by-ports link"), // the kernel would choose it
+        (r#""destination":"10.1.0.0/16","route_type":"blackhole""#, "by-ports"),           // there is none to choose
+        (r#""destination":"default","link":"qr-1""#, "by-ports"),
+        (r#""destination":"default","family":"inet6","link":"qr-1""#, "silence by-ports destination"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1"},{"link":"qr-2","weight":3}]"#, "by-ports"),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1"},{"link":"qr-2","weight":4}]"#,
+            "silence by-ports nexthops.weight",
+        ),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1"},{"link":"eth0"}]"#,
+            "silence by-ports nexthops.link",
+        ),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1"},{"gateway":"10.0.0.1"}]"#,
+            "silence by-ports nexthops.link",
+        ),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1","onlink":true,"gateway":"10.0.0.1"}]"#,
+            "silence by-ports nexthops.onlink",
+        ),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(of("neutron", "Route.Add", "q1", rest), expected, "{rest}");
+    }
+    let cases = [
+        (r#""destination":"10.1.0.0/16","link":"v0""#, "on-the-host"),
+        (r#""destination":"10.1.0.0/16","gateway":"10.0.0.1""#, "uplinks link"),
+        (r#""destination":"10.1.0.0/16","route_type":"blackhole""#, "on-the-host"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"v0"},{"link":"v1"}]"#, "on-the-host"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"v0"},{"link":"eth1"}]"#, "uplinks nexthops.link"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"v0"},{"gateway":"10.0.0.1"}]"#, "uplinks nexthops.link"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"a0"},{"link":"v1","weight":5}]"#, "on-the-host"),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"v1"},{"link":"a0","weight":5}]"#,
+            "heavy-way-by-a nexthops.link",
+        ),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(of("alice", "Route.Add", "@host", rest), expected, "{rest}");
+    }
+    // What is removed: a route by a link goes one way; without a link it may go any.
+    let cases = [
+        (r#""destination":"10.1.0.0/16","link":"v0""#, "on-the-host"),
+        (r#""destination":"10.1.0.0/16""#, "heavy-way-by-a nexthops.link"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"v0"},{"link":"v1"}]"#, "on-the-host"),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"v0"},{"weight":7}]"#, "heavy-way-by-a nexthops.link"),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(of("alice", "Route.Delete", "@host", rest), expected, "{rest}");
+    }
+}
