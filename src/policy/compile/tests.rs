@@ -89,7 +89,16 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
     assert_eq!(deny("call = \"@change\"\nkind = \"bridge\"\n"), ["Link.Add"]);
     assert_eq!(
         deny("call = [\"@change\"]\ntouches = { link = \"eth*\" }\n"),
-        ["Link.Add", "Link.Delete", "Link.Set", "Address.Add", "Address.Delete"]
+        [
+            "Link.Add",
+            "Link.Delete",
+            "Link.Set",
+            "Address.Add",
+            "Address.Delete",
+            "Route.Add",
+            "Route.Replace",
+            "Route.Delete"
+        ]
     );
     assert_eq!(
         deny("call = [\"@change\", \"@read\"]\ntouches = { netns = \"mgmt\" }\n").len(),
