@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What documents say of the source and its tests is so: a test that a document names is there, under this name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const MISTAKES: &str = "packaging/doc/field-mistakes.md";
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The names of the tests in a file.
+fn tests_of(file: &str) -> Vec<String> {
+    let text = read(file);
+    let after = text.split("#[test]\n").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split_once('('));
+    after.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The source files under a directory of the tree, by their names from the tree on.
+fn sources(directory: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root.join(directory)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+/// The rows of the table, each as its cells.
+fn mistakes() -> Vec<Vec<String>> {
+    let text = read(MISTAKES);
+    let rows = text.lines().filter(|line| line.starts_with("| CVE-"));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn each_of_the_fields_mistakes_stands_once_and_says_whether_it_applies_and_why_not() {
+    let rows = mistakes();
+    assert!(rows.len() >= 40, "{} mistakes", rows.len());
+    let mut seen = BTreeSet::new();
+    for row in &rows {
+        assert_eq!(row.len(), 6, "{row:?}");
+        let numbers: Vec<&str> = row[0].split('-').collect();
+        let is_id = matches!(numbers[..], ["CVE", year, number] if year.len() == 4 && number.len() >= 4
+            && year.bytes().chain(number.bytes()).all(|b| b.is_ascii_digit()));
+        assert!(is_id && seen.insert(&row[0]), "{}: no id, or twice", row[0]);
+        assert!(["no", "in part"].contains(&row[3].as_str()), "{row:?}");
+        assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    // A row in another shape would not have been looked at.
+    assert_eq!(read(MISTAKES).matches("CVE-").count(), rows.len());
+    assert!(read("SECURITY.md").contains(MISTAKES) && read("README.md").contains(MISTAKES));
+}
+
+#[test]
+fn each_of_the_fields_mistakes_is_held_by_tests_that_there_are() {
+    for row in mistakes() {
+        for cited in row[5].split("<br>") {
+            let cited = cited.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+            let (file, name) = cited.and_then(|cited| cited.split_once(": ")).unwrap_or_else(|| panic!("{row:?}"));
+            let found = tests_of(file).iter().filter(|test| *test == name).count();
+            assert_eq!(found, 1, "{}: {file} has no test {name}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn each_sentence_on_what_rules_mean_is_held_by_tests_that_there_are() {
+    let manual = read("packaging/man/netbroker-policy.5");
+    let section = manual.split_once(".Sh WHAT RULES MEAN\n").unwrap().1.split("\n.Sh ").next().unwrap();
+    let tests: Vec<String> = sources("src/policy").iter().flat_map(|file| tests_of(file)).collect();
+    let sentences: Vec<&str> = section.split("\n.It\n").skip(1).collect();
+    for sentence in &sentences {
+        let cited: Vec<&str> = sentence.lines().filter_map(|line| line.strip_prefix(".D1 Li ")).collect();
+        assert!(!cited.is_empty() || sentence.contains(".\\\" By construction: "), "no test holds: {sentence}");
+        for name in cited {
+            assert!(tests.iter().any(|test| test == name), "src/policy has no test {name}");
+        }
+    }
+    assert!(sentences.len() > 5, "{section}");
+}
+
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains("\nunsafe_code = \"deny\""), "the compiler refuses it elsewhere");
+    let is_unsafe = |file: &String| {
+        let text = read(file);
+        text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("allow(unsafe_code")
+    };
+    let found: Vec<String> = sources("src").into_iter().filter(is_unsafe).collect();
+    assert_eq!(found, ["src/sys.rs"]);
+}
