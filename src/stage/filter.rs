@@ -6,7 +6,6 @@
 
 mod bpf;
 
-use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
@@ -15,7 +14,7 @@ use seccompiler::apply_filter;
 
 use crate::refusal::Refusal;
 
-/// What an argument must be.
+/// What the arguments must be.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// Anything.
@@ -26,10 +25,27 @@ pub enum Check {
     Without(u8, u32),
     /// This argument is a null pointer.
     Null(u8),
+    /// The first argument is a descriptor of this socket's.
+    On(Socket),
+    /// So it is, and no address is given (sendto(2)): to the peer that the socket has.
+    To(Socket),
 }
 
-/// A system call that stays: its number, what its arguments must be, and the code that needs it.
+/// A socket of the last stage, whose descriptor is known when the filter is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Socket {
+    /// One to rtnetlink: of the namespace, and where the transaction has something to do there, of a pair's other end.
+    Netlink,
+    /// That of the trail, where the machine has one.
+    Trail,
+}
+
+/// A system call that stays: its number, what its arguments must be, and the code that needs it. A number that stands in
+/// several lines may do what any of them says.
 pub type Line = (i64, Check, &'static str);
+
+/// A filter: the tables that it is made of.
+pub type Filter = &'static [&'static [Line]];
 
 /// `open` for reading, and nothing that makes or changes a file.
 const READ_ONLY: Check = Check::Without(2, WRITING);
@@ -41,11 +57,10 @@ const WRITING: u32 = (OFlag::O_ACCMODE.bits()
     | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u32;
 /// Makes a file, and opens none that is there: `CAP_DAC_OVERRIDE` would open any.
 const MAKING: u32 = flags(&[OFlag::O_CREAT, OFlag::O_EXCL, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
-/// Looks at a file, or at a directory, without reading it.
-const LOOKING: [u32; 2] = [
-    flags(&[OFlag::O_PATH, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]),
-    flags(&[OFlag::O_PATH, OFlag::O_DIRECTORY, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]),
-];
+/// Looks at a file without reading it.
+const LOOKING: u32 = flags(&[OFlag::O_PATH, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
+/// Looks at a directory without reading it.
+const STANDING: u32 = flags(&[OFlag::O_PATH, OFlag::O_DIRECTORY, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
 /// Opens a directory, to lock it.
 const LOCKING: u32 = flags(&[OFlag::O_DIRECTORY, OFlag::O_CLOEXEC]);
 
@@ -71,7 +86,7 @@ const NETLINK: u32 = 16;
 /// `PROT_EXEC`
 const EXECUTE: u32 = 4;
 
-/// The first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
+/// In the first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
 pub const GUARDED: &[Line] = &[
     (POLL, Check::Free, "wire: wait for the request, for room for the reply"),
     (libc::SYS_read, Check::Free, "wire: the request from a pipe or file"),
@@ -81,7 +96,7 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_sendto, Check::Null(4), "netlink: the request; audit: the record; to the peer of the socket only"),
     (libc::SYS_pread64, Check::Free, "policy::compiled: the rules of the call"),
     (libc::SYS_openat, READ_ONLY, "stage::netns: the namespace; stage::confined: /run/netns"),
-    (libc::SYS_fstat, Check::Free, "stage::netns: is it the broker's own (static build)"),
+    (libc::SYS_fstat, Check::Free, "stage::netns: is it the broker's own (a glibc whose fstat(3) is this)"),
     (libc::SYS_newfstatat, Check::Free, "stage::netns: is it the broker's own; is there a left-over file"),
     (libc::SYS_fstatfs, Check::Free, "stage::netns: is it a namespace"),
     (libc::SYS_setns, Check::Is(1, NEWNET), "stage::netns: enter it"),
@@ -106,7 +121,7 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
-/// Besides, for callers who hold a rule that grants making or removing namespaces.
+/// Besides, for callers who hold a rule that grants making or removing namespaces; and in the stage that does it.
 pub const NAMESPACES: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, MAKING), "stage::namespaces: the file that the namespace is mounted on"),
     (libc::SYS_unshare, Check::Is(0, NEWNET), "stage::namespaces: the namespace"),
@@ -117,28 +132,119 @@ pub const NAMESPACES: &[Line] = &[
     (libc::SYS_clock_nanosleep, Check::Free, "stage::namespaces: wait for that lock"),
 ];
 
-/// The last filter: one transaction, by index, then the reply.
-fn transaction(netlink: &[RawFd], trail: Option<RawFd>) -> Vec<(i64, Vec<Vec<Check>>)> {
-    let sends = netlink.iter().copied().chain(trail).map(sends_to).collect();
-    let mut lines = last_words();
-    lines.push((libc::SYS_sendto, sends)); // netlink: the request; audit: the outcome
-    lines.push((libc::SYS_recvfrom, netlink.iter().map(|fd| vec![descriptor(*fd)]).collect())); // netlink: the answer
+/// What every last stage needs: the outcome on record, the reply, the end.
+pub const LAST_WORDS: &[Line] = &[
+    (libc::SYS_sendto, Check::To(Socket::Trail), "audit: the outcome"),
+    (libc::SYS_write, Check::Is(0, 1), "wire: the reply"),
+    (POLL, Check::Free, "wire: room for the reply, on a descriptor that does not wait"),
+    (libc::SYS_clock_gettime, Check::Free, "audit: duration (where there is no vDSO)"),
+    (libc::SYS_brk, Check::Free, "memory, and its return"),
+    (libc::SYS_munmap, Check::Free, "the return of memory"),
+    (libc::SYS_restart_syscall, Check::Free, "what waited goes on after a stop (SIGSTOP, a frozen cgroup)"),
+    (libc::SYS_exit_group, Check::Free, "return from main"),
+];
+
+/// Memory for an answer of any length.
+pub const LONG_ANSWERS: &[Line] =
+    &[(libc::SYS_mmap, Check::Without(2, EXECUTE), "memory"), (libc::SYS_mremap, Check::Free, "memory")];
+
+/// One transaction, by index.
+pub const TRANSACTION: &[Line] = &[
+    (libc::SYS_sendto, Check::To(Socket::Netlink), "netlink: the request"),
+    (libc::SYS_recvfrom, Check::On(Socket::Netlink), "netlink: the answer"),
+];
+
+/// The names of namespaces, and what is mounted there. Landlock lets nothing be read.
+pub const NAMES: &[Line] = &[
+    (libc::SYS_getdents64, Check::Free, "stage::confined: the names under /run/netns"),
+    (libc::SYS_lseek, Check::Free, "stage::confined: rewinddir(3), when the iterator is dropped"),
+];
+
+/// Whether a namespace is mounted on a name.
+pub const LOOKS: &[Line] = &[
+    (libc::SYS_openat, Check::Is(2, LOOKING), "stage::confined, stage::namespaces: the name"),
+    (libc::SYS_fstatfs, Check::Free, "stage::confined, stage::namespaces: what is mounted on it"),
+    (libc::SYS_close, Check::Free, "stage::confined, stage::namespaces: what was looked at"),
+];
+
+/// The directory of the names, before it is a mount. No file that is there is opened for reading or writing.
+pub const DIRECTORY: &[Line] = &[
+    (libc::SYS_openat, Check::Is(2, LOCKING), "stage::namespaces: /run/netns, to lock it"),
+    (libc::SYS_openat, Check::Is(2, STANDING), "stage::namespaces: /run/netns, once it is a mount"),
+];
+
+/// The first filter, for a caller who may not make or remove namespaces.
+pub const LINK_PROFILE: Filter = &[GUARDED];
+/// The first filter, for a caller who may.
+pub const NAMESPACE_PROFILE: Filter = &[GUARDED, NAMESPACES];
+/// The last filter of a netlink transaction.
+pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
+/// The last filter of a listing of namespaces.
+pub const LIST_NAMES: Filter = &[LAST_WORDS, LONG_ANSWERS, NAMES, LOOKS];
+/// The last filter of the making and removing of namespaces.
+pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, NAMESPACES, LOOKS, DIRECTORY];
+
+/// A line as the broker carries it: without its reader.
+type Bare = (u32, Check);
+
+/// The lines of a filter in the order of their numbers, ready when the program is built.
+macro_rules! bare {
+    ($filter:expr) => {{
+        const LINES: &[Bare] = &in_order::<{ count($filter) }>($filter);
+        LINES
+    }};
+}
+
+#[allow(clippy::indexing_slicing, reason = "const")]
+const fn count(filter: Filter) -> usize {
+    let (mut lines, mut at) = (0, 0);
+    while at < filter.len() {
+        lines += filter[at].len();
+        at += 1;
+    }
     lines
 }
 
-/// What every last stage needs: the reply, and the end.
-fn last_words() -> Vec<(i64, Vec<Vec<Check>>)> {
-    vec![
-        (libc::SYS_write, vec![vec![Check::Is(0, 1)]]), // wire: the reply
-        (POLL, vec![]),                                 // wire: room for it, on a descriptor that does not wait
-        (libc::SYS_clock_gettime, vec![]),              // audit: duration, where there is no vDSO
-        (libc::SYS_brk, vec![]),                        // memory for an answer of any length, and its return
-        (libc::SYS_mmap, vec![vec![Check::Without(2, EXECUTE)]]),
-        (libc::SYS_munmap, vec![]),
-        (libc::SYS_mremap, vec![]),
-        (libc::SYS_restart_syscall, vec![]), // what waited goes on after a stop (SIGSTOP, a frozen cgroup)
-        (libc::SYS_exit_group, vec![]),      // return from main
-    ]
+#[allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "const; numbers of calls are small"
+)]
+const fn in_order<const N: usize>(filter: Filter) -> [Bare; N] {
+    let mut sorted = [(0, Check::Free); N];
+    let (mut lines, mut table, mut line) = (0, 0, 0);
+    while table < filter.len() {
+        if line == filter[table].len() {
+            (table, line) = (table + 1, 0);
+            continue;
+        }
+        let (number, check, _) = filter[table][line];
+        let mut at = lines;
+        while at > 0 && sorted[at - 1].0 > number as u32 {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = (number as u32, check);
+        (lines, line) = (lines + 1, line + 1);
+    }
+    sorted
+}
+
+/// The descriptors of the sockets of a last stage.
+#[derive(Debug, Default)]
+struct Sockets<'a> {
+    netlink: &'a [RawFd],
+    trail: Option<RawFd>,
+}
+
+impl Sockets<'_> {
+    fn of(&self, socket: Socket) -> &[RawFd] {
+        match socket {
+            Socket::Netlink => self.netlink,
+            Socket::Trail => self.trail.as_slice(),
+        }
+    }
 }
 
 /// Goes behind the first filter.
@@ -146,13 +252,8 @@ fn last_words() -> Vec<(i64, Vec<Vec<Check>>)> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
-    let more = if namespaces { NAMESPACES } else { &[] };
-    let mut lines: BTreeMap<i64, Vec<Vec<Check>>> = BTreeMap::new();
-    for (number, check, _) in GUARDED.iter().chain(more) {
-        // A number that stands in both lists may do what either says.
-        lines.entry(*number).or_default().push(vec![*check]);
-    }
-    install(lines.into_iter().collect(), "first filter")
+    let lines = if namespaces { bare!(NAMESPACE_PROFILE) } else { bare!(LINK_PROFILE) };
+    install(lines, &Sockets::default(), "first filter")
 }
 
 /// Goes behind the last filter of a transaction.
@@ -160,24 +261,15 @@ pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(transaction(netlink, trail), "second filter")
+    install(bare!(TRANSACT), &Sockets { netlink, trail }, "second filter")
 }
 
-/// Goes behind the last filter of a listing of namespaces: names, and what is mounted there.
+/// Goes behind the last filter of a listing of namespaces.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn list_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
-    let mut lines = last_words();
-    lines.extend(to_trail(trail));
-    lines.extend([
-        (libc::SYS_getdents64, vec![]),
-        (libc::SYS_lseek, vec![]), // rewinddir(3), when the iterator is dropped
-        (libc::SYS_openat, vec![vec![Check::Without(2, WRITING)]]), // O_PATH; Landlock lets nothing be read
-        (libc::SYS_fstatfs, vec![]),
-        (libc::SYS_close, vec![]),
-    ]);
-    install(lines, "second filter")
+    install(bare!(LIST_NAMES), &Sockets { trail, ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of the namespace stage.
@@ -185,35 +277,12 @@ pub(super) fn list_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn make_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
-    let mut lines = last_words();
-    lines.extend(to_trail(trail));
-    let others = NAMESPACES.iter().filter(|(number, ..)| *number != libc::SYS_openat);
-    lines.extend(others.map(|(number, check, _)| (*number, vec![vec![*check]])));
-    let opens = LOOKING.iter().chain([&MAKING, &LOCKING]).map(|flags| vec![Check::Is(2, *flags)]);
-    lines.push((libc::SYS_openat, opens.collect())); // exactly these: no file that is there is opened to read or write
-    lines.extend([
-        (libc::SYS_fstatfs, vec![]), // is a namespace mounted there
-        (libc::SYS_close, vec![]),
-    ]);
-    install(lines, "second filter")
-}
-
-fn to_trail(trail: Option<RawFd>) -> Option<(i64, Vec<Vec<Check>>)> {
-    trail.map(|fd| (libc::SYS_sendto, vec![sends_to(fd)]))
-}
-
-/// On this descriptor, to the peer that it has: no address is given.
-fn sends_to(fd: RawFd) -> Vec<Check> {
-    vec![descriptor(fd), Check::Null(4)]
-}
-
-fn descriptor(fd: RawFd) -> Check {
-    Check::Is(0, fd.unsigned_abs())
+    install(bare!(MAKE_NAMESPACES), &Sockets { trail, ..Sockets::default() }, "second filter")
 }
 
 /// Builds a filter and goes behind it; `seccompiler` sets `no_new_privs` first.
-fn install(lines: Vec<(i64, Vec<Vec<Check>>)>, step: &'static str) -> Result<(), Refusal> {
-    let program = bpf::assemble(lines).ok_or(Refusal::NotConfined { step, errno: None })?;
+fn install(lines: &[Bare], sockets: &Sockets<'_>, step: &'static str) -> Result<(), Refusal> {
+    let program = bpf::assemble(lines, sockets).ok_or(Refusal::NotConfined { step, errno: None })?;
     apply_filter(&program).map_err(|error| Refusal::NotConfined {
         step,
         errno: match error {

@@ -5,7 +5,7 @@
 
 use seccompiler::{BpfProgram, sock_filter};
 
-use super::Check;
+use super::{Bare, Check, Sockets};
 
 /// `BPF_LD | BPF_W | BPF_ABS`, `BPF_ALU | BPF_AND | BPF_K`, `BPF_JMP | BPF_JEQ | BPF_K`,
 /// `BPF_JMP | BPF_JGE | BPF_K`, `BPF_RET | BPF_K`
@@ -40,16 +40,16 @@ fn end(with: u32) -> sock_filter {
     instruction(RETURN, 0, 0, with)
 }
 
-/// A program that allows the listed numbers: whatever their arguments where no way is given, else where every check of
-/// one way holds. Anything else, another architecture's and x32's numbers among it, ends the process. `None` where it
-/// would be too long for a jump.
-pub(super) fn assemble(lines: Vec<(i64, Vec<Vec<Check>>)>) -> Option<BpfProgram> {
+/// A program that allows what the lines say, which stand in the order of their numbers. Anything else, another
+/// architecture's and x32's numbers among it, ends the process. `None` where it would be too long for a jump.
+pub(super) fn assemble(lines: &[Bare], sockets: &Sockets<'_>) -> Option<BpfProgram> {
     let mut entries = Vec::new();
-    for (number, ways) in lines {
-        let is_free = ways.is_empty() || ways.iter().any(|way| way.iter().all(|check| matches!(check, Check::Free)));
-        entries.push((u32::try_from(number).ok()?, if is_free { None } else { Some(block(&ways)?) }));
+    for lines in lines.chunk_by(|(one, _), (next, _)| one == next) {
+        let number = lines.first()?.0;
+        let ways: Vec<BpfProgram> = lines.iter().flat_map(|(_, check)| ways(*check, sockets)).collect();
+        let is_free = ways.iter().any(Vec::is_empty);
+        entries.push((number, if is_free { None } else { Some(block(ways)?) }));
     }
-    entries.sort_by_key(|(number, _)| *number);
     let mut program = vec![
         instruction(LOAD, 0, 0, ARCHITECTURE),
         instruction(IF_EQUAL, 1, 0, OWN),
@@ -100,37 +100,55 @@ fn leaf(entries: &[Entry]) -> Option<BpfProgram> {
 }
 
 /// What follows the number of a call whose arguments are looked at: way after way, then the end of the process.
-fn block(ways: &[Vec<Check>]) -> Option<BpfProgram> {
+fn block(ways: Vec<BpfProgram>) -> Option<BpfProgram> {
     let mut block = Vec::new();
-    for way in ways {
-        let mut checks: Vec<sock_filter> = way.iter().flat_map(|check| compare(*check)).collect();
-        checks.push(end(ALLOW));
+    for mut way in ways {
+        way.push(end(ALLOW));
         // A check that fails goes on behind this way.
-        let length = checks.len();
-        for (at, one) in checks.iter_mut().enumerate().filter(|(_, one)| one.code == IF_EQUAL) {
+        let length = way.len();
+        for (at, one) in way.iter_mut().enumerate().filter(|(_, one)| one.code == IF_EQUAL) {
             one.jf = u8::try_from(length - at - 1).ok()?;
         }
-        block.extend(checks);
+        block.extend(way);
     }
     block.push(end(KILL));
     Some(block)
 }
 
-/// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
-fn compare(check: Check) -> Vec<sock_filter> {
-    let low = |argument: u8| instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument));
-    let high = |argument: u8| instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument) + 4);
-    let is = |value: u32| instruction(IF_EQUAL, 0, 0, value);
+/// The ways to pass a check, each a sequence of comparisons that must all hold; none for a socket that is not there.
+fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
+    let of = |socket| sockets.of(socket).iter().map(|fd| is(0, fd.unsigned_abs()));
     match check {
-        Check::Free => vec![],
-        Check::Is(argument, value) => vec![low(argument), is(value)],
-        Check::Without(argument, bits) => vec![low(argument), instruction(AND, 0, 0, bits), is(0)],
-        Check::Null(argument) => vec![low(argument), is(0), high(argument), is(0)],
+        Check::Free => vec![vec![]],
+        Check::Is(argument, value) => vec![is(argument, value)],
+        Check::Without(argument, bits) => vec![vec![low(argument), instruction(AND, 0, 0, bits), equal(0)]],
+        Check::Null(argument) => vec![null(argument)],
+        Check::On(socket) => of(socket).collect(),
+        Check::To(socket) => of(socket).map(|way| [way, null(4)].concat()).collect(),
     }
+}
+
+/// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
+fn is(argument: u8, value: u32) -> BpfProgram {
+    vec![low(argument), equal(value)]
+}
+
+fn null(argument: u8) -> BpfProgram {
+    let high = instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument) + 4);
+    vec![low(argument), equal(0), high, equal(0)]
+}
+
+fn low(argument: u8) -> sock_filter {
+    instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument))
+}
+
+fn equal(value: u32) -> sock_filter {
+    instruction(IF_EQUAL, 0, 0, value)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Socket;
     use super::*;
 
     /// Runs a program as the kernel does (`net/core/filter.c`), over a call of this architecture.
@@ -155,14 +173,15 @@ mod tests {
 
     #[test]
     fn only_what_is_listed_is_allowed() {
-        let lines = vec![
-            (1, vec![vec![Check::Is(0, 1)]]),
-            (2, vec![]),
-            (44, vec![vec![Check::Is(0, 5), Check::Null(4)], vec![Check::Is(0, 4), Check::Null(4)]]),
-            (231, vec![]),
-            (257, vec![vec![Check::Without(2, 0x3)]]),
+        let lines = [
+            (1, Check::Is(0, 1)),
+            (2, Check::Free),
+            (44, Check::To(Socket::Netlink)),
+            (45, Check::On(Socket::Trail)),
+            (231, Check::Free),
+            (257, Check::Without(2, 0x3)),
         ];
-        let program = assemble(lines).unwrap();
+        let program = assemble(&lines, &Sockets { netlink: &[5, 4], trail: None }).unwrap();
         let allowed = |number, arguments| run(&program, OWN, number, arguments) == ALLOW;
         assert!(allowed(2, [9; 6]) && allowed(231, [0; 6]));
         assert!(allowed(1, [1, 9, 9, 0, 0, 0]) && !allowed(1, [2, 0, 0, 0, 0, 0]));
