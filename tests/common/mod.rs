@@ -25,6 +25,7 @@
 )]
 
 mod caller;
+pub mod calls;
 mod etc;
 mod host;
 mod mounts;
@@ -33,6 +34,7 @@ mod ran;
 mod reply;
 mod running;
 pub mod scene;
+pub mod traced;
 mod trail;
 
 pub use caller::Caller;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A request for every call and kind that succeeds: who adds a call adds a line to [`EXAMPLES`].
+
+use netbroker::call::{self, Call, Needs};
+use serde_json::Value;
+
+/// A request that [`EVERYTHING`](super::scene::EVERYTHING) permits, on a host with the namespaces `w` and `far`, and in
+/// `w` a pair of links `v0` and `v1`.
+pub struct Example {
+    pub call: &'static str,
+    /// A shell script: what must be there besides. `trace.pl` writes to `/run/scratch/trace`.
+    pub before: &'static str,
+    pub parameters: &'static str,
+}
+
+/// Each is for a host of its own. A line more for what takes another way through the broker: a second namespace, a message of
+/// its own, an answer that needs much memory.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        call: "Netns.Add", // the directory is no mount yet, and somebody has the lock on it until the broker waits for it
+        before: "umount -l /run/netns; exec 9</run/netns; flock 9; \
+                 timeout 30 sh -c 'until grep -qs \"^call 2 230 \" /run/scratch/trace; do sleep 0.01; done' >/dev/null 2>&1 &",
+        parameters: r#"{"netns": "new"}"#,
+    },
+    Example { call: "Netns.Add", before: "", parameters: r#"{"netns": "w", "exists_ok": true}"# },
+    Example { call: "Netns.Delete", before: "ip netns add old", parameters: r#"{"netns": "old"}"# },
+    Example { call: "Netns.Delete", before: "", parameters: r#"{"netns": "none", "missing_ok": true}"# },
+    Example { call: "Netns.List", before: "", parameters: r#"{"netns": "@host"}"# },
+    Example {
+        call: "Netns.List",
+        before: "cd /run/netns; seq -f %0250.0f 4300 | xargs touch",
+        parameters: r#"{"netns": "@host"}"#,
+    },
+    Example { call: "Netns.Get", before: "", parameters: r#"{"netns": "w"}"# },
+    Example { call: "Netns.Get", before: "touch /run/netns/left", parameters: r#"{"netns": "left"}"# },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "a0", "kind": "veth", "peer": {"name": "a1", "netns": "w"}}"#,
+    },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "a0", "kind": "veth", "up": true, "alias": "one end",
+                        "peer": {"name": "a1", "netns": "far", "up": true}}"#,
+    },
+    Example {
+        call: "Link.Add",
+        before: "ip -n w link add a0 type veth peer a1 netns far",
+        parameters: r#"{"netns": "w", "link": "a0", "kind": "veth", "exists_ok": true,
+                        "peer": {"name": "a1", "netns": "far"}}"#,
+    },
+    Example { call: "Link.Add", before: "", parameters: r#"{"netns": "w", "link": "br0", "kind": "bridge"}"# },
+    Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v0", "mtu": 1400}"# },
+    Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v1", "target_netns": "far"}"# },
+    Example {
+        call: "Link.Delete",
+        before: "ip -n w link add gone type bridge",
+        parameters: r#"{"netns": "w", "link": "gone"}"#,
+    },
+    Example { call: "Link.List", before: "", parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Address.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.1/24"}"#,
+    },
+    Example {
+        call: "Address.Delete",
+        before: "ip -n w addr add 10.0.1.1/24 dev v0",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.1.1/24"}"#,
+    },
+    Example { call: "Address.List", before: "", parameters: r#"{"netns": "@host"}"# },
+    Example {
+        call: "Address.List",
+        before: "for i in $(seq 20); do seq -f \"addr add 10.9.$i.%.0f/32 dev v0\" 250; done | ip -n w -batch -",
+        parameters: r#"{"netns": "w"}"#,
+    },
+    Example {
+        call: "Route.Add",
+        before: "ip -n w link set v0 up",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,
+    },
+    Example {
+        call: "Route.Replace",
+        before: "ip -n w link set v0 up",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,
+    },
+    Example {
+        call: "Route.Delete",
+        before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16"}"#,
+    },
+    Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
+];
+
+impl Example {
+    pub fn call(&self) -> &'static Call {
+        call::by_name(self.call).unwrap_or_else(|| panic!("{}: no such call", self.call))
+    }
+
+    pub fn needs(&self) -> Needs {
+        self.call().needs
+    }
+
+    pub fn parameters(&self) -> Value {
+        serde_json::from_str(self.parameters).unwrap_or_else(|e| panic!("{}: {e}: {}", self.call, self.parameters))
+    }
+
+    /// The message, ended by NUL.
+    pub fn request(&self) -> Vec<u8> {
+        format!("{{\"method\":\"io.netbroker.{}\",\"parameters\":{}}}\0", self.call, self.parameters).into_bytes()
+    }
+}
+
+/// All of them; panics with the name of a call or kind that has none.
+pub fn examples() -> &'static [Example] {
+    for call in call::all() {
+        let kinds = call.kinds.iter().map(|kind| Some(kind.name));
+        for kind in kinds.chain(call.kinds.is_empty().then_some(None)) {
+            let is_shown =
+                |of: &Example| of.call == call.name && of.parameters().get("kind").and_then(Value::as_str) == kind;
+            let of_kind = kind.map_or_else(String::new, |kind| format!(" of kind {kind}"));
+            assert!(
+                EXAMPLES.iter().any(is_shown),
+                "{}{of_kind}: tests/common/calls.rs has no example of it",
+                call.name
+            );
+        }
+    }
+    EXAMPLES
+}

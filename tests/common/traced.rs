@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a request does behind the filters, as a tracer sees it: each system call, and the filters themselves.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use netbroker::call::Needs;
+use netbroker::stage::filter::Socket;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::calls::{Example, examples};
+use super::scene::EVERYTHING;
+use super::{ALICE, BROKER, CALLERS, Host};
+
+/// How a request comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// In two halves, the reply into a pipe that is full at first: the broker waits for both, and is stopped meanwhile.
+    SlowPipe,
+    /// The same from a caller in so many groups besides.
+    SlowPipeOf(u32),
+    /// From a socket where it waits already.
+    Socket,
+    /// From a socket whose other end is the caller.
+    Peer,
+}
+
+/// Which first filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Link,
+    Namespace,
+}
+
+/// A system call as it was made behind this many filters.
+pub struct Made {
+    pub filters: usize,
+    pub number: i64,
+    pub arguments: [u64; 6],
+}
+
+/// What one request did.
+pub struct Traced {
+    pub what: String,
+    pub profile: Profile,
+    pub needs: Needs,
+    pub made: Vec<Made>,
+    /// The two filters as the kernel has them, in hexadecimal.
+    pub programs: [String; 2],
+    netlink: Vec<u32>,
+    trail: Vec<u32>,
+}
+
+impl Traced {
+    /// Reads what `tests/stages/trace.pl` has written.
+    fn read(what: String, profile: Profile, needs: Needs, log: &str) -> Self {
+        let (mut made, mut programs, mut netlink, mut trail) = (vec![], vec![], vec![], vec![]);
+        for line in log.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let argument = |word: &&str| u64::from_str_radix(word, 16).unwrap();
+            match words[..] {
+                ["call", filters, number, ..] => made.push(Made {
+                    filters: filters.parse().unwrap(),
+                    number: number.parse().unwrap(),
+                    arguments: words[3..].iter().map(argument).collect::<Vec<u64>>().try_into().unwrap(),
+                }),
+                ["filter", _, program] => programs.push(program.to_owned()),
+                ["socket", descriptor, "16"] => netlink.push(descriptor.parse().unwrap()), // AF_NETLINK
+                ["socket", descriptor, "1"] => trail.push(descriptor.parse().unwrap()),    // AF_UNIX
+                _ => panic!("{what}: {line}"),
+            }
+        }
+        trail.retain(|descriptor| *descriptor > 2); // the wire's
+        let programs = programs.try_into().unwrap_or_else(|_| panic!("{what}: not two filters: {log}"));
+        Self { what, profile, needs, made, programs, netlink, trail }
+    }
+
+    /// The descriptors of a socket.
+    pub fn of(&self, socket: Socket) -> &[u32] {
+        match socket {
+            Socket::Netlink => &self.netlink,
+            Socket::Trail => &self.trail,
+        }
+    }
+}
+
+/// Every example as it comes, and some in other ways; once for all tests.
+pub fn all() -> &'static [Traced] {
+    static ALL: OnceLock<Vec<Traced>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut all: Vec<Traced> =
+            examples().iter().map(|example| trace(&Host::new(), example, By::SlowPipe)).collect();
+        let making = examples().iter().find(|example| example.needs() == Needs::Namespaces).unwrap();
+        let changing = examples().iter().find(|example| example.needs() == Needs::NetAdmin).unwrap();
+        // The list of groups is so long that its memory goes back to the kernel when the caller is forgotten, at the end.
+        all.push(trace(&Host::new(), making, By::SlowPipeOf(40_000)));
+        all.extend([By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by)));
+        all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket));
+        all
+    })
+}
+
+/// Traces one request that succeeds. The caller has every rule; where the broker lacks `CAP_DAC_OVERRIDE` for those of
+/// namespaces, it takes the link profile.
+fn trace(host: &Host, example: &Example, by: By) -> Traced {
+    const LOG: &str = "/run/scratch/trace";
+    let profile = if example.needs() == Needs::Namespaces { Profile::Namespace } else { Profile::Link };
+    let what = format!("{} {} ({by:?})", example.call, example.parameters);
+    furnish(host);
+    host.sh(example.before);
+    let mut caller = match by {
+        By::Peer => host.as_root().args(&["--peer"]),
+        _ => host.caller(),
+    };
+    if profile == Profile::Link {
+        caller = caller.setpriv(&["--bounding-set=-dac_override"]);
+    }
+    let tracer = ["perl", "/run/scratch/trace.pl", LOG];
+    let reply = match by {
+        By::SlowPipe => slowly(&mut caller.under(&tracer).command(), &example.request(), LOG),
+        By::SlowPipeOf(groups) => slowly(&mut in_groups(host, &tracer, groups), &example.request(), LOG),
+        By::Socket | By::Peer => at_once(&mut caller.under(&tracer).command(), &example.request()),
+    };
+    assert!(reply.starts_with(br#"{"parameters":"#), "{what}: {}", reply.escape_ascii());
+    Traced::read(what, profile, example.needs(), &fs::read_to_string(LOG).unwrap())
+}
+
+/// What the examples find, and a policy of others' rules that is too long to be read at once.
+fn furnish(host: &Host) {
+    let rule = |uid| format!("[[allow]]\nid = '{uid}'\nwho = 'uid:{uid}'\ncall = 'Netns.List'\nnetns = '@host'\n");
+    let rules: String = (1..200).map(rule).collect();
+    host.policy(&format!("{EVERYTHING}{rules}[audit]\nrequired = false\n"));
+    host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
+    fs::write("/run/scratch/trace.pl", include_str!("../stages/trace.pl")).unwrap();
+}
+
+/// The broker, started by alice, who is in this many groups: more than setpriv takes on its command line.
+fn in_groups(host: &Host, tracer: &[&str], groups: u32) -> Command {
+    let script = format!(
+        "use POSIX; $) = join ' ', {ALICE}, {CALLERS}, 100000 .. 99999 + {groups}; POSIX::setgid({ALICE}); \
+         POSIX::setuid({ALICE}) or die $!; exec '{BROKER}'"
+    );
+    let mut command = host.command(tracer[0]);
+    command.args(&tracer[1..]).args(["perl", "-e", &script]);
+    command
+}
+
+/// The second half is sent once the broker has waited for it and gone on after a stop, and so is the reply taken.
+fn slowly(command: &mut Command, request: &[u8], log: &str) -> Vec<u8> {
+    let (mut ours, theirs, full) = full_pipe();
+    let mut child = command.stdin(Stdio::piped()).stdout(theirs).stderr(Stdio::inherit()).spawn().unwrap();
+    command.stdout(Stdio::null()); // lets go of its copy, or the pipe would never end
+    let mut input = child.stdin.take().unwrap();
+    let (half, rest) = request.split_at(request.len() / 2);
+    input.write_all(half).unwrap();
+    wait_for_restart(log, 1, &mut child);
+    input.write_all(rest).unwrap();
+    wait_for_restart(log, 2, &mut child);
+    let mut reply = Vec::new();
+    ours.read_to_end(&mut reply).unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}: {}", reply[full..].escape_ascii());
+    reply.split_off(full)
+}
+
+/// A pipe whose writing end does not wait, and how many bytes fill it.
+fn full_pipe() -> (File, OwnedFd, usize) {
+    let (ours, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
+    fcntl(&theirs, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let mut full = 0;
+    while let Ok(written) = nix::unistd::write(&theirs, &[b'-'; 4096]) {
+        full += written;
+    }
+    (File::from(ours), theirs, full)
+}
+
+/// Waits until the process has gone on after a stop behind this many filters, or has ended.
+fn wait_for_restart(log: &str, filters: usize, child: &mut Child) {
+    let line = format!("call {filters} {} ", libc::SYS_restart_syscall);
+    let since = Instant::now();
+    while !fs::read_to_string(log).is_ok_and(|text| text.contains(&line)) && child.try_wait().unwrap().is_none() {
+        assert!(since.elapsed() < Duration::from_secs(60), "no `{line}` in\n{}", fs::read_to_string(log).unwrap());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn at_once(command: &mut Command, request: &[u8]) -> Vec<u8> {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    setsockopt(&theirs, sockopt::PassCred, &true).unwrap();
+    ours.write_all(request).unwrap();
+    command.stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+    let mut child = command.spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::null()); // lets go of its copies, or the socket would never end
+    let mut reply = Vec::new();
+    ours.read_to_end(&mut reply).unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}: {}", reply.escape_ascii());
+    reply
+}
