@@ -15,7 +15,7 @@ use serde_json::Map;
 use super::inet::{family, octets, scope_number};
 use super::lookup::Found;
 use super::message::{Attributes, Message, bytes};
-use super::socket::{Failure, Route};
+use super::transaction::{Failure, Route};
 use super::{Prepared, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;

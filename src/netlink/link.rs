@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::lookup::{Found, by_index, by_name, head, with_nul};
 use super::message::{Attributes, Message};
-use super::socket::{Failure, Route};
+use super::transaction::{Failure, Route};
 use super::{Places, Prepared, ifla, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::Mac;

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::answer::{i32_at, parse};
 use super::ifla;
 use super::message::{Attributes, Message, bytes};
-use super::socket::{Failure, Route};
+use super::transaction::{Failure, Route};
 use crate::call::field::{Field, Key};
 use crate::call::name::LinkName;
 use crate::call::request::Request;

@@ -15,7 +15,7 @@ mod lookup;
 mod message;
 mod netns;
 mod route;
-mod socket;
+mod transaction;
 
 use std::fmt;
 use std::os::fd::{OwnedFd, RawFd};
@@ -23,7 +23,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use serde_json::{Map, Value};
 
 pub use answer::escape;
-pub use socket::Route;
+pub use transaction::Route;
 
 use crate::call::field;
 use crate::call::request::Request;

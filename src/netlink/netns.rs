@@ -10,7 +10,7 @@ use serde_json::Map;
 
 use super::answer::{at, parse};
 use super::message::{Attributes, Message};
-use super::socket::{Failure, Route};
+use super::transaction::{Failure, Route};
 use super::{Places, Prepared};
 use crate::refusal::Refusal;
 

@@ -13,7 +13,7 @@ use serde_json::Map;
 
 use super::inet::{octets, scope_number};
 use super::message::{Attributes, Message};
-use super::socket::{Failure, Route};
+use super::transaction::{Failure, Route};
 use super::{Prepared, not_encoded};
 use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;

@@ -15,7 +15,7 @@ use super::super::inet::{family, ip, scope_number};
 use super::super::link;
 use super::super::lookup::Found;
 use super::super::message::{Attributes, Message};
-use super::super::socket::{Failure, Route};
+use super::super::transaction::{Failure, Route};
 use super::{FLAGS, head, ifa};
 use crate::call::field;
 use crate::call::inet::InterfaceAddress;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::super::Places;
 use super::super::lookup::{Found, by_name};
 use super::super::netns::ask_nsid;
-use super::super::socket::{Failure, Route};
+use super::super::transaction::{Failure, Route};
 use super::state::{State, fetch};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;

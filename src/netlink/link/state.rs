@@ -11,7 +11,7 @@ use super::super::answer::{Parsed, escape, i32_at, parse, u32_at};
 use super::super::ifla;
 use super::super::lookup::{HEAD, by_index};
 use super::super::message::Message;
-use super::super::socket::{Failure, Route};
+use super::super::transaction::{Failure, Route};
 use super::super::{Each, in_chunks};
 use crate::call::field;
 use crate::call::inet::hex;

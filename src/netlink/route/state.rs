@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::super::answer::{Parsed, at, escape, parse, u32_at};
 use super::super::inet::{ip, scope_number};
 use super::super::message::{Attributes, Message};
-use super::super::socket::{Failure, Route};
+use super::super::transaction::{Failure, Route};
 use super::super::{Prepared, in_chunks, link};
 use super::{Core, INET, INET6, TYPES, Way, byte, head, kind_number, number, put_core, put_way, put_ways, rta};
 use crate::call::field::{self, Field, Key};
