@@ -167,9 +167,9 @@ impl Parsed {
         self.get(kind).map(until_nul)
     }
 
-    /// Attributes inside an attribute; none where it is absent or does not parse.
-    pub(super) fn nested(&self, kind: u16) -> Parsed {
-        self.get(kind).and_then(parse).unwrap_or_default()
+    /// Attributes inside an attribute, none where it is absent; `None` where they do not parse.
+    pub(super) fn nested(&self, kind: u16) -> Option<Self> {
+        self.get(kind).map_or_else(|| Some(Self::default()), parse)
     }
 }
 
@@ -248,6 +248,13 @@ mod tests {
     fn an_answer_that_does_not_parse_is_told() {
         assert_eq!(messages(&[200, 0, 0, 0, 1], 1).next(), Some(None));
         assert_eq!(messages(&[0; 16], 0).next(), Some(None)); // a length of 0 must not loop
+    }
+
+    #[test]
+    fn attributes_inside_that_do_not_parse_are_told_from_none() {
+        let outer = parse(&[&[8, 0, 1, 0][..], &[9, 0, 1, 0], &[4, 0, 2, 0]].concat()).unwrap();
+        assert!(outer.nested(1).is_none());
+        assert!(outer.nested(2).unwrap().0.is_empty() && outer.nested(3).unwrap().0.is_empty());
     }
 
     #[test]

@@ -79,16 +79,14 @@ impl Route {
     pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
         let missing =
             |reason, errno| Refusal::NoSuchLink { field: field.name, name: name.as_str().to_owned(), reason, errno };
-        let mut found = None;
-        let result = self.transact(&by_name(name, field)?, &mut |_, payload| {
-            found = identify(payload);
-        });
-        match (result, found) {
-            (Ok(()), Some((link, own))) if own == name.as_str().as_bytes() => Ok(link),
-            (Ok(()), Some(_)) => Err(missing("alternative_name", Errno::ENODEV)),
-            (Ok(()), None) => Err(missing("absent", Errno::ENODEV)),
-            (Err(Failure::Refused { errno: Errno::ENODEV, .. }), _) => Err(missing("absent", Errno::ENODEV)),
-            (Err(failure), _) => Err(failure.refusal()),
+        match self.ask(&by_name(name, field)?, "parse a link", identify) {
+            Ok(found) => match found.into_iter().next() {
+                Some((link, own)) if own == name.as_str().as_bytes() => Ok(link),
+                Some(_) => Err(missing("alternative_name", Errno::ENODEV)),
+                None => Err(missing("absent", Errno::ENODEV)),
+            },
+            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Err(missing("absent", Errno::ENODEV)),
+            Err(failure) => Err(failure.refusal()),
         }
     }
 

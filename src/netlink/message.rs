@@ -114,6 +114,12 @@ impl Message {
         self.flags.contains(NlmF::DUMP)
     }
 
+    /// Whether a message of this kind answers it: of four numbers in a row the first tells (`RTM_NEWLINK`), the others
+    /// delete, ask for and set (`linux/rtnetlink.h`).
+    pub(super) fn is_answered_by(&self, kind: u16) -> bool {
+        u16::from(self.kind) & !3 == kind
+    }
+
     /// The datagram.
     pub(super) fn encode(&self, sequence: u32) -> Result<Vec<u8>, Refusal> {
         let message = NlmsghdrBuilder::default()
@@ -160,5 +166,15 @@ mod tests {
         assert_eq!(named(16), None, "the header is no field's");
         assert_eq!(named(40), None, "what holds others is no field's");
         assert_eq!(bytes.len() % 4, 0);
+    }
+
+    #[test]
+    fn a_question_is_answered_by_what_tells_of_its_own_family() {
+        let answered = |question: Rtm| {
+            let message = Message::new(question, NlmF::empty(), &[], Attributes::default());
+            (0..200).filter(|kind| message.is_answered_by(*kind)).collect::<Vec<u16>>()
+        };
+        assert_eq!([Rtm::Newlink, Rtm::Getlink].map(answered), [[16], [16]]);
+        assert_eq!([Rtm::Getaddr, Rtm::Getnsid].map(answered), [[20], [88]]);
     }
 }

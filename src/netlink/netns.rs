@@ -22,9 +22,8 @@ pub(super) fn ask_nsid(route: &mut Route, netns: &OwnedFd) -> Result<Option<i32>
     let mut attributes = Attributes::default();
     attributes.add(FD, &netns.as_raw_fd().to_ne_bytes())?;
     let message = Message::new(Rtm::Getnsid, NlmF::ACK, &[0; 4], attributes);
-    let mut number = None;
-    route.transact(&message, &mut |_, payload| number = nsid(payload)).map_err(Failure::refusal)?;
-    Ok(number)
+    let told = route.ask(&message, "parse the number of a namespace", nsid).map_err(Failure::refusal)?;
+    Ok(told.into_iter().next().filter(|nsid| *nsid >= 0))
 }
 
 /// `Netns.Get`
@@ -38,9 +37,24 @@ pub(super) fn prepare(places: Places) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// The number by which this namespace knows another (`NETNSA_NSID`), if it does.
+/// The number by which this namespace knows another (`NETNSA_NSID`); -1 where it does not.
 fn nsid(payload: &[u8]) -> Option<i32> {
     // struct rtgenmsg is one byte, padded to four.
     let _head: [u8; 4] = at(payload, 0)?;
-    parse(payload.get(4..)?)?.i32(1).filter(|nsid| *nsid >= 0)
+    parse(payload.get(4..)?)?.i32(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_without_a_number_is_told_from_an_answer_that_does_not_parse() {
+        let told = |attribute: &[u8]| nsid(&[&[0; 4], attribute].concat());
+        assert_eq!(told(&[8, 0, 1, 0, 7, 0, 0, 0]), Some(7));
+        assert_eq!(told(&[8, 0, 1, 0, 255, 255, 255, 255]), Some(-1));
+        for bad in [&[][..], &[6, 0, 1, 0, 7, 0, 0, 0], &[9, 0, 1, 0, 7, 0, 0, 0]] {
+            assert_eq!(told(bad), None, "{bad:?}");
+        }
+    }
 }

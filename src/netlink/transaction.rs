@@ -64,10 +64,11 @@ impl Route {
             };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
                 match answer.ok_or_else(|| broken("parse the kernel's answer")(Errno::EBADMSG))? {
-                    Answer::Message { kind, payload, interrupted: now } => {
+                    Answer::Message { kind, payload, interrupted: now } if message.is_answered_by(kind) => {
                         interrupted |= now;
                         each(kind, payload);
                     }
+                    Answer::Message { .. } => return Err(broken("read the kernel's answer")(Errno::EBADMSG)),
                     Answer::Done { interrupted: now } if interrupted || now => return Err(Failure::Interrupted),
                     Answer::Done { .. } => return Ok(()),
                     Answer::Refused { errno, text, offset } => {
@@ -77,6 +78,21 @@ impl Route {
                 }
             }
         }
+    }
+
+    /// Asks, and reads what every message of the answer tells. One that does not parse is an error, named by `step`.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(super) fn ask<T>(
+        &mut self,
+        message: &Message,
+        step: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut told = Vec::new();
+        self.transact(message, &mut |_, payload| told.push(read(payload)))?;
+        told.into_iter().collect::<Option<_>>().ok_or_else(|| broken(step)(Errno::EBADMSG))
     }
 
     /// One datagram of the kernel's, none where one was lost; another process's is passed over.

@@ -105,14 +105,7 @@ impl State {
 fn fetch(route: &mut Route, family: RtAddrFamily, index: i32) -> Result<Vec<State>, Failure> {
     let head = head(family, 0, 0, index).map_err(Failure::Broken)?;
     let message = Message::new(Rtm::Getaddr, NlmF::DUMP, &head, Attributes::default());
-    let mut found = Vec::new();
-    let mut whole = true;
-    route.transact(&message, &mut |_, payload| match read(payload) {
-        Some(state) => found.push(state),
-        None => whole = false,
-    })?;
-    let broken = Refusal::SystemError { step: "parse an address".to_owned(), errno: Some(Errno::EBADMSG) };
-    if whole { Ok(found) } else { Err(Failure::Broken(broken)) }
+    route.ask(&message, "parse an address", read)
 }
 
 /// `Address.List`

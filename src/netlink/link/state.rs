@@ -74,29 +74,31 @@ pub(super) fn state(payload: &[u8]) -> Option<State> {
     let flags = u32_at(payload, 8)?;
     let attributes = parse(payload.get(HEAD..)?)?;
     let name = attributes.string(ifla::IFNAME)?.to_vec();
-    let info = attributes.nested(ifla::LINKINFO);
+    let info = attributes.nested(ifla::LINKINFO)?;
     let kind = info.string(ifla::INFO_KIND).map(escape);
     let mut told = Map::new();
     let mut put = |key: &str, value: Option<Value>| value.map(|value| told.insert(key.to_owned(), value));
     put("link", Some(escape(&name).into()));
     put("link_index", Some(index.into()));
     put("up", Some((flags & 1 != 0).into()));
-    put("operstate", Some(operstate(attributes.u8(ifla::OPERSTATE).unwrap_or(0))));
+    put("operstate", Some(operstate(attributes.u8(ifla::OPERSTATE)?)));
     put("flags", Some(words(flags, &FLAGS)));
-    put("mtu", Some(attributes.u32(ifla::MTU).into()));
+    put("mtu", Some(attributes.u32(ifla::MTU)?.into()));
     put("mac", attributes.get(ifla::ADDRESS).map(|mac| hex(mac).into()));
     put("broadcast", attributes.get(ifla::BROADCAST).map(|mac| hex(mac).into()));
     put("alias", attributes.string(ifla::IFALIAS).map(|alias| escape(alias).into()));
-    put("txqueuelen", Some(attributes.u32(ifla::TXQLEN).unwrap_or(0).into()));
+    put("txqueuelen", Some(attributes.u32(ifla::TXQLEN)?.into()));
     put("qdisc", Some(attributes.string(ifla::QDISC).map(escape).unwrap_or_default().into()));
-    put("linkmode", Some(attributes.u8(ifla::LINKMODE).unwrap_or(0).into()));
-    put("promiscuity", Some(attributes.u32(ifla::PROMISCUITY).unwrap_or(0).into()));
+    put("linkmode", Some(attributes.u8(ifla::LINKMODE)?.into()));
+    put("promiscuity", Some(attributes.u32(ifla::PROMISCUITY)?.into()));
     put("allmulticast", Some((flags & (1 << 9) != 0).into()));
     put("master_index", attributes.u32(ifla::MASTER).filter(|index| *index != 0).map(Value::from));
     let below = if kind.as_deref() == Some("veth") { "peer_index" } else { "parent_index" };
     put(below, attributes.u32(ifla::LINK).filter(|index| *index != 0).map(Value::from));
     put("peer_nsid", attributes.i32(ifla::LINK_NETNSID).map(Value::from));
-    put("bridge", (kind.as_deref() == Some("bridge")).then(|| bridge(&info.nested(ifla::INFO_DATA))));
+    if kind.as_deref() == Some("bridge") {
+        put("bridge", Some(bridge(&info.nested(ifla::INFO_DATA)?)));
+    }
     put("kind", kind.map(Value::from));
     Some(State { index, name, told })
 }
@@ -118,14 +120,7 @@ fn bridge(data: &Parsed) -> Value {
 
 /// Fetches links.
 pub(super) fn fetch(route: &mut Route, message: &Message) -> Result<Vec<State>, Failure> {
-    let mut links = Vec::new();
-    let mut whole = true;
-    route.transact(message, &mut |_, payload| match state(payload) {
-        Some(state) => links.push(state),
-        None => whole = false,
-    })?;
-    let broken = Refusal::SystemError { step: "parse a link".to_owned(), errno: Some(Errno::EBADMSG) };
-    if whole { Ok(links) } else { Err(Failure::Broken(broken)) }
+    route.ask(message, "parse a link", state)
 }
 
 /// The name of the link of this index, or of all links with 0, by index; none where it is gone.
@@ -186,4 +181,49 @@ fn name_others(route: &mut Route, known: &mut BTreeMap<i32, Vec<u8>>, link: &mut
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + payload.len()).unwrap();
+        let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), payload].concat();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// What the kernel tells of every link, and what else there is of this one.
+    fn link(without: Option<u16>, also: &[u8]) -> Vec<u8> {
+        let always: [(u16, &[u8]); 6] = [
+            (ifla::IFNAME, b"v0\0"),
+            (ifla::MTU, &[0; 4]),
+            (ifla::TXQLEN, &[0; 4]),
+            (ifla::OPERSTATE, &[6]),
+            (ifla::LINKMODE, &[0]),
+            (ifla::PROMISCUITY, &[0; 4]),
+        ];
+        let given = always.into_iter().filter(|(kind, _)| Some(*kind) != without);
+        let attributes = given.flat_map(|(kind, payload)| attribute(kind, payload));
+        [0; HEAD].into_iter().chain(attributes).chain(also.iter().copied()).collect()
+    }
+
+    #[test]
+    fn what_the_kernel_always_tells_is_never_made_up() {
+        assert!(state(&link(None, &[])).is_some());
+        for kind in [ifla::IFNAME, ifla::MTU, ifla::TXQLEN, ifla::OPERSTATE, ifla::LINKMODE, ifla::PROMISCUITY] {
+            assert!(state(&link(Some(kind), &[])).is_none(), "{kind}");
+        }
+        assert!(state(&link(Some(ifla::MTU), &attribute(ifla::MTU, &[0; 2]))).is_none());
+    }
+
+    #[test]
+    fn a_kind_that_does_not_parse_is_not_taken_for_none() {
+        let kind = attribute(ifla::INFO_KIND, b"bridge\0");
+        let told = |info: &[u8]| state(&link(None, &attribute(ifla::LINKINFO, info))).map(|link| link.told);
+        assert_eq!(told(&kind).unwrap()["kind"], "bridge");
+        assert!(told(&kind[..kind.len() - 2]).is_none());
+        assert!(told(&[kind, attribute(ifla::INFO_DATA, &[9, 0, 0, 0])].concat()).is_none());
+    }
 }

@@ -76,7 +76,7 @@ fn read(payload: &[u8]) -> Option<State> {
         protocol,
         kind,
         preferred_source: attributes.get(rta::PREFSRC).and_then(ip),
-        mtu: attributes.nested(rta::METRICS).u32(rta::MTU),
+        mtu: attributes.nested(rta::METRICS)?.u32(rta::MTU),
     };
     let ways = match attributes.get(rta::MULTIPATH) {
         Some(several) => ways(several)?,
@@ -200,18 +200,9 @@ fn fetch(route: &mut Route, family: u8, table: u32, index: u32, protocol: u8) ->
         attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field).map_err(Failure::Broken)?;
     }
     let message = Message::new(Rtm::Getroute, NlmF::DUMP, &head(family, &core, 0), attributes);
-    let mut found = Vec::new();
-    let mut whole = true;
-    let result = route.transact(&message, &mut |_, payload| match read(payload) {
-        Some(state) => found.push(state),
-        None => whole = false,
-    });
-    let broken = Refusal::SystemError { step: "parse a route".to_owned(), errno: Some(Errno::EBADMSG) };
-    match result {
+    match route.ask(&message, "parse a route", read) {
         Err(Failure::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(Vec::new()),
-        Err(failure) => Err(failure),
-        Ok(()) if whole => Ok(found),
-        Ok(()) => Err(Failure::Broken(broken)),
+        other => other,
     }
 }
 
