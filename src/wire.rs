@@ -249,7 +249,11 @@ fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 impl Message {
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads the bytes of one message, without what ends it.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
         let Json::Object(pairs) = json else {
             return Err(format!("the request is {}, expected an object", json.what()));

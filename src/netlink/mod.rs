@@ -15,6 +15,8 @@ mod lookup;
 mod message;
 mod netns;
 mod route;
+#[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
+mod socket;
 mod transaction;
 
 use std::fmt;
@@ -23,6 +25,8 @@ use std::os::fd::{OwnedFd, RawFd};
 use serde_json::{Map, Value};
 
 pub use answer::escape;
+#[cfg(fuzzing)]
+pub use socket::answer_with;
 pub use transaction::Route;
 
 use crate::call::field;

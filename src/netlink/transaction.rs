@@ -2,17 +2,15 @@
 //! A socket to rtnetlink, and one transaction on it (netlink(7), rtnetlink(7)).
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType};
-use nix::sys::socket::{recvfrom, send, socket};
 
 use super::answer::{Answer, messages};
 use super::message::Message;
+use super::socket::Socket;
 use crate::call::field::Field;
 use crate::refusal::{Refusal, system};
-use crate::sys;
 
 /// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`); one link with all the alternative names
 /// that it can have (`IFLA_PROP_LIST`, 64 KiB) is longer. Pages that no answer reaches are never touched.
@@ -21,7 +19,7 @@ const BUFFER: usize = 128 * 1024;
 /// A socket to rtnetlink.
 #[derive(Debug)]
 pub struct Route {
-    socket: OwnedFd,
+    socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -32,18 +30,13 @@ impl Route {
     /// # Errors
     /// [`Refusal::SystemError`]
     pub fn open() -> Result<Self, Refusal> {
-        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
-            .map_err(system("netlink socket"))?;
-        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
-            sys::netlink_option(socket.as_fd(), option).map_err(system("netlink options"))?;
-        }
-        Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER] })
+        Ok(Self { socket: Socket::open()?, sequence: 0, buffer: vec![0; BUFFER] })
     }
 
     /// The descriptor, for the filter.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.descriptor()
     }
 
     /// Sends a request and takes the kernel's answer: every message of it goes to `each`. It ends with the
@@ -54,7 +47,7 @@ impl Route {
     pub(super) fn transact(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(Failure::Broken)?;
-        send(self.socket.as_raw_fd(), &datagram, MsgFlags::empty()).map_err(broken("send to netlink"))?;
+        self.socket.send(&datagram).map_err(broken("send to netlink"))?;
         let mut interrupted = false;
         loop {
             let bytes = match self.receive()? {
@@ -95,17 +88,11 @@ impl Route {
         told.into_iter().collect::<Option<_>>().ok_or_else(|| broken(step)(Errno::EBADMSG))
     }
 
-    /// One datagram of the kernel's, none where one was lost; another process's is passed over.
+    /// One datagram of the kernel's, none where one was lost.
     fn receive(&mut self) -> Result<Option<usize>, Failure> {
-        loop {
-            let (bytes, from) = match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
-                Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS) => return Ok(None),
-                other => other.map_err(broken("receive from netlink"))?,
-            };
-            if from.is_some_and(|from| from.pid() == 0) {
-                return Ok(Some(bytes));
-            }
+        match self.socket.receive(&mut self.buffer) {
+            Err(Errno::ENOBUFS) => Ok(None),
+            other => other.map(Some).map_err(broken("receive from netlink")),
         }
     }
 }

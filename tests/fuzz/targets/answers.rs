@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The kernel's answers. The first bytes of the input make a request, the rest is what the kernel says to each message
+//! of it: datagrams with their lengths in front. Messages of sequence 0 get that of the question.
+//!
+//! A call succeeds only if every one of its questions was answered well: to the end, whole, of one listing, without an
+//! error but one that says that there is no such thing, or already one. What it then tells is what its declaration
+//! says.
+#![no_main]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::{Corpus, fuzz_target};
+use netbroker::call::{Needs, Part, Shape};
+use netbroker::netlink::{self, Route};
+use netbroker_fuzz::netlink::{DONE, ERROR, INTERRUPTED, Message, NOOP};
+use netbroker_fuzz::netlink::{answer, attributes, head_of, i32_at, messages, new_of};
+use netbroker_fuzz::requests::{make, places};
+use serde_json::Value;
+
+/// Bytes that a request is made of.
+const REQUEST: usize = 32;
+/// `ENOENT`, `ESRCH`, `EEXIST`, `ENODEV`, `EADDRNOTAVAIL`: what a call can be told to tolerate.
+const TOLERABLE: [i32; 5] = [2, 3, 17, 19, 99];
+
+/// How the answer to one question ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Well,
+    Refused(i32),
+    /// It does not parse, is of another kind, or of a listing that changed.
+    Badly,
+    /// It does not end.
+    Open,
+}
+
+/// What is to be made of an answer, by the headers of the kernel; `parses` says what of a message must parse.
+fn end(datagrams: &[Vec<u8>], asked: Message<'_>, parses: fn(Message<'_>) -> bool) -> End {
+    let mut whole = true;
+    for message in datagrams.iter().flat_map(|datagram| messages(datagram)) {
+        let Some(message) = message else { return End::Badly };
+        if message.sequence != asked.sequence || message.kind == NOOP {
+            continue;
+        }
+        whole &= message.flags & INTERRUPTED == 0;
+        match (message.kind, i32_at(message.payload, 0)) {
+            (ERROR | DONE, Some(0)) if whole => return End::Well,
+            (ERROR | DONE, Some(code @ i32::MIN..0)) if code != i32::MIN => return End::Refused(-code),
+            (ERROR | DONE, _) => return End::Badly,
+            (kind, _) if kind != new_of(asked.kind) => return End::Badly,
+            // What is told besides an acknowledgement is not needed.
+            _ => whole &= asked.kind & 3 != 2 || parses(message),
+        }
+    }
+    End::Open
+}
+
+fn parses(message: Message<'_>) -> bool {
+    inside(message).is_some()
+}
+
+/// With what is nested in the attributes of a link (`IFLA_LINKINFO`).
+fn parses_deep(message: Message<'_>) -> bool {
+    let nested = |(kind, payload): &(u16, &[u8])| *kind != 18 || attributes(payload).is_some();
+    inside(message).is_some_and(|inside| inside.iter().all(nested))
+}
+
+fn inside(message: Message<'_>) -> Option<Vec<(u16, &[u8])>> {
+    attributes(message.payload.get(head_of(message.kind)?..)?)
+}
+
+/// What the kernel says, and how each of its answers ended.
+struct Script {
+    rest: Vec<u8>,
+    ends: Vec<End>,
+    parses: fn(Message<'_>) -> bool,
+}
+
+impl Script {
+    fn answer(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let asked = messages(datagram)[0].expect("the broker's own message");
+        let failed = self.ends.iter().any(|end| matches!(end, End::Badly | End::Open));
+        assert!(!failed, "it goes on after an answer that does not parse");
+        let mut said = Vec::new();
+        self.ends.push(End::Open);
+        while let Some((length, rest)) = self.rest.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+            let (mut datagram, rest) = (rest[..length].to_vec(), rest[length..].to_vec());
+            self.rest = rest;
+            answer(&mut datagram, asked.sequence);
+            said.push(datagram);
+            let end = end(&said, asked, self.parses);
+            *self.ends.last_mut().expect("pushed above") = end;
+            if end != End::Open {
+                break;
+            }
+        }
+        said
+    }
+}
+
+/// Whether a result is what the declaration says.
+fn assert_told(told: &Value, parts: &[Part]) {
+    let object = told.as_object().expect("an object");
+    for part in parts {
+        assert!(!part.always || object.contains_key(part.name), "no {} in {told}", part.name);
+    }
+    for (name, value) in object {
+        let part = parts.iter().find(|part| part.name == name).unwrap_or_else(|| panic!("undeclared {name} in {told}"));
+        match part.ty {
+            Shape::Bool => assert!(value.is_boolean(), "{name} in {told}"),
+            Shape::Int => assert!(value.is_i64(), "{name} in {told}"),
+            Shape::String => assert!(value.is_string(), "{name} in {told}"),
+            Shape::Strings => assert!(value.as_array().expect(name).iter().all(Value::is_string), "{name} in {told}"),
+            Shape::Object(_, parts) => assert_told(value, parts),
+            Shape::List(_, parts) => value.as_array().expect(name).iter().for_each(|one| assert_told(one, parts)),
+        }
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Some((request, script)) = bytes.split_at_checked(REQUEST) else { return Corpus::Reject };
+    let Some(request) = make(&mut Unstructured::new(request)) else { return Corpus::Reject };
+    let call = request.call();
+    if !matches!(call.needs, Needs::Nothing | Needs::NetAdmin) {
+        return Corpus::Reject;
+    }
+    let parses: fn(Message<'_>) -> bool =
+        if call.family() == "Link" && call.result.streams { parses_deep } else { parses };
+    let script = Rc::new(RefCell::new(Script { rest: script.to_vec(), ends: Vec::new(), parses }));
+    let kernel = script.clone();
+    netlink::answer_with(move |datagram| kernel.borrow_mut().answer(datagram));
+    let mut route = Route::open().expect("it opens nothing");
+    let mut listed = Vec::new();
+    let result = netlink::prepare(&mut route, places(&request), &request)
+        .and_then(|mut prepared| prepared.run(&mut route, &mut |elements| listed.extend(elements)));
+    if let Ok(result) = result {
+        let well =
+            |end: &End| matches!(end, End::Well) || matches!(end, End::Refused(errno) if TOLERABLE.contains(errno));
+        assert!(script.borrow().ends.iter().all(well), "{:?}: {result:?}", script.borrow().ends);
+        let mut told = Value::Object(result);
+        if let (true, Some(list)) = (call.result.streams, call.result.parts.first()) {
+            told[list.name] = listed.into();
+        }
+        assert_told(&told, call.result.parts);
+    }
+    Corpus::Keep
+});

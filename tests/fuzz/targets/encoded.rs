@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the parser accepts, encoded by the broker and decoded here by the kernel's headers. Every name, index, address,
+//! descriptor and number that is sent is one that the request names, in the attribute of its field where that is known
+//! here; a call that reads sends nothing that changes; and no link is told of namespaces by number, of groups or of
+//! programs.
+//!
+//! The input is the text of a message, as for `request`, or bytes of which a request is made by its declaration.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
+
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::{Corpus, fuzz_target};
+use netbroker::call::request::Request;
+use netbroker::call::varlink::Asked;
+use netbroker::call::{Effect, Needs};
+use netbroker::netlink::{self, Places, Route};
+use netbroker::wire;
+use netbroker_fuzz::netlink::{
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, attribute, attributes, build,
+    head_of, messages, new_of, u32_at,
+};
+use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
+use serde_json::Value;
+
+/// `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`, `IFLA_TARGET_NETNSID`.
+const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
+/// `NLM_F_CREATE`.
+const CREATE: u16 = 0x400;
+
+/// What an attribute says, by the kind of the message that is its NEW and its path; `bridge` and `veth` stand for the
+/// kind of link whose data it is in. One that is not listed may say anything that the request names.
+const KNOWN: &[(u16, &str, &[&str])] = &[
+    (NEWLINK, "1", &["mac"]),
+    (NEWLINK, "3", &["link", "new_name"]),
+    (NEWLINK, "4", &["mtu"]),
+    (NEWLINK, "10", &["master", "no_master"]),
+    (NEWLINK, "13", &["txqueuelen"]),
+    (NEWLINK, "18.1", &["kind"]),
+    (NEWLINK, "20", &["alias"]),
+    (NEWLINK, "28", &["target_netns"]),
+    (NEWLINK, "veth.1.1", &["peer.mac"]),
+    (NEWLINK, "veth.1.3", &["peer.name"]),
+    (NEWLINK, "veth.1.4", &["peer.mtu"]),
+    (NEWLINK, "veth.1.28", &["peer.netns"]),
+    (NEWLINK, "bridge.1", &["bridge.forward_delay"]),
+    (NEWLINK, "bridge.4", &["bridge.ageing_time"]),
+    (NEWLINK, "bridge.5", &["bridge.stp"]),
+    (NEWLINK, "bridge.7", &["bridge.vlan_filtering"]),
+    (NEWLINK, "bridge.39", &["bridge.vlan_default_pvid"]),
+    (NEWADDR, "1", &["address", "peer_address"]),
+    (NEWADDR, "2", &["address"]),
+    (NEWADDR, "3", &["label"]),
+    (NEWADDR, "4", &["broadcast"]),
+    (NEWADDR, "9", &["metric"]),
+    (NEWNSID, "3", &["netns", "peer.netns"]),
+];
+
+/// The flags of a link (`IFF_…`): the fields that turn them, and whether the flag says the opposite.
+const LINK_FLAGS: &[(u32, &[&str], bool)] = &[
+    (1, &["up", "peer.up"], false),
+    (1 << 7, &["arp"], true),
+    (1 << 8, &["promisc"], false),
+    (1 << 9, &["allmulticast"], false),
+    (1 << 12, &["multicast"], false),
+];
+/// The flags of an address (`IFA_F_…`).
+const ADDRESS_FLAGS: &[(u32, &str)] = &[(0x02, "nodad"), (0x10, "home_address"), (0x200, "noprefixroute")];
+
+/// The index of the link of this name: none that another thing could be taken for.
+fn index_of(name: &str) -> u32 {
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    0x1000_0000 | hash >> 4
+}
+
+/// What a request names, as the kernel would be told of it: by field, every form that its value can have in a message.
+struct Named {
+    reads: bool,
+    fields: BTreeMap<String, Value>,
+    forms: BTreeMap<String, Vec<Vec<u8>>>,
+}
+
+impl Named {
+    fn by(request: &Request, places: &Places) -> Self {
+        let mut fields = BTreeMap::new();
+        flatten(&parameters(request), "", &mut fields);
+        let mut forms: BTreeMap<String, Vec<Vec<u8>>> =
+            fields.iter().map(|(name, value)| (name.clone(), forms(value))).collect();
+        let others = places.others.iter().map(|(field, netns)| (*field, netns));
+        for (field, netns) in others.chain(places.netns.iter().map(|netns| ("netns", netns))) {
+            forms.entry(field.to_owned()).or_default().push(netns.as_raw_fd().to_ne_bytes().to_vec());
+        }
+        if fields.get("no_master") == Some(&Value::Bool(true)) {
+            forms.insert("no_master".to_owned(), vec![vec![0; 4]]);
+        }
+        Self { reads: request.call().effect == Effect::Reads, fields, forms }
+    }
+
+    fn is_form(&self, fields: &[&str], payload: &[u8]) -> bool {
+        fields.iter().filter_map(|field| self.forms.get(*field)).flatten().any(|form| form == payload)
+    }
+
+    /// Whether the payload is one of the request's values, a small number (a type, a flag: no object has such an index
+    /// here), or is made of such.
+    fn names(&self, payload: &[u8]) -> bool {
+        let small = |bytes: &[u8]| bytes.len() <= 8 && bytes.iter().skip(1).all(|byte| *byte == 0);
+        let word = |bytes: &[u8]| {
+            small(bytes) || bytes == [0xff; 4] || self.forms.values().flatten().any(|form| form == bytes)
+        };
+        let nested = || attributes(payload).is_some_and(|inside| inside.iter().all(|(_, payload)| self.names(payload)));
+        word(payload) || payload.len() % 4 == 0 && payload.chunks(4).all(word) || nested()
+    }
+
+    fn flag(&self, fields: &[&str]) -> Option<bool> {
+        fields.iter().find_map(|field| self.fields.get(*field).and_then(Value::as_bool))
+    }
+
+    /// The text of a field.
+    fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).and_then(Value::as_str)
+    }
+
+    /// The names that could be links', with their indexes.
+    fn links(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.fields.values().filter_map(Value::as_str).map(|name| (name, index_of(name)))
+    }
+
+    fn is_link(&self, index: u32) -> bool {
+        let given = self.fields.get("index").and_then(Value::as_u64) == Some(index.into());
+        given || self.links().any(|(_, of)| of == index)
+    }
+
+    fn check(&self, message: Message<'_>) {
+        assert!(!self.reads || message.kind & 3 == 2, "a call that reads sends {message:?}");
+        let head = head_of(message.kind).unwrap_or_else(|| panic!("head_of knows no message {}", message.kind));
+        let (head, inside) = message.payload.split_at_checked(head).expect("it has a head");
+        match new_of(message.kind) {
+            NEWLINK => self.check_link(message, head),
+            NEWADDR => self.check_address(message.kind, head),
+            28 => assert!(matches!(u32_at(head, 4), Some(index) if index == 0 || self.is_link(index)), "{message:?}"),
+            _ => {}
+        }
+        self.check_attributes(message.kind, "", inside);
+    }
+
+    fn check_link(&self, message: Message<'_>, head: &[u8]) {
+        let [index, flags, change] = [4, 8, 12].map(|at| u32_at(head, at).expect("sixteen bytes"));
+        let nameless = message.kind == GETLINK || message.flags & CREATE != 0;
+        assert!(if index == 0 { nameless } else { self.is_link(index) }, "index of {message:?}");
+        assert_eq!(flags & !change, 0, "{message:?}");
+        for bit in (0..32).map(|shift| 1 << shift).filter(|bit| change & bit != 0) {
+            let (_, fields, opposite) =
+                LINK_FLAGS.iter().find(|(of, ..)| *of == bit).expect("a flag that no field turns");
+            let turned = fields.iter().filter_map(|field| self.flag(&[field]));
+            assert!(
+                turned.into_iter().any(|on| (on != *opposite) == (flags & bit != 0)),
+                "flag {bit:#x} of {message:?}"
+            );
+        }
+    }
+
+    fn check_address(&self, kind: u16, head: &[u8]) {
+        let (family, length, index) = (head[0], head[1], u32_at(head, 4).expect("eight bytes"));
+        assert!(index == 0 && kind == GETADDR || self.is_link(index), "index {index}");
+        if let Some((address, bits)) = self.text("address").and_then(|text| text.split_once('/')) {
+            assert_eq!(family, if address.contains(':') { 10 } else { 2 });
+            assert!(kind == GETADDR || bits == length.to_string(), "{length} bits for {address}/{bits}");
+        }
+    }
+
+    fn check_attributes(&self, kind: u16, under: &str, bytes: &[u8]) {
+        let inside = attributes(bytes).unwrap_or_else(|| panic!("{under}: {bytes:?}"));
+        for (of, payload) in inside {
+            let path = if under.is_empty() { of.to_string() } else { format!("{under}.{of}") };
+            let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1");
+            assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
+            match (new_of(kind), path.as_str()) {
+                (NEWLINK, "18") => self.check_attributes(kind, "18", payload),
+                (NEWLINK, "18.2") => self.check_attributes(kind, self.text("kind").expect("a kind"), payload),
+                (NEWLINK, "veth.1") => {
+                    let (head, inside) = payload.split_at_checked(16).expect("the other end has a head");
+                    assert_eq!(head, [0; 16], "the other end has no index and no flags");
+                    self.check_attributes(kind, "veth.1", inside);
+                }
+                (NEWLINK, "29") => assert_eq!(payload, 8_u32.to_ne_bytes(), "RTEXT_FILTER_SKIP_STATS"),
+                (NEWADDR, "6") => self.check_lifetimes(payload),
+                (NEWADDR, "8") => {
+                    let set = ADDRESS_FLAGS.iter().filter(|(_, field)| self.flag(&[field]) == Some(true));
+                    assert_eq!(
+                        u32_at(payload, 0),
+                        Some(set.fold(0, |bits, (bit, _)| bits | bit)),
+                        "flags of an address"
+                    );
+                }
+                (new, path) => match KNOWN.iter().find(|(of, known, _)| *of == new && *known == path) {
+                    // A look-up asks for any link or address that the request names.
+                    Some((.., fields)) if kind & 3 != 2 || kind == GETNSID => {
+                        assert!(self.is_form(fields, payload), "{path} is {payload:?}, not {fields:?}")
+                    }
+                    _ => assert!(self.names(payload), "message {kind}, attribute {path}: {payload:?}"),
+                },
+            }
+        }
+    }
+
+    /// `struct ifa_cacheinfo`; what is not given is for ever.
+    fn check_lifetimes(&self, payload: &[u8]) {
+        let lifetime = |field| self.fields.get(field).and_then(Value::as_u64).unwrap_or(u32::MAX.into());
+        let said: Vec<u64> = (0..4).map(|at| u32_at(payload, at * 4).expect("four numbers").into()).collect();
+        assert_eq!(said, [lifetime("preferred_lifetime"), lifetime("valid_lifetime"), 0, 0]);
+    }
+}
+
+fn flatten(value: &Value, under: &str, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                flatten(value, &if under.is_empty() { key.clone() } else { format!("{under}.{key}") }, into);
+            }
+        }
+        value => drop(into.insert(under.to_owned(), value.clone())),
+    }
+}
+
+/// Every form that a value can have in a message.
+fn forms(value: &Value) -> Vec<Vec<u8>> {
+    match value {
+        Value::Bool(truth) => vec![vec![u8::from(*truth)], u32::from(*truth).to_ne_bytes().to_vec()],
+        Value::Number(number) => {
+            let number = number.as_u64().expect("numbers of fields are not negative");
+            let fits = [1, 2, 4, 8].into_iter().filter(|bytes| number.checked_shr(bytes * 8).unwrap_or(0) == 0);
+            fits.flat_map(|bytes| {
+                let bytes = bytes as usize;
+                [number.to_le_bytes()[..bytes].to_vec(), number.to_be_bytes()[8 - bytes..].to_vec()]
+            })
+            .collect()
+        }
+        Value::String(text) => {
+            let mut all = vec![
+                text.clone().into_bytes(),
+                [text.as_bytes(), &[0]].concat(),
+                index_of(text).to_ne_bytes().to_vec(),
+            ];
+            all.extend(text.split('/').next().and_then(|ip| ip.parse().ok()).map(octets));
+            all.extend(text.split(':').map(|pair| u8::from_str_radix(pair, 16)).collect::<Result<Vec<u8>, _>>());
+            all
+        }
+        Value::Array(list) => list.iter().flat_map(forms).collect(),
+        Value::Object(members) => members.values().flat_map(forms).collect(),
+        Value::Null => Vec::new(),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// A kernel in which every link exists that the request names, and every address; it may refuse one change.
+struct Kernel {
+    named: Named,
+    refuses: Option<(u8, i32)>,
+}
+
+impl Kernel {
+    fn answer(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let [Some(asked)] = messages(datagram)[..] else { panic!("not one message: {datagram:?}") };
+        self.named.check(asked);
+        let ends = |kind: u16, code: i32| build(kind, 0, asked.sequence, &[&code.to_ne_bytes()[..], &[0; 16]].concat());
+        if asked.kind & 3 != 2 {
+            match &mut self.refuses {
+                Some((0, errno)) => return vec![ends(ERROR, -*errno)],
+                Some((after, _)) => *after -= 1,
+                None => {}
+            }
+        }
+        let told: Vec<Vec<u8>> = match asked.kind {
+            NEWLINK | GETLINK => self.links(asked).iter().map(|name| self.link(name)).collect(),
+            GETADDR => self.address(asked).into_iter().collect(),
+            GETNSID => vec![[&[0; 4][..], &attribute(1, &7_u32.to_ne_bytes())].concat()],
+            _ => Vec::new(),
+        };
+        let absent = asked.kind == GETLINK && told.is_empty();
+        let end = if asked.flags & DUMP == DUMP { ends(DONE, 0) } else { ends(ERROR, if absent { -19 } else { 0 }) };
+        let kind = new_of(asked.kind);
+        told.iter().map(|payload| build(kind, 0, asked.sequence, payload)).chain([end]).collect()
+    }
+
+    /// The links that a question is about, by index or by name, or all.
+    fn links(&self, asked: Message<'_>) -> Vec<String> {
+        let index = u32_at(asked.payload, 4).unwrap_or(0);
+        let inside = attributes(&asked.payload[16..]).unwrap_or_default();
+        let name = inside.iter().find(|(kind, _)| *kind == 3).map(|(_, name)| name.strip_suffix(&[0]).unwrap_or(name));
+        let meant = |(text, of): &(&str, u32)| match (index, name) {
+            (0, None) => true,
+            (0, Some(name)) => name == text.as_bytes(),
+            (index, _) => index == *of,
+        };
+        self.named.links().filter(meant).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn link(&self, name: &str) -> Vec<u8> {
+        let text = |field| self.named.text(field);
+        let mac = self.named.fields.get("mac").map(forms).and_then(|forms| forms.last().cloned()).unwrap_or(vec![2; 6]);
+        let mut link = [&[0; 4][..], &index_of(name).to_ne_bytes(), &[1, 0, 0, 0], &[0; 4]].concat();
+        link.extend(attribute(3, &[name.as_bytes(), &[0]].concat()));
+        link.extend(attribute(1, &mac));
+        for number in [4, 13, 30] {
+            link.extend(attribute(number, &1500_u32.to_ne_bytes()));
+        }
+        link.extend([16, 17].into_iter().flat_map(|kind| attribute(kind, &[0])));
+        let peers = [text("link"), text("peer.name")];
+        if let [Some(one), Some(other)] = peers {
+            link.extend(attribute(5, &index_of(if name == one { other } else { one }).to_ne_bytes()));
+        }
+        if let Some(kind) = text("kind") {
+            link.extend(attribute(18, &attribute(1, kind.as_bytes())));
+        }
+        link
+    }
+
+    /// The address that the request names, at the link that is asked about.
+    fn address(&self, asked: Message<'_>) -> Option<Vec<u8>> {
+        let (address, length) = self.named.text("address")?.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        let peer =
+            self.named.text("peer_address").and_then(|peer| peer.split('/').next()?.parse().ok()).unwrap_or(address);
+        let family = if address.is_ipv4() { 2 } else { 10 };
+        let mut state = vec![family, length.parse().ok()?, 0, 0];
+        state.extend(asked.payload.get(4..8)?);
+        state.extend([attribute(2, &octets(address)), attribute(1, &octets(peer))].concat());
+        Some(state)
+    }
+}
+
+/// A request, and behind it how the kernel answers: as the text of a message up to a NUL, or made by its declaration.
+fn read(bytes: &[u8]) -> Option<(Request, [u8; 2])> {
+    if bytes.first() != Some(&b'{') {
+        let (how, bytes) = bytes.split_first_chunk()?;
+        return Some((make(&mut Unstructured::new(bytes))?, *how));
+    }
+    let text = bytes.split(|byte| *byte == 0).next()?;
+    let message = wire::Message::parse(text).ok()?;
+    let Asked::Call(call) = message.asked() else { return None };
+    let how = bytes.get(text.len() + 1..).and_then(|rest| rest.first_chunk().copied());
+    Some((parse(call, &message.parameters, &caller()).ok()?, how.unwrap_or([0xff; 2])))
+}
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Some((request, [which, after])) = read(bytes) else { return Corpus::Reject };
+    if !matches!(request.call().needs, Needs::Nothing | Needs::NetAdmin) {
+        return Corpus::Reject;
+    }
+    let places = places(&request);
+    let errno = [17, 19, 99, 1][usize::from(which & 3)]; // EEXIST, ENODEV, EADDRNOTAVAIL, EPERM
+    let refuses = (after < 4).then_some((after, errno));
+    let mut kernel = Kernel { named: Named::by(&request, &places), refuses };
+    netlink::answer_with(move |datagram| kernel.answer(datagram));
+    let mut route = Route::open().expect("it opens nothing");
+    let _any =
+        netlink::prepare(&mut route, places, &request).and_then(|mut prepared| prepared.run(&mut route, &mut |_| {}));
+    Corpus::Keep
+});
