@@ -125,6 +125,66 @@ fn the_same_bridge_is_fine_and_one_that_differs_is_not() {
 }
 
 #[test]
+fn the_same_vxlan_is_fine_and_one_that_differs_is_not() {
+    let host = host();
+    let base = json!({
+        "netns": "a", "link": "x0", "kind": "vxlan", "parent": "br0", "mtu": 1400,
+        "vxlan": {"id": 7, "remote": "192.0.2.9", "local": "192.0.2.1", "port": 4789, "source_port_min": 4000,
+                  "source_port_max": 5000, "ttl": 64, "tos": 16, "learning": false, "proxy": true},
+    });
+    let fewer = [
+        json!({"netns": "a", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7, "port": 4789, "proxy": true}}),
+        with(&base, "/vxlan/learning", Value::Null),
+        with(&base, "/parent", Value::Null),
+    ];
+    let different = [
+        ("/mtu", json!(1401), "mtu"),
+        ("/parent", json!("br1"), "parent"),
+        ("/vxlan/id", json!(8), "vxlan.id"),
+        ("/vxlan/remote", json!("192.0.2.8"), "vxlan.remote"),
+        ("/vxlan/local", json!("192.0.2.2"), "vxlan.local"),
+        ("/vxlan/port", json!(4788), "vxlan.port"),
+        ("/vxlan/port", Value::Null, "vxlan.port"),
+        ("/vxlan/source_port_min", json!(4001), "vxlan.source_port_min"),
+        ("/vxlan/source_port_max", json!(5001), "vxlan.source_port_max"),
+        ("/vxlan/ttl", json!(0), "vxlan.ttl"),
+        ("/vxlan/tos", json!(1), "vxlan.tos"),
+        ("/vxlan/learning", json!(true), "vxlan.learning"),
+        ("/vxlan/proxy", json!(false), "vxlan.proxy"),
+    ];
+    assert_compared(&host, &base, &fewer, &different);
+    let external = json!({"netns": "a", "link": "x1", "kind": "vxlan", "vxlan": {"collect_metadata": true}});
+    let group = json!({"id": 1, "port": 4790, "group": "239.1.1.1"});
+    assert_compared(&host, &external, &[], &[("/vxlan", json!({"id": 0}), "vxlan.collect_metadata")]);
+    let group = json!({"netns": "a", "link": "x2", "kind": "vxlan", "parent": "br0", "vxlan": group});
+    let others =
+        [("/vxlan/group", json!("239.1.1.2"), "vxlan.group"), ("/vxlan/group", json!("ff05::1"), "vxlan.group")];
+    assert_compared(&host, &group, &[], &others);
+}
+
+#[test]
+fn the_same_macvlan_macvtap_or_ifb_is_fine_and_one_that_differs_is_not() {
+    for kind in ["macvlan", "macvtap"] {
+        let host = host();
+        let base = json!({
+            "netns": "a", "link": "x0", "kind": kind, "parent": "br0", "mac": "02:00:00:00:00:01",
+            "macvlan": {"mode": "bridge"},
+        });
+        let other = if kind == "macvlan" { "macvtap" } else { "macvlan" };
+        let different = [
+            ("/kind", json!(other), "kind"),
+            ("/parent", json!("br1"), "parent"),
+            ("/mac", json!("02:00:00:00:00:02"), "mac"),
+            ("/macvlan/mode", json!("private"), "macvlan.mode"),
+            ("/macvlan/mode", Value::Null, "macvlan.mode"),
+        ];
+        assert_compared(&host, &base, &[with(&base, "/mac", Value::Null)], &different);
+    }
+    let ifb = json!({"netns": "a", "link": "x0", "kind": "ifb", "mtu": 1400});
+    assert_compared(&host(), &ifb, &[with(&ifb, "/mtu", Value::Null)], &[("/mtu", json!(1401), "mtu")]);
+}
+
+#[test]
 fn another_kind_of_the_same_name_is_not_the_same() {
     let host = host();
     host.ip_in("a", "link add v0 type veth peer name v1");

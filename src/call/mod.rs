@@ -80,6 +80,8 @@ pub struct Kind {
     pub name: &'static str,
     /// The fields that only this variety has.
     pub uses: &'static [Use],
+    /// As [`Call::settle`], for this variety.
+    pub settle: fn(&mut Request) -> Result<(), Invalid>,
 }
 
 /// A field of a call.

@@ -82,6 +82,7 @@ impl Request {
             }
         }
         (call.settle)(&mut request)?;
+        kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
         Ok(request)
     }
 

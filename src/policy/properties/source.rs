@@ -173,16 +173,23 @@ fn compiled(texts: &[Text]) -> Option<Policy> {
     compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(None)).ok()
 }
 
+/// Fields that contradict each other are refused before anything is judged: asked again.
 fn asked(random: &mut Random, call: &'static Call) -> Asked {
+    loop {
+        let asked = drawn(random, call);
+        if asked.parse().is_ok() {
+            return asked;
+        }
+    }
+}
+
+fn drawn(random: &mut Random, call: &'static Call) -> Asked {
     let kind = *random.of(&varieties(call));
     let mut asked = Asked { call, kind, given: Vec::new() };
     for used in call.uses(kind) {
-        let excluded = call.excludes.iter().any(|(one, other, _)| {
-            (*one == used.field && asked.value(other).is_some()) || (*other == used.field && asked.value(one).is_some())
-        });
         let value = random.of(&values(used.field)).clone();
         let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
-        if matches!(used.absence, Absence::Required) || (random.once_in(6) && !excluded) {
+        if matches!(used.absence, Absence::Required) || random.once_in(6) {
             asked.given.push((used.field, value));
         }
     }

@@ -10,7 +10,7 @@ use crate::call::field::{
     PEER_MTU, PEER_NAME, PEER_NETNS, SCOPE, TARGET_NETNS, UP,
 };
 use crate::call::json::Json;
-use crate::call::request::Request;
+use crate::call::request::{Invalid, Request};
 use crate::call::value::{Type, Value};
 use crate::call::{Absence, Call, Constant, Effect, Kind, Needs, Output, Use};
 use crate::caller::Caller;
@@ -61,8 +61,9 @@ pub(super) static ADD: Call = call(
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),
             ],
+            settle: |_| Ok(()),
         },
-        Kind { name: "bridge", uses: &[used(&BRIDGE_STP.field, Absence::Untouched)] },
+        Kind { name: "bridge", uses: &[used(&BRIDGE_STP.field, Absence::Untouched)], settle: |_| Ok(()) },
     ],
 );
 
@@ -165,6 +166,11 @@ impl Asked {
 
     /// As the broker reads it from the wire.
     pub(super) fn request(&self) -> Request {
+        self.parse().unwrap()
+    }
+
+    /// As a request; refused where the fields contradict each other.
+    pub(super) fn parse(&self) -> Result<Request, Invalid> {
         let mut object = serde_json::Map::new();
         for (field, value) in &self.given {
             match field.name.split_once('.') {
@@ -176,7 +182,7 @@ impl Asked {
             }
         }
         let text = serde_json::Value::Object(object).to_string();
-        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid).unwrap()
+        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid)
     }
 }
 
