@@ -228,6 +228,23 @@ fn a_link_that_stands_on_another_is_sent_with_its_index() {
     assert_sends(&host, "Link.Add", ifb, &["GETLINK - 3=br0 29", "NEWLINK create excl - 3=n0 10=br0 18 18.1=ifb"]);
 }
 
+#[test]
+fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
+    let host = host();
+    let tap = json!({"netns": "a", "link": "n0", "kind": "tun", "tun": {"mode": "tap", "group": 1}});
+    let find = "GETLINK - 3=n0 29";
+    assert_sends(&host, "Link.Add", tap.clone(), &[find]);
+    let mut again = tap.clone();
+    again["exists_ok"] = json!(true);
+    assert_sends(&host, "Link.Add", again, &[find, find]);
+    host.ip_in("a", "link del n0");
+    let mut every = tap;
+    let others = json!({"mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "x"});
+    every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    let change = "NEWLINK n0 flags=1/1 1 4 20=x 10=br0";
+    assert_sends(&host, "Link.Add", every, &["GETLINK - 3=br0 29", find, change]);
+}
+
 /// The fields of a request about `v0` in `a`.
 fn on(changes: Value) -> Value {
     let mut fields = json!({"netns": "a", "link": "v0"});

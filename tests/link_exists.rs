@@ -43,7 +43,8 @@ fn assert_compared(host: &Host, base: &Value, fewer: &[Value], different: &[(&st
         assert!(reply.get("message").as_str().unwrap().contains(field), "{reply}");
     }
     let plain = host.caller().call("Link.Add", base.clone());
-    assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(17)));
+    let errno = if base["kind"] == "tun" { 16 } else { 17 }; // EBUSY from /dev/net/tun
+    assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(errno)));
     assert_eq!(host.snapshot(&netns), before);
 }
 
@@ -182,6 +183,47 @@ fn the_same_macvlan_macvtap_or_ifb_is_fine_and_one_that_differs_is_not() {
     }
     let ifb = json!({"netns": "a", "link": "x0", "kind": "ifb", "mtu": 1400});
     assert_compared(&host(), &ifb, &[with(&ifb, "/mtu", Value::Null)], &[("/mtu", json!(1401), "mtu")]);
+}
+
+#[test]
+fn the_same_tap_is_fine_and_one_that_differs_is_not() {
+    let host = host();
+    let base = json!({
+        "netns": "a", "link": "t0", "kind": "tun", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0",
+        "alias": "x", "tun": {"mode": "tap", "owner": 1000, "group": 1001},
+    });
+    let different = [
+        ("/mtu", json!(1401), "mtu"),
+        ("/mac", json!("02:00:00:00:00:02"), "mac"),
+        ("/master", json!("br1"), "master"),
+        ("/alias", json!("y"), "alias"),
+        ("/up", json!(true), "up"),
+        ("/tun/owner", json!(1001), "tun.owner"),
+        ("/tun/owner", Value::Null, "tun.owner"),
+        ("/tun/group", json!(1000), "tun.group"),
+    ];
+    let fewer = [with(&base, "/tun/group", Value::Null), with(&base, "/mac", Value::Null)];
+    assert_compared(&host, &base, &fewer, &different);
+    let ifb = json!({"netns": "a", "link": "t0", "kind": "ifb", "exists_ok": true});
+    assert_eq!(host.caller().call("Link.Add", ifb).get("field"), "kind");
+    let tun = json!({"netns": "a", "link": "t1", "kind": "tun", "tun": {"mode": "tun", "owner": 0}});
+    assert_compared(
+        &host,
+        &tun,
+        &[],
+        &[("/tun/mode", json!("tap"), "tun.mode"), ("/tun/group", json!(0), "tun.group")],
+    );
+}
+
+#[test]
+fn a_segment_that_another_vxlan_has_is_not_the_same_link() {
+    let host = host();
+    let vxlan =
+        |link: &str| json!({"netns": "a", "link": link, "kind": "vxlan", "exists_ok": true, "vxlan": {"id": 1}});
+    host.caller().call("Link.Add", vxlan("x0")).ok();
+    let reply = host.caller().call("Link.Add", vxlan("x1"));
+    assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists");
+    assert!(reply.get("message").as_str().unwrap().contains("VNI"), "{reply}");
 }
 
 #[test]

@@ -76,7 +76,8 @@ const U16: Type = Type::Number(0, 0xffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
 /// Kinds of links that can be made.
-static LINK_KINDS: Words = Words { name: "LinkKind", words: &["veth", "bridge", "vxlan", "macvlan", "macvtap", "ifb"] };
+static LINK_KINDS: Words =
+    Words { name: "LinkKind", words: &["veth", "bridge", "vxlan", "macvlan", "macvtap", "ifb", "tun"] };
 /// Scopes of addresses (`rtm_scope`, rtnetlink(7)).
 static SCOPES: Words = Words { name: "Scope", words: &["global", "site", "link", "host", "nowhere"] };
 /// Modes of macvlan and macvtap (`MACVLAN_MODE_…`, `linux/if_link.h`).
@@ -212,9 +213,9 @@ fields! {
     MACVLAN_MODE: &'static str = 55 "macvlan.mode" Type::Word(&MACVLAN_MODES);
     /// Whether whole Ethernet frames (`tap`) or IP packets (`tun`) pass.
     TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
-    /// The uid that may attach to the link.
+    /// The uid whose programs may attach to the link.
     TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
-    /// The gid that may attach to the link.
+    /// The gid whose programs may attach to the link, if they are the owner's too.
     TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
     /// Where packets go to: an address with the length of its prefix; `default` is every address of the family.
     DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;

@@ -45,6 +45,7 @@ static LINK_STATE: &[Part] = &[
     perhaps("bridge", Shape::Object("BridgeState", kinds::BRIDGE), "What a bridge has besides."),
     perhaps("vxlan", Shape::Object("VxlanState", kinds::VXLAN), "What a vxlan has besides."),
     perhaps("macvlan", Shape::Object("MacvlanState", kinds::MACVLAN), "What a macvlan or macvtap has besides."),
+    perhaps("tun", Shape::Object("TunState", kinds::TUN), "What a tun or tap has besides."),
 ];
 
 /// The calls of this family.
@@ -55,8 +56,12 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
         doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
-              their own right after: an error in one of these leaves the link made (`may_have_changed`).",
-        elsewhere: "A veth pair has its other end in `peer.netns`.",
+              their own right after: an error in one of these leaves the link made (`may_have_changed`). A tun or tap is \
+              made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete; with `exists_ok`, one that is not \
+              persistent is `Busy`: it is being made, or somebody's for the moment.",
+        elsewhere: "A veth pair has its other end in `peer.netns`. A tun or tap is persistent: it stays until it is \
+                    deleted, and its owner's programs may attach to it by `/dev/net/tun`. A macvtap has a device file \
+                    of its own, `/dev/tap` with its index.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),

@@ -71,6 +71,8 @@ pub enum Needs {
     NetAdmin,
     /// The stage that makes and removes namespaces.
     Namespaces,
+    /// `CAP_NET_ADMIN`, and `/dev/net/tun`.
+    Tun,
 }
 
 /// A variety of a call.
@@ -78,6 +80,8 @@ pub enum Needs {
 pub struct Kind {
     /// The word of the field `kind`.
     pub name: &'static str,
+    /// What it needs, in place of what its call does.
+    pub needs: Needs,
     /// The fields that only this variety has.
     pub uses: &'static [Use],
     /// As [`Call::settle`], for this variety.

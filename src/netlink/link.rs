@@ -6,6 +6,7 @@ mod add;
 mod compare;
 mod kind;
 mod state;
+mod tun;
 
 use std::os::fd::AsRawFd as _;
 
@@ -29,6 +30,7 @@ pub(super) use state::{names, words};
 /// Resolves and encodes a call of this family.
 pub(super) fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
     match request.call().name {
+        "Link.Add" if places.tun.is_some() => tun::prepare(route, places, request),
         "Link.Add" => add::prepare(route, places, request),
         "Link.Delete" => delete(route, request),
         "Link.Set" => set(route, places, request),

@@ -13,7 +13,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use seccompiler::apply_filter;
 
+use crate::policy::compiled::Profile;
 use crate::refusal::Refusal;
+use crate::sys;
 
 /// What an argument must be.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +119,14 @@ pub const NAMESPACES: &[Line] = &[
     (libc::SYS_clock_nanosleep, Check::Free, "stage::namespaces: wait for that lock"),
 ];
 
+/// Besides, for callers who hold a rule that grants a link which is made by `/dev/net/tun`.
+pub const TUN: &[Line] = &[
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_MAKE), "netlink::link: the link"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_OWNER), "netlink::link: whose it is"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_GROUP), "netlink::link: whose it is besides"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_PERSIST), "netlink::link: it stays"),
+];
+
 /// The last filter: one transaction, by index, then the reply.
 fn transaction(netlink: &[RawFd], trail: Option<RawFd>) -> Vec<(i64, Vec<Vec<Check>>)> {
     let sends = netlink.iter().copied().chain(trail).map(sends_to).collect();
@@ -145,8 +155,9 @@ fn last_words() -> Vec<(i64, Vec<Vec<Check>>)> {
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
-pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
-    let more = if namespaces { NAMESPACES } else { &[] };
+pub(super) fn guard(profile: Profile) -> Result<(), Refusal> {
+    let more = [(profile.namespaces, NAMESPACES), (profile.tun, TUN)];
+    let more = more.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, lines)| lines);
     let mut lines: BTreeMap<i64, Vec<Vec<Check>>> = BTreeMap::new();
     for (number, check, _) in GUARDED.iter().chain(more) {
         // A number that stands in both lists may do what either says.
@@ -161,6 +172,18 @@ pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
 /// [`Refusal::NotConfined`]
 pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
     install(transaction(netlink, trail), "second filter")
+}
+
+/// Goes behind the last filter of a transaction that also makes a link by this descriptor of `/dev/net/tun`.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
+    let mut lines = transaction(netlink, trail);
+    let asks = TUN.iter().map(|(_, check, _)| vec![descriptor(device), *check]);
+    lines.push((libc::SYS_ioctl, asks.collect()));
+    lines.push((libc::SYS_close, vec![vec![descriptor(device)]])); // before the reply: then the link is there to stay, or gone
+    install(lines, "second filter")
 }
 
 /// Goes behind the last filter of a listing of namespaces: names, and what is mounted there.

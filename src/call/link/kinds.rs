@@ -6,13 +6,16 @@ use std::net::IpAddr;
 
 use super::super::field::{
     BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, Field, Key,
-    MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, VXLAN_COLLECT_METADATA, VXLAN_GROUP,
-    VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX,
-    VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
+    MAC, MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE, TUN_OWNER,
+    VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE,
+    VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
 };
 use super::super::request::{Invalid, Request};
 use super::super::settle::one_family;
-use super::super::{AS_READ, Kind, Part, Shape, Use, chosen, number, off, perhaps, required, untouched, word};
+use super::super::{
+    AS_READ, Absence, Constant, Kind, Needs, Part, Shape, Use, chosen, declared, number, off, perhaps, required,
+    untouched, word,
+};
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 
@@ -42,12 +45,20 @@ pub(super) static VXLAN: &[Part] = &[
 pub(super) static MACVLAN: &[Part] =
     &[perhaps("mode", Shape::String, "How the links of one parent hear each other; an unknown mode as its number.")];
 
+pub(super) static TUN: &[Part] = &[
+    perhaps("mode", Shape::String, "`tap` for Ethernet frames, `tun` for IP packets."),
+    perhaps("owner", Shape::Int, "The uid whose programs may attach to it."),
+    perhaps("group", Shape::Int, "The gid whose programs may attach to it."),
+    perhaps("persist", Shape::Bool, "Whether it stays without a program that is attached to it."),
+];
+
 /// What macvlan and macvtap have.
 static ON_A_PARENT: &[Use] = &[required(&PARENT.field), word(&MACVLAN_MODE.field, "vepa")];
 
 pub(super) static KINDS: &[Kind] = &[
     Kind {
         name: "veth",
+        needs: Needs::NetAdmin,
         uses: &[
             required(&PEER_NAME.field).counting_in(IN_PEER_NETNS),
             required(&PEER_NETNS.field),
@@ -59,6 +70,7 @@ pub(super) static KINDS: &[Kind] = &[
     },
     Kind {
         name: "bridge",
+        needs: Needs::NetAdmin,
         uses: &[
             untouched(&BRIDGE_STP.field),
             untouched(&BRIDGE_FORWARD_DELAY.field),
@@ -70,6 +82,7 @@ pub(super) static KINDS: &[Kind] = &[
     },
     Kind {
         name: "vxlan",
+        needs: Needs::NetAdmin,
         uses: &[
             untouched(&PARENT.field),
             untouched(&VXLAN_ID.field),
@@ -87,10 +100,23 @@ pub(super) static KINDS: &[Kind] = &[
         ],
         settle: vxlan,
     },
-    Kind { name: "macvlan", uses: ON_A_PARENT, settle: AS_READ },
-    Kind { name: "macvtap", uses: ON_A_PARENT, settle: AS_READ },
-    Kind { name: "ifb", uses: &[], settle: AS_READ },
+    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: AS_READ },
+    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: AS_READ },
+    Kind { name: "ifb", needs: Needs::NetAdmin, uses: &[], settle: AS_READ },
+    Kind {
+        name: "tun",
+        needs: Needs::Tun,
+        uses: &[
+            required(&TUN_MODE.field),
+            declared(&TUN_OWNER.field, Absence::Default(Constant::Uid)),
+            untouched(&TUN_GROUP.field),
+        ],
+        settle: tun,
+    },
 ];
+
+/// Bytes of a hardware address (`ETH_ALEN`).
+const ETHERNET: usize = 6;
 
 pub(super) static EXCLUDES: &[(&Field, &Field, &str)] =
     &[(&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent to a group, or to one address")];
@@ -116,6 +142,18 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
         (Some(_), None) => Err(Invalid::new(max.field.name, format!("is missing beside `{}`", min.field.name))),
         (Some(least), Some(most)) if least > most => {
             Err(Invalid::new(max.field.name, format!("is {most}, less than `{}`", min.field.name)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The kernel would have no place for a hardware address, and cut a longer one.
+fn tun(request: &mut Request) -> Result<(), Invalid> {
+    match (request.get(&TUN_MODE), request.get(&MAC)) {
+        (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "is for links of Ethernet frames: mode `tap`")),
+        (_, Some(mac)) if mac.bytes().len() != ETHERNET => {
+            let why = format!("has {} bytes, a tap's address has {ETHERNET}", mac.bytes().len());
+            Err(Invalid::new(MAC.field.name, why))
         }
         _ => Ok(()),
     }

@@ -65,8 +65,9 @@ pub(super) fn prepare(route: &mut Route, mut places: Places, request: &Request) 
                 let made = made.map_or_else(|| look_up(route, &request), Ok);
                 made.and_then(|made| complete(route, &mut places, &request, made)).map_err(half_made)
             }
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                compare::same(route, &mut places, peer_netns.as_ref(), others, &request)
+            Err(failure @ Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
+                let taken = changed(failure, &request, false);
+                compare::same(route, &mut places, peer_netns.as_ref(), others, taken, &request)
             }
             Err(failure) => Err(changed(failure, &request, false)),
         }

@@ -20,15 +20,16 @@ use crate::call::inet::Mac;
 use crate::call::request::Request;
 use crate::refusal::{Class, KernelRefusal, Refusal};
 
-/// The result of the call, if the link is the same.
+/// The result of the call, if the link is the same; `taken` is what the kernel said.
 pub(super) fn same(
     route: &mut Route,
     places: &mut Places,
     peer_netns: Option<&OwnedFd>,
     others: Others,
+    taken: Refusal,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
-    let Some(link) = find(route, &field::LINK, request)? else { return Err(taken(route, request)?) };
+    let Some(link) = find(route, &field::LINK, request)? else { return Err(by_others(route, taken, request)) };
     let data = text(&link, "kind").and_then(Data::of).filter(|data| Some(&data.name) == request.get(&field::KIND));
     let data = data.ok_or_else(|| differs(&field::KIND.field))?;
     numbers(&link, [(&field::MTU, "mtu")], request)?;
@@ -91,13 +92,19 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(differs(field)) }
 }
 
-/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken.
-fn taken(route: &mut Route, request: &Request) -> Result<Refusal, Refusal> {
-    match fetch(route, &by_name(request.needed(&field::LINK)?, &field::LINK.field)?) {
-        Ok(answering) if !answering.is_empty() => {
-            Ok(refused(&field::LINK.field, "it is the alternative name of another link".to_owned()))
+/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken, or
+/// something else (the segment of a vxlan).
+fn by_others(route: &mut Route, taken: Refusal, request: &Request) -> Refusal {
+    let answering = request.needed(&field::LINK).map_err(Refusal::from);
+    let answering = answering.and_then(|name| by_name(name, &field::LINK.field)).map(|asked| fetch(route, &asked));
+    match answering {
+        Ok(Ok(answering)) if !answering.is_empty() => {
+            refused(&field::LINK.field, "it is the alternative name of another link".to_owned())
         }
-        _ => Ok(refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())),
+        _ if request.get(&field::PEER_NAME).is_some() => {
+            refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())
+        }
+        _ => taken,
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::message::Attributes;
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
 use crate::call::value;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, invalid};
 use form::{Cast, Form, Width};
 
 /// What the links of a kind have besides what every link has.
@@ -31,7 +31,7 @@ pub(super) struct Data {
 /// A field, and where it stands.
 #[derive(Debug)]
 struct Row {
-    field: &'static Field,
+    of: Of,
     attribute: u16,
     /// From which byte on: fields that share an attribute stand one behind the other.
     offset: usize,
@@ -40,17 +40,31 @@ struct Row {
     absent: fn(&Request) -> Option<value::Value>,
 }
 
-const fn row(field: &'static Field, attribute: u16, form: Form) -> Row {
-    Row { field, attribute, offset: 0, form, absent: |_| None }
+/// What a row tells of.
+#[derive(Debug)]
+enum Of {
+    /// A field of requests.
+    Field(&'static Field),
+    /// Something of this name that is only told.
+    Result(&'static str),
 }
 
-static KINDS: [Data; 6] = [
+const fn row(field: &'static Field, attribute: u16, form: Form) -> Row {
+    told(Of::Field(field), attribute, form)
+}
+
+const fn told(of: Of, attribute: u16, form: Form) -> Row {
+    Row { of, attribute, offset: 0, form, absent: |_| None }
+}
+
+static KINDS: [Data; 7] = [
     Data { name: "veth", parent: None, object: "", rows: &[] },
     Data { name: "bridge", parent: None, object: "bridge", rows: &BRIDGE },
     Data { name: "vxlan", parent: Some(ifla::VXLAN_LINK), object: "vxlan", rows: &VXLAN },
     Data { name: "macvlan", parent: None, object: "macvlan", rows: &MACVLAN },
     Data { name: "macvtap", parent: None, object: "macvlan", rows: &MACVLAN },
     Data { name: "ifb", parent: None, object: "", rows: &[] },
+    Data { name: "tun", parent: None, object: "tun", rows: &TUN },
 ];
 
 static BRIDGE: [Row; 5] = [
@@ -86,6 +100,14 @@ static MACVLAN: [Row; 1] = [row(
     Form::Word(Width::Four, &[(1, "private"), (2, "vepa"), (4, "bridge"), (8, "passthru"), (16, "source")]),
 )];
 
+/// Written by requests to a device, not by these attributes.
+static TUN: [Row; 4] = [
+    row(&field::TUN_OWNER.field, 1, Form::Number(Width::Four)),
+    row(&field::TUN_GROUP.field, 2, Form::Number(Width::Four)),
+    row(&field::TUN_MODE.field, 3, Form::Word(Width::One, &[(1, "tun"), (2, "tap")])),
+    told(Of::Result("persist"), 6, Form::Flag(Width::One)),
+];
+
 /// The kernel's default is to learn; iproute2's is not to where the packets say their destination.
 fn not_learning(request: &Request) -> Option<value::Value> {
     request.is_set(&field::VXLAN_COLLECT_METADATA).then_some(value::Value::Bool(false))
@@ -94,7 +116,14 @@ fn not_learning(request: &Request) -> Option<value::Value> {
 impl Row {
     /// The name inside the object.
     fn key(&self) -> &'static str {
-        self.field.name.split('.').next_back().unwrap_or(self.field.name)
+        match self.of {
+            Of::Field(field) => field.name.split('.').next_back().unwrap_or(field.name),
+            Of::Result(name) => name,
+        }
+    }
+
+    fn field(&self) -> Option<&'static Field> {
+        if let Of::Field(field) = self.of { Some(field) } else { None }
     }
 }
 
@@ -109,9 +138,10 @@ impl Data {
             let mut payload = Vec::new();
             let mut of = None;
             for row in sharing {
-                let Some(value) = request.value(row.field).cloned().or_else(|| (row.absent)(request)) else { continue };
-                let bytes = row.form.write(&value).map_err(|why| crate::refusal::invalid(row.field.name, why))?;
-                of = of.or((!bytes.is_empty()).then_some((row.attribute, row.field)));
+                let Some(field) = row.field() else { continue };
+                let Some(value) = request.value(field).cloned().or_else(|| (row.absent)(request)) else { continue };
+                let bytes = row.form.write(&value).map_err(|why| invalid(field.name, why))?;
+                of = of.or((!bytes.is_empty()).then_some((row.attribute, field)));
                 payload.extend(bytes);
             }
             if let Some((attribute, field)) = of {
@@ -135,8 +165,9 @@ impl Data {
         let object = link.get(self.object).and_then(Value::as_object);
         let differs = |row: &&Row| {
             let told = object.and_then(|object| object.get(row.key()));
-            request.value(row.field).is_some_and(|given| !row.form.agrees(told, &given.json()))
+            let given = row.field().and_then(|field| request.value(field));
+            given.is_some_and(|given| !row.form.agrees(told, &given.json()))
         };
-        self.rows.iter().find(differs).map(|row| row.field)
+        self.rows.iter().find(differs).and_then(Row::field)
     }
 }

@@ -56,6 +56,7 @@ pub(super) static ADD: Call = call(
     &[
         Kind {
             name: "veth",
+            needs: Needs::NetAdmin,
             uses: &[
                 Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS },
                 used(&PEER_NETNS.field, Absence::Required),
@@ -63,7 +64,12 @@ pub(super) static ADD: Call = call(
             ],
             settle: |_| Ok(()),
         },
-        Kind { name: "bridge", uses: &[used(&BRIDGE_STP.field, Absence::Untouched)], settle: |_| Ok(()) },
+        Kind {
+            name: "bridge",
+            needs: Needs::NetAdmin,
+            uses: &[used(&BRIDGE_STP.field, Absence::Untouched)],
+            settle: |_| Ok(()),
+        },
     ],
 );
 
