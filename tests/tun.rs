@@ -191,6 +191,26 @@ fn a_tap_that_a_program_holds_for_itself_is_not_the_one_that_was_asked_for() {
 }
 
 #[test]
+fn of_many_who_make_the_same_tap_at_once_each_gets_it_or_is_told_to_ask_again() {
+    let host = open_host();
+    let tap =
+        json!({"netns": "@host", "link": "t0", "kind": "tun", "exists_ok": true, "tun": {"mode": "tap", "group": 7}});
+    let bytes = format!("{}\0", json!({"method": "io.netbroker.Link.Add", "parameters": tap}));
+    for _ in 0..10 {
+        let mut all: Vec<_> = (0..20).map(|_| host.caller().start()).collect();
+        all.iter_mut().for_each(|running| running.send(bytes.as_bytes()));
+        let replies: Vec<Reply> = all.into_iter().map(|running| running.finish()).collect();
+        let index = host.ip("-o link show t0").split(':').next().unwrap().parse::<u32>().unwrap();
+        let (made, others): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status() == 0);
+        assert!(!made.is_empty());
+        made.into_iter().for_each(|reply| assert_eq!(reply.ok(), json!({"link_index": index})));
+        others.iter().for_each(|reply| assert_eq!(reply.error(), "io.netbroker.Link.Busy", "{reply}"));
+        assert!(host.ip("-d link show t0").contains("persist on user alice group"));
+        host.ip("link del t0");
+    }
+}
+
+#[test]
 fn who_owns_a_tap_is_the_policys_to_say() {
     let host = Host::new();
     let rule = |owner: &str| {

@@ -45,7 +45,7 @@ pub struct Call {
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
     /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
-    /// before anything is judged; [`AS_READ`] where there is nothing.
+    /// before anything is judged; `AS_READ` where there is nothing.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
     /// What it answers.
     pub result: Output,

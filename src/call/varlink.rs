@@ -274,7 +274,7 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     match must.as_str() {
         "" => format!("Only for kind {have}."),
         _ if must == have => format!("Only for kind {have}, which requires it."),
-        _ => format!("Only for kind {have}; {must} requires it."),
+        _ => format!("Only for kind {have}; needed for {must}."),
     }
 }
 
@@ -347,7 +347,7 @@ mod tests {
             "error Denied (",
             "  # Only for kind veth, which requires it.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
-            "Only for kind vxlan, macvlan, macvtap; macvlan, macvtap requires it.\n  parent: ?string",
+            "Only for kind vxlan, macvlan, macvtap; needed for macvlan, macvtap.\n  parent: ?string",
             "type Macvlan (\n  # How the links of one parent hear each other; if absent vepa.\n  mode: ?MacvlanMode\n)",
             "; if absent false.\n  up: ?bool",
             "error Interrupted (\n",

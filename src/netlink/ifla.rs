@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Attributes of a link (`IFLA_…`, `linux/if_link.h`). What is not here cannot be written.
+//! Attributes of a link (`IFLA_…`, `linux/if_link.h`). What is neither here nor in the table of a kind
+//! (`link::kind`) cannot be written.
 #![forbid(unsafe_code)]
 
 pub(super) const ADDRESS: u16 = 1;

@@ -67,6 +67,7 @@ static KINDS: [Data; 7] = [
     Data { name: "tun", parent: None, object: "tun", rows: &TUN },
 ];
 
+/// `IFLA_BR_…` (`linux/if_link.h`).
 static BRIDGE: [Row; 5] = [
     row(&field::BRIDGE_FORWARD_DELAY.field, 1, Form::Ticks),
     row(&field::BRIDGE_AGEING_TIME.field, 4, Form::Ticks),
@@ -75,7 +76,7 @@ static BRIDGE: [Row; 5] = [
     row(&field::BRIDGE_VLAN_DEFAULT_PVID.field, 39, Form::Number(Width::Two)),
 ];
 
-/// An IPv6 address has an attribute of its own.
+/// `IFLA_VXLAN_…`. An IPv6 address has an attribute of its own.
 static VXLAN: [Row; 15] = [
     row(&field::VXLAN_ID.field, 1, Form::Number(Width::Four)),
     row(&field::VXLAN_GROUP.field, 2, Form::Ipv4(Cast::Group)),
@@ -94,13 +95,14 @@ static VXLAN: [Row; 15] = [
     row(&field::VXLAN_COLLECT_METADATA.field, 25, Form::Flag(Width::One)),
 ];
 
+/// `IFLA_MACVLAN_…`
 static MACVLAN: [Row; 1] = [row(
     &field::MACVLAN_MODE.field,
     1,
     Form::Word(Width::Four, &[(1, "private"), (2, "vepa"), (4, "bridge"), (8, "passthru"), (16, "source")]),
 )];
 
-/// Written by requests to a device, not by these attributes.
+/// `IFLA_TUN_…`, which are only told: they are written by requests to a device.
 static TUN: [Row; 4] = [
     row(&field::TUN_OWNER.field, 1, Form::Number(Width::Four)),
     row(&field::TUN_GROUP.field, 2, Form::Number(Width::Four)),

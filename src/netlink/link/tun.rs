@@ -83,13 +83,12 @@ fn same(
     others: Others,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
+    let reason = "the link is being made, or is there only as long as a program is attached to it".to_owned();
     let link = state::find(route, &field::LINK, request)?;
-    let persistent = link.and_then(|link| link.told.get("tun")?.get("persist")?.as_bool());
-    if persistent == Some(false) {
-        let reason = "the link is being made, or is there only as long as a program is attached to it".to_owned();
-        return Err(Refusal::Busy { reason });
+    match link.and_then(|link| link.told.get("tun")?.get("persist")?.as_bool()) {
+        Some(false) => Err(Refusal::Busy { reason }),
+        _ => compare::same(route, places, None, others, Refusal::Busy { reason }, request),
     }
-    compare::same(route, places, None, others, refused(Errno::EBUSY, &field::LINK.field), request)
 }
 
 /// `EBUSY`: exclusive, and the name is taken.
