@@ -167,6 +167,43 @@ pub fn netlink_option(socket: BorrowedFd<'_>, option: c_int) -> Result<(), Errno
     Errno::result(result).map(drop)
 }
 
+/// `TUNSETIFF`, `TUNSETPERSIST`, `TUNSETOWNER`, `TUNSETGROUP` (`linux/if_tun.h`).
+pub const TUN_MAKE: u32 = 0x4004_54ca;
+/// See [`TUN_MAKE`].
+pub const TUN_PERSIST: u32 = 0x4004_54cb;
+/// See [`TUN_MAKE`].
+pub const TUN_OWNER: u32 = 0x4004_54cc;
+/// See [`TUN_MAKE`].
+pub const TUN_GROUP: u32 = 0x4004_54ce;
+
+/// Makes a TUN or TAP link, or attaches to one, by a descriptor of `/dev/net/tun`.
+///
+/// # Errors
+/// `EINVAL` for a name of more than 15 bytes, else what the kernel says.
+pub fn tun_make(device: BorrowedFd<'_>, name: &str, flags: u16) -> Result<(), Errno> {
+    let mut request = [0_u8; size_of::<libc::ifreq>()]; // the name, NUL and zeros behind it, then the flags
+    let (head, rest) = request.split_at_mut(libc::IFNAMSIZ);
+    let (last, most) = (flags.to_ne_bytes(), libc::IFNAMSIZ - 1);
+    head.get_mut(..name.len()).filter(|_| name.len() <= most).ok_or(Errno::EINVAL)?.copy_from_slice(name.as_bytes());
+    rest.get_mut(..last.len()).ok_or(Errno::EINVAL)?.copy_from_slice(&last);
+    // SAFETY: the kernel reads and writes a `struct ifreq` at the address, in which as many bytes live across the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_ioctl, device.as_raw_fd(), libc::c_long::from(TUN_MAKE), request.as_mut_ptr())
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Sets one number of the TUN or TAP link that a descriptor is attached to.
+///
+/// # Errors
+/// `EINVAL` for an id that is not mapped here.
+pub fn tun_set(device: BorrowedFd<'_>, what: u32, number: u32) -> Result<(), Errno> {
+    let (what, number) = (libc::c_long::from(what), libc::c_long::from(number));
+    // SAFETY: these requests take a number, no address.
+    let result = unsafe { libc::syscall(libc::SYS_ioctl, device.as_raw_fd(), what, number) };
+    Errno::result(result).map(drop)
+}
+
 /// Whether exec gave this process more than its caller has: a setuid or setgid bit, or file capabilities
 /// (getauxval(3), `AT_SECURE`).
 #[must_use]

@@ -118,7 +118,7 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         let string = || String::from_utf8(payload.strip_suffix(&[0]).unwrap_or(&payload).to_vec()).unwrap();
         text.push_str(&match path.as_str() {
             "3" | "18.1" | "18.2.1.3" | "20" if link => format!(" {path}={}", string()),
-            "10" if link => format!(" {path}={}", name(u32_at(&payload, 0))),
+            "5" | "10" if link => format!(" {path}={}", name(u32_at(&payload, 0))),
             "4" if head == 12 => format!(" {path}={}", name(u32_at(&payload, 0))),
             "9" if head == 12 => ways(&payload, &name),
             _ => format!(" {path}"),
@@ -215,6 +215,56 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
     });
     let line = "NEWLINK create excl - 3=br1 4 1 18 18.1=bridge 18.2 18.2.1 18.2.4 18.2.5 18.2.39";
     assert_sends(&host, "Link.Add", bridge, &[line]);
+}
+
+#[test]
+fn a_link_that_stands_on_another_is_sent_with_its_index() {
+    let host = host();
+    let find = "GETLINK - 3=v0 29";
+    for (fields, line) in [
+        (
+            json!({"kind": "vxlan", "vxlan": {"id": 1, "group": "239.1.1.1"}}),
+            "18.1=vxlan 18.2 18.2.3 18.2.1 18.2.2 18.2.11 18.2.15 18.2.25",
+        ),
+        (
+            json!({"kind": "vxlan", "vxlan": {"collect_metadata": true}}),
+            "18.1=vxlan 18.2 18.2.3 18.2.7 18.2.11 18.2.15 18.2.25",
+        ),
+        (
+            json!({"kind": "vxlan", "vxlan": {"id": 2, "remote": "2001:db8::9", "local": "2001:db8::1", "port": 4789,
+                   "source_port_min": 1, "source_port_max": 2, "ttl": 1, "tos": 1, "learning": true, "proxy": true}}),
+            "18.1=vxlan 18.2 18.2.3 18.2.1 18.2.16 18.2.17 18.2.5 18.2.6 18.2.7 18.2.10 18.2.11 18.2.15 18.2.25",
+        ),
+        (json!({"kind": "macvtap", "macvlan": {"mode": "bridge"}}), "18.1=macvtap 18.2 18.2.1"),
+    ] {
+        let mut whole = json!({"netns": "a", "link": "n0", "parent": "v0"});
+        whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let parent = if fields["kind"] == "vxlan" { "" } else { " 5=v0" };
+        let line = format!("NEWLINK create excl - 3=n0{parent} 18 {line}");
+        // The kernel does not tell of a vxlan that it made.
+        let asked: &[&str] = if fields["kind"] == "vxlan" { &["GETLINK - 3=n0 29"] } else { &[] };
+        assert_sends(&host, "Link.Add", whole, &[&[find, &line], asked].concat());
+        host.ip_in("a", "link del n0");
+    }
+    let ifb = json!({"netns": "a", "link": "n0", "kind": "ifb", "master": "br0"});
+    assert_sends(&host, "Link.Add", ifb, &["GETLINK - 3=br0 29", "NEWLINK create excl - 3=n0 10=br0 18 18.1=ifb"]);
+}
+
+#[test]
+fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
+    let host = host();
+    let tap = json!({"netns": "a", "link": "n0", "kind": "tun", "tun": {"mode": "tap", "group": 1}});
+    let find = "GETLINK - 3=n0 29";
+    assert_sends(&host, "Link.Add", tap.clone(), &[find]);
+    let mut again = tap.clone();
+    again["exists_ok"] = json!(true);
+    assert_sends(&host, "Link.Add", again, &[find, find]);
+    host.ip_in("a", "link del n0");
+    let mut every = tap;
+    let others = json!({"mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "x"});
+    every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    let change = "NEWLINK n0 flags=1/1 1 4 20=x 10=br0";
+    assert_sends(&host, "Link.Add", every, &["GETLINK - 3=br0 29", find, change]);
 }
 
 /// The fields of a request about `v0` in `a`.

@@ -43,7 +43,8 @@ fn assert_compared(host: &Host, base: &Value, fewer: &[Value], different: &[(&st
         assert!(reply.get("message").as_str().unwrap().contains(field), "{reply}");
     }
     let plain = host.caller().call("Link.Add", base.clone());
-    assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(17)));
+    let errno = if base["kind"] == "tun" { 16 } else { 17 }; // EBUSY from /dev/net/tun
+    assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(errno)));
     assert_eq!(host.snapshot(&netns), before);
 }
 
@@ -122,6 +123,107 @@ fn the_same_bridge_is_fine_and_one_that_differs_is_not() {
         ("/bridge/vlan_default_pvid", json!(7), "bridge.vlan_default_pvid"),
     ];
     assert_compared(&host, &base, &fewer, &different);
+}
+
+#[test]
+fn the_same_vxlan_is_fine_and_one_that_differs_is_not() {
+    let host = host();
+    let base = json!({
+        "netns": "a", "link": "x0", "kind": "vxlan", "parent": "br0", "mtu": 1400,
+        "vxlan": {"id": 7, "remote": "192.0.2.9", "local": "192.0.2.1", "port": 4789, "source_port_min": 4000,
+                  "source_port_max": 5000, "ttl": 64, "tos": 16, "learning": false, "proxy": true},
+    });
+    let fewer = [
+        json!({"netns": "a", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7, "port": 4789, "proxy": true}}),
+        with(&base, "/vxlan/learning", Value::Null),
+        with(&base, "/parent", Value::Null),
+    ];
+    let different = [
+        ("/mtu", json!(1401), "mtu"),
+        ("/parent", json!("br1"), "parent"),
+        ("/vxlan/id", json!(8), "vxlan.id"),
+        ("/vxlan/remote", json!("192.0.2.8"), "vxlan.remote"),
+        ("/vxlan/local", json!("192.0.2.2"), "vxlan.local"),
+        ("/vxlan/port", json!(4788), "vxlan.port"),
+        ("/vxlan/port", Value::Null, "vxlan.port"),
+        ("/vxlan/source_port_min", json!(4001), "vxlan.source_port_min"),
+        ("/vxlan/source_port_max", json!(5001), "vxlan.source_port_max"),
+        ("/vxlan/ttl", json!(0), "vxlan.ttl"),
+        ("/vxlan/tos", json!(1), "vxlan.tos"),
+        ("/vxlan/learning", json!(true), "vxlan.learning"),
+        ("/vxlan/proxy", json!(false), "vxlan.proxy"),
+    ];
+    assert_compared(&host, &base, &fewer, &different);
+    let external = json!({"netns": "a", "link": "x1", "kind": "vxlan", "vxlan": {"collect_metadata": true}});
+    let group = json!({"id": 1, "port": 4790, "group": "239.1.1.1"});
+    assert_compared(&host, &external, &[], &[("/vxlan", json!({"id": 0}), "vxlan.collect_metadata")]);
+    let group = json!({"netns": "a", "link": "x2", "kind": "vxlan", "parent": "br0", "vxlan": group});
+    let others =
+        [("/vxlan/group", json!("239.1.1.2"), "vxlan.group"), ("/vxlan/group", json!("ff05::1"), "vxlan.group")];
+    assert_compared(&host, &group, &[], &others);
+}
+
+#[test]
+fn the_same_macvlan_macvtap_or_ifb_is_fine_and_one_that_differs_is_not() {
+    for kind in ["macvlan", "macvtap"] {
+        let host = host();
+        let base = json!({
+            "netns": "a", "link": "x0", "kind": kind, "parent": "br0", "mac": "02:00:00:00:00:01",
+            "macvlan": {"mode": "bridge"},
+        });
+        let other = if kind == "macvlan" { "macvtap" } else { "macvlan" };
+        let different = [
+            ("/kind", json!(other), "kind"),
+            ("/parent", json!("br1"), "parent"),
+            ("/mac", json!("02:00:00:00:00:02"), "mac"),
+            ("/macvlan/mode", json!("private"), "macvlan.mode"),
+            ("/macvlan/mode", Value::Null, "macvlan.mode"),
+        ];
+        assert_compared(&host, &base, &[with(&base, "/mac", Value::Null)], &different);
+    }
+    let ifb = json!({"netns": "a", "link": "x0", "kind": "ifb", "mtu": 1400});
+    assert_compared(&host(), &ifb, &[with(&ifb, "/mtu", Value::Null)], &[("/mtu", json!(1401), "mtu")]);
+}
+
+#[test]
+fn the_same_tap_is_fine_and_one_that_differs_is_not() {
+    let host = host();
+    let base = json!({
+        "netns": "a", "link": "t0", "kind": "tun", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0",
+        "alias": "x", "tun": {"mode": "tap", "owner": 1000, "group": 1001},
+    });
+    let different = [
+        ("/mtu", json!(1401), "mtu"),
+        ("/mac", json!("02:00:00:00:00:02"), "mac"),
+        ("/master", json!("br1"), "master"),
+        ("/alias", json!("y"), "alias"),
+        ("/up", json!(true), "up"),
+        ("/tun/owner", json!(1001), "tun.owner"),
+        ("/tun/owner", Value::Null, "tun.owner"),
+        ("/tun/group", json!(1000), "tun.group"),
+    ];
+    let fewer = [with(&base, "/tun/group", Value::Null), with(&base, "/mac", Value::Null)];
+    assert_compared(&host, &base, &fewer, &different);
+    let ifb = json!({"netns": "a", "link": "t0", "kind": "ifb", "exists_ok": true});
+    assert_eq!(host.caller().call("Link.Add", ifb).get("field"), "kind");
+    let tun = json!({"netns": "a", "link": "t1", "kind": "tun", "tun": {"mode": "tun", "owner": 0}});
+    assert_compared(
+        &host,
+        &tun,
+        &[],
+        &[("/tun/mode", json!("tap"), "tun.mode"), ("/tun/group", json!(0), "tun.group")],
+    );
+}
+
+#[test]
+fn a_segment_that_another_vxlan_has_is_not_the_same_link() {
+    let host = host();
+    let vxlan =
+        |link: &str| json!({"netns": "a", "link": link, "kind": "vxlan", "exists_ok": true, "vxlan": {"id": 1}});
+    host.caller().call("Link.Add", vxlan("x0")).ok();
+    let reply = host.caller().call("Link.Add", vxlan("x1"));
+    assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists");
+    assert!(reply.get("message").as_str().unwrap().contains("VNI"), "{reply}");
 }
 
 #[test]

@@ -196,11 +196,17 @@ fn users_have_links_of_their_own_and_nobody_elses() {
     assert!(host.ip("link show v64110-a").contains("master br-users"));
     assert!(host.ip_in("u64110-a", "address show eth0").contains("192.0.2.7/24"));
 
+    let tap = |link: &str, owner: u32| json!({"netns": "@host", "link": link, "kind": "tun", "master": "br-users", "tun": {"mode": "tap", "owner": owner}});
+    anne.call("Link.Add", tap("t64110-a", ANNE)).ok();
+    let shown = host.ip("-d link show t64110-a");
+    assert!(shown.contains("master br-users") && shown.contains("user anne"), "{shown}");
+
     let other = member(&host, NEUTRON, NETUSERS);
     let all = ["u64110-a"];
     refused(&host, &other, &all, ("Link.Delete", json!({"netns": "u64110-a", "link": "eth0"})), None);
     refused(&host, &other, &all, ("Link.Delete", json!({"netns": "@host", "link": "v64110-a"})), None);
     refused(&host, &other, &all, ("Link.Add", pair("v64100-a", "u64110-a")), None);
+    refused(&host, &other, &all, ("Link.Add", tap("t64100-a", ANNE)), None);
     let mut free = pair("v64110-b", "u64110-a");
     free.as_object_mut().unwrap().remove("master");
     refused(&host, &anne, &all, ("Link.Add", free), None);

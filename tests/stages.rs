@@ -19,6 +19,18 @@ call = ["Netns.Add", "Netns.Delete"]
 netns = "*"
 "#;
 
+const TAPS: &str = r#"
+[[allow]]
+id = "taps"
+who = "uid:64123"
+call = "Link.Add"
+kind = "tun"
+netns = "w"
+link = "t*"
+tun.mode = "tap"
+free = ["mtu", "tun.group"]
+"#;
+
 const NET_ADMIN: u64 = 1 << 12;
 const SYS_ADMIN: u64 = 1 << 21;
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -215,8 +227,9 @@ fn behind_the_filters_nothing_is_executed_started_or_made() {
 
 #[test]
 fn the_last_stage_holds_the_capability_of_its_call() {
-    let host = host(Way::Setuid, &[LINKS, NAMESPACES]);
+    let host = host(Way::Setuid, &[LINKS, NAMESPACES, TAPS]);
     let cases = [
+        ("Link.Add", json!({"netns": "w", "link": "t0", "kind": "tun", "tun": {"mode": "tap"}}), NET_ADMIN),
         ("Link.Set", json!({"netns": "w", "link": "v0", "mtu": 1400}), NET_ADMIN),
         ("Link.List", json!({"netns": "w"}), 0),
         ("Address.List", json!({"netns": "w"}), 0),
@@ -251,6 +264,71 @@ fn a_stage_that_makes_namespaces_writes_no_file_of_roots_either() {
         }
     }
     assert_eq!(host.sh("sha256sum /etc/passwd /etc/shadow"), before);
+}
+
+/// `TUNSETIFF` on a descriptor.
+const MAKE_TAP: [&str; 2] = ["1", "1074025674"];
+
+#[test]
+fn requests_to_the_device_of_taps_are_four_and_for_callers_with_a_rule() {
+    let (without, with) = (host(Way::Setuid, &[LINKS, NAMESPACES]), TAPS);
+    let (guarded, confined) = ((libc::SYS_seccomp, 1), (libc::SYS_seccomp, 2));
+    let (end, _) = instead(&without, &set_mtu(), guarded, libc::SYS_ioctl, &MAKE_TAP);
+    assert_eq!(end, KILLED);
+    drop(without);
+    let host = host(Way::Setuid, &[LINKS, with]);
+    let tap = request("Link.Add", &json!({"netns": "w", "link": "t0", "kind": "tun", "tun": {"mode": "tap"}}));
+    for (numbers, expected) in [
+        // TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP: a pipe knows none of them.
+        (&["1074025674", "1074025675", "1074025676", "1074025678"][..], "= -25"),
+        // TUNGETIFF, TUNSETQUEUE, TUNSETDEBUG, TUNATTACHFILTER, TUNSETCARRIER, TIOCSTI, SIOCSIFFLAGS
+        (&["2147767506", "1074025689", "1074025673", "1074812117", "1074025698", "21522", "35092"], KILLED),
+    ] {
+        for number in numbers {
+            let (end, _) = instead(&host, &tap, guarded, libc::SYS_ioctl, &["1", number]);
+            assert_eq!(end, expected, "{number}");
+        }
+    }
+    // In the last stage: on the one descriptor only, which is not read, and for no other call.
+    for (bytes, number, arguments) in [
+        (&tap, libc::SYS_ioctl, &MAKE_TAP[..]),
+        (&set_mtu(), libc::SYS_ioctl, &MAKE_TAP),
+        (&tap, libc::SYS_read, &["3", "0", "0"]),
+        (&tap, libc::SYS_openat, &["-100", "/dev/net/tun", "0"]),
+        (&tap, libc::SYS_close, &["1"]),
+    ] {
+        let (end, _) = instead(&host, bytes, confined, number, arguments);
+        assert_eq!(end, KILLED, "{number} {arguments:?}");
+        host.sh("rm /run/scratch/log*");
+    }
+    assert!(!host.ip_in("w", "link show").contains("t0"));
+}
+
+#[test]
+fn a_tap_is_there_whole_or_not_at_all_wherever_the_process_ends() {
+    let host = host(Way::Setuid, &[TAPS]);
+    let fields =
+        json!({"netns": "w", "link": "t0", "kind": "tun", "mtu": 1400, "tun": {"mode": "tap", "group": 64999}});
+    let tap = request("Link.Add", &fields);
+    // Made; given its owner; its group; looked up; changed. The first record goes by `sendto`, too.
+    let steps = [
+        (libc::SYS_ioctl, 1),
+        (libc::SYS_ioctl, 2),
+        (libc::SYS_ioctl, 3),
+        (libc::SYS_sendto, 2),
+        (libc::SYS_sendto, 3),
+    ];
+    for at in steps {
+        let (end, _) = instead(&host, &tap, at, libc::SYS_getpid, &[]);
+        assert_eq!(end, KILLED, "{at:?}");
+        assert!(!host.ip_in("w", "link show").contains("t0"), "{at:?}");
+    }
+    let (end, _) = instead(&host, &tap, (libc::SYS_ioctl, 4), libc::SYS_getpid, &[]);
+    assert_eq!(end, KILLED);
+    let shown = host.ip_in("w", "-d link show t0");
+    for part in ["mtu 1400", "type tap", "persist on", "user alice", "group 64999"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
 }
 
 #[test]

@@ -91,6 +91,13 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
         ("Link.Set", on_host("ci0", json!({"master": "eth1"})), "master"),
         ("Link.Add", veth("@host", "ci8", "ci9", "@host", json!({"master": "eth1"})), "master"),
         ("Link.Add", json!({"netns": "@host", "link": "ci8", "kind": "bridge", "master": "eth1"}), "master"),
+        // As what a new one stands on.
+        ("Link.Add", json!({"netns": "@host", "link": "ci8", "kind": "macvtap", "parent": "eth0"}), "parent"),
+        (
+            "Link.Add",
+            json!({"netns": "@host", "link": "ci8", "kind": "vxlan", "parent": "eth1", "vxlan": {"id": 1}}),
+            "parent",
+        ),
         // By making or naming something so.
         ("Link.Add", json!({"netns": "@host", "link": "eth7", "kind": "bridge"}), "link"),
         ("Link.Add", veth("@host", "eth0", "wire", "@host", json!({"exists_ok": true})), "link"),

@@ -79,7 +79,8 @@ const U16: Type = Type::Number(0, 0xffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
 /// Kinds of links that can be made.
-static LINK_KINDS: Words = Words { name: "LinkKind", words: &["veth", "bridge"] };
+static LINK_KINDS: Words =
+    Words { name: "LinkKind", words: &["veth", "bridge", "vxlan", "macvlan", "macvtap", "ifb", "tun"] };
 /// Scopes of addresses (`rtm_scope`, rtnetlink(7)).
 static SCOPES: Words = Words { name: "Scope", words: &["global", "site", "link", "host", "nowhere"] };
 /// Modes of macvlan and macvtap (`MACVLAN_MODE_…`, `linux/if_link.h`).
@@ -187,25 +188,26 @@ fields! {
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
     /// The link that the new one stands on.
     PARENT: LinkName = 42 "parent" Type::Link;
-    /// Number of the VXLAN segment (VNI, RFC 7348).
+    /// Number of the VXLAN segment (VNI, RFC 7348). Needed, unless it comes with each packet (`vxlan.collect_metadata`).
     VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);
-    /// The multicast group that unknown destinations are sent to.
+    /// The multicast group that unknown destinations are sent to; the kernel wants a `parent` with it.
     VXLAN_GROUP: IpAddr = 44 "vxlan.group" Type::Address;
     /// The address that packets come from.
     VXLAN_LOCAL: IpAddr = 45 "vxlan.local" Type::Address;
     /// The one address that unknown destinations are sent to.
     VXLAN_REMOTE: IpAddr = 46 "vxlan.remote" Type::Address;
-    /// The UDP port that packets are sent to and received at.
-    VXLAN_PORT: u64 = 47 "vxlan.port" U16;
-    /// The lowest UDP port that packets are sent from.
+    /// The UDP port that packets are sent to and received at. 8472 is Linux's own and iproute2's default; IANA's is 4789.
+    VXLAN_PORT: u64 = 47 "vxlan.port" Type::Number(1, 0xffff);
+    /// The lowest UDP port that packets are sent from; together with the highest.
     VXLAN_SOURCE_PORT_MIN: u64 = 48 "vxlan.source_port_min" U16;
-    /// The highest UDP port that packets are sent from.
+    /// The highest UDP port that packets are sent from; together with the lowest.
     VXLAN_SOURCE_PORT_MAX: u64 = 49 "vxlan.source_port_max" U16;
     /// Time to live of the packets, in hops; 0 is the kernel's own.
     VXLAN_TTL: u64 = 50 "vxlan.ttl" U8;
     /// Type of service of the packets; 1 takes it from what is inside.
     VXLAN_TOS: u64 = 51 "vxlan.tos" U8;
-    /// Whether the link learns where a hardware address is from what it receives.
+    /// Whether the link learns where a hardware address is from what it receives. As with iproute2 it does, unless
+    /// `vxlan.collect_metadata`.
     VXLAN_LEARNING: bool = 52 "vxlan.learning" Type::Bool;
     /// Whether the link answers ARP in place of others.
     VXLAN_PROXY: bool = 53 "vxlan.proxy" Type::Bool;
@@ -215,9 +217,9 @@ fields! {
     MACVLAN_MODE: &'static str = 55 "macvlan.mode" Type::Word(&MACVLAN_MODES);
     /// Whether whole Ethernet frames (`tap`) or IP packets (`tun`) pass.
     TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
-    /// The uid that may attach to the link.
+    /// The uid whose programs may attach to the link.
     TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
-    /// The gid that may attach to the link.
+    /// The gid whose programs may attach to the link, if they are the owner's too.
     TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
     /// Where packets go to: an address with the length of its prefix; `default` is every address of the family.
     DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;

@@ -2,25 +2,15 @@
 //! Links: ip-link(8), rtnetlink(7).
 #![forbid(unsafe_code)]
 
+mod kinds;
+
 use super::field::{
-    ALIAS, ALLMULTICAST, ARP, BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID,
-    BRIDGE_VLAN_FILTERING, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
-    NEW_NAME, NO_MASTER, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+    ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
+    NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
-use super::{
-    AS_READ, Call, Effect, Kind, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched,
-};
+use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched};
 
-static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
-
-static BRIDGE: &[Part] = &[
-    perhaps("stp", Shape::Bool, "Whether the spanning tree protocol runs."),
-    perhaps("forward_delay", Shape::Int, "In hundredths of a second."),
-    perhaps("ageing_time", Shape::Int, "In hundredths of a second."),
-    perhaps("vlan_filtering", Shape::Bool, "Whether the bridge filters by VLAN."),
-    perhaps("vlan_default_pvid", Shape::Int, "VLAN of untagged frames at new ports; 0 for none."),
-];
 
 static LINK_STATE: &[Part] = &[
     part("link", Shape::String, "Its name; bytes that are no UTF-8 and `\\` stand as `\\xNN`."),
@@ -44,7 +34,7 @@ static LINK_STATE: &[Part] = &[
     part("allmulticast", Shape::Bool, "Whether it receives all multicast packets."),
     perhaps("master", Shape::String, "The link that it is a port of."),
     perhaps("master_index", Shape::Int, "That link's index."),
-    perhaps("parent", Shape::String, "The link below it, where that is in this namespace."),
+    perhaps("parent", Shape::String, "The link that it stands on, where that is in this namespace."),
     perhaps("parent_index", Shape::Int, "That link's index, in the namespace where it is."),
     perhaps("peer_index", Shape::Int, "Index of the other end of a veth pair, in the namespace where that is."),
     perhaps(
@@ -52,7 +42,10 @@ static LINK_STATE: &[Part] = &[
         Shape::Int,
         "The number by which this namespace knows the peer's or parent's; absent for its own.",
     ),
-    perhaps("bridge", Shape::Object("BridgeState", BRIDGE), "What a bridge has besides."),
+    perhaps("bridge", Shape::Object("BridgeState", kinds::BRIDGE), "What a bridge has besides."),
+    perhaps("vxlan", Shape::Object("VxlanState", kinds::VXLAN), "What a vxlan has besides."),
+    perhaps("macvlan", Shape::Object("MacvlanState", kinds::MACVLAN), "What a macvlan or macvtap has besides."),
+    perhaps("tun", Shape::Object("TunState", kinds::TUN), "What a tun or tap has besides."),
 ];
 
 /// The calls of this family.
@@ -63,8 +56,12 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
         doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
-              their own right after: an error in one of these leaves the link made (`may_have_changed`).",
-        elsewhere: "A veth pair has its other end in `peer.netns`.",
+              their own right after: an error in one of these leaves the link made (`may_have_changed`). A tun or tap is \
+              made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete; with `exists_ok`, one that is not \
+              persistent is `Busy`: it is being made, or somebody's for the moment.",
+        elsewhere: "A veth pair has its other end in `peer.netns`. A tun or tap is persistent: it stays until it is \
+                    deleted, and its owner's programs may attach to it by `/dev/net/tun`. A macvtap has a device file \
+                    of its own, `/dev/tap` with its index.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
@@ -76,34 +73,10 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALIAS.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: &[
-            Kind {
-                name: "veth",
-                uses: &[
-                    required(&PEER_NAME.field).counting_in(IN_PEER_NETNS),
-                    required(&PEER_NETNS.field),
-                    untouched(&PEER_MAC.field),
-                    untouched(&PEER_MTU.field),
-                    off(&PEER_UP.field),
-                ],
-            },
-            Kind {
-                name: "bridge",
-                uses: &[
-                    untouched(&BRIDGE_STP.field),
-                    untouched(&BRIDGE_FORWARD_DELAY.field),
-                    untouched(&BRIDGE_AGEING_TIME.field),
-                    untouched(&BRIDGE_VLAN_FILTERING.field),
-                    untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
-                ],
-            },
-        ],
-        excludes: &[],
+        kinds: kinds::KINDS,
+        excludes: kinds::EXCLUDES,
         settle: AS_READ,
-        result: Output {
-            parts: &[perhaps("link_index", Shape::Int, "The index of the new link, where the kernel tells it.")],
-            streams: false,
-        },
+        result: Output { parts: &[part("link_index", Shape::Int, "The index of the new link.")], streams: false },
     },
     Call {
         name: "Link.Delete",

@@ -46,7 +46,7 @@ pub struct Call {
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
     /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
-    /// before anything is judged; [`AS_READ`] where there is nothing.
+    /// before anything is judged; `AS_READ` where there is nothing.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
     /// What it answers.
     pub result: Output,
@@ -72,6 +72,8 @@ pub enum Needs {
     NetAdmin,
     /// The stage that makes and removes namespaces.
     Namespaces,
+    /// `CAP_NET_ADMIN`, and `/dev/net/tun`.
+    Tun,
 }
 
 /// A variety of a call.
@@ -79,8 +81,12 @@ pub enum Needs {
 pub struct Kind {
     /// The word of the field `kind`.
     pub name: &'static str,
+    /// What it needs, in place of what its call does.
+    pub needs: Needs,
     /// The fields that only this variety has.
     pub uses: &'static [Use],
+    /// As [`Call::settle`], for this variety.
+    pub settle: fn(&mut Request) -> Result<(), Invalid>,
 }
 
 /// A field of a call.

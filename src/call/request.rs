@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
 use super::value::{Element, Type, Value, require_some, shown};
-use super::{Absence, Call, Kind, Use};
+use super::{Absence, Call, Kind, Needs, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
@@ -83,6 +83,7 @@ impl Request {
             }
         }
         (call.settle)(&mut request)?;
+        kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
         Ok(request)
     }
 
@@ -96,6 +97,12 @@ impl Request {
     #[must_use]
     pub fn kind(&self) -> Option<&'static Kind> {
         self.kind
+    }
+
+    /// What the process needs to carry it out.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.kind.map_or(self.call.needs, |kind| kind.needs)
     }
 
     /// The caller's own id of the request: recorded, never judged.

@@ -25,7 +25,7 @@ pub(super) fn one_family(request: &mut Request, fields: &[&'static Field]) -> Re
     }
     for field in fields.iter().filter(|field| matches!(field.ty, Type::Prefix)) {
         if request.value(field) == Some(&Value::Word(DEFAULT)) {
-            request.settle(field, all_of(*family.get_or_insert("inet")));
+            request.settle(field, all_of(family.get_or_insert("inet")));
         }
     }
     Ok(family)

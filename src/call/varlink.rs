@@ -225,9 +225,14 @@ fn member(name: &str, ty: &str, doc: &str) -> String {
     format!("{out}  {name}: {ty}")
 }
 
-/// The fields of a method: those with a dot become an object's.
+/// The fields of a method, each once: those with a dot become an object's.
 fn parameters(call: &'static Call, types: &mut Types) -> String {
-    let uses: Vec<&'static Use> = call.all_uses().collect();
+    let mut uses: Vec<&'static Use> = Vec::new();
+    for used in call.all_uses() {
+        if !uses.iter().any(|other| other.field == used.field) {
+            uses.push(used);
+        }
+    }
     let mut out = Vec::new();
     let mut nested: Vec<&str> = Vec::new();
     for used in uses.iter().filter(|used| used.inside.is_none()) {
@@ -237,7 +242,13 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
             types.insert(name.to_owned(), text);
         }
         match used.field.name.split_once('.') {
-            None => out.push(field(used.field.name, used, types)),
+            None if call.uses.iter().any(|common| common.field == used.field) => {
+                out.push(field(used.field.name, used, types));
+            }
+            None => {
+                let doc = format!("{} {}", used.field.doc.trim(), only_for(call, &[used]));
+                out.push(member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc));
+            }
             Some((head, _)) if nested.contains(&head) => {}
             Some((head, _)) => {
                 nested.push(head);
@@ -245,7 +256,7 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
                 let of: Vec<&'static Use> = uses.iter().filter(inside).copied().collect();
                 let text = inner_structure(of.iter().copied(), types);
                 let ty = type_name(head);
-                out.push(member(head, &format!("?{ty}"), &object_doc(call, &of)));
+                out.push(member(head, &format!("?{ty}"), &only_for(call, &of)));
                 types.insert(ty, text);
             }
         }
@@ -259,12 +270,21 @@ fn inner_structure(of: impl Iterator<Item = &'static Use>, types: &mut Types) ->
     structure(of.map(|used| field(used.field.name.split('.').nth(1).unwrap_or_default(), used, types)))
 }
 
-/// Of an object of fields: the kinds that have it, and whether they must.
-fn object_doc(call: &Call, of: &[&'static Use]) -> String {
-    let has = |kind: &&Kind| kind.uses.iter().any(|used| of.iter().any(|u| u.field.number == used.field.number));
-    let kinds: Vec<&str> = call.kinds.iter().filter(has).map(|kind| kind.name).collect();
-    let required = of.iter().any(|used| matches!(used.absence, Absence::Required));
-    format!("Only for kind {}{}.", kinds.join(", "), if required { ", which requires it" } else { "" })
+/// Of fields that are not every kind's: which kinds have them, and which must.
+fn only_for(call: &Call, of: &[&'static Use]) -> String {
+    let its = |kind: &Kind, test: fn(&Use) -> bool| {
+        kind.uses.iter().any(|used| of.iter().any(|of| of.field == used.field) && test(used))
+    };
+    let named = |test: fn(&Use) -> bool| {
+        let kinds: Vec<&str> = call.kinds.iter().filter(|kind| its(kind, test)).map(|kind| kind.name).collect();
+        kinds.join(", ")
+    };
+    let (have, must) = (named(|_| true), named(|used| matches!(used.absence, Absence::Required)));
+    match must.as_str() {
+        "" => format!("Only for kind {have}."),
+        _ if must == have => format!("Only for kind {have}, which requires it."),
+        _ => format!("Only for kind {have}; {must} requires it."),
+    }
 }
 
 /// The Varlink type of an object of fields: its name with a capital.
@@ -331,13 +351,15 @@ mod tests {
             "interface io.netbroker.Link\n",
             "method Add(\n",
             "kind: LinkKind",
-            "type LinkKind (veth, bridge)",
+            "type LinkKind (veth, bridge, ",
             "peer: ?Peer",
             "type Peer (\n",
             "links: []LinkState",
             "error Denied (",
             "  # Only for kind veth, which requires it.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
+            "Only for kind vxlan, macvlan, macvtap; needed for macvlan, macvtap.\n  parent: ?string",
+            "type Macvlan (\n  # How the links of one parent hear each other; if absent vepa.\n  mode: ?MacvlanMode\n)",
             "; if absent false.\n  up: ?bool",
             "error Interrupted (\n",
         ] {

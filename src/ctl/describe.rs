@@ -53,7 +53,7 @@ fn reference(call: &'static Call) -> String {
     }
     out.push_str("\nFields\n");
     call.uses.iter().for_each(|used| field(&mut out, used));
-    for kind in call.kinds {
+    for kind in call.kinds.iter().filter(|kind| !kind.uses.is_empty()) {
         let _ = writeln!(out, "\nFields of kind {}", kind.name);
         kind.uses.iter().for_each(|used| field(&mut out, used));
     }

@@ -209,7 +209,7 @@ fn reference(out: &mut String, call: &'static Call) {
         prose(out, call.elsewhere);
     }
     fields(out, "Fields", call.uses);
-    for kind in call.kinds {
+    for kind in call.kinds.iter().filter(|kind| !kind.uses.is_empty()) {
         fields(out, &format!("Fields of kind {}", kind.name), kind.uses);
     }
     for (one, other, why) in call.excludes {

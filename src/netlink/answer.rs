@@ -153,11 +153,6 @@ impl Parsed {
     }
 
     /// A number.
-    pub(super) fn u16(&self, kind: u16) -> Option<u16> {
-        self.get(kind).and_then(|bytes| u16_at(bytes, 0))
-    }
-
-    /// A number.
     pub(super) fn u8(&self, kind: u16) -> Option<u8> {
         self.get(kind).and_then(|bytes| bytes.first().copied())
     }

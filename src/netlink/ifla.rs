@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Attributes of a link (`IFLA_…`, `linux/if_link.h`). What is not here cannot be written.
+//! Attributes of a link (`IFLA_…`, `linux/if_link.h`). What is neither here nor in the table of a kind
+//! (`link::kind`) cannot be written.
 #![forbid(unsafe_code)]
 
 pub(super) const ADDRESS: u16 = 1;
@@ -23,9 +24,5 @@ pub(super) const INFO_KIND: u16 = 1;
 pub(super) const INFO_DATA: u16 = 2;
 /// Inside a veth's data.
 pub(super) const VETH_PEER: u16 = 1;
-/// Inside a bridge's data (`IFLA_BR_…`).
-pub(super) const BR_FORWARD_DELAY: u16 = 1;
-pub(super) const BR_AGEING_TIME: u16 = 4;
-pub(super) const BR_STP_STATE: u16 = 5;
-pub(super) const BR_VLAN_FILTERING: u16 = 7;
-pub(super) const BR_VLAN_DEFAULT_PVID: u16 = 39;
+/// Inside a vxlan's data; its other attributes, and other kinds', are in their tables.
+pub(super) const VXLAN_LINK: u16 = 3;

@@ -2,10 +2,13 @@
 //! Links (`RTM_NEWLINK` …, rtnetlink(7), `linux/if_link.h`).
 #![forbid(unsafe_code)]
 
+mod add;
 mod compare;
+mod kind;
 mod state;
+mod tun;
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::AsRawFd as _;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Iff, Rtm};
@@ -16,18 +19,19 @@ use super::lookup::{Found, by_index, by_name, head, with_nul};
 use super::message::{Attributes, Message};
 use super::transaction::{Failure, Route};
 use super::{Places, Prepared, ifla, not_encoded};
-use crate::call::field::{self, Key};
+use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
+use crate::refusal::{Class, Refusal, invalid};
 
 pub(super) use state::{names, words};
 
 /// Resolves and encodes a call of this family.
 pub(super) fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
     match request.call().name {
-        "Link.Add" => add(route, places, request),
+        "Link.Add" if places.tun.is_some() => tun::prepare(route, places, request),
+        "Link.Add" => add::prepare(route, places, request),
         "Link.Delete" => delete(route, request),
         "Link.Set" => set(route, places, request),
         "Link.List" => list(request),
@@ -51,144 +55,15 @@ impl Attributes {
         request.get(key).map_or(Ok(()), |name| self.put(kind, &with_nul(name.as_str()), &key.field))
     }
 
-    fn put_bool<T: From<bool>>(
-        &mut self,
-        kind: u16,
-        key: &'static Key<bool>,
-        request: &Request,
-        bytes: impl Fn(T) -> Vec<u8>,
-    ) -> Result<(), Refusal> {
-        request.get(key).map_or(Ok(()), |truth| self.put(kind, &bytes(T::from(*truth)), &key.field))
+    fn put_alias(&mut self, request: &Request) -> Result<(), Refusal> {
+        let key = &field::ALIAS;
+        request.get(key).map_or(Ok(()), |alias| self.put(ifla::IFALIAS, alias.as_str().as_bytes(), &key.field))
     }
-}
 
-/// `RTM_NEWLINK` that must make a link. The kernel tells the index by echo (`NLM_F_ECHO`, Linux 6.2).
-fn add(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    let name = request.needed(&field::LINK)?.clone();
-    let master = route.find_field(&field::MASTER, request)?;
-    let mut attributes = Attributes::default();
-    attributes.put_name(ifla::IFNAME, &field::LINK, request)?;
-    attributes.put_u32(ifla::MTU, &field::MTU, request)?;
-    attributes.put_mac(ifla::ADDRESS, &field::MAC, request)?;
-    if let Some(master) = master {
-        attributes.put(ifla::MASTER, &master.index.to_ne_bytes(), &field::MASTER.field)?;
+    /// The index of another link, where the request names one.
+    fn put_found(&mut self, kind: u16, link: Option<Found>, field: &'static Field) -> Result<(), Refusal> {
+        link.map_or(Ok(()), |link| self.put(kind, &link.index.to_ne_bytes(), field))
     }
-    let peer_netns = places.take(field::PEER_NETNS.field.name);
-    attributes.nest(ifla::LINKINFO, &[], link_info(request, peer_netns.as_ref())?)?;
-    let up = if request.is_set(&field::UP) { Iff::UP } else { Iff::empty() };
-    let flags = NlmF::CREATE | NlmF::EXCL | NlmF::ACK | NlmF::ECHO;
-    let message = Message::new(Rtm::Newlink, flags, &head(0, up, up)?, attributes);
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        let mut made = None;
-        let result = route.transact(&message, &mut |_, payload| {
-            // The echo of a pair tells of both ends; the one that was asked for has its name.
-            made = Made::read(payload, &name).or(made);
-        });
-        match result {
-            Ok(()) => complete(route, &mut places, &request, made).map_err(half_made),
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                compare::same(route, &mut places, peer_netns.as_ref(), master, &request)
-            }
-            Err(failure) => Err(changed(failure, &request, false)),
-        }
-    }))
-}
-
-/// What the kernel told of the new link.
-#[derive(Debug, Clone, Copy)]
-struct Made {
-    index: i32,
-    peer_index: Option<i32>,
-}
-
-impl Made {
-    fn read(payload: &[u8], name: &LinkName) -> Option<Self> {
-        let state = state::state(payload).filter(|state| state.name == name.as_str().as_bytes())?;
-        Some(Self { index: state.index, peer_index: state.number("peer_index") })
-    }
-}
-
-/// What the kernel does not take in the message that makes a link gets one of its own: an alias (`rtnl_create_link`
-/// passes it over), and the other end of a pair going up (`veth_open` needs both ends).
-fn complete(
-    route: &mut Route,
-    places: &mut Places,
-    request: &Request,
-    made: Option<Made>,
-) -> Result<Map<String, serde_json::Value>, Refusal> {
-    let mut result = Map::new();
-    result.extend(made.map(|made| ("link_index".to_owned(), made.index.into())));
-    if request.is_set(&field::PEER_UP) {
-        let there = places.visited.as_mut().unwrap_or(&mut *route);
-        let index = match made.and_then(|made| made.peer_index) {
-            Some(index) => index,
-            None => there.find(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?)?.index,
-        };
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(index, Iff::UP, Iff::UP)?, Attributes::default());
-        there.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
-    }
-    if let Some(alias) = request.get(&field::ALIAS) {
-        let index = match made {
-            Some(made) => made.index,
-            None => route.find(&field::LINK.field, request.needed(&field::LINK)?)?.index,
-        };
-        let mut attributes = Attributes::default();
-        attributes.put(ifla::IFALIAS, alias.as_str().as_bytes(), &field::ALIAS.field)?;
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(index, Iff::empty(), Iff::empty())?, attributes);
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
-    }
-    Ok(result)
-}
-
-/// The link is there by now, whatever went wrong after.
-fn half_made(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { may_have_changed: true, ..refusal }),
-        Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
-            class: Class::KernelRefused,
-            errno,
-            message: "the link was made, and was gone before it was complete".to_owned(),
-            field: None,
-            may_have_changed: true,
-        }),
-        other => other,
-    }
-}
-
-/// The kind and what only that kind has.
-fn link_info(request: &Request, peer_netns: Option<&OwnedFd>) -> Result<Attributes, Refusal> {
-    let kind = request.needed(&field::KIND)?;
-    let mut info = Attributes::default();
-    info.put(ifla::INFO_KIND, kind.as_bytes(), &field::KIND.field)?;
-    let mut data = Attributes::default();
-    match *kind {
-        "veth" => {
-            let mut peer = Attributes::default();
-            peer.put_name(ifla::IFNAME, &field::PEER_NAME, request)?;
-            peer.put_mac(ifla::ADDRESS, &field::PEER_MAC, request)?;
-            peer.put_u32(ifla::MTU, &field::PEER_MTU, request)?;
-            if let Some(netns) = peer_netns {
-                let descriptor = netns.as_raw_fd();
-                peer.put(ifla::NET_NS_FD, &descriptor.to_ne_bytes(), &field::PEER_NETNS.field)?;
-            }
-            data.nest(ifla::VETH_PEER, &head(0, Iff::empty(), Iff::empty())?, peer)?;
-        }
-        "bridge" => {
-            data.put_u32(ifla::BR_FORWARD_DELAY, &field::BRIDGE_FORWARD_DELAY, request)?;
-            data.put_u32(ifla::BR_AGEING_TIME, &field::BRIDGE_AGEING_TIME, request)?;
-            data.put_bool(ifla::BR_STP_STATE, &field::BRIDGE_STP, request, |v: u32| v.to_ne_bytes().to_vec())?;
-            data.put_bool(ifla::BR_VLAN_FILTERING, &field::BRIDGE_VLAN_FILTERING, request, |v: u8| vec![v])?;
-            if let Some(pvid) = request.get(&field::BRIDGE_VLAN_DEFAULT_PVID) {
-                let key = &field::BRIDGE_VLAN_DEFAULT_PVID.field;
-                let pvid = u16::try_from(*pvid).map_err(|_| invalid(key.name, "does not fit 16 bits"))?;
-                data.put(ifla::BR_VLAN_DEFAULT_PVID, &pvid.to_ne_bytes(), key)?;
-            }
-        }
-        _ => return Err(not_encoded(request)),
-    }
-    info.nest(ifla::INFO_DATA, &[], data)?;
-    Ok(info)
 }
 
 fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
@@ -237,12 +112,8 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     attributes.put_u32(ifla::MTU, &field::MTU, request)?;
     attributes.put_u32(ifla::TXQLEN, &field::TXQUEUELEN, request)?;
     attributes.put_name(ifla::IFNAME, &field::NEW_NAME, request)?;
-    if let Some(alias) = request.get(&field::ALIAS) {
-        attributes.put(ifla::IFALIAS, alias.as_str().as_bytes(), &field::ALIAS.field)?;
-    }
-    if let Some(master) = master {
-        attributes.put(ifla::MASTER, &master.index.to_ne_bytes(), &field::MASTER.field)?;
-    }
+    attributes.put_alias(request)?;
+    attributes.put_found(ifla::MASTER, master, &field::MASTER.field)?;
     if request.is_set(&field::NO_MASTER) {
         attributes.put(ifla::MASTER, &0_u32.to_ne_bytes(), &field::NO_MASTER.field)?;
     }

@@ -49,6 +49,11 @@ pub(super) fn bytes(value: &(impl ToBytes + Size)) -> Result<Vec<u8>, Refusal> {
 }
 
 impl Attributes {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Adds an attribute that says what `field` says.
     pub(super) fn put(&mut self, kind: u16, payload: &[u8], field: &'static Field) -> Result<(), Refusal> {
         self.mark(Some(field));

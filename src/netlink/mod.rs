@@ -20,7 +20,7 @@ mod socket;
 mod transaction;
 
 use std::fmt;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use serde_json::{Map, Value};
 
@@ -42,6 +42,7 @@ type Run = Box<dyn FnMut(&mut Route, Each<'_>) -> Result<Map<String, Value>, Ref
 pub struct Prepared {
     run: Run,
     visited: Option<RawFd>,
+    tun: Option<RawFd>,
 }
 
 impl fmt::Debug for Prepared {
@@ -52,13 +53,19 @@ impl fmt::Debug for Prepared {
 
 impl Prepared {
     fn new(run: impl FnMut(&mut Route, Each<'_>) -> Result<Map<String, Value>, Refusal> + 'static) -> Self {
-        Self { run: Box::new(run), visited: None }
+        Self { run: Box::new(run), visited: None, tun: None }
     }
 
     /// The descriptor of the socket in another namespace, where the transaction has one, for the last filter.
     #[must_use]
     pub fn visited(&self) -> Option<RawFd> {
         self.visited
+    }
+
+    /// The descriptor of `/dev/net/tun`, where the transaction has one, for the last filter.
+    #[must_use]
+    pub fn tun(&self) -> Option<RawFd> {
+        self.tun
     }
 
     /// Runs it.
@@ -81,6 +88,8 @@ pub struct Places {
     pub others: Vec<(&'static str, OwnedFd)>,
     /// A socket in the namespace of a pair's other end, where [`acts_at_peer`] asks for one.
     pub visited: Option<Route>,
+    /// `/dev/net/tun`, where the request needs it.
+    pub tun: Option<OwnedFd>,
 }
 
 impl Places {
@@ -103,13 +112,14 @@ pub fn acts_at_peer(request: &Request) -> bool {
 /// [`Refusal::NoSuchLink`], [`Refusal::InvalidRequest`], [`Refusal::SystemError`]
 pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
     let visited = places.visited.as_ref().map(Route::descriptor);
+    let tun = places.tun.as_ref().map(AsRawFd::as_raw_fd);
     let prepared = match request.call().family() {
         "Link" => link::prepare(route, places, request),
         "Address" => address::prepare(route, request),
         "Route" => route::prepare(route, request),
         _ => netns::prepare(places),
     };
-    Ok(Prepared { visited, ..prepared? })
+    Ok(Prepared { visited, tun, ..prepared? })
 }
 
 /// How many elements one reply of a stream holds.

@@ -14,9 +14,9 @@ use super::sets::Sets;
 use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
-use crate::call::field::Field;
-use crate::call::value::Type;
-use crate::call::{Call, Needs};
+use crate::call::field::{Field, KIND};
+use crate::call::value::{Type, Value};
+use crate::call::{Call, Kind};
 
 /// Bytes of an id.
 const ID_BYTES: usize = 64;
@@ -221,9 +221,11 @@ impl Compiler<'_> {
                 touches: touches.clone(),
             };
             self.rules.push(Placed { call: call.number, principals: who.principals.clone(), rule: placed });
-            if rule.ruling == Ruling::Allow && call.needs == Needs::Namespaces {
+            let needed = needed(call, named);
+            if rule.ruling == Ruling::Allow && needed != Profile::default() {
                 for principal in &who.principals {
-                    self.profiles.entry(*principal).or_default().namespaces = true;
+                    let profile = self.profiles.entry(*principal).or_default();
+                    *profile = profile.and(needed);
                 }
             }
         }
@@ -237,6 +239,14 @@ impl Compiler<'_> {
             said: named.iter().map(said).collect(),
         });
     }
+}
+
+/// What the process needs for what a rule grants of a call: for each of the kinds that it names.
+fn needed(call: &Call, named: &[Named<'_>]) -> Profile {
+    let kinds = named.iter().find(|named| named.field == &KIND.field).map(|named| &named.constraint);
+    let names = |kind: &&Kind| kinds.is_none_or(|kinds| kinds.contains(&Value::Word(kind.name), 0));
+    let granted = call.kinds.iter().filter(names).map(|kind| kind.needs);
+    granted.fold(Profile::from(call.needs), |all, needs| all.and(needs.into()))
 }
 
 /// What a rule says, in numbers and constraints.

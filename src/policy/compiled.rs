@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Verdict;
 use super::rule::{Principal, Rule};
+use crate::call::Needs;
 use crate::call::request::Request;
 use crate::caller::Caller;
 
@@ -31,7 +32,7 @@ use crate::caller::Caller;
 pub use write::{Placed, write};
 
 /// Eight bytes; the last is the format's number.
-const MAGIC: &[u8; 8] = b"netbrkr\x01";
+const MAGIC: &[u8; 8] = b"netbrkr\x02";
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of a directory entry and of a slot.
@@ -71,6 +72,22 @@ impl Default for Settings {
 pub struct Profile {
     /// Whether some allow grants a call that makes or removes namespaces.
     pub namespaces: bool,
+    /// Whether some allow grants a link that is made by `/dev/net/tun`.
+    pub tun: bool,
+}
+
+impl Profile {
+    /// What is needed for both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { namespaces: self.namespaces || other.namespaces, tun: self.tun || other.tun }
+    }
+}
+
+impl From<Needs> for Profile {
+    fn from(needs: Needs) -> Self {
+        Self { namespaces: needs == Needs::Namespaces, tun: needs == Needs::Tun }
+    }
 }
 
 /// Something that bytes can be read from at a position.
@@ -179,8 +196,7 @@ impl<R: ReadAt> Compiled<R> {
     pub fn profile(&self, caller: &Caller) -> Result<Profile, Damage> {
         let mut union = Profile::default();
         for principal in principals(caller) {
-            let profile: Option<Profile> = self.block(PROFILES, principal)?;
-            union.namespaces |= profile.is_some_and(|profile| profile.namespaces);
+            union = union.and(self.block(PROFILES, principal)?.unwrap_or_default());
         }
         Ok(union)
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::landlock::{self, Domain};
 use super::netns::{DIRECTORY, Identity, Netns};
-use super::{capabilities, filter, namespaces};
+use super::{capabilities, filter, namespaces, tun};
 use crate::audit::Trail;
 use crate::call::name::NetnsName;
 use crate::call::{Needs, field};
@@ -70,7 +70,7 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
-    match request.call().needs {
+    match request.needs() {
         Needs::Namespaces => {
             let task = namespaces::Task::prepare(permit, identity)?;
             landlock::enter(Domain::AllButFiles, landlock)?;
@@ -84,13 +84,16 @@ pub(super) fn prepare(
             filter::list_namespaces(trail)?;
             Ok(Work::Names(directory))
         }
-        needs @ (Needs::Nothing | Needs::NetAdmin) => {
+        needs @ (Needs::Nothing | Needs::NetAdmin | Needs::Tun) => {
             let (route, prepared) = resolve(permit, identity)?;
             let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([route.descriptor()]).collect();
-            let keep: &[Capability] = if needs == Needs::NetAdmin { &[Capability::CAP_NET_ADMIN] } else { &[] };
+            let keep: &[Capability] = if needs == Needs::Nothing { &[] } else { &[Capability::CAP_NET_ADMIN] };
             capabilities::keep_only(keep, keep)?;
             landlock::enter(Domain::Everything, landlock)?;
-            filter::transact(&sockets, trail)?;
+            match prepared.tun() {
+                Some(device) => filter::make_tun(device, &sockets, trail)?,
+                None => filter::transact(&sockets, trail)?,
+            }
             Ok(Work::Transaction(route, prepared))
         }
     }
@@ -130,6 +133,9 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
     match &own {
         Some(own) if !asks_about_it => own.enter(field::NETNS.field.name, netns)?,
         _ => {}
+    }
+    if request.needs() == Needs::Tun {
+        places.tun = Some(tun::open()?); // after setns: what it makes is made in its opener's namespace
     }
     places.netns = own.map(OwnedFd::from);
     places.others = others.into_iter().map(|(field, _, netns)| (field, netns.into())).collect();

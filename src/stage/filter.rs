@@ -12,7 +12,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use seccompiler::apply_filter;
 
+use crate::policy::compiled::Profile;
 use crate::refusal::Refusal;
+use crate::sys;
 
 /// What the arguments must be.
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +29,21 @@ pub enum Check {
     Null(u8),
     /// The first argument is a descriptor of this socket's.
     On(Socket),
-    /// So it is, and no address is given (sendto(2)): to the peer that the socket has.
+    /// So it is, and the second argument, an `int`, is this number (ioctl(2)).
+    Asks(Socket, u32),
+    /// The first argument is such a descriptor, and no address is given (sendto(2)): to the peer that the socket has.
     To(Socket),
 }
 
-/// A socket of the last stage, whose descriptor is known when the filter is made.
+/// A socket or device of the last stage, whose descriptor is known when the filter is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
     /// One to rtnetlink: of the namespace, and where the transaction has something to do there, of a pair's other end.
     Netlink,
     /// That of the trail, where the machine has one.
     Trail,
+    /// `/dev/net/tun`, where a link is made by it.
+    Tun,
 }
 
 /// A system call that stays: its number, what its arguments must be, and the code that needs it. A number that stands in
@@ -132,6 +138,23 @@ pub const NAMESPACES: &[Line] = &[
     (libc::SYS_clock_nanosleep, Check::Free, "stage::namespaces: wait for that lock"),
 ];
 
+/// Besides, for callers who hold a rule that grants a link which is made by `/dev/net/tun`.
+pub const TUN: &[Line] = &[
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_MAKE), "netlink::link: the link"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_OWNER), "netlink::link: whose it is"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_GROUP), "netlink::link: whose it is besides"),
+    (libc::SYS_ioctl, Check::Is(1, sys::TUN_PERSIST), "netlink::link: it stays"),
+];
+
+/// The making of such a link, on the descriptor of the device alone.
+pub const DEVICE: &[Line] = &[
+    (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_MAKE), "netlink::link: the link"),
+    (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_OWNER), "netlink::link: whose it is"),
+    (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_GROUP), "netlink::link: whose it is besides"),
+    (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_PERSIST), "netlink::link: it stays"),
+    (libc::SYS_close, Check::On(Socket::Tun), "netlink::link: before the reply; then the link stays, or is gone"),
+];
+
 /// What every last stage needs: the outcome on record, the reply, the end.
 pub const LAST_WORDS: &[Line] = &[
     (libc::SYS_sendto, Check::To(Socket::Trail), "audit: the outcome"),
@@ -177,6 +200,12 @@ pub const DIRECTORY: &[Line] = &[
 pub const LINK_PROFILE: Filter = &[GUARDED];
 /// The first filter, for a caller who may.
 pub const NAMESPACE_PROFILE: Filter = &[GUARDED, NAMESPACES];
+/// The first filter, for a caller who may make a link by `/dev/net/tun`.
+pub const TUN_PROFILE: Filter = &[GUARDED, TUN];
+/// The first filter, for a caller who may do both.
+pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, TUN];
+/// The last filter of a transaction that also makes a link by `/dev/net/tun`.
+pub const MAKE_TUN: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
 pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
 /// The last filter of a listing of namespaces.
@@ -236,6 +265,7 @@ const fn in_order<const N: usize>(filter: Filter) -> [Bare; N] {
 struct Sockets<'a> {
     netlink: &'a [RawFd],
     trail: Option<RawFd>,
+    tun: Option<RawFd>,
 }
 
 impl Sockets<'_> {
@@ -243,6 +273,7 @@ impl Sockets<'_> {
         match socket {
             Socket::Netlink => self.netlink,
             Socket::Trail => self.trail.as_slice(),
+            Socket::Tun => self.tun.as_slice(),
         }
     }
 }
@@ -251,8 +282,13 @@ impl Sockets<'_> {
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
-pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
-    let lines = if namespaces { bare!(NAMESPACE_PROFILE) } else { bare!(LINK_PROFILE) };
+pub(super) fn guard(profile: Profile) -> Result<(), Refusal> {
+    let lines = match (profile.namespaces, profile.tun) {
+        (false, false) => bare!(LINK_PROFILE),
+        (true, false) => bare!(NAMESPACE_PROFILE),
+        (false, true) => bare!(TUN_PROFILE),
+        (true, true) => bare!(EVERY_PROFILE),
+    };
     install(lines, &Sockets::default(), "first filter")
 }
 
@@ -261,7 +297,15 @@ pub(super) fn guard(namespaces: bool) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(TRANSACT), &Sockets { netlink, trail }, "second filter")
+    install(bare!(TRANSACT), &Sockets { netlink, trail, tun: None }, "second filter")
+}
+
+/// Goes behind the last filter of a transaction that also makes a link by this descriptor of `/dev/net/tun`.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
+    install(bare!(MAKE_TUN), &Sockets { netlink, trail, tun: Some(device) }, "second filter")
 }
 
 /// Goes behind the last filter of a listing of namespaces.

@@ -14,7 +14,7 @@ use super::{capabilities, filter, trusted};
 use crate::audit::{Record, Trail};
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
-use crate::policy::compiled::{Compiled, Settings};
+use crate::policy::compiled::{Compiled, Profile, Settings};
 use crate::policy::{Permit, Verdict};
 use crate::refusal::Refusal;
 
@@ -53,7 +53,8 @@ impl Guarded {
             .filter(|cap| held.contains(cap) && (profile.namespaces || *cap != Capability::CAP_DAC_OVERRIDE));
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
         // Without that capability the calls are refused all the same: no reason to let the parser near mount(2).
-        filter::guard(profile.namespaces && held.contains(&Capability::CAP_DAC_OVERRIDE))?;
+        let namespaces = profile.namespaces && held.contains(&Capability::CAP_DAC_OVERRIDE);
+        filter::guard(Profile { namespaces, ..profile })?;
         Ok(policy)
     }
 

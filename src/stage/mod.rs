@@ -8,6 +8,7 @@
 //! * `guarded`: what the caller's rules can need, behind the first filter; the first stage that reads a caller's byte
 //! * `confined`: one namespace, one transaction, behind Landlock and the second filter
 //! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
+//! * `tun`: the device that `Link.Add` of a tun has besides in its last stage
 //! * `capabilities`, `landlock`, `filter`, `netns`: the means
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod namespaces;
 pub mod netns;
 mod system_user;
 mod trusted;
+mod tun;
 
 pub use confined::Confined;
 pub use guarded::Guarded;

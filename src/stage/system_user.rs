@@ -13,6 +13,7 @@ use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, 
 
 use super::{capabilities, filter};
 use crate::caller::{Caller, WAYS};
+use crate::policy::compiled::Profile;
 use crate::refusal::{Refusal, unconfined};
 use crate::sys;
 
@@ -123,7 +124,7 @@ pub fn give_up() -> Result<(), Refusal> {
     }
     capabilities::keep_only(&[], &[])?;
     prctl::set_dumpable(false).map_err(unconfined("dumpable"))?;
-    filter::guard(false)
+    filter::guard(Profile::default())
 }
 
 /// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.

@@ -11,35 +11,41 @@ use serde_json::{Map, Value};
 use super::super::Places;
 use super::super::lookup::{Found, by_name};
 use super::super::netns::ask_nsid;
-use super::super::transaction::{Failure, Route};
-use super::state::{State, fetch};
+use super::super::transaction::Route;
+use super::add::Others;
+use super::kind::Data;
+use super::state::{State, fetch, find};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;
-use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Class, KernelRefusal, Refusal};
 
-/// The result of the call, if the link is the same.
+/// The result of the call, if the link is the same; `taken` is what the kernel said.
 pub(super) fn same(
     route: &mut Route,
     places: &mut Places,
     peer_netns: Option<&OwnedFd>,
-    master: Option<Found>,
+    others: Others,
+    taken: Refusal,
     request: &Request,
 ) -> Result<Map<String, Value>, Refusal> {
-    let Some(link) = find(route, &field::LINK, request)? else { return Err(taken(route, request)?) };
-    require(text(&link, "kind") == request.get(&field::KIND).copied(), &field::KIND.field)?;
+    let Some(link) = find(route, &field::LINK, request)? else { return Err(by_others(route, taken, request)) };
+    let data = text(&link, "kind").and_then(Data::of).filter(|data| Some(&data.name) == request.get(&field::KIND));
+    let data = data.ok_or_else(|| differs(&field::KIND.field))?;
     numbers(&link, [(&field::MTU, "mtu")], request)?;
     require(mac_agrees(&link, request.get(&field::MAC)), &field::MAC.field)?;
     require(!request.is_set(&field::UP) || is(&link, "up"), &field::UP.field)?;
     let alias = request.get(&field::ALIAS).map(|alias| alias.as_str());
     require(alias.is_none_or(|alias| text(&link, "alias").unwrap_or_default() == alias), &field::ALIAS.field)?;
-    let its_master = link.number("master_index");
-    require(master.is_none_or(|master| its_master == Some(master.index)), &field::MASTER.field)?;
-    match request.kind().map(|kind| kind.name) {
-        Some("veth") => same_peer(route, places, peer_netns, &link, request)?,
-        Some("bridge") => same_bridge(&link, request)?,
-        _ => {}
+    let is_index = |other: Option<Found>, of: &str| other.is_none_or(|other| link.number(of) == Some(other.index));
+    require(is_index(others.master, "master_index"), &field::MASTER.field)?;
+    let same_parent = is_index(others.parent, "parent_index") && !link.told.contains_key("peer_nsid");
+    require(others.parent.is_none() || same_parent, &field::PARENT.field)?;
+    if let Some(field) = data.difference(&link.told, request) {
+        return Err(differs(field));
+    }
+    if request.get(&field::PEER_NAME).is_some() {
+        same_peer(route, places, peer_netns, &link, request)?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), link.index.into())]))
 }
@@ -60,33 +66,6 @@ fn same_peer(
     numbers(&peer, [(&field::PEER_MTU, "mtu")], request)?;
     require(mac_agrees(&peer, request.get(&field::PEER_MAC)), &field::PEER_MAC.field)?;
     require(!request.is_set(&field::PEER_UP) || is(&peer, "up"), &field::PEER_UP.field)
-}
-
-fn same_bridge(link: &State, request: &Request) -> Result<(), Refusal> {
-    let none = Map::new();
-    let bridge = link.told.get("bridge").and_then(Value::as_object).unwrap_or(&none);
-    let told = |name: &str| bridge.get(name);
-    for (key, name) in [(&field::BRIDGE_STP, "stp"), (&field::BRIDGE_VLAN_FILTERING, "vlan_filtering")] {
-        require(request.get(key).is_none_or(|truth| told(name) == Some(&(*truth).into())), &key.field)?;
-    }
-    // The kernel counts these in its own ticks, and may tell one hundredth less than was set.
-    for (key, name) in [(&field::BRIDGE_FORWARD_DELAY, "forward_delay"), (&field::BRIDGE_AGEING_TIME, "ageing_time")] {
-        let is = told(name).and_then(Value::as_u64);
-        require(request.get(key).is_none_or(|set| is.is_some_and(|is| is.abs_diff(*set) <= 1)), &key.field)?;
-    }
-    let pvid = request.get(&field::BRIDGE_VLAN_DEFAULT_PVID);
-    let key = &field::BRIDGE_VLAN_DEFAULT_PVID.field;
-    require(pvid.is_none_or(|pvid| told("vlan_default_pvid") == Some(&(*pvid).into())), key)?;
-    Ok(())
-}
-
-fn find(route: &mut Route, key: &'static Key<LinkName>, request: &Request) -> Result<Option<State>, Refusal> {
-    let name = request.needed(key)?;
-    match fetch(route, &by_name(name, &key.field)?) {
-        Ok(found) => Ok(found.into_iter().find(|link| link.name == name.as_str().as_bytes())),
-        Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
-        Err(failure) => Err(failure.refusal()),
-    }
 }
 
 fn numbers<const N: usize>(link: &State, of: [(&'static Key<u64>, &str); N], request: &Request) -> Result<(), Refusal> {
@@ -113,13 +92,19 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(differs(field)) }
 }
 
-/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken.
-fn taken(route: &mut Route, request: &Request) -> Result<Refusal, Refusal> {
-    match fetch(route, &by_name(request.needed(&field::LINK)?, &field::LINK.field)?) {
-        Ok(answering) if !answering.is_empty() => {
-            Ok(refused(&field::LINK.field, "it is the alternative name of another link".to_owned()))
+/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken, or
+/// something else (the segment of a vxlan).
+fn by_others(route: &mut Route, taken: Refusal, request: &Request) -> Refusal {
+    let answering = request.needed(&field::LINK).map_err(Refusal::from);
+    let answering = answering.and_then(|name| by_name(name, &field::LINK.field)).map(|asked| fetch(route, &asked));
+    match answering {
+        Ok(Ok(answering)) if !answering.is_empty() => {
+            refused(&field::LINK.field, "it is the alternative name of another link".to_owned())
         }
-        _ => Ok(refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())),
+        _ if request.get(&field::PEER_NAME).is_some() => {
+            refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())
+        }
+        _ => taken,
     }
 }
 

@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 
-use super::super::answer::{Parsed, escape, i32_at, parse, u32_at};
+use super::super::answer::{escape, i32_at, parse, u32_at};
 use super::super::ifla;
-use super::super::lookup::{HEAD, by_index};
+use super::super::lookup::{HEAD, by_index, by_name};
 use super::super::message::Message;
 use super::super::transaction::{Failure, Route};
 use super::super::{Each, in_chunks};
-use crate::call::field;
+use super::kind::Data;
+use crate::call::field::{self, Key};
 use crate::call::inet::hex;
 use crate::call::name::LinkName;
+use crate::call::request::Request;
 use crate::refusal::Refusal;
 
 /// `IFF_…`, netdevice(7), `linux/if.h`.
@@ -75,7 +77,9 @@ pub(super) fn state(payload: &[u8]) -> Option<State> {
     let attributes = parse(payload.get(HEAD..)?)?;
     let name = attributes.string(ifla::IFNAME)?.to_vec();
     let info = attributes.nested(ifla::LINKINFO)?;
+    let data = info.nested(ifla::INFO_DATA)?;
     let kind = info.string(ifla::INFO_KIND).map(escape);
+    let of_kind = kind.as_deref().and_then(Data::of);
     let mut told = Map::new();
     let mut put = |key: &str, value: Option<Value>| value.map(|value| told.insert(key.to_owned(), value));
     put("link", Some(escape(&name).into()));
@@ -94,10 +98,11 @@ pub(super) fn state(payload: &[u8]) -> Option<State> {
     put("allmulticast", Some((flags & (1 << 9) != 0).into()));
     put("master_index", attributes.u32(ifla::MASTER).filter(|index| *index != 0).map(Value::from));
     let below = if kind.as_deref() == Some("veth") { "peer_index" } else { "parent_index" };
-    put(below, attributes.u32(ifla::LINK).filter(|index| *index != 0).map(Value::from));
+    let index_below = of_kind.and_then(|of| of.parent).map_or(attributes.u32(ifla::LINK), |parent| data.u32(parent));
+    put(below, index_below.filter(|index| *index != 0).map(Value::from));
     put("peer_nsid", attributes.i32(ifla::LINK_NETNSID).map(Value::from));
-    if kind.as_deref() == Some("bridge") {
-        put("bridge", Some(bridge(&info.nested(ifla::INFO_DATA)?)));
+    if let Some((object, told)) = of_kind.and_then(|of| of.told(&data)) {
+        put(object, Some(told));
     }
     put("kind", kind.map(Value::from));
     Some(State { index, name, told })
@@ -107,20 +112,23 @@ fn operstate(state: u8) -> Value {
     OPERSTATES.get(usize::from(state)).map_or_else(|| state.to_string(), |word| (*word).to_owned()).into()
 }
 
-fn bridge(data: &Parsed) -> Value {
-    let mut told = Map::new();
-    let mut put = |key: &str, value: Option<Value>| value.map(|value| told.insert(key.to_owned(), value));
-    put("stp", data.u32(ifla::BR_STP_STATE).map(|state| (state != 0).into()));
-    put("forward_delay", data.u32(ifla::BR_FORWARD_DELAY).map(Value::from));
-    put("ageing_time", data.u32(ifla::BR_AGEING_TIME).map(Value::from));
-    put("vlan_filtering", data.u8(ifla::BR_VLAN_FILTERING).map(|on| (on != 0).into()));
-    put("vlan_default_pvid", data.u16(ifla::BR_VLAN_DEFAULT_PVID).map(Value::from));
-    Value::Object(told)
-}
-
 /// Fetches links.
 pub(super) fn fetch(route: &mut Route, message: &Message) -> Result<Vec<State>, Failure> {
     route.ask(message, "parse a link", state)
+}
+
+/// Fetches the link that a field names; none where no link is called so.
+pub(super) fn find(
+    route: &mut Route,
+    key: &'static Key<LinkName>,
+    request: &Request,
+) -> Result<Option<State>, Refusal> {
+    let name = request.needed(key)?;
+    match fetch(route, &by_name(name, &key.field)?) {
+        Ok(found) => Ok(found.into_iter().find(|link| link.name == name.as_str().as_bytes())),
+        Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
+        Err(failure) => Err(failure.refusal()),
+    }
 }
 
 /// The name of the link of this index, or of all links with 0, by index; none where it is gone.

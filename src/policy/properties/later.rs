@@ -29,7 +29,7 @@ fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'
 
 /// The call as it was before it had this field.
 fn before_the_field(call: &'static Call, field: &Field) -> &'static Call {
-    let kinds = call.kinds.iter().map(|kind| Kind { name: kind.name, uses: other_uses(kind.uses, field) });
+    let kinds = call.kinds.iter().map(|kind| Kind { uses: other_uses(kind.uses, field), ..*kind });
     with(call, other_uses(call.uses, field), keep(kinds.collect()))
 }
 
@@ -92,7 +92,7 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
 fn a_new_kind_widens_nothing() {
     for new in ADD.kinds {
         let kinds = ADD.kinds.iter().filter(|kind| kind.name != new.name);
-        let old = with(&ADD, ADD.uses, keep(kinds.map(|k| Kind { name: k.name, uses: k.uses }).collect()));
+        let old = with(&ADD, ADD.uses, keep(kinds.map(|k| Kind { ..*k }).collect()));
         let knows = |says: &Says| !says.constraint(KIND.field.ty).meets(&crate::call::value::Value::Word(new.name), 0);
         let could_be_written = |rule: &Written| rule.names(&KIND.field).is_none_or(knows);
         let requests: Vec<_> = everything_asked(&ADD).into_iter().map(|asked| (asked.request(), asked)).collect();

@@ -187,12 +187,9 @@ fn at_random(random: &mut Random, call: &'static Call) -> Asked {
     let kind = *random.of(&varieties(call));
     let mut asked = Asked { call, kind, given: Vec::new() };
     for used in call.uses(kind).filter(|used| used.inside.is_none() && !values(used.field).is_empty()) {
-        let excluded = call.excludes.iter().any(|(one, other, _)| {
-            (*one == used.field && asked.value(other).is_some()) || (*other == used.field && asked.value(one).is_some())
-        });
         let value = random.of(&values(used.field)).clone();
         let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
-        if matches!(used.absence, Absence::Required) || (random.once_in(6) && !excluded) {
+        if matches!(used.absence, Absence::Required) || random.once_in(6) {
             asked.given.push((used.field, value));
         }
     }

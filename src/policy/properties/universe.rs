@@ -56,13 +56,20 @@ pub(super) static ADD: Call = call(
     &[
         Kind {
             name: "veth",
+            needs: Needs::NetAdmin,
             uses: &[
                 Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS, inside: None },
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),
             ],
+            settle: |_| Ok(()),
         },
-        Kind { name: "bridge", uses: &[used(&BRIDGE_STP.field, Absence::Untouched)] },
+        Kind {
+            name: "bridge",
+            needs: Needs::NetAdmin,
+            uses: &[used(&BRIDGE_STP.field, Absence::Untouched)],
+            settle: |_| Ok(()),
+        },
     ],
 );
 

@@ -124,6 +124,7 @@ fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
         Check::Without(argument, bits) => vec![vec![low(argument), instruction(AND, 0, 0, bits), equal(0)]],
         Check::Null(argument) => vec![null(argument)],
         Check::On(socket) => of(socket).collect(),
+        Check::Asks(socket, request) => of(socket).map(|way| [way, is(1, request)].concat()).collect(),
         Check::To(socket) => of(socket).map(|way| [way, null(4)].concat()).collect(),
     }
 }

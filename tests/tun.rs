@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Link.Add` of TUN and TAP links against `ip tuntap add`: whose they are, and that what is not complete is not there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::scene::{EVERYTHING, open_host};
+use common::{ALICE, BOB, Host, Reply, Way};
+use serde_json::{Value, json};
+
+fn with(base: Value, others: &Value) -> Value {
+    let mut fields = base;
+    fields.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    fields
+}
+
+/// `Link.Add` of a tap with these members besides, or in place of these.
+fn add(host: &Host, netns: &str, link: &str, others: &Value) -> Reply {
+    let tap = json!({"netns": netns, "link": link, "kind": "tun", "tun": {"mode": "tap"}});
+    host.caller().call("Link.Add", with(tap, others))
+}
+
+/// Attaches to a tap of the host's as a program of this user does: `attached`, or the error's number.
+fn attach(host: &Host, uid: u32, group: Option<u32>, link: &str) -> String {
+    const ATTACH: &str = r#"
+        sysopen(my $tun, "/dev/net/tun", 2) or die "open: $!";
+        my $request = pack("a16 S x22", shift, 0x1002);
+        print ioctl($tun, 0x400454ca, $request) ? "attached" : $! + 0;
+    "#;
+    let caller = host.as_uid(uid);
+    let caller = if let Some(group) = group { caller.groups(&[group]) } else { caller };
+    caller.run(&["perl", "-e", ATTACH, link]).ok()
+}
+
+#[test]
+fn a_tun_and_a_tap_with_each_of_their_fields_are_like_iproute2s() {
+    let host = open_host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add br0 address 02:00:00:00:00:99 type bridge");
+    }
+    let tun = |mode: &str, owner: u32| json!({"tun": {"mode": mode, "owner": owner}});
+    let every = json!({
+        "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "of tenant 7",
+        "tun": {"mode": "tap", "owner": 1000, "group": 1001},
+    });
+    let cases = [
+        (json!({}), "mode tap user 64123", vec![]),
+        (tun("tap", 1000), "mode tap user 1000", vec![]),
+        (tun("tun", 0), "mode tun user 0", vec![]),
+        (json!({"tun": {"mode": "tun", "owner": 1, "group": 0}}), "mode tun user 1 group 0", vec![]),
+        (
+            every,
+            "mode tap user 1000 group 1001",
+            vec!["mtu", "1400", "address", "02:00:00:00:00:01", "master", "br0", "alias", "of tenant 7", "up"],
+        ),
+        (with(tun("tun", 7), &json!({"up": true, "mtu": 1280})), "mode tun user 7", vec!["mtu", "1280", "up"]),
+    ];
+    for (at, (fields, words, after)) in cases.into_iter().enumerate() {
+        let link = format!("t{at}");
+        let reply = add(&host, a, &link, &fields);
+        let index = host.ip_in(a, &format!("-o link show {link}")).split(':').next().unwrap().parse::<u32>().unwrap();
+        assert_eq!(reply.ok(), json!({"link_index": index}));
+        host.ip_in(b, &format!("tuntap add {link} {words}"));
+        if !after.is_empty() {
+            host.run(&[&["ip", "-n", b, "link", "set", &link], &after[..]].concat()).ok();
+        }
+    }
+    host.compare("link show");
+    host.compare("address show"); // nobody was attached: IPv6 has given no address
+    let list = |link: &str| host.caller().call("Link.List", json!({"netns": a, "link": link})).ok()["links"][0].clone();
+    let told = list("t4");
+    assert_eq!(told["tun"], json!({"mode": "tap", "owner": 1000, "group": 1001, "persist": true}));
+    assert_eq!(
+        (&told["kind"], &told["mac"], &told["master"]),
+        (&json!("tun"), &json!("02:00:00:00:00:01"), &json!("br0"))
+    );
+    assert_eq!(list("t2")["tun"], json!({"mode": "tun", "owner": 0, "persist": true}));
+    let delete = host.caller().call("Link.Delete", json!({"netns": a, "link": "t4"}));
+    assert_eq!(delete.ok(), json!({}));
+}
+
+#[test]
+fn only_the_owner_may_attach_and_as_soon_as_the_answer_is_there() {
+    let host = open_host();
+    for at in 0..20 {
+        add(&host, "@host", &format!("t{at}"), &json!({})).ok();
+        assert_eq!(attach(&host, ALICE, None, &format!("t{at}")), "attached");
+    }
+    assert_eq!(attach(&host, BOB, None, "t0"), "1", "EPERM");
+    let group = json!({"tun": {"mode": "tap", "owner": ALICE, "group": 1001}});
+    add(&host, "@host", "g0", &group).ok();
+    assert_eq!(attach(&host, ALICE, Some(1001), "g0"), "attached");
+    assert_eq!(attach(&host, ALICE, None, "g0"), "1", "both must agree");
+    assert_eq!(attach(&host, BOB, Some(1001), "g0"), "1", "both must agree");
+}
+
+#[test]
+fn without_an_owner_a_tap_is_the_callers_in_every_way_in() {
+    for way in Way::ALL {
+        let host = Host::builder().way(way.clone()).build();
+        host.policy(EVERYTHING);
+        add(&host, "@host", "t0", &json!({})).ok();
+        let owner = if way == Way::Root { "user root" } else { "user alice" };
+        let shown = host.ip("-d link show t0");
+        assert!(shown.contains(owner) && shown.contains("persist on"), "{way:?}: {shown}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_whole_is_not_there() {
+    let host = open_host();
+    host.ip("netns add a");
+    for words in [
+        "link add v0 type veth peer name v1",
+        "link property add dev v0 altname ci7",
+        "tuntap add old mode tap",
+        "link add br0 type bridge",
+    ] {
+        host.ip_in("a", words);
+    }
+    let before = host.snapshot(&["a"]);
+    let taken = json!({"errno": 16, "errno_name": "EBUSY", "field": "link", "may_have_changed": false});
+    let tun = |fields: Value| json!({"tun": fields});
+    let cases = [
+        ("old", json!({}), "AlreadyExists", taken.clone()),
+        ("v0", json!({}), "AlreadyExists", taken.clone()),
+        ("ci7", json!({}), "AlreadyExists", taken),
+        // By then the link is made, and not yet complete.
+        ("new", json!({"mtu": 10}), "KernelRefused", json!({"errno": 22, "may_have_changed": false})),
+        ("new", json!({"mac": "ff:ff:ff:ff:ff:ff"}), "KernelRefused", json!({"errno": 99, "may_have_changed": false})),
+        ("new", json!({"mac": "02:00:00:00:00:00:01"}), "InvalidRequest", json!({"field": "mac"})),
+        ("new", json!({"mac": "02:00"}), "InvalidRequest", json!({"field": "mac"})),
+        ("new", json!({"master": "v0", "up": true}), "NotSupported", json!({"errno": 95, "may_have_changed": false})),
+        ("new", json!({"master": "br0", "tun": {"mode": "tun"}}), "KernelRefused", json!({"errno": 22})),
+        ("new", json!({"master": "absent"}), "NoSuchLink", json!({"field": "master"})),
+        ("new", tun(json!({})), "InvalidRequest", json!({"field": "tun.mode"})),
+        ("new", tun(json!({"mode": "veth"})), "InvalidRequest", json!({"field": "tun.mode"})),
+        ("new", tun(json!({"mode": "tap", "owner": 0xffff_ffff_u32})), "InvalidRequest", json!({"field": "tun.owner"})),
+        ("new", json!({"mac": "02:00:00:00:00:01", "tun": {"mode": "tun"}}), "InvalidRequest", json!({"field": "mac"})),
+        ("new", json!({"netns": "absent"}), "NoSuchNetns", json!({"field": "netns"})),
+    ];
+    for (link, fields, error, told) in cases {
+        let reply = add(&host, "a", link, &fields);
+        assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"), "{link} {fields}: {reply}");
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(&reply.get(name), value, "{name}: {reply}");
+        }
+        assert_eq!(host.snapshot(&["a"]), before, "{link} {fields}");
+    }
+}
+
+#[test]
+fn a_device_that_cannot_be_opened_is_named_with_its_mode() {
+    let host = open_host();
+    let before = host.snapshot(&[]);
+    let refused = |why: &str, errno: i32| {
+        let reply = add(&host, "@host", "t0", &json!({}));
+        assert_eq!(reply.error(), "io.netbroker.Link.NotSupported", "{reply}");
+        let told = (reply.get("message"), reply.get("errno"), reply.get("field"), reply.get("may_have_changed"));
+        assert_eq!((told.1, told.2, told.3), (json!(errno), json!("kind"), json!(false)), "{reply}");
+        assert!(told.0.as_str().unwrap().starts_with(why), "{reply}");
+        assert_eq!(host.snapshot(&[]), before);
+    };
+    // Alice's rules need CAP_DAC_OVERRIDE for namespaces: it does not open this.
+    host.sh("chmod 600 /dev/net/tun");
+    refused("/dev/net/tun has mode 0600 and owner 0:0", 13);
+    host.sh("rm /dev/net/tun");
+    refused("/dev/net/tun is absent", 2);
+    host.sh("mknod -m 666 /dev/net/tun c 1 3");
+    refused("/dev/net/tun is no TUN/TAP device", 19);
+    host.sh("rm /dev/net/tun; ln -s /dev/null /dev/net/tun");
+    refused("/dev/net/tun is no TUN/TAP device", 40);
+    host.sh("rm /dev/net/tun; mkfifo -m 666 /dev/net/tun");
+    refused("/dev/net/tun is no TUN/TAP device", 19);
+}
+
+#[test]
+fn a_tap_that_a_program_holds_for_itself_is_not_the_one_that_was_asked_for() {
+    let host = open_host();
+    let hold = r#"sysopen(my $tun, "/dev/net/tun", 2) or die; my $request = pack("a16 S x22", "t0", 0x1002);
+                  ioctl($tun, 0x400454ca, $request) or die "$!"; print "held\n"; sleep 60"#;
+    let _held = host.background(&format!("exec perl -e '{hold}'"));
+    while host.run(&["ip", "link", "show", "t0"]).status() != 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let reply = add(&host, "@host", "t0", &json!({"exists_ok": true}));
+    assert_eq!((reply.error().as_str(), reply.status()), ("io.netbroker.Link.Busy", 75), "{reply}");
+    let list = host.caller().call("Link.List", json!({"netns": "@host", "link": "t0"})).ok();
+    assert_eq!(list["links"][0]["tun"], json!({"mode": "tap", "persist": false}));
+}
+
+#[test]
+fn of_many_who_make_the_same_tap_at_once_each_gets_it_or_is_told_to_ask_again() {
+    let host = open_host();
+    let tap =
+        json!({"netns": "@host", "link": "t0", "kind": "tun", "exists_ok": true, "tun": {"mode": "tap", "group": 7}});
+    let bytes = format!("{}\0", json!({"method": "io.netbroker.Link.Add", "parameters": tap}));
+    for _ in 0..10 {
+        let mut all: Vec<_> = (0..20).map(|_| host.caller().start()).collect();
+        all.iter_mut().for_each(|running| running.send(bytes.as_bytes()));
+        let replies: Vec<Reply> = all.into_iter().map(|running| running.finish()).collect();
+        let index = host.ip("-o link show t0").split(':').next().unwrap().parse::<u32>().unwrap();
+        let (made, others): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status() == 0);
+        assert!(!made.is_empty());
+        made.into_iter().for_each(|reply| assert_eq!(reply.ok(), json!({"link_index": index})));
+        others.iter().for_each(|reply| assert_eq!(reply.error(), "io.netbroker.Link.Busy", "{reply}"));
+        assert!(host.ip("-d link show t0").contains("persist on user alice group"));
+        host.ip("link del t0");
+    }
+}
+
+#[test]
+fn who_owns_a_tap_is_the_policys_to_say() {
+    let host = Host::new();
+    let rule = |owner: &str| {
+        format!(
+            "[[allow]]\nid = \"taps\"\nwho = \"*\"\ncall = \"Link.Add\"\nkind = \"tun\"\nnetns = \"@host\"\n\
+             link = \"t*\"\ntun.mode = \"tap\"\n{owner}"
+        )
+    };
+    let own = json!({"tun": {"mode": "tap", "owner": ALICE}});
+    let other = json!({"tun": {"mode": "tap", "owner": BOB}});
+    for (at, line) in ["", "tun.owner = \"{uid}\"\n"].into_iter().enumerate() {
+        host.policy(&rule(line));
+        let reply = add(&host, "@host", "t9", &other);
+        assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.Denied", json!("tun.owner")));
+        add(&host, "@host", &format!("t{at}a"), &own).ok();
+        add(&host, "@host", &format!("t{at}b"), &json!({})).ok();
+    }
+    host.policy(&rule(&format!("tun.owner = {BOB}\n")));
+    add(&host, "@host", "t3", &other).ok();
+    assert_eq!(add(&host, "@host", "t9", &json!({})).error(), "io.netbroker.Link.Denied");
+    assert!(!host.ip("link show").contains("t9"));
+}
