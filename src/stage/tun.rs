@@ -6,7 +6,7 @@
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, makedev};
 
 use crate::call::field;
@@ -22,7 +22,7 @@ const NUMBER: (u64, u64) = (10, 200);
 /// `NotSupported` naming the file and its mode.
 pub(super) fn open() -> Result<OwnedFd, Refusal> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let device = nix::fcntl::open(DEVICE, flags, Mode::empty()).map_err(unusable)?;
+    let device = openat(AT_FDCWD, DEVICE, flags, Mode::empty()).map_err(unusable)?;
     if is_device(&fstat(&device).map_err(system("stat of /dev/net/tun"))?) {
         Ok(device)
     } else {

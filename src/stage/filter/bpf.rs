@@ -182,7 +182,7 @@ mod tests {
             (231, Check::Free),
             (257, Check::Without(2, 0x3)),
         ];
-        let program = assemble(&lines, &Sockets { netlink: &[5, 4], trail: None }).unwrap();
+        let program = assemble(&lines, &Sockets { netlink: &[5, 4], ..Sockets::default() }).unwrap();
         let allowed = |number, arguments| run(&program, OWN, number, arguments) == ALLOW;
         assert!(allowed(2, [9; 6]) && allowed(231, [0; 6]));
         assert!(allowed(1, [1, 9, 9, 0, 0, 0]) && !allowed(1, [2, 0, 0, 0, 0, 0]));
