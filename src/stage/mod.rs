@@ -8,7 +8,7 @@
 //! * `guarded`: what the caller's rules can need, behind the first filter; the first stage that reads a caller's byte
 //! * `confined`: one namespace, one transaction, behind Landlock and the second filter
 //! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
-//! * `capabilities`, `landlock`, `filter`, `netns`: the means
+//! * `capabilities`, `landlock`, `filter`, `netns`, `mounts`: the means
 #![forbid(unsafe_code)]
 
 pub mod capabilities;
@@ -17,6 +17,7 @@ pub mod filter;
 mod guarded;
 mod inherited;
 mod landlock;
+mod mounts;
 mod namespaces;
 pub mod netns;
 mod system_user;

@@ -14,11 +14,11 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
-use nix::unistd::{UnlinkatFlags, read, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde_json::{Map, Value};
 
-use super::capabilities;
 use super::netns::{DIRECTORY, Identity, Netns};
+use super::{capabilities, mounts};
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::caller::WAYS;
@@ -74,7 +74,7 @@ impl Task {
             }
         }
         // First the mount, then the directory: one that was opened before a mount came lies under it.
-        let is_shared = is_shared_mount()?;
+        let is_shared = mounts::is_shared()?;
         let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
@@ -225,44 +225,4 @@ fn no_directory(errno: Errno) -> Refusal {
         _ => "open /run/netns".to_owned(),
     };
     Refusal::SystemError { step, errno: Some(errno) }
-}
-
-/// Whether /run/netns is a shared mount already. Where the mount that holds it is a slave, a namespace made here would be
-/// invisible outside, and an empty file would take its name: a unit with a private mount namespace is such a place.
-fn is_shared_mount() -> Result<bool, Refusal> {
-    let text = read_whole("/proc/self/mountinfo")?;
-    // proc(5): id parent device root mount-point options [optional fields …] - …
-    let mut holder: Option<(&str, &str)> = None;
-    for line in text.lines() {
-        let Some(point) = line.split(' ').nth(4) else { continue };
-        let holds = point == DIRECTORY || point == "/" || DIRECTORY.starts_with(&format!("{point}/"));
-        let nearer = holder.is_none_or(|(other, _)| point.len() >= other.len()); // of mounts on one point the last shows
-        if holds && nearer {
-            holder = Some((point, line.split(" - ").next().unwrap_or_default()));
-        }
-    }
-    let is = |fields: &str, what: &str| fields.split(' ').skip(6).any(|word| word.starts_with(what));
-    match holder {
-        Some((_, fields)) if is(fields, "master:") => Err(kernel(
-            Class::NotSupported,
-            Errno::EINVAL,
-            "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a namespace \
-             made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)",
-        )),
-        Some((point, fields)) => Ok(point == DIRECTORY && is(fields, "shared:")),
-        None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
-    }
-}
-
-fn read_whole(path: &str) -> Result<String, Refusal> {
-    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open mountinfo"))?;
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 16384];
-    loop {
-        let got = read(&file, &mut chunk).map_err(system("read mountinfo"))?;
-        bytes.extend_from_slice(chunk.get(..got).unwrap_or_default());
-        if got == 0 {
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
 }

@@ -28,6 +28,8 @@ impl Origin {
             panic!("these tests need root with CAP_SYS_ADMIN, as on a real or virtual machine; unshare: {e}");
         }
         mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).expect("private mounts");
+        // What `ip netns add` has mounted on the machine would still be listed under what covers it.
+        while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
         origin
     }
 }
