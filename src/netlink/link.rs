@@ -82,7 +82,7 @@ fn add(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     Ok(Prepared::new(move |route, _| {
         let mut made = None;
         let result = route.transact(&message, &mut |_, payload| {
-            // The echo of a pair tells of both ends; the one that was asked for has its name.
+            // Should a kernel echo the other end, too: it has another name, or was made before.
             made = Made::read(payload, &name).or(made);
         });
         match result {
@@ -144,7 +144,6 @@ fn complete(
 /// The link is there by now, whatever went wrong after.
 fn half_made(refusal: Refusal) -> Refusal {
     match refusal {
-        Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { may_have_changed: true, ..refusal }),
         Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
             class: Class::KernelRefused,
             errno,
@@ -152,7 +151,7 @@ fn half_made(refusal: Refusal) -> Refusal {
             field: None,
             may_have_changed: true,
         }),
-        other => other,
+        other => other.after_a_change(),
     }
 }
 

@@ -50,20 +50,20 @@ impl Route {
     /// acknowledgement, or with the end of a listing.
     ///
     /// # Errors
-    /// What the kernel said ([`Answer`]); `SystemError` and `Interrupted` where the answer itself failed.
+    /// What the kernel said ([`Answer`]); `Lost` and `Interrupted` where the answer itself failed.
     pub(super) fn transact(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(Failure::Broken)?;
         send(self.socket.as_raw_fd(), &datagram, MsgFlags::empty()).map_err(broken("send to netlink"))?;
+        let lost = |errno| if message.changes() { Failure::Lost(errno) } else { broken("receive from netlink")(errno) };
         let mut interrupted = false;
         loop {
-            let bytes = match self.receive()? {
-                Some(bytes) => bytes,
-                None if message.lists() => return Err(Failure::Interrupted),
-                None => return Err(Failure::Lost),
+            let bytes = match self.receive() {
+                Err(Errno::ENOBUFS) if message.lists() => return Err(Failure::Interrupted),
+                other => other.map_err(lost)?,
             };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
-                match answer.ok_or_else(|| broken("parse the kernel's answer")(Errno::EBADMSG))? {
+                match answer.ok_or_else(|| lost(Errno::EBADMSG))? {
                     Answer::Message { kind, payload, interrupted: now } => {
                         interrupted |= now;
                         each(kind, payload);
@@ -79,16 +79,15 @@ impl Route {
         }
     }
 
-    /// One datagram of the kernel's, none where one was lost; another process's is passed over.
-    fn receive(&mut self) -> Result<Option<usize>, Failure> {
+    /// One datagram of the kernel's; another process's is passed over. `ENOBUFS`: one was lost.
+    fn receive(&mut self) -> Result<usize, Errno> {
         loop {
             let (bytes, from) = match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
                 Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS) => return Ok(None),
-                other => other.map_err(broken("receive from netlink"))?,
+                other => other?,
             };
             if from.is_some_and(|from| from.pid() == 0) {
-                return Ok(Some(bytes));
+                return Ok(bytes);
             }
         }
     }
@@ -108,9 +107,9 @@ pub(super) enum Failure {
     },
     /// A listing was inconsistent.
     Interrupted,
-    /// The kernel's answer was lost (`ENOBUFS`): a change may have been made.
-    Lost,
-    /// The transaction itself failed.
+    /// The kernel's answer to a change was lost: it may have been made.
+    Lost(Errno),
+    /// The transaction itself failed, and nothing was changed.
     Broken(Refusal),
 }
 
@@ -130,9 +129,9 @@ impl Failure {
         match self {
             Self::Broken(refusal) => refusal,
             Self::Interrupted => Refusal::Interrupted,
-            Self::Lost => Refusal::Kernel(KernelRefusal {
+            Self::Lost(errno) => Refusal::Kernel(KernelRefusal {
                 class: Class::KernelRefused,
-                errno: Errno::ENOBUFS,
+                errno,
                 message: "the kernel's answer was lost".to_owned(),
                 field: None,
                 may_have_changed: true,
