@@ -217,6 +217,22 @@ impl Refusal {
         }
     }
 
+    /// The same, where the call has changed something by now: `SystemError` means that nothing was done.
+    #[must_use]
+    pub fn after_a_change(self) -> Self {
+        match self {
+            Self::Kernel(refusal) => Self::Kernel(KernelRefusal { may_have_changed: true, ..refusal }),
+            Self::SystemError { step, errno } => Self::Kernel(KernelRefusal {
+                class: Class::KernelRefused,
+                errno: errno.unwrap_or(Errno::EIO),
+                message: format!("cannot {step}"),
+                field: None,
+                may_have_changed: true,
+            }),
+            other => other,
+        }
+    }
+
     /// The exit status of the process that answers with it.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -36,7 +36,7 @@ impl<'a> Reply<'a> {
         if let (true, Some(listing)) = (streams && !self.held.is_empty(), self.listing) {
             let held = std::mem::take(&mut self.held);
             let reply = json!({ "parameters": { listing: held }, "continues": true });
-            self.lost |= self.wire.reply(&reply).is_err();
+            self.lost = self.lost || self.wire.reply(&reply).is_err(); // nothing follows what broke off
         }
         self.held.extend(elements);
     }

@@ -160,17 +160,18 @@ impl Wire {
         let got = loop {
             self.wait()?;
             let got = match self.input {
-                Input::Stream => read(sys::stdin(), &mut chunk),
-                Input::Socket => {
-                    let seen = self.peek(&mut chunk)?;
+                Input::Stream => read(sys::stdin(), &mut chunk).map_err(unread),
+                Input::Socket => self.peek(&mut chunk).and_then(|seen| {
                     let message = chunk.get(..seen).unwrap_or_default();
                     let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
-                    recv(sys::stdin().as_raw_fd(), chunk.get_mut(..length).unwrap_or_default(), MsgFlags::empty())
-                }
+                    let message = chunk.get_mut(..length).unwrap_or_default();
+                    recv(sys::stdin().as_raw_fd(), message, MsgFlags::empty()).map_err(unread)
+                }),
             };
             match got {
-                Err(Errno::EAGAIN | Errno::EINTR) => {} // somebody else took it
-                other => break other.map_err(|errno| End::Failed(system("read the request")(errno)))?,
+                // Interrupted, or somebody else took it.
+                Err(End::Failed(why)) if matches!(why.errno(), Some(Errno::EINTR | Errno::EAGAIN)) => {}
+                other => break other?,
             }
         };
         chunk.truncate(got);
@@ -179,12 +180,11 @@ impl Wire {
 
     /// Looks at what is there. A look ends where the sender's ids change, so one pair of ids covers it.
     fn peek(&self, chunk: &mut [u8]) -> Result<usize, End> {
-        let failed = |errno| End::Failed(system("peek at the request")(errno));
         let fd = sys::stdin().as_raw_fd();
-        let Some(sender) = &self.sender else { return recv(fd, chunk, MsgFlags::MSG_PEEK).map_err(failed) };
+        let Some(sender) = &self.sender else { return recv(fd, chunk, MsgFlags::MSG_PEEK).map_err(unread) };
         let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
         let mut into = [IoSliceMut::new(chunk)];
-        let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(failed)?;
+        let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(unread)?;
         let other = |_| End::Malformed("the request carries descriptors or other ancillary data".to_owned());
         let credentials = looked.cmsgs().map_err(other)?.find_map(|message| match message {
             ControlMessageOwned::ScmCredentials(credentials) => Some(credentials),
@@ -230,11 +230,11 @@ impl Wire {
         Ok(())
     }
 
-    /// Answers a conversation that ended without a call: on a file or pipe with an error; a socket is just closed, and
-    /// a line on descriptor 2 says why.
+    /// Answers a conversation that ended without a call: malformed input on a file or pipe with an error; a socket is
+    /// just closed. What the system did is no fault of the input. A line on descriptor 2 says why where no error does.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
-        if self.input == Input::Stream && *end != End::Silence {
+        if matches!((self.input, end), (Input::Stream, End::Malformed(_))) {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
         } else {
@@ -244,8 +244,15 @@ impl Wire {
     }
 }
 
+fn unread(errno: Errno) -> End {
+    End::Failed(system("read the request")(errno))
+}
+
 fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-    poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], PollTimeout::NONE).map(drop)
+    match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], PollTimeout::NONE) {
+        Err(Errno::EINTR) => Ok(()), // there may be room: the next write says
+        other => other.map(drop),
+    }
 }
 
 impl Message {

@@ -132,6 +132,19 @@ fn the_other_end_of_a_pair_is_where_it_was_asked_for() {
 }
 
 #[test]
+fn both_ends_of_a_pair_may_have_one_name_in_two_namespaces() {
+    let host = host();
+    let (a, b) = host.twins();
+    host.ip_in(b, "link add other type bridge"); // its index is not free for the other end
+    let others = json!({"up": true, "alias": "near", "peer": {"name": "v0", "netns": b, "up": true}});
+    assert_eq!(add(&host, a, "v0", "veth", &others).ok(), json!({"link_index": index(&host, a, "v0")}));
+    assert_ne!(index(&host, a, "v0"), index(&host, b, "v0"));
+    let told = |netns| host.ip_in(netns, "link show v0");
+    assert!(told(a).contains("alias near") && !told(b).contains("alias near"), "{}{}", told(a), told(b));
+    assert!(told(a).contains(",UP") && told(b).contains(",UP"), "{}{}", told(a), told(b));
+}
+
+#[test]
 fn a_bridge_with_every_field_is_like_iproute2s() {
     let host = host();
     let (a, b) = host.twins();

@@ -26,7 +26,7 @@ const HINT: Part = part("hint", Shape::String, "What to do.");
 static KERNEL: &[Part] = &[
     part("message", Shape::String, "The kernel's own words, or the name of the error."),
     FIELD,
-    part("may_have_changed", Shape::Bool, "Whether a part of the change may have been made."),
+    part("may_have_changed", Shape::Bool, "Whether the change, or a part of it, may have been made."),
     ERRNO,
     ERRNO_NAME,
 ];
@@ -78,8 +78,8 @@ pub static ERRORS: &[Declared] = &[
     of(
         "NotPrivileged",
         &[part("missing", Shape::String, "What is missing."), HINT],
-        "The broker was not given what it needs.",
+        "The broker was not given what it needs; nothing was done.",
     ),
     of("NotConfined", &[STEP, ERRNO, ERRNO_NAME], "The broker could not confine itself; nothing was done."),
-    of("SystemError", &[STEP, ERRNO, ERRNO_NAME], "The system failed the broker."),
+    of("SystemError", &[STEP, ERRNO, ERRNO_NAME], "The system failed the broker; nothing was done."),
 ];

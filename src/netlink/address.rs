@@ -196,10 +196,11 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
         };
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
-        for peer in peers {
-            match route.transact(&removal(link, wanted, peer)?, &mut |_, _| {}) {
+        for message in peers.into_iter().map(|peer| removal(link, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
+            match route.transact(&message, &mut |_, _| {}) {
                 Ok(()) => removed = true,
                 Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL | Errno::ENODEV, .. }) => gone = failure,
+                Err(failure) if removed => return Err(changed(failure, &request).after_a_change()),
                 Err(failure) => return Err(changed(failure, &request)),
             }
         }

@@ -125,6 +125,11 @@ impl Message {
         u16::from(self.kind) & !3 == kind
     }
 
+    /// Whether it asks for a change: of the four kinds of a family `RTM_GET…` is the third (`rtnl_msgtype_kind`).
+    pub(super) fn changes(&self) -> bool {
+        u16::from(self.kind) & 3 != 2
+    }
+
     /// The datagram.
     pub(super) fn encode(&self, sequence: u32) -> Result<Vec<u8>, Refusal> {
         let message = NlmsghdrBuilder::default()

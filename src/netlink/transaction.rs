@@ -43,25 +43,25 @@ impl Route {
     /// acknowledgement, or with the end of a listing.
     ///
     /// # Errors
-    /// What the kernel said ([`Answer`]); `SystemError` and `Interrupted` where the answer itself failed.
+    /// What the kernel said ([`Answer`]); `Lost` and `Interrupted` where the answer itself failed.
     pub(super) fn transact(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(Failure::Broken)?;
         self.socket.send(&datagram).map_err(broken("send to netlink"))?;
+        let lost = |errno| if message.changes() { Failure::Lost(errno) } else { broken("receive from netlink")(errno) };
         let mut interrupted = false;
         loop {
-            let bytes = match self.receive()? {
-                Some(bytes) => bytes,
-                None if message.lists() => return Err(Failure::Interrupted),
-                None => return Err(Failure::Lost),
+            let bytes = match self.socket.receive(&mut self.buffer) {
+                Err(Errno::ENOBUFS) if message.lists() => return Err(Failure::Interrupted), // some of it was lost
+                other => other.map_err(lost)?,
             };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
-                match answer.ok_or_else(|| broken("parse the kernel's answer")(Errno::EBADMSG))? {
+                match answer.ok_or_else(|| lost(Errno::EBADMSG))? {
                     Answer::Message { kind, payload, interrupted: now } if message.is_answered_by(kind) => {
                         interrupted |= now;
                         each(kind, payload);
                     }
-                    Answer::Message { .. } => return Err(broken("read the kernel's answer")(Errno::EBADMSG)),
+                    Answer::Message { .. } => return Err(lost(Errno::EBADMSG)),
                     Answer::Done { interrupted: now } if interrupted || now => return Err(Failure::Interrupted),
                     Answer::Done { .. } => return Ok(()),
                     Answer::Refused { errno, text, offset } => {
@@ -87,14 +87,6 @@ impl Route {
         self.transact(message, &mut |_, payload| told.push(read(payload)))?;
         told.into_iter().collect::<Option<_>>().ok_or_else(|| broken(step)(Errno::EBADMSG))
     }
-
-    /// One datagram of the kernel's, none where one was lost.
-    fn receive(&mut self) -> Result<Option<usize>, Failure> {
-        match self.socket.receive(&mut self.buffer) {
-            Err(Errno::ENOBUFS) => Ok(None),
-            other => other.map(Some).map_err(broken("receive from netlink")),
-        }
-    }
 }
 
 /// Why a transaction did not end well.
@@ -111,9 +103,9 @@ pub(super) enum Failure {
     },
     /// A listing was inconsistent.
     Interrupted,
-    /// The kernel's answer was lost (`ENOBUFS`): a change may have been made.
-    Lost,
-    /// The transaction itself failed.
+    /// The kernel's answer to a change was lost: it may have been made.
+    Lost(Errno),
+    /// The transaction itself failed, and nothing was changed.
     Broken(Refusal),
 }
 
@@ -133,9 +125,9 @@ impl Failure {
         match self {
             Self::Broken(refusal) => refusal,
             Self::Interrupted => Refusal::Interrupted,
-            Self::Lost => Refusal::Kernel(KernelRefusal {
+            Self::Lost(errno) => Refusal::Kernel(KernelRefusal {
                 class: Class::KernelRefused,
-                errno: Errno::ENOBUFS,
+                errno,
                 message: "the kernel's answer was lost".to_owned(),
                 field: None,
                 may_have_changed: true,

@@ -7,6 +7,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use caps::Capability;
 use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
@@ -165,10 +166,12 @@ fn names(directory: &mut Dir, each: &mut dyn FnMut(Vec<Value>)) -> Result<Map<St
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut entries = Vec::new();
     for name in found {
-        // One that is gone by now is not listed.
-        let Ok(entry) = openat(&*directory, name.as_slice(), flags, Mode::empty()) else { continue };
-        let ready = fstatfs(&entry).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC);
-        entries.push(json!({ "netns": escape(&name), "ready": ready }));
+        let entry = match openat(&*directory, name.as_slice(), flags, Mode::empty()) {
+            Err(Errno::ENOENT) => continue, // gone by now
+            other => other.map_err(system("look at a namespace"))?,
+        };
+        let what = fstatfs(&entry).map_err(system("look at a namespace"))?;
+        entries.push(json!({ "netns": escape(&name), "ready": what.filesystem_type() == NSFS_MAGIC }));
     }
     each(entries);
     Ok(Map::new())

@@ -9,7 +9,7 @@
 //! * `confined`: one namespace, one transaction, behind Landlock and the second filter
 //! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
 //! * `tun`: the device that `Link.Add` of a tun has besides in its last stage
-//! * `capabilities`, `landlock`, `filter`, `netns`: the means
+//! * `capabilities`, `landlock`, `filter`, `netns`, `mounts`: the means
 #![forbid(unsafe_code)]
 
 pub mod capabilities;
@@ -18,6 +18,7 @@ pub mod filter;
 mod guarded;
 mod inherited;
 mod landlock;
+mod mounts;
 mod namespaces;
 pub mod netns;
 mod system_user;

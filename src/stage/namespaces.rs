@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, open, openat};
+use nix::fcntl::{AtFlags, FlockArg, OFlag, open, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
-use nix::unistd::{UnlinkatFlags, read, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde_json::{Map, Value};
 
-use super::capabilities;
 use super::netns::{DIRECTORY, Identity, Netns};
+use super::{capabilities, mounts};
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::caller::WAYS;
@@ -74,7 +74,7 @@ impl Task {
             }
         }
         // First the mount, then the directory: one that was opened before a mount came lies under it.
-        let is_shared = is_shared_mount()?;
+        let is_shared = mounts::is_shared()?;
         let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
@@ -110,10 +110,19 @@ impl Task {
         if self.is_there() {
             return self.exists(); // nothing changes, the mount included
         }
-        if !self.is_shared {
-            self.share_directory()?;
-            self.directory = open_directory()?; // what was opened before lies under the mount
+        if self.is_shared {
+            return self.make();
         }
+        self.share_directory()?;
+        // What was opened before lies under the mount.
+        let made = open_directory().and_then(|directory| {
+            self.directory = directory;
+            self.make()
+        });
+        made.map_err(Refusal::after_a_change) // the mount, at least
+    }
+
+    fn make(&self) -> Result<(), Refusal> {
         unshare(CloneFlags::CLONE_NEWNET).map_err(system("unshare"))?;
         let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = match openat(&self.directory, self.name.as_str(), flags, Mode::empty()) {
@@ -122,9 +131,9 @@ impl Task {
             Err(errno) => return Err(system("make the file of the namespace")(errno)),
         };
         // By descriptor: the name may be another's by now, and what was removed takes no mount.
-        bind("/proc/self/ns/net", &format!("/proc/self/fd/{}", file.as_raw_fd())).or_else(|errno| {
-            self.unlink().map_err(system("remove the file of the namespace again"))?;
-            Err(system("mount the namespace")(errno))
+        bind("/proc/self/ns/net", &format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|errno| {
+            let failed = system("mount the namespace")(errno);
+            if self.unlink().is_ok() { failed } else { failed.after_a_change() }
         })
     }
 
@@ -143,23 +152,28 @@ impl Task {
 
     /// Lets go what is mounted there and removes the file. `EINVAL` of umount2: nothing is, or nothing any more.
     fn delete(&self) -> Result<(), Refusal> {
+        let mut has_let_go = false;
+        let failed = |step, errno, has_let_go| {
+            let failed = system(step)(errno);
+            Err(if has_let_go { failed.after_a_change() } else { failed })
+        };
         loop {
             match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-                Ok(()) => {}
+                Ok(()) => has_let_go = true,
                 Err(Errno::EINVAL | Errno::ENOENT) => break,
-                Err(errno) => return Err(system("unmount the namespace")(errno)),
+                Err(errno) => return failed("unmount the namespace", errno, has_let_go),
             }
         }
         match self.unlink() {
             Ok(()) => Ok(()),
-            Err(Errno::ENOENT) if self.tolerant => Ok(()),
+            Err(Errno::ENOENT) if self.tolerant || has_let_go => Ok(()),
             Err(Errno::ENOENT) => Err(Refusal::NoSuchNetns {
                 field: field::NETNS.field.name,
                 name: self.name.clone(),
                 reason: "absent",
                 errno: Errno::ENOENT,
             }),
-            Err(errno) => Err(system("remove the file of the namespace")(errno)),
+            Err(errno) => failed("remove the file of the namespace", errno, has_let_go),
         }
     }
 
@@ -182,14 +196,15 @@ impl Task {
 
     /// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
     /// Parallel first calls must not stack mounts: under a lock, and only where it is no shared mount yet.
+    #[allow(deprecated, reason = "`Flock` panics where it cannot let go of the lock")]
     fn share_directory(&self) -> Result<(), Refusal> {
         let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut lockable = open(DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
+        let lockable = open(DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
         for _ in 0..PATIENCE {
-            match Flock::lock(lockable, FlockArg::LockExclusiveNonblock) {
-                Ok(_lock) => return share(),
-                Err((again, Errno::EWOULDBLOCK)) => lockable = again,
-                Err((_, errno)) => return Err(system("lock /run/netns")(errno)),
+            match nix::fcntl::flock(lockable.as_raw_fd(), FlockArg::LockExclusiveNonblock) {
+                Ok(()) => return share(), // closing lets go
+                Err(Errno::EWOULDBLOCK) => {}
+                Err(errno) => return Err(system("lock /run/netns")(errno)),
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -207,7 +222,7 @@ fn share() -> Result<(), Refusal> {
     }
     let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
     mount(Some(DIRECTORY), DIRECTORY, None::<&str>, flags, None::<&str>).map_err(system("mount /run/netns"))?;
-    make_shared().map_err(system("make /run/netns a shared mount"))
+    make_shared().map_err(|errno| system("make /run/netns a shared mount")(errno).after_a_change())
 }
 
 fn bind(from: &str, to: &str) -> Result<(), Errno> {
@@ -225,44 +240,4 @@ fn no_directory(errno: Errno) -> Refusal {
         _ => "open /run/netns".to_owned(),
     };
     Refusal::SystemError { step, errno: Some(errno) }
-}
-
-/// Whether /run/netns is a shared mount already. Where the mount that holds it is a slave, a namespace made here would be
-/// invisible outside, and an empty file would take its name: a unit with a private mount namespace is such a place.
-fn is_shared_mount() -> Result<bool, Refusal> {
-    let text = read_whole("/proc/self/mountinfo")?;
-    // proc(5): id parent device root mount-point options [optional fields …] - …
-    let mut holder: Option<(&str, &str)> = None;
-    for line in text.lines() {
-        let Some(point) = line.split(' ').nth(4) else { continue };
-        let holds = point == DIRECTORY || point == "/" || DIRECTORY.starts_with(&format!("{point}/"));
-        let nearer = holder.is_none_or(|(other, _)| point.len() >= other.len()); // of mounts on one point the last shows
-        if holds && nearer {
-            holder = Some((point, line.split(" - ").next().unwrap_or_default()));
-        }
-    }
-    let is = |fields: &str, what: &str| fields.split(' ').skip(6).any(|word| word.starts_with(what));
-    match holder {
-        Some((_, fields)) if is(fields, "master:") => Err(kernel(
-            Class::NotSupported,
-            Errno::EINVAL,
-            "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a namespace \
-             made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)",
-        )),
-        Some((point, fields)) => Ok(point == DIRECTORY && is(fields, "shared:")),
-        None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
-    }
-}
-
-fn read_whole(path: &str) -> Result<String, Refusal> {
-    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open mountinfo"))?;
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 16384];
-    loop {
-        let got = read(&file, &mut chunk).map_err(system("read mountinfo"))?;
-        bytes.extend_from_slice(chunk.get(..got).unwrap_or_default());
-        if got == 0 {
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
 }

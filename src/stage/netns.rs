@@ -48,10 +48,11 @@ impl Netns {
         // Not to wait, should it be a pipe; no symbolic link, but /proc's own.
         let link = if *name == NetnsName::Host { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | link;
-        let opened = open(path.as_str(), flags, Mode::empty()).map_err(|errno| missing(field, name, &path, errno))?;
+        let opened =
+            open(path.as_str(), flags, Mode::empty()).map_err(|errno| missing(field, name, &path, identity, errno))?;
         let kind = fstatfs(&opened).map_err(system("statfs of a namespace"))?.filesystem_type();
         if kind != NSFS_MAGIC {
-            return Err(missing(field, name, &path, Errno::EINVAL));
+            return Err(missing(field, name, &path, identity, Errno::EINVAL));
         }
         let what = fstat(&opened).map_err(system("stat of a namespace"))?;
         let is = (what.st_dev, what.st_ino);
@@ -81,12 +82,14 @@ impl Netns {
     }
 }
 
-/// Tells an absent name from one that is no namespace: a killed `ip netns add` leaves a plain file of mode 000.
-fn missing(field: &'static str, name: &NetnsName, path: &str, errno: Errno) -> Refusal {
-    let there = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+/// Tells an absent name from one that is no namespace: a killed `ip netns add` leaves a plain file of mode 000. All
+/// namespaces are of one file system, and one that cannot be opened is a failure of the system's.
+fn missing(field: &'static str, name: &NetnsName, path: &str, identity: Identity, errno: Errno) -> Refusal {
+    let (namespaces, _) = identity.own;
+    let is_other = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|what| what.st_dev != namespaces);
     let (reason, errno) = match errno {
         Errno::ENOENT | Errno::ENOTDIR => ("absent", Errno::ENOENT),
-        Errno::EACCES | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO if there => ("not_a_namespace", Errno::EINVAL),
+        Errno::EACCES | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO if is_other => ("not_a_namespace", Errno::EINVAL),
         other => return system("open a namespace")(other),
     };
     Refusal::NoSuchNetns { field, name: name.as_str().to_owned(), reason, errno }

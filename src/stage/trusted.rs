@@ -28,7 +28,7 @@ fn invalid(hint: String) -> Refusal {
 /// Opens the compiled policy and checks its header.
 ///
 /// # Errors
-/// [`Refusal::PolicyInvalid`] with what is wrong and what to do.
+/// [`Refusal::PolicyInvalid`] with what is wrong and what to do; [`Refusal::SystemError`].
 pub(super) fn policy() -> Result<Compiled<File>, Refusal> {
     let file = open_file()?;
     Compiled::open(file).map_err(|damage| damaged(damage.0))
@@ -60,6 +60,10 @@ fn unusable(path: &str, errno: Errno) -> Refusal {
     match errno {
         Errno::ENOENT => invalid(format!("{path} is absent: `netbrokerctl policy install` makes it")),
         Errno::ELOOP | Errno::ENOTDIR => invalid(format!("{path} is a symbolic link or no directory")),
+        // Not for ever, and no fault of the policy's.
+        Errno::EINTR | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
+            Refusal::SystemError { step: format!("open {path}"), errno: Some(errno) }
+        }
         other => invalid(format!("{path} cannot be opened: {}", other.desc())),
     }
 }

@@ -2,6 +2,7 @@
 //! Who calls: an unprivileged uid with chosen groups, environment and surroundings, and the calls it makes.
 
 use super::{BROKER, CALLERS, Host, Program, Ran, Reply, Running, TOOL, Way};
+use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::{Map, Value};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -204,9 +205,10 @@ impl<'host> Caller<'host> {
         Running::on_pipes(command.stdin(Stdio::piped()).stdout(Stdio::piped()))
     }
 
-    /// The broker on a Unix socket, with nothing sent yet.
+    /// The broker on a Unix socket, as a listener for `--peer` hands it over, with nothing sent yet.
     pub fn start_on_socket(&self) -> Running {
         let (ours, theirs) = UnixStream::pair().unwrap();
+        setsockopt(&theirs, sockopt::PassCred, &true).unwrap();
         self.start_with(ours, theirs)
     }
 
@@ -219,7 +221,7 @@ impl<'host> Caller<'host> {
 }
 
 /// One message as Varlink ends it.
-fn request(method: &str, parameters: Value, more: bool) -> Vec<u8> {
+pub fn request(method: &str, parameters: Value, more: bool) -> Vec<u8> {
     let whole = method.starts_with("io.") || method.starts_with("org.");
     let name = if whole { method.to_owned() } else { format!("io.netbroker.{method}") };
     let mut members = Map::from_iter([("method".to_owned(), name.into()), ("parameters".to_owned(), parameters)]);

@@ -280,6 +280,11 @@ impl Host {
         self.trail.records()
     }
 
+    /// Begins the trail anew.
+    pub fn forget_trail(&self) {
+        self.trail.forget();
+    }
+
     /// The records with this value in a field, such as `NETBROKER_CALL`.
     pub fn trail_where(&self, field: &str, value: &str) -> Vec<Record> {
         self.trail().into_iter().filter(|record| record.get(field) == Some(value)).collect()

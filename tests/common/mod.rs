@@ -35,9 +35,10 @@ mod reply;
 mod running;
 pub mod scene;
 pub mod traced;
+pub mod tracer;
 mod trail;
 
-pub use caller::Caller;
+pub use caller::{Caller, request};
 pub use host::{Builder, Host, Way};
 pub use observe::Comparison;
 pub use ran::{Background, Ran};

@@ -82,6 +82,25 @@ impl Host {
         format!("{picture}## /run/netns\n{}", self.sh(list))
     }
 
+    /// The links and addresses of a namespace, a line for each, in whatever order and whoever has made them anew.
+    pub fn told(&self, netns: &str) -> Vec<String> {
+        let mut value = self.ip_json(Some(netns), "addr show");
+        mask(None, &mut value, &|key, value| match key {
+            _ if VOLATILE.contains(&key) || IDENTIFIERS.contains(&key) => Some(Value::Null),
+            "flags" => Some(without_carrier(value)),
+            _ => None,
+        });
+        let mut lines = Vec::new();
+        for mut link in elements(value) {
+            let addresses = link.as_object_mut().and_then(|members| members.remove("addr_info")).unwrap_or_default();
+            let name = link["ifname"].clone();
+            lines.extend(addresses.as_array().into_iter().flatten().map(|address| format!("{name} {address}")));
+            lines.push(link.to_string());
+        }
+        lines.sort_unstable();
+        lines
+    }
+
     fn ip_json(&self, netns: Option<&str>, words: &str) -> Value {
         let output = match netns {
             Some(name) => self.ip_in(name, &format!("-d -j {words}")),

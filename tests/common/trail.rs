@@ -106,6 +106,12 @@ impl Trail {
         Self { playing, socket: Some(socket), reader }
     }
 
+    pub(super) fn forget(&self) {
+        let socket = self.socket.as_ref().expect("this host has no trail");
+        socket.drain(usize::MAX);
+        socket.received.lock().unwrap().clear();
+    }
+
     pub(super) fn records(&self) -> Vec<Record> {
         let socket = self.socket.as_ref().expect("this host has no trail");
         // The reader may not have woken yet.

@@ -128,7 +128,6 @@ fn complete(
 /// The link is there by now, whatever went wrong after.
 fn half_made(refusal: Refusal) -> Refusal {
     match refusal {
-        Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { may_have_changed: true, ..refusal }),
         Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
             class: Class::KernelRefused,
             errno,
@@ -136,7 +135,7 @@ fn half_made(refusal: Refusal) -> Refusal {
             field: None,
             may_have_changed: true,
         }),
-        other => other,
+        other => other.after_a_change(),
     }
 }
 
