@@ -34,7 +34,9 @@ const CHUNK: usize = 8192;
 pub enum Input {
     /// A Unix stream socket.
     Socket,
-    /// A pipe, a terminal, /dev/null or a file.
+    /// A pipe.
+    Pipe,
+    /// A terminal, /dev/null or a file.
     Stream,
 }
 
@@ -144,7 +146,7 @@ impl Wire {
                 return match self.input {
                     _ if blank => Err(End::Silence),
                     Input::Socket => Err(End::Malformed("the request ends without NUL".to_owned())),
-                    Input::Stream => {
+                    Input::Pipe | Input::Stream => {
                         self.ended_by_nul = false;
                         Ok(message)
                     }
@@ -155,43 +157,66 @@ impl Wire {
     }
 
     /// The next bytes; none at the end of input. Of a socket, nothing behind the first NUL.
+    ///
+    /// Others may hold the same descriptor and take what `wait` saw: no read may wait for more, or the deadline would
+    /// not count. A terminal has no such read (nor has a pipe before Linux 6.4): there, the alarm ends the process.
     fn more(&mut self) -> Result<Vec<u8>, End> {
         let mut chunk = vec![0; CHUNK];
         let got = loop {
             self.wait()?;
             let got = match self.input {
-                Input::Stream => read(sys::stdin(), &mut chunk),
-                Input::Socket => {
-                    let seen = self.peek(&mut chunk)?;
-                    let message = chunk.get(..seen).unwrap_or_default();
-                    let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
-                    recv(sys::stdin().as_raw_fd(), chunk.get_mut(..length).unwrap_or_default(), MsgFlags::empty())
-                }
+                Input::Socket => self.up_to_nul(&mut chunk)?,
+                Input::Stream => tried(read(sys::stdin(), &mut chunk))?,
+                Input::Pipe => tried(match sys::read_now(sys::stdin(), &mut chunk) {
+                    Err(Errno::EOPNOTSUPP) => read(sys::stdin(), &mut chunk),
+                    other => other,
+                })?,
             };
             match got {
-                Err(Errno::EAGAIN | Errno::EINTR) => {} // somebody else took it
-                other => break other.map_err(|errno| End::Failed(system("read the request")(errno)))?,
+                Some(got) => break got,
+                // Somebody else took it, or it is out of band and shows in poll(2) for ever: not to spin.
+                None => drop(poll(&mut [], PollTimeout::from(10_u8))),
             }
         };
         chunk.truncate(got);
         Ok(chunk)
     }
 
-    /// Looks at what is there. A look ends where the sender's ids change, so one pair of ids covers it.
-    fn peek(&self, chunk: &mut [u8]) -> Result<usize, End> {
-        let failed = |errno| End::Failed(system("peek at the request")(errno));
+    /// Looks at what is there and takes it up to the first NUL. What counts is what was taken: somebody else may have taken
+    /// what was seen, and `SO_PEEK_OFF` (socket(7)) makes a look begin elsewhere.
+    fn up_to_nul(&self, chunk: &mut [u8]) -> Result<Option<usize>, End> {
+        let Some(seen) = self.receive(chunk, MsgFlags::MSG_PEEK)? else { return Ok(None) };
+        let seen = chunk.get(..seen).unwrap_or_default();
+        let wanted = seen.iter().position(|b| *b == 0).map_or(seen.len(), |at| at + 1);
+        let mut taken = vec![0; wanted];
+        let got = if wanted == 0 { Some(0) } else { self.receive(&mut taken, MsgFlags::empty())? };
+        match got {
+            Some(got) if taken.get(..got) != seen.get(..got) => {
+                Err(End::Malformed("somebody else reads from the same socket".to_owned()))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Receives without waiting; nothing where nothing is there. It ends where the sender's ids change, so one pair of ids
+    /// covers all of it.
+    fn receive(&self, into: &mut [u8], flags: MsgFlags) -> Result<Option<usize>, End> {
+        let flags = flags | MsgFlags::MSG_DONTWAIT;
         let fd = sys::stdin().as_raw_fd();
-        let Some(sender) = &self.sender else { return recv(fd, chunk, MsgFlags::MSG_PEEK).map_err(failed) };
+        let Some(sender) = &self.sender else { return tried(recv(fd, into, flags)) };
         let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
-        let mut into = [IoSliceMut::new(chunk)];
-        let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(failed)?;
+        let mut into = [IoSliceMut::new(into)];
+        let message = match recvmsg::<()>(fd, &mut into, Some(&mut space), flags) {
+            Ok(message) => message,
+            Err(errno) => return tried(Err(errno)),
+        };
         let other = |_| End::Malformed("the request carries descriptors or other ancillary data".to_owned());
-        let credentials = looked.cmsgs().map_err(other)?.find_map(|message| match message {
+        let credentials = message.cmsgs().map_err(other)?.find_map(|part| match part {
             ControlMessageOwned::ScmCredentials(credentials) => Some(credentials),
             _ => None,
         });
         let same = credentials.is_some_and(|c| c.uid() == sender.uid && c.gid() == sender.gid);
-        if looked.bytes == 0 || same { Ok(looked.bytes) } else { Err(End::OtherSender) }
+        if message.bytes == 0 || same { Ok(Some(message.bytes)) } else { Err(End::OtherSender) }
     }
 
     /// Waits for bytes until the deadline.
@@ -234,13 +259,22 @@ impl Wire {
     /// a line on descriptor 2 says why.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
-        if self.input == Input::Stream && *end != End::Silence {
+        if self.input != Input::Socket && *end != End::Silence {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
         } else {
             let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
         }
         end.exit()
+    }
+}
+
+/// How much came; nothing where the call would have had to wait.
+fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
+    match got {
+        Ok(got) => Ok(Some(got)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(End::Failed(system("read the request")(errno))),
     }
 }
 

@@ -194,7 +194,7 @@ fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
         other => format!("cannot be examined: {other}"),
     })?;
     match SFlag::from_bits_truncate(what.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFIFO => Ok(Input::Stream),
+        SFlag::S_IFIFO => Ok(Input::Pipe),
         SFlag::S_IFCHR if is_null_or_terminal(&what) => Ok(Input::Stream),
         SFlag::S_IFREG if is_ordinary(descriptor) => Ok(Input::Stream),
         SFlag::S_IFREG => Err("is a file of a file system that is not an ordinary local one".to_owned()),

@@ -53,13 +53,19 @@ pub fn mtu_host(way: Way) -> Host {
 }
 
 /// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
-/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
+/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor; `beside { … };` goes on until the broker has ended.
 pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
     const HEAD: &str = r#"
         use strict; use Socket; use POSIX (); use Fcntl;
         sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
         sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
         sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
+        sub beside(&) {
+            my $broker = $$; return if fork;
+            close STDOUT; close STDERR; POSIX::close(0);
+            if (my $pid = fork) { select undef, undef, undef, 0.01 while getppid == $broker; kill KILL => $pid; exit }
+            $_[0]->(); exit
+        }
         sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
         $^F = 1000;
     "#;
