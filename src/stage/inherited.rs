@@ -198,6 +198,7 @@ fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
         SFlag::S_IFCHR if is_null_or_terminal(&what) => Ok(Input::Stream),
         SFlag::S_IFREG if is_ordinary(descriptor) => Ok(Input::Stream),
         SFlag::S_IFREG => Err("is a file of a file system that is not an ordinary local one".to_owned()),
+        SFlag::S_IFSOCK if is_listening(descriptor) => Err("is a listening socket, not a connection".to_owned()),
         SFlag::S_IFSOCK if is_unix_stream(descriptor) => Ok(Input::Socket),
         SFlag::S_IFSOCK => Err("is a socket, but no Unix stream socket".to_owned()),
         _ => Err("is no pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
@@ -220,6 +221,11 @@ fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
     let unix = getsockname::<SockaddrStorage>(descriptor.as_raw_fd())
         .is_ok_and(|address| address.family() == Some(AddressFamily::Unix));
     unix && getsockopt(&descriptor, sockopt::SockType).is_ok_and(|ty| ty == SockType::Stream)
+}
+
+/// Its peer would be whoever listens, and no request could ever come.
+fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
+    getsockopt(&descriptor, sockopt::AcceptConn).unwrap_or(false)
 }
 
 /// Says one line on descriptor 2, which is known to be fit for it.

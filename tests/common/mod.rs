@@ -25,6 +25,7 @@
 )]
 
 mod caller;
+pub mod daemon;
 mod etc;
 mod host;
 mod mounts;
