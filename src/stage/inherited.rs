@@ -32,6 +32,10 @@ const LONGEST: u32 = 30;
 /// Timers other than the one that the alarm uses (`ITIMER_VIRTUAL`, `ITIMER_PROF`).
 const TIMERS: [u32; 2] = [1, 2];
 
+/// How late the kernel may wake the process, in nanoseconds: its own default (`init_task`). A caller's would make every
+/// wait here as long as it likes; 0 would not do, the default to go back to is inherited as well (prctl(2)).
+const SLACK: u64 = 50_000;
+
 /// Job control must not stop the process while it holds what others need; a full disk or a reader that went away is
 /// told by errno.
 const IGNORED: [Signal; 5] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGPIPE, Signal::SIGXFSZ];
@@ -151,6 +155,7 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
     for timer in TIMERS {
         sys::cancel_timer(timer).map_err(named("cancel inherited timers"))?;
     }
+    prctl::set_timerslack(SLACK).map_err(named("set the timer slack"))?;
     for signal in IGNORED {
         sys::ignore_signal(signal).map_err(named("ignore signals"))?;
     }

@@ -4,10 +4,11 @@
 
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Caller, Host, Way};
+use super::{Caller, Host, Running, Way};
 
 /// Alice and root may do everything, bob may look at everything.
 pub const EVERYTHING: &str = include_str!("../policies/everything.toml");
@@ -71,6 +72,30 @@ pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
     "#;
     let words = ["perl", "-e", &format!("{HEAD}{script}")];
     caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
+}
+
+/// Behind its first filter, waiting for the rest of the request.
+fn wait_until_guarded(running: &Running) -> String {
+    let since = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
+        let call = fs::read_to_string(format!("/proc/{}/syscall", running.pid())).unwrap_or_default();
+        if status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", libc::SYS_poll)) {
+            return status;
+        }
+        assert!(since.elapsed() < Duration::from_secs(30), "never behind a filter: {status}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Half a request, sent to a broker whose caller ran `script` first; then the state of the process.
+pub fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
+    let script =
+        format!("use strict; use POSIX (); use Fcntl; {script} exec '/usr/libexec/netbroker/netbroker' or die");
+    let mut running = caller.clone().program(&["perl", "-e", &script]).start();
+    running.send(&MTU_REQUEST.as_bytes()[..30]);
+    let status = wait_until_guarded(&running);
+    (running, status)
 }
 
 /// Bytes as text.
