@@ -14,7 +14,7 @@ use nix::unistd::getegid;
 
 use super::system_user::is_directory;
 use crate::policy::compiled::Compiled;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, system};
 
 /// Where the compiled policy lies, from `/` on.
 const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];
@@ -59,6 +59,8 @@ fn open_file() -> Result<File, Refusal> {
 fn unusable(path: &str, errno: Errno) -> Refusal {
     match errno {
         Errno::ENOENT => invalid(format!("{path} is absent: `netbrokerctl policy install` makes it")),
+        // The caller's limits, or the machine's: nothing about the policy.
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => system("open the compiled policy")(errno),
         Errno::ELOOP | Errno::ENOTDIR => invalid(format!("{path} is a symbolic link or no directory")),
         other => invalid(format!("{path} cannot be opened: {}", other.desc())),
     }
