@@ -112,6 +112,7 @@ impl Wire {
     pub fn take(&mut self) -> Result<Message, End> {
         self.time_left()?; // what is there already takes time, too
         let bytes = self.take_bytes()?;
+        self.time_left()?; // a caller that froze the process meanwhile would be judged by a policy of long ago
         Message::parse(&bytes).map_err(End::Malformed)
     }
 

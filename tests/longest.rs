@@ -7,7 +7,7 @@
 mod common;
 
 use common::scene::{mtu_host, perl};
-use common::{Host, Way};
+use common::{Cgroup, Host, Way};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,22 @@ fn wait_for(host: &Host, (what, script): &Wait) -> Duration {
     took
 }
 
+/// In a control group that its caller has frozen; it is not thawed.
+fn wait_frozen(host: &Host) -> Duration {
+    let group = Cgroup::new(host);
+    let since = Instant::now();
+    let mut running = host.caller().start();
+    running.wait_until_asleep();
+    group.take(running.pid());
+    group.freeze();
+    while !running.ended() && since.elapsed() < Duration::from_secs(40) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let took = since.elapsed();
+    assert_eq!(running.finish().signal(), Some(14), "after {took:?}");
+    took
+}
+
 #[test]
 fn whatever_it_waits_for_it_ends_after_thirty_seconds() {
     let host = mtu_host(Way::Setuid);
@@ -62,9 +78,10 @@ fn whatever_it_waits_for_it_ends_after_thirty_seconds() {
     std::thread::scope(|scope| {
         let replies: Vec<_> = REPLIES.iter().map(|wait| scope.spawn(move || wait_for(host, wait))).collect();
         let files: Vec<_> = FILES.iter().map(|wait| scope.spawn(move || wait_for(host, wait))).collect();
-        for reply in replies {
-            let took = reply.join().unwrap();
-            assert!(took < Duration::from_secs(40), "{took:?}");
+        let frozen = scope.spawn(move || wait_frozen(host));
+        for wait in replies.into_iter().chain([frozen]) {
+            let took = wait.join().unwrap();
+            assert!(took > Duration::from_secs(29) && took < Duration::from_secs(40), "{took:?}");
         }
         std::thread::sleep(Duration::from_secs(1));
         drop(server); // at the latest now, as nobody is left who could answer

@@ -25,6 +25,7 @@
 )]
 
 mod caller;
+mod cgroup;
 pub mod daemon;
 mod etc;
 mod host;
@@ -37,6 +38,7 @@ pub mod scene;
 mod trail;
 
 pub use caller::Caller;
+pub use cgroup::Cgroup;
 pub use host::{Builder, Host, Way};
 pub use observe::Comparison;
 pub use ran::{Background, Ran};
