@@ -5,13 +5,14 @@
 
 mod common;
 
-use common::daemon::{CLIENT, message, run_on, serve, serve_after};
+use common::daemon::{self, CLIENT, message, run_on, serve, serve_after};
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, split, text};
 use common::{ALICE, BOB, CALLERS, Host, Way};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, setsockopt, socket, sockopt,
 };
 use serde_json::{Value, json};
+use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -150,6 +151,39 @@ fn a_socket_that_nobody_connected_has_no_caller() {
     }
     assert_eq!(host.snapshot(&[]), before);
     only_refusals(&host);
+}
+
+#[test]
+fn a_clients_end_whose_peer_is_a_listener_of_roots_is_no_way_to_be_root() {
+    let host = mtu_host(Way::Setuid);
+    let before = host.snapshot(&[]);
+    let listener = daemon::listen(true);
+    // The option is set by the client, the request comes from the listener's side: all that --peer asks for is there.
+    let script = |sudo: &str| {
+        format!(
+            "my $s = connected(); setsockopt($s, 1, 16, 1) or die; POSIX::dup2(fileno $s, 0); POSIX::dup2(fileno $s, 1);
+             exec {sudo}'/usr/libexec/netbroker/netbroker', '--peer' or die;"
+        )
+    };
+    for (way, sudo, missing) in [
+        (Way::Setuid, "", "`--peer` is for root"),
+        (Way::FileCapabilities, "", "`--peer` is for root"),
+        (Way::Sudo, "'sudo', '-n', ", "SUDO_UID"),
+    ] {
+        host.install(way.clone());
+        let told = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| daemon::client(&host.as_uid(ALICE), &script(sudo), b""));
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.write_all(&set_mtu()).unwrap();
+            let mut told = Vec::new();
+            let _ = socket.read_to_end(&mut told); // a reset where the request was left unread
+            assert_eq!(asked.join().unwrap().status(), 69, "{way:?}");
+            text(&told)
+        });
+        assert!(told.contains("NotPrivileged") && told.contains(missing), "{way:?}: {told}");
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail().is_empty());
 }
 
 #[test]
