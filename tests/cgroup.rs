@@ -45,20 +45,6 @@ fn a_frozen_process_goes_on_when_it_is_thawed_and_no_other_caller_has_waited() {
 }
 
 #[test]
-fn a_process_that_is_frozen_for_too_long_has_missed_its_request() {
-    let host = host();
-    let group = Cgroup::new(&host);
-    let mut running = half_asked(&host, &group);
-    group.freeze();
-    std::thread::sleep(Duration::from_millis(10_100));
-    running.send(&MTU_REQUEST.as_bytes()[30..]);
-    running.send(b"\0");
-    group.thaw();
-    let reply = running.finish();
-    assert_eq!((reply.status(), mtu(&host).as_str()), (65, "1500"), "{reply}");
-}
-
-#[test]
 fn a_killed_process_has_done_nothing_that_is_not_on_record() {
     let host = host();
     let group = Cgroup::new(&host);

@@ -70,44 +70,6 @@ fn a_look_that_begins_elsewhere_takes_no_other_message() {
     assert_eq!(host.trail().len(), 1);
 }
 
-/// What makes `$s`, the broker's end, and `$ours`.
-const SHARED: [(&str, &str); 2] = [
-    ("pipe", "pipe(my $s, my $ours) or die;"),
-    ("socket", "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die;"),
-];
-
-#[test]
-fn whoever_reads_beside_it_makes_it_wait_for_ten_seconds_at_most() {
-    let host = mtu_host(Way::Setuid);
-    // One byte arrives when the broker and the thief wait; the broker, held back for a moment, finds it gone.
-    let thieves = [("that waits", ""), ("that does not wait", "fcntl($s, F_SETFL, O_NONBLOCK | O_RDWR);")];
-    let hold = "inject=poll:delay_exit=500000:when=1";
-    let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=poll", "-e", hold];
-    let cases: Vec<_> = SHARED.iter().flat_map(|shared| thieves.iter().map(move |thief| (shared, thief))).collect();
-    let (host, cases) = (&host, &cases);
-    std::thread::scope(|scope| {
-        for ((kind, make), (thief, how)) in cases {
-            scope.spawn(move || {
-                let script = format!(
-                    r#"{make} {how}
-                    beside {{ select undef, undef, undef, 0.5; syswrite $ours, "x";
-                        for (;;) {{ sysread $s, my $got, 100 or select undef, undef, undef, 0.01 }} }};
-                    put(0, $s); broker();"#
-                );
-                let since = Instant::now();
-                let ended = perl(&host.caller().under(&tracer), &script);
-                let (what, took) = (format!("a {kind}, a thief {thief}: {ended:?}"), since.elapsed());
-                assert_eq!(ended.status.code(), Some(65), "{what}");
-                assert!(took > Duration::from_millis(9900) && took < Duration::from_secs(20), "{took:?} {what}");
-                let told = text(if *kind == "pipe" { &ended.stdout } else { &ended.stderr });
-                assert!(told.contains("incomplete after 10 s"), "{what}");
-            });
-        }
-    });
-    assert_eq!(host.trail_where("NETBROKER_EVENT", "refused").len(), cases.len());
-    only_refusals(host);
-}
-
 #[test]
 fn what_was_taken_counts_and_not_what_was_seen() {
     let host = mtu_host(Way::Setuid);
@@ -124,29 +86,4 @@ fn what_was_taken_counts_and_not_what_was_seen() {
     assert_eq!((ended.status.code(), mtu(&host).as_str()), (Some(65), "1500"), "{ended:?}");
     assert!(text(&ended.stderr).contains("somebody else reads"), "{ended:?}");
     only_refusals(&host);
-}
-
-#[test]
-fn urgent_bytes_are_no_part_of_a_request_and_no_reason_to_spin() {
-    let host = mtu_host(Way::Setuid);
-    let host = &host;
-    std::thread::scope(|scope| {
-        for before in ["", "syswrite $ours, substr($request, 0, 20);"] {
-            scope.spawn(move || {
-                let script = format!(
-                    r#"{} socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die; {before}
-                    send($ours, "x", MSG_OOB) or die "MSG_OOB: $!"; {HELD} put(0, $s);
-                    if (my $pid = fork) {{ waitpid $pid, 0; my $status = $? >> 8; print +(times)[2] + (times)[3]; exit $status }}
-                    broker();"#,
-                    request()
-                );
-                let ended = perl(&host.caller(), &script);
-                assert_eq!(ended.status.code(), Some(65), "{ended:?}");
-                assert!(text(&ended.stderr).contains("incomplete after 10 s"), "{ended:?}");
-                let busy: f64 = text(&ended.stdout).parse().unwrap();
-                assert!(busy < 2.0, "{busy} s of computing: {ended:?}");
-            });
-        }
-    });
-    only_refusals(host);
 }
