@@ -39,7 +39,7 @@ const AUTHPRIV: u8 = 10;
 
 /// Where records go. The descriptor is closed by the end of the process: the last filter has no line for that.
 #[derive(Debug)]
-pub struct Trail(Option<(ManuallyDrop<OwnedFd>, Dialect)>);
+pub struct Trail(Result<(ManuallyDrop<OwnedFd>, Dialect), NotTaken>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
@@ -62,19 +62,23 @@ impl Trail {
     #[must_use]
     pub fn connect() -> Self {
         let journal = reach(JOURNAL).map(|socket| (socket, Dialect::Journal));
-        Self(journal.or_else(|| reach(SYSLOG).map(|socket| (socket, Dialect::Syslog(std::process::id())))))
+        let syslog = || reach(SYSLOG).map(|socket| (socket, Dialect::Syslog(std::process::id())));
+        Self(match journal {
+            Err(NotTaken::Absent) => syslog(),
+            other => other,
+        })
     }
 
     /// The descriptor, for the last filter.
     #[must_use]
     pub fn descriptor(&self) -> Option<RawFd> {
-        self.0.as_ref().map(|(socket, _)| socket.as_raw_fd())
+        self.0.as_ref().ok().map(|(socket, _)| socket.as_raw_fd())
     }
 
     /// Whether there is one.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.0.is_some()
+        !matches!(self.0, Err(NotTaken::Absent))
     }
 
     /// Writes a record, waiting for room for a second at most.
@@ -82,7 +86,7 @@ impl Trail {
     /// # Errors
     /// [`NotTaken`]
     pub fn write(&self, record: &Record) -> Result<(), NotTaken> {
-        let Some((socket, dialect)) = &self.0 else { return Err(NotTaken::Absent) };
+        let (socket, dialect) = self.0.as_ref().map_err(|why| *why)?;
         let datagram = match dialect {
             Dialect::Journal => record.journal(),
             Dialect::Syslog(pid) => record.syslog(*pid),
@@ -100,11 +104,16 @@ impl Trail {
     }
 }
 
-fn reach(path: &str) -> Option<ManuallyDrop<OwnedFd>> {
-    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).ok()?;
-    connect(socket.as_raw_fd(), &UnixAddr::new(path).ok()?).ok()?;
-    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE)).ok()?;
-    Some(ManuallyDrop::new(socket))
+/// What a caller's limits bring about says nothing about the machine: no caller makes the trail absent.
+fn reach(path: &str) -> Result<ManuallyDrop<OwnedFd>, NotTaken> {
+    let missed = |errno| match errno {
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS => NotTaken::Refused(errno),
+        _ => NotTaken::Absent,
+    };
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(missed)?;
+    UnixAddr::new(path).and_then(|to| connect(socket.as_raw_fd(), &to)).map_err(missed)?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE)).map_err(missed)?;
+    Ok(ManuallyDrop::new(socket))
 }
 
 /// One record: fields in order, and what happened.

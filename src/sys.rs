@@ -116,6 +116,17 @@ pub fn landlock_abi() -> Result<i32, Errno> {
     Errno::result(abi).map(|abi| i32::try_from(abi).unwrap_or(i32::MAX))
 }
 
+/// Reads what is there, without waiting (preadv2(2), `RWF_NOWAIT`).
+///
+/// # Errors
+/// `EAGAIN` where nothing is there; `EOPNOTSUPP` where the file knows no such read: terminals, pipes before Linux 6.4.
+pub fn read_now(from: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
+    let part = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    // SAFETY: `part` is the whole of `into`, which nobody else uses during the call; with -1 the file's own position counts.
+    let got = unsafe { libc::preadv2(from.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
+    Errno::result(got).map(|got| usize::try_from(got).unwrap_or(0))
+}
+
 /// The supplementary groups of a socket's peer, as they were when it connected (unix(7), `SO_PEERGROUPS`).
 ///
 /// # Errors

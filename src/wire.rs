@@ -4,7 +4,8 @@
 //! end its message by end of input, and the reply then ends in a newline.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+mod message;
+
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -15,12 +16,11 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
 use nix::unistd::{read, write};
 use serde_json::{Value, json};
 
-use crate::call::json::Json;
-use crate::call::value::shown;
-use crate::call::varlink::{self, Asked};
 use crate::caller::Caller;
 use crate::refusal::{Exit, Refusal, system};
 use crate::sys;
+
+pub use message::Message;
 
 /// The largest message, in bytes.
 const MESSAGE: usize = 1 << 20;
@@ -34,7 +34,9 @@ const CHUNK: usize = 8192;
 pub enum Input {
     /// A Unix stream socket.
     Socket,
-    /// A pipe, a terminal, /dev/null or a file.
+    /// A pipe.
+    Pipe,
+    /// A terminal, /dev/null or a file.
     Stream,
 }
 
@@ -82,19 +84,6 @@ impl End {
     }
 }
 
-/// One message.
-#[derive(Debug)]
-pub struct Message {
-    /// The method, `io.netbroker.Link.Set`.
-    pub method: String,
-    /// Its parameters.
-    pub parameters: Json,
-    /// Whether several replies are welcome.
-    pub more: bool,
-    /// Whether no reply is wanted.
-    pub oneway: bool,
-}
-
 impl Wire {
     /// A conversation on the standard descriptors. Where every byte must have been sent by the peer, `sender` is the
     /// peer.
@@ -110,6 +99,7 @@ impl Wire {
     pub fn take(&mut self) -> Result<Message, End> {
         self.time_left()?; // what is there already takes time, too
         let bytes = self.take_bytes()?;
+        self.time_left()?; // a caller that froze the process meanwhile would be judged by a policy of long ago
         Message::parse(&bytes).map_err(End::Malformed)
     }
 
@@ -144,7 +134,7 @@ impl Wire {
                 return match self.input {
                     _ if blank => Err(End::Silence),
                     Input::Socket => Err(End::Malformed("the request ends without NUL".to_owned())),
-                    Input::Stream => {
+                    Input::Pipe | Input::Stream => {
                         self.ended_by_nul = false;
                         Ok(message)
                     }
@@ -155,43 +145,66 @@ impl Wire {
     }
 
     /// The next bytes; none at the end of input. Of a socket, nothing behind the first NUL.
+    ///
+    /// Others may hold the same descriptor and take what `wait` saw: no read may wait for more, or the deadline would
+    /// not count. A terminal has no such read (nor has a pipe before Linux 6.4): there, the alarm ends the process.
     fn more(&mut self) -> Result<Vec<u8>, End> {
         let mut chunk = vec![0; CHUNK];
         let got = loop {
             self.wait()?;
             let got = match self.input {
-                Input::Stream => read(sys::stdin(), &mut chunk).map_err(unread),
-                Input::Socket => self.peek(&mut chunk).and_then(|seen| {
-                    let message = chunk.get(..seen).unwrap_or_default();
-                    let length = message.iter().position(|b| *b == 0).map_or(seen, |at| at + 1);
-                    let message = chunk.get_mut(..length).unwrap_or_default();
-                    recv(sys::stdin().as_raw_fd(), message, MsgFlags::empty()).map_err(unread)
-                }),
+                Input::Socket => self.up_to_nul(&mut chunk)?,
+                Input::Stream => tried(read(sys::stdin(), &mut chunk))?,
+                Input::Pipe => tried(match sys::read_now(sys::stdin(), &mut chunk) {
+                    Err(Errno::EOPNOTSUPP) => read(sys::stdin(), &mut chunk),
+                    other => other,
+                })?,
             };
             match got {
-                // Interrupted, or somebody else took it.
-                Err(End::Failed(why)) if matches!(why.errno(), Some(Errno::EINTR | Errno::EAGAIN)) => {}
-                other => break other?,
+                Some(got) => break got,
+                // Somebody else took it, or it is out of band and shows in poll(2) for ever: not to spin.
+                None => drop(poll(&mut [], PollTimeout::from(10_u8))),
             }
         };
         chunk.truncate(got);
         Ok(chunk)
     }
 
-    /// Looks at what is there. A look ends where the sender's ids change, so one pair of ids covers it.
-    fn peek(&self, chunk: &mut [u8]) -> Result<usize, End> {
+    /// Looks at what is there and takes it up to the first NUL. What counts is what was taken: somebody else may have taken
+    /// what was seen, and `SO_PEEK_OFF` (socket(7)) makes a look begin elsewhere.
+    fn up_to_nul(&self, chunk: &mut [u8]) -> Result<Option<usize>, End> {
+        let Some(seen) = self.receive(chunk, MsgFlags::MSG_PEEK)? else { return Ok(None) };
+        let seen = chunk.get(..seen).unwrap_or_default();
+        let wanted = seen.iter().position(|b| *b == 0).map_or(seen.len(), |at| at + 1);
+        let mut taken = vec![0; wanted];
+        let got = if wanted == 0 { Some(0) } else { self.receive(&mut taken, MsgFlags::empty())? };
+        match got {
+            Some(got) if taken.get(..got) != seen.get(..got) => {
+                Err(End::Malformed("somebody else reads from the same socket".to_owned()))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Receives without waiting; nothing where nothing is there. It ends where the sender's ids change, so one pair of ids
+    /// covers all of it.
+    fn receive(&self, into: &mut [u8], flags: MsgFlags) -> Result<Option<usize>, End> {
+        let flags = flags | MsgFlags::MSG_DONTWAIT;
         let fd = sys::stdin().as_raw_fd();
-        let Some(sender) = &self.sender else { return recv(fd, chunk, MsgFlags::MSG_PEEK).map_err(unread) };
+        let Some(sender) = &self.sender else { return tried(recv(fd, into, flags)) };
         let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
-        let mut into = [IoSliceMut::new(chunk)];
-        let looked = recvmsg::<()>(fd, &mut into, Some(&mut space), MsgFlags::MSG_PEEK).map_err(unread)?;
+        let mut into = [IoSliceMut::new(into)];
+        let message = match recvmsg::<()>(fd, &mut into, Some(&mut space), flags) {
+            Ok(message) => message,
+            Err(errno) => return tried(Err(errno)),
+        };
         let other = |_| End::Malformed("the request carries descriptors or other ancillary data".to_owned());
-        let credentials = looked.cmsgs().map_err(other)?.find_map(|message| match message {
+        let credentials = message.cmsgs().map_err(other)?.find_map(|part| match part {
             ControlMessageOwned::ScmCredentials(credentials) => Some(credentials),
             _ => None,
         });
         let same = credentials.is_some_and(|c| c.uid() == sender.uid && c.gid() == sender.gid);
-        if looked.bytes == 0 || same { Ok(looked.bytes) } else { Err(End::OtherSender) }
+        if message.bytes == 0 || same { Ok(Some(message.bytes)) } else { Err(End::OtherSender) }
     }
 
     /// Waits for bytes until the deadline.
@@ -234,7 +247,7 @@ impl Wire {
     /// just closed. What the system did is no fault of the input. A line on descriptor 2 says why where no error does.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
-        if matches!((self.input, end), (Input::Stream, End::Malformed(_))) {
+        if self.input != Input::Socket && matches!(end, End::Malformed(_)) {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
         } else {
@@ -244,102 +257,18 @@ impl Wire {
     }
 }
 
-fn unread(errno: Errno) -> End {
-    End::Failed(system("read the request")(errno))
+/// How much came; nothing where the call would have had to wait.
+fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
+    match got {
+        Ok(got) => Ok(Some(got)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(End::Failed(system("read the request")(errno))),
+    }
 }
 
 fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], PollTimeout::NONE) {
         Err(Errno::EINTR) => Ok(()), // there may be room: the next write says
         other => other.map(drop),
-    }
-}
-
-impl Message {
-    /// Reads the bytes of one message, without what ends it.
-    ///
-    /// # Errors
-    /// What is wrong with it, as a sentence.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
-        let Json::Object(pairs) = json else {
-            return Err(format!("the request is {}, expected an object", json.what()));
-        };
-        let mut members: BTreeMap<String, Json> = BTreeMap::new();
-        for (key, value) in pairs {
-            if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
-                return Err(format!("`{}` is no member of a request", shown(&key)));
-            }
-            if members.insert(key.clone(), value).is_some() {
-                return Err(format!("`{key}` stands there twice"));
-            }
-        }
-        let mut flag = |name: &str| match members.remove(name) {
-            None | Some(Json::Null) => Ok(false),
-            Some(Json::Bool(truth)) => Ok(truth),
-            Some(other) => Err(format!("`{name}` is {}, expected true or false", other.what())),
-        };
-        let (more, oneway, upgrade) = (flag("more")?, flag("oneway")?, flag("upgrade")?);
-        if upgrade {
-            return Err("`upgrade`: there is no other protocol".to_owned());
-        }
-        if more && oneway {
-            return Err("`more` and `oneway` exclude each other".to_owned());
-        }
-        let method = match members.remove("method") {
-            Some(Json::String(method)) => method,
-            Some(other) => return Err(format!("`method` is {}, expected a string", other.what())),
-            None => return Err("`method` is missing".to_owned()),
-        };
-        let parameters = members.remove("parameters").unwrap_or(Json::Null);
-        Ok(Self { method, parameters, more, oneway })
-    }
-
-    /// What the method is.
-    #[must_use]
-    pub fn asked(&self) -> Asked {
-        varlink::asked(&self.method, &self.parameters)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        Message::parse(text.as_bytes()).unwrap_err()
-    }
-
-    #[test]
-    fn a_request_is_read_strictly() {
-        assert!(refused("[]").contains("a list, expected an object"));
-        assert!(refused("{}").contains("`method` is missing"));
-        assert!(refused(r#"{"method":1}"#).contains("a number"));
-        assert!(refused(r#"{"method":"a","method":"b"}"#).contains("twice"));
-        assert!(refused(r#"{"method":"a","extra":1}"#).contains("`extra` is no member"));
-        assert!(refused(r#"{"method":"a","more":1}"#).contains("expected true or false"));
-        assert!(refused(r#"{"method":"a","upgrade":true}"#).contains("no other protocol"));
-        assert!(refused(r#"{"method":"a"} x"#).contains("no JSON"));
-        assert!(refused(r#"{"method":"a","more":true,"oneway":true}"#).contains("exclude"));
-    }
-
-    #[test]
-    fn absent_parameters_are_null() {
-        let message = Message::parse(br#"{"method":"io.netbroker.Link.Set"}"#).unwrap();
-        assert_eq!(message.parameters, Json::Null);
-        assert!(matches!(message.asked(), Asked::Call(call) if call.name == "Link.Set"));
-    }
-
-    #[test]
-    fn an_unknown_method_is_told_as_varlink_says() {
-        let asked =
-            |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
-                Asked::Unknown(error) => error.to_string(),
-                other => panic!("{other:?}"),
-            };
-        assert!(asked("io.netbroker.Link.Fly").contains("MethodNotFound"));
-        assert!(asked("io.netbroker.Bird.Fly").contains("InterfaceNotFound"));
-        assert!(asked("Fly").contains("InterfaceNotFound"));
-        assert!(asked("org.varlink.service.Fly").contains("MethodNotFound"));
     }
 }

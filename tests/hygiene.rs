@@ -5,36 +5,12 @@
 
 mod common;
 
-use common::scene::{MTU_REQUEST, mtu, mtu_host, perl, text};
-use common::{Caller, Running, Way};
+use common::Way;
+use common::scene::{MTU_REQUEST, half_asked, mtu, mtu_host, perl, text};
 use serde_json::json;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Behind its first filter, waiting for the rest of the request.
-fn wait_until_guarded(running: &Running) -> String {
-    let since = Instant::now();
-    loop {
-        let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
-        let call = fs::read_to_string(format!("/proc/{}/syscall", running.pid())).unwrap_or_default();
-        if status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", libc::SYS_poll)) {
-            return status;
-        }
-        assert!(since.elapsed() < Duration::from_secs(30), "never behind a filter: {status}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Half a request, sent to a broker whose caller ran `script` first; then the state of the process.
-fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
-    let script =
-        format!("use strict; use POSIX (); use Fcntl; {script} exec '/usr/libexec/netbroker/netbroker' or die");
-    let mut running = caller.clone().program(&["perl", "-e", &script]).start();
-    running.send(&MTU_REQUEST.as_bytes()[..30]);
-    let status = wait_until_guarded(&running);
-    (running, status)
-}
 
 #[test]
 fn higher_descriptors_are_closed() {

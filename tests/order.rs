@@ -73,7 +73,7 @@ fn a_change_gives_up_step_by_step() {
                 &["capget("],
                 &["prctl(PR_SET_NO_NEW_PRIVS, 1"],
                 &["seccomp(SECCOMP_SET_MODE_FILTER"],
-                &["read(0, ", "io.netbroker.Link.Set"],
+                &["preadv2(0, ", "io.netbroker.Link.Set"],
                 &["sendto(", "NETBROKER_EVENT=permitted"],
                 &["openat(", "\"/run/netns/w\", O_RDONLY"],
                 &["setns(", "CLONE_NEWNET"],
@@ -138,7 +138,7 @@ fn the_alarm_is_set_before_anything_of_the_callers_is_looked_at() {
     let early: Vec<&str> = trace[..alarm].iter().map(|line| name(line)).filter(|name| !LOADER.contains(name)).collect();
     assert!(early.is_empty(), "{early:?}");
     let filter = find(&trace, alarm, &["seccomp("]);
-    let read = find(&trace, alarm, &["read(0"]);
+    let read = find(&trace, alarm, &["preadv2(0"]);
     assert!(filter < read, "no byte of the caller's is read before the first filter");
 }
 

@@ -4,13 +4,10 @@
 
 mod common;
 
-use common::{ALICE, BOB, CALLERS, Caller, Host, NETBROKER, Reply, Way};
-use nix::sys::socket::{setsockopt, sockopt};
+use common::daemon::{CLIENT, client, listen, message, run_on, serve};
+use common::{ALICE, BOB, CALLERS, Host, NETBROKER, Reply, Way};
 use serde_json::{Value, json};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::process::{Command, Output, Stdio};
 
 const POLICY: &str = r#"
 [[allow]]
@@ -29,25 +26,9 @@ netns = "@host"
 free = "link"
 "#;
 
-const SOCKET: &str = "/run/scratch/socket";
-/// Sends what it reads, and shows what comes back.
-const CLIENT: &str = r#"
-use Socket;
-socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, pack_sockaddr_un("/run/scratch/socket")) or die "connect: $!";
-my $request = do { local $/; <STDIN> };
-syswrite($s, $request) == length $request or die "write: $!";
-while (sysread($s, my $bytes, 65536)) { print $bytes }
-"#;
 /// Connects as root, sends the first half, becomes alice, sends the rest.
-const TURNCOAT: &str = r#"
-use Socket; use POSIX ();
-socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, pack_sockaddr_un("/run/scratch/socket")) or die "connect: $!";
-my $request = do { local $/; <STDIN> };
-syswrite($s, substr $request, 0, 20);
-$) = "64123 64123"; $( = 64123; POSIX::setuid(64123) or die;
-syswrite($s, substr $request, 20) or die "write: $!";
-while (sysread($s, my $bytes, 65536)) { print $bytes }
-"#;
+const TURNCOAT: &str = "my $s = connected(); send_all($s, substr $request, 0, 20); become(64123, 64123); \
+                        send_all($s, substr $request, 20); hear($s);";
 
 fn host() -> Host {
     let host = Host::builder().way(Way::Root).build();
@@ -62,35 +43,6 @@ fn request(method: &str, parameters: &Value) -> Vec<u8> {
 
 fn set_mtu() -> Vec<u8> {
     request("Link.Set", &json!({"netns": "@host", "link": "v0", "mtu": 1400}))
-}
-
-/// Plays the daemon for one connection: the client's end, and how the broker ended.
-fn serve(host: &Host, client: &Caller<'_>, script: &str, bytes: &[u8], passcred: bool) -> (Reply, Output) {
-    let _ = std::fs::remove_file(SOCKET);
-    let listener = UnixListener::bind(SOCKET).unwrap();
-    setsockopt(&listener, sockopt::PassCred, &passcred).unwrap();
-    std::fs::set_permissions(SOCKET, std::fs::Permissions::from_mode(0o666)).unwrap();
-    let daemon = || {
-        let (socket, _) = listener.accept().unwrap();
-        run_on(&mut host.as_root().args(&["--peer"]).command(), OwnedFd::from(socket))
-    };
-    std::thread::scope(|scope| {
-        let broker = scope.spawn(daemon);
-        let heard = client.clone().program(&["perl", "-e", script]).raw(bytes);
-        (heard, broker.join().unwrap())
-    })
-}
-
-/// Runs a command with a socket on descriptors 0 and 1, of which nobody else keeps a copy.
-fn run_on(command: &mut Command, socket: OwnedFd) -> Output {
-    command.stdin(socket.try_clone().unwrap()).stdout(socket).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    child.wait_with_output().unwrap()
-}
-
-fn message(heard: &Reply) -> Value {
-    heard.messages().pop().unwrap_or_else(|| panic!("no reply: {heard}"))
 }
 
 #[test]
@@ -143,10 +95,7 @@ fn a_request_of_which_a_part_was_sent_under_other_ids_is_denied() {
 fn the_second_message_waits_for_the_next_process() {
     let host = host();
     let two = [set_mtu(), set_mtu()].concat();
-    let _ = std::fs::remove_file(SOCKET);
-    let listener = UnixListener::bind(SOCKET).unwrap();
-    setsockopt(&listener, sockopt::PassCred, &true).unwrap();
-    std::fs::set_permissions(SOCKET, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let listener = listen(true);
     std::thread::scope(|scope| {
         let daemon = scope.spawn(|| {
             let socket = OwnedFd::from(listener.accept().unwrap().0);
@@ -155,7 +104,7 @@ fn the_second_message_waits_for_the_next_process() {
                 assert_eq!(ended.status.code(), Some(0), "{ended:?}");
             }
         });
-        let heard = host.as_uid(ALICE).program(&["perl", "-e", CLIENT]).raw(&two);
+        let heard = client(&host.as_uid(ALICE), CLIENT, &two);
         daemon.join().unwrap();
         assert_eq!(heard.stdout(), [br#"{"parameters":{}}"#, &b"\0"[..]].concat().repeat(2), "{heard}");
     });

@@ -95,7 +95,8 @@ const EXECUTE: u32 = 4;
 /// In the first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
 pub const GUARDED: &[Line] = &[
     (POLL, Check::Free, "wire: wait for the request, for room for the reply"),
-    (libc::SYS_read, Check::Free, "wire: the request from a pipe or file"),
+    (libc::SYS_read, Check::Free, "wire: the request from a file or terminal"),
+    (libc::SYS_preadv2, Check::Is(0, 0), "wire: the request from a pipe"),
     (libc::SYS_recvfrom, Check::Free, "wire: the request from a socket; netlink: the answer"),
     (libc::SYS_recvmsg, Check::Free, "wire: the request from a socket with its sender's ids"),
     (libc::SYS_write, Check::Free, "wire: the reply"),

@@ -32,6 +32,10 @@ const LONGEST: u32 = 30;
 /// Timers other than the one that the alarm uses (`ITIMER_VIRTUAL`, `ITIMER_PROF`).
 const TIMERS: [u32; 2] = [1, 2];
 
+/// How late the kernel may wake the process, in nanoseconds: its own default (`init_task`). A caller's would make every
+/// wait here as long as it likes; 0 would not do, the default to go back to is inherited as well (prctl(2)).
+const SLACK: u64 = 50_000;
+
 /// Job control must not stop the process while it holds what others need; a full disk or a reader that went away is
 /// told by errno.
 const IGNORED: [Signal; 5] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGPIPE, Signal::SIGXFSZ];
@@ -151,6 +155,7 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
     for timer in TIMERS {
         sys::cancel_timer(timer).map_err(named("cancel inherited timers"))?;
     }
+    prctl::set_timerslack(SLACK).map_err(named("set the timer slack"))?;
     for signal in IGNORED {
         sys::ignore_signal(signal).map_err(named("ignore signals"))?;
     }
@@ -194,10 +199,11 @@ fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
         other => format!("cannot be examined: {other}"),
     })?;
     match SFlag::from_bits_truncate(what.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFIFO => Ok(Input::Stream),
+        SFlag::S_IFIFO => Ok(Input::Pipe),
         SFlag::S_IFCHR if is_null_or_terminal(&what) => Ok(Input::Stream),
         SFlag::S_IFREG if is_ordinary(descriptor) => Ok(Input::Stream),
         SFlag::S_IFREG => Err("is a file of a file system that is not an ordinary local one".to_owned()),
+        SFlag::S_IFSOCK if is_listening(descriptor) => Err("is a listening socket, not a connection".to_owned()),
         SFlag::S_IFSOCK if is_unix_stream(descriptor) => Ok(Input::Socket),
         SFlag::S_IFSOCK => Err("is a socket, but no Unix stream socket".to_owned()),
         _ => Err("is no pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
@@ -220,6 +226,11 @@ fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
     let unix = getsockname::<SockaddrStorage>(descriptor.as_raw_fd())
         .is_ok_and(|address| address.family() == Some(AddressFamily::Unix));
     unix && getsockopt(&descriptor, sockopt::SockType).is_ok_and(|ty| ty == SockType::Stream)
+}
+
+/// Its peer would be whoever listens, and no request could ever come.
+fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
+    getsockopt(&descriptor, sockopt::AcceptConn).unwrap_or(false)
 }
 
 /// Says one line on descriptor 2, which is known to be fit for it.

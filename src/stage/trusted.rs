@@ -14,7 +14,7 @@ use nix::unistd::getegid;
 
 use super::system_user::is_directory;
 use crate::policy::compiled::Compiled;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, system};
 
 /// Where the compiled policy lies, from `/` on.
 const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];
@@ -60,7 +60,7 @@ fn unusable(path: &str, errno: Errno) -> Refusal {
     match errno {
         Errno::ENOENT => invalid(format!("{path} is absent: `netbrokerctl policy install` makes it")),
         Errno::ELOOP | Errno::ENOTDIR => invalid(format!("{path} is a symbolic link or no directory")),
-        // Not for ever, and no fault of the policy's.
+        // The caller's limits, or the machine's: not for ever, and no fault of the policy's.
         Errno::EINTR | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
             Refusal::SystemError { step: format!("open {path}"), errno: Some(errno) }
         }

@@ -26,6 +26,8 @@
 
 mod caller;
 pub mod calls;
+mod cgroup;
+pub mod daemon;
 mod etc;
 mod host;
 mod mounts;
@@ -39,6 +41,7 @@ pub mod tracer;
 mod trail;
 
 pub use caller::{Caller, request};
+pub use cgroup::Cgroup;
 pub use host::{Builder, Host, Way};
 pub use observe::Comparison;
 pub use ran::{Background, Ran};

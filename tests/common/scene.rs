@@ -4,10 +4,11 @@
 
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Caller, Host, Way};
+use super::{Caller, Host, Running, Way};
 
 /// Alice and root may do everything, bob may look at everything.
 pub const EVERYTHING: &str = include_str!("../policies/everything.toml");
@@ -53,18 +54,48 @@ pub fn mtu_host(way: Way) -> Host {
 }
 
 /// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
-/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor.
+/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor; `beside { … };` goes on until the broker has ended.
 pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
     const HEAD: &str = r#"
         use strict; use Socket; use POSIX (); use Fcntl;
         sub put { POSIX::dup2(fileno $_[1], $_[0]) // die "dup2: $!" }
         sub broker { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", @_ or die "exec: $!" }
         sub from { sysopen(my $h, $_[0], $_[1]) or die "$_[0]: $!"; $h }
+        sub beside(&) {
+            my $broker = $$; return if fork;
+            close STDOUT; close STDERR; POSIX::close(0);
+            if (my $pid = fork) { select undef, undef, undef, 0.01 while getppid == $broker; kill KILL => $pid; exit }
+            $_[0]->(); exit
+        }
         sub kept { fcntl($_[0], F_SETFD, 0); $_[0] }
         $^F = 1000;
     "#;
     let words = ["perl", "-e", &format!("{HEAD}{script}")];
     caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
+}
+
+/// Behind its first filter, waiting for the rest of the request.
+fn wait_until_guarded(running: &Running) -> String {
+    let since = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
+        let call = fs::read_to_string(format!("/proc/{}/syscall", running.pid())).unwrap_or_default();
+        if status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", libc::SYS_poll)) {
+            return status;
+        }
+        assert!(since.elapsed() < Duration::from_secs(30), "never behind a filter: {status}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Half a request, sent to a broker whose caller ran `script` first; then the state of the process.
+pub fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
+    let script =
+        format!("use strict; use POSIX (); use Fcntl; {script} exec '/usr/libexec/netbroker/netbroker' or die");
+    let mut running = caller.clone().program(&["perl", "-e", &script]).start();
+    running.send(&MTU_REQUEST.as_bytes()[..30]);
+    let status = wait_until_guarded(&running);
+    (running, status)
 }
 
 /// Bytes as text.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One message: a JSON object with the members that Varlink knows, each at most once.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use crate::call::json::Json;
+use crate::call::value::shown;
+use crate::call::varlink::{self, Asked};
+
+/// One message.
+#[derive(Debug)]
+pub struct Message {
+    /// The method, `io.netbroker.Link.Set`.
+    pub method: String,
+    /// Its parameters.
+    pub parameters: Json,
+    /// Whether several replies are welcome.
+    pub more: bool,
+    /// Whether no reply is wanted.
+    pub oneway: bool,
+}
+
+impl Message {
+    /// Reads the bytes of one message, without what ends it.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
+        let Json::Object(pairs) = json else {
+            return Err(format!("the request is {}, expected an object", json.what()));
+        };
+        let mut members: BTreeMap<String, Json> = BTreeMap::new();
+        for (key, value) in pairs {
+            if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
+                return Err(format!("`{}` is no member of a request", shown(&key)));
+            }
+            if members.insert(key.clone(), value).is_some() {
+                return Err(format!("`{key}` stands there twice"));
+            }
+        }
+        let mut flag = |name: &str| match members.remove(name) {
+            None | Some(Json::Null) => Ok(false),
+            Some(Json::Bool(truth)) => Ok(truth),
+            Some(other) => Err(format!("`{name}` is {}, expected true or false", other.what())),
+        };
+        let (more, oneway, upgrade) = (flag("more")?, flag("oneway")?, flag("upgrade")?);
+        if upgrade {
+            return Err("`upgrade`: there is no other protocol".to_owned());
+        }
+        if more && oneway {
+            return Err("`more` and `oneway` exclude each other".to_owned());
+        }
+        let method = match members.remove("method") {
+            Some(Json::String(method)) => method,
+            Some(other) => return Err(format!("`method` is {}, expected a string", other.what())),
+            None => return Err("`method` is missing".to_owned()),
+        };
+        let parameters = members.remove("parameters").unwrap_or(Json::Null);
+        Ok(Self { method, parameters, more, oneway })
+    }
+
+    /// What the method is.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        varlink::asked(&self.method, &self.parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Message::parse(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_request_is_read_strictly() {
+        assert!(refused("[]").contains("a list, expected an object"));
+        assert!(refused("{}").contains("`method` is missing"));
+        assert!(refused(r#"{"method":1}"#).contains("a number"));
+        assert!(refused(r#"{"method":"a","method":"b"}"#).contains("twice"));
+        assert!(refused(r#"{"method":"a","extra":1}"#).contains("`extra` is no member"));
+        assert!(refused(r#"{"method":"a","more":1}"#).contains("expected true or false"));
+        assert!(refused(r#"{"method":"a","upgrade":true}"#).contains("no other protocol"));
+        assert!(refused(r#"{"method":"a"} x"#).contains("no JSON"));
+        assert!(refused(r#"{"method":"a","more":true,"oneway":true}"#).contains("exclude"));
+    }
+
+    #[test]
+    fn absent_parameters_are_null() {
+        let message = Message::parse(br#"{"method":"io.netbroker.Link.Set"}"#).unwrap();
+        assert_eq!(message.parameters, Json::Null);
+        assert!(matches!(message.asked(), Asked::Call(call) if call.name == "Link.Set"));
+    }
+
+    #[test]
+    fn an_unknown_method_is_told_as_varlink_says() {
+        let asked =
+            |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
+                Asked::Unknown(error) => error.to_string(),
+                other => panic!("{other:?}"),
+            };
+        assert!(asked("io.netbroker.Link.Fly").contains("MethodNotFound"));
+        assert!(asked("io.netbroker.Bird.Fly").contains("InterfaceNotFound"));
+        assert!(asked("Fly").contains("InterfaceNotFound"));
+        assert!(asked("org.varlink.service.Fly").contains("MethodNotFound"));
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What is put around the process, by its caller or by a root that means well: another /proc, namespaces, a root directory,
+//! somebody who shares its directory or traces it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, perl, text};
+use common::{ALICE, Caller, Reply, Way};
+
+const WAYS: [Way; 3] = [Way::Setuid, Way::FileCapabilities, Way::Root];
+
+/// In a copy of the mount namespace in which root has run this script.
+fn behind<'a>(caller: &Caller<'a>, script: &str) -> Caller<'a> {
+    caller.clone().under(&["unshare", "--mount", "sh", "-euc", &format!("{script}; exec \"$@\""), "sh"])
+}
+
+fn ask(caller: &Caller<'_>) -> Reply {
+    caller.raw(format!("{MTU_REQUEST}\0").as_bytes())
+}
+
+#[test]
+fn what_is_mounted_over_proc_is_not_believed() {
+    let host = mtu_host(Way::Setuid);
+    host.sh("echo '0 0 4294967295' >/run/scratch/map; mkdir -p /run/scratch/proc/self; cp /run/scratch/map /run/scratch/proc/self/uid_map");
+    let covers = [
+        "mount -t tmpfs none /proc",
+        "mount --bind /run/scratch/proc /proc",
+        "mount --bind /proc/1 /proc",
+        "mount --bind /proc/sys /proc",
+        "mount --bind /run/scratch/map /proc/$$/uid_map",
+        "mount --bind /run/scratch/map /proc/$$/gid_map",
+        "mount --bind /proc/1/uid_map /proc/$$/uid_map",
+    ];
+    let before = host.snapshot(&[]);
+    for way in WAYS {
+        host.install(way.clone());
+        for cover in covers {
+            let reply = ask(&behind(&host.caller(), cover));
+            assert_eq!(reply.error(), "io.netbroker.Link.SystemError", "{way:?} {cover}: {reply}");
+            assert!(reply.get("step").as_str().unwrap().contains("/proc"), "{way:?} {cover}: {reply}");
+        }
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    only_refusals(&host);
+    for way in WAYS {
+        host.install(way);
+        for other in ["mount -t proc -o hidepid=2 proc /proc", "mount -t proc -o subset=pid proc /proc"] {
+            host.ip("link set v0 mtu 1500");
+            assert_eq!((ask(&behind(&host.caller(), other)).status(), mtu(&host).as_str()), (0, "1400"), "{other}");
+        }
+    }
+}
+
+#[test]
+fn a_root_directory_without_proc_is_refused() {
+    let host = mtu_host(Way::Setuid);
+    let jail = "mkdir /run/scratch/jail; mount --rbind / /run/scratch/jail; umount -l /run/scratch/jail/proc";
+    let before = host.snapshot(&[]);
+    for way in WAYS {
+        host.install(way);
+        let reply = ask(&behind(&host.caller(), jail).under(&["chroot", "/run/scratch/jail"]));
+        assert_eq!(reply.error(), "io.netbroker.Link.SystemError", "{reply}");
+        host.sh("rmdir /run/scratch/jail");
+    }
+    assert_eq!(host.snapshot(&[]), before);
+}
+
+#[test]
+fn no_user_namespace_gives_a_way_in() {
+    let host = mtu_host(Way::Setuid);
+    let before = host.snapshot(&[]);
+    for way in WAYS {
+        host.install(way.clone());
+        let alice = if way == Way::Root { host.as_uid(ALICE).groups(&[]) } else { host.as_uid(ALICE) };
+        for options in [&["--map-root-user"][..], &["--map-root-user", "--net"], &["--map-root-user", "--mount"], &[]] {
+            let inside = alice.clone().in_user_namespace(options);
+            assert_eq!(ask(&inside).error(), "io.netbroker.Link.NotPrivileged", "{way:?} {options:?}");
+            let as_peer = inside.args(&["--peer"]).raw_on_socket(format!("{MTU_REQUEST}\0").as_bytes());
+            assert_eq!(as_peer.error(), "io.netbroker.Link.NotPrivileged", "{way:?} {options:?}");
+            assert!(as_peer.get("missing").as_str().unwrap().contains("a user namespace"), "{as_peer}");
+        }
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail().is_empty());
+}
+
+#[test]
+fn in_a_user_namespace_that_maps_everything_to_itself_the_kernel_refuses() {
+    // Only root can make such a one; no capability that is had in it counts outside.
+    let host = mtu_host(Way::Setuid);
+    let before = host.snapshot(&[]);
+    let inside = r#"
+        pipe(my $ready, my $made) or die; pipe(my $go, my $mapped) or die; my $pid = $$;
+        if (!fork) { sysread $ready, my $byte, 1;
+            for my $name ("uid_map", "gid_map") { open my $map, ">", "/proc/$pid/$name" or die; syswrite $map, "0 0 4294967295" or die "$name: $!" }
+            syswrite $mapped, "x"; exit }
+        syscall(272, 0x10000000) == 0 or die "unshare: $!"; syswrite $made, "x"; sysread $go, my $byte, 1; BECOME
+        put(0, from("/run/scratch/request", O_RDONLY)); broker();"#;
+    for way in WAYS {
+        host.install(way.clone());
+        let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123) or die;";
+        let script = inside.replace("BECOME", if way == Way::Root { "" } else { become_alice });
+        let ended = perl(&host.as_root(), &script);
+        assert!(matches!(ended.status.code(), Some(1 | 69 | 71)), "{way:?} {ended:?}");
+        assert!(text(&ended.stdout).contains("error"), "{way:?} {ended:?}");
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail().iter().all(|record| record.get("NETBROKER_RESULT") != Some("done")));
+}
+
+#[test]
+fn whoever_shares_its_directory_or_traces_it_has_no_privileged_process() {
+    let host = mtu_host(Way::Setuid);
+    let before = host.snapshot(&[]);
+    let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
+    let cases = [
+        // CLONE_FS: a second process with the same root, directory and umask.
+        (
+            "shared",
+            format!(
+                "my $broker = $$; if (!syscall(56, 0x200 | 17, 0, 0, 0, 0)) {{ close STDOUT; close STDERR; select undef, undef, undef, 0.01 while getppid == $broker; exit }} {input} broker();"
+            ),
+        ),
+        // PTRACE_TRACEME; the tracer lets it go on at each stop.
+        (
+            "traced",
+            format!(
+                r#"{input} my $pid = fork; if (!$pid) {{ syscall(101, 0, 0, 0, 0) == 0 or die; broker() }}
+                while (waitpid($pid, 0) == $pid) {{
+                    my $status = ${{^CHILD_ERROR_NATIVE}}; exit($status >> 8) if ($status & 0x7f) == 0;
+                    exit 99 if ($status & 0xff) != 0x7f; syscall(101, 7, $pid, 0, 0) }}"#
+            ),
+        ),
+        // The same, let go before its first instruction.
+        (
+            "let go",
+            format!(
+                r#"{input} my $pid = fork; if (!$pid) {{ syscall(101, 0, 0, 0, 0) == 0 or die; broker() }}
+                waitpid $pid, 0; syscall(101, 17, $pid, 0, 0); waitpid $pid, 0; exit($? >> 8);"#
+            ),
+        ),
+    ];
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        host.install(way.clone());
+        for (what, script) in &cases {
+            let ended = perl(&host.caller(), script);
+            assert_eq!(ended.status.code(), Some(69), "{what} {way:?}: {ended:?}");
+            assert!(text(&ended.stdout).contains("io.netbroker.Link.NotPrivileged"), "{what} {way:?}: {ended:?}");
+        }
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail().is_empty());
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! How long a process waits: 10 seconds for its request, whoever shares descriptor 0, and no longer than its alarm of 30
+//! for anything; what it had done by then is on record. The one exception is the kernel's: a file system that its caller
+//! serves (FUSE) and that never answers holds it for as long as it is there. All that is slow is in this file, side by
+//! side.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::scene::{MTU_REQUEST, half_asked, mtu, mtu_host, only_refusals, perl, text};
+use common::{Cgroup, Host, Way};
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+/// `blind` opens without a look at the file, which Perl's own open takes (x86-64's number); `full` fills what it gets.
+const HEAD: &str = r#"
+    sub blind { my ($path, $flags) = @_; my $n = syscall(2, $path, $flags, 0); $n >= 0 or die "$path: $!"; $n }
+    sub full { fcntl($_[0], F_SETFL, O_NONBLOCK | O_RDWR); 1 while syswrite $_[0], "x" x 4096; fcntl($_[0], F_SETFL, O_RDWR) }
+    sub request { put(0, from("/run/scratch/request", O_RDONLY)) }
+"#;
+
+/// What it waits for, and how that comes about.
+type Wait = (&'static str, &'static str);
+
+/// For these the call has been done by then.
+const REPLIES: &[Wait] = &[
+    ("a reader of its pipe", "pipe(my $r, my $w); full($w); beside { sleep 1000 }; put(1, $w);"),
+    (
+        "a reader of its socket",
+        "socketpair(my $r, my $w, PF_UNIX, SOCK_STREAM, 0); full($w); beside { sleep 1000 }; put(1, $w);",
+    ),
+    (
+        "room in a pipe that does not wait",
+        "pipe(my $r, my $w); full($w); fcntl($w, F_SETFL, O_NONBLOCK | O_WRONLY); beside { sleep 1000 }; put(1, $w);",
+    ),
+];
+/// For these nothing has.
+const FILES: &[Wait] = &[
+    ("a file system about its request", "POSIX::dup2(blind('/run/scratch/silent/f', 0), 0);"),
+    ("a file system about its reply", "POSIX::dup2(blind('/run/scratch/silent/f', 1), 1);"),
+    ("a file system about its complaints", "POSIX::dup2(blind('/run/scratch/silent/f', 1), 2);"),
+    ("a file system about the end of another file", "blind('/run/scratch/silent/f', 0);"),
+];
+
+/// How long it took until the alarm had ended it.
+fn wait_for(host: &Host, (what, script): &Wait) -> Duration {
+    let since = Instant::now();
+    let ended = perl(&host.caller(), &format!("{HEAD} request(); {script} broker();"));
+    let took = since.elapsed();
+    assert_eq!(ended.status.signal(), Some(14), "{what} after {took:?}: {ended:?}");
+    assert!(took > Duration::from_secs(29), "{what} after {took:?}: {ended:?}");
+    took
+}
+
+/// In a control group that its caller has frozen; it is not thawed.
+fn wait_frozen(host: &Host) -> Duration {
+    let group = Cgroup::new(host);
+    let since = Instant::now();
+    let mut running = host.caller().start();
+    running.wait_until_asleep();
+    group.take(running.pid());
+    group.freeze();
+    while !running.ended() && since.elapsed() < Duration::from_secs(40) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let took = since.elapsed();
+    assert_eq!(running.finish().signal(), Some(14), "after {took:?}");
+    took
+}
+
+#[test]
+fn after_thirty_seconds_it_ends_whatever_it_waits_for() {
+    let host = mtu_host(Way::Setuid);
+    host.sh("mknod -m 666 /dev/fuse c 10 229; mkdir /run/scratch/silent");
+    std::fs::write("/run/scratch/fuse.pl", include_str!("waits/fuse.pl")).unwrap();
+    let server = host.background("exec perl /run/scratch/fuse.pl /run/scratch/silent");
+    host.sh("until grep -q /run/scratch/silent /proc/self/mountinfo; do sleep 0.01; done");
+    let host = &host;
+    std::thread::scope(|scope| {
+        let replies: Vec<_> = REPLIES.iter().map(|wait| scope.spawn(move || wait_for(host, wait))).collect();
+        let files: Vec<_> = FILES.iter().map(|wait| scope.spawn(move || wait_for(host, wait))).collect();
+        let frozen = scope.spawn(move || wait_frozen(host));
+        for wait in replies.into_iter().chain([frozen]) {
+            let took = wait.join().unwrap();
+            assert!(took > Duration::from_secs(29) && took < Duration::from_secs(40), "{took:?}");
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        drop(server); // at the latest now, as nobody is left who could answer
+        for file in files {
+            let took = file.join().unwrap();
+            assert!(took < Duration::from_secs(45), "{took:?}");
+        }
+    });
+    let told = |event: &str| host.trail_where("NETBROKER_EVENT", event);
+    assert_eq!((told("permitted").len(), told("outcome").len()), (REPLIES.len(), REPLIES.len()));
+    assert!(told("outcome").iter().all(|record| record.field("NETBROKER_RESULT") == "done"));
+    assert_eq!(host.trail().len(), 2 * REPLIES.len(), "of what waited for a file nothing had been read");
+}
+
+#[test]
+fn a_process_that_is_frozen_for_too_long_has_missed_its_request() {
+    let host = mtu_host(Way::Setuid);
+    let group = Cgroup::new(&host);
+    let (mut running, _) = half_asked(&host.caller(), "");
+    group.take(running.pid());
+    group.freeze();
+    std::thread::sleep(Duration::from_millis(10_100));
+    running.send(&MTU_REQUEST.as_bytes()[30..]);
+    running.send(b"\0");
+    group.thaw();
+    let reply = running.finish();
+    assert_eq!((reply.status(), mtu(&host).as_str()), (65, "1500"), "{reply}");
+}
+
+/// What makes `$s`, the broker's end, and `$ours`.
+const SHARED: [(&str, &str); 2] = [
+    ("pipe", "pipe(my $s, my $ours) or die;"),
+    ("socket", "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die;"),
+];
+
+/// Linux 6.4 and later read a pipe without waiting where they are asked to; before, the alarm is the limit.
+fn pipes_need_not_wait() -> bool {
+    let name = nix::sys::utsname::uname().unwrap();
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|word| word.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(4))
+}
+
+#[test]
+fn whoever_reads_beside_it_makes_it_wait_for_ten_seconds_at_most() {
+    let host = mtu_host(Way::Setuid);
+    // One byte arrives when the broker and the thief wait; the broker, held back for a moment, finds it gone.
+    let thieves = [("that waits", ""), ("that does not wait", "fcntl($s, F_SETFL, O_NONBLOCK | O_RDWR);")];
+    let hold = "inject=poll:delay_exit=500000:when=1";
+    let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=poll", "-e", hold];
+    let cases: Vec<_> = SHARED.iter().flat_map(|shared| thieves.iter().map(move |thief| (shared, thief))).collect();
+    let (host, cases) = (&host, &cases);
+    std::thread::scope(|scope| {
+        for ((kind, make), (thief, how)) in cases {
+            scope.spawn(move || {
+                let script = format!(
+                    r#"{make} {how}
+                    beside {{ select undef, undef, undef, 0.5; syswrite $ours, "x";
+                        for (;;) {{ sysread $s, my $got, 100 or select undef, undef, undef, 0.01 }} }};
+                    put(0, $s); broker();"#
+                );
+                let since = Instant::now();
+                let ended = perl(&host.caller().under(&tracer), &script);
+                let (what, took) = (format!("a {kind}, a thief {thief}: {ended:?}"), since.elapsed());
+                if *kind == "pipe" && how.is_empty() && !pipes_need_not_wait() {
+                    return assert_eq!(ended.status.signal(), Some(14), "{what}");
+                }
+                assert_eq!(ended.status.code(), Some(65), "{what}");
+                assert!(took > Duration::from_millis(9900) && took < Duration::from_secs(20), "{took:?} {what}");
+                let told = text(if *kind == "pipe" { &ended.stdout } else { &ended.stderr });
+                assert!(told.contains("incomplete after 10 s"), "{what}");
+            });
+        }
+    });
+    let refused = cases.len() - usize::from(!pipes_need_not_wait());
+    assert_eq!(host.trail_where("NETBROKER_EVENT", "refused").len(), refused);
+    only_refusals(host);
+}
+
+#[test]
+fn urgent_bytes_are_no_part_of_a_request_and_no_reason_to_spin() {
+    let host = mtu_host(Way::Setuid);
+    let host = &host;
+    std::thread::scope(|scope| {
+        for before in ["", r#"syswrite $ours, '{"method":"io.netbrok';"#] {
+            scope.spawn(move || {
+                let script = format!(
+                    r#"socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die; {before}
+                    send($ours, "x", MSG_OOB) or die "MSG_OOB: $!"; beside {{ sleep 1000 }}; close $ours; put(0, $s);
+                    if (my $pid = fork) {{ waitpid $pid, 0; my $status = $? >> 8; print +(times)[2] + (times)[3]; exit $status }}
+                    broker();"#
+                );
+                let ended = perl(&host.caller(), &script);
+                assert_eq!(ended.status.code(), Some(65), "{ended:?}");
+                assert!(text(&ended.stderr).contains("incomplete after 10 s"), "{ended:?}");
+                let busy: f64 = text(&ended.stdout).parse().unwrap();
+                assert!(busy < 2.0, "{busy} s of computing: {ended:?}");
+            });
+        }
+    });
+    only_refusals(host);
+}
