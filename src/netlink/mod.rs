@@ -11,6 +11,7 @@ mod answer;
 mod ifla;
 mod inet;
 mod link;
+mod listing;
 mod lookup;
 mod message;
 mod netns;

@@ -17,7 +17,7 @@ use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal};
+use crate::refusal::{Refusal, already, differs};
 
 /// The result of the call, if the link is the same.
 pub(super) fn same(
@@ -117,18 +117,8 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
 fn taken(route: &mut Route, request: &Request) -> Result<Refusal, Refusal> {
     match fetch(route, &by_name(request.needed(&field::LINK)?, &field::LINK.field)?) {
         Ok(answering) if !answering.is_empty() => {
-            Ok(refused(&field::LINK.field, "it is the alternative name of another link".to_owned()))
+            Ok(already(&field::LINK.field, "it is the alternative name of another link"))
         }
-        _ => Ok(refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())),
+        _ => Ok(already(&field::PEER_NAME.field, "there is a link of this name already")),
     }
-}
-
-/// There is one, but it differs in this field.
-pub(in crate::netlink) fn differs(field: &'static Field) -> Refusal {
-    refused(field, format!("there is one already, and its {} differs", field.name))
-}
-
-fn refused(field: &'static Field, message: String) -> Refusal {
-    let (class, errno) = (Class::AlreadyExists, Errno::EEXIST);
-    Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
 }

@@ -118,14 +118,7 @@ fn bridge(data: &Parsed) -> Value {
 
 /// Fetches links.
 pub(super) fn fetch(route: &mut Route, message: &Message) -> Result<Vec<State>, Failure> {
-    let mut links = Vec::new();
-    let mut whole = true;
-    route.transact(message, &mut |_, payload| match state(payload) {
-        Some(state) => links.push(state),
-        None => whole = false,
-    })?;
-    let broken = Refusal::SystemError { step: "parse a link".to_owned(), errno: Some(Errno::EBADMSG) };
-    if whole { Ok(links) } else { Err(Failure::Broken(broken)) }
+    route.read_all(message, "a link", state)
 }
 
 /// The name of the link of this index, or of all links with 0, by index; none where it is gone.
