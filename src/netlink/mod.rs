@@ -14,8 +14,10 @@ mod link;
 mod listing;
 mod lookup;
 mod message;
+mod neighbour;
 mod netns;
 mod route;
+mod rule;
 mod socket;
 
 use std::fmt;
@@ -104,6 +106,8 @@ pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<P
         "Link" => link::prepare(route, places, request),
         "Address" => address::prepare(route, request),
         "Route" => route::prepare(route, request),
+        "Neighbour" => neighbour::prepare(route, request),
+        "Rule" => rule::prepare(request),
         _ => netns::prepare(places),
     };
     Ok(Prepared { visited, ..prepared? })
