@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
+use crate::call::field::Field;
 use crate::call::request::Invalid;
 
 /// The exit statuses of the broker (`sysexits.h`, where that has one).
@@ -345,6 +346,19 @@ pub fn unconfined(step: &'static str) -> impl Fn(Errno) -> Refusal {
 #[must_use]
 pub fn invalid(field: &str, reason: impl Into<String>) -> Refusal {
     Invalid::new(field, reason).into()
+}
+
+/// What a request would make is there already.
+#[must_use]
+pub fn already(field: &'static Field, message: impl Into<String>) -> Refusal {
+    let (class, errno, message) = (Class::AlreadyExists, Errno::EEXIST, message.into());
+    Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
+}
+
+/// It is there already, and is another in this field.
+#[must_use]
+pub fn differs(field: &'static Field) -> Refusal {
+    already(field, format!("there is one already, and its {} differs", field.name))
 }
 
 #[cfg(test)]

@@ -94,25 +94,41 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         24 => ("NEWROUTE", 12, false),
         25 => ("DELROUTE", 12, false),
         26 => ("GETROUTE", 12, false),
+        28 => ("NEWNEIGH", 12, false),
+        29 => ("DELNEIGH", 12, false),
+        30 => ("GETNEIGH", 12, false),
+        32 => ("NEWRULE", 12, false),
+        33 => ("DELRULE", 12, false),
+        34 => ("GETRULE", 12, false),
         90 => ("GETNSID", 4, false),
         other => panic!("message {other}"),
     };
     let mut text = word.to_owned();
     for (flag, word) in [(CREATE, " create"), (EXCL, " excl"), (REPLACE, " replace")] {
-        let asked = matches!(kind, 16 | 20 | 24) && flags & flag != 0;
+        let asked = matches!(kind, 16 | 20 | 24 | 28 | 32) && flags & flag != 0;
         text.push_str(if asked { word } else { "" });
     }
-    if matches!(kind, 18 | 22 | 26) && flags & DUMP == DUMP {
+    if matches!(kind, 18 | 22 | 26 | 30 | 34) && flags & DUMP == DUMP {
         text.push_str(" dump");
     }
-    if matches!(head, 8 | 16) {
+    if (32..=34).contains(&kind) {
+        // Lengths and action; type of service, table and flags have no field in the header.
+        let [to, from, tos, rest @ ..] = &bytes[16 + 1..16 + 12] else { panic!("header") };
+        assert_eq!((tos, &rest[..3], &rest[4..]), (&0, &[0; 3][..], &[0; 4][..]));
+        text.push_str(&format!(" to/{to} from/{from} action={}", rest[3]));
+    } else if head > 4 && !(24..=26).contains(&kind) {
         text.push_str(&format!(" {}", name(u32_at(bytes, 16 + 4))));
     }
     if kind == 16 && u32_at(bytes, 16 + 12) != 0 {
         text.push_str(&format!(" flags={:x}/{:x}", u32_at(bytes, 16 + 8), u32_at(bytes, 16 + 12)));
     }
-    if head == 12 {
+    if (24..=26).contains(&kind) {
         text.push_str(&format!(" table={} flags={}", bytes[20], u32_at(bytes, 24)));
+    }
+    if (28..=30).contains(&kind) {
+        assert_eq!(bytes[16 + 1..16 + 4], [0; 3]);
+        assert_eq!(bytes[16 + 11], 0, "the type is the kernel's to say");
+        text.push_str(&format!(" state={:x} flags={:x}", u16_at(bytes, 16 + 8), bytes[16 + 10]));
     }
     for (path, payload) in attributes(&bytes[16 + head..], "", link) {
         let string = || String::from_utf8(payload.strip_suffix(&[0]).unwrap_or(&payload).to_vec()).unwrap();
@@ -328,6 +344,75 @@ fn an_address_is_sent_with_its_fields_and_its_links_index() {
 }
 
 #[test]
+fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
+    let host = host();
+    let find = "GETLINK - 3=v0 29";
+    let mac = "02:00:00:00:00:09";
+    for (fields, line) in [
+        (json!({"address": "10.9.0.1", "mac": mac}), "NEWNEIGH create excl v0 state=80 flags=0 1 2"),
+        (json!({"address": "2001:db8::1", "state": "none"}), "NEWNEIGH create excl v0 state=0 flags=0 1"),
+    ] {
+        assert_sends(&host, "Neighbour.Add", on(fields), &[find, line]);
+    }
+    let again = on(json!({"address": "10.9.0.1", "mac": mac, "exists_ok": true}));
+    let lines = [find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", "GETNEIGH v0 state=0 flags=0 1"];
+    assert_sends(&host, "Neighbour.Add", again, &lines);
+    for (state, number, mac) in [
+        ("incomplete", 1, None),
+        ("reachable", 2, Some(mac)),
+        ("stale", 4, Some(mac)),
+        ("delay", 8, Some(mac)),
+        ("probe", 0x10, Some(mac)),
+        ("failed", 0x20, None),
+        ("noarp", 0x40, Some(mac)),
+        ("permanent", 0x80, Some(mac)),
+    ] {
+        let attributes = if mac.is_some() { "1 2" } else { "1" };
+        let line = format!("NEWNEIGH create replace v0 state={number:x} flags=0 {attributes}");
+        let fields = on(json!({"address": "10.9.0.2", "mac": mac, "state": state}));
+        assert_sends(&host, "Neighbour.Replace", fields, &[find, &line]);
+    }
+    let proxy = on(json!({"address": "10.9.0.1", "proxy": true}));
+    let asked = "GETNEIGH v0 state=0 flags=8 1";
+    assert_sends(&host, "Neighbour.Add", proxy.clone(), &[find, asked, "NEWNEIGH create excl v0 state=80 flags=8 1"]);
+    assert_sends(&host, "Neighbour.Delete", proxy, &[find, "DELNEIGH v0 state=0 flags=8 1"]);
+    let delete = on(json!({"address": "10.9.0.1"}));
+    assert_sends(&host, "Neighbour.Delete", delete, &[find, "DELNEIGH v0 state=0 flags=0 1"]);
+}
+
+#[test]
+fn a_rule_is_sent_with_the_names_of_its_links_which_are_not_looked_up() {
+    let host = host();
+    let rule = |changes: Value| {
+        let mut fields = json!({"netns": "a", "family": "inet", "priority": 100});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        fields
+    };
+    for (fields, line) in [
+        (json!({}), "NEWRULE create excl to/0 from/0 action=1 6 15"),
+        (json!({"priority": null}), "NEWRULE create excl to/0 from/0 action=1 15"),
+        (
+            json!({"source": "10.0.0.1/24", "destination": "default"}),
+            "NEWRULE create excl to/0 from/24 action=1 2 6 15",
+        ),
+        (json!({"action": "prohibit", "destination": "10.0.0.0/8"}), "NEWRULE create excl to/8 from/0 action=8 1 6 15"),
+        (
+            json!({"iif": "v0", "oif": "nosuch", "fwmark": 1, "table": 1000, "suppress_prefixlength": 0}),
+            "NEWRULE create excl to/0 from/0 action=1 3 17 6 10 16 15 14",
+        ),
+    ] {
+        assert_sends(&host, "Rule.Add", rule(fields), &[line]);
+    }
+    let asked = "GETRULE dump to/0 from/0 action=0";
+    let again = rule(json!({"exists_ok": true}));
+    assert_sends(&host, "Rule.Add", again, &["NEWRULE create excl to/0 from/0 action=1 6 15", asked]);
+    let found = rule(json!({"source": "10.0.0.1/24"}));
+    assert_sends(&host, "Rule.Delete", found, &[asked, "DELRULE to/0 from/24 action=1 15 2 6"]);
+    assert_sends(&host, "Rule.Delete", rule(json!({"priority": 9, "missing_ok": true})), &[asked]);
+    assert_sends(&host, "Rule.List", json!({"netns": "a"}), &[asked]);
+}
+
+#[test]
 fn looking_sends_no_request_that_changes() {
     let host = host();
     assert_sends(&host, "Link.List", json!({"netns": "a", "link": "v0"}), &["GETLINK - 3=v0 29"]);
@@ -336,6 +421,10 @@ fn looking_sends_no_request_that_changes() {
     let found = ["GETLINK - 3=v0 29", "GETLINK v0 29", "GETADDR dump v0"];
     assert_sends(&host, "Address.List", json!({"netns": "a", "link": "v0"}), &found);
     assert_sends(&host, "Address.List", json!({"netns": "a"}), &["GETLINK dump - 29", "GETADDR dump -"]);
+    let found = ["GETLINK - 3=v0 29", "GETLINK v0 29", "GETNEIGH dump - state=0 flags=0 8"];
+    assert_sends(&host, "Neighbour.List", json!({"netns": "a", "link": "v0"}), &found);
+    let proxies = json!({"netns": "a", "proxy": true});
+    assert_sends(&host, "Neighbour.List", proxies, &["GETLINK dump - 29", "GETNEIGH dump - state=0 flags=8"]);
     assert_sends(&host, "Netns.Get", json!({"netns": "a"}), &["GETNSID 3"]);
     let again =
         json!({"netns": "a", "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": "a"}, "exists_ok": true});
@@ -358,6 +447,7 @@ fn what_needs_no_netlink_and_what_is_denied_sends_nothing() {
         ("Link.List", json!({})),
         ("Address.Add", json!({"address": "10.0.0.1/24"})),
         ("Link.Add", json!({"kind": "bridge"})),
+        ("Neighbour.Delete", json!({"address": "10.0.0.1"})),
     ] {
         let mut fields = json!({"netns": "a", "link": "v0"});
         fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());

@@ -108,6 +108,9 @@ fn an_l3_agent_makes_a_router_and_takes_its_port() {
     neutron.call("Link.Set", json!({"netns": "qrouter-1", "link": "qr-1", "up": true})).ok();
     let address = json!({"netns": "qrouter-1", "link": "qr-1", "address": "10.0.0.1/24", "broadcast": "10.0.0.255"});
     neutron.call("Address.Add", address).ok();
+    let neighbour = json!({"netns": "qrouter-1", "link": "qr-1", "address": "10.0.0.9", "mac": "fa:16:3e:00:00:09"});
+    neutron.call("Neighbour.Replace", neighbour).ok();
+    assert!(host.ip_in("qrouter-1", "neigh show dev qr-1").contains("10.0.0.9 lladdr fa:16:3e:00:00:09 PERMANENT"));
     let shown = host.ip_in("qrouter-1", "address show qr-1");
     for part in ["fa:16:3e:00:00:01", "mtu 1450", "10.0.0.1/24 brd 10.0.0.255", ",UP"] {
         assert!(shown.contains(part), "{part}: {shown}");

@@ -87,6 +87,13 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
         ("Address.Add", on_host("eth0", json!({"address": "192.0.2.1/24", "exists_ok": true})), "link"),
         ("Address.Delete", on_host("eth0", json!({"address": "192.0.2.1/24"})), "link"),
         ("Address.Delete", on_host("eth0", json!({"address": "10.0.0.1/24", "missing_ok": true})), "link"),
+        ("Neighbour.Replace", on_host("eth0", json!({"address": "192.0.2.9", "mac": "02:00:00:00:00:09"})), "link"),
+        ("Neighbour.Add", on_host("eth0", json!({"address": "192.0.2.9", "proxy": true})), "link"),
+        ("Neighbour.Delete", on_host("eth9", json!({"address": "192.0.2.9", "missing_ok": true})), "link"),
+        // As what a rule is about, there or not.
+        ("Rule.Add", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
+        ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "oif": "eth9"}), "oif"),
+        ("Rule.Delete", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
         // As master, old or new.
         ("Link.Set", on_host("ci0", json!({"master": "eth1"})), "master"),
         ("Link.Add", veth("@host", "ci8", "ci9", "@host", json!({"master": "eth1"})), "master"),

@@ -96,7 +96,7 @@ static ACTIONS: Words =
     Words { name: "Action", words: &["unspec", "to_table", "blackhole", "unreachable", "prohibit"] };
 /// States of neighbours that a request can give (`NUD_…`, rtnetlink(7)).
 static NEIGHBOUR_STATES: Words = Words {
-    name: "NeighbourState",
+    name: "State",
     words: &["none", "incomplete", "reachable", "stale", "delay", "probe", "failed", "noarp", "permanent"],
 };
 /// Address families.
@@ -161,7 +161,7 @@ fields! {
     TXQUEUELEN: u64 = 28 "txqueuelen" U32;
     /// The link with this index.
     INDEX: u64 = 29 "index" Type::Number(1, 0x7fff_ffff);
-    /// An address with the length of its prefix; host bits are kept.
+    /// An address: a link's own with the length of its prefix (host bits are kept), a neighbour's without.
     ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
     /// The IPv4 broadcast address.
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
@@ -247,7 +247,7 @@ fields! {
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool;
     /// The place of a rule: the lowest number is asked first.
     PRIORITY: u64 = 72 "priority" U32;
-    /// Where packets come from: an address with the length of its prefix.
+    /// Where packets come from: an address with the length of its prefix, host bits are kept; `default` is every address.
     SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
     /// The link that packets come in by.
     IIF: LinkName = 74 "iif" Type::Link;
@@ -256,14 +256,14 @@ fields! {
     /// The mark that packets carry.
     FWMARK: u64 = 76 "fwmark" U32;
     /// The bits of the mark that are compared.
-    FWMASK: u64 = 77 "fwmask" U32;
+    FWMASK: u64 = 77 "fwmask" Type::Number(1, 0xffff_ffff);
     /// What the rule does.
     ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
     /// Pass over routes whose prefix is no longer than this, in bits.
     SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
-    /// The state of the entry.
+    /// The state of the neighbour.
     STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
-    /// An entry by which the link answers in place of others.
+    /// Whether a proxy entry is meant: one by which the link answers in a neighbour's place.
     PROXY: bool = 81 "proxy" Type::Bool;
 }
 

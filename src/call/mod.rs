@@ -13,9 +13,11 @@ pub mod inet;
 pub mod json;
 mod link;
 pub mod name;
+mod neighbour;
 mod netns;
 pub mod request;
 mod route;
+mod rule;
 mod settle;
 pub mod value;
 pub mod varlink;
@@ -183,7 +185,8 @@ pub struct Output {
 }
 
 /// All calls, family by family.
-pub static CALLS: &[&[Call]] = &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS];
+pub static CALLS: &[&[Call]] =
+    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

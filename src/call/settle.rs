@@ -43,6 +43,17 @@ pub(super) fn with_length(request: &Request, fields: &[&'static Field]) -> Resul
     Ok(())
 }
 
+/// None of these addresses has a prefix length: the call is about the address alone.
+pub(super) fn without_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
+    for field in fields {
+        if let Some(long @ Value::InterfaceAddress(InterfaceAddress { address, .. })) = request.value(field) {
+            let why = format!("`{long}` has a prefix length, but one address is meant; write `{address}`");
+            return Err(Invalid::new(field.name, why));
+        }
+    }
+    Ok(())
+}
+
 /// The family of an address; `None` of anything else.
 pub(super) fn family_of(value: &Value) -> Option<&'static str> {
     let address = match value {

@@ -197,7 +197,7 @@ impl Type {
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
             Self::Mac => "a hardware address like `fa:16:3e:00:00:01`".to_owned(),
             Self::Address => "an IPv4 or IPv6 address".to_owned(),
-            Self::InterfaceAddress => "an address with its prefix length, like `10.0.0.1/24`".to_owned(),
+            Self::InterfaceAddress => "an address like `10.0.0.1/24` or `10.0.0.1`".to_owned(),
             Self::Prefix => "a prefix like `10.0.0.0/8`, or `default`".to_owned(),
             Self::Label => "an address label like `eth0:1`".to_owned(),
             Self::Text => "text without control characters".to_owned(),

@@ -345,6 +345,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_result_is_not_called_what_a_set_of_keywords_is() {
+        fn structs(parts: &'static [Part]) -> Vec<&'static str> {
+            let of = |part: &'static Part| match part.ty {
+                Shape::Object(name, inner) | Shape::List(name, inner) => [vec![name], structs(inner)].concat(),
+                _ => Vec::new(),
+            };
+            parts.iter().flat_map(of).collect()
+        }
+        let results: Vec<&str> = super::super::all().flat_map(|call| structs(call.result.parts)).collect();
+        for used in super::super::all().flat_map(Call::all_uses) {
+            if let Type::Word(words) = used.field.ty {
+                assert!(!results.contains(&words.name), "{}", words.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_description_names_every_method_with_its_types_and_errors() {
         let link = description("Link");
         for text in [

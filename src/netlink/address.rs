@@ -20,7 +20,7 @@ use super::{Prepared, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
-use crate::refusal::{Class, Refusal, invalid};
+use crate::refusal::{Refusal, invalid};
 
 /// Attributes of an address (`IFA_…`).
 mod ifa {
@@ -151,7 +151,7 @@ fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 state::same(route, link, &request)?;
             }
-            Err(failure) => return Err(changed(failure, &request)),
+            Err(failure) => return Err(failure.about_link(&request)),
         }
         Ok(Map::new())
     }))
@@ -192,7 +192,7 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
         let peer = request.get(&field::PEER_ADDRESS).map(|peer| peer.address);
         let peers = match state::peers(route, link, wanted, peer) {
             Err(Failure::Refused { errno: Errno::ENODEV, .. }) if tolerant => Vec::new(), // gone, and its addresses
-            other => other.map_err(|failure| changed(failure, &request))?,
+            other => other.map_err(|failure| failure.about_link(&request))?,
         };
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
@@ -200,26 +200,10 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
             match route.transact(&message, &mut |_, _| {}) {
                 Ok(()) => removed = true,
                 Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL | Errno::ENODEV, .. }) => gone = failure,
-                Err(failure) if removed => return Err(changed(failure, &request).after_a_change()),
-                Err(failure) => return Err(changed(failure, &request)),
+                Err(failure) if removed => return Err(failure.about_link(&request).after_a_change()),
+                Err(failure) => return Err(failure.about_link(&request)),
             }
         }
-        if removed || tolerant { Ok(Map::new()) } else { Err(changed(gone, &request)) }
+        if removed || tolerant { Ok(Map::new()) } else { Err(gone.about_link(&request)) }
     }))
-}
-
-/// What the kernel said to a change.
-fn changed(failure: Failure, request: &Request) -> Refusal {
-    match failure {
-        Failure::Refused { errno: Errno::ENODEV, .. } => Refusal::NoSuchLink {
-            field: field::LINK.field.name,
-            name: request.get(&field::LINK).map_or_else(String::new, |name| name.as_str().to_owned()),
-            reason: "absent",
-            errno: Errno::ENODEV,
-        },
-        other => {
-            let deletes = request.call().verb() == "Delete";
-            other.of(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
-        }
-    }
 }

@@ -142,6 +142,11 @@ impl Parsed {
         self.0.iter().find(|attribute| attribute.rta_type() & !FLAGS == kind).map(|a| a.rta_payload().as_ref())
     }
 
+    /// Every attribute, its type without flags.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.0.iter().map(|attribute| (attribute.rta_type() & !FLAGS, attribute.rta_payload().as_ref()))
+    }
+
     /// A number.
     pub(super) fn u32(&self, kind: u16) -> Option<u32> {
         self.get(kind).and_then(|bytes| u32_at(bytes, 0))

@@ -139,7 +139,7 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
 }
 
 /// The kernel would cut a hardware address that is longer than the link's own.
-fn require_length(link: Found, request: &Request) -> Result<(), Refusal> {
+pub(super) fn require_length(link: Found, request: &Request) -> Result<(), Refusal> {
     match request.get(&field::MAC) {
         Some(mac) if mac.bytes().len() != link.mac_bytes => {
             let (given, own) = (mac.bytes().len(), link.mac_bytes);

@@ -7,7 +7,7 @@ use neli::consts::rtnl::{Iff, RtAddrFamily, Rtm};
 use neli::rtnl::IfinfomsgBuilder;
 use nix::errno::Errno;
 
-use super::answer::{i32_at, parse};
+use super::answer::{i32_at, parse, u32_at};
 use super::ifla;
 use super::message::{Attributes, Message, bytes};
 use super::transaction::{Failure, Route};
@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) index: i32,
     /// Bytes of its hardware address.
     pub(super) mac_bytes: usize,
+    /// Its flags (`IFF_…`).
+    pub(super) flags: Iff,
 }
 
 /// `struct ifinfomsg`: the index, and which flags become what.
@@ -65,9 +67,10 @@ pub(super) fn with_nul(text: &str) -> Vec<u8> {
 /// The index, the length of the hardware address and the own name of a link.
 pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
     let index = i32_at(payload, 4)?;
+    let flags = Iff::from(u32_at(payload, 8)?);
     let attributes = parse(payload.get(HEAD..)?)?;
     let mac_bytes = attributes.get(ifla::ADDRESS).map_or(0, <[u8]>::len);
-    Some((Found { index, mac_bytes }, attributes.string(ifla::IFNAME)?.to_vec()))
+    Some((Found { index, mac_bytes, flags }, attributes.string(ifla::IFNAME)?.to_vec()))
 }
 
 impl Route {

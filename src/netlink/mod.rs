@@ -11,10 +11,13 @@ mod answer;
 mod ifla;
 mod inet;
 mod link;
+mod listing;
 mod lookup;
 mod message;
+mod neighbour;
 mod netns;
 mod route;
+mod rule;
 #[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
 mod socket;
 mod transaction;
@@ -117,6 +120,8 @@ pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<P
         "Link" => link::prepare(route, places, request),
         "Address" => address::prepare(route, request),
         "Route" => route::prepare(route, request),
+        "Neighbour" => neighbour::prepare(route, request),
+        "Rule" => rule::prepare(request),
         _ => netns::prepare(places),
     };
     Ok(Prepared { visited, tun, ..prepared? })

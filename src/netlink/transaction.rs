@@ -9,7 +9,8 @@ use nix::errno::Errno;
 use super::answer::{Answer, messages};
 use super::message::Message;
 use super::socket::Socket;
-use crate::call::field::Field;
+use crate::call::field::{self, Field};
+use crate::call::request::Request;
 use crate::refusal::{Refusal, system};
 
 /// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`); one link with all the alternative names
@@ -117,6 +118,26 @@ impl Failure {
     /// As a refusal without more to say: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
         self.of(crate::refusal::Class::KernelRefused, false)
+    }
+
+    /// As a refusal of a change of something that a link has: `ENODEV` is the link that went away after it was found.
+    pub(super) fn about_link(self, request: &Request) -> Refusal {
+        match self {
+            Self::Refused { errno: Errno::ENODEV, .. } => Refusal::NoSuchLink {
+                field: field::LINK.field.name,
+                name: request.get(&field::LINK).map_or_else(String::new, |name| name.as_str().to_owned()),
+                reason: "absent",
+                errno: Errno::ENODEV,
+            },
+            other => other.about(request),
+        }
+    }
+
+    /// As a refusal of a change in one step: what a call that deletes does not find is not there.
+    pub(super) fn about(self, request: &Request) -> Refusal {
+        use crate::refusal::Class;
+        let deletes = request.call().verb() == "Delete";
+        self.of(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
     }
 
     /// As a refusal; `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.

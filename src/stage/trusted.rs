@@ -14,7 +14,7 @@ use nix::unistd::getegid;
 
 use super::system_user::is_directory;
 use crate::policy::compiled::Compiled;
-use crate::refusal::{Refusal, system};
+use crate::refusal::Refusal;
 
 /// Where the compiled policy lies, from `/` on.
 const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];

@@ -6,21 +6,21 @@ use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{RtAddrFamily, Rtm};
-use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::Prepared;
 use super::super::answer::{Parsed, at, escape, parse, u32_at};
 use super::super::inet::{family, ip, scope_number};
 use super::super::link;
+use super::super::listing::{self, Selection};
 use super::super::lookup::Found;
 use super::super::message::{Attributes, Message};
 use super::super::transaction::{Failure, Route};
 use super::{FLAGS, head, ifa};
-use crate::call::field;
+use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
+use crate::refusal::{Refusal, differs};
 
 /// Bytes of `struct ifaddrmsg`.
 const HEAD: usize = 8;
@@ -110,33 +110,13 @@ fn fetch(route: &mut Route, family: RtAddrFamily, index: i32) -> Result<Vec<Stat
 
 /// `Address.List`
 pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let asked = request.get(&field::INDEX).map(|index| i32::try_from(*index)).transpose();
-    let asked = asked.map_err(|_| invalid("index", "does not fit 31 bits"))?;
-    let named = route.find_field(&field::LINK, request)?.map(|link| link.index);
-    let asked_family = match request.get(&field::FAMILY) {
-        Some(&"inet") => RtAddrFamily::Inet,
-        Some(_) => RtAddrFamily::Inet6,
-        None => RtAddrFamily::Unspecified,
-    };
+    let links = Selection::of(route, request)?;
+    let family = listing::family(request);
     let scope = request.get(&field::SCOPE).map(|word| scope_number(word));
-    let both_agree = asked.is_none() || named.is_none() || asked == named;
     Ok(Prepared::new(move |route, each| {
-        let index = named.or(asked).unwrap_or(0);
-        let names = link::names(route, index)?;
-        let missing = |index: i32| Refusal::NoSuchLink {
-            field: if named.is_some() { field::LINK.field.name } else { field::INDEX.field.name },
-            name: index.to_string(),
-            reason: "absent",
-            errno: Errno::ENODEV,
-        };
-        if index != 0 && names.is_empty() {
-            return Err(missing(index));
-        }
-        let found = match fetch(route, asked_family, index) {
-            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => return Err(missing(index)),
-            other => other.map_err(Failure::refusal)?,
-        };
-        let kept = found.iter().filter(|state| both_agree && scope.is_none_or(|scope| state.scope == scope));
+        let names = links.names(route)?;
+        let found = links.listed(fetch(route, family, links.index()))?;
+        let kept = found.iter().filter(|state| !links.is_empty() && scope.is_none_or(|scope| state.scope == scope));
         let told: Vec<Value> = kept.map(|state| state.told(names.get(&state.index))).collect();
         super::super::in_chunks(told, each);
         Ok(Map::new())
@@ -159,26 +139,20 @@ pub(super) fn peers(
 /// has a default, and with the same other end. A finite lifetime runs down, so it is the same in its first second only.
 pub(super) fn same(route: &mut Route, link: Found, request: &Request) -> Result<(), Refusal> {
     let wanted = *request.needed(&field::ADDRESS)?;
-    let found = fetch(route, family(wanted.address), link.index).map_err(|f| super::changed(f, request))?;
+    let found = fetch(route, family(wanted.address), link.index).map_err(|f| f.about_link(request))?;
     let there = found.iter().filter(|state| state.index == link.index && state.address == wanted);
-    let mut first = Some(field::ADDRESS.field.name);
+    let mut first = &field::ADDRESS.field;
     for state in there {
         match difference(state, request) {
             None => return Ok(()),
-            other => first = other,
+            Some(other) => first = other,
         }
     }
-    Err(Refusal::Kernel(KernelRefusal {
-        class: Class::AlreadyExists,
-        errno: Errno::EEXIST,
-        message: format!("there is one already, and its {} differs", first.unwrap_or_default()),
-        field: first,
-        may_have_changed: false,
-    }))
+    Err(differs(first))
 }
 
 /// The first given field in which an address differs from what was asked for.
-fn difference(state: &State, request: &Request) -> Option<&'static str> {
+fn difference(state: &State, request: &Request) -> Option<&'static Field> {
     let attributes = &state.attributes;
     let lifetimes = state.lifetimes();
     let deprecated = state.flags & DEPRECATED != 0; // of one that stays for ever the kernel tells no lifetime then
@@ -200,5 +174,5 @@ fn difference(state: &State, request: &Request) -> Option<&'static str> {
         ),
     ];
     let flags = FLAGS.iter().map(|(key, bit, _)| (&key.field, request.is_set(key) == (state.flags & bit != 0)));
-    checks.into_iter().chain(flags).find(|(_, same)| !same).map(|(field, _)| field.name)
+    checks.into_iter().chain(flags).find(|(_, same)| !same).map(|(field, _)| field)
 }

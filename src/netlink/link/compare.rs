@@ -5,7 +5,6 @@
 
 use std::os::fd::OwnedFd;
 
-use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::Places;
@@ -18,7 +17,7 @@ use super::state::{State, fetch, find};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::Mac;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal};
+use crate::refusal::{Refusal, already, differs};
 
 /// The result of the call, if the link is the same; `taken` is what the kernel said.
 pub(super) fn same(
@@ -99,21 +98,11 @@ fn by_others(route: &mut Route, taken: Refusal, request: &Request) -> Refusal {
     let answering = answering.and_then(|name| by_name(name, &field::LINK.field)).map(|asked| fetch(route, &asked));
     match answering {
         Ok(Ok(answering)) if !answering.is_empty() => {
-            refused(&field::LINK.field, "it is the alternative name of another link".to_owned())
+            already(&field::LINK.field, "it is the alternative name of another link")
         }
         _ if request.get(&field::PEER_NAME).is_some() => {
-            refused(&field::PEER_NAME.field, "there is a link of this name already".to_owned())
+            already(&field::PEER_NAME.field, "there is a link of this name already")
         }
         _ => taken,
     }
-}
-
-/// There is one, but it differs in this field.
-pub(in crate::netlink) fn differs(field: &'static Field) -> Refusal {
-    refused(field, format!("there is one already, and its {} differs", field.name))
-}
-
-fn refused(field: &'static Field, message: String) -> Refusal {
-    let (class, errno) = (Class::AlreadyExists, Errno::EEXIST);
-    Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
 }

@@ -20,7 +20,7 @@ use crate::call::field::{self, Field, Key};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
 use crate::call::value::Element;
-use crate::refusal::{Class, KernelRefusal, Refusal};
+use crate::refusal::{Refusal, differs};
 
 /// Bytes of `struct rtmsg`.
 const HEAD: usize = 12;
@@ -368,17 +368,14 @@ pub(super) fn same(route: &mut Route, core: &Core, ways: &[Way], request: &Reque
     let there = found.iter().filter(|state| {
         state.core.destination == core.destination && state.tos == 0 && state.core.metric == implied_metric(core)
     });
-    let mut first = Some(&field::DESTINATION.field);
+    let mut first = &field::DESTINATION.field;
     for state in there {
         match difference(state, core, ways, request) {
             None => return Ok(()),
-            other => first = other,
+            Some(other) => first = other,
         }
     }
-    let field = first.map(|field| field.name);
-    let message = format!("there is one already, and its {} differs", field.unwrap_or_default());
-    let (class, errno) = (Class::AlreadyExists, Errno::EEXIST);
-    Err(Refusal::Kernel(KernelRefusal { class, errno, message, field, may_have_changed: false }))
+    Err(differs(first))
 }
 
 /// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.

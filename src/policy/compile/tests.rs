@@ -97,7 +97,12 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Address.Delete",
             "Route.Add",
             "Route.Replace",
-            "Route.Delete"
+            "Route.Delete",
+            "Neighbour.Add",
+            "Neighbour.Replace",
+            "Neighbour.Delete",
+            "Rule.Add",
+            "Rule.Delete"
         ]
     );
     assert_eq!(

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `Neighbour.Add`, `Neighbour.Replace` and `Neighbour.Delete` against their twins `ip neigh`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::scene::open_host;
+use common::{Host, Reply};
+use serde_json::{Value, json};
+
+const MAC: &str = "02:00:00:00:00:11";
+const OTHER: &str = "02:00:00:00:00:22";
+
+/// Twins, each with a pair that is up, a bridge that sends no ARP, and a tun device, which is point-to-point.
+fn host() -> (Host, &'static str, &'static str) {
+    let host = open_host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        for words in [
+            "link add v0 type veth peer name v1",
+            "link set v0 up addrgenmode none",
+            "link set v1 up addrgenmode none",
+            "link add br0 type bridge",
+            "link set br0 up arp off addrgenmode none",
+            "link set lo up",
+        ] {
+            host.ip_in(netns, words);
+        }
+    }
+    (host, a, b)
+}
+
+fn act(host: &Host, verb: &str, netns: &str, fields: &Value) -> Reply {
+    let mut all = json!({"netns": netns, "link": "v0"});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    host.caller().call(&format!("Neighbour.{verb}"), all)
+}
+
+/// Neighbours and proxy entries of a namespace, in an order of their own: the kernel's is that of a hash. What is
+/// sent to say which groups a link is in is left out.
+fn neighbours(host: &Host, netns: &str) -> Vec<String> {
+    told(host, netns, |_| true)
+}
+
+/// Those of an address.
+fn of(host: &Host, netns: &str, address: &Value) -> Vec<String> {
+    told(host, netns, |entry| entry["dst"] == *address)
+}
+
+fn told(host: &Host, netns: &str, chosen: impl Fn(&Value) -> bool) -> Vec<String> {
+    let mut all = Vec::new();
+    for words in ["-j neigh show nud all", "-j neigh show proxy"] {
+        let told: Value = serde_json::from_str(&host.ip_in(netns, words)).unwrap();
+        let own =
+            |entry: &&Value| !["ff02::", "224.0.0.22"].iter().any(|of| entry["dst"].as_str().unwrap().starts_with(of));
+        all.extend(told.as_array().unwrap().iter().filter(own).filter(|entry| chosen(entry)).map(Value::to_string));
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn each_field_does_what_iproute2_does() {
+    let (host, a, b) = host();
+    let steps = [
+        ("Add", json!({"address": "10.0.0.1", "mac": MAC}), "add 10.0.0.1 lladdr MAC"),
+        ("Add", json!({"address": "2001:db8::1", "mac": MAC}), "add 2001:db8::1 lladdr MAC"),
+        ("Add", json!({"address": "fe80::1", "mac": MAC}), "add fe80::1 lladdr MAC"),
+        (
+            "Add",
+            json!({"address": "10.0.0.2", "mac": MAC, "state": "reachable"}),
+            "add 10.0.0.2 lladdr MAC nud reachable",
+        ),
+        ("Add", json!({"address": "10.0.0.3", "mac": MAC, "state": "stale"}), "add 10.0.0.3 lladdr MAC nud stale"),
+        ("Add", json!({"address": "10.0.0.4", "mac": MAC, "state": "noarp"}), "add 10.0.0.4 lladdr MAC nud noarp"),
+        ("Add", json!({"address": "10.0.0.5", "state": "none"}), "add 10.0.0.5 nud none"),
+        ("Add", json!({"address": "10.0.0.6", "state": "incomplete"}), "add 10.0.0.6 nud incomplete"),
+        ("Add", json!({"address": "10.0.0.7", "state": "failed"}), "add 10.0.0.7 nud failed"),
+        (
+            "Add",
+            json!({"address": "10.0.0.8", "mac": MAC, "state": "permanent"}),
+            "add 10.0.0.8 lladdr MAC nud permanent",
+        ),
+        ("Add", json!({"address": "10.0.0.9", "proxy": true}), "add proxy 10.0.0.9"),
+        ("Add", json!({"address": "2001:db8::9", "proxy": true}), "add proxy 2001:db8::9"),
+        ("Add", json!({"address": "10.0.0.9", "mac": MAC}), "add 10.0.0.9 lladdr MAC"), // beside its proxy entry
+        ("Add", json!({"address": "224.0.0.9", "mac": MAC}), "add 224.0.0.9 lladdr MAC"),
+        ("Replace", json!({"address": "10.0.0.1", "mac": OTHER}), "replace 10.0.0.1 lladdr OTHER"),
+        (
+            "Replace",
+            json!({"address": "10.0.0.1", "mac": OTHER, "state": "stale"}),
+            "replace 10.0.0.1 lladdr OTHER nud stale",
+        ),
+        ("Replace", json!({"address": "10.0.0.1", "state": "failed"}), "replace 10.0.0.1 nud failed"),
+        ("Replace", json!({"address": "10.0.0.10", "mac": MAC}), "replace 10.0.0.10 lladdr MAC"),
+        ("Replace", json!({"address": "2001:db8::1", "mac": OTHER}), "replace 2001:db8::1 lladdr OTHER"),
+        ("Replace", json!({"address": "10.0.0.9", "proxy": true}), "replace proxy 10.0.0.9"),
+        ("Replace", json!({"address": "10.0.0.19", "proxy": true}), "replace proxy 10.0.0.19"),
+        ("Delete", json!({"address": "10.0.0.9"}), "del 10.0.0.9"), // and not its proxy entry
+        ("Delete", json!({"address": "10.0.0.19", "proxy": true}), "del proxy 10.0.0.19"),
+        ("Delete", json!({"address": "2001:db8::9", "proxy": true}), "del proxy 2001:db8::9"),
+        ("Delete", json!({"address": "10.0.0.4"}), "del 10.0.0.4"),
+        ("Delete", json!({"address": "10.0.0.5"}), "del 10.0.0.5"),
+        ("Delete", json!({"address": "fe80::1"}), "del fe80::1"),
+        ("Add", json!({"address": "10.0.0.1", "mac": MAC, "link": "br0"}), "add 10.0.0.1 lladdr MAC dev br0"),
+        ("Add", json!({"address": "2001:db8::1", "mac": MAC, "link": "lo"}), "add 2001:db8::1 lladdr MAC dev lo"),
+        ("Add", json!({"address": "0.0.0.0", "mac": MAC, "link": "lo"}), "add 0.0.0.0 lladdr MAC dev lo"),
+        ("Delete", json!({"address": "0.0.0.0", "link": "lo"}), "del 0.0.0.0 dev lo"),
+    ];
+    for (verb, fields, words) in steps {
+        assert_eq!(act(&host, verb, a, &fields).ok(), json!({}), "{verb} {fields}");
+        let dev = if words.contains(" dev ") { "" } else { " dev v0" };
+        host.ip_in(b, &format!("neigh {}{dev}", words.replace("MAC", MAC).replace("OTHER", OTHER)));
+        // Of this address only: one that failed may go at any time, where the machine has more than 128.
+        let address = &fields["address"];
+        assert_eq!(of(&host, a, address), of(&host, b, address), "{verb} {fields}");
+    }
+    assert!(neighbours(&host, a).len() > 8);
+}
+
+#[test]
+fn a_neighbour_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
+    let (host, a, _) = host();
+    let v4 = json!({"address": "10.0.0.1", "mac": MAC});
+    let v6 = json!({"address": "2001:db8::1", "mac": MAC, "state": "noarp"});
+    let none = json!({"address": "10.0.0.2", "state": "none"});
+    let proxy = json!({"address": "10.0.0.1", "proxy": true});
+    let all = [&v4, &v6, &none, &proxy];
+    for fields in all {
+        act(&host, "Add", a, fields).ok();
+    }
+    let before = neighbours(&host, a);
+    let with = |base: &Value, changes: Value| {
+        let mut changed = base.clone();
+        changed["exists_ok"] = json!(true);
+        changed.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        changed
+    };
+    for fields in all {
+        act(&host, "Add", a, &with(fields, json!({}))).ok();
+        let again = act(&host, "Add", a, fields);
+        assert_eq!(again.error(), "io.netbroker.Neighbour.AlreadyExists");
+        assert_eq!((again.get("errno"), again.get("may_have_changed")), (json!(17), json!(false)));
+    }
+    for (base, changes, field) in [
+        (&v4, json!({"mac": OTHER}), "mac"),
+        (&v4, json!({"state": "stale"}), "state"),
+        (&v6, json!({"state": "permanent"}), "state"),
+        (&none, json!({"state": "incomplete"}), "state"),
+        (&none, json!({"state": "permanent", "mac": MAC}), "mac"),
+    ] {
+        let reply = act(&host, "Add", a, &with(base, changes.clone()));
+        assert_eq!(reply.error(), "io.netbroker.Neighbour.AlreadyExists", "{changes}: {reply}");
+        assert_eq!((reply.get("field"), reply.get("errno")), (json!(field), json!(17)), "{reply}");
+    }
+    assert_eq!(neighbours(&host, a), before);
+}
+
+#[test]
+fn one_that_is_not_there_is_not_found_or_missing_ok() {
+    let (host, a, _) = host();
+    act(&host, "Add", a, &json!({"address": "10.0.0.1", "mac": MAC})).ok();
+    act(&host, "Add", a, &json!({"address": "10.0.0.2", "proxy": true})).ok();
+    let before = neighbours(&host, a);
+    for fields in [
+        json!({"address": "10.0.0.2"}),
+        json!({"address": "10.0.0.1", "proxy": true}),
+        json!({"address": "10.0.0.1", "link": "v1"}),
+        json!({"address": "10.0.0.2", "proxy": true, "link": "v1"}),
+        json!({"address": "2001:db8::1"}),
+        json!({"address": "10.0.0.1", "link": "lo"}),
+    ] {
+        let reply = act(&host, "Delete", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Neighbour.NotFound", "{fields}: {reply}");
+        assert_eq!((reply.get("errno"), reply.get("errno_name")), (json!(2), json!("ENOENT")));
+        let mut tolerant = fields.clone();
+        tolerant["missing_ok"] = json!(true);
+        act(&host, "Delete", a, &tolerant).ok();
+        assert_eq!(neighbours(&host, a), before, "{fields}");
+    }
+    let absent = json!({"address": "10.0.0.1", "link": "v9"});
+    assert_eq!(act(&host, "Delete", a, &absent).error(), "io.netbroker.Neighbour.NoSuchLink");
+    let mut tolerant = absent;
+    tolerant["missing_ok"] = json!(true);
+    act(&host, "Delete", a, &tolerant).ok();
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_nothing_changes() {
+    let (host, a, _) = host();
+    host.ip_in(a, "neigh add proxy 10.0.0.8"); // for all links
+    let before = neighbours(&host, a);
+    let mac = |address: &str| json!({"address": address, "mac": MAC});
+    let invalid = |field: &str| ("InvalidRequest", json!({"field": field}));
+    let cases = [
+        (mac("10.0.0.1/24"), invalid("address")),
+        (mac("10.0.0.1/32"), invalid("address")),
+        (mac("::ffff:10.0.0.1"), invalid("address")),
+        (mac("fe80::1%v0"), invalid("address")),
+        (mac("x"), invalid("address")),
+        (json!({"address": "10.0.0.1"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "state": "stale"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00:01:02"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "state": "none"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "state": "incomplete"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "state": "failed"}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "state": "gone"}), invalid("state")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "proxy": true}), invalid("mac")),
+        (json!({"address": "10.0.0.1", "state": "stale", "proxy": true}), invalid("state")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "link": "lo"}), invalid("address")),
+        (json!({"address": "10.0.0.8", "proxy": true}), ("AlreadyExists", json!({"field": "link", "errno": 17}))),
+        (json!({"address": "10.0.0.1", "mac": MAC, "link": "v9"}), ("NoSuchLink", json!({"name": "v9", "errno": 19}))),
+    ];
+    for verb in ["Add", "Replace"] {
+        for (fields, (error, told)) in &cases {
+            let reply = act(&host, verb, a, fields);
+            assert_eq!(reply.error(), format!("io.netbroker.Neighbour.{error}"), "{fields}: {reply}");
+            for (name, value) in told.as_object().unwrap() {
+                assert_eq!(&reply.get(name), value, "{name}: {reply}");
+            }
+            assert_eq!(neighbours(&host, a), before, "{verb} {fields}");
+        }
+    }
+    host.sh("ip netns exec a sysctl -qw net.ipv6.conf.v0.disable_ipv6=1");
+    let reply = act(&host, "Add", a, &mac("2001:db8::1"));
+    assert_eq!((reply.error().as_str(), reply.get("errno")), ("io.netbroker.Neighbour.KernelRefused", json!(22)));
+    assert_eq!(reply.get("message"), json!("IPv6 is disabled on this device"));
+    assert_eq!(neighbours(&host, a), before);
+}
