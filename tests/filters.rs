@@ -12,13 +12,16 @@ use common::Host;
 use common::traced::{self, Profile, Traced};
 use netbroker::call::Needs;
 use netbroker::stage::filter::{
-    Check, Filter, LINK_PROFILE, LIST_NAMES, Line, MAKE_NAMESPACES, NAMESPACE_PROFILE, Socket, TRANSACT,
+    Check, EVERY_PROFILE, Filter, LINK_PROFILE, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, NAMESPACE_PROFILE, Socket,
+    TRANSACT, TUN_PROFILE,
 };
 
 /// Lines of a filter that no trace shows, and why they stay.
-const UNSEEN: [(&str, i64, &str); 3] = [
+const UNSEEN: [(&str, i64, &str); 5] = [
     ("LINK_PROFILE", libc::SYS_fstat, "glibc 2.33 and some later ones ask newfstatat for fstat(3), others this"),
     ("NAMESPACE_PROFILE", libc::SYS_fstat, "the same"),
+    ("TUN_PROFILE", libc::SYS_fstat, "the same"),
+    ("EVERY_PROFILE", libc::SYS_fstat, "the same"),
     (
         "MAKE_NAMESPACES",
         libc::SYS_brk,
@@ -40,23 +43,28 @@ const HIGH_HALF: u64 = 1 << 32;
 /// A filter with its name.
 type Named = (&'static str, Filter);
 
-const FILTERS: [Named; 5] = [
+const FIRST: [Named; 4] = [
     ("LINK_PROFILE", LINK_PROFILE),
     ("NAMESPACE_PROFILE", NAMESPACE_PROFILE),
-    ("TRANSACT", TRANSACT),
-    ("LIST_NAMES", LIST_NAMES),
-    ("MAKE_NAMESPACES", MAKE_NAMESPACES),
+    ("TUN_PROFILE", TUN_PROFILE),
+    ("EVERY_PROFILE", EVERY_PROFILE),
 ];
+const LAST: [Named; 4] =
+    [("TRANSACT", TRANSACT), ("MAKE_TUN", MAKE_TUN), ("LIST_NAMES", LIST_NAMES), ("MAKE_NAMESPACES", MAKE_NAMESPACES)];
 
 /// The filters that a process is behind at its end.
 fn filters(traced: &Traced) -> [Named; 2] {
-    let [link_profile, namespace_profile, transact, list_names, make_namespaces] = FILTERS;
+    let [link_profile, namespace_profile, tun_profile, every_profile] = FIRST;
+    let [transact, make_tun, list_names, make_namespaces] = LAST;
     let first = match traced.profile {
         Profile::Link => link_profile,
         Profile::Namespace => namespace_profile,
+        Profile::Tun => tun_profile,
+        Profile::Every => every_profile,
     };
     let last = match traced.needs {
         Needs::Nothing | Needs::NetAdmin => transact,
+        Needs::Tun => make_tun,
         Needs::Names => list_names,
         Needs::Namespaces => make_namespaces,
     };
@@ -69,7 +77,7 @@ fn lines(filter: Filter) -> impl Iterator<Item = &'static Line> {
 
 /// Every line of every filter.
 fn all_lines() -> impl Iterator<Item = (&'static str, &'static Line)> {
-    FILTERS.into_iter().flat_map(|(name, filter)| lines(filter).map(move |line| (name, line)))
+    FIRST.into_iter().chain(LAST).flat_map(|(name, filter)| lines(filter).map(move |line| (name, line)))
 }
 
 /// Whether a line lets these arguments through.
@@ -82,15 +90,17 @@ fn allows(traced: &Traced, check: Check, arguments: [u64; 6]) -> bool {
         Check::Without(at, bits) => int(at) & bits == 0,
         Check::Null(at) => arguments[usize::from(at)] == 0,
         Check::On(socket) => on(socket),
+        Check::Asks(socket, request) => on(socket) && int(1) == request,
         Check::To(socket) => on(socket) && arguments[4] == 0,
     }
 }
 
 /// Whether a request made a call behind this filter that this line lets through.
 fn used(traced: &Traced, name: &str, (number, check, _): &Line) -> bool {
-    // The second profile adds to the first, so what is done behind the first counts for both.
-    let is_it = |(of, _): &Named| *of == name || (*of == "LINK_PROFILE" && name == "NAMESPACE_PROFILE");
-    let Some(nth) = filters(traced).iter().position(is_it) else { return false };
+    // The first filters share their lines, so what is done behind one counts for each that has the line.
+    let is_first = FIRST.iter().any(|(of, _)| *of == name);
+    let nth = if is_first { Some(0) } else { filters(traced).iter().position(|(of, _)| *of == name) };
+    let Some(nth) = nth else { return false };
     let mut made = traced.made.iter().filter(|made| made.filters > nth && made.number == *number);
     made.any(|made| allows(traced, *check, made.arguments))
 }
@@ -134,6 +144,14 @@ fn arguments(number: u64) -> BTreeSet<[u64; 6]> {
                     [rest, rest | HIGH_HALF].into_iter().chain(bits()).for_each(|value| with(&[(at, value)]));
                 }
                 Check::Null(at) => [1, HIGH_HALF].into_iter().for_each(|value| with(&[(at, value)])),
+                Check::Asks(_, request) => {
+                    let request = u64::from(request);
+                    let requests: Vec<u64> =
+                        [request, request | HIGH_HALF, 0].into_iter().chain(bits().map(|bit| request ^ bit)).collect();
+                    for descriptor in 0..16 {
+                        requests.iter().for_each(|request| with(&[(0, descriptor), (1, *request)]));
+                    }
+                }
                 Check::On(_) | Check::To(_) => {
                     for descriptor in 0..16 {
                         [0, 1, HIGH_HALF].into_iter().for_each(|address| with(&[(0, descriptor), (4, address)]));

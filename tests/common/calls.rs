@@ -51,6 +51,27 @@ pub const EXAMPLES: &[Example] = &[
                         "peer": {"name": "a1", "netns": "far"}}"#,
     },
     Example { call: "Link.Add", before: "", parameters: r#"{"netns": "w", "link": "br0", "kind": "bridge"}"# },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7}}"#,
+    },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "m0", "kind": "macvlan", "parent": "v0"}"#,
+    },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "m0", "kind": "macvtap", "parent": "v0"}"#,
+    },
+    Example { call: "Link.Add", before: "", parameters: r#"{"netns": "w", "link": "i0", "kind": "ifb"}"# },
+    Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "t0", "kind": "tun", "up": true, "tun": {"mode": "tap", "group": 7}}"#,
+    },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v0", "mtu": 1400}"# },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v1", "target_netns": "far"}"# },
     Example {
@@ -90,6 +111,33 @@ pub const EXAMPLES: &[Example] = &[
         before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0",
         parameters: r#"{"netns": "w", "destination": "10.1.0.0/16"}"#,
     },
+    Example {
+        call: "Neighbour.Add",
+        before: "ip -n w link set v0 up",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:00:09"}"#,
+    },
+    Example {
+        call: "Neighbour.Replace",
+        before: "ip -n w link set v0 up",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:00:09"}"#,
+    },
+    Example {
+        call: "Neighbour.Delete",
+        before: "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9"}"#,
+    },
+    Example { call: "Neighbour.List", before: "", parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Rule.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "family": "inet", "priority": 99, "table": 9}"#,
+    },
+    Example {
+        call: "Rule.Delete",
+        before: "ip -n w rule add priority 99 table 9",
+        parameters: r#"{"netns": "w", "family": "inet", "priority": 99}"#,
+    },
+    Example { call: "Rule.List", before: "", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
 ];
 
@@ -99,7 +147,8 @@ impl Example {
     }
 
     pub fn needs(&self) -> Needs {
-        self.call().needs
+        let kind = self.parameters().get("kind").and_then(Value::as_str).and_then(|kind| self.call().kind(kind));
+        kind.map_or(self.call().needs, |kind| kind.needs)
     }
 
     pub fn parameters(&self) -> Value {

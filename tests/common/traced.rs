@@ -36,6 +36,18 @@ pub enum By {
 pub enum Profile {
     Link,
     Namespace,
+    Tun,
+    Every,
+}
+
+impl Profile {
+    fn of(needs: Needs) -> Self {
+        match needs {
+            Needs::Namespaces => Self::Namespace,
+            Needs::Tun => Self::Tun,
+            Needs::Nothing | Needs::Names | Needs::NetAdmin => Self::Link,
+        }
+    }
 }
 
 /// A system call as it was made behind this many filters.
@@ -55,6 +67,7 @@ pub struct Traced {
     pub programs: [String; 2],
     netlink: Vec<u32>,
     trail: Vec<u32>,
+    tun: Vec<u32>,
 }
 
 impl Traced {
@@ -78,14 +91,17 @@ impl Traced {
         }
         trail.retain(|descriptor| *descriptor > 2); // the wire's
         let programs = programs.try_into().unwrap_or_else(|_| panic!("{what}: not two filters: {log}"));
-        Self { what, profile, needs, made, programs, netlink, trail }
+        let asked = made.iter().find(|made: &&Made| made.number == libc::SYS_ioctl && made.filters == 2);
+        let tun = asked.map(|made| u32::try_from(made.arguments[0]).unwrap()).into_iter().collect();
+        Self { what, profile, needs, made, programs, netlink, trail, tun }
     }
 
-    /// The descriptors of a socket.
+    /// The descriptors of a socket; that of `/dev/net/tun` is the one that was asked something.
     pub fn of(&self, socket: Socket) -> &[u32] {
         match socket {
             Socket::Netlink => &self.netlink,
             Socket::Trail => &self.trail,
+            Socket::Tun => &self.tun,
         }
     }
 }
@@ -94,31 +110,32 @@ impl Traced {
 pub fn all() -> &'static [Traced] {
     static ALL: OnceLock<Vec<Traced>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let mut all: Vec<Traced> =
-            examples().iter().map(|example| trace(&Host::new(), example, By::SlowPipe)).collect();
+        let mut all: Vec<Traced> = examples()
+            .iter()
+            .map(|example| trace(&Host::new(), example, By::SlowPipe, Profile::of(example.needs())))
+            .collect();
         let making = examples().iter().find(|example| example.needs() == Needs::Namespaces).unwrap();
         let changing = examples().iter().find(|example| example.needs() == Needs::NetAdmin).unwrap();
         // The list of groups is so long that its memory goes back to the kernel when the caller is forgotten, at the end.
-        all.push(trace(&Host::new(), making, By::SlowPipeOf(40_000)));
-        all.extend([By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by)));
-        all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket));
+        all.push(trace(&Host::new(), making, By::SlowPipeOf(40_000), Profile::Every));
+        all.extend([By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::Link)));
+        all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::Link));
         all
     })
 }
 
-/// Traces one request that succeeds. The caller has every rule; where the broker lacks `CAP_DAC_OVERRIDE` for those of
-/// namespaces, it takes the link profile.
-fn trace(host: &Host, example: &Example, by: By) -> Traced {
+/// Traces one request that succeeds. The caller has every rule, but those that the profile is not for; where the broker
+/// lacks `CAP_DAC_OVERRIDE` for those of namespaces, it takes a profile without them.
+fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
     const LOG: &str = "/run/scratch/trace";
-    let profile = if example.needs() == Needs::Namespaces { Profile::Namespace } else { Profile::Link };
     let what = format!("{} {} ({by:?})", example.call, example.parameters);
-    furnish(host);
+    furnish(host, profile);
     host.sh(example.before);
     let mut caller = match by {
         By::Peer => host.as_root().args(&["--peer"]),
         _ => host.caller(),
     };
-    if profile == Profile::Link {
+    if matches!(profile, Profile::Link | Profile::Tun) {
         caller = caller.setpriv(&["--bounding-set=-dac_override"]);
     }
     let tracer = ["perl", "/run/scratch/trace.pl", LOG];
@@ -132,10 +149,13 @@ fn trace(host: &Host, example: &Example, by: By) -> Traced {
 }
 
 /// What the examples find, and a policy of others' rules that is too long to be read at once.
-fn furnish(host: &Host) {
+fn furnish(host: &Host, profile: Profile) {
+    let with_tun = matches!(profile, Profile::Tun | Profile::Every);
+    let rules_of_all = EVERYTHING.split("\n\n").filter(|rule| with_tun || !rule.contains("\"tun\""));
+    let everything = rules_of_all.collect::<Vec<_>>().join("\n\n");
     let rule = |uid| format!("[[allow]]\nid = '{uid}'\nwho = 'uid:{uid}'\ncall = 'Netns.List'\nnetns = '@host'\n");
     let rules: String = (1..200).map(rule).collect();
-    host.policy(&format!("{EVERYTHING}{rules}[audit]\nrequired = false\n"));
+    host.policy(&format!("{everything}\n{rules}[audit]\nrequired = false\n"));
     host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
     fs::write("/run/scratch/trace.pl", include_str!("../stages/trace.pl")).unwrap();
 }
