@@ -206,7 +206,7 @@ pub const TUN_PROFILE: Filter = &[GUARDED, TUN];
 /// The first filter, for a caller who may do both.
 pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, TUN];
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
-pub const MAKE_TUN: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION, DEVICE];
+pub const MAKE_TUN: Filter = &[LAST_WORDS, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
 pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
 /// The last filter of a listing of namespaces.

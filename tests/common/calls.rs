@@ -72,6 +72,12 @@ pub const EXAMPLES: &[Example] = &[
         before: "",
         parameters: r#"{"netns": "w", "link": "t0", "kind": "tun", "up": true, "tun": {"mode": "tap", "group": 7}}"#,
     },
+    Example {
+        call: "Link.Add", // an answer as long as one link can make it
+        before: "ip -n w tuntap add t0 mode tap user 64123; \
+                 for i in $(seq 480); do printf 'link property add dev t0 altname %0120d\n' $i; done | ip -n w -batch -",
+        parameters: r#"{"netns": "w", "link": "t0", "kind": "tun", "exists_ok": true, "tun": {"mode": "tap"}}"#,
+    },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v0", "mtu": 1400}"# },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v1", "target_netns": "far"}"# },
     Example {

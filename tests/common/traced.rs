@@ -115,9 +115,12 @@ pub fn all() -> &'static [Traced] {
             .map(|example| trace(&Host::new(), example, By::SlowPipe, Profile::of(example.needs())))
             .collect();
         let making = examples().iter().find(|example| example.needs() == Needs::Namespaces).unwrap();
+        let tap = examples().iter().find(|example| example.needs() == Needs::Tun).unwrap();
         let changing = examples().iter().find(|example| example.needs() == Needs::NetAdmin).unwrap();
         // The list of groups is so long that its memory goes back to the kernel when the caller is forgotten, at the end.
-        all.push(trace(&Host::new(), making, By::SlowPipeOf(40_000), Profile::Every));
+        for example in [making, tap] {
+            all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::Every));
+        }
         all.extend([By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::Link)));
         all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::Link));
         all
