@@ -181,8 +181,10 @@ const TAIL: &str = "\
 .Xr rtnetlink 7 ,
 .Xr ip-address 8 ,
 .Xr ip-link 8 ,
+.Xr ip-neighbour 8 ,
 .Xr ip-netns 8 ,
 .Xr ip-route 8 ,
+.Xr ip-rule 8 ,
 .Xr netbroker 8
 .Rs
 .%T Varlink

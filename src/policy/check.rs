@@ -147,7 +147,7 @@ impl<'s> Scope<'s> {
             let is_filter = |used: &Use| used.field == field && matches!(used.absence, Absence::Any);
             let inside = |used: &Use| used.inside == Some(field) && named.iter().any(|named| named.field == used.field);
             let may_stand = named.iter().any(|named| named.field == field)
-                || self.varieties().any(|variety| variety.uses().any(|used| inside(used)))
+                || self.varieties().any(|variety| variety.uses().any(inside))
                 || self.varieties().any(|variety| variety.uses().any(is_filter));
             if may_stand {
                 required.push(field);

@@ -265,7 +265,7 @@ impl WantedWay {
     }
 }
 
-fn agrees<T: PartialEq>(wanted: Option<T>, is: Option<T>) -> bool {
+fn agrees<T: PartialEq + Copy>(wanted: Option<T>, is: Option<T>) -> bool {
     wanted.is_none() || wanted == is
 }
 
