@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
-use super::value::{Element, Type, Value, require_some, shown};
+use super::value::{Element, Type, Value, in_element, require_some, shown};
 use super::{Absence, Call, Kind, Needs, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
@@ -132,7 +132,7 @@ impl Request {
     }
 
     /// Gives a field a value, or another one: for [`Call::settle`], before anything is judged.
-    pub(super) fn settle(&mut self, field: &'static Field, value: Value) {
+    pub(crate) fn settle(&mut self, field: &'static Field, value: Value) {
         match self.values.iter_mut().find(|(held, _)| *held == field) {
             Some((_, held)) => *held = value,
             None => self.values.push((field, value)),
@@ -140,7 +140,7 @@ impl Request {
     }
 
     /// Says that the absence of a field leaves nothing open in this request: for [`Call::settle`].
-    pub(super) fn close(&mut self, field: &'static Field) {
+    pub(crate) fn close(&mut self, field: &'static Field) {
         self.closed.push(field);
     }
 
@@ -202,8 +202,11 @@ fn values(
         match (given.remove(field.name), used.absence) {
             (Some(Json::List(list)), _) if matches!(field.ty, Type::List(_)) => {
                 require_some(list).map_err(|why| invalid(field.name, why))?;
-                let element = |json| element(call, kind, field, json, uid);
-                values.push((field, Value::List(list.iter().map(element).collect::<Result<_, _>>()?)));
+                let element = |(at, json)| {
+                    element(call, kind, field, json, uid)
+                        .map_err(|wrong| invalid(&wrong.field, in_element(at, &wrong.reason)))
+                };
+                values.push((field, Value::List(list.iter().enumerate().map(element).collect::<Result<_, _>>()?)));
             }
             (Some(json), _) => values.push((field, read(field, json)?)),
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
@@ -225,7 +228,7 @@ fn element(
     uid: u32,
 ) -> Result<Element, Invalid> {
     if !matches!(json, Json::Object(_)) {
-        return Err(invalid(list.name, format!("holds {}, expected objects", json.what())));
+        return Err(invalid(list.name, format!("is {}, expected an object", json.what())));
     }
     let mut given = BTreeMap::new();
     flatten(json, list.name, &mut given)?;
@@ -361,6 +364,115 @@ mod tests {
             let (at, why) = refused(call, json);
             assert_eq!(at, field, "{json}: {why}");
             assert!(why.contains(reason), "{json}: {why}");
+        }
+    }
+    const fn inside(field: &'static field::Field, absence: Absence) -> Use {
+        Use { field, absence, counts_in: &[], inside: Some(&field::NEXTHOPS.field) }
+    }
+
+    static STATES: field::Field =
+        field::Field { name: "test_states", number: 999, ty: Type::Several(&field::STATE.field.ty), doc: "" };
+
+    /// Invented, so that what lists are is said apart from what a call makes of them.
+    static WAYS: Call = Call {
+        name: "Test.Ways",
+        number: 999,
+        effect: super::super::Effect::Changes,
+        needs: super::super::Needs::NetAdmin,
+        doc: "",
+        elsewhere: "",
+        uses: &[
+            Use { inside: None, ..inside(&field::NEXTHOPS.field, Absence::Untouched) },
+            inside(&field::NEXTHOPS_LINK.field, Absence::Required),
+            inside(&field::NEXTHOPS_GATEWAY.field, Absence::Chosen),
+            inside(&field::NEXTHOPS_ONLINK.field, Absence::Default(super::super::Constant::Bool(false))),
+            Use { inside: None, ..inside(&STATES, Absence::Any) },
+        ],
+        kinds: &[],
+        excludes: &[],
+        settle: super::super::AS_READ,
+        result: super::super::NOTHING,
+    };
+
+    fn ways(json: &str) -> Result<Request, Invalid> {
+        Request::parse(&WAYS, &Json::parse(json.as_bytes()).unwrap(), 0)
+    }
+
+    #[test]
+    fn each_element_of_a_list_is_read_by_its_fields_and_has_its_own_defaults() {
+        let both = r#"{"nexthops":[{"link":"a","onlink":true},{"link":"b","gateway":null}],"test_states":["stale"]}"#;
+        let request = ways(both).unwrap();
+        let [one, other] = request.get(&field::NEXTHOPS).unwrap().as_slice() else { panic!("{request:?}") };
+        assert_eq!(
+            (one.get(&field::NEXTHOPS_LINK).unwrap().as_str(), one.get(&field::NEXTHOPS_ONLINK)),
+            ("a", Some(&true))
+        );
+        assert_eq!(
+            (other.value(&field::NEXTHOPS_GATEWAY.field), other.get(&field::NEXTHOPS_ONLINK)),
+            (None, Some(&false))
+        );
+        assert_eq!(request.value(&STATES), Some(&Value::Several(vec![Value::Word("stale")])));
+        // As it goes on record, and as it is read from there again.
+        let recorded = request.value(&field::NEXTHOPS.field).unwrap().to_string();
+        assert_eq!(recorded, r#"[{"link":"a","onlink":true},{"link":"b","onlink":false}]"#);
+        let again = ways(&format!(r#"{{"nexthops":{recorded}}}"#)).unwrap();
+        assert_eq!(again.value(&field::NEXTHOPS.field), request.value(&field::NEXTHOPS.field));
+        assert!(ways(r#"{"nexthops":null}"#).unwrap().value(&field::NEXTHOPS.field).is_none());
+    }
+
+    #[test]
+    fn a_field_inside_a_list_is_said_once_for_each_element() {
+        let [list, link, gateway, ..] = WAYS.uses else { panic!("{WAYS:?}") };
+        let (none, two) =
+            (ways("{}").unwrap(), ways(r#"{"nexthops":[{"link":"a"},{"link":"b","gateway":"::1"}]}"#).unwrap());
+        assert_eq!([list, link, gateway].map(|used| none.times(used)), [1, 0, 0]);
+        assert_eq!([list, link, gateway].map(|used| two.times(used)), [1, 2, 2]);
+        assert!(matches!(two.said(link, 1), Said::Value(name) if name.to_string() == "b"));
+        assert!(matches!((two.said(gateway, 0), two.said(gateway, 1)), (Said::Open, Said::Value(_))));
+    }
+
+    #[test]
+    fn each_mistake_in_a_list_is_named_with_its_field_and_its_element() {
+        let many = format!(r#"{{"nexthops":[{}]}}"#, [r#"{"link":"a"}"#; 25].join(","));
+        let cases = [
+            (r#"{"nexthops":[]}"#, "nexthops", "is an empty list: leave it out"),
+            (&many, "nexthops", "has 25 elements; at most 24 are possible"),
+            (r#"{"nexthops":{"link":"a"}}"#, "nexthops", "is an object, expected a list of objects"),
+            (r#"{"nexthops":"a"}"#, "nexthops", "is a string, expected a list of objects"),
+            (
+                r#"{"nexthops":[{"link":"a"},7]}"#,
+                "nexthops",
+                "in element 2, counted from 1, is a number, expected an object",
+            ),
+            (r#"{"nexthops":[null]}"#, "nexthops", "in element 1, counted from 1, is null, expected an object"),
+            (r#"{"nexthops":[{"link":"a"},{}]}"#, "nexthops.link", "in element 2, counted from 1, is missing: "),
+            (r#"{"nexthops":[{"link":null}]}"#, "nexthops.link", "in element 1, counted from 1, is missing: "),
+            (r#"{"nexthops":[{"link":"a","lnk":1}]}"#, "nexthops.lnk", "in element 1, counted from 1, is no field of "),
+            (
+                r#"{"nexthops":[{"link":"a","weight":1}]}"#,
+                "nexthops.weight",
+                "in element 1, counted from 1, is no field",
+            ),
+            (
+                r#"{"nexthops":[{"link":"a","link":"a"}]}"#,
+                "nexthops.link",
+                "in element 1, counted from 1, stands there",
+            ),
+            (r#"{"nexthops":[{"link":"a"},{"link":7}]}"#, "nexthops.link", "in element 2, counted from 1, is a number"),
+            (r#"{"nexthops":[{"link":{"x":1}}]}"#, "nexthops.link", "in element 1, counted from 1, is an object"),
+            (r#"{"nexthops":[{"link":["a"]}]}"#, "nexthops.link", "in element 1, counted from 1, is a list"),
+            (r#"{"nexthops":[{"a.b":1}]}"#, "nexthops.a.b", "in element 1, counted from 1, has a dot"),
+            (r#"{"nexthops.link":"a"}"#, "nexthops.link", "has a dot"),
+            (r#"{"link":"a"}"#, "link", "is no field of Test.Ways"),
+            (r#"{"test_states":[]}"#, "test_states", "is an empty list: leave it out"),
+            (r#"{"test_states":"stale"}"#, "test_states", "is a string, expected a list, each one of none, "),
+            (r#"{"test_states":["stale","x"]}"#, "test_states", "in element 2, counted from 1, `x` is none of none, "),
+            (r#"{"test_states":[["stale"]]}"#, "test_states", "in element 1, counted from 1, is a list"),
+        ];
+        for (json, field, reason) in cases {
+            let wrong = ways(json).unwrap_err();
+            assert_eq!(wrong.field, field, "{json}: {wrong:?}");
+            assert!(wrong.reason.starts_with(reason), "{json}: {wrong:?}");
         }
     }
 }

@@ -135,7 +135,8 @@ impl Type {
             },
             (Self::Several(ty), Json::List(list)) => {
                 require_some(list)?;
-                list.iter().map(|json| ty.read(json)).collect::<Result<_, _>>().map(Value::Several)
+                let read = |(at, json)| ty.read(json).map_err(|why| in_element(at, &why));
+                list.iter().enumerate().map(read).collect::<Result<_, _>>().map(Value::Several)
             }
             (_, Json::String(raw)) if self.is_text() => self.parse(raw),
             _ => Err(format!("is {}, expected {}", json.what(), self.expected())),
@@ -220,6 +221,11 @@ pub(super) fn require_some(list: &[Json]) -> Result<(), String> {
         1..=MOST_ELEMENTS => Ok(()),
         more => Err(format!("has {more} elements; at most {MOST_ELEMENTS} are possible")),
     }
+}
+
+/// What is wrong with one element; `at` counts from 0, people from 1.
+pub(super) fn in_element(at: usize, why: &str) -> String {
+    format!("in element {}, counted from 1, {why}", at.saturating_add(1))
 }
 
 /// A caller's text as it may stand in an error and in the trail: escaped, and not at any length.

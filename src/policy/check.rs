@@ -264,7 +264,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::field::{LINK, MASTER, NETNS};
+    use crate::call::field::{LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT};
     use crate::call::{Needs, Output};
     use crate::policy::diagnostics::Source;
     use crate::policy::source;
@@ -294,7 +294,24 @@ mod tests {
     static CHANGES: Call = FLUSH;
     static READS: Call = Call { effect: Effect::Reads, ..FLUSH };
 
-    fn refused(call: &'static Call, said: &str) -> Vec<String> {
+    const fn inside(field: &'static Field, absence: Absence) -> Use {
+        Use { inside: Some(&NEXTHOPS.field), ..used(field, absence) }
+    }
+
+    /// Invented, too: a list with all that an allow may have to name.
+    static WAYS: Call = Call {
+        uses: &[
+            used(&NETNS.field, Absence::Required),
+            used(&NEXTHOPS.field, Absence::Untouched),
+            inside(&NEXTHOPS_GATEWAY.field, Absence::Required),
+            inside(&NEXTHOPS_LINK.field, Absence::Chosen),
+            inside(&NEXTHOPS_WEIGHT.field, Absence::Untouched),
+        ],
+        ..FLUSH
+    };
+
+    /// What an allow of this call names, and what is wrong with it.
+    fn checked(call: &'static Call, said: &str) -> (Vec<(&'static str, Constraint)>, Vec<String>) {
         let head = "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Test.Flush\"\n";
         let source = Source { name: "a".to_owned(), text: format!("{head}{said}\n") };
         let mut problems = Vec::new();
@@ -303,7 +320,13 @@ mod tests {
         let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: None };
         let named = scope.fields(rule, &mut problems);
         allow(rule, &scope, &named, &mut problems);
-        problems.into_iter().map(|problem| problem.message).collect()
+        scope.required(rule, &named, &mut problems);
+        let named = named.into_iter().map(|named| (named.field.name, named.constraint)).collect();
+        (named, problems.into_iter().map(|problem| problem.message).collect())
+    }
+
+    fn refused(call: &'static Call, said: &str) -> Vec<String> {
+        checked(call, said).1
     }
 
     #[test]
@@ -319,5 +342,43 @@ mod tests {
             assert!(refused(&CHANGES, &format!("netns = \"q*\"\n{said}")).is_empty(), "{said}");
         }
         assert!(refused(&READS, "netns = \"q*\"").is_empty());
+    }
+    #[test]
+    fn a_list_is_named_by_what_is_inside() {
+        let why = "`nexthops` is a list: a rule names what is inside, `nexthops.gateway`, `nexthops.link`, \
+            `nexthops.weight`";
+        for said in ["nexthops = \"*\"", "nexthops = [[\"a\"]]", "free = [\"nexthops\"]"] {
+            let problems = refused(&WAYS, &format!("netns = \"q*\"\n{said}"));
+            assert_eq!(problems.last().map(String::as_str), Some(why), "{said}: {problems:?}");
+        }
+        let (dotted, wrong) =
+            checked(&WAYS, "netns = \"q*\"\nnexthops.gateway = [\"10.0.0.0/8\"]\nnexthops.link = [\"qr-*\"]");
+        let table = checked(&WAYS, "netns = \"q*\"\nnexthops = { gateway = [\"10.0.0.0/8\"], link = [\"qr-*\"] }");
+        assert_eq!((&dotted, &wrong), (&table.0, &table.1));
+        assert!(dotted.len() == 3 && wrong.is_empty(), "{dotted:?} {wrong:?}");
+    }
+
+    #[test]
+    fn an_allow_that_names_something_inside_a_list_names_all_that_it_must() {
+        assert!(refused(&WAYS, "netns = \"q*\"").is_empty()); // it permits no list
+        assert_eq!(
+            refused(&WAYS, "netns = \"q*\"\nnexthops.weight = 1"),
+            [
+                "this allow does not name `nexthops.gateway`: Test.Flush always has it",
+                "this allow does not name `nexthops.link`: Test.Flush without it leaves the link to the kernel",
+            ]
+        );
+        assert!(refused(&WAYS, "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]").is_empty());
+    }
+
+    #[test]
+    fn what_is_required_of_a_list_is_the_list_or_a_field_that_is_named() {
+        let free = "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]\n";
+        for field in ["nexthops", "nexthops.gateway"] {
+            assert!(refused(&WAYS, &format!("{free}require = [\"{field}\"]")).is_empty());
+            let never = format!("`{field}` is required, but this allow does not name it: it could never permit");
+            assert_eq!(refused(&WAYS, &format!("netns = \"q*\"\nrequire = [\"{field}\"]")), [never]);
+        }
+        assert_eq!(refused(&WAYS, &format!("{free}require = [\"nexthops.weight\"]")).len(), 1);
     }
 }

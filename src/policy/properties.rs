@@ -12,6 +12,7 @@
 //! | `halves`: `\|` is `^` (IPv4, IPv6) | the bit that is set is a host bit of the network, and so was zero |
 //! | `same_family` is `true` | networks of two families are never equal, which `contains` asks next |
 
+mod asked;
 mod later;
 mod oracle;
 mod random;
@@ -21,9 +22,10 @@ mod source;
 mod universe;
 mod written;
 
+use self::asked::{Asked, everything_asked};
 use self::oracle::{acts, grants, lacking, names_something, speaks_of, within};
 use self::random::{Random, seeds};
-use self::universe::{Asked, CALLS, caller, everything_asked, varieties};
+use self::universe::{CALLS, caller, varieties};
 use self::written::{Says, Written};
 use super::judge::{Verdict, judge};
 use super::rule::{Rule, Ruling};
@@ -31,7 +33,7 @@ use super::{Decision, rule::Principal};
 use crate::call::field::{Field, LINK, NETNS, by_name};
 use crate::call::request::Request;
 use crate::call::value::Type;
-use crate::call::{Absence, Call, all};
+use crate::call::{Absence, Call, all, is_object};
 use crate::refusal::Refusal;
 
 /// A rule at random for a call. An allow names more than a deny, or it would permit nothing.
@@ -40,7 +42,9 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
     let often = if ruling == Ruling::Allow { 6 } else { 2 };
     let mut rule = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
     for used in call.uses(kind).filter(|_| !random.once_in(often)).collect::<Vec<_>>() {
-        rule.fields.push((used.field, says(random, used.field, ruling)));
+        if !matches!(used.field.ty, Type::List(_)) {
+            rule.fields.push((used.field, says(random, used.field, ruling)));
+        }
         if ruling == Ruling::Allow && random.once_in(8) {
             rule.require.push(used.field);
         }
@@ -274,5 +278,28 @@ fn a_permit_is_for_what_was_judged_and_a_refusal_names_its_rule_if_it_may() {
 fn no_call_leaves_its_namespace_open() {
     for used in all().flat_map(Call::all_uses).filter(|used| matches!(used.field.ty, Type::Netns)) {
         assert!(matches!(used.absence, Absence::Required | Absence::Untouched), "{}", used.field.name);
+    }
+}
+
+/// What `touches` looks at: namespaces outside of lists, and links one by one.
+#[test]
+fn no_namespace_stands_in_a_list_and_no_link_in_a_list_of_bare_values() {
+    for used in all().flat_map(Call::all_uses) {
+        let bare = matches!(used.field.ty, Type::Several(ty) if is_object(*ty));
+        let hidden = used.inside.is_some() && matches!(used.field.ty, Type::Netns);
+        assert!(!bare && !hidden, "{}", used.field.name);
+    }
+}
+
+/// Else who may do it to all could not do it to one.
+#[test]
+fn what_is_inside_a_filter_is_a_filter() {
+    for call in all().chain(CALLS) {
+        let lists = call.all_uses().filter(|used| matches!(used.absence, Absence::Any)).map(|used| used.field);
+        for list in lists.collect::<Vec<_>>() {
+            for used in call.all_uses().filter(|used| used.inside == Some(list)) {
+                assert!(matches!(used.absence, Absence::Any), "{} of {}", used.field.name, call.name);
+            }
+        }
     }
 }

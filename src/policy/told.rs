@@ -4,8 +4,7 @@
 
 use super::Decision;
 use super::compile::{Origin, Policy};
-use crate::call::field;
-use crate::call::request::Request;
+use crate::call::request::{Request, Said};
 
 impl Policy {
     /// A decision in words: the rule, and where it stands.
@@ -24,17 +23,36 @@ impl Policy {
             Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
             Decision::Silence { nearest: Some((rule, name)) } => {
                 let said = self.origin(rule).and_then(|origin| origin.said.iter().find(|(field, _)| field == name));
-                let value = field::by_name(name).and_then(|field| request.value(field));
-                let value = value.map_or_else(|| "its absence".to_owned(), |value| format!("`{value}`"));
+                let value = asked(request, name);
                 let why = match said {
                     Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
                         format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
                     }
                     Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
+                    // What is absent needs no name.
+                    None if value == ABSENT => format!("which requires `{name}`"),
                     None => format!("which does not name `{name}`"),
                 };
                 format!("refused: no rule permits it; nearest is {}, {why}", place(rule))
             }
         }
+    }
+}
+
+const ABSENT: &str = "its absence";
+
+/// What a request says of a field; where elements of a list differ, what each of them says.
+fn asked(request: &Request, name: &str) -> String {
+    let used = request.call().uses(request.kind()).find(|used| used.field.name == name);
+    let said = |time| match used.map(|used| request.said(used, time)) {
+        Some(Said::Value(value)) => format!("`{value}`"),
+        _ => ABSENT.to_owned(),
+    };
+    let mut all: Vec<String> = (0..used.map_or(0, |used| request.times(used))).map(said).collect();
+    all.dedup();
+    match all.as_slice() {
+        [] => ABSENT.to_owned(),
+        [one] => one.clone(),
+        all => format!("each of {}", all.join(", ")),
     }
 }

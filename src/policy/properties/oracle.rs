@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! How a person reads rules: not at all as the judge does. A request is laid open into every concrete thing that may
-//! happen: each value that absence leaves open, each address of a prefix. A rule is then read against one such thing.
+//! happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then read against one such thing.
 
 use std::net::IpAddr;
 
-use super::universe::{Asked, ip, values};
+use super::asked::Asked;
+use super::universe::{closes, ip, values};
 use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
 use crate::call::inet::InterfaceAddress;
 use crate::call::name::NetnsName;
-use crate::call::value::Value;
+use crate::call::value::{Element, Type, Value};
 use crate::call::{Absence, Use};
 use crate::policy::rule::Ruling;
 
@@ -21,10 +22,17 @@ const UID: u32 = 7;
 pub(super) struct Thing {
     value: Value,
     point: Option<IpAddr>,
+    /// Whether the request says so, or its absence.
+    said: bool,
 }
 
-/// One concrete thing that may happen.
-pub(super) type Act = Vec<(&'static Field, Thing)>;
+/// One concrete thing that may happen, of each list with one of its elements.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Act {
+    things: Vec<(&'static Field, Thing)>,
+    /// What the other elements may hold.
+    beside: Vec<(&'static Field, Thing)>,
+}
 
 fn number(address: IpAddr) -> (u128, u32) {
     match address {
@@ -41,7 +49,7 @@ fn same_beginning(one: IpAddr, other: IpAddr, length: u8) -> bool {
 }
 
 fn things(value: &Value) -> Vec<Thing> {
-    let thing = |point| Thing { value: value.clone(), point };
+    let thing = |point| Thing { value: value.clone(), point, said: true };
     match value {
         Value::Address(address) => vec![thing(Some(*address))],
         Value::InterfaceAddress(InterfaceAddress { address, length }) => {
@@ -54,34 +62,79 @@ fn things(value: &Value) -> Vec<Thing> {
             };
             (0..1 << behind).map(|n| thing(Some(point(n)))).collect()
         }
+        Value::Several(values) => values.iter().flat_map(things).collect(),
         _ => vec![thing(None)],
     }
 }
 
-/// Everything that a field stands for; empty where nothing happens to it.
-fn stands_for(used: &Use, asked: &Asked) -> Vec<Thing> {
-    match (asked.value(used.field), used.absence) {
+/// Everything that a field can be.
+fn anything(field: &Field) -> Vec<Thing> {
+    values(field).iter().flat_map(things).map(|thing| Thing { said: false, ..thing }).collect()
+}
+
+fn is_open(used: &Use, asked: &Asked) -> bool {
+    let closed = asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field));
+    asked.value(used.field).is_none() && matches!(used.absence, Absence::Any | Absence::Chosen) && !closed
+}
+
+/// Everything that a field stands for by what is said of it; empty where nothing happens to it.
+fn stands_for(used: &Use, said: Option<&Value>, asked: &Asked) -> Vec<Thing> {
+    match (said, used.absence) {
         (Some(value), _) => things(value),
-        (None, Absence::Default(constant)) => things(&constant.value(UID)),
-        (None, Absence::Any | Absence::Chosen) => values(used.field).iter().flat_map(things).collect(),
-        (None, Absence::Required | Absence::Untouched) => Vec::new(),
+        (None, Absence::Default(constant)) => {
+            things(&constant.value(UID)).into_iter().map(|thing| Thing { said: false, ..thing }).collect()
+        }
+        (None, _) if is_open(used, asked) => anything(used.field),
+        (None, _) => Vec::new(),
     }
+}
+
+/// Every way to go on from these acts with one of these things.
+fn with(acts: &[Act], field: &'static Field, things: &[Thing]) -> Vec<Act> {
+    if things.is_empty() {
+        return acts.to_vec();
+    }
+    let one_more = |act: &Act, thing: &Thing| {
+        let mut act = act.clone();
+        act.things.push((field, thing.clone()));
+        act
+    };
+    acts.iter().flat_map(|act| things.iter().map(|thing| one_more(act, thing)).collect::<Vec<_>>()).collect()
 }
 
 /// Every concrete thing that may happen.
 pub(super) fn acts(asked: &Asked) -> Vec<Act> {
-    let mut acts: Vec<Act> = vec![Vec::new()];
-    for used in asked.call.uses(asked.kind) {
-        let things = stands_for(used, asked);
-        if !things.is_empty() {
-            let one_more = |act: &Act, thing: &Thing| [&act[..], &[(used.field, thing.clone())]].concat();
-            acts = acts
-                .iter()
-                .flat_map(|act| things.iter().map(|thing| one_more(act, thing)).collect::<Vec<_>>())
-                .collect();
-        }
+    let uses = || asked.call.uses(asked.kind).filter(|used| used.inside.is_none());
+    let mut acts = vec![Act::default()];
+    for used in uses().filter(|used| !matches!(used.field.ty, Type::List(_))) {
+        acts = with(&acts, used.field, &stands_for(used, asked.value(used.field), asked));
+    }
+    for list in uses().filter(|used| matches!(used.field.ty, Type::List(_))) {
+        acts = with_one_element(&acts, list, asked);
     }
     acts
+}
+
+/// Every way to go on from these acts with one element of a list, if there is one.
+fn with_one_element(acts: &[Act], list: &Use, asked: &Asked) -> Vec<Act> {
+    let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
+    let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if is_open(list, asked) {
+        vec![inside().map(|used| (used.field, anything(used.field))).collect()]
+    } else {
+        let laid_open = |element: &Element| {
+            inside().map(|used| (used.field, stands_for(used, element.value(used.field), asked))).collect()
+        };
+        asked.elements(list.field).iter().map(laid_open).collect()
+    };
+    let each = (0..elements.len()).flat_map(|n| {
+        let mut with_it = elements[n].iter().fold(acts.to_vec(), |acts, (field, things)| with(&acts, field, things));
+        let others = elements.iter().enumerate().filter(|(other, _)| *other != n).flat_map(|(_, element)| element);
+        let beside = others.flat_map(|(field, things)| things.iter().map(|thing| (*field, thing.clone())));
+        let beside: Vec<_> = beside.collect();
+        with_it.iter_mut().for_each(|act| act.beside.extend(beside.clone()));
+        with_it
+    });
+    if elements.is_empty() { acts.to_vec() } else { each.collect() }
 }
 
 /// `*` and `?` by their definition, without a thought for speed.
@@ -128,11 +181,11 @@ fn names(says: &Says, thing: &Thing, ruling: Ruling) -> bool {
 
 /// Whether it names anything at all.
 pub(super) fn names_something(says: &Says, field: &Field) -> bool {
-    values(field).iter().flat_map(things).any(|thing| names(says, &thing, Ruling::Deny))
+    anything(field).iter().any(|thing| names(says, thing, Ruling::Deny))
 }
 
 fn find<'a>(act: &'a Act, name: &str) -> Option<&'a Thing> {
-    act.iter().find(|(field, _)| field.name == name).map(|(_, thing)| thing)
+    act.things.iter().find(|(field, _)| field.name == name).map(|(_, thing)| thing)
 }
 
 /// Which links are referred to in which namespaces, by the manual's words and not by the declarations.
@@ -145,6 +198,8 @@ fn links(act: &Act) -> Vec<(&Thing, &Thing)> {
     links.extend(link.zip(target));
     links.extend(find(act, "new_name").map(|name| (name, target.unwrap_or(netns))));
     links.extend(find(act, "peer.name").zip(find(act, "peer.netns")));
+    let of_elements = act.things.iter().chain(&act.beside).filter(|(field, _)| field.name == "nexthops.link");
+    links.extend(of_elements.map(|(_, thing)| (thing, netns)));
     links
 }
 
@@ -171,13 +226,23 @@ pub(super) fn speaks_of(deny: &Written, act: &Act) -> bool {
         && deny.touches.as_ref().is_none_or(|(netns, link)| touched(netns.as_ref(), link.as_ref(), act))
 }
 
-/// A person's reading of an allow: this very thing is inside everything that it says.
+/// A person's reading of an allow: this very thing is inside everything that it says, and so is every list.
 pub(super) fn within(allow: &Written, asked: &Asked, act: &Act) -> bool {
-    act.iter().all(|(field, thing)| match (allow.names(field), asked.value(field)) {
-        (Some(says), _) => names(says, thing, Ruling::Allow),
-        (None, Some(value)) => needs_no_name(field, value, asked),
-        (None, None) => true,
-    })
+    let inside = |(field, thing): &(&'static Field, Thing)| match allow.names(field) {
+        Some(says) => names(says, thing, Ruling::Allow),
+        None => !thing.said || needs_no_name(field, &thing.value, asked),
+    };
+    act.things.iter().all(inside) && asked.call.uses(asked.kind).all(|used| !is_unnamed_list(allow, asked, used))
+}
+
+/// A list that is there, while the allow names nothing that is inside; a filter narrows.
+fn is_unnamed_list(allow: &Written, asked: &Asked, list: &Use) -> bool {
+    let mut named = allow.fields.iter().map(|(field, _)| field.name);
+    let inside = format!("{}.", list.field.name);
+    matches!(list.field.ty, Type::List(_))
+        && asked.value(list.field).is_some()
+        && !matches!(list.absence, Absence::Any)
+        && !named.any(|name| name.starts_with(&inside))
 }
 
 /// A filter narrows; a default that is said is as good as not said.
@@ -198,26 +263,41 @@ pub(super) fn grants(allow: &Written, asked: &Asked) -> bool {
 /// The fields that keep an allow from permitting, in the order of the declaration: they are carried without a name, not
 /// inside, left open, or required and not there.
 pub(super) fn lacking(allow: &Written, asked: &Asked) -> Vec<&'static Field> {
-    let lacks = |used: &&Use| {
-        let absent = asked.value(used.field).is_none() && !matches!(used.absence, Absence::Default(_));
-        !granted(allow, asked, used) || (absent && allow.require.contains(&used.field))
-    };
+    let lacks =
+        |used: &&Use| !granted(allow, asked, used) || (allow.require.contains(&used.field) && !there(asked, used));
     asked.call.uses(asked.kind).filter(lacks).map(|used| used.field).collect()
 }
 
-/// One entry has all that the field stands for, and none behind `!` has any of it.
+/// Whether a field is there, of a list in every element.
+pub(super) fn there(asked: &Asked, used: &Use) -> bool {
+    let said = asked.said(used);
+    !said.is_empty() && said.iter().all(|said| said.is_some() || matches!(used.absence, Absence::Default(_)))
+}
+
 fn granted(allow: &Written, asked: &Asked, used: &Use) -> bool {
-    let value = asked.value(used.field);
-    let open = value.is_none() && matches!(used.absence, Absence::Any | Absence::Chosen);
-    match (allow.names(used.field), value) {
-        (None, None) => true,
-        (None, Some(value)) => needs_no_name(used.field, value, asked),
-        (Some(says), _) if open => says.takes.is_empty() && says.gives.iter().any(|e| matches!(e, Entry::Star)),
-        (Some(says), _) => {
-            let things = stands_for(used, asked);
-            let whole = |entry: &Entry| things.iter().all(|thing| has(entry, thing, Ruling::Allow));
-            let taken = |entry: &Entry| things.iter().any(|thing| has(entry, thing, Ruling::Allow));
-            things.is_empty() || (says.gives.iter().any(whole) && !says.takes.iter().any(taken))
-        }
+    if matches!(used.field.ty, Type::List(_)) {
+        return !is_unnamed_list(allow, asked, used);
     }
+    let list = used.inside.and_then(|list| asked.call.uses(asked.kind).find(|used| used.field == list));
+    match allow.names(used.field) {
+        Some(says) if list.is_some_and(|list| is_open(list, asked)) => gives_all(says),
+        named => asked.said(used).into_iter().all(|said| match (named, said) {
+            (None, None) => true,
+            (None, Some(value)) => needs_no_name(used.field, value, asked),
+            (Some(says), None) if is_open(used, asked) => gives_all(says),
+            (Some(says), Some(Value::Several(values))) => values.iter().all(|value| gives(says, &things(value))),
+            (Some(says), said) => gives(says, &stands_for(used, said, asked)),
+        }),
+    }
+}
+
+fn gives_all(says: &Says) -> bool {
+    says.takes.is_empty() && says.gives.iter().any(|entry| matches!(entry, Entry::Star))
+}
+
+/// One entry has all of these things, and none behind `!` has any of them.
+fn gives(says: &Says, things: &[Thing]) -> bool {
+    let whole = |entry: &Entry| things.iter().all(|thing| has(entry, thing, Ruling::Allow));
+    let taken = |entry: &Entry| things.iter().any(|thing| has(entry, thing, Ruling::Allow));
+    things.is_empty() || (says.gives.iter().any(whole) && !says.takes.iter().any(taken))
 }

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! One rule: every rule of a small world against everything that can be asked there, and many more at random.
 
-use super::oracle::{Act, acts, grants, speaks_of, within};
+use super::asked::{Asked, everything_asked, values_in};
+use super::oracle::{Act, acts, grants, speaks_of, there, within};
 use super::random::{Random, seeds};
-use super::universe::{Asked, CALLS, caller, everything_asked, values};
+use super::universe::{CALLS, caller, each, values};
 use super::written::{Entry, Says, Written};
 use super::{allowed, says, world, written};
-use crate::call::field::{Field, KIND, LINK, NETNS};
+use crate::call::field::{Field, KIND, LINK, NETNS, NEXTHOPS_LINK};
 use crate::call::request::Request;
 use crate::call::value::{Type, Value};
-use crate::call::{Absence, Call, Constant};
+use crate::call::{Absence, Call, Constant, Use};
 use crate::policy::rule::{Rule, Ruling};
 
 /// What a rule of the small world says of a field; `None`: nothing.
 fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
     use Entry::{Between, Inside, Lengths, Pattern, Star, Truth};
     let one = |entry| Some(Says::one(entry));
-    let mut choices = match field.ty {
+    let mut choices = match each(field.ty) {
+        Type::List(_) => return vec![None], // it is named by what is inside
         Type::Netns => vec![one(Pattern("@host")), one(Pattern("q1"))],
         Type::Link => vec![one(Pattern("a0")), Some(Says { gives: vec![Star], takes: vec![Pattern("a0")] })],
         Type::Word(_) if field == &KIND.field => {
@@ -64,6 +66,11 @@ pub(super) fn every_rule(call: &'static Call, ruling: Ruling) -> Vec<Written> {
     rules
 }
 
+/// The fields that a rule can name.
+fn named(call: &'static Call) -> impl Iterator<Item = &'static Field> {
+    call.all_uses().map(|used| used.field).filter(|field| !matches!(field.ty, Type::List(_)))
+}
+
 fn permits(rule: &Rule, request: &Request) -> bool {
     rule.mismatches(&caller(), request).is_some_and(|mismatches| mismatches.is_empty())
 }
@@ -75,10 +82,11 @@ fn forbids(rule: &Rule, request: &Request) -> bool {
 /// What of this stands for less: a filter that is given instead of left open.
 pub(super) fn narrower(asked: &Asked) -> Vec<Asked> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
-    filters
-        .filter(|used| asked.value(used.field).is_none())
-        .flat_map(|used| values(used.field).into_iter().map(|value| asked.with(used.field, value)))
-        .collect()
+    let given = |used: &'static Use| {
+        let values = values_in(asked.call, asked.kind, used);
+        values.iter().flat_map(|value| asked.saying(used, value)).collect::<Vec<_>>()
+    };
+    filters.flat_map(given).collect()
 }
 
 /// Every rule of the small world against everything that can be asked there.
@@ -144,14 +152,17 @@ fn a_deny_that_touches_meets_every_field_that_refers_to_the_thing() {
 #[test]
 fn a_deny_that_names_a_link_twice_still_stops_what_it_forbids() {
     for (call, requests) in world() {
-        for link in choices(&LINK.field, Ruling::Deny) {
+        for (field, link) in [&LINK.field, &NEXTHOPS_LINK.field]
+            .into_iter()
+            .flat_map(|field| choices(field, Ruling::Deny).into_iter().map(move |says| (field, says)))
+        {
             for touched in choices(&LINK.field, Ruling::Deny).into_iter().filter(Option::is_some) {
                 let mut deny = every_rule(call, Ruling::Deny).pop().unwrap();
-                deny.fields.extend(link.clone().map(|says| (&LINK.field, says)));
+                deny.fields.extend(link.clone().map(|says| (field, says)));
                 deny.touches = Some((None, touched));
                 for (asked, request) in &requests {
                     let spoken_of = acts(asked).iter().any(|act| speaks_of(&deny, act));
-                    let both_are_met = asked.value(&LINK.field).is_none();
+                    let both_are_met = !call.uses(asked.kind).any(|used| used.field == field && there(asked, used));
                     let is = forbids(&deny.rule("d"), request);
                     assert!(if both_are_met { is || !spoken_of } else { is == spoken_of }, "{asked:?} {deny:?}");
                 }
@@ -198,25 +209,28 @@ fn who_may_do_it_to_all_may_do_it_to_one() {
 
 #[test]
 fn saying_a_default_is_saying_nothing() {
+    let mut said = 0;
     for call in CALLS {
-        let defaults: Vec<(&'static Field, Value)> = call
-            .all_uses()
-            .filter_map(|used| {
-                if let Absence::Default(c) = used.absence { Some((used.field, c.value(caller().uid))) } else { None }
-            })
-            .collect();
-        for (field, constant) in defaults {
-            let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| every_rule(call, ruling));
-            let rules: Vec<Rule> = rules.iter().flatten().map(|written| written.rule("r")).collect();
-            for asked in everything_asked(call).iter().filter(|asked| asked.value(field).is_none()) {
-                let (silent, said) = (asked.request(), asked.with(field, constant.clone()).request());
-                for rule in &rules {
-                    let same = permits(rule, &silent) == permits(rule, &said);
-                    assert!(same && forbids(rule, &silent) == forbids(rule, &said), "{asked:?} {rule:?}");
+        let constant = |used: &Use| match used.absence {
+            Absence::Default(constant) => Some(constant.value(caller().uid)),
+            _ => None,
+        };
+        let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| every_rule(call, ruling));
+        let rules: Vec<Rule> = rules.iter().flatten().map(|written| written.rule("r")).collect();
+        for (used, constant) in call.all_uses().filter_map(|used| Some((used, constant(used)?))) {
+            for asked in everything_asked(call) {
+                let silent = asked.request();
+                for saying in asked.saying(used, &constant).iter().map(Asked::request) {
+                    for rule in &rules {
+                        let same = permits(rule, &silent) == permits(rule, &saying);
+                        assert!(same && forbids(rule, &silent) == forbids(rule, &saying), "{asked:?} {rule:?}");
+                    }
+                    said += 1;
                 }
             }
         }
     }
+    assert!(said > 100, "{said}");
     assert_eq!(Constant::Bool(false).value(0), Value::Bool(false));
 }
 
@@ -230,7 +244,7 @@ fn neither_a_star_nor_a_pattern_covers_the_host_in_an_allow() {
     });
     let star = Says::one(Entry::Star);
     for (call, requests) in world() {
-        let fields = call.all_uses().map(|used| (used.field, star.clone())).collect();
+        let fields = named(call).map(|field| (field, star.clone())).collect();
         let all = Written { ruling: Ruling::Allow, fields, require: Vec::new(), touches: None, spares: Vec::new() };
         for (asked, request) in &requests {
             let meets_host = asked.given.iter().any(|(_, value)| *value == host);
@@ -243,7 +257,7 @@ fn neither_a_star_nor_a_pattern_covers_the_host_in_an_allow() {
 fn an_allow_permits_only_where_what_it_requires_is_there() {
     for (call, requests) in world() {
         for used in call.all_uses() {
-            let mut fields: Vec<_> = call.all_uses().map(|used| (used.field, Says::one(Entry::Star))).collect();
+            let mut fields: Vec<_> = named(call).map(|field| (field, Says::one(Entry::Star))).collect();
             fields.iter_mut().filter(|(field, _)| field.ty.parse("@host").is_ok()).for_each(|(_, says)| {
                 says.gives.push(Entry::Pattern("@host"));
             });
@@ -251,8 +265,12 @@ fn an_allow_permits_only_where_what_it_requires_is_there() {
             let allow = Written { ruling: Ruling::Allow, fields, require, touches: None, spares: Vec::new() };
             for (asked, request) in &requests {
                 let has = call.uses(asked.kind).any(|other| other.field == used.field);
-                let there = asked.value(used.field).is_some() || matches!(used.absence, Absence::Default(_));
-                assert_eq!(permits(&allow.rule("a"), request), there || !has, "{asked:?} {}", used.field.name);
+                assert_eq!(
+                    permits(&allow.rule("a"), request),
+                    there(asked, used) || !has,
+                    "{asked:?} {}",
+                    used.field.name
+                );
             }
         }
     }

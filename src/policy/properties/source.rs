@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 
+use super::asked::{Asked, everything_asked, values_in};
 use super::random::{Random, seeds};
 use super::says;
-use super::universe::{Asked, SET, everything_asked, values, varieties};
+use super::universe::{SET, values, varieties};
 use super::written::{Entry, Says};
 use crate::call::field::{Field, KIND, LINK, NETNS};
-use crate::call::request::Request;
+use crate::call::request::{Request, Said};
 use crate::call::value::Value;
 use crate::call::{Absence, Call, Effect, all};
 use crate::caller::Caller;
@@ -186,8 +187,8 @@ fn asked(random: &mut Random, call: &'static Call) -> Asked {
 fn at_random(random: &mut Random, call: &'static Call) -> Asked {
     let kind = *random.of(&varieties(call));
     let mut asked = Asked { call, kind, given: Vec::new() };
-    for used in call.uses(kind).filter(|used| used.inside.is_none() && !values(used.field).is_empty()) {
-        let value = random.of(&values(used.field)).clone();
+    for used in call.uses(kind).filter(|used| used.inside.is_none()) {
+        let value = random.of(&values_in(call, kind, used)).clone();
         let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
         if matches!(used.absence, Absence::Required) || random.once_in(6) {
             asked.given.push((used.field, value));
@@ -320,6 +321,25 @@ fn a_new_call_widens_nothing() {
             let request = asked(random, call).request();
             let decision = file.judge(&a_caller(random), request).unwrap().decision().clone();
             assert_eq!(decision, Decision::Silence { nearest: None }, "{} {texts:?}", call.name);
+        }
+    });
+}
+
+/// Else a filter that an allow does not name could take what it does name out of its sight.
+#[test]
+fn a_filter_leaves_open_what_is_open_without_it() {
+    seeds(2000, |random| {
+        let asked = {
+            let call = *random.of(&calls());
+            asked(random, call)
+        };
+        let (request, filters) = (asked.request(), asked.call.uses(asked.kind));
+        for filter in filters.filter(|used| matches!(used.absence, Absence::Any)) {
+            let Ok(without) = asked.without(filter.field).read() else { continue };
+            for used in asked.call.uses(asked.kind).filter(|used| used.field != filter.field && used.inside.is_none()) {
+                let was_open = matches!(without.said(used, 0), Said::Open);
+                assert!(!was_open || !matches!(request.said(used, 0), Said::Nothing), "{asked:?} {}", used.field.name);
+            }
         }
     });
 }

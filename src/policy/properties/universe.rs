@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A small world: five invented calls with every meaning of absence, a few values for each field, and all that can be
-//! asked of them.
+//! A small world: invented calls with every meaning of absence and with lists, and a few values for each field.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use crate::call::field::{
-    ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS, NEW_NAME,
-    PEER_MTU, PEER_NAME, PEER_NETNS, SCOPE, TARGET_NETNS, UP,
+    ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS, NEW_NAME,
+    NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME, PEER_NETNS,
+    SCOPE, TARGET_NETNS, UP,
 };
-use crate::call::json::Json;
-use crate::call::request::{Invalid, Request};
 use crate::call::value::{Type, Value};
 use crate::call::{Absence, Call, Constant, Effect, Kind, Needs, Output, Use};
 use crate::caller::Caller;
@@ -22,6 +19,10 @@ static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
     Use { field, absence, counts_in: IN_NETNS, inside: None }
+}
+
+const fn inside(field: &'static Field, absence: Absence) -> Use {
+    Use { inside: Some(&NEXTHOPS.field), ..used(field, absence) }
 }
 
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
@@ -113,14 +114,93 @@ static NAME: Call = call(
     &[],
 );
 
-pub(super) static CALLS: [&Call; 5] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME];
+/// A list of structures with every meaning of absence inside.
+pub(super) static WAYS: Call = call(
+    "Test.Ways",
+    905,
+    &[
+        used(&NETNS.field, Absence::Required),
+        used(&NEXTHOPS.field, Absence::Untouched),
+        inside(&NEXTHOPS_LINK.field, Absence::Chosen),
+        inside(&NEXTHOPS_GATEWAY.field, Absence::Untouched),
+        inside(&NEXTHOPS_WEIGHT.field, Absence::Untouched),
+        inside(&NEXTHOPS_ONLINK.field, OFF),
+    ],
+    &[],
+);
+
+/// A list that is a filter, of filters.
+static PRUNE: Call = call(
+    "Test.Prune",
+    906,
+    &[
+        used(&NETNS.field, Absence::Required),
+        used(&LINK.field, Absence::Any),
+        used(&NEXTHOPS.field, Absence::Any),
+        inside(&NEXTHOPS_GATEWAY.field, Absence::Any),
+        inside(&NEXTHOPS_LINK.field, Absence::Any),
+    ],
+    &[],
+);
+
+/// One way or several: with a list, the link and the gateway in front of it leave nothing open.
+pub(super) static VIA: Call = Call {
+    settle: |request| {
+        if request.value(&NEXTHOPS.field).is_some() {
+            request.close(&LINK.field);
+        }
+        Ok(())
+    },
+    ..call(
+        "Test.Via",
+        907,
+        &[
+            used(&NETNS.field, Absence::Required),
+            used(&LINK.field, Absence::Chosen),
+            used(&GATEWAY.field, Absence::Untouched),
+            used(&NEXTHOPS.field, Absence::Untouched),
+            inside(&NEXTHOPS_GATEWAY.field, Absence::Required),
+            inside(&NEXTHOPS_LINK.field, Absence::Chosen),
+        ],
+        &[],
+    )
+};
+
+static NUMBERS: Field = Field { name: "test_numbers", number: 990, ty: Type::Several(&METRIC.field.ty), doc: "" };
+static SOURCES: Field = Field { name: "test_sources", number: 991, ty: Type::Several(&ADDRESS.field.ty), doc: "" };
+static WORDS: Field = Field { name: "test_words", number: 992, ty: Type::Several(&SCOPE.field.ty), doc: "" };
+
+/// Lists of values of one type.
+static SEVERAL: Call = call(
+    "Test.Several",
+    908,
+    &[
+        used(&NETNS.field, Absence::Required),
+        used(&NUMBERS, Absence::Untouched),
+        used(&SOURCES, Absence::Any),
+        used(&WORDS, Absence::Chosen),
+    ],
+    &[],
+);
+
+pub(super) static CALLS: [&Call; 9] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL];
 
 /// The varieties of a call; one without kinds is its own.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
     if call.kinds.is_empty() { vec![None] } else { call.kinds.iter().map(Some).collect() }
 }
 
-/// The values that a field can have here.
+/// Whether absence leaves the field open in most requests of this call, but not where they give this other one.
+pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
+    call.number == VIA.number && field == &NEXTHOPS.field && other == &LINK.field
+}
+
+/// The type of each value of a list of such.
+pub(super) fn each(ty: Type) -> Type {
+    if let Type::Several(ty) = ty { each(*ty) } else { ty }
+}
+
+/// The values that a field can have here; what a list of structures holds is up to its call.
 pub(super) fn values(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Netns => &["@host", "q1"],
@@ -135,84 +215,14 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         }
         Type::Label => &["a0:1", "b0:1"],
         Type::Text => &["", "x y"],
-        Type::List(_) | Type::Several(_) => &[],
+        Type::Several(Type::Number(..)) => &["[1]", "[7]", "[1,7]", "[7,1]"],
+        Type::Several(Type::InterfaceAddress) => {
+            &[r#"["10.0.0.6/32"]"#, r#"["10.0.0.1/30","10.0.0.6/32"]"#, r#"["10.0.0.4/31","2001:db8::1/125"]"#]
+        }
+        Type::Several(_) => &[r#"["global"]"#, r#"["link","global"]"#],
+        Type::List(_) => &[],
     };
     raw.iter().map(|raw| field.ty.parse(raw).unwrap()).collect()
-}
-
-/// What is asked: a call, and what it says of which field.
-#[derive(Clone)]
-pub(super) struct Asked {
-    pub(super) call: &'static Call,
-    pub(super) kind: Option<&'static Kind>,
-    pub(super) given: Vec<(&'static Field, Value)>,
-}
-
-impl fmt::Debug for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.call.name)?;
-        self.given.iter().try_for_each(|(field, value)| write!(f, " {}={value}", field.name))
-    }
-}
-
-impl Asked {
-    pub(super) fn value(&self, field: &Field) -> Option<&Value> {
-        self.given.iter().find(|(given, _)| *given == field).map(|(_, value)| value)
-    }
-
-    pub(super) fn without(&self, field: &Field) -> Self {
-        let given = self.given.iter().filter(|(given, _)| *given != field).cloned().collect();
-        Self { given, ..*self }
-    }
-
-    pub(super) fn with(&self, field: &'static Field, value: Value) -> Self {
-        let mut with = self.without(field);
-        with.given.push((field, value));
-        with
-    }
-
-    /// As the broker reads it from the wire.
-    pub(super) fn request(&self) -> Request {
-        self.read().unwrap()
-    }
-
-    /// The same, where the fields of a real call may refuse each other.
-    pub(super) fn read(&self) -> Result<Request, Invalid> {
-        let mut object = serde_json::Map::new();
-        for (field, value) in &self.given {
-            match field.name.split_once('.') {
-                None => drop(object.insert(field.name.to_owned(), value.json())),
-                Some((outer, inner)) => {
-                    let nested = object.entry(outer).or_insert_with(|| serde_json::json!({}));
-                    nested.as_object_mut().unwrap().insert(inner.to_owned(), value.json());
-                }
-            }
-        }
-        let text = serde_json::Value::Object(object).to_string();
-        Request::parse(self.call, &Json::parse(text.as_bytes()).unwrap(), caller().uid)
-    }
-}
-
-/// Everything that can be asked of a call here.
-pub(super) fn everything_asked(call: &'static Call) -> Vec<Asked> {
-    let mut all = Vec::new();
-    for kind in varieties(call) {
-        let mut partial = vec![Asked { call, kind, given: Vec::new() }];
-        for used in call.uses(kind) {
-            let mut next = Vec::new();
-            for asked in partial {
-                if !matches!(used.absence, Absence::Required) {
-                    next.push(asked.clone());
-                }
-                let fits =
-                    |value: &Value| used.field != &KIND.field || kind.is_some_and(|k| *value == Value::Word(k.name));
-                next.extend(values(used.field).into_iter().filter(fits).map(|value| asked.with(used.field, value)));
-            }
-            partial = next;
-        }
-        all.extend(partial);
-    }
-    all
 }
 
 pub(super) fn ip(raw: &str) -> IpAddr {

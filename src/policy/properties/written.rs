@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::random::Random;
-use super::universe::ip;
+use super::universe::{each, ip};
 use crate::call::field::{Field, KIND};
 use crate::call::value::Type;
 use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
@@ -74,7 +74,7 @@ impl Written {
 
 fn lowered(entries: &[Entry], ty: Type) -> Entries {
     let entries = || entries.iter().filter(|entry| !matches!(entry, Entry::Star));
-    match ty {
+    match each(ty) {
         Type::Bool => Entries::Bools(entries().map(|e| matches!(e, Entry::Truth(true))).collect()),
         Type::Number(..) => {
             let number =
@@ -128,7 +128,7 @@ impl Says {
 /// Entries of each kind that a field of this type takes; each has a value of [`values`].
 fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
     use Entry::{Between, Exactly, Inside, Lengths, Pattern, Truth, Uid};
-    match ty {
+    match each(ty) {
         Type::Netns => vec![Pattern("@host"), Pattern("q1"), Pattern("q*"), Pattern("?1")],
         Type::Link => vec![Pattern("a0"), Pattern("?0"), Pattern("v{uid}-x"), Pattern("v*-x")],
         Type::Word(words) => {
