@@ -342,7 +342,7 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (
             json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"weight": 3}]}),
             "nexthops.gateway",
-            "(in element 2)",
+            "in element 2, counted from 1, is missing",
         ),
         (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "weight": 257}]}), "nexthops.weight", "256"),
         (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "mtu": 3}]}), "nexthops.mtu", "is no field"),

@@ -50,8 +50,8 @@ pub struct Request {
     call: &'static Call,
     kind: Option<&'static Kind>,
     values: Vec<(&'static Field, Value)>,
-    /// Absent fields that leave nothing open here, whatever their declaration says.
-    closed: Vec<&'static Field>,
+    /// Absent fields that leave nothing open here, whatever their declaration says, each with the one that closes it.
+    closed: Vec<(&'static Field, &'static Field)>,
     reference: Option<String>,
 }
 
@@ -139,9 +139,17 @@ impl Request {
         }
     }
 
-    /// Says that the absence of a field leaves nothing open in this request: for [`Call::settle`].
-    pub(crate) fn close(&mut self, field: &'static Field) {
-        self.closed.push(field);
+    /// Says that the absence of a field leaves nothing open in this request, because of another one that is given: for
+    /// [`Call::settle`].
+    pub(crate) fn close(&mut self, field: &'static Field, by: &'static Field) {
+        if self.value(field).is_none() {
+            self.closed.push((field, by));
+        }
+    }
+
+    /// The fields on account of which the absence of this one leaves nothing open.
+    pub fn closed_by(&self, field: &Field) -> impl Iterator<Item = &'static Field> {
+        self.closed.iter().filter(move |(closed, _)| *closed == field).map(|(_, by)| *by)
     }
 
     /// How many times the request speaks of a field: once, or, of a field inside a list, once for each element. A list
@@ -173,7 +181,7 @@ impl Request {
     }
 
     fn is_open(&self, used: &Use) -> bool {
-        used.open_when_absent() && self.value(used.field).is_none() && !self.closed.contains(&used.field)
+        used.open_when_absent() && self.value(used.field).is_none() && self.closed_by(used.field).next().is_none()
     }
 
     /// Whether a boolean is there and true.

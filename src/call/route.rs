@@ -8,7 +8,7 @@ use super::field::{
 };
 use super::request::{Invalid, Request};
 use super::settle::{family_of, one_family};
-use super::value::{DEFAULT, Element, Value};
+use super::value::{DEFAULT, Element, Value, in_element};
 use super::{
     Call, Effect, NOTHING, Needs, Output, Part, Shape, Use, any, chosen, number, off, part, perhaps, required,
     untouched, word,
@@ -231,14 +231,12 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     if family == Some("inet6") {
         can_be_ipv6(request)?;
     }
-    if goes_nowhere || !hops(request).is_empty() {
-        request.close(&LINK.field); // no link is left to choose
+    if goes_nowhere {
+        request.close(&LINK.field, &ROUTE_TYPE.field); // no link is left to choose
+    } else if !hops(request).is_empty() {
+        request.close(&LINK.field, &NEXTHOPS.field);
     }
     Ok(())
-}
-
-fn in_element(at: usize, reason: &str) -> String {
-    format!("(in element {}) {reason}", at + 1)
 }
 
 /// `blackhole` and its like have no way on.
@@ -281,11 +279,12 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
 /// A route that goes one way has no several ones, and the other way round.
 fn can_be_removed(request: &mut Request) -> Result<(), Invalid> {
     can_be_named(request)?;
-    if request.get(&GATEWAY).is_some() || request.get(&LINK).is_some() {
-        request.close(&NEXTHOPS.field);
-    } else if !hops(request).is_empty() {
-        request.close(&GATEWAY.field);
-        request.close(&LINK.field);
+    for one in [&GATEWAY.field, &LINK.field] {
+        if request.value(one).is_some() {
+            request.close(&NEXTHOPS.field, one);
+        } else if !hops(request).is_empty() {
+            request.close(one, &NEXTHOPS.field);
+        }
     }
     Ok(())
 }

@@ -129,20 +129,27 @@ impl Rule {
         self.fields.iter().find(|(number, _)| *number == field.number).map(|(_, constraint)| constraint)
     }
 
+    /// Whether it says something of a field, or, of a list, of what is inside.
+    fn speaks_of(&self, field: &Field, request: &Request) -> bool {
+        let mut uses = request.call().uses(request.kind());
+        self.names(field).is_some() || uses.any(|used| used.inside == Some(field) && self.names(used.field).is_some())
+    }
+
     /// Whether what a request says, or leaves out, of one field is inside what an allow says of it, each time, and is
     /// there where the allow requires it.
     fn permits(&self, used: &Use, uid: u32, request: &Request) -> bool {
         let named = self.names(used.field);
         let required = self.require.contains(&used.field.number);
-        let times = request.times(used);
         if matches!(used.field.ty, Type::List(_)) {
-            let inside = |other: &Use| other.inside == Some(used.field) && self.names(other.field).is_some();
             return match request.value(used.field) {
-                // A list is named by what is inside.
-                Some(_) => matches!(used.absence, Absence::Any) || request.call().uses(request.kind()).any(inside),
+                Some(_) => matches!(used.absence, Absence::Any) || self.speaks_of(used.field, request),
                 None => !required,
             };
         }
+        if self.reopens(used.field, request) || used.inside.is_some_and(|list| self.reopens(list, request)) {
+            return !required && named.is_none_or(Constraint::contains_all);
+        }
+        let times = request.times(used);
         (times > 0 || !required)
             && (0..times).all(|time| match (request.said(used, time), named) {
                 (Said::Value(value), Some(constraint)) => constraint.contains(value, uid),
@@ -154,6 +161,13 @@ impl Rule {
                 (Said::Open, Some(constraint)) => constraint.contains_all() && !required,
                 (Said::Open | Said::Nothing, _) => !required,
             })
+    }
+
+    /// Whether the absence of a field is closed, but only by fields that the allow does not speak of. For it they are
+    /// filters, and a filter permits nothing that would not be permitted without it.
+    fn reopens(&self, field: &Field, request: &Request) -> bool {
+        let mut by = request.closed_by(field).peekable();
+        by.peek().is_some() && !by.any(|by| self.speaks_of(by, request))
     }
 }
 

@@ -124,6 +124,7 @@ pub(super) fn everything_asked(call: &'static Call) -> Vec<Asked> {
         }
         all.extend(partial);
     }
+    all.retain(|asked| asked.read().is_ok());
     all
 }
 

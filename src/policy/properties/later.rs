@@ -87,8 +87,9 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
     every_new_field(Ruling::Deny, |used, deny, rule, asked, both| {
         let [now, was] = both.each_ref().map(|request| rule.forbids(&caller(), request).is_some());
         // Where the new field closes one that was open, nothing is left that could meet it.
-        let closed = |(field, _): &(&Field, Says)| carries(asked, used) && closes(asked.call, used.field, field);
-        let same = if deny.fields.iter().any(closed) { was || !now } else { now == was };
+        let closed = |named: &&Use| closes(asked.call, used.field, named.inside.unwrap_or(named.field));
+        let mut named = asked.call.all_uses().filter(|other| deny.names(other.field).is_some());
+        let same = if carries(asked, used) && named.any(|u| closed(&u)) { was || !now } else { now == was };
         assert!(same, "{} {asked:?} {deny:?}", used.field.name);
     });
 }

@@ -72,9 +72,16 @@ fn anything(field: &Field) -> Vec<Thing> {
     values(field).iter().flat_map(things).map(|thing| Thing { said: false, ..thing }).collect()
 }
 
-fn is_open(used: &Use, asked: &Asked) -> bool {
-    let closed = asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field));
-    asked.value(used.field).is_none() && matches!(used.absence, Absence::Any | Absence::Chosen) && !closed
+/// Whether absence leaves a field open, which another field that is given may close.
+fn is_open(used: &Use, asked: &Asked, closes_it: impl Fn(&Field) -> bool) -> bool {
+    asked.value(used.field).is_none()
+        && matches!(used.absence, Absence::Any | Absence::Chosen)
+        && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field) && closes_it(given))
+}
+
+/// The same for a reader of one allow, to whom a field that it does not speak of closes nothing.
+fn is_open_to(allow: &Written, used: &Use, asked: &Asked) -> bool {
+    is_open(used, asked, |by| allow.speaks_of(by))
 }
 
 /// Everything that a field stands for by what is said of it; empty where nothing happens to it.
@@ -84,7 +91,7 @@ fn stands_for(used: &Use, said: Option<&Value>, asked: &Asked) -> Vec<Thing> {
         (None, Absence::Default(constant)) => {
             things(&constant.value(UID)).into_iter().map(|thing| Thing { said: false, ..thing }).collect()
         }
-        (None, _) if is_open(used, asked) => anything(used.field),
+        (None, _) if is_open(used, asked, |_| true) => anything(used.field),
         (None, _) => Vec::new(),
     }
 }
@@ -118,7 +125,7 @@ pub(super) fn acts(asked: &Asked) -> Vec<Act> {
 /// Every way to go on from these acts with one element of a list, if there is one.
 fn with_one_element(acts: &[Act], list: &Use, asked: &Asked) -> Vec<Act> {
     let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
-    let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if is_open(list, asked) {
+    let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if is_open(list, asked, |_| true) {
         vec![inside().map(|used| (used.field, anything(used.field))).collect()]
     } else {
         let laid_open = |element: &Element| {
@@ -237,12 +244,10 @@ pub(super) fn within(allow: &Written, asked: &Asked, act: &Act) -> bool {
 
 /// A list that is there, while the allow names nothing that is inside; a filter narrows.
 fn is_unnamed_list(allow: &Written, asked: &Asked, list: &Use) -> bool {
-    let mut named = allow.fields.iter().map(|(field, _)| field.name);
-    let inside = format!("{}.", list.field.name);
     matches!(list.field.ty, Type::List(_))
         && asked.value(list.field).is_some()
         && !matches!(list.absence, Absence::Any)
-        && !named.any(|name| name.starts_with(&inside))
+        && !allow.speaks_of(list.field)
 }
 
 /// A filter narrows; a default that is said is as good as not said.
@@ -280,11 +285,11 @@ fn granted(allow: &Written, asked: &Asked, used: &Use) -> bool {
     }
     let list = used.inside.and_then(|list| asked.call.uses(asked.kind).find(|used| used.field == list));
     match allow.names(used.field) {
-        Some(says) if list.is_some_and(|list| is_open(list, asked)) => gives_all(says),
+        Some(says) if list.is_some_and(|list| is_open_to(allow, list, asked)) => gives_all(says),
         named => asked.said(used).into_iter().all(|said| match (named, said) {
             (None, None) => true,
             (None, Some(value)) => needs_no_name(used.field, value, asked),
-            (Some(says), None) if is_open(used, asked) => gives_all(says),
+            (Some(says), None) if is_open_to(allow, used, asked) => gives_all(says),
             (Some(says), Some(Value::Several(values))) => values.iter().all(|value| gives(says, &things(value))),
             (Some(says), said) => gives(says, &stands_for(used, said, asked)),
         }),

@@ -86,7 +86,14 @@ pub(super) fn narrower(asked: &Asked) -> Vec<Asked> {
         let values = values_in(asked.call, asked.kind, used);
         values.iter().flat_map(|value| asked.saying(used, value)).collect::<Vec<_>>()
     };
-    filters.flat_map(given).collect()
+    filters.flat_map(given).filter(|asked| asked.read().is_ok()).collect()
+}
+
+/// The same without each filter that is given, where that can be asked.
+pub(super) fn unfiltered(asked: &Asked) -> Vec<(&'static Use, Request)> {
+    let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
+    let given = filters.filter(|used| asked.said(used).iter().any(Option::is_some));
+    given.filter_map(|used| Some((used, asked.without(used.field).read().ok()?))).collect()
 }
 
 /// Every rule of the small world against everything that can be asked there.
@@ -201,6 +208,22 @@ fn who_may_do_it_to_all_may_do_it_to_one() {
             for (asked, _) in requests.iter().filter(|(_, request)| permits(&rule, request)) {
                 for narrower in narrower(asked) {
                     assert!(permits(&rule, &narrower.request()), "{asked:?} {narrower:?} {rule:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_an_allow_does_not_name_helps_nothing() {
+    for call in CALLS {
+        let requests: Vec<_> =
+            everything_asked(call).iter().map(|asked| (asked.request(), unfiltered(asked))).collect();
+        for allow in every_rule(call, Ruling::Allow) {
+            let rule = allow.rule("a");
+            for (request, without) in requests.iter().filter(|(request, _)| permits(&rule, request)) {
+                for (used, wider) in without.iter().filter(|(used, _)| !allow.speaks_of(used.field)) {
+                    assert!(permits(&rule, wider), "{request:?} without {} {allow:?}", used.field.name);
                 }
             }
         }

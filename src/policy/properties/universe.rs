@@ -129,25 +129,39 @@ pub(super) static WAYS: Call = call(
     &[],
 );
 
-/// A list that is a filter, of filters.
-static PRUNE: Call = call(
-    "Test.Prune",
-    906,
-    &[
-        used(&NETNS.field, Absence::Required),
-        used(&LINK.field, Absence::Any),
-        used(&NEXTHOPS.field, Absence::Any),
-        inside(&NEXTHOPS_GATEWAY.field, Absence::Any),
-        inside(&NEXTHOPS_LINK.field, Absence::Any),
-    ],
-    &[],
-);
+/// A list that is a filter, of filters. What is given as one link or gateway is not given as a list.
+static PRUNE: Call = Call {
+    excludes: &[(&GATEWAY.field, &NEXTHOPS.field, ""), (&LINK.field, &NEXTHOPS.field, "")],
+    settle: |request| {
+        for one in [&GATEWAY.field, &LINK.field] {
+            if request.value(one).is_some() {
+                request.close(&NEXTHOPS.field, one);
+            } else if request.value(&NEXTHOPS.field).is_some() {
+                request.close(one, &NEXTHOPS.field);
+            }
+        }
+        Ok(())
+    },
+    ..call(
+        "Test.Prune",
+        906,
+        &[
+            used(&NETNS.field, Absence::Required),
+            used(&LINK.field, Absence::Any),
+            used(&GATEWAY.field, Absence::Any),
+            used(&NEXTHOPS.field, Absence::Any),
+            inside(&NEXTHOPS_GATEWAY.field, Absence::Any),
+            inside(&NEXTHOPS_LINK.field, Absence::Any),
+        ],
+        &[],
+    )
+};
 
-/// One way or several: with a list, the link and the gateway in front of it leave nothing open.
+/// With a list, the link in front of it leaves nothing open.
 pub(super) static VIA: Call = Call {
     settle: |request| {
         if request.value(&NEXTHOPS.field).is_some() {
-            request.close(&LINK.field);
+            request.close(&LINK.field, &NEXTHOPS.field);
         }
         Ok(())
     },
@@ -190,9 +204,15 @@ pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
     if call.kinds.is_empty() { vec![None] } else { call.kinds.iter().map(Some).collect() }
 }
 
-/// Whether absence leaves the field open in most requests of this call, but not where they give this other one.
+/// Whether one field of a call, where it is given, leaves nothing open of the absence of the other.
 pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
-    call.number == VIA.number && field == &NEXTHOPS.field && other == &LINK.field
+    let either = [&GATEWAY.field, &LINK.field];
+    match call.number {
+        906 if other == &NEXTHOPS.field => either.contains(&field),
+        906 => field == &NEXTHOPS.field && either.contains(&other),
+        907 => (field, other) == (&NEXTHOPS.field, &LINK.field),
+        _ => false,
+    }
 }
 
 /// The type of each value of a list of such.

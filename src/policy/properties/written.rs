@@ -55,6 +55,12 @@ impl Written {
         self.fields.iter().find(|(named, _)| *named == field).map(|(_, says)| says)
     }
 
+    /// Whether it names a field, or something inside a list.
+    pub(super) fn speaks_of(&self, field: &Field) -> bool {
+        let inside = format!("{}.", field.name);
+        self.fields.iter().any(|(named, _)| *named == field || named.name.starts_with(&inside))
+    }
+
     /// As the compiler would lower it.
     pub(super) fn rule(&self, id: &str) -> Rule {
         let touches = self.touches.as_ref().map(|(netns, link)| Touches {
