@@ -66,3 +66,27 @@ fn a_family_that_there_is_not_is_refused() {
     assert_eq!(ran.status.code(), Some(65));
     assert!(ran.stdout.is_empty());
 }
+
+#[test]
+fn every_test_that_the_manual_of_the_language_cites_is_there() {
+    let mut sources = String::new();
+    let mut directories = vec![tree().join("src/policy")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            match entry.unwrap().path() {
+                path if path.is_dir() => directories.push(path),
+                path => sources += &fs::read_to_string(path).unwrap(),
+            }
+        }
+    }
+    let page = fs::read_to_string(tree().join("packaging/man/netbroker-policy.5")).unwrap();
+    let cited: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".D1 Li ")).collect();
+    assert!(cited.len() > 30, "{cited:?}");
+    for test in cited {
+        assert!(
+            sources.contains(&format!("#[test]\nfn {test}()"))
+                || sources.contains(&format!("#[test]\n    fn {test}()")),
+            "{test}"
+        );
+    }
+}

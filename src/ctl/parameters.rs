@@ -195,4 +195,33 @@ mod tests {
             assert!(message.starts_with(start), "{fields:?}: {message}");
         }
     }
+    #[test]
+    fn a_list_is_given_as_json() {
+        let route = ["netns=n", "destination=10.1.0.0/16"];
+        let list = r#"nexthops=[{"link":"a","weight":2},{"gateway":"10.0.0.1","onlink":null}]"#;
+        let given = of("Route.Add", &[&route[..], &[list]].concat()).unwrap();
+        let expected = r#"[{"link":"a","weight":2},{"gateway":"10.0.0.1","onlink":null}]"#;
+        assert_eq!(given.object["nexthops"].to_string(), expected);
+        for (slip, expected) in [
+            (
+                "nexthops.gateway=10.0.0.1",
+                "InvalidRequest: field=nexthops.gateway reason=\"stands inside a list, which is given as JSON: \
+                    nexthops='[{…}]'\"",
+            ),
+            ("nexthops=a", "InvalidRequest: field=nexthops reason=\"is no JSON"),
+            (
+                r#"nexthops={"link":"a"}"#,
+                "InvalidRequest: field=nexthops reason=\"is an object, expected a list of objects\"",
+            ),
+            (r#"nexthops=[{"link":"a","link":"b"}]"#, "InvalidRequest: field=nexthops reason=\"has `link` twice\""),
+            (
+                r#"nexthops=[{"link":"a"},{"lnk":"b"}]"#,
+                "InvalidRequest: field=nexthops.lnk reason=\"in element 2, counted from 1, is no field of Route.Add\"",
+            ),
+            ("nexthops=[1.5]", "InvalidRequest: field=nexthops reason=\"is no number in plain digits"),
+        ] {
+            let message = of("Route.Add", &[&route[..], &[slip]].concat()).unwrap_err();
+            assert!(message.starts_with(expected), "{slip}: {message}");
+        }
+    }
 }

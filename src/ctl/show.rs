@@ -244,6 +244,16 @@ id = "uplinks"
 who = ["*", "!group:netusers"]
 call = ["@change", "!Netns.Add"]
 touches = { netns = ["@host", "mgmt"], link = ["eth*", "!eth7"] }
+
+[[allow]]
+id = "ways"
+who = "*"
+call = ["Route.Add", "Route.Delete"]
+netns = "q*"
+link = "$ports"
+destination = "*"
+nexthops = { gateway = ["10.0.0.0/8"], link = "$ports", weight = "1..8" }
+require = ["nexthops", "nexthops.gateway"]
 "#;
 
     fn compiled(name: &str, text: &str) -> Policy {
@@ -284,6 +294,8 @@ touches = { netns = ["@host", "mgmt"], link = ["eth*", "!eth7"] }
             "who = [\"uid:64100\",\"gid:2000\",\"!uid:7\"] # uid:64100 is neutron\\n\n",
             "link = [\"qr-*\",\"lo\",\"v{uid}--\",\"!qr-7\"]\n",
             "touches = { link = [\"eth*\",\"!eth7\"], netns = [\"@host\",\"mgmt\"] }",
+            "nexthops.gateway = [\"10.0.0.0/8\"]\nnexthops.link = [\"qr-*\",\"lo\",\"v{uid}--\"]\nnexthops.weight = [\"1..8\"]\n",
+            "require = [\"nexthops\",\"nexthops.gateway\"]",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -163,11 +163,13 @@ impl Rule {
             })
     }
 
-    /// Whether the absence of a field is closed, but only by fields that the allow does not speak of. For it they are
-    /// filters, and a filter permits nothing that would not be permitted without it.
+    /// Whether the absence of a field is closed, but only by filters that the allow does not speak of: a filter permits
+    /// nothing that would not be permitted without it. (What is no filter is named, or itself refused.)
     fn reopens(&self, field: &Field, request: &Request) -> bool {
-        let mut by = request.closed_by(field).peekable();
-        by.peek().is_some() && !by.any(|by| self.speaks_of(by, request))
+        let mut closers = request.closed_by(field).peekable();
+        let is_filter =
+            |by| request.call().uses(request.kind()).any(|u| u.field == by && matches!(u.absence, Absence::Any));
+        closers.peek().is_some() && closers.all(|by| is_filter(by) && !self.speaks_of(by, request))
     }
 }
 

@@ -2,6 +2,7 @@
 //! What a rule becomes. In `refused`: what becomes none; in `judged`: how the broker decides by the bytes.
 
 mod judged;
+mod lists;
 mod refused;
 mod whole;
 

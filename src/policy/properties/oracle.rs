@@ -79,9 +79,11 @@ fn is_open(used: &Use, asked: &Asked, closes_it: impl Fn(&Field) -> bool) -> boo
         && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field) && closes_it(given))
 }
 
-/// The same for a reader of one allow, to whom a field that it does not speak of closes nothing.
+/// The same for a reader of one allow, to whom a filter that it does not speak of closes nothing.
 fn is_open_to(allow: &Written, used: &Use, asked: &Asked) -> bool {
-    is_open(used, asked, |by| allow.speaks_of(by))
+    let is_filter =
+        |by: &Field| asked.call.uses(asked.kind).any(|u| u.field == by && matches!(u.absence, Absence::Any));
+    is_open(used, asked, |by| allow.speaks_of(by) || !is_filter(by))
 }
 
 /// Everything that a field stands for by what is said of it; empty where nothing happens to it.

@@ -11,7 +11,7 @@ fn wrong(text: &str) -> Vec<String> {
 }
 
 /// Each file has exactly one thing wrong with it: where, and how the message begins.
-fn refused(head: &str, cases: &[(&str, &str)]) {
+pub(super) fn refused(head: &str, cases: &[(&str, &str)]) {
     for (rest, expected) in cases {
         let got = wrong(&format!("{head}{rest}"));
         assert!(got.len() == 1 && got[0].starts_with(expected), "{rest}\n{expected}\n{got:#?}");
