@@ -200,7 +200,9 @@ fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
     match (raw, ruling) {
         ("@change", Ruling::Deny) => Ok(of(Effect::Changes)),
         ("@read", Ruling::Deny) => Ok(of(Effect::Reads)),
-        ("@change" | "@read" | "*", Ruling::Allow) => Err(format!("`{raw}`: an allow lists its calls one by one")),
+        (_, Ruling::Allow) if raw == "*" || raw.starts_with('@') => {
+            Err(format!("`{raw}`: an allow lists its calls one by one"))
+        }
         (_, Ruling::Allow) if raw.contains(['*', '?']) => {
             Err(format!("`{raw}`: an allow lists its calls one by one; a pattern would permit what is added later"))
         }
@@ -223,6 +225,7 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
         let written = rule.fields.iter().map(|said| said.name.it.as_str());
         written.chain(rule.free.iter().map(|name| name.it.as_str())).any(|name| name == field.name)
     };
+    let this = rule.id.as_ref().map_or_else(|| "this allow".to_owned(), |id| format!("the allow `{}`", id.it));
     let mut reported: Vec<&str> = Vec::new();
     for variety in scope.varieties() {
         // What is inside a list need not be named as long as the list is not: the allow permits no such list.
@@ -235,7 +238,7 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
             };
             reported.push(name);
             let title = if variety.shares(used) { variety.call.name.to_owned() } else { variety.title() };
-            problems.push(variety.place.problem(format!("this allow does not name `{name}`: {title} {why}")));
+            problems.push(variety.place.problem(format!("{this} does not name `{name}`: {title} {why}")));
         }
     }
 }
@@ -334,8 +337,8 @@ mod tests {
         assert_eq!(
             refused(&CHANGES, "netns = \"q*\""),
             [
-                "this allow does not name `link`: Test.Flush without it means every link",
-                "this allow does not name `master`: Test.Flush without it leaves the link to the kernel",
+                "the allow `x` does not name `link`: Test.Flush without it means every link",
+                "the allow `x` does not name `master`: Test.Flush without it leaves the link to the kernel",
             ]
         );
         for said in ["link = \"*\"\nmaster = \"br*\"", "free = [\"link\", \"master\"]"] {
@@ -364,8 +367,8 @@ mod tests {
         assert_eq!(
             refused(&WAYS, "netns = \"q*\"\nnexthops.weight = 1"),
             [
-                "this allow does not name `nexthops.gateway`: Test.Flush always has it",
-                "this allow does not name `nexthops.link`: Test.Flush without it leaves the link to the kernel",
+                "the allow `x` does not name `nexthops.gateway`: Test.Flush always has it",
+                "the allow `x` does not name `nexthops.link`: Test.Flush without it leaves the link to the kernel",
             ]
         );
         assert!(refused(&WAYS, "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]").is_empty());

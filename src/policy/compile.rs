@@ -99,7 +99,7 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     let mut ids = BTreeMap::new();
     let mut lines = Lines::default();
     for rule in documents.iter().flat_map(|document| &document.rules) {
-        let rule = open(rule, &sets, &mut compiler.problems);
+        let rule = open(rule, &sets, resolve, &mut compiler.problems);
         compiler.id(&rule, &mut ids);
         compiler.rule(&rule, lines.of(rule.place));
     }
@@ -108,18 +108,25 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
         return Ok(Policy { rules, profiles: profiles.into_iter().collect(), settings, origins });
     }
     problems.sort();
+    problems.dedup(); // what is wrong in a set is so for each of its rules
     Err(problems)
 }
 
 /// A rule with its sets laid open.
-fn open<'s>(rule: &RuleSyntax<'s>, sets: &Sets<'_, 's>, problems: &mut Vec<Problem>) -> RuleSyntax<'s> {
+fn open<'s>(
+    rule: &RuleSyntax<'s>,
+    sets: &Sets<'_, 's>,
+    resolve: Resolve<'_>,
+    problems: &mut Vec<Problem>,
+) -> RuleSyntax<'s> {
     let mut rule = rule.clone();
-    for texts in [&mut rule.who, &mut rule.calls, &mut rule.free, &mut rule.require] {
-        *texts = sets.open_texts(texts, problems);
+    rule.who = sets.open_texts(&rule.who, &|entry| who::is_missing(entry, resolve), problems);
+    for texts in [&mut rule.calls, &mut rule.free, &mut rule.require] {
+        *texts = sets.open_texts(texts, &|_| false, problems);
     }
     let touches = rule.touches.iter_mut().flat_map(|touches| &mut touches.it);
     for said in rule.fields.iter_mut().chain(touches) {
-        said.entries = sets.open(&said.entries, problems);
+        said.entries = sets.open(&said.entries, &|_| false, problems);
     }
     rule
 }

@@ -30,8 +30,14 @@ impl<'d, 's> Sets<'d, 's> {
         Self(sets)
     }
 
-    /// The entries of a list with the sets in it laid open; they stand where the set is named.
-    pub(super) fn open(&self, entries: &[At<'s, Scalar>], problems: &mut Vec<Problem>) -> Vec<At<'s, Scalar>> {
+    /// The entries of a list with the sets in it laid open. They stand where the set is named, since that is where they
+    /// may be out of place; those that are wrong wherever they stand keep their own place.
+    pub(super) fn open(
+        &self,
+        entries: &[At<'s, Scalar>],
+        is_wrong: &dyn Fn(&Scalar) -> bool,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<At<'s, Scalar>> {
         let mut open = Vec::new();
         for entry in entries {
             let Some((taken_away, name)) = refers(&entry.it) else {
@@ -43,20 +49,27 @@ impl<'d, 's> Sets<'d, 's> {
                 problems.push(entry.place.problem(format!("there is no set `{name}`{hint}")));
                 continue;
             };
-            for At { it, .. } in &set.entries {
+            for At { place, it } in &set.entries {
+                let place = if is_wrong(it) { *place } else { entry.place };
                 let it = if taken_away { Scalar::Text(format!("!{it}")) } else { it.clone() };
-                open.push(At { place: entry.place, it });
+                open.push(At { place, it });
             }
         }
         open
     }
 
     /// The same for a list of texts.
-    pub(super) fn open_texts(&self, entries: &[At<'s, String>], problems: &mut Vec<Problem>) -> Vec<At<'s, String>> {
+    pub(super) fn open_texts(
+        &self,
+        entries: &[At<'s, String>],
+        is_wrong: &dyn Fn(&str) -> bool,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<At<'s, String>> {
+        let is_wrong = |entry: &Scalar| matches!(entry, Scalar::Text(text) if is_wrong(text));
         let scalars: Vec<_> =
             entries.iter().map(|At { place, it }| At { place: *place, it: Scalar::Text(it.clone()) }).collect();
         let mut texts = Vec::new();
-        for At { place, it } in self.open(&scalars, problems) {
+        for At { place, it } in self.open(&scalars, &is_wrong, problems) {
             match it {
                 Scalar::Text(it) => texts.push(At { place, it }),
                 _ => problems.push(place.problem("this set holds something else than strings")),

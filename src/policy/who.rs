@@ -67,12 +67,27 @@ fn stands(principal: Principal, spared: bool, ruling: Ruling) -> Result<(), Stri
     Err(wrong.to_owned())
 }
 
+/// Whether this names an account that is not there, or cannot be looked up.
+pub(super) fn is_missing(entry: &str, resolve: Resolve<'_>) -> bool {
+    let account = match entry.strip_prefix('!').unwrap_or(entry).split_once(':') {
+        Some(("user", name)) => Account::User(name),
+        Some(("group", name)) => Account::Group(name),
+        _ => return false,
+    };
+    !matches!(resolve(account), Ok(Some(_)))
+}
+
 fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Principal, String> {
     if raw == "*" {
         return Ok(Principal::Everyone);
     }
     let expected = "expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`";
-    let Some((class, name)) = raw.split_once(':') else { return Err(format!("`{raw}`: {expected}")) };
+    let Some((class, name)) = raw.split_once(':') else {
+        let classes = [("user", Account::User(raw)), ("group", Account::Group(raw))];
+        let is = classes.into_iter().find(|(_, account)| matches!(resolve(*account), Ok(Some(_))));
+        let hint = is.map_or_else(String::new, |(class, _)| format!("; did you mean `{class}:{raw}`?"));
+        return Err(format!("`{raw}`: {expected}{hint}"));
+    };
     let found = |account, what| match resolve(account) {
         Ok(Some(id)) => Ok(id),
         Ok(None) => Err(format!("there is no {what} `{name}`")),

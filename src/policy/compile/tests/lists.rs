@@ -92,7 +92,10 @@ fn a_rule_names_what_is_inside_a_list_and_what_it_must() {
                 "nexthops.gatewy = \"*\"",
                 "8:10: `nexthops.gatewy` is no field of Route.Add; did you mean `nexthops.gateway`?",
             ),
-            ("nexthops.gateway = \"*\"", "4:8: this allow does not name `nexthops.link`: Route.Add without it leaves"),
+            (
+                "nexthops.gateway = \"*\"",
+                "4:8: the allow `x` does not name `nexthops.link`: Route.Add without it leaves",
+            ),
             ("require = [\"nexthops\"]", "8:12: `nexthops` is required, but this allow does not name it"),
         ],
     );

@@ -82,13 +82,38 @@ fn an_id_stands_once_in_all_files() {
 }
 
 #[test]
+fn what_is_wrong_in_a_set_is_told_once_at_its_entry_and_what_is_out_of_place_where_it_is_used() {
+    let set = "[set]\nl3 = [\"user:neutron\",\n\"user:nutron\"]\nports = \"qr-*\"\n";
+    let rule = |id: &str, who: &str, mtu: &str| {
+        format!("[[allow]]\nid = \"{id}\"\nwho = {who}\ncall = \"Link.Set\"\nnetns = \"q\"\nlink = \"$ports\"\n{mtu}\n")
+    };
+    let missing = [rule("x", "\"$l3\"", ""), rule("y", "[\"*\", \"!$l3\"]", "")].concat();
+    assert_eq!(wrong(&format!("{set}{missing}")), ["3:1: there is no user `nutron`"]);
+    let used = [rule("x", "\"$ports\"", ""), rule("y", "\"*\"", "mtu = \"$ports\"")].concat();
+    let used = wrong(&format!("{set}{used}"));
+    assert!(used.len() == 2 && used[0].starts_with("7:7: `qr-*`: expected `user:NAME`"), "{used:?}");
+    assert!(used[1].starts_with("18:7: `mtu`: `qr-*` is a string"), "{used:?}");
+}
+
+#[test]
 fn who_names_accounts_that_exist_and_groups_only_give() {
     let allow = |who: &str| format!("[[allow]]\nid = \"x\"\nwho = {who}\ncall = \"Netns.Add\"\nnetns = \"q*\"\n");
     let deny = |who: &str| format!("[[deny]]\nid = \"x\"\nwho = {who}\ncall = \"@change\"\n");
     refused(
         "",
         &[
-            (&allow("\"neutron\""), "3:7: `neutron`: expected `user:NAME`"),
+            (
+                &allow("\"neutron\""),
+                "3:7: `neutron`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`; did you mean `user:neutron`?",
+            ),
+            (
+                &allow("\"netops\""),
+                "3:7: `netops`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`; did you mean `group:netops`?",
+            ),
+            (
+                &allow("\"nobody-there\""),
+                "3:7: `nobody-there`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`",
+            ),
             (
                 &allow("\"usr:neutron\""),
                 "3:7: `usr:neutron`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`; did you mean `user`?",
@@ -124,6 +149,7 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
             ("call = \"Netns.*\"\n", "4:8: `Netns.*`: an allow lists its calls one by one"),
             ("call = [\"Netns.Add\", \"!Netns.Get\"]\nnetns = \"q\"\n", "4:22: `!Netns.Get`: an allow lists its calls"),
             ("call = \"@change\"\n", "4:8: `@change`: an allow lists its calls one by one"),
+            ("call = \"@chang\"\n", "4:8: `@chang`: an allow lists its calls one by one"),
             ("call = [\"*\"]\n", "4:9: `*`: an allow lists its calls one by one"),
             ("call = \"Netns.Add\"\nnetns = \"q*\"\nlnk = \"a\"\n", "6:1: `lnk` is no field of Netns.Add"),
             (
@@ -189,22 +215,22 @@ fn an_allow_names_what_it_must() {
     refused(
         ALLOW,
         &[
-            ("call = \"Netns.Add\"\n", "4:8: this allow does not name `netns`: Netns.Add always has it"),
+            ("call = \"Netns.Add\"\n", "4:8: the allow `x` does not name `netns`: Netns.Add always has it"),
             (
                 "call = [\"Netns.Add\", \"Netns.List\"]\n",
-                "4:9: this allow does not name `netns`: Netns.Add always has it",
+                "4:9: the allow `x` does not name `netns`: Netns.Add always has it",
             ),
             (
                 "call = [\"Netns.Add\", \"Link.Delete\"]\nnetns = \"q\"\n",
-                "4:22: this allow does not name `link`: Link.Delete always has it",
+                "4:22: the allow `x` does not name `link`: Link.Delete always has it",
             ),
             (
                 "call = \"Address.Add\"\nnetns = \"q\"\nlink = \"a\"\n",
-                "4:8: this allow does not name `address`: Address.Add always has it",
+                "4:8: the allow `x` does not name `address`: Address.Add always has it",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\n",
-                "4:8: this allow does not name `kind`: Link.Add always has it",
+                "4:8: the allow `x` does not name `kind`: Link.Add always has it",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = \"*\"\npeer = { name = \"a\", netns = \"b\" }\n",
@@ -216,7 +242,7 @@ fn an_allow_names_what_it_must() {
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = [\"bridge\", \"veth\"]\npeer.netns = \"b\"\n",
-                "4:8: this allow does not name `peer.name`: Link.Add of a veth always has it",
+                "4:8: the allow `x` does not name `peer.name`: Link.Add of a veth always has it",
             ),
         ],
     );
