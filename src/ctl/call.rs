@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::{Failure, parameters, print, warn};
+use super::{Failure, parameters, print, reason, warn};
 use crate::refusal::{Exit, exit, line};
 
 /// What the broker reads of its environment, at real uid 0 only: who started it.
@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut broker = start(arguments)?;
     send(&mut broker, &message)?;
     let answered = replies(&mut broker, arguments.json);
-    let status = broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {error}")))?;
+    let status =
+        broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {}", reason(&error))))?;
     outcome(answered?, status)
 }
 
@@ -68,7 +69,10 @@ fn start(arguments: &Arguments) -> Result<Child, Failure> {
             io::ErrorKind::NotFound => ": is netbroker installed, or is it elsewhere (--broker)?",
             _ => "",
         };
-        Failure::Said(Exit::NotPrivileged, format!("cannot start {}: {error}{hint}", arguments.broker.display()))
+        Failure::Said(
+            Exit::NotPrivileged,
+            format!("cannot start {}: {}{hint}", arguments.broker.display(), reason(&error)),
+        )
     })
 }
 
@@ -77,7 +81,7 @@ fn send(broker: &mut Child, message: &Value) -> Result<(), Failure> {
     let Some(mut pipe) = broker.stdin.take() else { return Ok(()) };
     match pipe.write_all(format!("{message}\0").as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(unanswered(&format!("the request cannot be sent: {error}")))
+            Err(unanswered(&format!("the request cannot be sent: {}", reason(&error))))
         }
         _ => Ok(()),
     }
@@ -99,7 +103,9 @@ fn replies(broker: &mut Child, compact: bool) -> Result<Answer, Failure> {
     let Some(pipe) = broker.stdout.take() else { return Ok(answer) };
     let mut reader = BufReader::new(pipe);
     let mut bytes = Vec::new();
-    while reader.read_until(0, &mut bytes).map_err(|error| unanswered(&format!("the reply cannot be read: {error}")))?
+    while reader
+        .read_until(0, &mut bytes)
+        .map_err(|error| unanswered(&format!("the reply cannot be read: {}", reason(&error))))?
         > 0
     {
         for reply in bytes.split(|b| matches!(b, 0 | b'\n')).filter(|reply| !reply.is_empty()) {

@@ -20,7 +20,7 @@ use nix::unistd::{Gid, Uid, fsync, mkdtemp};
 use super::enable::root;
 use super::files::{Files, INSTALLED, Tree, all_of, is_policy, is_test, test_of, unusable};
 use super::replace::{Rights, replace};
-use super::{Failure, policy, print, tell, test};
+use super::{Failure, policy, print, reason, tell, test};
 use crate::policy::diagnostics::Source;
 use crate::refusal::Exit;
 
@@ -66,13 +66,23 @@ fn refused(why: String) -> Failure {
 }
 
 fn failed(what: &Path, error: &io::Error) -> Failure {
-    Failure::Said(Exit::System, format!("{}: {error}", what.display()))
+    Failure::Said(Exit::System, format!("{}: {}", what.display(), reason(error)))
+}
+
+/// What a name without an ending is meant to be.
+fn with_ending(file: &Path) -> String {
+    match (file.extension(), file.file_name()) {
+        (None, Some(_)) => format!("; did you mean `{}.toml`?", file.display()),
+        _ => String::new(),
+    }
 }
 
 impl<'t> Edited<'t> {
     fn open(tree: &'t Tree, file: &Path) -> Result<Self, Failure> {
         let name = file.file_name().filter(|name| is_policy(name) || is_test(name));
-        let name = name.ok_or_else(|| refused(format!("{} is neither *.toml nor *.test.toml", file.display())))?;
+        let name = name.ok_or_else(|| {
+            refused(format!("{} is neither *.toml nor *.test.toml{}", file.display(), with_ending(file)))
+        })?;
         if file != Path::new(name) && file != Path::new(INSTALLED).join(name) {
             return Err(refused(format!("{} does not lie in {INSTALLED}", file.display())));
         }
@@ -207,7 +217,7 @@ fn with_editor(copy: &Path) -> Result<(), String> {
     match Command::new(program).args(words).arg(copy).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{program}`: {status}")),
-        Err(error) => Err(format!("`{program}` cannot be started: {error}; set EDITOR")),
+        Err(error) => Err(format!("`{program}` cannot be started: {}; set EDITOR", reason(&error))),
     }
 }
 

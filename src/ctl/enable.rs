@@ -3,15 +3,17 @@
 //! Neither puts anything in force.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
-use nix::fcntl::readlinkat;
+use nix::fcntl::{AtFlags, readlinkat};
+use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
 
-use super::files::{INSTALLED, SHIPPED, Tree, is_policy, unusable};
+use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names, unusable};
 use super::{Failure, print};
 use crate::refusal::Exit;
 
@@ -63,6 +65,9 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
     let file = file_of(name)?;
     let (link, target) = (Path::new(INSTALLED).join(&file), Path::new(SHIPPED).join(&file));
     let shipped = tree.directory(Path::new(SHIPPED)).map_err(refused)?;
+    if fstatat(&shipped, file.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+        return Err(refused(none_such(name, &shipped)));
+    }
     tree.open_file(&shipped, OsStr::new(&file), &target).map_err(refused)?;
     if readlinkat(&shipped, file.as_str()).is_ok() {
         return Err(refused(format!("{} is a symbolic link", target.display())));
@@ -79,6 +84,14 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
             Ok(format!("enabled: {} -> {}; {INSTALL}", link.display(), target.display()))
         }
     }
+}
+
+/// That no such policy ships, and which do.
+fn none_such(name: &str, shipped: &OwnedFd) -> String {
+    let files = names(shipped, Path::new(SHIPPED), is_policy).unwrap_or_default();
+    let named = |file: &OsString| format!("`{}`", file.to_string_lossy().trim_end_matches(".toml").escape_debug());
+    let these = files.iter().map(named).collect::<Vec<_>>().join(", ");
+    format!("{SHIPPED} holds no policy `{name}`; it holds {}", if files.is_empty() { "none" } else { &these })
 }
 
 fn unlink(tree: &Tree, name: &str) -> Result<String, Failure> {
@@ -100,11 +113,11 @@ fn unlink(tree: &Tree, name: &str) -> Result<String, Failure> {
     Ok(format!("disabled: {}; `netbrokerctl policy install` puts what is left in force", link.display()))
 }
 
-fn leads(directory: &std::os::fd::OwnedFd, file: &str) -> Option<PathBuf> {
+fn leads(directory: &OwnedFd, file: &str) -> Option<PathBuf> {
     readlinkat(directory, file).ok().map(PathBuf::from)
 }
 
-fn settle(directory: &std::os::fd::OwnedFd) -> Result<(), Failure> {
+fn settle(directory: &OwnedFd) -> Result<(), Failure> {
     fsync(directory).map_err(|errno| {
         Failure::Said(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", errno.desc()))
     })
@@ -166,7 +179,7 @@ mod tests {
         for name in ["", "../l3", "a/b", ".l3", "l3.test", "l 3", "ä", "\u{1b}"] {
             assert!(why(link(&machine.tree, name)).contains("is no name of a policy"), "{name}");
         }
-        assert!(why(link(&machine.tree, "dhcp")).contains("No such file"));
+        assert_eq!(why(link(&machine.tree, "dhcp")), format!("{SHIPPED} holds no policy `dhcp`; it holds `l3`"));
         machine.link(L3, "/usr/share/netbroker/policies/other.toml");
         assert!(why(link(&machine.tree, "other")).contains("is a symbolic link"));
         machine.mode(L3, 0o664);

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
-use super::Failure;
+use super::{Failure, reason};
 use crate::policy::diagnostics::Source;
 use crate::policy::testing::TestFile;
 
@@ -174,7 +174,7 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         }
     }
     sources(files.into_iter().map(|path| {
-        let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()));
+        let file = File::open(&path).map_err(|error| format!("{}: {}", path.display(), reason(&error)));
         let bytes = file.and_then(|file| all_of(file.into(), &path));
         (path, bytes)
     }))
@@ -230,7 +230,7 @@ pub(super) fn is_test(name: &OsStr) -> bool {
 }
 
 /// The names in a directory that are wanted, sorted.
-fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool) -> Result<Vec<OsString>, String> {
+pub(super) fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool) -> Result<Vec<OsString>, String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut listing = Dir::openat(directory, ".", flags, Mode::empty()).map_err(|errno| unusable(path, errno))?;
     let mut names = Vec::new();
@@ -247,7 +247,7 @@ fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool) -> Result
 
 pub(super) fn all_of(file: OwnedFd, path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    File::from(file).read_to_end(&mut bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    File::from(file).read_to_end(&mut bytes).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
     Ok(bytes)
 }
 

@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
 
 use super::files::{INSTALLED, Tree, is, of, unusable};
 use super::replace::{Rights, replace};
-use super::{Failure, policy, print, test};
+use super::{Failure, policy, print, reason, test};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Err(Failure::Said(Exit::NotPrivileged, message));
     }
     let directory = std::path::absolute(&arguments.directory);
-    let directory = directory.map_err(|error| Failure::Said(Exit::Policy, format!("--directory: {error}")))?;
+    let directory =
+        directory.map_err(|error| Failure::Said(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     print(install(&Tree::system(), &directory)?)?;
     Ok(Exit::Done.into())
 }

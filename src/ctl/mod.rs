@@ -25,6 +25,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nix::errno::Errno;
 
 use crate::policy::diagnostics::Problem;
 use crate::refusal::Exit;
@@ -154,6 +155,11 @@ fn tell(failure: &Failure) {
     }
 }
 
+/// An error of the system in its own words, without its number.
+fn reason(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned())
+}
+
 /// One line on standard error; there is nobody to tell when that fails.
 fn warn(message: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "netbrokerctl: {message}");
@@ -164,6 +170,6 @@ fn print(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Said(Exit::Unanswered, format!("standard output: {error}")),
+        _ => Failure::Said(Exit::Unanswered, format!("standard output: {}", reason(&error))),
     })
 }

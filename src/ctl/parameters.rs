@@ -11,7 +11,7 @@ use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::value::Type;
 use crate::call::{self, Call};
-use crate::policy::diagnostics::did_you_mean;
+use crate::policy::diagnostics::{did_you_mean, nearest};
 use crate::refusal::{Exit, Refusal, invalid};
 
 /// The parameters of one call, checked as the broker will check them.
@@ -26,8 +26,11 @@ pub(super) struct Parameters {
 /// Finds a call.
 pub(super) fn call(name: &str) -> Result<&'static Call, Failure> {
     call::by_name(name).ok_or_else(|| {
-        let hint = did_you_mean(name, call::all().map(|call| call.name));
-        wrong(format!("there is no call `{}`{hint}", name.escape_debug()))
+        let hint = match nearest(name, call::all().map(|call| call.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`netbrokerctl describe` lists them".to_owned(),
+        };
+        wrong(format!("there is no call `{}`; {hint}", name.escape_debug()))
     })
 }
 
@@ -168,8 +171,9 @@ mod tests {
 
     #[test]
     fn a_slip_is_refused_before_the_broker_is_asked() {
-        let cases: [(&str, &[&str], &str); 12] = [
+        let cases: [(&str, &[&str], &str); 13] = [
             ("Link.Sett", &[], "there is no call `Link.Sett`; did you mean `Link.Set`?"),
+            ("route", &[], "there is no call `route`; `netbrokerctl describe` lists them"),
             ("Link.Set", &["lnk=a"], "`lnk` is no field of Link.Set; did you mean `link`?"),
             ("Link.Set", &["link"], "`link` is no field=value"),
             ("Link.Set", &["link=a", "link=b"], "InvalidRequest: field=link reason=\"is given twice\""),

@@ -14,6 +14,7 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
 use super::files::unusable;
+use super::reason;
 
 /// Owner, group (none: as the file system gives it) and mode of the new file.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +44,7 @@ pub(super) fn replace(directory: &OwnedFd, path: &Path, bytes: &[u8], rights: Ri
 }
 
 fn fill(file: OwnedFd, path: &Path, bytes: &[u8], rights: Rights) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{} cannot be written: {error}", path.display());
+    let failed = |error: std::io::Error| format!("{} cannot be written: {}", path.display(), reason(&error));
     let mut file = File::from(file);
     file.write_all(bytes).map_err(failed)?;
     let given = fchown(&file, Some(rights.owner), rights.group);

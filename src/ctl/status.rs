@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag};
 use super::enable::root;
 use super::files::{INSTALLED, Tree, is, of, unusable};
 use super::install::{FILE, STATE, system_group, written};
-use super::{Failure, policy, print, tell};
+use super::{Failure, policy, print, reason, tell};
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
 
@@ -82,7 +82,7 @@ impl InForce {
                 path.display()
             ));
         }
-        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        let failed = |error: std::io::Error| format!("{}: {}", path.display(), reason(&error));
         let mut file = File::from(file);
         let metadata = file.metadata().map_err(failed)?;
         let mut bytes = Vec::new();

@@ -117,7 +117,7 @@ fn only_files_of_the_policy_are_edited() {
     machine.write("/usr/share/netbroker/policies/l3.toml", RULE);
     machine.link("/usr/share/netbroker/policies/l3.toml", "/etc/netbroker/policy.d/l3.toml");
     for (file, why) in [
-        ("x", "is neither"),
+        ("x", "is neither *.toml nor *.test.toml; did you mean `x.toml`?"),
         (".x.toml", "is neither"),
         ("/etc/x.toml", "does not lie in"),
         ("./10.toml", "does not lie in"),
