@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! How a person reads rules: not at all as the judge does. A request is laid open into every concrete thing that may
-//! happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then read against one such thing.
+//! happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then read
+//! against one such thing.
 
 use std::net::IpAddr;
 
