@@ -157,7 +157,7 @@ static PRUNE: Call = Call {
     )
 };
 
-/// With a list, the link in front of it leaves nothing open.
+/// With a list, which is no filter, the link in front of it leaves nothing open; there is a filter, too.
 pub(super) static VIA: Call = Call {
     settle: |request| {
         if request.value(&NEXTHOPS.field).is_some() {
@@ -171,7 +171,7 @@ pub(super) static VIA: Call = Call {
         &[
             used(&NETNS.field, Absence::Required),
             used(&LINK.field, Absence::Chosen),
-            used(&GATEWAY.field, Absence::Untouched),
+            used(&GATEWAY.field, Absence::Any),
             used(&NEXTHOPS.field, Absence::Untouched),
             inside(&NEXTHOPS_GATEWAY.field, Absence::Required),
             inside(&NEXTHOPS_LINK.field, Absence::Chosen),
