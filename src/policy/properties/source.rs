@@ -11,7 +11,7 @@ use super::written::{Entry, Says, Written};
 use super::{says, written};
 use crate::call::field::{Field, KIND, LINK, NETNS};
 use crate::call::request::Request;
-use crate::call::value::Value;
+use crate::call::value::{Type, Value};
 use crate::call::{Absence, Call, Effect, all};
 use crate::caller::Caller;
 use crate::policy::Decision;
@@ -190,7 +190,11 @@ fn at_random(random: &mut Random, call: &'static Call) -> Asked {
     let mut asked = Asked { call, kind, given: Vec::new() };
     for used in call.uses(kind).filter(|used| used.inside.is_none()) {
         if matches!(used.absence, Absence::Required) || random.once_in(6) {
-            let value = random.of(&values_in(call, kind, used)).clone();
+            let mut values = values_in(call, kind, used);
+            if matches!(used.field.ty, Type::InterfaceAddress) {
+                values.push(used.field.ty.parse("10.0.0.6").unwrap()); // some calls mean one address, without a length
+            }
+            let value = random.of(&values).clone();
             let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
             asked.given.push((used.field, value));
         }
