@@ -283,7 +283,7 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     match must.as_str() {
         "" => format!("Only for kind {have}."),
         _ if must == have => format!("Only for kind {have}, which requires it."),
-        _ => format!("Only for kind {have}; {must} requires it."),
+        _ => format!("Only for kind {have}; needed for {must}."),
     }
 }
 
