@@ -2,7 +2,7 @@
 //! The story of a request, top to bottom.
 #![forbid(unsafe_code)]
 
-use std::env;
+use std::ffi::CStr;
 
 use nix::unistd::write;
 
@@ -32,25 +32,25 @@ enum Arguments {
     Wrong,
 }
 
-fn arguments() -> Arguments {
-    let mut rest = env::args_os().skip(1);
-    match (rest.next().as_ref().and_then(|word| word.to_str()), rest.next()) {
-        (None, _) if env::args_os().len() <= 1 => Arguments::Serve { peer: false },
-        (Some("--peer"), None) => Arguments::Serve { peer: true },
-        (Some("--version"), None) => Arguments::Say(concat!("netbroker ", env!("CARGO_PKG_VERSION"), "\n")),
-        (Some("--help"), None) => Arguments::Say(USAGE),
+fn arguments(command_line: &[&CStr]) -> Arguments {
+    let words: Vec<&[u8]> = command_line.iter().skip(1).map(|word| word.to_bytes()).collect();
+    match words.as_slice() {
+        [] => Arguments::Serve { peer: false },
+        [b"--peer"] => Arguments::Serve { peer: true },
+        [b"--version"] => Arguments::Say(concat!("netbroker ", env!("CARGO_PKG_VERSION"), "\n")),
+        [b"--help"] => Arguments::Say(USAGE),
         _ => Arguments::Wrong,
     }
 }
 
 /// The program.
 #[must_use]
-pub fn main() -> Exit {
+pub fn main(command_line: &[&CStr]) -> Exit {
     let inherited = match Inherited::take() {
         Ok(inherited) => inherited,
         Err(exit) => return exit,
     };
-    match arguments() {
+    match arguments(command_line) {
         Arguments::Serve { peer } => serve(inherited, peer),
         Arguments::Say(text) => say(text),
         Arguments::Wrong => {

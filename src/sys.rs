@@ -3,17 +3,30 @@
 //! project is in this file.
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-// The entry point finds its arguments because glibc hands them to the start of every object; another libc would not, and
-// `--peer` would be lost.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-compile_error!("netbroker is for Linux with glibc");
+#[cfg(not(target_os = "linux"))]
+compile_error!("netbroker is for Linux");
+
+/// The words of a command line, the program's name first.
+///
+/// # Safety
+/// `words` is the `argv` of `main`: `count` pointers to strings that stay where they are until the process ends.
+#[must_use]
+pub unsafe fn command_line(count: c_int, words: *const *const c_char) -> Vec<&'static CStr> {
+    let word = |at| {
+        // SAFETY: the caller vouches for `count` pointers.
+        let word = unsafe { words.add(at).read() };
+        // SAFETY: and for the strings behind them.
+        unsafe { CStr::from_ptr(word) }
+    };
+    (0..usize::try_from(count).unwrap_or(0)).map(word).collect()
+}
 
 /// Standard input, as a descriptor only: `std::io::stdin` would allocate a buffer.
 #[must_use]
@@ -223,7 +236,7 @@ pub fn is_secure_execution() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Makes `$main`, a `fn() -> Exit`, the program, without the start-up code of the standard library: that would open
+/// Makes `$main`, a `fn(&[&CStr]) -> Exit` of the command line, the program, without the start-up code of the standard library: that would open
 /// `/dev/null` for a closed descriptor (a repair), ignore SIGPIPE, and need four more system calls, two of them behind
 /// the last filter.
 #[macro_export]
@@ -232,8 +245,10 @@ macro_rules! program {
         /// The C entry point.
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
-        pub extern "C" fn main() -> std::ffi::c_int {
-            std::ffi::c_int::from($main().status())
+        pub extern "C" fn main(count: std::ffi::c_int, words: *const *const std::ffi::c_char) -> std::ffi::c_int {
+            // SAFETY: these are what the C library starts `main` with.
+            let words = unsafe { $crate::sys::command_line(count, words) };
+            std::ffi::c_int::from($main(&words).status())
         }
     };
 }

@@ -8,7 +8,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use caps::Capability;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde_json::{Map, Value, json};
@@ -149,7 +149,7 @@ fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
     if permit.request().needed(&field::NETNS)? != &NetnsName::Host {
         return Err(invalid("netns", "must be `@host`: names are the host's"));
     }
-    Dir::open(DIRECTORY, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+    Dir::openat(AT_FDCWD, DIRECTORY, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(system("open /run/netns"))
 }
 

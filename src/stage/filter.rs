@@ -57,7 +57,8 @@ pub type Filter = &'static [&'static [Line]];
 const READ_ONLY: Check = Check::Without(2, WRITING);
 /// The flags of open(2) that write, make or truncate; `O_TMPFILE` without the bit that it shares with `O_DIRECTORY`.
 #[allow(clippy::as_conversions, reason = "const; the flags are non-negative")]
-const WRITING: u32 = (OFlag::O_ACCMODE.bits()
+const WRITING: u32 = (OFlag::O_WRONLY.bits()
+    | OFlag::O_RDWR.bits()
     | OFlag::O_CREAT.bits()
     | OFlag::O_TRUNC.bits()
     | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u32;
@@ -72,13 +73,19 @@ const LOCKING: u32 = flags(&[OFlag::O_DIRECTORY, OFlag::O_CLOEXEC]);
 
 #[allow(clippy::as_conversions, clippy::indexing_slicing, reason = "const; the flags are non-negative")]
 const fn flags(of: &[OFlag]) -> u32 {
-    let (mut bits, mut at) = (0, 0);
+    let (mut bits, mut at) = (LARGE_FILES, 0);
     while at < of.len() {
         bits |= of[at].bits() as u32;
         at += 1;
     }
     bits
 }
+
+/// `O_LARGEFILE`, which musl adds to the flags of every file that it opens.
+#[cfg(target_env = "musl")]
+const LARGE_FILES: u32 = if cfg!(target_arch = "x86_64") { 0o100_000 } else { 0o400_000 };
+#[cfg(not(target_env = "musl"))]
+const LARGE_FILES: u32 = 0;
 
 /// What poll(3) is to the kernel: newer architectures have ppoll(2) only.
 #[cfg(target_arch = "x86_64")]
@@ -137,6 +144,8 @@ pub const NAMESPACES: &[Line] = &[
     (libc::SYS_unlinkat, Check::Free, "stage::namespaces: its file"),
     (libc::SYS_flock, Check::Free, "stage::namespaces: while /run/netns is not yet a mount"),
     (libc::SYS_clock_nanosleep, Check::Free, "stage::namespaces: wait for that lock"),
+    #[cfg(target_env = "musl")]
+    (libc::SYS_nanosleep, Check::Free, "stage::namespaces: the same, where the standard library has it so"),
 ];
 
 /// Besides, for callers who hold a rule that grants a link which is made by `/dev/net/tun`.
@@ -172,6 +181,9 @@ pub const LAST_WORDS: &[Line] = &[
 pub const LONG_ANSWERS: &[Line] =
     &[(libc::SYS_mmap, Check::Without(2, EXECUTE), "memory"), (libc::SYS_mremap, Check::Free, "memory")];
 
+/// Memory where an answer is short: musl's allocator maps a page for little, too; glibc's has a heap.
+pub const LITTLE: &[Line] = if cfg!(target_env = "musl") { LONG_ANSWERS } else { &[] };
+
 /// One transaction, by index.
 pub const TRANSACTION: &[Line] = &[
     (libc::SYS_sendto, Check::To(Socket::Netlink), "netlink: the request"),
@@ -206,13 +218,13 @@ pub const TUN_PROFILE: Filter = &[GUARDED, TUN];
 /// The first filter, for a caller who may do both.
 pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, TUN];
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
-pub const MAKE_TUN: Filter = &[LAST_WORDS, TRANSACTION, DEVICE];
+pub const MAKE_TUN: Filter = &[LAST_WORDS, LITTLE, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
 pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
 /// The last filter of a listing of namespaces.
 pub const LIST_NAMES: Filter = &[LAST_WORDS, LONG_ANSWERS, NAMES, LOOKS];
 /// The last filter of the making and removing of namespaces.
-pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, NAMESPACES, LOOKS, DIRECTORY];
+pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, LITTLE, NAMESPACES, LOOKS, DIRECTORY];
 
 /// A line as the broker carries it: without its reader.
 type Bare = (u32, Check);

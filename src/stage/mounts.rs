@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
@@ -69,7 +69,8 @@ fn holder(mountinfo: &str) -> Option<Mount<'_>> {
 }
 
 fn read_whole(path: &str) -> Result<String, Refusal> {
-    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open mountinfo"))?;
+    let file =
+        openat(AT_FDCWD, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open mountinfo"))?;
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 16384];
     loop {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, FlockArg, OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, AtFlags, FlockArg, OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
@@ -199,7 +199,7 @@ impl Task {
     #[allow(deprecated, reason = "`Flock` panics where it cannot let go of the lock")]
     fn share_directory(&self) -> Result<(), Refusal> {
         let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let lockable = open(DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
+        let lockable = openat(AT_FDCWD, DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
         for _ in 0..PATIENCE {
             match nix::fcntl::flock(lockable.as_raw_fd(), FlockArg::LockExclusiveNonblock) {
                 Ok(()) => return share(), // closing lets go
@@ -231,7 +231,7 @@ fn bind(from: &str, to: &str) -> Result<(), Errno> {
 
 fn open_directory() -> Result<OwnedFd, Refusal> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    open(DIRECTORY, flags, Mode::empty()).map_err(no_directory)
+    openat(AT_FDCWD, DIRECTORY, flags, Mode::empty()).map_err(no_directory)
 }
 
 fn no_directory(errno: Errno) -> Refusal {

@@ -5,7 +5,7 @@
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
@@ -13,6 +13,8 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use crate::call::name::NetnsName;
 use crate::refusal::{Refusal, invalid, system, unconfined};
 
+/// A file itself, for fstatat(2). Not to mount anything goes without saying here; said, it keeps musl from asking lstat(2).
+pub(super) const ITSELF: AtFlags = AtFlags::AT_SYMLINK_NOFOLLOW.union(AtFlags::AT_NO_AUTOMOUNT);
 /// Where names are.
 pub const DIRECTORY: &str = "/run/netns";
 
@@ -48,8 +50,8 @@ impl Netns {
         // Not to wait, should it be a pipe; no symbolic link, but /proc's own.
         let link = if *name == NetnsName::Host { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | link;
-        let opened =
-            open(path.as_str(), flags, Mode::empty()).map_err(|errno| missing(field, name, &path, identity, errno))?;
+        let opened = openat(AT_FDCWD, path.as_str(), flags, Mode::empty())
+            .map_err(|errno| missing(field, name, &path, identity, errno))?;
         let kind = fstatfs(&opened).map_err(system("statfs of a namespace"))?.filesystem_type();
         if kind != NSFS_MAGIC {
             return Err(missing(field, name, &path, identity, Errno::EINVAL));
@@ -86,7 +88,7 @@ impl Netns {
 /// namespaces are of one file system, and one that cannot be opened is a failure of the system's.
 fn missing(field: &'static str, name: &NetnsName, path: &str, identity: Identity, errno: Errno) -> Refusal {
     let (namespaces, _) = identity.own;
-    let is_other = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|what| what.st_dev != namespaces);
+    let is_other = fstatat(AT_FDCWD, path, ITSELF).is_ok_and(|what| what.st_dev != namespaces);
     let (reason, errno) = match errno {
         Errno::ENOENT | Errno::ENOTDIR => ("absent", Errno::ENOENT),
         Errno::EACCES | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO if is_other => ("not_a_namespace", Errno::EINVAL),

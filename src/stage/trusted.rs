@@ -8,7 +8,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::getegid;
 
@@ -42,7 +42,7 @@ pub(super) fn damaged(what: &str) -> Refusal {
 fn open_file() -> Result<File, Refusal> {
     let walk = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut path = String::from("/");
-    let mut directory = open("/", walk, Mode::empty()).map_err(|errno| unusable("/", errno))?;
+    let mut directory = openat(AT_FDCWD, "/", walk, Mode::empty()).map_err(|errno| unusable("/", errno))?;
     trust_directory("/", &directory)?;
     for name in DIRECTORIES {
         path.push_str(name);

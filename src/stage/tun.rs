@@ -6,9 +6,10 @@
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, makedev};
 
+use super::netns::ITSELF;
 use crate::call::field;
 use crate::refusal::{Class, KernelRefusal, Refusal, system};
 
@@ -35,7 +36,7 @@ fn is_device(what: &FileStat) -> bool {
 }
 
 fn unusable(errno: Errno) -> Refusal {
-    let what = match fstatat(AT_FDCWD, DEVICE, AtFlags::AT_SYMLINK_NOFOLLOW) {
+    let what = match fstatat(AT_FDCWD, DEVICE, ITSELF) {
         Ok(what) if is_device(&what) => {
             let mode = what.st_mode & 0o7777;
             format!("{DEVICE} has mode {mode:04o} and owner {}:{}", what.st_uid, what.st_gid)
