@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::scene::open_host;
+use common::scene::{ProxyForAll, open_host};
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
@@ -188,7 +188,7 @@ fn one_that_is_not_there_is_not_found_or_missing_ok() {
 #[test]
 fn what_cannot_be_is_refused_and_nothing_changes() {
     let (host, a, _) = host();
-    host.ip_in(a, "neigh add proxy 10.0.0.8"); // for all links
+    let _proxy = ProxyForAll::add(&host, a, "10.0.0.201");
     let before = neighbours(&host, a);
     let mac = |address: &str| json!({"address": address, "mac": MAC});
     let invalid = |field: &str| ("InvalidRequest", json!({"field": field}));
@@ -209,7 +209,7 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
         (json!({"address": "10.0.0.1", "mac": MAC, "proxy": true}), invalid("mac")),
         (json!({"address": "10.0.0.1", "state": "stale", "proxy": true}), invalid("state")),
         (json!({"address": "10.0.0.1", "mac": MAC, "link": "lo"}), invalid("address")),
-        (json!({"address": "10.0.0.8", "proxy": true}), ("AlreadyExists", json!({"field": "link", "errno": 17}))),
+        (json!({"address": "10.0.0.201", "proxy": true}), ("AlreadyExists", json!({"field": "link", "errno": 17}))),
         (json!({"address": "10.0.0.1", "mac": MAC, "link": "v9"}), ("NoSuchLink", json!({"name": "v9", "errno": 19}))),
     ];
     for verb in ["Add", "Replace"] {

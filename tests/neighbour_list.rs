@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::scene::{EVERYTHING, open_host};
+use common::scene::{EVERYTHING, ProxyForAll, open_host};
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};
 use serde_json::{Value, json};
@@ -24,7 +24,6 @@ fn host() -> Host {
         "neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev v0",
         "neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 nud reachable router dev v1",
         "neigh add proxy 10.0.0.1 dev v0",
-        "neigh add proxy 10.0.0.9",
         "neigh add proxy 2001:db8::9 dev v1 router",
     ] {
         host.ip_in("a", words);
@@ -64,6 +63,7 @@ fn assert_like_ip(told: &Value, ip: &Value) {
 #[test]
 fn every_member_is_what_iproute2_tells() {
     let host = host();
+    let _proxy = ProxyForAll::add(&host, "a", "10.0.0.200");
     let Shape::List(_, parts) = call::by_name("Neighbour.List").unwrap().result.parts[0].ty else { panic!("no list") };
     let name = |entry: &Value, key: &str, dev: &str| format!("{} {:?}", entry[key], entry.get(dev));
     for (filters, asked, count) in [(json!({}), "nud all", 8), (json!({"proxy": true}), "proxy", 3)] {
@@ -87,6 +87,7 @@ fn every_member_is_what_iproute2_tells() {
 #[test]
 fn filters_and_their_combinations_choose_as_they_say() {
     let host = host();
+    let _proxy = ProxyForAll::add(&host, "a", "10.0.0.200");
     let key = |entry: &Value| entry["address"].to_string();
     let sorted = |mut list: Vec<Value>| {
         list.sort_by_key(key);
@@ -127,6 +128,7 @@ fn filters_and_their_combinations_choose_as_they_say() {
 #[test]
 fn many_neighbours_come_in_several_replies_where_more_is_said() {
     let host = host();
+    let _proxy = ProxyForAll::add(&host, "a", "10.0.0.200");
     host.sh(
         "for i in $(seq 100); do echo neigh add 10.9.0.$i lladdr 02:00:00:00:00:09 dev v0; done | ip -n a -batch -",
     );
@@ -139,6 +141,7 @@ fn many_neighbours_come_in_several_replies_where_more_is_said() {
 #[test]
 fn the_policy_sees_an_address_with_all_its_bits() {
     let host = host();
+    let _proxy = ProxyForAll::add(&host, "a", "10.0.0.200");
     host.policy(&format!(
         "{EVERYTHING}
         [[deny]]

@@ -98,6 +98,26 @@ pub fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
     (running, status)
 }
 
+/// A proxy entry of a namespace for all links, until this goes. The kernel (6.18) keeps such an entry when its namespace ends,
+/// and a later one that takes the same place in memory has it: so it is taken away before.
+pub struct ProxyForAll<'a> {
+    host: &'a Host,
+    words: String,
+}
+
+impl<'a> ProxyForAll<'a> {
+    pub fn add(host: &'a Host, netns: &str, address: &str) -> Self {
+        host.ip_in(netns, &format!("neigh add proxy {address}"));
+        Self { host, words: format!("-n {netns} neigh del proxy {address}") }
+    }
+}
+
+impl Drop for ProxyForAll<'_> {
+    fn drop(&mut self) {
+        self.host.run(&["sh", "-c", &format!("ip {}", self.words)]).ok();
+    }
+}
+
 /// Bytes as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
