@@ -3,7 +3,7 @@
  * Measures what whole processes cost, from before the fork to reaped, in turn within one run.
  *
  *     runner [--rounds N] [--warmup N] [--caller UID:GID:GROUP] [--trail SOCKET]... [--ratio-to LABEL]... [--policy PLACE]
- *            LABEL root|caller STDIN PROGRAM ARGUMENT... ';'  ...
+ *            LABEL root|caller[=STATUS] STDIN PROGRAM ARGUMENT... ';'  ...
  *
  * In turn (A B C A B C …), because a machine's speed drifts with heat, neighbours and frequency: measured one after another, two
  * equal programs differ. The caller's ids are taken in the child by three system calls before execve, the same for every program
@@ -45,6 +45,7 @@ enum { MOST_PEERS = 16, MOST_RATIOS = 4, MOST_TRAILS = 4 };
 struct peer {
 	const char *label;
 	int as_caller;
+	int status; /* that it ends with */
 	const char *input;
 	char **argv;
 	uint64_t *ns;  /* one for each round */
@@ -170,7 +171,7 @@ static uint64_t run(struct peer *peer)
 		give_up("%s: cannot start `%s`: %s", peer->label, peer->argv[0], strerror(failure));
 	if (WIFSIGNALED(status))
 		give_up("%s: killed by signal %d (%s)\n%s", peer->label, WTERMSIG(status), strsignal(WTERMSIG(status)), words);
-	if (WEXITSTATUS(status) != 0)
+	if (WEXITSTATUS(status) != peer->status)
 		give_up("%s: exit status %d\n%s", peer->label, WEXITSTATUS(status), words);
 	if (usage.ru_maxrss > peer->peak_kib)
 		peer->peak_kib = usage.ru_maxrss;
@@ -313,8 +314,12 @@ static void parse_peers(char **at)
 		if (peer_count++ == MOST_PEERS)
 			give_up("more than %d programs", MOST_PEERS);
 		if (!at[1] || !at[2] || !at[3])
-			give_up("`%s`: expected LABEL root|caller STDIN PROGRAM ARGUMENT... ';'", at[0]);
+			give_up("`%s`: expected LABEL root|caller[=STATUS] STDIN PROGRAM ARGUMENT... ';'", at[0]);
 		peer->label = at[0];
+		char *status = strchr(at[1], '=');
+		if (status)
+			*status++ = '\0';
+		peer->status = status ? atoi(status) : 0;
 		peer->as_caller = strcmp(at[1], "caller") == 0;
 		if (!peer->as_caller && strcmp(at[1], "root") != 0)
 			give_up("`%s` is neither `root` nor `caller`", at[1]);
