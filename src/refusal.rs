@@ -348,6 +348,17 @@ pub fn invalid(field: &str, reason: impl Into<String>) -> Refusal {
     Invalid::new(field, reason).into()
 }
 
+/// The kernel would delete something else than what was meant: nothing is deleted.
+pub(crate) fn another_goes(field: &'static Field, message: &str) -> Refusal {
+    Refusal::Kernel(KernelRefusal {
+        class: Class::NotSupported,
+        errno: Errno::EOPNOTSUPP,
+        message: message.to_owned(),
+        field: Some(field.name),
+        may_have_changed: false,
+    })
+}
+
 /// What a request would make is there already.
 #[must_use]
 pub fn already(field: &'static Field, message: impl Into<String>) -> Refusal {

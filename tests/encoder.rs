@@ -381,7 +381,7 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
 }
 
 #[test]
-fn a_rule_is_sent_with_the_names_of_its_links_which_are_not_looked_up() {
+fn a_rule_is_sent_with_the_names_of_its_links_which_are_looked_up_for_alternative_ones_only() {
     let host = host();
     let rule = |changes: Value| {
         let mut fields = json!({"netns": "a", "family": "inet", "priority": 100});
@@ -396,13 +396,12 @@ fn a_rule_is_sent_with_the_names_of_its_links_which_are_not_looked_up() {
             "NEWRULE create excl to/0 from/24 action=1 2 6 15",
         ),
         (json!({"action": "prohibit", "destination": "10.0.0.0/8"}), "NEWRULE create excl to/8 from/0 action=8 1 6 15"),
-        (
-            json!({"iif": "v0", "oif": "nosuch", "fwmark": 1, "table": 1000, "suppress_prefixlength": 0}),
-            "NEWRULE create excl to/0 from/0 action=1 3 17 6 10 16 15 14",
-        ),
     ] {
         assert_sends(&host, "Rule.Add", rule(fields), &[line]);
     }
+    let by_links = rule(json!({"iif": "v0", "oif": "nosuch", "fwmark": 1, "table": 1000, "suppress_prefixlength": 0}));
+    let made = "NEWRULE create excl to/0 from/0 action=1 3 17 6 10 16 15 14";
+    assert_sends(&host, "Rule.Add", by_links, &["GETLINK - 3=v0 29", "GETLINK - 3=nosuch 29", made]);
     let asked = "GETRULE dump to/0 from/0 action=0";
     let again = rule(json!({"exists_ok": true}));
     assert_sends(&host, "Rule.Add", again, &["NEWRULE create excl to/0 from/0 action=1 6 15", asked]);

@@ -168,6 +168,11 @@ fn fields_that_contradict_each_other_are_refused_before_anything_is_judged() {
         (("macvlan", json!({})), "parent", "is missing"),
         (("macvtap", json!({"macvlan": {"mode": "bridge"}})), "parent", "is missing"),
         (("macvlan", json!({"parent": "br0", "macvlan": {"mode": "vlan"}})), "macvlan.mode", "none of private"),
+        (
+            ("macvtap", json!({"parent": "br0", "mac": "02:00:00:00:00:09", "macvlan": {"mode": "passthru"}})),
+            "mac",
+            "is the parent's in mode `passthru`",
+        ),
         (("ifb", json!({"parent": "br0"})), "parent", "no field of kind ifb"),
         (("bridge", json!({"vxlan": {"id": 1}})), "vxlan.id", "no field of kind bridge"),
     ];

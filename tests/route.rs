@@ -121,8 +121,8 @@ fn routes() -> Vec<(Value, &'static str)> {
             "10.21.0.0/16 metric 4 nexthop via 10.99.0.9 dev v0 onlink weight 256 nexthop via inet6 fe80::9 dev v1",
         ),
         (
-            json!({"destination": "10.22.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}]}),
-            "10.22.0.0/16 nexthop via 10.0.0.9",
+            json!({"destination": "10.22.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {"gateway": "10.0.1.8", "link": "v1", "onlink": true}]}),
+            "10.22.0.0/16 nexthop via 10.0.0.9 nexthop via 10.0.1.8 dev v1 onlink",
         ),
         (
             json!({"destination": "2001:db8:20::/48", "nexthops": [{"gateway": "2001:db8::9", "weight": 2},
@@ -244,12 +244,12 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
         json!({"destination": "10.2.0.0/16", "preferred_source": "10.0.0.1"}),
         json!({"destination": "10.2.0.0/16", "onlink": true}),
         json!({"destination": "10.2.0.0/16", "mtu": 1300}),
-        json!({"destination": "10.2.0.0/16", "nexthops": [{}]}),
+        json!({"destination": "10.2.0.0/16", "nexthops": [{}, {}]}),
         json!({"destination": "10.3.0.0/16", "metric": 0}),
         // The kernel would take the first way of several for the whole, and of an IPv6 route compares next to nothing.
         json!({"destination": "10.20.0.0/16", "gateway": "10.0.0.9"}),
         json!({"destination": "10.20.0.0/16", "link": "v0"}),
-        json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}]}),
+        json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {}]}),
         json!({"destination": "2001:db8:20::/48", "link": "v1"}),
         json!({"destination": "2001:db8:5::/48", "preferred_source": "2001:db8::1"}),
         json!({"destination": "2001:db8:5::/48", "mtu": 1301}),
@@ -257,9 +257,6 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
         json!({"destination": "2001:db8:5::/48", "onlink": true}),
         json!({"destination": "2001:db8:5::/48", "metric": 7}),
     ] {
-        if fields["nexthops"] == json!([{}]) {
-            fields["nexthops"] = json!([{"weight": 2}]);
-        }
         let reply = act(&host, "Delete", a, &fields);
         assert_eq!(reply.error(), "io.netbroker.Route.NotFound", "{fields}: {reply}");
         assert_eq!((reply.get("errno"), reply.get("errno_name")), (json!(3), json!("ESRCH")));
@@ -283,6 +280,57 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
     host.ip_in(a, "route add 10.2.0.0/16 via 10.0.0.9 metric 5");
     act(&host, "Delete", a, &json!({"destination": "10.2.0.0/16"})).ok(); // the one with the lowest metric
     assert!(has("10.2.0.0/16 via 10.0.0.9 dev v0 metric 5") && has("10.2.0.0/16 tos 0x10"));
+}
+
+#[test]
+fn a_route_that_the_kernel_would_take_another_one_for_stays() {
+    let (host, a, _) = host();
+    for words in [
+        "route add 10.9.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 dev v1",
+        "route append 10.9.0.0/16 via 10.0.0.9 dev v0",
+        "-6 route add 2001:db8:9::/48 nexthop via 2001:db8::9 dev v0 nexthop via fe80::9 dev v1",
+        "-6 route append 2001:db8:9::/48 dev v0",
+        "route add 10.8.0.0/16 via 10.0.0.9 dev v0",
+        "route append 10.8.0.0/16 via 10.0.1.9 dev v1",
+    ] {
+        host.ip_in(a, words);
+    }
+    let before = host.snapshot(&[a]);
+    for destination in ["10.9.0.0/16", "2001:db8:9::/48"] {
+        let reply = act(&host, "Delete", a, &json!({"destination": destination, "link": "v0"}));
+        assert_eq!(reply.error(), "io.netbroker.Route.NotSupported", "{reply}");
+        assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("destination"), json!(false)));
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    act(&host, "Delete", a, &json!({"destination": "10.8.0.0/16", "link": "v1"})).ok(); // the kernel tells these apart
+    let left = host.ip_in(a, "route show 10.8.0.0/16");
+    assert!(left.contains("dev v0") && !left.contains("dev v1"), "{left}");
+}
+
+#[test]
+fn a_deny_of_a_link_is_not_passed_by_a_list_of_one_way() {
+    let (host, a, _) = host();
+    let allow = r#"
+        [[allow]]
+        id = "routes"
+        who = "*"
+        call = "Route.Delete"
+        netns = "*"
+        free = ["destination", "gateway", "link", "nexthops.gateway", "nexthops.link"]
+        [[deny]]
+        id = "uplink"
+        who = "*"
+        call = "Route.Delete"
+        link = "v0"
+    "#;
+    host.policy(allow);
+    host.ip_in(a, "route add 10.9.0.0/16 via 10.0.0.9 dev v0");
+    let before = host.snapshot(&[a]);
+    for way in [json!({"link": "v0"}), json!({"gateway": "10.0.0.9"}), json!({"weight": 1})] {
+        let reply = act(&host, "Delete", a, &json!({"destination": "10.9.0.0/16", "nexthops": [way]}));
+        assert_eq!((reply.get("rule"), reply.get("field")), (json!("uplink"), json!("link")), "{reply}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
 }
 
 #[test]
@@ -322,7 +370,25 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "10.1.0.0/16", "link": "v0", "table": 0}), "table", "254, main"),
         (json!({"destination": "10.1.0.0/16", "family": "inet6", "link": "v0"}), "destination", "of family inet"),
         (json!({"destination": "::/0", "gateway": "10.0.0.9"}), "gateway", "of family inet6"),
-        (json!({"destination": "::/0", "nexthops": [{"gateway": "10.0.0.9"}]}), "nexthops.gateway", "of family inet6"),
+        (
+            json!({"destination": "::/0", "nexthops": [{"gateway": "10.0.0.9"}, {"gateway": "::1"}]}),
+            "nexthops.gateway",
+            "of family inet6",
+        ),
+        (json!({"destination": "10.1.0.0/16", "gateway": "0.0.0.0", "link": "v0"}), "gateway", "none to the kernel"),
+        (
+            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"gateway": "0.0.0.0", "link": "v1"}]}),
+            "nexthops.gateway",
+            "none to the kernel",
+        ),
+        (
+            json!({"destination": "::/0", "link": "v0", "preferred_source": "::"}),
+            "preferred_source",
+            "none to the kernel",
+        ),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu": 0}), "mtu", "none"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu": 65521}), "mtu", "65520"),
+        (json!({"destination": "::/0", "link": "v0", "protocol": 0}), "protocol", "0 is 3"),
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "preferred_source": "::1"}),
             "preferred_source",
@@ -347,7 +413,7 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "weight": 257}]}), "nexthops.weight", "256"),
         (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "mtu": 3}]}), "nexthops.mtu", "is no field"),
         (
-            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "onlink": true}]}),
+            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v1"}, {"link": "v0", "onlink": true}]}),
             "nexthops.onlink",
             "about a gateway",
         ),
@@ -364,7 +430,7 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "10.1.0.0/16", "gateway": "10.77.0.1"}), "KernelRefused", "ENETUNREACH"),
         (json!({"destination": "10.1.0.0/16", "gateway": "10.0.0.9", "link": "v1"}), "KernelRefused", "ENETUNREACH"),
         (json!({"destination": "10.1.0.0/16", "link": "v9"}), "NoSuchLink", "ENODEV"),
-        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v9"}]}), "NoSuchLink", "ENODEV"),
+        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"link": "v9"}]}), "NoSuchLink", "ENODEV"),
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "preferred_source": "10.9.9.9"}),
             "KernelRefused",

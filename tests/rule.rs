@@ -220,6 +220,19 @@ fn a_rule_that_the_kernel_would_take_another_one_for_stays() {
 }
 
 #[test]
+fn an_alternative_name_of_a_link_is_no_name_in_a_rule() {
+    let (host, a, _) = host();
+    host.ip_in(a, "link property add dev v0 altname ci7");
+    let before = rules(&host, a);
+    for field in ["iif", "oif"] {
+        let reply = act(&host, "Add", a, &json!({"priority": 5, "table": 77, field: "ci7"}));
+        assert_eq!(reply.error(), "io.netbroker.Rule.NoSuchLink", "{reply}");
+        assert_eq!((reply.get("field"), reply.get("reason")), (json!(field), json!("alternative_name")));
+    }
+    assert_eq!(rules(&host, a), before);
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_nothing_changes() {
     let (host, a, _) = host();
     let before = rules(&host, a);

@@ -2,6 +2,8 @@
 //! Routes: ip-route(8), rtnetlink(7).
 #![forbid(unsafe_code)]
 
+use std::net::IpAddr;
+
 use super::field::{
     DESTINATION, EXISTS_OK, FAMILY, Field, GATEWAY, LINK, METRIC, MISSING_OK, MTU, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY,
     NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, TABLE,
@@ -18,6 +20,8 @@ use super::{
 const MAIN: u64 = 254;
 /// `RTPROT_BOOT`: what iproute2 says of itself.
 const BOOT: u64 = 3;
+/// What the kernel cuts a larger MTU of a route to (`ip_metrics_convert`).
+const MOST_MTU: u64 = 65_520;
 
 static NEXTHOP_STATE: &[Part] = &[
     perhaps("gateway", Shape::String, "The router of this way."),
@@ -197,7 +201,19 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
     if request.get(&TABLE) == Some(&0) {
         return invalid(&TABLE.field, format!("0 is no table: the kernel would take {MAIN}, main"));
     }
+    has_no_zeros(request)?;
     Ok(family)
+}
+
+/// An address of zeros is none to the kernel.
+fn has_no_zeros(request: &Request) -> Result<(), Invalid> {
+    let of_one = [&GATEWAY, &PREFERRED_SOURCE].into_iter().map(|key| (&key.field, request.get(key)));
+    let of_hops = hops(request).iter().map(|hop| (&NEXTHOPS_GATEWAY.field, hop.get(&NEXTHOPS_GATEWAY)));
+    let zeros = |(field, address): (_, Option<&IpAddr>)| address.filter(|a| a.is_unspecified()).map(|a| (field, *a));
+    if let Some((field, address)) = of_one.chain(of_hops).find_map(zeros) {
+        return invalid(field, format!("`{address}` is none to the kernel: leave it out"));
+    }
+    Ok(())
 }
 
 /// The family of the first gateway, as iproute2 takes it for that of `default`.
@@ -224,6 +240,9 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     }
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
         return invalid(&ONLINK.field, "is about a gateway, and there is none");
+    }
+    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
+        return invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}"));
     }
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
@@ -256,10 +275,14 @@ fn is_a_way(hop: &Element) -> Result<(), Invalid> {
     }
 }
 
-/// IPv6 routes have no scope, metric 0 is 1024, and a gateway is of IPv6; IPv4 routes may have one of either family.
+/// IPv6 routes have no scope, metric 0 is 1024, protocol 0 is 3, and a gateway is of IPv6; IPv4 routes may have one of
+/// either family.
 fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
     if request.get(&METRIC) == Some(&0) {
         return invalid(&METRIC.field, "0 is 1024 to the kernel, of IPv6 routes: write 1024, or leave it out");
+    }
+    if request.get(&PROTOCOL) == Some(&0) {
+        return invalid(&PROTOCOL.field, format!("0 is {BOOT} to the kernel, of IPv6 routes: write {BOOT}"));
     }
     if request.get(&SCOPE).is_some_and(|word| *word != "global") {
         return invalid(&SCOPE.field, "IPv6 routes have none but `global`: the kernel would ignore it");
@@ -276,13 +299,13 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
     }
 }
 
-/// A route that goes one way has no several ones, and the other way round.
+/// A route that goes one way has no several ones, and the other way round. A list of one is a route that goes one way.
 fn can_be_removed(request: &mut Request) -> Result<(), Invalid> {
     can_be_named(request)?;
     for one in [&GATEWAY.field, &LINK.field] {
         if request.value(one).is_some() {
             request.close(&NEXTHOPS.field, one);
-        } else if !hops(request).is_empty() {
+        } else if hops(request).len() > 1 {
             request.close(one, &NEXTHOPS.field);
         }
     }

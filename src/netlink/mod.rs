@@ -121,7 +121,7 @@ pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<P
         "Address" => address::prepare(route, request),
         "Route" => route::prepare(route, request),
         "Neighbour" => neighbour::prepare(route, request),
-        "Rule" => rule::prepare(request),
+        "Rule" => rule::prepare(route, request),
         _ => netns::prepare(places),
     };
     Ok(Prepared { visited, tun, ..prepared? })

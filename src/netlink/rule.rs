@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Rules of routing (`RTM_NEWRULE` …, `linux/fib_rules.h`). Links stand in them by name: none is looked up.
+//! Rules of routing (`RTM_NEWRULE` …, `linux/fib_rules.h`). Links stand in them by name, and need not be there.
 #![forbid(unsafe_code)]
 
 mod state;
@@ -13,10 +13,11 @@ use serde_json::Map;
 use super::inet::octets;
 use super::lookup::with_nul;
 use super::message::{Attributes, Message, bytes};
-use super::transaction::Failure;
+use super::transaction::{Failure, Route};
 use super::{Prepared, listing, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;
+use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Refusal, invalid};
 
@@ -46,9 +47,9 @@ mod fra {
 }
 
 /// Resolves and encodes a call of this family.
-pub(super) fn prepare(request: &Request) -> Result<Prepared, Refusal> {
+pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     match request.call().name {
-        "Rule.Add" => add(request),
+        "Rule.Add" => add(route, request),
         "Rule.Delete" => Ok(delete(request)),
         "Rule.List" => state::list(request),
         _ => Err(not_encoded(request)),
@@ -109,7 +110,16 @@ fn put_number(to: &mut Attributes, kind: u16, key: &'static Key<u64>, request: &
     to.put(kind, &value.to_ne_bytes(), &key.field)
 }
 
-fn add(request: &Request) -> Result<Prepared, Refusal> {
+/// The kernel would take an alternative name for the link that has it, and the rule be about a link that nobody judged.
+/// A name that no link has is none now, and is compared with links' own names later.
+fn require_own_name(route: &mut Route, key: &'static Key<LinkName>, request: &Request) -> Result<(), Refusal> {
+    match route.find_field(key, request) {
+        Err(Refusal::NoSuchLink { reason: "absent", .. }) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let mut attributes = Attributes::default();
     let head = Head {
         destination_length: put_prefix(&mut attributes, fra::DST, &field::DESTINATION, request)?,
@@ -118,6 +128,7 @@ fn add(request: &Request) -> Result<Prepared, Refusal> {
         action: action_number(request.needed(&field::ACTION)?),
     };
     for (kind, key) in [(fra::IIFNAME, &field::IIF), (fra::OIFNAME, &field::OIF)] {
+        require_own_name(route, key, request)?;
         if let Some(name) = request.get(key) {
             attributes.put(kind, &with_nul(name.as_str()), &key.field)?;
         }

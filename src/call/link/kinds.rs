@@ -100,8 +100,8 @@ pub(super) static KINDS: &[Kind] = &[
         ],
         settle: vxlan,
     },
-    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: AS_READ },
-    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: AS_READ },
+    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan },
+    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan },
     Kind { name: "ifb", needs: Needs::NetAdmin, uses: &[], settle: AS_READ },
     Kind {
         name: "tun",
@@ -143,6 +143,14 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
         (Some(least), Some(most)) if least > most => {
             Err(Invalid::new(max.field.name, format!("is {most}, less than `{}`", min.field.name)))
         }
+        _ => Ok(()),
+    }
+}
+
+/// The kernel would give it its parent's hardware address, whatever was asked for.
+fn macvlan(request: &mut Request) -> Result<(), Invalid> {
+    match (request.get(&MACVLAN_MODE), request.get(&MAC)) {
+        (Some(&"passthru"), Some(_)) => Err(Invalid::new(MAC.field.name, "is the parent's in mode `passthru`")),
         _ => Ok(()),
     }
 }

@@ -20,7 +20,7 @@ use crate::call::field::{self, Field, Key};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
 use crate::call::value::Element;
-use crate::refusal::{Refusal, differs};
+use crate::refusal::{Refusal, another_goes, differs};
 
 /// Bytes of `struct rtmsg`.
 const HEAD: usize = 12;
@@ -148,6 +148,20 @@ impl State {
             }
         }
         Value::Object(told)
+    }
+
+    /// Whether the kernel (`fib_table_delete`, `ip6_route_del`) would take `other`, which stands before it, for it: it
+    /// compares no more than this, and may be content with one way of several. Such neighbours are made by appending.
+    fn is_taken_for(&self, other: &Self) -> bool {
+        let (own, its) = (&self.core, &other.core);
+        let is = |own: &Way, its: &Way| {
+            (own.index == 0 || own.index == its.index) && (own.gateway.is_none() || own.gateway == its.gateway)
+        };
+        let beside = || self.ways.iter().any(|(own, _)| other.ways.iter().any(|(its, _)| is(own, its)));
+        (own.destination, own.table, own.metric, self.tos) == (its.destination, its.table, its.metric, other.tos)
+            && (own.protocol == 0 || own.protocol == its.protocol)
+            && (self.family == INET6 || (own.kind, own.scope) == (its.kind, its.scope))
+            && beside()
     }
 
     /// What removes exactly this route: a nexthop object stands for all ways.
@@ -346,7 +360,22 @@ impl Wanted {
 
 /// The first route that matches in every given field: of several to one prefix the one with the lowest metric.
 pub(super) fn first(route: &mut Route, wanted: &Wanted) -> Result<Option<State>, Failure> {
-    Ok(wanted.fetch(route)?.into_iter().find(|state| wanted.is(state)))
+    let mut before = Vec::new();
+    for state in wanted.fetch(route)? {
+        if wanted.is(&state) {
+            let another = before.iter().any(|other| state.is_taken_for(other));
+            let why = "the kernel would delete another route to this prefix, of the same metric";
+            return if another {
+                Err(Failure::Broken(another_goes(&field::DESTINATION.field, why)))
+            } else {
+                Ok(Some(state))
+            };
+        }
+        if wanted.destination == Some(state.core.destination) {
+            before.push(state);
+        }
+    }
+    Ok(None)
 }
 
 /// `Route.List`

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{RtAddrFamily, Rtm};
-use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Parsed, at, escape, parse, u32_at};
@@ -19,7 +18,7 @@ use crate::call::field::{self, Field, Key};
 use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::name::LinkName;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal, already, differs};
+use crate::refusal::{Refusal, already, another_goes, differs};
 
 /// Bytes of `struct fib_rule_hdr`.
 const HEAD: usize = 12;
@@ -246,13 +245,8 @@ pub(super) fn removal(route: &mut Route, request: &Request) -> Result<Option<Mes
     let (before, rest) = found.split_at(at);
     let Some(state) = rest.first() else { return Ok(None) };
     if before.iter().any(|other| state.is_taken_for(other)) {
-        return Err(Refusal::Kernel(KernelRefusal {
-            class: Class::NotSupported,
-            errno: Errno::EOPNOTSUPP,
-            message: "the kernel would delete another rule of the same priority, which has more conditions".to_owned(),
-            field: Some(field::PRIORITY.field.name),
-            may_have_changed: false,
-        }));
+        let why = "the kernel would delete another rule of the same priority, which has more conditions";
+        return Err(another_goes(&field::PRIORITY.field, why));
     }
     state.removal(family).map(Some)
 }

@@ -52,10 +52,14 @@ fn a_list_that_is_a_filter_does_not_take_a_link_out_of_sight() {
     let one = with(r#""link":"qr-1","gateway":"192.0.2.1""#);
     assert_eq!([ONE_WAY, WAYS].map(|policy| delete(policy, &one)), ["one", "ways"]);
     // A route of several ways has no link of its own; its ways have links, of which this allow says nothing.
-    let uplink = ways(r#"{"gateway":"198.51.100.1","link":"eth0"}"#);
+    let hop = r#"{"gateway":"198.51.100.1","link":"eth0"}"#;
+    let uplink = ways(&format!("{hop},{hop}"));
     assert_eq!(delete(ONE_WAY, &uplink), "silence one gateway");
     assert_eq!(delete(WAYS, &uplink), "silence ways nexthops.gateway");
-    assert_eq!(delete(WAYS, &ways(r#"{"gateway":"192.0.2.1","link":"qr-1"}"#)), "ways");
+    let hop = r#"{"gateway":"192.0.2.1","link":"qr-1"}"#;
+    assert_eq!(delete(WAYS, &ways(&format!("{hop},{hop}"))), "ways");
+    // A list of one is a route that goes one way: whose link and gateway it is, the list need not say.
+    assert_eq!(delete(WAYS, &ways(hop)), "silence ways gateway");
 }
 
 #[test]
