@@ -173,7 +173,6 @@ fn only_the_rule_that_is_meant_goes() {
         json!({"priority": 100, "action": "blackhole"}),
         json!({"priority": 100, "fwmark": 0}),
         json!({"priority": 100, "suppress_prefixlength": 0}),
-        json!({"priority": 101}), // it has a link, and none was given
         json!({"priority": 101, "iif": "v1"}),
         json!({"priority": 101, "iif": "v0", "oif": "v0"}),
         json!({"priority": 102, "fwmark": 7, "fwmask": 7}),
@@ -342,11 +341,12 @@ fn assert_like_ip(told: &Value, ip: &Value) {
 #[test]
 fn the_policy_sees_what_the_kernel_will_do() {
     let (host, a, _) = host();
+    let alice = common::ALICE;
     host.policy(&format!(
         "{EVERYTHING}
         [[deny]]
         id = \"uplinks\"
-        who = \"*\"
+        who = \"uid:{alice}\"
         call = \"@change\"
         touches = {{ netns = \"a\", link = \"eth*\" }}
         [[deny]]
@@ -368,13 +368,14 @@ fn the_policy_sees_what_the_kernel_will_do() {
         family = \"inet\"
         priority = \"1..999\"
         source = \"10.0.0.0/8\"
+        iif = [\"*\", \"!v0\"]
+        oif = \"*\"
         table = \"16..100\"\n"
     ));
     let before = rules(&host, a);
-    let alice = common::ALICE;
     for (uid, verb, fields, rule, field) in [
         (alice, "Add", json!({"priority": 5, "iif": "eth0"}), "uplinks", "iif"),
-        (alice, "Add", json!({"priority": 5, "oif": "eth7"}), "uplinks", "oif"),
+        (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "eth7"}), "uplinks", "oif"),
         (alice, "Delete", json!({"priority": 5, "table": 9, "iif": "eth0", "missing_ok": true}), "uplinks", "iif"),
         (alice, "Add", json!({"priority": 5, "table": 255}), "local", "table"),
         (alice, "Delete", json!({"priority": 0}), "local", "table"), // any table: that one, too
@@ -382,13 +383,15 @@ fn the_policy_sees_what_the_kernel_will_do() {
         (alice, "Add", json!({"source": "192.0.2.7/32"}), "tenants", "priority"), // the kernel could choose it
         (BOB, "Add", json!({"priority": 5, "table": 16}), "bob", "source"),
         (BOB, "Add", json!({"priority": 5, "table": 16, "source": "default"}), "bob", "source"),
-        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16"}), "bob", "table"),
-        (BOB, "Add", json!({"source": "10.0.0.0/16", "table": 16}), "bob", "priority"),
+        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "iif": "v1"}), "bob", "table"),
+        (BOB, "Add", json!({"source": "10.0.0.0/16", "table": 16, "iif": "v1"}), "bob", "priority"),
+        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16}), "bob", "iif"), // for every link
+        (alice, "Add", json!({"priority": 5}), "uplinks", "iif"), // for every link: for those, too
         (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v0"}), "bob", "iif"),
         (
             BOB,
             "Add",
-            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "fwmark": 1, "fwmask": 1}),
+            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1", "fwmark": 1, "fwmask": 1}),
             "bob",
             "fwmask",
         ),
@@ -402,8 +405,7 @@ fn the_policy_sees_what_the_kernel_will_do() {
         assert_eq!((reply.get("rule"), reply.get("field")), (json!(rule), json!(field)), "{fields}: {reply}");
         assert_eq!(rules(&host, a), before, "{fields}");
     }
-    let fields =
-        json!({"netns": a, "family": "inet", "priority": 5, "source": "10.0.0.1/16", "table": 16, "fwmark": 1});
+    let fields = json!({"netns": a, "family": "inet", "priority": 5, "source": "10.0.0.1/16", "table": 16, "iif": "v1", "fwmark": 1});
     host.as_uid(BOB).call("Rule.Add", fields.clone()).ok();
     assert_eq!(rules(&host, a).len(), before.len() + 1);
     let mut gone = fields;

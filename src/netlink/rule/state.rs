@@ -148,7 +148,7 @@ impl State {
     }
 
     /// The first field in which it is not as a request says. Of a condition that a request leaves out, Rule.Add means
-    /// that there is none, and Rule.Delete any; but for links, of which it never means any.
+    /// that there is none, and Rule.Delete any.
     fn difference(&self, request: &Request) -> Option<&'static Field> {
         let any = request.call().verb() == "Delete";
         let prefix = |key: &Key<InterfaceAddress>, own: InterfaceAddress| match request.get(key) {
@@ -160,7 +160,8 @@ impl State {
             None => any || own.is_none(),
         };
         let name = |key: &Key<LinkName>, kind| {
-            request.get(key).map(|name| name.as_str().as_bytes()) == self.attributes.string(kind)
+            let own = self.attributes.string(kind);
+            request.get(key).map_or(any || own.is_none(), |given| own == Some(given.as_str().as_bytes()))
         };
         let masked = any || self.fwmark.is_some(); // Rule.Add has a mask even where it has no mark
         let action = request.get(&field::ACTION).is_none_or(|word| action_number(word) == self.head.action);
