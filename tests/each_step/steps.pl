@@ -24,6 +24,7 @@ sub start {
     my $pid = fork;
     if (!$pid) {
         POSIX::dup2(fileno $in, 0); POSIX::dup2(fileno $out, 1);
+        POSIX::setpgid(0, 0); # in an orphaned process group, which all of this may be in, no such signal stops anybody
         ptrace(0, 0, 0); kill STOP => $$; exec @command or die "exec: $!";
     }
     waitpid $pid, 0;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use netbroker::call::field::Field;
 use netbroker::call::json::Json;
 use netbroker::call::request::{Invalid, Request};
 use netbroker::call::value::Type;
@@ -17,8 +18,8 @@ use serde_json::{Map, Value};
 const NAMES: [&str; 6] = ["v0", "lo", "eth0", "br0", "qr-1", "w"];
 
 /// Reads the parameters of a call, as the broker does for this caller.
-pub fn parse(call: &'static Call, parameters: &Json, _caller: &Caller) -> std::result::Result<Request, Invalid> {
-    Request::parse(call, parameters)
+pub fn parse(call: &'static Call, parameters: &Json, caller: &Caller) -> std::result::Result<Request, Invalid> {
+    Request::parse(call, parameters, caller.uid)
 }
 
 /// Somebody with some groups.
@@ -58,21 +59,39 @@ fn make_parameters(bytes: &mut Unstructured<'_>) -> Result<(&'static Call, Value
         [] => None,
         kinds => Some(bytes.choose(kinds)?),
     };
+    Ok((call, Value::Object(fields(call, kind, None, bytes)?)))
+}
+
+/// The fields inside a list, or those that are in none, by their names there.
+fn fields(
+    call: &Call,
+    kind: Option<&'static Kind>,
+    list: Option<&Field>,
+    bytes: &mut Unstructured<'_>,
+) -> Result<Map<String, Value>> {
     let which: u32 = bytes.arbitrary()?;
     let mut all = Map::new();
     let mut given: Vec<&Use> = Vec::new();
-    for (at, used) in call.uses(kind).enumerate() {
+    for (at, used) in call.uses(kind).filter(|used| used.inside == list).enumerate() {
         let excluded = given.iter().any(|other| excludes(call, used, other));
         let wanted = matches!(used.absence, Absence::Required) || which >> (at % 32) & 1 == 1;
         if excluded || !wanted {
             continue;
         }
-        if let Some(value) = value(used.field.ty, kind, bytes)? {
+        let value = match used.field.ty {
+            Type::List(_) => {
+                let mut element = || fields(call, kind, Some(used.field), bytes).map(Value::Object);
+                Some((0..2).map(|_| element()).collect::<Result<Value>>()?)
+            }
+            ty => value(ty, kind, bytes)?,
+        };
+        if let Some(value) = value {
             given.push(used);
-            put(&mut all, used.field.name, value);
+            let name = used.field.name;
+            put(&mut all, list.map_or(name, |_| name.rsplit('.').next().unwrap_or(name)), value);
         }
     }
-    Ok((call, Value::Object(all)))
+    Ok(all)
 }
 
 fn excludes(call: &Call, one: &Use, other: &Use) -> bool {
@@ -98,6 +117,13 @@ fn value(ty: Type, kind: Option<&Kind>, bytes: &mut Unstructured<'_>) -> Result<
         },
         Type::Mac => mac(bytes)?.into(),
         Type::Address => address(bytes)?.0.into(),
+        Type::InterfaceAddress if bytes.ratio(1, 4)? => address(bytes)?.0.into(),
+        Type::Prefix if bytes.ratio(1, 4)? => "default".into(),
+        Type::Prefix => {
+            let length: u8 = bytes.int_in_range(0..=32)?;
+            let network = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0) & bytes.arbitrary::<u32>()?;
+            format!("{}/{length}", std::net::Ipv4Addr::from(network)).into()
+        }
         Type::InterfaceAddress => {
             let (address, bits) = address(bytes)?;
             format!("{address}/{}", bytes.int_in_range(0..=bits)?).into()

@@ -19,8 +19,8 @@ use netbroker::call::{Effect, Needs};
 use netbroker::netlink::{self, Places, Route};
 use netbroker::wire;
 use netbroker_fuzz::netlink::{
-    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, attribute, attributes, build,
-    head_of, messages, new_of, u32_at,
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, attribute, attributes,
+    build, head_of, messages, new_of, u16_at, u32_at,
 };
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
 use serde_json::Value;
@@ -185,6 +185,11 @@ impl Named {
                     self.check_attributes(kind, "veth.1", inside);
                 }
                 (NEWLINK, "29") => assert_eq!(payload, 8_u32.to_ne_bytes(), "RTEXT_FILTER_SKIP_STATS"),
+                // The lowest and the highest port.
+                (NEWLINK, "vxlan.10") => assert!(payload.chunks(2).all(|port| self.names(port)), "{payload:?}"),
+                (NEWROUTE, "9") => self.check_ways(payload),
+                // The family stands in front of the address.
+                (NEWROUTE, "18" | "9.18") => assert!(self.names(payload.get(2..).expect("a family")), "{payload:?}"),
                 (NEWADDR, "6") => self.check_lifetimes(payload),
                 (NEWADDR, "8") => {
                     let set = ADDRESS_FLAGS.iter().filter(|(_, field)| self.flag(&[field]) == Some(true));
@@ -205,6 +210,17 @@ impl Named {
         }
     }
 
+    /// `struct rtnexthop`, each with its attributes.
+    fn check_ways(&self, mut payload: &[u8]) {
+        while !payload.is_empty() {
+            let length = usize::from(u16_at(payload, 0).expect("a length"));
+            let index = u32_at(payload, 4).expect("eight bytes");
+            assert!(index == 0 || self.is_link(index), "index {index}");
+            self.check_attributes(NEWROUTE, "9", payload.get(8..length).expect("whole"));
+            payload = payload.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+
     /// `struct ifa_cacheinfo`; what is not given is for ever.
     fn check_lifetimes(&self, payload: &[u8]) {
         let lifetime = |field| self.fields.get(field).and_then(Value::as_u64).unwrap_or(u32::MAX.into());
@@ -218,6 +234,11 @@ fn flatten(value: &Value, under: &str, into: &mut BTreeMap<String, Value>) {
         Value::Object(members) => {
             for (key, value) in members {
                 flatten(value, &if under.is_empty() { key.clone() } else { format!("{under}.{key}") }, into);
+            }
+        }
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                flatten(value, &format!("{under}.{at}"), into);
             }
         }
         value => drop(into.insert(under.to_owned(), value.clone())),
