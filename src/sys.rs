@@ -21,7 +21,9 @@ compile_error!("netbroker is for Linux");
 pub unsafe fn command_line(count: c_int, words: *const *const c_char) -> Vec<&'static CStr> {
     let word = |at| {
         // SAFETY: the caller vouches for `count` pointers.
-        let word = unsafe { words.add(at).read() };
+        let place = unsafe { words.add(at) };
+        // SAFETY: and this is the place of one of them.
+        let word = unsafe { place.read() };
         // SAFETY: and for the strings behind them.
         unsafe { CStr::from_ptr(word) }
     };
