@@ -245,9 +245,15 @@ pub fn is_secure_execution() -> bool {
 macro_rules! program {
     ($main:path) => {
         /// The C entry point.
+        ///
+        /// # Safety
+        /// The C library calls it, once, with the words that the program was started with.
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(count: std::ffi::c_int, words: *const *const std::ffi::c_char) -> std::ffi::c_int {
+        pub unsafe extern "C" fn main(
+            count: std::ffi::c_int,
+            words: *const *const std::ffi::c_char,
+        ) -> std::ffi::c_int {
             // SAFETY: these are what the C library starts `main` with.
             let words = unsafe { $crate::sys::command_line(count, words) };
             std::ffi::c_int::from($main(&words).status())
