@@ -92,7 +92,8 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
         ("Neighbour.Delete", on_host("eth9", json!({"address": "192.0.2.9", "missing_ok": true})), "link"),
         // As what a rule is about, there or not.
         ("Rule.Add", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
-        ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "oif": "eth9"}), "oif"),
+        ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "iif": "ci0", "oif": "eth9"}), "oif"),
+        ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "oif": "ci0"}), "iif"), // every link
         ("Rule.Delete", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
         // As master, old or new.
         ("Link.Set", on_host("ci0", json!({"master": "eth1"})), "master"),
