@@ -2,37 +2,86 @@
 //! Addresses of links: ip-address(8), rtnetlink(7).
 #![forbid(unsafe_code)]
 
+use std::net::IpAddr;
+
 use super::field::{
     ADDRESS, BROADCAST, EXISTS_OK, FAMILY, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
+use super::inet::InterfaceAddress;
+use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::request::Request;
 use super::settle::with_length;
-use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched,
+use super::value::{Value, Words};
+use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, off, part, required, untouched};
+
+/// `IFA_F_…` (`linux/if_addr.h`). The first is `temporary` to IPv6.
+static FLAGS: Words = Words {
+    name: "AddressFlag",
+    words: &[
+        ("secondary", 1),
+        ("nodad", 1 << 1),
+        ("optimistic", 1 << 2),
+        ("dadfailed", 1 << 3),
+        ("homeaddress", 1 << 4),
+        ("deprecated", 1 << 5),
+        ("tentative", 1 << 6),
+        ("permanent", 1 << 7),
+        ("managetempaddr", 1 << 8),
+        ("noprefixroute", 1 << 9),
+        ("mcautojoin", 1 << 10),
+        ("stable_privacy", 1 << 11),
+    ],
 };
 
-static ADDRESS_STATE: &[Part] = &[
-    part("address", Shape::String, "The address with the length of its prefix."),
-    perhaps("link", Shape::String, "The link that has it."),
-    part("link_index", Shape::Int, "That link's index."),
-    perhaps("broadcast", Shape::String, "The IPv4 broadcast address."),
-    perhaps(
-        "peer_address",
-        Shape::String,
-        "The address of the other end of a point-to-point link, with the same prefix length.",
-    ),
-    perhaps("label", Shape::String, "The label of an IPv4 address."),
-    part("scope", Shape::Int, "The scope's number: 0 global, 200 site, 253 link, 254 host."),
-    part("flags", Shape::Strings, "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number."),
-    perhaps("valid_lifetime", Shape::Int, "How long it stays, in seconds; 4294967295 is for ever."),
-    perhaps("preferred_lifetime", Shape::Int, "How long it is used for new connections, in seconds."),
-    perhaps("metric", Shape::Int, "Metric of the route for its prefix."),
-    perhaps(
-        "protocol",
-        Shape::Int,
-        "Who made it (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
-    ),
-];
+/// `IFA_CACHEINFO`: preferred and valid lifetime in seconds, and two times that the kernel fills in.
+const LIFETIMES: &[u32] = &[6];
+/// A lifetime that does not end.
+const FOREVER: Value = Value::Number(0xffff_ffff);
+
+/// `struct ifaddrmsg` and `IFA_…` (`linux/if_addr.h`). `IFA_LOCAL` is the address, `IFA_ADDRESS` the peer's, if there is
+/// one, to which the prefix belongs.
+pub(crate) static ADDRESS_STATE: Object = Object {
+    name: "AddressState",
+    head: 8,
+    kinds: &[],
+    rows: &[
+        row(&ADDRESS.field, Place::Attribute(&[2]), Form::Interface(1)).always(),
+        row(&LINK.field, Place::Head(4), Form::Link),
+        result("link_index", Place::Head(4), Form::Number(Width::Four), "That link's index.").always(),
+        row(&BROADCAST.field, Place::Attribute(&[4]), Form::Ip),
+        row(&PEER_ADDRESS.field, Place::Attribute(&[1]), Form::Interface(1)).identity(),
+        row(&LABEL.field, Place::Attribute(&[3]), Form::Name),
+        row(&SCOPE.field, Place::Head(3), Form::Code(Width::One)).always().or(scope),
+        row(&NODAD.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
+        row(&HOME_ADDRESS.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
+        row(&NOPREFIXROUTE.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),
+        result(
+            "flags",
+            Place::Attribute(&[8]),
+            Form::Flags(Width::Four, &FLAGS),
+            "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+        )
+        .always(),
+        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four))
+            .or(|request| request.get(&VALID_LIFETIME).map(|_| FOREVER)),
+        row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four))
+            .or(|request| request.get(&PREFERRED_LIFETIME).map(|_| FOREVER)),
+        row(&METRIC.field, Place::Attribute(&[9]), Form::Number(Width::Four)),
+        result(
+            "protocol",
+            Place::Attribute(&[11]),
+            Form::Number(Width::One),
+            "Who made it (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
+        ),
+    ],
+};
+
+/// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.
+fn scope(request: &Request) -> Option<Value> {
+    let is_own = |given: &InterfaceAddress| matches!(given.address, IpAddr::V4(v4) if v4.is_loopback());
+    Some(Value::Word(if request.get(&ADDRESS).is_some_and(is_own) { "host" } else { "global" }))
+}
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -98,7 +147,7 @@ pub(super) static CALLS: &[Call] = &[
         result: Output {
             parts: &[part(
                 "addresses",
-                Shape::List("AddressState", ADDRESS_STATE),
+                Shape::List("AddressState", Parts::Of(&ADDRESS_STATE, "")),
                 "The addresses, in the kernel's order.",
             )],
             streams: true,

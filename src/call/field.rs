@@ -78,29 +78,45 @@ const U8: Type = Type::Number(0, 0xff);
 const U16: Type = Type::Number(0, 0xffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
-/// Kinds of links that can be made.
-static LINK_KINDS: Words =
-    Words { name: "LinkKind", words: &["veth", "bridge", "vxlan", "macvlan", "macvtap", "ifb", "tun"] };
-/// Scopes of addresses (`rtm_scope`, rtnetlink(7)).
-static SCOPES: Words = Words { name: "Scope", words: &["global", "site", "link", "host", "nowhere"] };
+/// Kinds of links that can be made: those of the table of kinds, which the kernel knows by name.
+static LINK_KINDS: Words = Words { name: "LinkKind", words: &super::link::KIND_WORDS };
+/// Scopes of addresses and routes (`rtm_scope`, rtnetlink(7)).
+static SCOPES: Words =
+    Words { name: "Scope", words: &[("global", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)] };
 /// Modes of macvlan and macvtap (`MACVLAN_MODE_…`, `linux/if_link.h`).
-static MACVLAN_MODES: Words =
-    Words { name: "MacvlanMode", words: &["private", "vepa", "bridge", "passthru", "source"] };
-/// Modes of tun (`IFF_TUN`, `IFF_TAP`).
-static TUN_MODES: Words = Words { name: "TunMode", words: &["tun", "tap"] };
-/// Types of routes that a request can make (`rtm_type`, rtnetlink(7)).
-static ROUTE_TYPES: Words =
-    Words { name: "RouteType", words: &["unicast", "blackhole", "unreachable", "prohibit", "throw"] };
-/// Actions of rules (`FR_ACT_…`, `linux/fib_rules.h`).
-static ACTIONS: Words =
-    Words { name: "Action", words: &["unspec", "to_table", "blackhole", "unreachable", "prohibit"] };
-/// States of neighbours that a request can give (`NUD_…`, rtnetlink(7)).
-static NEIGHBOUR_STATES: Words = Words {
-    name: "State",
-    words: &["none", "incomplete", "reachable", "stale", "delay", "probe", "failed", "noarp", "permanent"],
+static MACVLAN_MODES: Words = Words {
+    name: "MacvlanMode",
+    words: &[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8), ("source", 16)],
 };
-/// Address families.
-static FAMILIES: Words = Words { name: "Family", words: &["inet", "inet6"] };
+/// Modes of tun (`IFF_TUN`, `IFF_TAP`).
+static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 2)] };
+/// Types of routes that a request can make (`rtm_type`, rtnetlink(7)).
+static ROUTE_TYPES: Words = Words {
+    name: "RouteType",
+    words: &[("unicast", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8), ("throw", 9)],
+};
+/// Actions of routing rules (`FR_ACT_…`, `linux/fib_rules.h`).
+static ACTIONS: Words = Words {
+    name: "Action",
+    words: &[("unspec", 0), ("to_table", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8)],
+};
+/// States of neighbours (`NUD_…`, rtnetlink(7)).
+pub(super) static NEIGHBOUR_STATES: Words = Words {
+    name: "State",
+    words: &[
+        ("none", 0),
+        ("incomplete", 1),
+        ("reachable", 1 << 1),
+        ("stale", 1 << 2),
+        ("delay", 1 << 3),
+        ("probe", 1 << 4),
+        ("failed", 1 << 5),
+        ("noarp", 1 << 6),
+        ("permanent", 1 << 7),
+    ],
+};
+/// Address families (`AF_…`, `linux/socket.h`).
+static FAMILIES: Words = Words { name: "Family", words: &[("inet", 2), ("inet6", 10)] };
 
 fields! {
     /// The network namespace in which the call acts: a name under `/run/netns`, or `@host`.

@@ -8,45 +8,120 @@ use super::field::{
     ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
     NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
-use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched};
+use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::value::Words;
+use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched};
+
+pub(super) use kinds::KIND_WORDS;
+pub(crate) use kinds::OTHER;
 
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
-static LINK_STATE: &[Part] = &[
-    part("link", Shape::String, "Its name; bytes that are no UTF-8 and `\\` stand as `\\xNN`."),
-    part("link_index", Shape::Int, "Its index."),
-    perhaps("kind", Shape::String, "Its kind; absent for physical links and `lo`."),
-    part("up", Shape::Bool, "Whether it is administratively up."),
-    part("operstate", Shape::String, "Operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …"),
-    part("flags", Shape::Strings, "Its flags (`IFF_…`, netdevice(7)) in lower case; an unknown bit as its number."),
-    part("mtu", Shape::Int, "The largest packet, in bytes."),
-    perhaps("mac", Shape::String, "The hardware address, as many bytes as the link has."),
-    perhaps("broadcast", Shape::String, "The broadcast hardware address."),
-    perhaps(
-        "alias",
-        Shape::String,
-        "Free text kept with it; bytes that are no UTF-8, controls and `\\` stand as `\\xNN`.",
-    ),
-    part("txqueuelen", Shape::Int, "Length of the transmit queue, in packets."),
-    part("qdisc", Shape::String, "The queueing discipline at its root."),
-    part("linkmode", Shape::Int, "0 default, 1 dormant (`IF_LINK_MODE_…`)."),
-    part("promiscuity", Shape::Int, "How many users keep it promiscuous."),
-    part("allmulticast", Shape::Bool, "Whether it receives all multicast packets."),
-    perhaps("master", Shape::String, "The link that it is a port of."),
-    perhaps("master_index", Shape::Int, "That link's index."),
-    perhaps("parent", Shape::String, "The link that it stands on, where that is in this namespace."),
-    perhaps("parent_index", Shape::Int, "That link's index, in the namespace where it is."),
-    perhaps("peer_index", Shape::Int, "Index of the other end of a veth pair, in the namespace where that is."),
-    perhaps(
-        "peer_nsid",
-        Shape::Int,
-        "The number by which this namespace knows the peer's or parent's; absent for its own.",
-    ),
-    perhaps("bridge", Shape::Object("BridgeState", kinds::BRIDGE), "What a bridge has besides."),
-    perhaps("vxlan", Shape::Object("VxlanState", kinds::VXLAN), "What a vxlan has besides."),
-    perhaps("macvlan", Shape::Object("MacvlanState", kinds::MACVLAN), "What a macvlan or macvtap has besides."),
-    perhaps("tun", Shape::Object("TunState", kinds::TUN), "What a tun or tap has besides."),
-];
+/// `IFF_…` (netdevice(7), `linux/if.h`).
+static FLAGS: Words = Words {
+    name: "LinkFlag",
+    words: &[
+        ("up", 1),
+        ("broadcast", 1 << 1),
+        ("debug", 1 << 2),
+        ("loopback", 1 << 3),
+        ("pointopoint", 1 << 4),
+        ("notrailers", 1 << 5),
+        ("running", 1 << 6),
+        ("noarp", 1 << 7),
+        ("promisc", 1 << 8),
+        ("allmulti", 1 << 9),
+        ("master", 1 << 10),
+        ("slave", 1 << 11),
+        ("multicast", 1 << 12),
+        ("portsel", 1 << 13),
+        ("automedia", 1 << 14),
+        ("dynamic", 1 << 15),
+        ("lower_up", 1 << 16),
+        ("dormant", 1 << 17),
+        ("echo", 1 << 18),
+    ],
+};
+/// `IF_OPER_…` (`linux/if.h`).
+static OPERSTATES: Words = Words {
+    name: "Operstate",
+    words: &[
+        ("unknown", 0),
+        ("notpresent", 1),
+        ("down", 2),
+        ("lowerlayerdown", 3),
+        ("testing", 4),
+        ("dormant", 5),
+        ("up", 6),
+    ],
+};
+
+/// A flag of a link (`ifi_flags`, `ifi_change`).
+const fn flag(bit: u32) -> Form {
+    Form::Masked(bit, false, 12)
+}
+
+/// `struct ifinfomsg` and `IFLA_…` (`linux/if_link.h`). What is neither here nor in the table of a kind cannot be written.
+pub(crate) static LINK_STATE: Object = Object {
+    name: "LinkState",
+    head: 16,
+    kinds: kinds::KINDS,
+    rows: &[
+        row(&LINK.field, Place::Attribute(&[3]), Form::Name).always(),
+        result("link_index", Place::Head(4), Form::Number(Width::Four), "Its index.").always(),
+        row(&KIND.field, Place::Attribute(&[18, 1]), Form::Keyword),
+        row(&UP.field, Place::Head(8), flag(1)).always().uncompared(),
+        result(
+            "operstate",
+            Place::Attribute(&[16]),
+            Form::Named(Width::One, &OPERSTATES),
+            "Operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …",
+        )
+        .always(),
+        result(
+            "flags",
+            Place::Head(8),
+            Form::Flags(Width::Four, &FLAGS),
+            "Its flags (`IFF_…`, netdevice(7)) in lower case; an unknown bit as its number.",
+        )
+        .always(),
+        row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted(),
+        row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
+        result("broadcast", Place::Attribute(&[2]), Form::Mac, "The broadcast hardware address."),
+        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
+        row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
+        result("qdisc", Place::Attribute(&[6]), Form::Name, "The queueing discipline at its root."),
+        result(
+            "linkmode",
+            Place::Attribute(&[17]),
+            Form::Number(Width::One),
+            "0 default, 1 dormant (`IF_LINK_MODE_…`).",
+        )
+        .always(),
+        result(
+            "promiscuity",
+            Place::Attribute(&[30]),
+            Form::Number(Width::Four),
+            "How many users keep it promiscuous.",
+        )
+        .always(),
+        row(&ALLMULTICAST.field, Place::Head(8), flag(1 << 9)).always(),
+        row(&ARP.field, Place::Head(8), Form::Masked(1 << 7, true, 12)).only_written(),
+        row(&MULTICAST.field, Place::Head(8), flag(1 << 12)).only_written(),
+        row(&PROMISC.field, Place::Head(8), flag(1 << 8)).only_written(),
+        row(&MASTER.field, Place::Attribute(&[10]), Form::Link),
+        result("master_index", Place::Attribute(&[10]), Form::Positive(Width::Four), "That link's index."),
+        row(&NO_MASTER.field, Place::Attribute(&[10]), Form::NoLink).only_written(),
+        row(&NEW_NAME.field, Place::Attribute(&[3]), Form::Name).only_written(),
+        row(&TARGET_NETNS.field, Place::Attribute(&[28]), Form::Netns).only_written(),
+        result(
+            "peer_nsid",
+            Place::Attribute(&[37]),
+            Form::Signed,
+            "The number by which this namespace knows the peer's or parent's; absent for its own.",
+        ),
+    ],
+};
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -141,7 +216,11 @@ pub(super) static CALLS: &[Call] = &[
         excludes: &[],
         settle: AS_READ,
         result: Output {
-            parts: &[part("links", Shape::List("LinkState", LINK_STATE), "The links, in the kernel's order.")],
+            parts: &[part(
+                "links",
+                Shape::List("LinkState", Parts::Of(&LINK_STATE, "")),
+                "The links, in the kernel's order.",
+            )],
             streams: true,
         },
     },

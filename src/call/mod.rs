@@ -15,6 +15,7 @@ mod link;
 pub mod name;
 mod neighbour;
 mod netns;
+pub mod object;
 pub mod request;
 mod route;
 mod rule;
@@ -23,6 +24,7 @@ pub mod value;
 pub mod varlink;
 
 use field::Field;
+use object::{Doc, Parts, Row};
 use request::{Invalid, Request};
 use value::{Type, Value};
 
@@ -89,6 +91,15 @@ pub struct Kind {
     pub uses: &'static [Use],
     /// As [`Call::settle`], for this variety.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
+    /// The tables of what its objects have in addition, in requests and results.
+    pub tables: &'static [&'static [Row]],
+}
+
+impl Kind {
+    /// What its objects have in addition.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
+        self.tables.iter().flat_map(|table| table.iter())
+    }
 }
 
 /// A field of a call.
@@ -146,7 +157,7 @@ impl Constant {
 }
 
 /// A part of a result.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Part {
     /// Its name.
     pub name: &'static str,
@@ -155,7 +166,7 @@ pub struct Part {
     /// Whether it is always there.
     pub always: bool,
     /// One line, with the unit.
-    pub doc: &'static str,
+    pub doc: Doc,
 }
 
 /// The type of a part of a result.
@@ -169,10 +180,10 @@ pub enum Shape {
     String,
     /// `[]string`.
     Strings,
-    /// An object: the name of its Varlink type and its parts.
-    Object(&'static str, &'static [Part]),
+    /// An object, with these parts.
+    Object(Parts),
     /// A list of objects: the name of their Varlink type and their parts.
-    List(&'static str, &'static [Part]),
+    List(&'static str, Parts),
 }
 
 /// The result of a call.
@@ -298,11 +309,11 @@ impl Use {
 }
 
 const fn part(name: &'static str, ty: Shape, doc: &'static str) -> Part {
-    Part { name, ty, always: true, doc }
+    Part { name, ty, always: true, doc: Doc::Text(doc) }
 }
 
 const fn perhaps(name: &'static str, ty: Shape, doc: &'static str) -> Part {
-    Part { name, ty, always: false, doc }
+    Part { name, ty, always: false, doc: Doc::Text(doc) }
 }
 
 /// The `settle` of a call whose fields do not decide each other.

@@ -2,27 +2,71 @@
 //! Neighbours of links: ip-neighbour(8), arp(7), rtnetlink(7).
 #![forbid(unsafe_code)]
 
-use super::field::{ADDRESS, EXISTS_OK, FAMILY, INDEX, LINK, MAC, MISSING_OK, NETNS, PROXY, STATE};
+use super::field::{ADDRESS, EXISTS_OK, FAMILY, INDEX, LINK, MAC, MISSING_OK, NEIGHBOUR_STATES, NETNS, PROXY, STATE};
+use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::without_length;
-use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched, word,
-};
+use super::value::Words;
+use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word};
 
-static NEIGHBOUR_STATE: &[Part] = &[
-    part("address", Shape::String, "The neighbour's address."),
-    perhaps("link", Shape::String, "The link that it is behind; absent for a proxy entry of all links."),
-    perhaps("link_index", Shape::Int, "That link's index; absent for a proxy entry of all links."),
-    perhaps("mac", Shape::String, "Its hardware address, where it is known, as many bytes as the link's."),
-    part("state", Shape::Strings, "Its states (`NUD_…`, rtnetlink(7)) in lower case; none of them is `NUD_NONE`."),
-    part("flags", Shape::Strings, "Its flags (`NTF_…`, rtnetlink(7)) in lower case; an unknown bit as its number."),
-    perhaps("protocol", Shape::Int, "Who made it (`RTPROT_…`), where it was said."),
-    perhaps("probes", Shape::Int, "How often it was asked for without an answer."),
-    perhaps("confirmed", Shape::Int, "When it was last known to be there, in hundredths of a second ago."),
-    perhaps("used", Shape::Int, "When it was last used, in hundredths of a second ago."),
-    perhaps("updated", Shape::Int, "When it last changed, in hundredths of a second ago."),
-    perhaps("users", Shape::Int, "How many things in the kernel hold it."),
-];
+/// `NTF_…` (`linux/neighbour.h`); all of the eight bits have names, so that a number is of the others.
+static FLAGS: Words = Words {
+    name: "NeighbourFlag",
+    words: &[
+        ("use", 1),
+        ("self", 1 << 1),
+        ("master", 1 << 2),
+        ("proxy", 1 << 3),
+        ("ext_learned", 1 << 4),
+        ("offloaded", 1 << 5),
+        ("sticky", 1 << 6),
+        ("router", 1 << 7),
+    ],
+};
+/// `NTF_EXT_…`
+static MORE_FLAGS: Words =
+    Words { name: "NeighbourMoreFlag", words: &[("managed", 1), ("locked", 1 << 1), ("ext_validated", 1 << 2)] };
+
+/// `NDA_CACHEINFO`
+const TIMES: &[u32] = &[3];
+
+const fn time(name: &'static str, at: usize, doc: &'static str) -> Row {
+    result(name, Place::Inside(TIMES, at, 16), Form::Number(Width::Four), doc)
+}
+
+/// `struct ndmsg` and `NDA_…` (`linux/neighbour.h`).
+pub(crate) static NEIGHBOUR_STATE: Object = Object {
+    name: "NeighbourState",
+    head: 12,
+    kinds: &[],
+    rows: &[
+        row(&ADDRESS.field, Place::Attribute(&[1]), Form::Ip).always(),
+        row(&LINK.field, Place::Head(4), Form::Link),
+        result(
+            "link_index",
+            Place::Head(4),
+            Form::Positive(Width::Four),
+            "That link's index; absent for a proxy entry of all links.",
+        ),
+        row(&MAC.field, Place::Attribute(&[2]), Form::Mac),
+        row(&STATE.field, Place::Head(8), Form::Flags(Width::Two, &NEIGHBOUR_STATES)).always(),
+        row(&PROXY.field, Place::Head(10), Form::Bit(Width::One, 1 << 3)).unreported(),
+        result(
+            "flags",
+            Place::Head(10),
+            Form::Flags(Width::One, &FLAGS),
+            "Its flags (`NTF_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+        )
+        .always(),
+        result("flags", Place::Attribute(&[15]), Form::Flags(Width::Four, &MORE_FLAGS), ""),
+        result("protocol", Place::Attribute(&[12]), Form::Number(Width::One), "Who made it (`RTPROT_…`), if recorded."),
+        result("probes", Place::Attribute(&[4]), Form::Number(Width::Four), "How many probes had no answer."),
+        time("confirmed", 0, "When it was last known to be reachable, in hundredths of a second ago."),
+        time("used", 4, "When it was last used, in hundredths of a second ago."),
+        time("updated", 8, "When it last changed, in hundredths of a second ago."),
+        time("users", 12, "How many things in the kernel hold it."),
+    ],
+};
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -103,7 +147,7 @@ pub(super) static CALLS: &[Call] = &[
         result: Output {
             parts: &[part(
                 "neighbours",
-                Shape::List("NeighbourState", NEIGHBOUR_STATE),
+                Shape::List("NeighbourState", Parts::Of(&NEIGHBOUR_STATE, "")),
                 "The neighbours, in the kernel's order.",
             )],
             streams: true,

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::field::{EXISTS_OK, MISSING_OK, NETNS};
+use super::object::Parts;
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
@@ -51,7 +52,11 @@ pub(super) static CALLS: &[Call] = &[
         excludes: &[],
         settle: AS_READ,
         result: Output {
-            parts: &[part("namespaces", Shape::List("Namespace", ENTRY), "Every name, in the order of its bytes.")],
+            parts: &[part(
+                "namespaces",
+                Shape::List("Namespace", Parts::Declared(ENTRY)),
+                "Every name, in the order of its bytes.",
+            )],
             streams: false,
         },
     },

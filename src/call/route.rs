@@ -8,12 +8,12 @@ use super::field::{
     DESTINATION, EXISTS_OK, FAMILY, Field, GATEWAY, LINK, METRIC, MISSING_OK, MTU, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY,
     NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, TABLE,
 };
+use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::{family_of, one_family};
-use super::value::{DEFAULT, Element, Value, in_element};
+use super::value::{DEFAULT, Element, Value, Words, in_element};
 use super::{
-    Call, Effect, NOTHING, Needs, Output, Part, Shape, Use, any, chosen, number, off, part, perhaps, required,
-    untouched, word,
+    Call, Effect, NOTHING, Needs, Output, Shape, Use, any, chosen, number, off, part, required, untouched, word,
 };
 
 /// `main`
@@ -23,35 +23,115 @@ const BOOT: u64 = 3;
 /// What the kernel cuts a larger MTU of a route to (`ip_metrics_convert`).
 const MOST_MTU: u64 = 65_520;
 
-static NEXTHOP_STATE: &[Part] = &[
-    perhaps("gateway", Shape::String, "The router of this way."),
-    perhaps("link", Shape::String, "The link of this way."),
-    perhaps("link_index", Shape::Int, "That link's index."),
-    part("weight", Shape::Int, "Its share of the packets, beside those of the other ways."),
-    part("flags", Shape::Strings, "Its flags (`RTNH_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number."),
-];
+/// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
+static FLAGS: Words = Words {
+    name: "RouteFlag",
+    words: &[
+        ("dead", 1),
+        ("pervasive", 1 << 1),
+        ("onlink", 1 << 2),
+        ("offload", 1 << 3),
+        ("linkdown", 1 << 4),
+        ("unresolved", 1 << 5),
+        ("trap", 1 << 6),
+        ("notify", 1 << 8),
+        ("cloned", 1 << 9),
+        ("equalize", 1 << 10),
+        ("prefix", 1 << 11),
+        ("lookup_table", 1 << 12),
+        ("fib_match", 1 << 13),
+        ("rt_offload", 1 << 14),
+        ("rt_trap", 1 << 15),
+        ("rt_offload_failed", 1 << 29),
+    ],
+};
+/// `RTN_…`: more types than a request can make.
+static TYPES: Words = Words {
+    name: "AnyRouteType",
+    words: &[
+        ("unspec", 0),
+        ("unicast", 1),
+        ("local", 2),
+        ("broadcast", 3),
+        ("anycast", 4),
+        ("multicast", 5),
+        ("blackhole", 6),
+        ("unreachable", 7),
+        ("prohibit", 8),
+        ("throw", 9),
+        ("nat", 10),
+        ("xresolve", 11),
+    ],
+};
+/// `RTNH_F_ONLINK`
+const ONLINK_FLAG: u32 = 4;
 
-static ROUTE_STATE: &[Part] = &[
-    part("destination", Shape::String, "The prefix; `0.0.0.0/0` and `::/0` are the default routes."),
-    perhaps("gateway", Shape::String, "The router, of a route with one way."),
-    perhaps("link", Shape::String, "The link, of a route with one way."),
-    perhaps("link_index", Shape::Int, "That link's index."),
-    part("table", Shape::Int, "The routing table's number: 254 main, 255 local, 253 default."),
-    part("metric", Shape::Int, "Of routes to one prefix the one with the lowest metric is used."),
-    part("scope", Shape::Int, "The scope's number: 0 global, 200 site, 253 link, 254 host; IPv6 routes have 0."),
-    part("protocol", Shape::Int, "Who made it (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …"),
-    part("route_type", Shape::String, "What becomes of the packets: `unicast`, `local`, `blackhole` …"),
-    perhaps("preferred_source", Shape::String, "The own address that packets are sent from."),
-    part(
-        "flags",
-        Shape::Strings,
-        "Its flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
-    ),
-    perhaps("mtu", Shape::Int, "The largest packet, in bytes."),
-    perhaps("tos", Shape::Int, "The type of service of the packets that it is for; absent for all."),
-    perhaps("nexthop_id", Shape::Int, "The nexthop object that it uses."),
-    perhaps("nexthops", Shape::List("NexthopState", NEXTHOP_STATE), "Its ways, of a route with several."),
-];
+/// `struct rtnexthop` and its attributes.
+pub(crate) static NEXTHOP_STATE: Object = Object {
+    name: "NexthopState",
+    head: 8,
+    kinds: &[],
+    rows: &[
+        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily),
+        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
+        row(&NEXTHOPS_LINK.field, Place::Head(4), Form::Link),
+        result("nexthops.link_index", Place::Head(4), Form::Positive(Width::Four), "That link's index."),
+        row(&NEXTHOPS_WEIGHT.field, Place::Head(3), Form::LessOne(Width::One)).always(),
+        row(&NEXTHOPS_ONLINK.field, Place::Head(2), Form::Bit(Width::One, ONLINK_FLAG)).unreported(),
+        result(
+            "nexthops.flags",
+            Place::Head(2),
+            Form::Flags(Width::One, &FLAGS),
+            "Its flags (`RTNH_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+        )
+        .always(),
+    ],
+};
+
+/// `struct rtmsg` and `RTA_…` (`linux/rtnetlink.h`).
+pub(crate) static ROUTE_STATE: Object = Object {
+    name: "RouteState",
+    head: 12,
+    kinds: &[],
+    rows: &[
+        row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).always(),
+        row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily),
+        row(&GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
+        row(&LINK.field, Place::Attribute(&[4]), Form::Link),
+        result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "That link's index."),
+        row(&TABLE.field, Place::Attribute(&[15]), Form::Compact(4)).always(),
+        row(&METRIC.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
+        row(&SCOPE.field, Place::Head(6), Form::Code(Width::One)).always().or(scope),
+        row(&PROTOCOL.field, Place::Head(5), Form::Number(Width::One)).always(),
+        row(&ROUTE_TYPE.field, Place::Head(7), Form::Named(Width::One, &TYPES)).always(),
+        row(&PREFERRED_SOURCE.field, Place::Attribute(&[7]), Form::Ip),
+        row(&ONLINK.field, Place::Head(8), Form::Bit(Width::Four, ONLINK_FLAG)).unreported(),
+        result(
+            "flags",
+            Place::Head(8),
+            Form::Flags(Width::Four, &FLAGS),
+            "Its flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+        )
+        .always(),
+        row(&MTU.field, Place::Attribute(&[8, 2]), Form::Number(Width::Four)),
+        result(
+            "tos",
+            Place::Head(3),
+            Form::Positive(Width::One),
+            "The type of service of the packets that it is for; absent for all.",
+        ),
+        result("nexthop_id", Place::Attribute(&[30]), Form::Number(Width::Four), "The nexthop object that it uses."),
+        row(&NEXTHOPS.field, Place::Attribute(&[9]), Form::Objects(&NEXTHOP_STATE)),
+    ],
+};
+
+/// What iproute2 would send: an IPv4 route without a gateway reaches the link, any other the world.
+fn scope(request: &Request) -> Option<Value> {
+    let is_v4 = request.get(&DESTINATION).is_some_and(|prefix| prefix.address.is_ipv4());
+    let is_near = request.get(&GATEWAY).is_none() && request.get(&NEXTHOPS).is_none();
+    let is_unicast = request.get(&ROUTE_TYPE) == Some(&"unicast");
+    Some(Value::Word(if is_v4 && is_near && is_unicast { "link" } else { "global" }))
+}
 
 /// The fields of a route that is made.
 macro_rules! made {
@@ -176,7 +256,7 @@ pub(super) static CALLS: &[Call] = &[
         result: Output {
             parts: &[part(
                 "routes",
-                Shape::List("RouteState", ROUTE_STATE),
+                Shape::List("RouteState", Parts::Of(&ROUTE_STATE, "")),
                 "The routes, IPv4 first, in the kernel's order.",
             )],
             streams: true,

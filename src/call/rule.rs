@@ -6,52 +6,86 @@ use super::field::{
     ACTION, DESTINATION, EXISTS_OK, FAMILY, FWMARK, FWMASK, IIF, MISSING_OK, NETNS, OIF, PRIORITY, SOURCE,
     SUPPRESS_PREFIXLENGTH, TABLE,
 };
+use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::one_family;
-use super::value::Value;
+use super::value::{Value, Words};
 use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, number, off, part, perhaps, required,
-    untouched, word,
+    AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, number, off, part, required, untouched, word,
 };
 
-static RANGE: &[Part] =
-    &[part("least", Shape::Int, "The first of them."), part("most", Shape::Int, "The last of them.")];
+/// `FIB_RULE_…` (`linux/fib_rules.h`).
+static FLAGS: Words = Words {
+    name: "RuleFlag",
+    words: &[
+        ("permanent", 1),
+        ("invert", 1 << 1),
+        ("unresolved", 1 << 2),
+        ("iif_detached", 1 << 3),
+        ("oif_detached", 1 << 4),
+        ("find_saddr", 1 << 16),
+    ],
+};
 
-static RULE_STATE: &[Part] = &[
-    part("family", Shape::String, "`inet` or `inet6`."),
-    part("priority", Shape::Int, "Its place: the lowest number is asked first, of the same number the older rule."),
-    perhaps("source", Shape::String, "Where packets come from, with the length of the prefix; host bits are kept."),
-    perhaps("destination", Shape::String, "Where packets go to, likewise."),
-    perhaps(
-        "iif",
-        Shape::String,
-        "The link that packets come in by; bytes that are no UTF-8 and `\\` stand as `\\xNN`.",
-    ),
-    perhaps("oif", Shape::String, "The link that packets are sent by, likewise."),
-    perhaps("fwmark", Shape::Int, "The mark that packets carry."),
-    perhaps("fwmask", Shape::Int, "The bits of the mark that are compared."),
-    part("table", Shape::Int, "The routing table; 0 for none."),
-    part("action", Shape::Int, "The action's number (`FR_ACT_…`): 1 to_table, 2 goto, 6 blackhole, 7 unreachable …"),
-    part("protocol", Shape::Int, "Who made it (`RTPROT_…`); 0 where it was not said."),
-    part(
-        "flags",
-        Shape::Strings,
-        "Its flags (`FIB_RULE_…`) in lower case; an unknown bit as its number. `invert`: it is \
-        for the packets that its conditions do not fit. `iif_detached`, `oif_detached`: there is no such link.",
-    ),
-    perhaps("suppress_prefixlength", Shape::Int, "Routes with a prefix no longer than this are passed over."),
-    perhaps("suppress_ifgroup", Shape::Int, "Routes by links of this group are passed over."),
-    part("tos", Shape::Int, "Type of service of the packets; 0 for any."),
-    perhaps("goto", Shape::Int, "The priority of the rule that is asked next."),
-    perhaps("l3mdev", Shape::Bool, "Whether the table is that of the link's VRF."),
-    perhaps("realms", Shape::Int, "Realms of the routes (IPv4): the source's in the upper 16 bits."),
-    perhaps("tunnel_id", Shape::Int, "Number of the tunnel that packets came by."),
-    perhaps("ip_protocol", Shape::Int, "The protocol of the packets (`IPPROTO_…`)."),
-    perhaps("uids", Shape::Object("Range", RANGE), "Whose sockets packets are from."),
-    perhaps("source_ports", Shape::Object("Range", RANGE), "The ports that packets come from."),
-    perhaps("destination_ports", Shape::Object("Range", RANGE), "The ports that packets go to."),
-    perhaps("dscp", Shape::Int, "Differentiated services code point of the packets."),
-];
+const fn attribute(name: &'static str, path: &'static [u32], form: Form, doc: &'static str) -> Row {
+    result(name, Place::Attribute(path), form, doc)
+}
+
+const fn bound(name: &'static str, path: &'static [u32], width: Width, nth: usize, doc: &'static str) -> Row {
+    result(name, Place::Inside(path, nth * width.bytes(), 2 * width.bytes()), Form::Number(width), doc)
+}
+
+const UIDS: &[u32] = &[20];
+const SOURCE_PORTS: &[u32] = &[23];
+const DESTINATION_PORTS: &[u32] = &[24];
+
+/// `struct fib_rule_hdr` and `FRA_…` (`linux/fib_rules.h`). Links are in it by name, and need not exist.
+pub(crate) static RULE_STATE: Object = Object {
+    name: "RuleState",
+    head: 12,
+    kinds: &[],
+    rows: &[
+        row(&FAMILY.field, Place::Head(0), Form::Word(Width::One)).always(),
+        row(&PRIORITY.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
+        row(&SOURCE.field, Place::Attribute(&[2]), Form::Prefix(2)).identity(),
+        row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).identity(),
+        row(&IIF.field, Place::Attribute(&[3]), Form::Name).identity(),
+        row(&OIF.field, Place::Attribute(&[17]), Form::Name).identity(),
+        row(&FWMARK.field, Place::Attribute(&[10]), Form::Number(Width::Four)).identity(),
+        row(&FWMASK.field, Place::Attribute(&[16]), Form::Number(Width::Four)).uncompared(),
+        row(&ACTION.field, Place::Head(7), Form::Code(Width::One)).always(),
+        row(&TABLE.field, Place::Attribute(&[15]), Form::Number(Width::Four)).always(),
+        attribute("protocol", &[21], Form::OrZero(Width::One), "Who made it (`RTPROT_…`); 0 where it was not said.").always(),
+        result(
+            "flags",
+            Place::Head(8),
+            Form::Flags(Width::Four, &FLAGS),
+            "Its flags (`FIB_RULE_…`) in lower case; an unknown bit as its number. `invert`: it applies to the packets that \
+             its conditions do not fit. `iif_detached`, `oif_detached`: no link has that name.",
+        )
+        .always(),
+        row(&SUPPRESS_PREFIXLENGTH.field, Place::Attribute(&[14]), Form::Number(Width::Four)).identity(),
+        attribute("suppress_ifgroup", &[13], Form::Number(Width::Four), "Routes by links of this group are passed over."),
+        result("tos", Place::Head(3), Form::Number(Width::One), "Type of service of the packets; 0 for any.").always(),
+        attribute("goto", &[4], Form::Number(Width::Four), "The priority of the routing rule that is evaluated next."),
+        attribute("l3mdev", &[19], Form::Flag(Width::One), "Whether the table is that of the link's VRF."),
+        attribute(
+            "realms",
+            &[11],
+            Form::Number(Width::Four),
+            "Realms of the routes (IPv4): the source's in the upper 16 bits.",
+        ),
+        attribute("tunnel_id", &[12], Form::Number(Width::Net8), "Number of the tunnel that packets came by."),
+        attribute("ip_protocol", &[22], Form::Number(Width::One), "The protocol of the packets (`IPPROTO_…`)."),
+        bound("uids.least", UIDS, Width::Four, 0, "The first uid whose sockets' packets it applies to."),
+        bound("uids.most", UIDS, Width::Four, 1, "The last such uid."),
+        bound("source_ports.least", SOURCE_PORTS, Width::Two, 0, "The first port that packets come from."),
+        bound("source_ports.most", SOURCE_PORTS, Width::Two, 1, "The last such port."),
+        bound("destination_ports.least", DESTINATION_PORTS, Width::Two, 0, "The first port that packets go to."),
+        bound("destination_ports.most", DESTINATION_PORTS, Width::Two, 1, "The last such port."),
+        attribute("dscp", &[25], Form::Number(Width::One), "Differentiated services code point of the packets."),
+    ],
+};
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -127,7 +161,7 @@ pub(super) static CALLS: &[Call] = &[
         result: Output {
             parts: &[part(
                 "rules",
-                Shape::List("RuleState", RULE_STATE),
+                Shape::List("RuleState", Parts::Of(&RULE_STATE, "")),
                 "The rules, in the order in which they are asked, family by family.",
             )],
             streams: true,

@@ -15,8 +15,33 @@ use super::name::{Label, LinkName, NetnsName, Text};
 pub struct Words {
     /// The name of the Varlink type.
     pub name: &'static str,
-    /// The words, each an identifier.
-    pub words: &'static [&'static str],
+    /// The words, each an identifier, with the kernel's numbers.
+    pub words: &'static [(&'static str, u32)],
+}
+
+impl Words {
+    /// The words, in the order of the declaration.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        self.words.iter().map(|(word, _)| *word)
+    }
+
+    /// The kernel's number of a word.
+    #[must_use]
+    pub fn number(&self, word: &str) -> Option<u32> {
+        self.words.iter().find(|(of, _)| *of == word).map(|(_, number)| *number)
+    }
+
+    /// The word of a number.
+    #[must_use]
+    pub fn word(&self, number: u64) -> Option<&'static str> {
+        self.words.iter().find(|(_, of)| u64::from(*of) == number).map(|(word, _)| *word)
+    }
+
+    /// The words, with commas between them.
+    #[must_use]
+    pub fn listed(&self) -> String {
+        self.all().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The [`Type::Prefix`] that holds all addresses of a family.
@@ -162,9 +187,9 @@ impl Type {
             Self::Prefix | Self::InterfaceAddress => {
                 InterfaceAddress::parse(raw).map(Value::InterfaceAddress).map_err(states)
             }
-            Self::Word(words) => match words.words.iter().find(|word| **word == raw) {
+            Self::Word(words) => match words.all().find(|word| *word == raw) {
                 Some(word) => Ok(Value::Word(word)),
-                None => Err(format!("`{}` is none of {}", shown(raw), words.words.join(", "))),
+                None => Err(format!("`{}` is none of {}", shown(raw), words.listed())),
             },
             // A person types a list as JSON.
             Self::Several(_) | Self::List(_) => {
@@ -193,7 +218,7 @@ impl Type {
         match self {
             Self::Netns => "the name of a network namespace, or `@host`".to_owned(),
             Self::Link => "the name of a link".to_owned(),
-            Self::Word(words) => format!("one of {}", words.words.join(", ")),
+            Self::Word(words) => format!("one of {}", words.listed()),
             Self::Bool => "true or false".to_owned(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
             Self::Mac => "a hardware address like `fa:16:3e:00:00:01`".to_owned(),

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::error::ERRORS;
+use super::field::Field;
 use super::json::Json;
+use super::object::Parts;
 use super::value::{Type, shown};
 use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
 
@@ -225,7 +227,7 @@ fn member(name: &str, ty: &str, doc: &str) -> String {
     format!("{out}  {name}: {ty}")
 }
 
-/// The fields of a method, each once: those with a dot become an object's.
+/// The fields of a method, each once: those with dots are members of objects, at any depth.
 fn parameters(call: &'static Call, types: &mut Types) -> String {
     let mut uses: Vec<&'static Use> = Vec::new();
     for used in call.all_uses() {
@@ -233,41 +235,52 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
             uses.push(used);
         }
     }
-    let mut out = Vec::new();
-    let mut nested: Vec<&str> = Vec::new();
-    for used in uses.iter().filter(|used| used.inside.is_none()) {
-        if let Type::List(name) = used.field.ty {
-            let of = uses.iter().copied().filter(|inner| inner.inside == Some(used.field));
-            let text = inner_structure(of, types);
-            types.insert(name.to_owned(), text);
-        }
-        match used.field.name.split_once('.') {
-            None if call.uses.iter().any(|common| common.field == used.field) => {
-                out.push(field(used.field.name, used, types));
-            }
-            None => {
-                let doc = format!("{} {}", used.field.doc.trim(), only_for(call, &[used]));
-                out.push(member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc));
-            }
-            Some((head, _)) if nested.contains(&head) => {}
-            Some((head, _)) => {
-                nested.push(head);
-                let inside = |used: &&&'static Use| used.field.name.split('.').next() == Some(head);
-                let of: Vec<&'static Use> = uses.iter().filter(inside).copied().collect();
-                let text = inner_structure(of.iter().copied(), types);
-                let ty = type_name(head);
-                out.push(member(head, &format!("?{ty}"), &only_for(call, &of)));
-                types.insert(ty, text);
-            }
-        }
-    }
-    out.push(member("reference", "?string", REFERENCE));
-    structure(out.into_iter())
+    let mut members = members(call, "", None, &uses, types);
+    members.push(member("reference", "?string", REFERENCE));
+    structure(members.into_iter())
 }
 
-/// The fields of an object, by their names inside it.
-fn inner_structure(of: impl Iterator<Item = &'static Use>, types: &mut Types) -> String {
-    structure(of.map(|used| field(used.field.name.split('.').nth(1).unwrap_or_default(), used, types)))
+/// The members of an object of fields: those whose names begin with `under`, and that are inside the same list.
+fn members(
+    call: &'static Call,
+    under: &str,
+    list: Option<&'static Field>,
+    uses: &[&'static Use],
+    types: &mut Types,
+) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut objects: Vec<&str> = Vec::new();
+    for used in uses.iter().copied().filter(|used| used.inside == list) {
+        let Some(rest) = used.field.name.strip_prefix(under) else { continue };
+        let Some((head, _)) = rest.split_once('.') else {
+            if let Type::List(name) = used.field.ty {
+                let inside = format!("{}.", used.field.name);
+                let text = structure(members(call, &inside, Some(used.field), uses, types).into_iter());
+                types.insert(name.to_owned(), text);
+            }
+            // What is inside an object says there which kinds have it.
+            let is_common = !under.is_empty() || call.uses.iter().any(|common| common.field == used.field);
+            out.push(if is_common { field(rest, used, types) } else { of_some_kinds(call, used, types) });
+            continue;
+        };
+        if objects.contains(&head) {
+            continue;
+        }
+        objects.push(head);
+        let inside = format!("{under}{head}.");
+        let text = structure(members(call, &inside, list, uses, types).into_iter());
+        let of: Vec<&'static Use> =
+            uses.iter().copied().filter(|used| used.inside == list && used.field.name.starts_with(&inside)).collect();
+        let ty: String = format!("{under}{head}").split('.').map(type_name).collect();
+        out.push(member(head, &format!("?{ty}"), &only_for(call, &of)));
+        types.insert(ty, text);
+    }
+    out
+}
+
+fn of_some_kinds(call: &Call, used: &'static Use, types: &mut Types) -> String {
+    let doc = format!("{} {}", used.field.doc.trim(), only_for(call, &[used]));
+    member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc)
 }
 
 /// Of fields that are not every kind's: which kinds have them, and which must.
@@ -310,7 +323,7 @@ fn type_of(ty: Type, types: &mut Types) -> String {
         Type::Bool => "bool".to_owned(),
         Type::Number(..) => "int".to_owned(),
         Type::Word(words) => {
-            types.insert(words.name.to_owned(), format!("({})", words.words.join(", ")));
+            types.insert(words.name.to_owned(), format!("({})", words.listed()));
             words.name.to_owned()
         }
         Type::List(name) => format!("[]{name}"),
@@ -319,25 +332,32 @@ fn type_of(ty: Type, types: &mut Types) -> String {
     }
 }
 
-/// A result may say besides that its outcome is not in the trail.
+/// A result may also say that its outcome is not in the trail.
 fn results(call: &'static Call, types: &mut Types) -> String {
     let recorded = member("recorded", "?bool", RECORDED);
     structure(call.result.parts.iter().map(|p| part(p, types)).chain([recorded]))
 }
 
-fn part(part: &'static Part, types: &mut Types) -> String {
+fn part(part: &Part, types: &mut Types) -> String {
+    let mut define = |name: String, inner: Parts| {
+        let text = structure(inner.all().iter().map(|p| self::part(p, types)));
+        types.insert(name.clone(), text);
+        name
+    };
     let ty = match part.ty {
         Shape::Bool => "bool".to_owned(),
         Shape::Int => "int".to_owned(),
         Shape::String => "string".to_owned(),
         Shape::Strings => "[]string".to_owned(),
-        Shape::Object(name, inner) | Shape::List(name, inner) => {
-            let text = structure(inner.iter().map(|p| self::part(p, types)));
-            types.insert(name.to_owned(), text);
-            if matches!(part.ty, Shape::List(..)) { format!("[]{name}") } else { name.to_owned() }
-        }
+        Shape::Object(inner) => define(state_name(part.name), inner),
+        Shape::List(name, inner) => format!("[]{}", define(name.to_owned(), inner)),
     };
-    member(part.name, &format!("{}{ty}", if part.always { "" } else { "?" }), part.doc)
+    member(part.name, &format!("{}{ty}", if part.always { "" } else { "?" }), &part.doc.to_string())
+}
+
+/// The Varlink type of an object in a result.
+fn state_name(part: &str) -> String {
+    format!("{}State", type_name(part))
 }
 
 #[cfg(test)]
@@ -346,17 +366,18 @@ mod tests {
 
     #[test]
     fn a_result_is_not_called_what_a_set_of_keywords_is() {
-        fn structs(parts: &'static [Part]) -> Vec<&'static str> {
-            let of = |part: &'static Part| match part.ty {
-                Shape::Object(name, inner) | Shape::List(name, inner) => [vec![name], structs(inner)].concat(),
+        fn structs(parts: &[Part]) -> Vec<String> {
+            let of = |part: &Part| match part.ty {
+                Shape::Object(inner) => [vec![state_name(part.name)], structs(&inner.all())].concat(),
+                Shape::List(name, inner) => [vec![name.to_owned()], structs(&inner.all())].concat(),
                 _ => Vec::new(),
             };
             parts.iter().flat_map(of).collect()
         }
-        let results: Vec<&str> = super::super::all().flat_map(|call| structs(call.result.parts)).collect();
+        let results: Vec<String> = super::super::all().flat_map(|call| structs(call.result.parts)).collect();
         for used in super::super::all().flat_map(Call::all_uses) {
             if let Type::Word(words) = used.field.ty {
-                assert!(!results.contains(&words.name), "{}", words.name);
+                assert!(!results.iter().any(|name| name == words.name), "{}", words.name);
             }
         }
     }

@@ -89,20 +89,20 @@ fn parts(out: &mut String, indent: usize, of: &[Part]) {
         let (ty, inner) = shape(part.ty);
         let perhaps = if part.always { "" } else { ", where there is one" };
         let _ = writeln!(out, "{:indent$}{}: {ty}{perhaps}", "", part.name);
-        paragraph(out, indent + 4, part.doc);
-        parts(out, indent + 4, inner);
+        paragraph(out, indent + 4, &part.doc.to_string());
+        parts(out, indent + 4, &inner);
     }
 }
 
 /// What a part of a result holds, and its own parts.
-pub(super) fn shape(shape: Shape) -> (&'static str, &'static [Part]) {
+pub(super) fn shape(shape: Shape) -> (&'static str, Vec<Part>) {
     match shape {
-        Shape::Bool => ("true or false", &[]),
-        Shape::Int => ("number", &[]),
-        Shape::String => ("text", &[]),
-        Shape::Strings => ("list of texts", &[]),
-        Shape::Object(_, inner) => ("object", inner),
-        Shape::List(_, inner) => ("list of objects", inner),
+        Shape::Bool => ("true or false", Vec::new()),
+        Shape::Int => ("number", Vec::new()),
+        Shape::String => ("text", Vec::new()),
+        Shape::Strings => ("list of texts", Vec::new()),
+        Shape::Object(inner) => ("object", inner.all()),
+        Shape::List(_, inner) => ("list of objects", inner.all()),
     }
 }
 
@@ -128,12 +128,8 @@ mod tests {
 
     #[test]
     fn every_field_and_every_part_of_every_result_is_described() {
-        fn names(of: &'static [Part]) -> Vec<&'static str> {
-            let inner = |part: &'static Part| match part.ty {
-                Shape::Object(_, inner) | Shape::List(_, inner) => names(inner),
-                _ => Vec::new(),
-            };
-            of.iter().flat_map(|part| [vec![part.name], inner(part)].concat()).collect()
+        fn names(of: &[Part]) -> Vec<&'static str> {
+            of.iter().flat_map(|part| [vec![part.name], names(&shape(part.ty).1)].concat()).collect()
         }
         for call in call::all() {
             let text = reference(call);

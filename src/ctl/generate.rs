@@ -248,10 +248,10 @@ fn parts(out: &mut String, of: &[Part]) {
         let (ty, inner) = shape(part.ty);
         let perhaps = if part.always { "" } else { ", where there is one" };
         let _ = writeln!(out, ".It Ic {}", part.name);
-        prose(out, part.doc);
+        prose(out, &part.doc.to_string());
         prose(out, &format!("{}{perhaps}.", capital(ty)));
         if !inner.is_empty() {
-            parts(out, inner);
+            parts(out, &inner);
         }
     }
     out.push_str(".El\n");

@@ -111,15 +111,15 @@ fn word(words: &Words, raw: &str, ruling: Ruling) -> Result<String, String> {
     if raw.contains(['*', '?']) {
         return match ruling {
             Ruling::Allow => Err(format!("`{raw}` is a pattern; an allow lists the words that it means")),
-            Ruling::Deny if words.words.iter().any(|word| matches(raw, word)) => Ok(raw.to_owned()),
-            Ruling::Deny => Err(format!("`{raw}` fits none of {}", words.words.join(", "))),
+            Ruling::Deny if words.all().any(|word| matches(raw, word)) => Ok(raw.to_owned()),
+            Ruling::Deny => Err(format!("`{raw}` fits none of {}", words.listed())),
         };
     }
-    match words.words.iter().find(|word| **word == raw) {
+    match words.all().find(|word| *word == raw) {
         Some(word) => Ok((*word).to_owned()),
         None => {
-            let hint = did_you_mean(raw, words.words.iter().copied());
-            Err(format!("`{raw}` is none of {}{hint}", words.words.join(", ")))
+            let hint = did_you_mean(raw, words.all());
+            Err(format!("`{raw}` is none of {}{hint}", words.listed()))
         }
     }
 }

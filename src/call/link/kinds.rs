@@ -10,46 +10,100 @@ use super::super::field::{
     VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE,
     VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
 };
+use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
 use super::super::settle::one_family;
+use super::super::value::Value;
 use super::super::{
-    AS_READ, Absence, Constant, Kind, Needs, Part, Shape, Use, chosen, declared, number, off, perhaps, required,
-    untouched, word,
+    AS_READ, Absence, Constant, Kind, Needs, Use, chosen, declared, number, off, required, untouched, word,
 };
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 
-pub(super) static BRIDGE: &[Part] = &[
-    perhaps("stp", Shape::Bool, "Whether the spanning tree protocol runs."),
-    perhaps("forward_delay", Shape::Int, "In hundredths of a second."),
-    perhaps("ageing_time", Shape::Int, "In hundredths of a second."),
-    perhaps("vlan_filtering", Shape::Bool, "Whether the bridge filters by VLAN."),
-    perhaps("vlan_default_pvid", Shape::Int, "VLAN of untagged frames at new ports; 0 for none."),
+/// An attribute of a kind's data (`IFLA_INFO_DATA` in `IFLA_LINKINFO`).
+macro_rules! data {
+    ($attribute:expr) => {
+        Place::Attribute(&[18, 2, $attribute])
+    };
+}
+
+/// `VETH_INFO_PEER`: a link, with its header, in a link's data.
+const PEER: u32 = headed(1, 16);
+
+static VETH: &[Row] = &[
+    row(&PEER_NAME.field, Place::Attribute(&[18, 2, PEER, 3]), Form::Name).only_written(),
+    row(&PEER_NETNS.field, Place::Attribute(&[18, 2, PEER, 28]), Form::Netns).only_written(),
+    row(&PEER_MAC.field, Place::Attribute(&[18, 2, PEER, 1]), Form::Mac).only_written(),
+    row(&PEER_MTU.field, Place::Attribute(&[18, 2, PEER, 4]), Form::Number(Width::Four)).only_written(),
+    row(&PEER_UP.field, Place::Code, Form::Flag(Width::One)).only_written(),
+    result(
+        "peer_index",
+        Place::Attribute(&[5]),
+        Form::Positive(Width::Four),
+        "Index of the other end of a veth pair, in the namespace where that is.",
+    ),
 ];
 
-pub(super) static VXLAN: &[Part] = &[
-    perhaps("id", Shape::Int, "Number of the segment; 0 where it comes with each packet."),
-    perhaps("group", Shape::String, "The multicast group of unknown destinations."),
-    perhaps("remote", Shape::String, "The one address of unknown destinations."),
-    perhaps("local", Shape::String, "The address that packets come from."),
-    perhaps("port", Shape::Int, "The UDP port that packets are sent to and received at."),
-    perhaps("source_port_min", Shape::Int, "The lowest UDP port that packets are sent from; 0 is the kernel's choice."),
-    perhaps("source_port_max", Shape::Int, "The highest."),
-    perhaps("ttl", Shape::Int, "Time to live of the packets, in hops; 0 is the kernel's own."),
-    perhaps("tos", Shape::Int, "Type of service of the packets; 1 takes it from what is inside."),
-    perhaps("learning", Shape::Bool, "Whether it learns where a hardware address is from what it receives."),
-    perhaps("proxy", Shape::Bool, "Whether it answers ARP in place of others."),
-    perhaps("collect_metadata", Shape::Bool, "Whether segment and destination come with each packet."),
+const PARENT_INDEX: &str = "That link's index, in the namespace where it is.";
+
+/// `IFLA_LINK`: what most links have that are on top of another.
+static ON_PARENT: &[Row] = &[
+    row(&PARENT.field, Place::Attribute(&[5]), Form::Link),
+    result("parent_index", Place::Attribute(&[5]), Form::Positive(Width::Four), PARENT_INDEX),
 ];
 
-pub(super) static MACVLAN: &[Part] =
-    &[perhaps("mode", Shape::String, "How the links of one parent hear each other; an unknown mode as its number.")];
+/// The tables of a kind that cannot be made.
+pub(crate) static OTHER: &[&[Row]] = &[ON_PARENT];
 
-pub(super) static TUN: &[Part] = &[
-    perhaps("mode", Shape::String, "`tap` for Ethernet frames, `tun` for IP packets."),
-    perhaps("owner", Shape::Int, "The uid whose programs may attach to it."),
-    perhaps("group", Shape::Int, "The gid whose programs may attach to it."),
-    perhaps("persist", Shape::Bool, "Whether it stays without a program that is attached to it."),
+/// `IFLA_BR_…` (`linux/if_link.h`).
+static BRIDGE: &[Row] = &[
+    row(&BRIDGE_FORWARD_DELAY.field, data!(1), Form::Ticks(Width::Four)).adjusted(),
+    row(&BRIDGE_AGEING_TIME.field, data!(4), Form::Ticks(Width::Four)),
+    row(&BRIDGE_STP.field, data!(5), Form::Flag(Width::Four)),
+    row(&BRIDGE_VLAN_FILTERING.field, data!(7), Form::Flag(Width::One)),
+    row(&BRIDGE_VLAN_DEFAULT_PVID.field, data!(39), Form::Number(Width::Two)).adjusted(),
+];
+
+/// `IFLA_VXLAN_…`. An IPv6 address has an attribute of its own.
+static VXLAN: &[Row] = &[
+    row(&VXLAN_ID.field, data!(1), Form::Number(Width::Four)),
+    row(&VXLAN_GROUP.field, data!(2), Form::Ipv4(Cast::Group)),
+    row(&VXLAN_REMOTE.field, data!(2), Form::Ipv4(Cast::One)),
+    row(&PARENT.field, data!(3), Form::Link),
+    result("parent_index", data!(3), Form::Positive(Width::Four), PARENT_INDEX),
+    row(&VXLAN_LOCAL.field, data!(4), Form::Ipv4(Cast::One)),
+    row(&VXLAN_TTL.field, data!(5), Form::Number(Width::One)),
+    row(&VXLAN_TOS.field, data!(6), Form::Number(Width::One)),
+    row(&VXLAN_LEARNING.field, data!(7), Form::Flag(Width::One)).or(not_learning),
+    row(&VXLAN_SOURCE_PORT_MIN.field, Place::Inside(&[18, 2, 10], 0, 4), Form::Number(Width::Net2)),
+    row(&VXLAN_SOURCE_PORT_MAX.field, Place::Inside(&[18, 2, 10], 2, 4), Form::Number(Width::Net2)),
+    row(&VXLAN_PROXY.field, data!(11), Form::Flag(Width::One)),
+    row(&VXLAN_PORT.field, data!(15), Form::Number(Width::Net2)),
+    row(&VXLAN_GROUP.field, data!(16), Form::Ipv6(Cast::Group)),
+    row(&VXLAN_REMOTE.field, data!(16), Form::Ipv6(Cast::One)),
+    row(&VXLAN_LOCAL.field, data!(17), Form::Ipv6(Cast::One)),
+    row(&VXLAN_COLLECT_METADATA.field, data!(25), Form::Flag(Width::One)),
+];
+
+/// The kernel's default is to learn; iproute2's is not to where the packets say their destination.
+fn not_learning(request: &Request) -> Option<Value> {
+    request.is_set(&VXLAN_COLLECT_METADATA).then_some(Value::Bool(false))
+}
+
+/// `IFLA_MACVLAN_…`
+static MACVLAN: &[Row] = &[row(&MACVLAN_MODE.field, data!(1), Form::Word(Width::Four))];
+
+/// `IFLA_TUN_…`, which are only reported: they are written by requests to a device.
+static TUN: &[Row] = &[
+    row(&TUN_OWNER.field, data!(1), Form::Number(Width::Four)),
+    row(&TUN_GROUP.field, data!(2), Form::Number(Width::Four)),
+    row(&TUN_MODE.field, data!(3), Form::Word(Width::One)),
+    result(
+        "tun.persist",
+        data!(6),
+        Form::Flag(Width::One),
+        "Whether it stays without a program that is attached to it.",
+    ),
 ];
 
 /// What macvlan and macvtap have.
@@ -67,6 +121,7 @@ pub(super) static KINDS: &[Kind] = &[
             off(&PEER_UP.field),
         ],
         settle: AS_READ,
+        tables: &[VETH],
     },
     Kind {
         name: "bridge",
@@ -79,6 +134,7 @@ pub(super) static KINDS: &[Kind] = &[
             untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
         ],
         settle: AS_READ,
+        tables: &[ON_PARENT, BRIDGE],
     },
     Kind {
         name: "vxlan",
@@ -99,10 +155,11 @@ pub(super) static KINDS: &[Kind] = &[
             off(&VXLAN_COLLECT_METADATA.field),
         ],
         settle: vxlan,
+        tables: &[VXLAN],
     },
-    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan },
-    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan },
-    Kind { name: "ifb", needs: Needs::NetAdmin, uses: &[], settle: AS_READ },
+    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan, tables: &[ON_PARENT, MACVLAN] },
+    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan, tables: &[ON_PARENT, MACVLAN] },
+    Kind { name: "ifb", needs: Needs::NetAdmin, uses: &[], settle: AS_READ, tables: &[ON_PARENT] },
     Kind {
         name: "tun",
         needs: Needs::Tun,
@@ -112,8 +169,23 @@ pub(super) static KINDS: &[Kind] = &[
             untouched(&TUN_GROUP.field),
         ],
         settle: tun,
+        tables: &[ON_PARENT, TUN],
     },
 ];
+
+/// The kinds as keywords; the kernel knows them by name.
+pub(in super::super) static KIND_WORDS: [(&str, u32); KINDS.len()] = kind_words();
+
+#[allow(clippy::indexing_slicing, reason = "const")]
+const fn kind_words() -> [(&'static str, u32); KINDS.len()] {
+    let mut words = [("", 0); KINDS.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at].0 = KINDS[at].name;
+        at += 1;
+    }
+    words
+}
 
 /// Bytes of a hardware address (`ETH_ALEN`).
 const ETHERNET: usize = 6;

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Objects of the kernel, each a table: a row says which field or result a value is, where it is in the kernel's message,
+//! and in what form. Requests are encoded, results decoded and described, and objects compared by the same rows
+//! (`netlink::rows`), so that a value is declared once for both directions.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use super::field::Field;
+use super::request::Request;
+use super::value::{Type, Value, Words};
+use super::{Kind, Part, Shape};
+
+/// An object: a link, an address, a route …
+#[derive(Debug)]
+pub struct Object {
+    /// The Varlink type of one of them in a result.
+    pub name: &'static str,
+    /// Bytes of the fixed header in front of its attributes.
+    pub head: usize,
+    /// What every one of them has.
+    pub rows: &'static [Row],
+    /// Its varieties, which have rows of their own.
+    pub kinds: &'static [Kind],
+}
+
+/// One value of an object.
+#[derive(Debug)]
+pub struct Row {
+    /// Which value it is.
+    pub of: Of,
+    /// Where it is in the message.
+    pub place: Place,
+    /// How it is written there.
+    pub form: Form,
+    /// Whether and when results report it.
+    pub reported: Reported,
+    /// What `exists_ok` and Delete compare.
+    pub compared: Compared,
+    /// What is sent where the field is absent.
+    pub absent: fn(&Request) -> Option<Value>,
+    /// Whether the kernel may take another value than the given one without an error.
+    pub adjusted: bool,
+}
+
+/// Which value a row is about.
+#[derive(Debug)]
+pub enum Of {
+    /// A field of requests, and the part of results that has its name.
+    Field(&'static Field),
+    /// A part of results that no request gives: its name, and its documentation.
+    Result(&'static str, &'static str),
+}
+
+/// Where a value is in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the header, from this byte on.
+    Head(usize),
+    /// The whole of an attribute. Each step of the path is an attribute's type; a step whose attribute begins with a header
+    /// before its own attributes has the header's length in its upper 16 bits ([`headed`]).
+    Attribute(&'static [u32]),
+    /// A part of an attribute that is a structure: the path, the first byte of the part, the bytes of the structure.
+    Inside(&'static [u32], usize, usize),
+    /// Nowhere: code composes the value.
+    Code,
+}
+
+/// A step of a path whose attribute begins with a header of this many bytes.
+#[must_use]
+pub const fn headed(attribute: u32, bytes: u32) -> u32 {
+    attribute | bytes << 16
+}
+
+/// How a value is written in a message.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// A number.
+    Number(Width),
+    /// A number with a sign, of 32 bits.
+    Signed,
+    /// A number of which 0 means that there is none.
+    Positive(Width),
+    /// A number; where the kernel reports none it is 0.
+    OrZero(Width),
+    /// A number that the message holds less one.
+    LessOne(Width),
+    /// A number of 32 bits; where it fits one byte it is in this byte of the header instead.
+    Compact(usize),
+    /// A number that the kernel keeps in ticks of its own: it may report one less than was set.
+    Ticks(Width),
+    /// 0 or 1.
+    Flag(Width),
+    /// One bit of a number.
+    Bit(Width, u32),
+    /// One bit of a flags word of the header; whether the bit says the opposite; the offset of the word that says which
+    /// bits are meant.
+    Masked(u32, bool, usize),
+    /// A keyword of the field, as its number; results report the keyword.
+    Word(Width),
+    /// A keyword of the field, as its number; results report the number.
+    Code(Width),
+    /// A keyword of the field, as text.
+    Keyword,
+    /// One of these keywords, as its number: results report more of them than the field has.
+    Named(Width, &'static Words),
+    /// A set of bits, reported by their names; a request gives one of them.
+    Flags(Width, &'static Words),
+    /// An IPv4 or IPv6 address, by its length.
+    Ip,
+    /// An address of the object's own family; nothing for one of the other.
+    OwnFamily,
+    /// An address of the other family than the object's, behind its family (`struct rtvia`).
+    OtherFamily,
+    /// An IPv4 address of this sort; nothing for another.
+    Ipv4(Cast),
+    /// An IPv6 address of this sort; nothing for another.
+    Ipv6(Cast),
+    /// An address; its prefix length is this byte of the header.
+    Interface(usize),
+    /// A prefix; its length is this byte of the header, and a length of 0 has no attribute.
+    Prefix(usize),
+    /// A hardware address.
+    Mac,
+    /// A name, ended by NUL.
+    Name,
+    /// Text without an end.
+    Text,
+    /// A link by its index.
+    Link,
+    /// A link by its index, 0 where the boolean is true.
+    NoLink,
+    /// A namespace by a descriptor.
+    Netns,
+    /// Objects one after the other; code encodes and decodes the list.
+    Objects(&'static Object),
+}
+
+/// How wide a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// 8 bits.
+    One,
+    /// 16 bits.
+    Two,
+    /// 32 bits.
+    Four,
+    /// 64 bits.
+    Eight,
+    /// 16 bits in network byte order.
+    Net2,
+    /// 32 bits in network byte order.
+    Net4,
+    /// 64 bits in network byte order.
+    Net8,
+}
+
+/// Whom an address means: fields that share an attribute are told apart by that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cast {
+    /// One host.
+    One,
+    /// A multicast group.
+    Group,
+}
+
+/// Whether results report a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported {
+    /// The kernel always reports it: a message without it is an error.
+    Always,
+    /// Where there is one.
+    Sometimes,
+    /// It is only written.
+    Never,
+}
+
+/// What `exists_ok` and Delete compare of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// What the request gives.
+    Given,
+    /// It identifies the object: where the request gives none, the object must have none.
+    Identity,
+    /// Nothing: code compares it, or it is not compared.
+    Never,
+}
+
+impl Width {
+    /// Bytes of the number.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two | Self::Net2 => 2,
+            Self::Four | Self::Net4 => 4,
+            Self::Eight | Self::Net8 => 8,
+        }
+    }
+}
+
+/// A field of requests that results report where there is one.
+pub(super) const fn row(field: &'static Field, place: Place, form: Form) -> Row {
+    Row {
+        of: Of::Field(field),
+        place,
+        form,
+        reported: Reported::Sometimes,
+        compared: Compared::Given,
+        absent: |_| None,
+        adjusted: false,
+    }
+}
+
+/// A part of results that no request gives.
+pub(super) const fn result(name: &'static str, place: Place, form: Form, doc: &'static str) -> Row {
+    Row {
+        of: Of::Result(name, doc),
+        place,
+        form,
+        reported: Reported::Sometimes,
+        compared: Compared::Never,
+        absent: |_| None,
+        adjusted: false,
+    }
+}
+
+impl Row {
+    /// The kernel always reports it.
+    pub(super) const fn always(mut self) -> Self {
+        self.reported = Reported::Always;
+        self
+    }
+
+    /// Results do not report it.
+    pub(super) const fn unreported(mut self) -> Self {
+        self.reported = Reported::Never;
+        self
+    }
+
+    /// It is only written.
+    pub(super) const fn only_written(self) -> Self {
+        self.unreported().uncompared()
+    }
+
+    /// It identifies the object.
+    pub(super) const fn identity(mut self) -> Self {
+        self.compared = Compared::Identity;
+        self
+    }
+
+    /// Code compares it, or it is not compared.
+    pub(super) const fn uncompared(mut self) -> Self {
+        self.compared = Compared::Never;
+        self
+    }
+
+    /// The kernel may take another value than the given one.
+    pub(super) const fn adjusted(mut self) -> Self {
+        self.adjusted = true;
+        self
+    }
+
+    /// What is sent where the field is absent.
+    pub(super) const fn or(mut self, absent: fn(&Request) -> Option<Value>) -> Self {
+        self.absent = absent;
+        self
+    }
+
+    /// Its name in full, as in requests: `bridge.stp`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.of {
+            Of::Field(field) => field.name,
+            Of::Result(name, _) => name,
+        }
+    }
+
+    /// The field, where it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static Field> {
+        if let Of::Field(field) = self.of { Some(field) } else { None }
+    }
+
+    /// The keywords with their numbers: those of the field, or of the form.
+    #[must_use]
+    pub fn words(&self) -> Option<&'static Words> {
+        match (self.form, self.field().map(|field| field.ty)) {
+            (Form::Named(_, words) | Form::Flags(_, words), _) => Some(words),
+            (_, Some(Type::Word(words))) => Some(words),
+            _ => None,
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self.form {
+            Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => Shape::Bool,
+            Form::Flags(..) => Shape::Strings,
+            Form::Objects(object) => Shape::List(object.name, Parts::Of(object, "")),
+            Form::Number(_)
+            | Form::Signed
+            | Form::Positive(_)
+            | Form::OrZero(_)
+            | Form::LessOne(_)
+            | Form::Compact(_)
+            | Form::Ticks(_)
+            | Form::Code(_)
+            | Form::Netns => Shape::Int,
+            _ => Shape::String,
+        }
+    }
+
+    fn doc(&self) -> Doc {
+        let doc = match self.of {
+            Of::Field(field) => field.doc,
+            Of::Result(_, doc) => doc,
+        };
+        match (self.form, self.words()) {
+            (Form::Code(_), Some(words)) => Doc::Numbers(doc, words),
+            _ => Doc::Text(doc),
+        }
+    }
+}
+
+/// The documentation of a part of a result.
+#[derive(Debug, Clone, Copy)]
+pub enum Doc {
+    /// This text.
+    Text(&'static str),
+    /// This text, and the numbers of these keywords, since the part is a number.
+    Numbers(&'static str, &'static Words),
+    /// The part is an object of what only the kind of this name has.
+    Kind(&'static str),
+}
+
+impl fmt::Display for Doc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text.trim()),
+            Self::Numbers(text, words) => {
+                let numbers: Vec<String> =
+                    words.words.iter().map(|(word, number)| format!("{number} {word}")).collect();
+                write!(f, "{} The number: {}.", text.trim(), numbers.join(", "))
+            }
+            Self::Kind(name) => write!(f, "What `{name}` has in addition."),
+        }
+    }
+}
+
+impl Object {
+    /// Every row, those of all kinds among them.
+    pub fn all_rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
+        self.rows.iter().chain(self.kinds.iter().flat_map(Kind::rows))
+    }
+}
+
+/// Parts of a result.
+#[derive(Debug, Clone, Copy)]
+pub enum Parts {
+    /// Declared one by one.
+    Declared(&'static [Part]),
+    /// The rows of an object whose names begin so.
+    Of(&'static Object, &'static str),
+}
+
+impl Parts {
+    /// Each of them, in the order of the declaration.
+    #[must_use]
+    pub fn all(self) -> Vec<Part> {
+        let (object, inside) = match self {
+            Self::Declared(parts) => return parts.to_vec(),
+            Self::Of(object, inside) => (object, inside),
+        };
+        let mut parts: Vec<Part> = Vec::new();
+        for row in object.all_rows().filter(|row| row.reported != Reported::Never) {
+            let Some(rest) = row.name().strip_prefix(inside) else { continue };
+            let (name, is_inside) = match rest.split_once('.') {
+                Some((head, _)) => (head, true),
+                None => (rest, false),
+            };
+            if parts.iter().any(|part| part.name == name) {
+                continue;
+            }
+            parts.push(if is_inside {
+                let below = row.name().get(..row.name().len() - rest.len() + name.len() + 1).unwrap_or_default();
+                Part { name, ty: Shape::Object(Self::Of(object, below)), always: false, doc: Doc::Kind(name) }
+            } else {
+                Part { name, ty: row.shape(), always: row.reported == Reported::Always, doc: row.doc() }
+            });
+        }
+        parts
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Reads the tables of [`crate::call::object`]: encodes what a request gives, decodes and compares what the kernel
+//! reports. A value that has no place in a message is an error, never left out.
+#![forbid(unsafe_code)]
+
+mod form;
+mod seen;
+
+pub(super) use seen::Seen;
+
+use super::message::Attributes;
+use crate::call::field::Field;
+use crate::call::object::{Form, Place, Row};
+use crate::call::request::Request;
+use crate::call::value::{Element, Value};
+use crate::refusal::{Refusal, invalid};
+
+/// What a request gives for an object, and what its names were resolved to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// The request.
+    pub(super) request: &'a Request,
+    /// The element of one of its lists that the object is, where it is one.
+    pub(super) element: Option<&'a Element>,
+    /// `AF_…` of the object; 0 where it has none.
+    pub(super) family: u8,
+    /// The index of each link and the descriptor of each namespace that fields name.
+    pub(super) resolved: &'a [(&'static Field, u32)],
+}
+
+impl Given<'_> {
+    /// The value of a field.
+    pub(super) fn value(&self, field: &Field) -> Option<&Value> {
+        match self.element {
+            Some(element) => element.value(field),
+            None => self.request.value(field),
+        }
+    }
+
+    /// What the name in a field was resolved to.
+    pub(super) fn number(&self, field: &Field) -> Option<u32> {
+        self.resolved.iter().find(|(of, _)| *of == field).map(|(_, number)| *number)
+    }
+}
+
+/// The family's header, and the attributes after it.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    /// The header.
+    pub(super) head: Vec<u8>,
+    /// The attributes.
+    pub(super) attributes: Attributes,
+}
+
+/// Encodes what a request gives by these rows, after a header of this many bytes that begins with the family.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`] for a value that does not fit its place.
+pub(super) fn encode(
+    head: usize,
+    rows: impl IntoIterator<Item = &'static Row>,
+    given: &Given<'_>,
+) -> Result<Encoded, Refusal> {
+    let mut head = vec![0; head];
+    write(&mut head, 0, &[given.family]);
+    let mut tree = Tree::default();
+    for row in rows {
+        let Some(field) = row.field() else { continue };
+        let filled = || if given.element.is_none() { (row.absent)(given.request) } else { None };
+        let Some(value) = given.value(field).cloned().or_else(filled) else { continue };
+        let bytes = form::write(row, &value, given).map_err(|why| invalid(field.name, why))?;
+        let Some(bytes) = bytes else { continue };
+        match (row.place, row.form) {
+            (Place::Code, _) => {}
+            (Place::Head(at), Form::Masked(bit, _, mask_at)) => {
+                write(&mut head, at, &bytes);
+                write(&mut head, mask_at, &bit.to_ne_bytes());
+            }
+            (Place::Head(at), _) => write(&mut head, at, &bytes),
+            (Place::Attribute(path), form) => {
+                match form {
+                    Form::Interface(length_at) | Form::Prefix(length_at) | Form::Compact(length_at) => {
+                        write(&mut head, length_at, bytes.get(..1).unwrap_or_default());
+                    }
+                    _ => {}
+                }
+                let payload = match form {
+                    Form::Interface(_) | Form::Prefix(_) | Form::Compact(_) => bytes.get(1..).unwrap_or_default(),
+                    _ => &bytes,
+                };
+                if !payload.is_empty() || matches!(form, Form::Text) {
+                    tree.put(path, 0, payload.len(), payload, field);
+                }
+            }
+            (Place::Inside(path, at, whole), _) => tree.put(path, at, whole, &bytes, field),
+        }
+    }
+    let mut attributes = Attributes::default();
+    tree.write(&mut attributes)?;
+    Ok(Encoded { head, attributes })
+}
+
+/// Sets the bits of `bytes` at an offset. What does not fit is cut: offsets are declared together with the header.
+fn write(into: &mut [u8], at: usize, bytes: &[u8]) {
+    for (into, byte) in into.iter_mut().skip(at).zip(bytes) {
+        *into |= byte;
+    }
+}
+
+/// Attributes that hold attributes.
+#[derive(Debug, Default)]
+struct Tree(Vec<Node>);
+
+#[derive(Debug)]
+struct Node {
+    step: u32,
+    /// The first field that wrote here: the kernel's extended acknowledgement points at the attribute.
+    field: &'static Field,
+    payload: Vec<u8>,
+    inside: Tree,
+}
+
+impl Tree {
+    fn put(&mut self, path: &[u32], at: usize, whole: usize, bytes: &[u8], field: &'static Field) {
+        let Some((step, rest)) = path.split_first() else { return };
+        let position = self.0.iter().position(|node| node.step == *step);
+        let position = position.unwrap_or_else(|| {
+            self.0.push(Node { step: *step, field, payload: Vec::new(), inside: Self::default() });
+            self.0.len() - 1
+        });
+        let Some(node) = self.0.get_mut(position) else { return };
+        if rest.is_empty() {
+            node.payload.resize(node.payload.len().max(whole), 0);
+            write(&mut node.payload, at, bytes);
+        } else {
+            node.inside.put(rest, at, whole, bytes, field);
+        }
+    }
+
+    fn write(self, into: &mut Attributes) -> Result<(), Refusal> {
+        for Node { step, field, payload, inside } in self.0 {
+            let (kind, head) = attribute(step);
+            if inside.0.is_empty() {
+                into.put(kind, &payload, field)?;
+            } else {
+                let mut attributes = Attributes::default();
+                inside.write(&mut attributes)?;
+                into.nest(kind, &vec![0; head], attributes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The type of a step's attribute, and the bytes of the header in it.
+fn attribute(step: u32) -> (u16, usize) {
+    let kind = u16::try_from(step & 0xffff).unwrap_or_default();
+    (kind, usize::try_from(step >> 16).unwrap_or_default())
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! How a value is written in a message, and read from it.
+#![forbid(unsafe_code)]
+
+use std::net::IpAddr;
+
+use serde_json::Value as Json;
+
+use super::super::answer::{at, escape, until_nul};
+use super::super::inet::{INET, family, ip, octets};
+use super::Given;
+use crate::call::inet::{InterfaceAddress, bits, hex};
+use crate::call::object::{Cast, Form, Row, Width};
+use crate::call::value::{Value, Words};
+
+/// The bytes of a value; none where it has no place in this attribute. A form whose length or number may be in the header
+/// has that byte first.
+pub(super) fn write(row: &Row, value: &Value, given: &Given<'_>) -> Result<Option<Vec<u8>>, String> {
+    let own_family = |address: &IpAddr| family(*address) == given.family;
+    Ok(Some(match (row.form, value) {
+        (
+            Form::Number(width) | Form::Positive(width) | Form::OrZero(width) | Form::Ticks(width),
+            Value::Number(number),
+        ) => number_bytes(width, *number)?,
+        (Form::LessOne(width), Value::Number(number)) => number_bytes(width, number.saturating_sub(1))?,
+        (Form::Compact(_), Value::Number(number)) => match u8::try_from(*number) {
+            Ok(small) => vec![small],
+            Err(_) => [&[0][..], &number_bytes(Width::Four, *number)?].concat(),
+        },
+        (Form::Flag(width), Value::Bool(truth)) => number_bytes(width, u64::from(*truth))?,
+        (Form::Bit(width, bit), Value::Bool(true)) => number_bytes(width, bit.into())?,
+        (Form::Bit(..), Value::Bool(false)) => return Ok(None),
+        (Form::Masked(bit, opposite, _), Value::Bool(truth)) => {
+            (if *truth == opposite { 0 } else { bit }).to_ne_bytes().to_vec()
+        }
+        (
+            Form::Word(width) | Form::Code(width) | Form::Named(width, _) | Form::Flags(width, _),
+            Value::Word(word),
+        ) => {
+            let number = row.words().and_then(|words| words.number(word)).ok_or("has no number")?;
+            number_bytes(width, number.into())?
+        }
+        (Form::Keyword, Value::Word(word)) => word.as_bytes().to_vec(),
+        (Form::Ip, Value::Address(address)) => octets(*address),
+        (Form::OwnFamily, Value::Address(address)) if own_family(address) => octets(*address),
+        (Form::OtherFamily, Value::Address(address)) if !own_family(address) => {
+            [&u16::from(family(*address)).to_ne_bytes()[..], &octets(*address)].concat()
+        }
+        (Form::Ipv4(_), Value::Address(address)) if address.is_ipv4() => octets(*address),
+        (Form::Ipv6(_), Value::Address(address)) if address.is_ipv6() => octets(*address),
+        (Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_), Value::Address(_)) => return Ok(None),
+        (Form::Ip, Value::InterfaceAddress(address)) => octets(address.address),
+        (Form::Interface(_), Value::InterfaceAddress(InterfaceAddress { address, length })) => {
+            [&[*length][..], &octets(*address)].concat()
+        }
+        (Form::Prefix(_), Value::InterfaceAddress(InterfaceAddress { address, length })) => match length {
+            0 => vec![0],
+            _ => [&[*length][..], &octets(*address)].concat(),
+        },
+        (Form::Mac, Value::Mac(mac)) => mac.bytes().to_vec(),
+        (Form::Name, Value::Link(name)) => with_nul(name.as_str()),
+        (Form::Name, Value::Label(label)) => with_nul(label.as_str()),
+        (Form::Text, Value::Text(text)) => text.as_str().as_bytes().to_vec(),
+        (Form::Link, Value::Link(_)) | (Form::Netns, Value::Netns(_)) => match row.field().map(|f| given.number(f)) {
+            Some(Some(number)) => number.to_ne_bytes().to_vec(),
+            _ if matches!(row.form, Form::Netns) => return Ok(None), // the namespace of the request itself
+            _ => return Err("was not resolved".to_owned()),
+        },
+        (Form::NoLink, Value::Bool(true)) => vec![0; 4],
+        (Form::NoLink, Value::Bool(false)) | (Form::Objects(_), Value::List(_)) => return Ok(None),
+        _ => return Err("is of another type than its place in the message".to_owned()),
+    }))
+}
+
+pub(super) fn with_nul(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
+}
+
+fn number_bytes(width: Width, number: u64) -> Result<Vec<u8>, String> {
+    let too_large = |_| format!("is too large: {number}");
+    Ok(match width {
+        Width::One => vec![u8::try_from(number).map_err(too_large)?],
+        Width::Two => u16::try_from(number).map_err(too_large)?.to_ne_bytes().to_vec(),
+        Width::Net2 => u16::try_from(number).map_err(too_large)?.to_be_bytes().to_vec(),
+        Width::Four => u32::try_from(number).map_err(too_large)?.to_ne_bytes().to_vec(),
+        Width::Net4 => u32::try_from(number).map_err(too_large)?.to_be_bytes().to_vec(),
+        Width::Eight => number.to_ne_bytes().to_vec(),
+        Width::Net8 => number.to_be_bytes().to_vec(),
+    })
+}
+
+/// A number of this width.
+pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
+    match width {
+        Width::One => bytes.first().copied().map(u64::from),
+        Width::Two => at(bytes, 0).map(u16::from_ne_bytes).map(u64::from),
+        Width::Net2 => at(bytes, 0).map(u16::from_be_bytes).map(u64::from),
+        Width::Four => at(bytes, 0).map(u32::from_ne_bytes).map(u64::from),
+        Width::Net4 => at(bytes, 0).map(u32::from_be_bytes).map(u64::from),
+        Width::Eight => at(bytes, 0).map(u64::from_ne_bytes),
+        Width::Net8 => at(bytes, 0).map(u64::from_be_bytes),
+    }
+}
+
+/// What a value of one form is in a result; `None` where the bytes are not of the form.
+pub(super) fn read(row: &Row, bytes: &[u8], length: u8, family: u8) -> Option<Option<Json>> {
+    let sort = |address: IpAddr, cast: Cast| {
+        let is = if address.is_multicast() { Cast::Group } else { Cast::One };
+        (is == cast).then(|| address.to_string().into())
+    };
+    Some(Some(match row.form {
+        Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::Code(width) => {
+            number(width, bytes)?.into()
+        }
+        Form::Signed => i32::from_ne_bytes(at(bytes, 0)?).into(),
+        Form::Positive(width) => return Some(Some(number(width, bytes)?).filter(|n| *n != 0).map(Json::from)),
+        Form::LessOne(width) => (number(width, bytes)? + 1).into(),
+        Form::Compact(_) => number(Width::Four, bytes)?.into(),
+        Form::Flag(width) => (number(width, bytes)? != 0).into(),
+        Form::Bit(width, bit) => (number(width, bytes)? & u64::from(bit) != 0).into(),
+        Form::Masked(bit, opposite, _) => ((number(Width::Four, bytes)? & u64::from(bit) != 0) != opposite).into(),
+        Form::Word(width) | Form::Named(width, _) => word(row.words()?, number(width, bytes)?).into(),
+        Form::Flags(width, words) => set(words, number(width, bytes)?),
+        Form::Keyword | Form::Name | Form::Text => escape(until_nul(bytes)).into(),
+        Form::Ip | Form::OwnFamily => ip(bytes)?.to_string().into(),
+        Form::OtherFamily => ip(bytes.get(2..)?)?.to_string().into(),
+        Form::Ipv4(cast) => return Some(sort(IpAddr::from(at::<4>(bytes, 0)?), cast)),
+        Form::Ipv6(cast) => return Some(sort(IpAddr::from(at::<16>(bytes, 0)?), cast)),
+        Form::Interface(_) | Form::Prefix(_) => {
+            let address = ip(bytes)?;
+            let fits = length <= bits(address) && (family == INET) == address.is_ipv4();
+            return fits.then(|| Some(InterfaceAddress { address, length }.to_string().into()));
+        }
+        Form::Mac => hex(bytes).into(),
+        Form::Link | Form::NoLink | Form::Netns | Form::Objects(_) => return Some(None),
+    }))
+}
+
+/// The word of a number, or the number.
+pub(super) fn word(words: &Words, number: u64) -> String {
+    words.word(number).map_or_else(|| number.to_string(), str::to_owned)
+}
+
+/// The names of set bits; a bit without a name as its number.
+pub(super) fn set(words: &Words, bits: u64) -> Json {
+    let set = (0..64).map(|shift| 1_u64 << shift).filter(|bit| bits & bit != 0);
+    set.map(|bit| words.word(bit).map_or_else(|| format!("{bit:#x}"), str::to_owned)).collect()
+}
