@@ -5,12 +5,12 @@
 use std::net::IpAddr;
 
 use super::field::{
-    ADDRESS, BROADCAST, EXISTS_OK, FAMILY, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
+    ADDRESS, BROADCAST, EXISTS_OK, FAMILY, Field, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
 use super::inet::InterfaceAddress;
 use super::object::{Form, Object, Parts, Place, Width, result, row};
-use super::request::Request;
+use super::request::{Invalid, Request};
 use super::settle::with_length;
 use super::value::{Value, Words};
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, off, part, required, untouched};
@@ -67,7 +67,7 @@ pub(crate) static ADDRESS_STATE: Object = Object {
             .or(|request| request.get(&VALID_LIFETIME).map(|_| FOREVER)),
         row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four))
             .or(|request| request.get(&PREFERRED_LIFETIME).map(|_| FOREVER)),
-        row(&METRIC.field, Place::Attribute(&[9]), Form::Number(Width::Four)),
+        row(&METRIC.field, Place::Attribute(&[9]), Form::Positive(Width::Four)),
         result(
             "protocol",
             Place::Attribute(&[11]),
@@ -89,7 +89,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Address.Add",
         number: 9,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Gives a link an address.",
         elsewhere: "The kernel makes a route for the address's prefix, unless `noprefixroute`.",
         uses: &[
@@ -110,14 +110,14 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
-        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
+        settle: added,
         result: NOTHING,
     },
     Call {
         name: "Address.Delete",
         number: 10,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Takes an address from a link.",
         elsewhere: "The routes that the kernel made for it go too, and with a primary IPv4 address go its secondaries, \
                     unless the link's `promote_secondaries` is set.",
@@ -130,14 +130,14 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
-        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
+        settle: fits_its_protocol,
         result: NOTHING,
     },
     Call {
         name: "Address.List",
         number: 11,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::NOTHING,
         doc: "Lists addresses.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
@@ -154,3 +154,54 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// The kernel says yes to an address of zeros, and makes nothing.
+fn added(request: &mut Request) -> Result<(), Invalid> {
+    fits_its_protocol(request)?;
+    if request.needed(&ADDRESS)?.address.is_unspecified() {
+        return Err(Invalid::new(ADDRESS.field.name, "is not an address that a link can have"));
+    }
+    Ok(())
+}
+
+/// IPv4 addresses have the scope that they are given, IPv6 addresses their own (RFC 4291).
+fn scope_is_possible(word: &str, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) if v6.is_loopback() => word == "host",
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => word == "link",
+        IpAddr::V6(v6) if v6.segments().first().is_some_and(|first| first & 0xffc0 == 0xfec0) => word == "site",
+        IpAddr::V6(_) => word == "global",
+    }
+}
+
+/// Fields of one protocol do not apply to the other: the kernel would ignore them.
+fn fits_its_protocol(request: &mut Request) -> Result<(), Invalid> {
+    with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    let InterfaceAddress { address, length } = *request.needed(&ADDRESS)?;
+    let refuse = |field: &Field, reason: String| Err(Invalid::new(field.name, reason));
+    if let Some(peer) = request.get(&PEER_ADDRESS) {
+        if peer.address.is_ipv4() != address.is_ipv4() {
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` is of the other protocol than `address`"));
+        }
+        if peer.length != length {
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` has another prefix length than `address`"));
+        }
+    }
+    if let Some(word) = request.get(&SCOPE).filter(|word| !scope_is_possible(word, address)) {
+        return refuse(
+            &SCOPE.field,
+            format!("`{word}`: the kernel takes the scope of an IPv6 address from the address"),
+        );
+    }
+    if let Some(broadcast) = request.get(&BROADCAST).filter(|b| !(b.is_ipv4() && address.is_ipv4())) {
+        return refuse(&BROADCAST.field, format!("`{broadcast}`: only IPv4 has broadcast addresses"));
+    }
+    if request.get(&LABEL).is_some() && address.is_ipv6() {
+        return refuse(&LABEL.field, "only IPv4 addresses have labels".to_owned());
+    }
+    match [&NODAD, &HOME_ADDRESS].into_iter().find(|key| request.is_set(key) && address.is_ipv4()) {
+        Some(key) => refuse(&key.field, "is for IPv6 addresses only".to_owned()),
+        None => Ok(()),
+    }
+}

@@ -129,7 +129,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Link.Add",
         number: 5,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
               their own right after: an error in one of these leaves the link made (`may_have_changed`). A tun or tap is \
               made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete; with `exists_ok`, one that is not \
@@ -157,7 +157,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Link.Delete",
         number: 6,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Removes a virtual link.",
         elsewhere: "The other end of a veth pair goes too, and with a parent go the links on top of it.",
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
@@ -170,7 +170,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Link.Set",
         number: 7,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Changes a link. All fields go to the kernel in one message, but the kernel applies them one after the \
               other: an error may leave the first of them changed (`may_have_changed`).",
         elsewhere: "A link that moves loses its addresses, routes and master, and a taken index or name is refused \
@@ -208,7 +208,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Link.List",
         number: 8,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::NOTHING,
         doc: "Lists links. With `link` or `index`, that link or the error `NoSuchLink`.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],

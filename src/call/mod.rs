@@ -13,6 +13,7 @@ pub mod inet;
 pub mod json;
 mod link;
 pub mod name;
+pub mod needs;
 mod neighbour;
 mod netns;
 pub mod object;
@@ -23,7 +24,14 @@ mod settle;
 pub mod value;
 pub mod varlink;
 
+pub(crate) use address::ADDRESS_STATE;
 use field::Field;
+pub(crate) use link::{LINK_STATE, OTHER};
+pub(crate) use neighbour::NEIGHBOUR_STATE;
+pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
+pub(crate) use rule::RULE_STATE;
+
+use needs::Needs;
 use object::{Doc, Parts, Row};
 use request::{Invalid, Request};
 use value::{Type, Value};
@@ -65,21 +73,6 @@ pub enum Effect {
     Changes,
 }
 
-/// What a call needs of its last stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// No capability.
-    Nothing,
-    /// No capability, but the names under `/run/netns`.
-    Names,
-    /// `CAP_NET_ADMIN`.
-    NetAdmin,
-    /// The stage that makes and removes namespaces.
-    Namespaces,
-    /// `CAP_NET_ADMIN`, and `/dev/net/tun`.
-    Tun,
-}
-
 /// A variety of a call.
 #[derive(Debug)]
 pub struct Kind {
@@ -93,9 +86,46 @@ pub struct Kind {
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
     /// The tables of what its objects have in addition, in requests and results.
     pub tables: &'static [&'static [Row]],
+    /// What it does in the namespace of another field than `netns`, if anything.
+    pub visits: Option<Visit>,
+    /// Kinds of parents in whose place the kernel takes the link below, or might some day.
+    pub sinks_through: &'static [&'static str],
+}
+
+/// Something that a call does in a second namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit {
+    /// The field that names the namespace.
+    pub netns: &'static Field,
+    /// Whether this request does something there.
+    pub when: fn(&Request) -> bool,
+}
+
+/// A kind with `CAP_NET_ADMIN` whose fields do not decide each other.
+const fn kind(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
+    Kind { name, needs: Needs::NET_ADMIN, uses, settle: AS_READ, tables, visits: None, sinks_through: &[] }
 }
 
 impl Kind {
+    const fn settled(mut self, settle: fn(&mut Request) -> Result<(), Invalid>) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    const fn needing(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    const fn visiting(mut self, visit: Visit) -> Self {
+        self.visits = Some(visit);
+        self
+    }
+
+    const fn sinking_through(mut self, kinds: &'static [&'static str]) -> Self {
+        self.sinks_through = kinds;
+        self
+    }
     /// What its objects have in addition.
     pub fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
         self.tables.iter().flat_map(|table| table.iter())
@@ -368,14 +398,6 @@ mod tests {
                 let value = constant.value(0);
                 assert_eq!(used.field.ty.parse(&value.to_string()), Ok(value), "{}", used.field.name);
             }
-        }
-    }
-
-    #[test]
-    fn a_call_that_needs_no_capability_reads() {
-        for call in all() {
-            let reads = matches!(call.needs, Needs::Nothing | Needs::Names);
-            assert_eq!(reads, call.effect == Effect::Reads, "{}", call.name);
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Neighbour.Add",
         number: 16,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a neighbour known to a link; one that the kernel made by itself, to ask for it, is there, too. \
               `address` has no prefix length. The states `none`, `incomplete` and `failed` have no `mac`, the others \
               need one, but on a link that has no hardware address itself. From any state but `noarp` and `permanent` \
@@ -98,7 +98,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Neighbour.Replace",
         number: 17,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a neighbour known to a link, whatever was known of it before. Fields as in Neighbour.Add.",
         elsewhere: "",
         uses: &[
@@ -118,7 +118,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Neighbour.Delete",
         number: 18,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a link forget a neighbour. One that the kernel is still using stays for that long, as `failed`.",
         elsewhere: "",
         uses: &[
@@ -137,7 +137,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Neighbour.List",
         number: 19,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::NOTHING,
         doc: "Lists neighbours in every state; with `proxy`, the proxy entries instead.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), off(&PROXY.field)],

@@ -72,7 +72,7 @@ pub(crate) static NEXTHOP_STATE: Object = Object {
     head: 8,
     kinds: &[],
     rows: &[
-        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily),
+        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
         row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
         row(&NEXTHOPS_LINK.field, Place::Head(4), Form::Link),
         result("nexthops.link_index", Place::Head(4), Form::Positive(Width::Four), "That link's index."),
@@ -95,7 +95,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
     kinds: &[],
     rows: &[
         row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).always(),
-        row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily),
+        row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
         row(&GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
         row(&LINK.field, Place::Attribute(&[4]), Form::Link),
         result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "That link's index."),
@@ -121,7 +121,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
             "The type of service of the packets that it is for; absent for all.",
         ),
         result("nexthop_id", Place::Attribute(&[30]), Form::Number(Width::Four), "The nexthop object that it uses."),
-        row(&NEXTHOPS.field, Place::Attribute(&[9]), Form::Objects(&NEXTHOP_STATE)),
+        row(&NEXTHOPS.field, Place::Attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
     ],
 };
 
@@ -175,7 +175,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Route.Add",
         number: 12,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a route. There may be one to the same destination with another `metric`.",
         elsewhere: "",
         uses: ADDED,
@@ -188,7 +188,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Route.Replace",
         number: 13,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a route, or changes the one with the same destination, `table` and `metric`. IPv6 routes with \
               `nexthops` are replaced one way after the other: an error may leave some of them (`may_have_changed`).",
         elsewhere: "What the route was before is lost, whatever its other fields said.",
@@ -202,7 +202,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Route.Delete",
         number: 14,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Removes a route: of several that match in every given field the one with the lowest metric. The table is \
               listed first, and the route then removed by all that identifies it, since the kernel compares less than \
               can be asked for.",
@@ -237,7 +237,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Route.List",
         number: 15,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::NOTHING,
         doc: "Lists routes, those of all tables unless `table` says which. A route with several ways has the `link` that \
               any of them has.",
         elsewhere: "",

@@ -93,7 +93,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Rule.Add",
         number: 20,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Makes a rule of routing. Without `iif` or `oif` it is for every link, where that matters; they are names only: \
               links that are not there yet count from when they are. `table` is absent or 0 for actions other than \
               `to_table`, for which it is 254 (`main`) if absent. `unspec` lets no packet pass, as `blackhole` does. \
@@ -124,7 +124,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Rule.Delete",
         number: 21,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "Removes the first rule that is as all given fields say. Rules whose conditions are inverted are passed over.",
         elsewhere: "",
         uses: &[
@@ -151,7 +151,7 @@ pub(super) static CALLS: &[Call] = &[
         name: "Rule.List",
         number: 22,
         effect: Effect::Reads,
-        needs: Needs::Nothing,
+        needs: Needs::NOTHING,
         doc: "Lists rules of routing.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&FAMILY.field)],

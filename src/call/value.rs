@@ -207,6 +207,12 @@ impl Type {
         }
     }
 
+    /// The keywords of the type, where it has some.
+    #[must_use]
+    pub fn words(self) -> Option<&'static Words> {
+        if let Self::Word(words) = self { Some(words) } else { None }
+    }
+
     /// Whether a value of this type is a JSON string.
     fn is_text(self) -> bool {
         !matches!(self, Self::Bool | Self::Number(..) | Self::List(_) | Self::Several(_))

@@ -2,208 +2,176 @@
 //! Addresses of links (`RTM_NEWADDR` …, rtnetlink(7), `linux/if_addr.h`).
 #![forbid(unsafe_code)]
 
-mod state;
-
 use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{IfaF, RtAddrFamily, RtScope, Rtm};
-use neli::rtnl::IfaddrmsgBuilder;
+use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 
-use super::inet::{family, octets, scope_number};
-use super::lookup::Found;
-use super::message::{Attributes, Message, bytes};
-use super::transaction::{Failure, Route};
-use super::{Prepared, not_encoded};
-use crate::call::field::{self, Key};
+use super::answer::{i32_at, u32_at};
+use super::inet::{INET6, family, ip, octets};
+use super::listing::{self, Selection, in_chunks, unparsed};
+use super::message::{Attributes, Message};
+use super::rows::{Encoded, Given, Seen, encode};
+use super::sides::{After, Before};
+use super::transaction::{Failure, Netlink};
+use super::{Encoder, Prepared};
+use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
-use crate::call::request::Request;
-use crate::refusal::{Refusal, invalid};
+use crate::call::{ADDRESS_STATE, object::Row};
+use crate::refusal::{Refusal, differs};
 
-/// Attributes of an address (`IFA_…`).
-mod ifa {
-    pub(super) const ADDRESS: u16 = 1;
-    pub(super) const LOCAL: u16 = 2;
-    pub(super) const LABEL: u16 = 3;
-    pub(super) const BROADCAST: u16 = 4;
-    pub(super) const CACHEINFO: u16 = 6;
-    pub(super) const FLAGS: u16 = 8;
-    pub(super) const RT_PRIORITY: u16 = 9;
-    pub(super) const PROTO: u16 = 11;
-}
+/// Attributes of an address (`IFA_…`) that code writes or reads.
+const ADDRESS: u16 = 1;
+const LOCAL: u16 = 2;
+const CACHEINFO: u16 = 6;
+const FLAGS: u16 = 8;
+/// `IFA_F_DEPRECATED`
+const DEPRECATED: u32 = 1 << 5;
 
-/// Flags that a request can set (`IFA_F_…`), and whether IPv6 alone has them.
-static FLAGS: [(&Key<bool>, u32, bool); 3] =
-    [(&field::NODAD, 0x02, true), (&field::HOME_ADDRESS, 0x10, true), (&field::NOPREFIXROUTE, 0x200, false)];
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder { call: "Address.Add", prepare: add, object: Some(&ADDRESS_STATE), settled: &[&field::EXISTS_OK.field] },
+    Encoder {
+        call: "Address.Delete",
+        prepare: delete,
+        object: Some(&ADDRESS_STATE),
+        settled: &[&field::MISSING_OK.field],
+    },
+    Encoder { call: "Address.List", prepare: list, object: None, settled: &[] },
+];
 
-/// Resolves and encodes a call of this family.
-pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    match request.call().name {
-        "Address.Add" => add(route, request),
-        "Address.Delete" => delete(route, request),
-        "Address.List" => state::list(route, request),
-        _ => Err(not_encoded(request)),
+fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let wanted = *before.request().needed(&field::ADDRESS)?;
+    let given = before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address))?;
+    let mut encoded = encode(ADDRESS_STATE.head, ADDRESS_STATE.rows, given.view())?;
+    if given.request.get(&field::PEER_ADDRESS).is_none() {
+        encoded.attributes.put(ADDRESS, &octets(wanted.address), &field::ADDRESS.field)?;
     }
-}
-
-/// `struct ifaddrmsg`
-fn head(family: RtAddrFamily, length: u8, scope: u8, index: i32) -> Result<Vec<u8>, Refusal> {
-    let message = IfaddrmsgBuilder::default()
-        .ifa_family(family)
-        .ifa_prefixlen(length)
-        .ifa_flags(IfaF::empty()) // eight bits of old; all flags go into IFA_FLAGS
-        .ifa_scope(RtScope::from(scope))
-        .ifa_index(index.unsigned_abs())
-        .build()
-        .map_err(|_| Refusal::SystemError { step: "encode an address".to_owned(), errno: None })?;
-    bytes(&message)
-}
-
-/// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.
-fn scope_of(request: &Request, address: IpAddr) -> u8 {
-    match request.get(&field::SCOPE) {
-        Some(word) => scope_number(word),
-        None if matches!(address, IpAddr::V4(v4) if v4.is_loopback()) => scope_number("host"),
-        None => scope_number("global"),
-    }
-}
-
-/// IPv4 addresses have the scope that they are given, IPv6 addresses their own (RFC 4291).
-fn scope_is_possible(word: &str, address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(v6) if v6.is_loopback() => word == "host",
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => word == "link",
-        IpAddr::V6(v6) if v6.segments().first().is_some_and(|first| first & 0xffc0 == 0xfec0) => word == "site",
-        IpAddr::V6(_) => word == "global",
-    }
-}
-
-/// Fields of one protocol do not go with the other: the kernel would ignore them.
-fn require_family(request: &Request, InterfaceAddress { address, length }: InterfaceAddress) -> Result<(), Refusal> {
-    if let Some(peer) = request.get(&field::PEER_ADDRESS) {
-        if peer.address.is_ipv4() != address.is_ipv4() {
-            return Err(invalid("peer_address", format!("`{peer}` is of the other protocol than `address`")));
-        }
-        if peer.length != length {
-            return Err(invalid("peer_address", format!("`{peer}` has another prefix length than `address`")));
-        }
-    }
-    if let Some(word) = request.get(&field::SCOPE).filter(|word| !scope_is_possible(word, address)) {
-        return Err(invalid("scope", format!("`{word}`: the kernel takes the scope of an IPv6 address from itself")));
-    }
-    if let Some(broadcast) = request.get(&field::BROADCAST).filter(|b| !(b.is_ipv4() && address.is_ipv4())) {
-        return Err(invalid("broadcast", format!("`{broadcast}`: only IPv4 has broadcast addresses")));
-    }
-    if request.get(&field::LABEL).is_some() && address.is_ipv6() {
-        return Err(invalid("label", "only IPv4 addresses have labels"));
-    }
-    match FLAGS.iter().find(|(key, _, v6_only)| *v6_only && request.is_set(key) && address.is_ipv4()) {
-        Some((key, ..)) => Err(invalid(key.field.name, "is for IPv6 addresses only")),
-        None => Ok(()),
-    }
-}
-
-/// `local` is the address itself; the other end's, if there is one, is what the prefix belongs to.
-fn put_addresses(to: &mut Attributes, address: IpAddr, peer: Option<IpAddr>) -> Result<(), Refusal> {
-    to.put(ifa::LOCAL, &octets(address), &field::ADDRESS.field)?;
-    let field = if peer.is_some() { &field::PEER_ADDRESS.field } else { &field::ADDRESS.field };
-    to.put(ifa::ADDRESS, &octets(peer.unwrap_or(address)), field)
-}
-
-fn number(request: &Request, key: &Key<u64>) -> Result<Option<u32>, Refusal> {
-    let fits = |value: &u64| u32::try_from(*value).map_err(|_| invalid(key.field.name, "does not fit 32 bits"));
-    request.get(key).map(fits).transpose()
-}
-
-fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let wanted = *request.needed(&field::ADDRESS)?;
-    require_family(request, wanted)?;
-    let InterfaceAddress { address, length } = wanted;
-    if address.is_unspecified() {
-        return Err(invalid("address", "is no address that a link can have")); // the kernel says yes and makes nothing
-    }
-    let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
-    let mut attributes = Attributes::default();
-    put_addresses(&mut attributes, address, request.get(&field::PEER_ADDRESS).map(|peer| peer.address))?;
-    if let Some(broadcast) = request.get(&field::BROADCAST) {
-        attributes.put(ifa::BROADCAST, &octets(*broadcast), &field::BROADCAST.field)?;
-    }
-    if let Some(label) = request.get(&field::LABEL) {
-        attributes.put(ifa::LABEL, &[label.as_str().as_bytes(), &[0]].concat(), &field::LABEL.field)?;
-    }
-    let flags = FLAGS.iter().filter(|(key, ..)| request.is_set(key)).fold(0, |bits, (_, bit, _)| bits | bit);
-    if flags != 0 {
-        attributes.add(ifa::FLAGS, &u32::to_ne_bytes(flags))?;
-    }
-    if let Some(metric) = number(request, &field::METRIC)? {
-        attributes.put(ifa::RT_PRIORITY, &metric.to_ne_bytes(), &field::METRIC.field)?;
-    }
-    put_lifetimes(&mut attributes, request)?;
-    let head = head(family(address), length, scope_of(request, address), link.index)?;
-    let message = Message::new(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &head, attributes);
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
-            Ok(()) => {}
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                state::same(route, link, &request)?;
-            }
-            Err(failure) => return Err(failure.about_link(&request)),
-        }
-        Ok(Map::new())
+    let message = Message::route(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, encoded);
+    Ok(Prepared::new(move |after, _| {
+        after.make(&message, &given.request, Failure::about_link, |after| same(after, &given))
     }))
 }
 
-/// `struct ifa_cacheinfo`: preferred and valid lifetime, in seconds, and two times that the kernel fills in. One that
-/// is not given is for ever.
-fn put_lifetimes(to: &mut Attributes, request: &Request) -> Result<(), Refusal> {
-    let valid = number(request, &field::VALID_LIFETIME)?;
-    let preferred = number(request, &field::PREFERRED_LIFETIME)?;
-    if valid.is_none() && preferred.is_none() {
-        return Ok(());
-    }
-    let [preferred, valid] = [preferred, valid].map(|lifetime| lifetime.unwrap_or(u32::MAX).to_ne_bytes());
-    to.put(ifa::CACHEINFO, &[preferred, valid, [0; 4], [0; 4]].concat(), &field::VALID_LIFETIME.field)
-}
-
 /// The message that removes exactly this address.
-fn removal(link: Found, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Message, Refusal> {
+fn removal(index: u32, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
-    put_addresses(&mut attributes, of.address, peer)?;
-    let head = head(family(of.address), of.length, 0, link.index)?;
-    Ok(Message::new(Rtm::Deladdr, NlmF::ACK, &head, attributes))
+    attributes.put(LOCAL, &octets(of.address), &field::ADDRESS.field)?;
+    let field = if peer.is_some() { &field::PEER_ADDRESS.field } else { &field::ADDRESS.field };
+    attributes.put(ADDRESS, &octets(peer.unwrap_or(of.address)), field)?;
+    let head = [&[family(of.address), of.length, 0, 0][..], &index.to_ne_bytes()].concat();
+    Ok(Message::route(Rtm::Deladdr, NlmF::ACK, Encoded { head, attributes }))
 }
 
 /// The kernel takes the prefix of the other end for a match, and the length only together with it. So the addresses
 /// are listed first, and what matches in every given field is removed, each by all that identifies it.
-fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let wanted = *request.needed(&field::ADDRESS)?;
-    require_family(request, wanted)?;
-    let tolerant = request.is_set(&field::MISSING_OK);
-    let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
+fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let tolerant = before.request().is_set(&field::MISSING_OK);
+    let wanted = *before.request().needed(&field::ADDRESS)?;
+    let given = match before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address)) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?,
     };
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        let peer = request.get(&field::PEER_ADDRESS).map(|peer| peer.address);
-        let peers = match state::peers(route, link, wanted, peer) {
-            Err(Failure::Refused { errno: Errno::ENODEV, .. }) if tolerant => Vec::new(), // gone, and its addresses
-            other => other.map_err(|failure| failure.about_link(&request))?,
+    let index = given.view().number(&field::LINK.field).unwrap_or(0);
+    Ok(Prepared::new(move |after, _| {
+        let request = &given.request;
+        let found = match fetch(after, given.family, index) {
+            Err(failure) if tolerant && failure.is_without_link() => Vec::new(), // gone, and its addresses
+            other => other.map_err(|failure| failure.about_link(request))?,
         };
+        let is_meant =
+            |seen: &&Seen| seen.difference(ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none();
+        let peers: Vec<Option<IpAddr>> =
+            found.iter().filter(is_meant).map(|seen| seen.get(ADDRESS).and_then(ip)).collect();
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
-        for message in peers.into_iter().map(|peer| removal(link, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
-            match route.transact(&message, &mut |_, _| {}) {
+        for message in peers.into_iter().map(|peer| removal(index, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
+            match after.act(&message, &mut |_, _| {}) {
                 Ok(()) => removed = true,
-                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL | Errno::ENODEV, .. }) => gone = failure,
-                Err(failure) if removed => return Err(failure.about_link(&request).after_a_change()),
-                Err(failure) => return Err(failure.about_link(&request)),
+                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
+                Err(failure) if failure.is_without_link() => gone = failure,
+                Err(failure) if removed => return Err(failure.about_link(request).after_a_change()),
+                Err(failure) => return Err(failure.about_link(request)),
             }
         }
-        if removed || tolerant { Ok(Map::new()) } else { Err(gone.about_link(&request)) }
+        if removed || tolerant { Ok(Map::new()) } else { Err(gone.about_link(request)) }
     }))
+}
+
+/// Whether a field of Address.Delete is compared: all but the link, which the listing is filtered by.
+fn identifies(row: &&'static Row) -> bool {
+    [&field::ADDRESS.field, &field::PEER_ADDRESS.field].iter().any(|field| row.field() == Some(field))
+}
+
+/// Lists addresses; the kernel filters by family and index (strict checking).
+fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen>, Failure> {
+    let head = [&[family, 0, 0, 0][..], &index.to_ne_bytes()].concat();
+    let message = Message::route(Rtm::Getaddr, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
+    let found = netlink.ask(&message, "parse an address", read)?;
+    Ok(found.into_iter().filter(|seen| index == 0 || u32_at(seen.head(4), 0) == Some(index)).collect())
+}
+
+/// Where an address has no other end, the kernel repeats it in place of the other end's, or leaves it out (IPv6).
+fn read(payload: &[u8]) -> Option<Seen> {
+    let mut seen = Seen::new(&ADDRESS_STATE, payload)?;
+    let (local, other) = (seen.get(LOCAL).map(<[u8]>::to_vec), seen.get(ADDRESS).map(<[u8]>::to_vec));
+    if local.is_none() || local == other {
+        seen.instead(LOCAL, Some(local.or(other)?));
+        seen.instead(ADDRESS, None);
+    }
+    Some(seen)
+}
+
+/// `Address.List`
+fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let links = Selection::of(&mut before)?;
+    let request = before.request().clone();
+    Ok(Prepared::new(move |after, each| {
+        let found = links.listed(fetch(after, listing::family(&request), links.index().unsigned_abs()))?;
+        let mut names = links.names(after)?;
+        let scope = request.get(&field::SCOPE).and_then(|word| field::SCOPE.field.ty.words()?.number(word));
+        let mut elements = Vec::new();
+        for seen in found.iter().filter(|_| !links.is_empty()) {
+            let mut result = seen.report(ADDRESS_STATE.rows, "").ok_or_else(|| unparsed("parse an address"))?;
+            if scope.is_some_and(|scope| result.get("scope") != Some(&scope.into())) {
+                continue;
+            }
+            names.put(after, &mut result, seen, ADDRESS_STATE.rows, "")?;
+            name_first_flag(seen, &mut result);
+            elements.push(Value::Object(result));
+        }
+        in_chunks(elements, each);
+        Ok(Map::new())
+    }))
+}
+
+/// The first flag means another thing to each protocol.
+fn name_first_flag(seen: &Seen, result: &mut Map<String, Value>) {
+    if let (INET6, Some(flags)) = (seen.family(), result.get_mut("flags").and_then(Value::as_array_mut)) {
+        flags.iter_mut().filter(|flag| *flag == "secondary").for_each(|flag| *flag = json!("temporary"));
+    }
+}
+
+/// `exists_ok`: whether the existing address is the requested one, in every field that was given or has a default, and
+/// with the same other end. A finite lifetime runs down, so it is the same in its first second only.
+fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let wanted = given.request.needed(&field::ADDRESS)?.to_string();
+    let index = given.view().number(&field::LINK.field).unwrap_or(0);
+    let found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
+    let address = ADDRESS_STATE.rows.iter().find(|row| row.field() == Some(&field::ADDRESS.field));
+    let is_meant = |seen: &&mut Seen| address.and_then(|row| seen.value(row)?) == Some(json!(wanted));
+    let mut first: &'static Field = &field::ADDRESS.field;
+    for seen in found.clone().iter_mut().filter(is_meant) {
+        // Of a deprecated address that stays forever the kernel reports no lifetime.
+        if seen.get(FLAGS).and_then(|bytes| u32_at(bytes, 0)).is_some_and(|flags| flags & DEPRECATED != 0) {
+            let info = seen.get(CACHEINFO).map(|info| [&[0; 4], info.get(4..).unwrap_or_default()].concat());
+            seen.instead(CACHEINFO, info);
+        }
+        match seen.difference(ADDRESS_STATE.rows, given.view(), false) {
+            None => return Ok(Map::new()),
+            Some(other) => first = other,
+        }
+    }
+    Err(differs(first))
 }

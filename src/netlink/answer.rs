@@ -2,11 +2,6 @@
 //! The kernel's answers: messages, acknowledgements, attributes. Whatever does not parse is an error, never a guess.
 #![forbid(unsafe_code)]
 
-use std::io::Cursor;
-
-use neli::FromBytesWithInput as _;
-use neli::rtnl::Rtattr;
-use neli::types::{Buffer, RtBuffer};
 use nix::errno::Errno;
 
 /// `NLMSG_NOOP`, `NLMSG_ERROR`, `NLMSG_DONE` (`linux/netlink.h`).
@@ -117,60 +112,48 @@ fn extended(kind: u16, flags: u16, payload: &[u8]) -> Option<(Option<String>, Op
         _ if flags & CAPPED != 0 => HEADER,
         _ => usize::try_from(u32_at(payload, 4)?).ok()?.next_multiple_of(4),
     };
-    let attributes = parse(payload.get(4 + echoed..)?)?;
-    let text = attributes.get(TEXT).map(|bytes| escape(until_nul(bytes)));
-    let offset = attributes.get(OFFSET).and_then(|bytes| u32_at(bytes, 0)).and_then(|at| usize::try_from(at).ok());
+    let attributes = payload.get(4 + echoed..)?;
+    let text = find(attributes, TEXT)?.map(|bytes| escape(until_nul(bytes)));
+    let offset = find(attributes, OFFSET)?.and_then(|bytes| u32_at(bytes, 0)).and_then(|at| usize::try_from(at).ok());
     Some((text, offset))
 }
 
-/// Parsed attributes.
-#[derive(Debug, Default)]
-pub(super) struct Parsed(Vec<Rtattr<u16, Buffer>>);
-
 /// Bits of an attribute's type that are flags (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
 const FLAGS: u16 = 0xc000;
+/// Bytes of the header of an attribute (`struct nlattr`).
+const ATTRIBUTE: usize = 4;
 
-/// Parses attributes; `None` where their lengths do not fit.
-pub(super) fn parse(bytes: &[u8]) -> Option<Parsed> {
-    let buffer: RtBuffer<u16, Buffer> = RtBuffer::from_bytes_with_input(&mut Cursor::new(bytes), bytes.len()).ok()?;
-    Some(Parsed(buffer.into_iter().collect()))
+/// The attributes in these bytes, each with its type without flags; `None`, once, where they do not parse.
+pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let split = |bytes: &'_ [u8]| {
+            let length = usize::from(u16_at(bytes, 0)?);
+            Some((u16_at(bytes, 2)? & !FLAGS, length))
+        };
+        let Some((kind, length)) = split(rest) else {
+            rest = &[];
+            return Some(None);
+        };
+        let payload = rest.get(ATTRIBUTE..length);
+        rest = if payload.is_some() { rest.get(length.next_multiple_of(4)..).unwrap_or_default() } else { &[] };
+        Some(payload.map(|payload| (kind, payload)))
+    })
 }
 
-impl Parsed {
-    /// The payload of the attribute of this type.
-    pub(super) fn get(&self, kind: u16) -> Option<&[u8]> {
-        self.0.iter().find(|attribute| attribute.rta_type() & !FLAGS == kind).map(|a| a.rta_payload().as_ref())
+/// The payload of the attribute of this type, if there is one; the outer `None` where the attributes do not parse.
+pub(super) fn find(bytes: &[u8], kind: u16) -> Option<Option<&[u8]>> {
+    let mut found = None;
+    for attribute in attributes(bytes) {
+        let (of, payload) = attribute?;
+        if of == kind && found.is_none() {
+            found = Some(payload);
+        }
     }
-
-    /// Every attribute, its type without flags.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u16, &[u8])> {
-        self.0.iter().map(|attribute| (attribute.rta_type() & !FLAGS, attribute.rta_payload().as_ref()))
-    }
-
-    /// A number.
-    pub(super) fn u32(&self, kind: u16) -> Option<u32> {
-        self.get(kind).and_then(|bytes| u32_at(bytes, 0))
-    }
-
-    /// A number.
-    pub(super) fn i32(&self, kind: u16) -> Option<i32> {
-        self.get(kind).and_then(|bytes| i32_at(bytes, 0))
-    }
-
-    /// A number.
-    pub(super) fn u8(&self, kind: u16) -> Option<u8> {
-        self.get(kind).and_then(|bytes| bytes.first().copied())
-    }
-
-    /// A string, as the bytes before its NUL.
-    pub(super) fn string(&self, kind: u16) -> Option<&[u8]> {
-        self.get(kind).map(until_nul)
-    }
-
-    /// Attributes inside an attribute, none where it is absent; `None` where they do not parse.
-    pub(super) fn nested(&self, kind: u16) -> Option<Self> {
-        self.get(kind).map_or_else(|| Some(Self::default()), parse)
-    }
+    Some(found)
 }
 
 /// The bytes before the first NUL.
@@ -251,10 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn attributes_inside_that_do_not_parse_are_told_from_none() {
-        let outer = parse(&[&[8, 0, 1, 0][..], &[9, 0, 1, 0], &[4, 0, 2, 0]].concat()).unwrap();
-        assert!(outer.nested(1).is_none());
-        assert!(outer.nested(2).unwrap().0.is_empty() && outer.nested(3).unwrap().0.is_empty());
+    fn attributes_that_do_not_parse_are_not_taken_for_none() {
+        let bytes = [&[8, 0, 1, 0][..], &[9, 0, 1, 0], &[4, 0, 2, 0]].concat();
+        assert_eq!(find(&bytes, 1), Some(Some(&[9, 0, 1, 0][..])));
+        assert_eq!(find(&bytes, 2), Some(Some(&[][..])));
+        assert_eq!(find(&bytes, 3), Some(None));
+        for bad in [&[9, 0, 1, 0][..], &[3, 0, 1, 0], &[4, 0], &[0; 4]] {
+            assert_eq!(find(bad, 1), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Addresses, families and scopes as netlink has them (rtnetlink(7)).
+//! Addresses and families as netlink has them (rtnetlink(7)).
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
-
-use neli::consts::rtnl::RtAddrFamily;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::answer::at;
+use crate::call::inet::InterfaceAddress;
 
-pub(super) fn family(address: IpAddr) -> RtAddrFamily {
-    if address.is_ipv4() { RtAddrFamily::Inet } else { RtAddrFamily::Inet6 }
+/// `AF_INET` (`linux/socket.h`).
+pub(super) const INET: u8 = 2;
+/// `AF_INET6`
+pub(super) const INET6: u8 = 10;
+
+pub(super) fn family(address: IpAddr) -> u8 {
+    if address.is_ipv4() { INET } else { INET6 }
 }
 
 pub(super) fn octets(address: IpAddr) -> Vec<u8> {
@@ -28,13 +32,12 @@ pub(super) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// The kernel's number of a scope (`RT_SCOPE_…`).
-pub(super) fn scope_number(word: &str) -> u8 {
-    match word {
-        "site" => 200,
-        "link" => 253,
-        "host" => 254,
-        "nowhere" => 255,
-        _ => 0,
-    }
+/// All addresses of a family.
+pub(super) fn all(family: u8) -> Option<InterfaceAddress> {
+    let address = match family {
+        INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        INET6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => return None,
+    };
+    Some(InterfaceAddress { address, length: 0 })
 }

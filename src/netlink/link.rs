@@ -4,136 +4,133 @@
 
 mod add;
 mod compare;
-mod kind;
-mod state;
+mod seen;
 mod tun;
 
-use std::os::fd::AsRawFd as _;
-
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Iff, Rtm};
+use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use super::lookup::{Found, by_index, by_name, head, with_nul};
+use super::listing::{self, Names, in_chunks, unparsed};
+use super::lookup::{Found, by_index, by_name, head};
 use super::message::{Attributes, Message};
-use super::transaction::{Failure, Route};
-use super::{Places, Prepared, ifla, not_encoded};
-use crate::call::field::{self, Field, Key};
-use crate::call::inet::Mac;
+use super::rows::{Encoded, encode, with_nul};
+use super::sides::Before;
+use super::transaction::Failure;
+use super::{Encoder, Prepared};
+use crate::call::LINK_STATE;
+use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
+use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::refusal::{Class, Refusal, invalid};
+use seen::Link;
 
-pub(super) use state::{names, words};
+/// `IFLA_IFNAME`
+const IFNAME: u16 = 3;
+/// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and which of them are meant.
+const GOING_UP: [u32; 2] = [1, 1];
 
-/// Resolves and encodes a call of this family.
-pub(super) fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    match request.call().name {
-        "Link.Add" if places.tun.is_some() => tun::prepare(route, places, request),
-        "Link.Add" => add::prepare(route, places, request),
-        "Link.Delete" => delete(route, request),
-        "Link.Set" => set(route, places, request),
-        "Link.List" => list(request),
-        _ => Err(not_encoded(request)),
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder {
+        call: "Link.Add",
+        prepare: add::prepare,
+        object: Some(&LINK_STATE),
+        settled: &[&field::EXISTS_OK.field, &field::PEER_UP.field],
+    },
+    Encoder { call: "Link.Delete", prepare: delete, object: Some(&LINK_STATE), settled: &[&field::MISSING_OK.field] },
+    Encoder { call: "Link.Set", prepare: set, object: Some(&LINK_STATE), settled: &[] },
+    Encoder { call: "Link.List", prepare: list, object: None, settled: &[] },
+];
+
+/// How a message refers to an existing link.
+#[derive(Debug, Clone, Copy)]
+enum Target<'a> {
+    /// By its index.
+    Index(i32),
+    /// By the name that this field gives: the kernel looks it up while it holds the lock that a rename takes.
+    Name(&'static Field, &'a LinkName),
+}
+
+impl Target<'_> {
+    /// Refers to it in a message of this type, with what else the message has. An index together with a name would be a
+    /// rename.
+    fn message(self, kind: Rtm, Encoded { head, attributes }: Encoded) -> Result<Message, Refusal> {
+        let (index, mut all) = (if let Self::Index(index) = self { index } else { 0 }, Attributes::default());
+        if let Self::Name(field, name) = self {
+            all.put(IFNAME, &with_nul(name.as_str()), field)?;
+        }
+        all.join(&[], attributes);
+        let head =
+            [head.get(..4).unwrap_or_default(), &index.to_ne_bytes(), head.get(8..).unwrap_or_default()].concat();
+        Ok(Message::route(kind, NlmF::ACK, Encoded { head, attributes: all }))
+    }
+
+    /// Changes it. `RTM_NEWLINK` would make a link where no link has the name; `RTM_SETLINK` never does.
+    fn change(self, with: Encoded) -> Result<Message, Refusal> {
+        self.message(Rtm::Setlink, with)
+    }
+
+    /// Removes it.
+    fn remove(self) -> Result<Message, Refusal> {
+        self.message(Rtm::Dellink, Encoded { head: head(0), attributes: Attributes::default() })
+    }
+
+    /// Takes it up.
+    fn take_up(self) -> Result<Message, Refusal> {
+        let [flags, change] = GOING_UP.map(u32::to_ne_bytes);
+        let head = [&[0; 8][..], &flags, &change].concat();
+        self.change(Encoded { head, attributes: Attributes::default() })
     }
 }
 
-impl Attributes {
-    /// A number of 32 bits, where the request gives it; the field's type has its bounds.
-    fn put_u32(&mut self, kind: u16, key: &'static Key<u64>, request: &Request) -> Result<(), Refusal> {
-        let Some(value) = request.get(key) else { return Ok(()) };
-        let value = u32::try_from(*value).map_err(|_| invalid(key.field.name, "does not fit 32 bits"))?;
-        self.put(kind, &value.to_ne_bytes(), &key.field)
-    }
-
-    fn put_mac(&mut self, kind: u16, key: &'static Key<Mac>, request: &Request) -> Result<(), Refusal> {
-        request.get(key).map_or(Ok(()), |mac| self.put(kind, mac.bytes(), &key.field))
-    }
-
-    fn put_name(&mut self, kind: u16, key: &'static Key<LinkName>, request: &Request) -> Result<(), Refusal> {
-        request.get(key).map_or(Ok(()), |name| self.put(kind, &with_nul(name.as_str()), &key.field))
-    }
-
-    fn put_alias(&mut self, request: &Request) -> Result<(), Refusal> {
-        let key = &field::ALIAS;
-        request.get(key).map_or(Ok(()), |alias| self.put(ifla::IFALIAS, alias.as_str().as_bytes(), &key.field))
-    }
-
-    /// The index of another link, where the request names one.
-    fn put_found(&mut self, kind: u16, link: Option<Found>, field: &'static Field) -> Result<(), Refusal> {
-        link.map_or(Ok(()), |link| self.put(kind, &link.index.to_ne_bytes(), field))
-    }
-}
-
-fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
+fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let request = before.request();
     let tolerant = request.is_set(&field::MISSING_OK);
-    let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
+    match before.find_by_name(&field::LINK) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?,
     };
-    let head = head(link.index, Iff::empty(), Iff::empty())?;
-    let message = Message::new(Rtm::Dellink, NlmF::ACK, &head, Attributes::default());
+    let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
     let request = request.clone();
-    Ok(Prepared::new(move |route, _| match route.transact(&message, &mut |_, _| {}) {
-        Err(Failure::Refused { errno: Errno::ENODEV, .. }) if tolerant => Ok(Map::new()),
+    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
+        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
     }))
 }
 
-/// The booleans of a link that are flags: the field, the flag, and whether the flag says the opposite.
-static FLAGS: [(&Key<bool>, Iff, bool); 5] = [
-    (&field::UP, Iff::UP, false),
-    (&field::ARP, Iff::NOARP, true),
-    (&field::MULTICAST, Iff::MULTICAST, false),
-    (&field::ALLMULTICAST, Iff::ALLMULTI, false),
-    (&field::PROMISC, Iff::PROMISC, false),
-];
-
-/// Which flags are set, and which of all are meant.
-fn flags_of(request: &Request) -> (Iff, Iff) {
-    let (mut flags, mut change) = (Iff::empty(), Iff::empty());
-    for (key, flag, opposite) in FLAGS {
-        if let Some(truth) = request.get(key) {
-            change |= flag;
-            flags |= if *truth == opposite { Iff::empty() } else { flag };
-        }
-    }
-    (flags, change)
+/// The rows of what Link.Set changes: all but what identifies the link.
+fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
+    let identifies =
+        |row: &&Row| [&field::LINK.field, &field::KIND.field].iter().any(|field| row.field() == Some(field));
+    LINK_STATE.rows.iter().filter(move |row| !identifies(row))
 }
 
-/// `RTM_NEWLINK` of an index that exists: one message, which the kernel applies attribute by attribute.
-fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
+/// `RTM_SETLINK`: one message, which the kernel applies attribute by attribute. A rename takes the link's index.
+fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let request = before.request();
+    let name = request.needed(&field::LINK)?;
+    // After a rename nobody has the old name any more: there is nothing to look up then.
+    let link = before.find_by_name(&field::LINK)?;
+    let renames = request.get(&field::NEW_NAME).is_some();
+    let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
-    let master = route.find_field(&field::MASTER, request)?;
-    let mut attributes = Attributes::default();
-    attributes.put_mac(ifla::ADDRESS, &field::MAC, request)?;
-    attributes.put_u32(ifla::MTU, &field::MTU, request)?;
-    attributes.put_u32(ifla::TXQLEN, &field::TXQUEUELEN, request)?;
-    attributes.put_name(ifla::IFNAME, &field::NEW_NAME, request)?;
-    attributes.put_alias(request)?;
-    attributes.put_found(ifla::MASTER, master, &field::MASTER.field)?;
-    if request.is_set(&field::NO_MASTER) {
-        attributes.put(ifla::MASTER, &0_u32.to_ne_bytes(), &field::NO_MASTER.field)?;
-    }
-    let target = places.take(field::TARGET_NETNS.field.name);
-    if let Some(netns) = &target {
-        attributes.put(ifla::NET_NS_FD, &netns.as_raw_fd().to_ne_bytes(), &field::TARGET_NETNS.field)?;
-    }
+    let given = before.resolve(changeable(), 0)?;
+    let encoded = encode(LINK_STATE.head, changeable(), given.view())?;
     let says_nothing = request.get(&field::NO_MASTER) == Some(&false);
     let fields = request.values().count().saturating_sub(2 + usize::from(says_nothing)); // besides netns and link
     if fields == 0 {
         return Err(invalid("", "names nothing to set"));
     }
-    let (flags, change) = flags_of(request);
-    let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(link.index, flags, change)?, attributes);
+    let message = target.change(encoded)?;
+    let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
-    let in_steps = fields > 1 || master.is_some() || target.is_some();
+    let in_steps = fields > 1 || request.get(&field::MASTER).is_some() || goes_to.is_some();
     let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        let _open_until_sent = &target;
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
+    Ok(Prepared::new(move |after, _| {
+        let _open_until_sent = &goes_to;
+        after.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
         Ok(Map::new())
     }))
 }
@@ -149,7 +146,7 @@ pub(super) fn require_length(link: Found, request: &Request) -> Result<(), Refus
     }
 }
 
-/// What the kernel said to a change: `ENODEV` is the link that went away after it was found.
+/// What the kernel said to a change: `ENODEV` is the link that was removed after it was found.
 fn changed(failure: Failure, request: &Request, may_have_changed: bool) -> Refusal {
     match failure {
         Failure::Refused { errno: Errno::ENODEV, field: None, .. } => Refusal::NoSuchLink {
@@ -162,15 +159,45 @@ fn changed(failure: Failure, request: &Request, may_have_changed: bool) -> Refus
     }
 }
 
-fn list(request: &Request) -> Result<Prepared, Refusal> {
-    let name = request.get(&field::LINK).cloned();
-    let index = request.get(&field::INDEX).copied();
-    let index =
-        index.map(|index| i32::try_from(index).map_err(|_| invalid("index", "does not fit 31 bits"))).transpose()?;
+/// Lists one link or all of them.
+fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
+    let name = before.request().get(&field::LINK).cloned();
+    let index = listing::index(before.request())?;
     let message = match (&name, index) {
         (_, Some(index)) => by_index(index)?,
         (Some(name), None) => by_name(name, &field::LINK.field)?,
         (None, None) => by_index(0)?,
     };
-    Ok(Prepared::new(move |route, each| state::list(route, &message, name.as_ref(), index, each)))
+    Ok(Prepared::new(move |after, each| {
+        let (field, requested) = match (index, &name) {
+            (Some(index), _) => (field::INDEX.field.name, index.to_string()),
+            (None, Some(name)) => (field::LINK.field.name, name.as_str().to_owned()),
+            (None, None) => ("", String::new()),
+        };
+        let missing = |reason| Refusal::NoSuchLink { field, name: requested.clone(), reason, errno: Errno::ENODEV };
+        let mut links = match after.ask(&message, "parse a link", Link::read) {
+            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => return Err(missing("absent")),
+            other => other.map_err(Failure::refusal)?,
+        };
+        if let Some(name) = &name {
+            let count = links.len();
+            links.retain(|link| link.is_called(name));
+            if index.is_none() && links.is_empty() {
+                return Err(missing(if count > 0 { "alternative_name" } else { "absent" }));
+            }
+        }
+        let mut names = Names::default();
+        links.iter().for_each(|link| names.insert(link.index, link.name.clone()));
+        let mut elements = Vec::new();
+        for link in &links {
+            let mut result = link.seen.report(link.rows(), "").ok_or_else(|| unparsed("parse a link"))?;
+            // The index of a parent in another namespace is that of another link here.
+            let here = |row: &&'static Row| !link.is_elsewhere() || row.field() != Some(&field::PARENT.field);
+            let others = link.rows().filter(|row| row.field() != Some(&field::LINK.field)).filter(here);
+            names.put(after, &mut result, &link.seen, others, "")?;
+            elements.push(Value::Object(result));
+        }
+        in_chunks(elements, each);
+        Ok(Map::new())
+    }))
 }

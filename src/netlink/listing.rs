@@ -1,32 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What listings share: the families and the links that a listing is about.
+//! What listings share: the families and the links that a listing is about, and the names of links in results.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 
-use neli::consts::rtnl::RtAddrFamily;
 use nix::errno::Errno;
+use serde_json::{Map, Value};
 
-use super::link;
-use super::transaction::{Failure, Route};
+use super::answer::escape;
+use super::inet::{INET, INET6};
+use super::lookup::{by_index, identify};
+use super::rows::Seen;
+use super::sides::{Before, number};
+use super::transaction::{Failure, Netlink};
 use crate::call::field;
+use crate::call::object::{Form, Reported, Row, Width};
 use crate::call::request::Request;
 use crate::refusal::{Refusal, invalid};
 
-/// The family that `family` names; unspecified, which is all of them, where it is absent.
-pub(super) fn family(request: &Request) -> RtAddrFamily {
+/// The family that `family` names; 0, which is all of them, where it is absent.
+pub(super) fn family(request: &Request) -> u8 {
     match request.get(&field::FAMILY) {
-        Some(&"inet") => RtAddrFamily::Inet,
-        Some(_) => RtAddrFamily::Inet6,
-        None => RtAddrFamily::Unspecified,
+        Some(&"inet") => INET,
+        Some(_) => INET6,
+        None => 0,
     }
+}
+
+/// The index that `index` gives.
+pub(super) fn index(request: &Request) -> Result<Option<i32>, Refusal> {
+    let index = number(request, &field::INDEX)?;
+    index.map(|index| i32::try_from(index).map_err(|_| invalid("index", "does not fit 31 bits"))).transpose()
 }
 
 /// The links that a listing is about: the one that `link` or `index` names, or all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Selection {
     named: Option<i32>,
-    asked: Option<i32>,
+    index: Option<i32>,
 }
 
 impl Selection {
@@ -34,33 +45,32 @@ impl Selection {
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] for a name that no link has.
-    pub(super) fn of(route: &mut Route, request: &Request) -> Result<Self, Refusal> {
-        let asked = request.get(&field::INDEX).map(|index| i32::try_from(*index)).transpose();
-        let asked = asked.map_err(|_| invalid("index", "does not fit 31 bits"))?;
-        let named = route.find_field(&field::LINK, request)?.map(|link| link.index);
-        Ok(Self { named, asked })
+    pub(super) fn of(before: &mut Before<'_>) -> Result<Self, Refusal> {
+        let index = index(before.request())?;
+        Ok(Self { named: before.find(&field::LINK)?.map(|link| link.index), index })
     }
 
     /// The index of the one link; 0 for all.
     pub(super) fn index(self) -> i32 {
-        self.named.or(self.asked).unwrap_or(0)
+        self.named.or(self.index).unwrap_or(0)
     }
 
     /// Whether `link` and `index` name two links: nothing is on both.
     pub(super) fn is_empty(self) -> bool {
-        self.asked.is_some() && self.named.is_some() && self.asked != self.named
+        self.index.is_some() && self.named.is_some() && self.index != self.named
     }
 
-    /// The names of the links, by index.
+    /// The names of the links.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchLink`] where the one link is not there.
-    pub(super) fn names(self, route: &mut Route) -> Result<BTreeMap<i32, Vec<u8>>, Refusal> {
-        let names = link::names(route, self.index())?;
-        if self.index() != 0 && names.is_empty() { Err(self.missing()) } else { Ok(names) }
+    /// [`Refusal::NoSuchLink`] where the one link is gone.
+    pub(super) fn names(self, netlink: &mut Netlink) -> Result<Names, Refusal> {
+        let mut names = Names::default();
+        names.learn(netlink, self.index())?;
+        if self.index() != 0 && names.0.values().all(Option::is_none) { Err(self.missing()) } else { Ok(names) }
     }
 
-    /// What became of a listing of these links: `ENODEV` is the one link, gone meanwhile.
+    /// What became of a listing of these links: `ENODEV` means that the one link is gone.
     pub(super) fn listed<T>(self, found: Result<T, Failure>) -> Result<T, Refusal> {
         found.map_err(|failure| match failure {
             Failure::Refused { errno: Errno::ENODEV, .. } => self.missing(),
@@ -76,4 +86,75 @@ impl Selection {
             errno: Errno::ENODEV,
         }
     }
+}
+
+/// Names of links by index; none for one that is gone.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<i32, Option<Vec<u8>>>);
+
+impl Names {
+    /// Takes a name that is known.
+    pub(super) fn insert(&mut self, index: i32, name: Vec<u8>) {
+        self.0.insert(index, Some(name));
+    }
+
+    /// Asks for the name of the link of this index, or of all with 0.
+    fn learn(&mut self, netlink: &mut Netlink, index: i32) -> Result<(), Refusal> {
+        let found = match netlink.ask(&by_index(index)?, "parse a link", identify) {
+            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
+            other => other.map_err(Failure::refusal)?,
+        };
+        if index != 0 {
+            self.0.insert(index, None);
+        }
+        self.0.extend(found.into_iter().map(|(link, name)| (link.index, Some(name))));
+        Ok(())
+    }
+
+    /// The name of the link of an index; none where it is gone.
+    pub(super) fn of(&mut self, netlink: &mut Netlink, index: i32) -> Result<Option<&[u8]>, Refusal> {
+        if !self.0.contains_key(&index) {
+            self.learn(netlink, index)?;
+        }
+        Ok(self.0.get(&index).and_then(Option::as_deref))
+    }
+
+    /// Puts the names of the links that rows refer to by index into a result. A link that is gone stays reported by its
+    /// index.
+    pub(super) fn put(
+        &mut self,
+        netlink: &mut Netlink,
+        result: &mut Map<String, Value>,
+        seen: &Seen,
+        rows: impl IntoIterator<Item = &'static Row>,
+        under: &str,
+    ) -> Result<(), Refusal> {
+        for row in rows {
+            let (Form::Link, Reported::Always | Reported::Sometimes) = (row.form, row.reported) else { continue };
+            let index = seen.number(row, Width::Four).and_then(|index| i32::try_from(index).ok());
+            let (Some(index), Some(key)) = (index.filter(|index| *index != 0), row.name().strip_prefix(under)) else {
+                continue;
+            };
+            if let Some(name) = self.of(netlink, index)? {
+                result.insert(key.to_owned(), escape(name).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many elements one reply of a stream holds.
+const CHUNK: usize = 64;
+
+/// Hands the elements of a listing on, some at a time.
+pub(super) fn in_chunks(elements: Vec<Value>, each: super::Each<'_>) {
+    let mut elements = elements.into_iter().peekable();
+    while elements.peek().is_some() {
+        each(elements.by_ref().take(CHUNK).collect());
+    }
+}
+
+/// What a message of a listing that was not written as the kernel writes it is.
+pub(super) fn unparsed(step: &'static str) -> Refusal {
+    Refusal::SystemError { step: step.to_owned(), errno: Some(Errno::EBADMSG) }
 }

@@ -12,6 +12,7 @@ use neli::rtnl::RtattrBuilder;
 use neli::types::Buffer;
 use neli::{Size, ToBytes};
 
+use super::rows::Encoded;
 use crate::call::field::Field;
 use crate::refusal::Refusal;
 
@@ -30,7 +31,11 @@ pub(super) struct Attributes {
 /// A request.
 #[derive(Debug)]
 pub(super) struct Message {
-    kind: Rtm,
+    kind: u16,
+    /// The type of the messages that answer it, beside the acknowledgement.
+    answer: u16,
+    /// Whether it asks for a change.
+    changes: bool,
     flags: NlmF,
     payload: Vec<u8>,
     marks: Vec<(usize, Option<&'static Field>)>,
@@ -107,11 +112,14 @@ impl Attributes {
 }
 
 impl Message {
-    /// A request of this kind: the family's header, then attributes.
-    pub(super) fn new(kind: Rtm, flags: NlmF, head: &[u8], attributes: Attributes) -> Self {
+    /// A request to rtnetlink: the family's header, then attributes. Of the four types of a family the first makes, and
+    /// answers the third, which asks (`rtnl_msgtype_kind`, `linux/rtnetlink.h`).
+    pub(super) fn route(kind: Rtm, flags: NlmF, Encoded { head, attributes }: Encoded) -> Self {
+        let kind = u16::from(kind);
         let base = HEADER + head.len();
         let marks = attributes.marks.into_iter().map(|(at, field)| (base + at, field)).collect();
-        Self { kind, flags: flags | NlmF::REQUEST, payload: [head, &attributes.bytes].concat(), marks }
+        let payload = [head, attributes.bytes].concat();
+        Self { kind, answer: kind & !3, changes: kind & 3 != 2, flags: flags | NlmF::REQUEST, payload, marks }
     }
 
     /// Whether it asks for a listing.
@@ -119,15 +127,14 @@ impl Message {
         self.flags.contains(NlmF::DUMP)
     }
 
-    /// Whether a message of this kind answers it: of four numbers in a row the first tells (`RTM_NEWLINK`), the others
-    /// delete, ask for and set (`linux/rtnetlink.h`).
+    /// Whether a message of this type answers it.
     pub(super) fn is_answered_by(&self, kind: u16) -> bool {
-        u16::from(self.kind) & !3 == kind
+        self.answer == kind
     }
 
-    /// Whether it asks for a change: of the four kinds of a family `RTM_GET…` is the third (`rtnl_msgtype_kind`).
+    /// Whether it asks for a change.
     pub(super) fn changes(&self) -> bool {
-        u16::from(self.kind) & 3 != 2
+        self.changes
     }
 
     /// The datagram.
@@ -164,7 +171,7 @@ mod tests {
         all.put(3, b"l\0", &LINK.field).unwrap();
         all.nest(18, &[], data).unwrap();
         all.put(4, &[2, 0, 0, 0], &MTU.field).unwrap();
-        let message = Message::new(Rtm::Newlink, NlmF::empty(), &[0; 16], all);
+        let message = Message::route(Rtm::Newlink, NlmF::empty(), Encoded { head: vec![0; 16], attributes: all });
         let bytes = message.encode(1).unwrap();
         // Where each attribute really stands: the value of the two numbers, less the four bytes of its header.
         let at = |value: [u8; 4]| bytes.windows(4).rposition(|window| window == value).unwrap() - 4;
@@ -181,7 +188,7 @@ mod tests {
     #[test]
     fn a_question_is_answered_by_what_tells_of_its_own_family() {
         let answered = |question: Rtm| {
-            let message = Message::new(question, NlmF::empty(), &[], Attributes::default());
+            let message = Message::route(question, NlmF::empty(), Encoded::default());
             (0..200).filter(|kind| message.is_answered_by(*kind)).collect::<Vec<u16>>()
         };
         assert_eq!([Rtm::Newlink, Rtm::Getlink].map(answered), [[16], [16]]);

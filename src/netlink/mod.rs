@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The transaction: a permitted request becomes bytes by index, the kernel's answer a result or a refusal.
 //!
-//! The encoder can write only the attributes of the declared call: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID`,
-//! `IFLA_XDP` and `IFLA_GROUP` exist nowhere in it. Reached only through [`crate::stage::Confined`]: a family's
-//! `prepare` resolves names and encodes before the capabilities go, and what it hands back runs after.
+//! The encoder can write only the attributes of the tables in `call`: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID`,
+//! `IFLA_XDP` and `IFLA_GROUP` exist nowhere in them. Reached only through [`crate::stage::Confined`]: a family's
+//! function resolves names and encodes before the capabilities go, and what it returns runs after (`sides`).
 #![forbid(unsafe_code)]
 
 mod address;
 mod answer;
-mod ifla;
 mod inet;
 mod link;
 mod listing;
@@ -17,10 +16,13 @@ mod message;
 mod neighbour;
 mod netns;
 mod route;
+mod rows;
 mod rule;
+mod sides;
 #[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
 mod socket;
 mod transaction;
+mod watched;
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -28,23 +30,26 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use serde_json::{Map, Value};
 
 pub use answer::escape;
+pub use socket::Protocol;
 #[cfg(fuzzing)]
 pub use socket::answer_with;
-pub use transaction::Route;
+pub use transaction::Netlink;
 
-use crate::call::field;
+use crate::call::field::Field;
+use crate::call::object::Object;
 use crate::call::request::Request;
 use crate::refusal::Refusal;
+use sides::{After, Before};
 
 /// Takes the elements of a listing as they come.
 pub type Each<'a> = &'a mut dyn FnMut(Vec<Value>);
 
-type Run = Box<dyn FnMut(&mut Route, Each<'_>) -> Result<Map<String, Value>, Refusal>>;
+type Run = Box<dyn FnMut(&mut After<'_>, Each<'_>) -> Result<Map<String, Value>, Refusal>>;
 
 /// An encoded transaction that only has to be run.
 pub struct Prepared {
     run: Run,
-    visited: Option<RawFd>,
+    visited: Option<Netlink>,
     tun: Option<RawFd>,
 }
 
@@ -55,14 +60,14 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    fn new(run: impl FnMut(&mut Route, Each<'_>) -> Result<Map<String, Value>, Refusal> + 'static) -> Self {
+    fn new(run: impl FnMut(&mut After<'_>, Each<'_>) -> Result<Map<String, Value>, Refusal> + 'static) -> Self {
         Self { run: Box::new(run), visited: None, tun: None }
     }
 
     /// The descriptor of the socket in another namespace, where the transaction has one, for the last filter.
     #[must_use]
     pub fn visited(&self) -> Option<RawFd> {
-        self.visited
+        self.visited.as_ref().map(Netlink::descriptor)
     }
 
     /// The descriptor of `/dev/net/tun`, where the transaction has one, for the last filter.
@@ -71,74 +76,145 @@ impl Prepared {
         self.tun
     }
 
-    /// Runs it.
+    /// Runs it. [`Netlink::lost`] then has the links that somebody else changed meanwhile.
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn run(&mut self, route: &mut Route, each: Each<'_>) -> Result<Map<String, Value>, Refusal> {
-        (self.run)(route, each)
+    pub fn run(&mut self, netlink: &mut Netlink, each: Each<'_>) -> Result<Map<String, Value>, Refusal> {
+        (self.run)(&mut After::new(netlink, self.visited.as_mut()), each)
     }
 }
 
-/// The namespaces of a request, opened by the stage: the one that it acts in, and those that its fields name besides.
+/// What the stage opened for a request.
 #[derive(Debug, Default)]
 pub struct Places {
-    /// That of `netns`; none for `@host`.
+    /// The namespace of `netns`; none for `@host`.
     pub netns: Option<OwnedFd>,
-    /// The name of `netns` is there, but no namespace is mounted on it.
+    /// A file has the name of `netns`, but no namespace is mounted on it.
     pub left_over: bool,
-    /// Those that other fields name, where they are other ones.
-    pub others: Vec<(&'static str, OwnedFd)>,
-    /// A socket in the namespace of a pair's other end, where [`acts_at_peer`] asks for one.
-    pub visited: Option<Route>,
+    /// The namespaces that other fields name, where they are other ones.
+    pub named: Vec<(&'static Field, OwnedFd)>,
+    /// A socket in the namespace in which the call does something else ([`crate::call::Visit`]).
+    pub visited: Option<Netlink>,
     /// `/dev/net/tun`, where the request needs it.
     pub tun: Option<OwnedFd>,
 }
 
-impl Places {
-    /// The namespace that a field names; none where it is that of `netns`.
-    fn take(&mut self, field: &'static str) -> Option<OwnedFd> {
-        let at = self.others.iter().position(|(name, _)| *name == field)?;
-        Some(self.others.swap_remove(at).1)
-    }
+/// How a call becomes a transaction.
+struct Encoder {
+    /// Its name.
+    call: &'static str,
+    prepare: fn(Before<'_>) -> Result<Prepared, Refusal>,
+    /// The object whose rows encode its fields.
+    object: Option<&'static Object>,
+    /// The fields that code settles, beside `netns`.
+    settled: &'static [&'static Field],
 }
 
-/// Whether the transaction has something to do in the namespace of a pair's other end: to compare it, or to set it up.
-#[must_use]
-pub fn acts_at_peer(request: &Request) -> bool {
-    request.is_set(&field::EXISTS_OK) || request.is_set(&field::PEER_UP)
-}
+/// The calls that are transactions.
+static ENCODERS: [&[Encoder]; 6] =
+    [netns::ENCODERS, link::ENCODERS, address::ENCODERS, route::ENCODERS, neighbour::ENCODERS, rule::ENCODERS];
 
 /// Resolves the names of a request and encodes it.
 ///
 /// # Errors
 /// [`Refusal::NoSuchLink`], [`Refusal::InvalidRequest`], [`Refusal::SystemError`]
-pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    let visited = places.visited.as_ref().map(Route::descriptor);
+pub fn prepare(netlink: &mut Netlink, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
+    let visited = places.visited.take();
     let tun = places.tun.as_ref().map(AsRawFd::as_raw_fd);
-    let prepared = match request.call().family() {
-        "Link" => link::prepare(route, places, request),
-        "Address" => address::prepare(route, request),
-        "Route" => route::prepare(route, request),
-        "Neighbour" => neighbour::prepare(route, request),
-        "Rule" => rule::prepare(route, request),
-        _ => netns::prepare(places),
-    };
-    Ok(Prepared { visited, tun, ..prepared? })
-}
-
-/// How many elements one reply of a stream holds.
-const CHUNK: usize = 64;
-
-/// Hands the elements of a listing on, some at a time.
-fn in_chunks(mut told: Vec<Value>, each: Each<'_>) {
-    while !told.is_empty() {
-        let rest = told.split_off(told.len().min(CHUNK));
-        each(std::mem::replace(&mut told, rest));
-    }
+    let mut encoders = ENCODERS.iter().flat_map(|family| family.iter());
+    let encoder = encoders.find(|encoder| encoder.call == request.call().name).ok_or_else(|| not_encoded(request))?;
+    let prepared = (encoder.prepare)(Before::new(netlink, places, request))?;
+    Ok(Prepared { visited, tun, ..prepared })
 }
 
 /// A call that a family's file does not know: its declaration came without its encoding.
 fn not_encoded(request: &Request) -> Refusal {
     Refusal::SystemError { step: format!("encode {}", request.call().name), errno: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::needs::LastStage;
+    use crate::call::object::Place;
+    use crate::call::value::Type;
+    use crate::call::{self, Effect, field};
+
+    fn encoders() -> impl Iterator<Item = &'static Encoder> {
+        ENCODERS.iter().flat_map(|family| family.iter())
+    }
+
+    #[test]
+    fn every_call_that_is_a_transaction_has_one_encoder() {
+        for call in call::all() {
+            let is_transaction = matches!(call.needs.stage, LastStage::Transaction | LastStage::Tun);
+            let count = encoders().filter(|encoder| encoder.call == call.name).count();
+            assert_eq!(count, usize::from(is_transaction), "{}", call.name);
+        }
+        assert!(encoders().all(|encoder| call::by_name(encoder.call).is_some()));
+    }
+
+    #[test]
+    fn every_field_of_a_change_has_a_row_or_is_settled_by_code() {
+        for encoder in encoders() {
+            let call = call::by_name(encoder.call).unwrap();
+            let rows = |field: &Field| {
+                let rows = encoder.object.into_iter().flat_map(Object::all_rows);
+                let inner = encoder.object.into_iter().flat_map(Object::all_rows).filter_map(|row| match row.form {
+                    call::object::Form::Objects(object) => Some(object),
+                    _ => None,
+                });
+                let places: Vec<Place> = rows
+                    .chain(inner.flat_map(Object::all_rows))
+                    .filter(|row| row.field() == Some(field))
+                    .map(|row| row.place)
+                    .collect();
+                places.iter().any(|place| *place != Place::Code)
+            };
+            for used in call.all_uses().filter(|_| call.effect == Effect::Changes) {
+                let is_settled = used.field == &field::NETNS.field || encoder.settled.contains(&used.field);
+                assert!(is_settled != rows(used.field), "{}.{}", call.name, used.field.name);
+            }
+            assert!(encoder.settled.iter().all(|field| call.has(field)), "{}", call.name);
+        }
+    }
+
+    #[test]
+    fn the_form_of_a_row_fits_the_type_of_its_field() {
+        use call::object::Form;
+        for row in encoders().filter_map(|encoder| encoder.object).flat_map(Object::all_rows) {
+            let Some(field) = row.field() else { continue };
+            let fits = match row.form {
+                Form::Number(_)
+                | Form::Positive(_)
+                | Form::OrZero(_)
+                | Form::LessOne(_)
+                | Form::Compact(_)
+                | Form::Ticks(_) => {
+                    matches!(field.ty, Type::Number(..))
+                }
+                Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => matches!(field.ty, Type::Bool),
+                Form::Word(_) | Form::Code(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
+                    let own = field.ty.words().unwrap();
+                    matches!(row.form, Form::Keyword)
+                        || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))
+                }
+                Form::Ip => matches!(field.ty, Type::Address | Type::InterfaceAddress),
+                Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_) => {
+                    matches!(field.ty, Type::Address)
+                }
+                Form::Interface(_) => matches!(field.ty, Type::InterfaceAddress),
+                Form::Prefix(_) => matches!(field.ty, Type::Prefix),
+                Form::Mac => matches!(field.ty, Type::Mac),
+                Form::Name => matches!(field.ty, Type::Link | Type::Label),
+                Form::Text => matches!(field.ty, Type::Text),
+                Form::Link => matches!(field.ty, Type::Link),
+                Form::Netns => matches!(field.ty, Type::Netns),
+                Form::Objects(_) => matches!(field.ty, Type::List(_)),
+                Form::Signed => false,
+            };
+            assert!(fits, "{}: {:?}", field.name, row.form);
+        }
+    }
 }

@@ -2,71 +2,50 @@
 //! Neighbours of links (`RTM_NEWNEIGH` …, rtnetlink(7), `linux/neighbour.h`).
 #![forbid(unsafe_code)]
 
-mod state;
-
 use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Iff, Ntf, Nud, RtAddrFamily, Rtm, Rtn};
-use neli::rtnl::NdmsgBuilder;
+use neli::consts::rtnl::{Iff, Rtm};
 use nix::errno::Errno;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use super::inet::{family, octets};
+use super::answer::i32_at;
+use super::inet::family;
 use super::link::require_length;
+use super::listing::{self, Selection, in_chunks, unparsed};
 use super::lookup::Found;
-use super::message::{Attributes, Message, bytes};
-use super::transaction::{Failure, Route};
-use super::{Prepared, not_encoded};
-use crate::call::field::{self, Held as _};
+use super::message::{Attributes, Message};
+use super::rows::{Encoded, Given, Resolved, Seen, encode};
+use super::sides::{After, Before};
+use super::transaction::Failure;
+use super::{Encoder, Prepared};
+use crate::call::NEIGHBOUR_STATE;
+use crate::call::field::{self, Field, Held as _};
+use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::refusal::{Refusal, invalid};
+use crate::refusal::{Refusal, already, differs, invalid};
 
-/// Attributes of a neighbour (`NDA_…`).
-mod nda {
-    pub(super) const DST: u16 = 1;
-    pub(super) const LLADDR: u16 = 2;
-    pub(super) const CACHEINFO: u16 = 3;
-    pub(super) const PROBES: u16 = 4;
-    pub(super) const IFINDEX: u16 = 8;
-    pub(super) const PROTOCOL: u16 = 12;
-    pub(super) const FLAGS_EXT: u16 = 15;
-}
+/// `NDA_IFINDEX`
+const IFINDEX: u16 = 8;
+/// `NTF_PROXY`
+const PROXY: u8 = 1 << 3;
 
-/// States (`NUD_…`); `none` is none of them.
-static STATES: [(u32, &str); 8] = [
-    (1, "incomplete"),
-    (1 << 1, "reachable"),
-    (1 << 2, "stale"),
-    (1 << 3, "delay"),
-    (1 << 4, "probe"),
-    (1 << 5, "failed"),
-    (1 << 6, "noarp"),
-    (1 << 7, "permanent"),
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder {
+        call: "Neighbour.Add",
+        prepare: write,
+        object: Some(&NEIGHBOUR_STATE),
+        settled: &[&field::EXISTS_OK.field],
+    },
+    Encoder { call: "Neighbour.Replace", prepare: write, object: Some(&NEIGHBOUR_STATE), settled: &[] },
+    Encoder {
+        call: "Neighbour.Delete",
+        prepare: delete,
+        object: Some(&NEIGHBOUR_STATE),
+        settled: &[&field::MISSING_OK.field],
+    },
+    Encoder { call: "Neighbour.List", prepare: list, object: None, settled: &[] },
 ];
-
-/// Resolves and encodes a call of this family.
-pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    match request.call().name {
-        "Neighbour.Add" | "Neighbour.Replace" => write(route, request),
-        "Neighbour.Delete" => delete(route, request),
-        "Neighbour.List" => state::list(route, request),
-        _ => Err(not_encoded(request)),
-    }
-}
-
-/// `struct ndmsg`
-fn head(family: RtAddrFamily, index: i32, state: u16, proxy: bool) -> Result<Vec<u8>, Refusal> {
-    let message = NdmsgBuilder::default()
-        .ndm_family(family)
-        .ndm_index(index)
-        .ndm_state(Nud::from(state))
-        .ndm_flags(if proxy { Ntf::PROXY } else { Ntf::empty() })
-        .ndm_type(Rtn::Unspec)
-        .build()
-        .map_err(|_| Refusal::SystemError { step: "encode a neighbour".to_owned(), errno: None })?;
-    bytes(&message)
-}
 
 /// The address, which `settle` has made sure to have no length.
 fn address(request: &Request) -> Result<IpAddr, Refusal> {
@@ -74,24 +53,20 @@ fn address(request: &Request) -> Result<IpAddr, Refusal> {
     held.ok_or_else(|| invalid(field::ADDRESS.field.name, "is missing"))
 }
 
-/// The number of a state.
-fn number(word: &str) -> u16 {
-    STATES.iter().find(|(_, name)| *name == word).and_then(|(bit, _)| u16::try_from(*bit).ok()).unwrap_or(0)
+/// A message about the neighbour of a request, or about its proxy entry, with what these fields give.
+fn about(kind: Rtm, flags: NlmF, given: &Given, with: &[&Field]) -> Result<Message, Refusal> {
+    let has = |row: &&'static Row| row.field().is_some_and(|field| with.contains(&field));
+    let encoded = encode(NEIGHBOUR_STATE.head, NEIGHBOUR_STATE.rows.iter().filter(has), given.view())?;
+    Ok(Message::route(kind, flags | NlmF::ACK, encoded))
 }
 
-/// A message about the neighbour of this address, or about its proxy entry.
-fn about(kind: Rtm, flags: NlmF, link: Found, state: u16, request: &Request) -> Result<Message, Refusal> {
-    let address = address(request)?;
-    let mut attributes = Attributes::default();
-    attributes.put(nda::DST, &octets(address), &field::ADDRESS.field)?;
-    if let Some(mac) = request.get(&field::MAC).filter(|_| kind == Rtm::Newneigh) {
-        attributes.put(nda::LLADDR, mac.bytes(), &field::MAC.field)?;
-    }
-    let head = head(family(address), link.index, state, request.is_set(&field::PROXY))?;
-    Ok(Message::new(kind, flags | NlmF::ACK, &head, attributes))
-}
+/// What identifies a neighbour.
+static IDENTITY: [&Field; 3] = [&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field];
+/// All that a request can give of one.
+static WHOLE: [&Field; 5] =
+    [&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field, &field::MAC.field, &field::STATE.field];
 
-/// Refuses what the kernel would do something else with than was asked.
+/// Refuses what the kernel would do something else with than was requested.
 fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     require_length(link, request)?;
     if request.is_set(&field::PROXY) {
@@ -111,39 +86,103 @@ fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The link of a request, and what the request gives.
+fn resolve(before: &mut Before<'_>) -> Result<(Found, Given), Refusal> {
+    let request = before.request();
+    let link = before.find(&field::LINK)?.ok_or_else(|| invalid(field::LINK.field.name, "is missing"))?;
+    let resolved = vec![Resolved::link(&field::LINK.field, 0, link)];
+    Ok((link, Given { request: request.clone(), family: family(address(request)?), resolved }))
+}
+
 /// `Neighbour.Add` and `Neighbour.Replace`
-fn write(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
-    require_possible(link, request)?;
-    let replaces = request.call().verb() == "Replace";
+fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let (link, given) = resolve(&mut before)?;
+    require_possible(link, &given.request)?;
+    let replaces = given.request.call().verb() == "Replace";
     let flags = NlmF::CREATE | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
-    let message = about(Rtm::Newneigh, flags, link, number(request.needed(&field::STATE)?), request)?;
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        if request.is_set(&field::PROXY) && state::is_proxied(route, link, &request)? && !replaces {
+    let message = about(Rtm::Newneigh, flags, &given, &WHOLE)?;
+    Ok(Prepared::new(move |after, _| {
+        if given.request.is_set(&field::PROXY) && is_proxied(after, &given)? && !replaces {
             return Ok(Map::new());
         }
-        match route.transact(&message, &mut |_, _| {}) {
-            Ok(()) => {}
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                state::same(route, link, &request)?;
-            }
-            Err(failure) => return Err(failure.about_link(&request)),
+        after.make(&message, &given.request, Failure::about_link, |after| same(after, &given))
+    }))
+}
+
+fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let tolerant = before.request().is_set(&field::MISSING_OK);
+    let given = match resolve(&mut before) {
+        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
+        other => other?.1,
+    };
+    let message = about(Rtm::Delneigh, NlmF::empty(), &given, &IDENTITY)?;
+    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
+        Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
+        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
+        other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&given.request)),
+    }))
+}
+
+fn read(payload: &[u8]) -> Option<Seen> {
+    Seen::new(&NEIGHBOUR_STATE, payload)
+}
+
+/// `Neighbour.List`; the kernel filters by family and index (strict checking).
+fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let links = Selection::of(&mut before)?;
+    let request = before.request();
+    let mut attributes = Attributes::default();
+    if links.index() != 0 {
+        attributes.put(IFINDEX, &links.index().to_ne_bytes(), &field::LINK.field)?;
+    }
+    let flags = if request.is_set(&field::PROXY) { PROXY } else { 0 };
+    let head = vec![listing::family(request), 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
+    let message = Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes });
+    Ok(Prepared::new(move |after, each| {
+        let found = links.listed(after.ask(&message, "parse a neighbour", read))?;
+        let mut names = links.names(after)?;
+        let mut elements = Vec::new();
+        for seen in found.iter().filter(|_| !links.is_empty()) {
+            let mut result = seen.report(NEIGHBOUR_STATE.rows, "").ok_or_else(|| unparsed("parse a neighbour"))?;
+            names.put(after, &mut result, seen, NEIGHBOUR_STATE.rows, "")?;
+            elements.push(Value::Object(result));
         }
+        in_chunks(elements, each);
         Ok(Map::new())
     }))
 }
 
-fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let tolerant = request.is_set(&field::MISSING_OK);
-    let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
-        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
-        other => other?,
+/// What the kernel has for the address of a request on a link: the neighbour, or the proxy entry.
+fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen>, Refusal> {
+    let message = about(Rtm::Getneigh, NlmF::empty(), given, &IDENTITY)?;
+    match after.ask(&message, "parse a neighbour", read) {
+        Ok(found) => Ok(found.into_iter().next()),
+        Err(Failure::Refused { errno: Errno::ENOENT, .. }) => Ok(None),
+        Err(failure) => Err(failure.about_link(&given.request)),
+    }
+}
+
+/// Whether the requested proxy entry exists. The kernel would say yes to a second one, and beside an entry for all links
+/// it makes none.
+fn is_proxied(after: &mut After<'_>, given: &Given) -> Result<bool, Refusal> {
+    match fetch(after, given)? {
+        Some(seen) if i32_at(seen.head(4), 0) == Some(0) => {
+            Err(already(&field::LINK.field, "there is a proxy entry for all links already"))
+        }
+        Some(_) if given.request.call().verb() == "Add" && !given.request.is_set(&field::EXISTS_OK) => {
+            Err(already(&field::ADDRESS.field, "there is such a proxy entry already"))
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
+/// `exists_ok`: whether the existing neighbour is the requested one.
+fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let Some(seen) = fetch(after, given)? else {
+        return Err(already(&field::ADDRESS.field, "there was one, and it was removed meanwhile"));
     };
-    let message = about(Rtm::Delneigh, NlmF::empty(), link, 0, request)?;
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| match route.transact(&message, &mut |_, _| {}) {
-        Err(Failure::Refused { errno: Errno::ENOENT | Errno::ENODEV, .. }) if tolerant => Ok(Map::new()),
-        other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&request)),
-    }))
+    match seen.difference(NEIGHBOUR_STATE.rows, given.view(), false) {
+        None => Ok(Map::new()),
+        Some(field) => Err(differs(field)),
+    }
 }

@@ -2,26 +2,31 @@
 //! Routes (`RTM_NEWROUTE` …, rtnetlink(7), `linux/rtnetlink.h`).
 #![forbid(unsafe_code)]
 
-mod state;
+mod removal;
 
 use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use super::inet::{octets, scope_number};
+use super::answer::{at, i32_at};
+use super::inet::{INET, INET6, family, ip};
+use super::listing::{Names, in_chunks, unparsed};
+use super::lookup::VRF;
 use super::message::{Attributes, Message};
-use super::transaction::{Failure, Route};
-use super::{Prepared, not_encoded};
+use super::rows::{Encoded, Given, Resolved, Seen, View, encode};
+use super::sides::{After, Before, number};
+use super::transaction::{Failure, Netlink};
+use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
-use crate::call::inet::InterfaceAddress;
+use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::call::value::Element;
-use crate::refusal::{Class, Refusal, invalid};
+use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
+use crate::refusal::{Class, Refusal, differs, invalid, redirected};
 
-/// Attributes of a route (`RTA_…`).
+/// Attributes of a route (`RTA_…`) that code writes or reads.
 mod rta {
     pub(super) const DST: u16 = 1;
     pub(super) const OIF: u16 = 4;
@@ -37,253 +42,101 @@ mod rta {
     pub(super) const MTU: u16 = 2;
 }
 
-/// `AF_INET`, `AF_INET6`
-const INET: u8 = 2;
-const INET6: u8 = 10;
 /// `RTNH_F_ONLINK`
 const ONLINK: u8 = 4;
-/// `RT_SCOPE_LINK`
-const LINK_SCOPE: u8 = 253;
 
-/// `RTN_…`, by their numbers.
-static TYPES: [&str; 12] = [
-    "unspec",
-    "unicast",
-    "local",
-    "broadcast",
-    "anycast",
-    "multicast",
-    "blackhole",
-    "unreachable",
-    "prohibit",
-    "throw",
-    "nat",
-    "xresolve",
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder {
+        call: "Route.Add",
+        prepare: make,
+        object: Some(&ROUTE_STATE),
+        settled: &[&field::FAMILY.field, &field::EXISTS_OK.field],
+    },
+    Encoder { call: "Route.Replace", prepare: make, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
+    Encoder {
+        call: "Route.Delete",
+        prepare: remove,
+        object: Some(&ROUTE_STATE),
+        settled: &[&field::FAMILY.field, &field::MISSING_OK.field],
+    },
+    Encoder { call: "Route.List", prepare: list, object: None, settled: &[] },
 ];
 
-/// Resolves and encodes a call of this family.
-pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    match request.call().name {
-        "Route.Add" => make(route, request, NlmF::CREATE | NlmF::EXCL),
-        "Route.Replace" => make(route, request, NlmF::CREATE | NlmF::REPLACE),
-        "Route.Delete" => remove(route, request),
-        "Route.List" => state::list(route, request),
-        _ => Err(not_encoded(request)),
-    }
-}
-
-/// One way: through a gateway, by a link, or both; index 0 leaves the link to the kernel.
+/// One next hop; index 0 leaves the link to the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Way {
+struct Hop {
     gateway: Option<IpAddr>,
     index: u32,
-    weight: u64,
-    onlink: bool,
+    weight: u8,
+    is_onlink: bool,
 }
 
-/// What a route is, but for its ways.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Core {
-    destination: InterfaceAddress,
-    table: u32,
-    metric: Option<u32>,
-    scope: u8,
-    protocol: u8,
-    kind: u8,
-    preferred_source: Option<IpAddr>,
-    mtu: Option<u32>,
-}
-
-/// Which field says a way's gateway and link.
-type Fields = (&'static Field, &'static Field);
-static OF_ONE: Fields = (&field::GATEWAY.field, &field::LINK.field);
-static OF_SEVERAL: Fields = (&field::NEXTHOPS_GATEWAY.field, &field::NEXTHOPS_LINK.field);
-
-/// `struct rtmsg`, by hand: neli's types know some of the numbers of tables, protocols and types only.
-fn head(family: u8, core: &Core, flags: u8) -> [u8; 12] {
-    let table = u8::try_from(core.table).unwrap_or(0);
-    let length = core.destination.length;
-    [family, length, 0, 0, table, core.protocol, core.scope, core.kind, flags, 0, 0, 0]
-}
-
-fn family(address: IpAddr) -> u8 {
-    if address.is_ipv4() { INET } else { INET6 }
-}
-
-fn put_core(to: &mut Attributes, core: &Core) -> Result<(), Refusal> {
-    if core.destination.length != 0 {
-        to.put(rta::DST, &octets(core.destination.address), &field::DESTINATION.field)?;
-    }
-    if u8::try_from(core.table).is_err() {
-        to.put(rta::TABLE, &core.table.to_ne_bytes(), &field::TABLE.field)?;
-    }
-    if let Some(metric) = core.metric {
-        to.put(rta::PRIORITY, &metric.to_ne_bytes(), &field::METRIC.field)?;
-    }
-    if let Some(source) = core.preferred_source {
-        to.put(rta::PREFSRC, &octets(source), &field::PREFERRED_SOURCE.field)?;
-    }
-    if let Some(mtu) = core.mtu {
-        let mut metrics = Attributes::default();
-        metrics.put(rta::MTU, &mtu.to_ne_bytes(), &field::MTU.field)?;
-        to.nest(rta::METRICS, &[], metrics)?;
-    }
-    Ok(())
-}
-
-/// The gateway of an IPv4 route may be an IPv6 one (`struct rtvia`).
-fn put_gateway(to: &mut Attributes, gateway: IpAddr, of: u8, field: &'static Field) -> Result<(), Refusal> {
-    if family(gateway) == of {
-        return to.put(rta::GATEWAY, &octets(gateway), field);
-    }
-    to.put(rta::VIA, &[&u16::from(family(gateway)).to_ne_bytes()[..], &octets(gateway)].concat(), field)
-}
-
-fn put_way(to: &mut Attributes, way: &Way, family: u8) -> Result<(), Refusal> {
-    let (gateway, link) = OF_ONE;
-    if let Some(address) = way.gateway {
-        put_gateway(to, address, family, gateway)?;
-    }
-    if way.index != 0 {
-        to.put(rta::OIF, &way.index.to_ne_bytes(), link)?;
-    }
-    Ok(())
-}
-
-/// `struct rtnexthop`, each with its attributes.
-fn put_ways(to: &mut Attributes, ways: &[Way], family: u8) -> Result<(), Refusal> {
+/// `struct rtnexthop` of each next hop that is given, with its attributes.
+fn put_hops(to: &mut Attributes, given: &Given) -> Result<(), Refusal> {
     let mut all = Attributes::default();
-    for way in ways {
-        let mut inner = Attributes::default();
-        if let Some(address) = way.gateway {
-            put_gateway(&mut inner, address, family, OF_SEVERAL.0)?;
-        }
-        let length = u16::try_from(8 + inner.len()).map_err(|_| invalid("nexthops", "is too long"))?.to_ne_bytes();
-        let flags = if way.onlink { ONLINK } else { 0 };
-        let hops =
-            u8::try_from(way.weight.saturating_sub(1)).map_err(|_| invalid("nexthops.weight", "is too large"))?;
-        all.join(&[&length[..], &[flags, hops], &way.index.to_ne_bytes()].concat(), inner);
+    for view in given.elements(&field::NEXTHOPS) {
+        let Encoded { mut head, attributes } = encode(NEXTHOP_STATE.head, NEXTHOP_STATE.rows, view)?;
+        let length = head.len() + attributes.len();
+        let length = u16::try_from(length).map_err(|_| invalid("nexthops", "is too long"))?;
+        head.splice(..2, length.to_ne_bytes());
+        all.join(&head, attributes);
     }
-    to.hold(rta::MULTIPATH, all)
+    if all.is_empty() { Ok(()) } else { to.hold(rta::MULTIPATH, all) }
 }
 
-fn number(value: u64, field: &'static Field) -> Result<u32, Refusal> {
-    u32::try_from(value).map_err(|_| invalid(field.name, "does not fit 32 bits"))
-}
-
-/// The number of a type that a request can name.
-fn kind_number(word: &str) -> Option<u8> {
-    TYPES.iter().position(|known| *known == word).and_then(|number| u8::try_from(number).ok())
-}
-
-/// A byte that the declaration keeps in range.
-fn byte(value: Option<&u64>) -> u8 {
-    value.and_then(|number| u8::try_from(*number).ok()).unwrap_or(0)
-}
-
-/// What iproute2 would send: a route without a gateway reaches the link, any other the world.
-fn scope_of(request: &Request, kind: &str) -> u8 {
-    let is_near = request.get(&field::GATEWAY).is_none() && request.get(&field::NEXTHOPS).is_none();
-    let is_v4 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv4());
-    match request.get(&field::SCOPE) {
-        Some(word) => scope_number(word),
-        None if is_v4 && is_near && kind == "unicast" => LINK_SCOPE,
-        None => scope_number("global"),
+/// For an IPv4 gateway the kernel looks in the table of a VRF, and writes the port that it finds into the route in place
+/// of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway, and refuses an IPv6 gateway that is behind
+/// another link.
+fn require_own_link(given: &Given) -> Result<(), Refusal> {
+    let one = [(given.view(), &field::LINK.field, &field::GATEWAY.field, &field::ONLINK)];
+    let several = given
+        .elements(&field::NEXTHOPS)
+        .map(|view| (view, &field::NEXTHOPS_LINK.field, &field::NEXTHOPS_GATEWAY.field, &field::NEXTHOPS_ONLINK));
+    for (view, link, gateway, onlink) in one.into_iter().chain(several) {
+        let is_vrf = view.link(link).and_then(|link| link.kind) == Some(VRF);
+        let is_v4 = matches!(view.value(gateway), Some(crate::call::value::Value::Address(IpAddr::V4(_))));
+        let is_onlink = view.value(&onlink.field) == Some(&crate::call::value::Value::Bool(true));
+        if is_vrf && is_v4 && !is_onlink {
+            let why = "it is a VRF: the kernel would put the route on the port of it that leads to the gateway";
+            return Err(redirected(link, why));
+        }
     }
+    Ok(())
 }
 
-fn core(request: &Request) -> Result<Core, Refusal> {
-    let kind = *request.needed(&field::ROUTE_TYPE)?;
-    let metric = request.get(&field::METRIC).map(|metric| number(*metric, &field::METRIC.field)).transpose()?;
-    Ok(Core {
-        destination: *request.needed(&field::DESTINATION)?,
-        table: number(*request.needed(&field::TABLE)?, &field::TABLE.field)?,
-        metric,
-        scope: scope_of(request, kind),
-        protocol: byte(request.get(&field::PROTOCOL)),
-        kind: kind_number(kind).ok_or_else(|| not_encoded(request))?,
-        preferred_source: request.get(&field::PREFERRED_SOURCE).copied(),
-        mtu: request.get(&field::MTU).map(|mtu| number(*mtu, &field::MTU.field)).transpose()?,
-    })
+/// `Route.Add` and `Route.Replace`
+fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let destination = *before.request().needed(&field::DESTINATION)?;
+    let given = before.resolve(ROUTE_STATE.rows.iter(), family(destination.address))?;
+    require_own_link(&given)?;
+    let mut encoded = encode(ROUTE_STATE.head, ROUTE_STATE.rows, given.view())?;
+    put_hops(&mut encoded.attributes, &given)?;
+    let replaces = given.request.call().verb() == "Replace";
+    let flags = NlmF::CREATE | NlmF::ACK | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
+    let message = Message::route(Rtm::Newroute, flags, encoded);
+    Ok(Prepared::new(move |after, _| after.make(&message, &given.request, refused, |after| same(after, &given))))
 }
 
-/// The one way of a route without `nexthops`.
-fn way(route: &mut Route, request: &Request) -> Result<Way, Refusal> {
-    let link = route.find_field(&field::LINK, request)?;
-    Ok(Way {
-        gateway: request.get(&field::GATEWAY).copied(),
-        index: link.map_or(0, |link| link.index.unsigned_abs()),
-        weight: 1,
-        onlink: request.is_set(&field::ONLINK),
-    })
-}
-
-fn several(route: &mut Route, elements: &[Element]) -> Result<Vec<Way>, Refusal> {
-    let mut ways = Vec::new();
-    for element in elements {
-        let name = element.get(&field::NEXTHOPS_LINK);
-        let link = name.map(|name| route.find(&field::NEXTHOPS_LINK.field, name)).transpose()?;
-        ways.push(Way {
-            gateway: element.get(&field::NEXTHOPS_GATEWAY).copied(),
-            index: link.map_or(0, |link| link.index.unsigned_abs()),
-            weight: element.get(&field::NEXTHOPS_WEIGHT).copied().unwrap_or(1),
-            onlink: element.get(&field::NEXTHOPS_ONLINK) == Some(&true),
-        });
-    }
-    Ok(ways)
-}
-
-fn make(route: &mut Route, request: &Request, how: NlmF) -> Result<Prepared, Refusal> {
-    let core = core(request)?;
-    let family = family(core.destination.address);
-    let mut attributes = Attributes::default();
-    put_core(&mut attributes, &core)?;
-    let (ways, flags) = match request.get(&field::NEXTHOPS) {
-        Some(elements) => {
-            let ways = several(route, elements)?;
-            put_ways(&mut attributes, &ways, family)?;
-            (ways, 0)
-        }
-        None => {
-            let way = way(route, request)?;
-            put_way(&mut attributes, &way, family)?;
-            let flags = if way.onlink { ONLINK } else { 0 };
-            (vec![way], flags)
-        }
-    };
-    let message = Message::new(Rtm::Newroute, how | NlmF::ACK, &head(family, &core, flags), attributes);
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
-            Ok(()) => {}
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                state::same(route, &core, &ways, &request)?;
-            }
-            Err(failure) => return Err(refused(failure, &request)),
-        }
-        Ok(Map::new())
-    }))
-}
-
-/// The kernel compares less than can be asked for, IPv6 next to nothing: so the table is listed first, and the first
+/// The kernel compares less than can be requested, IPv6 next to nothing: so the table is listed first, and the first
 /// route that matches in every given field is removed by all that identifies it.
-fn remove(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let tolerant = request.is_set(&field::MISSING_OK);
-    let wanted = match state::Wanted::of(route, request) {
+fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let tolerant = before.request().is_set(&field::MISSING_OK);
+    let wanted = match Wanted::of(&mut before) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?,
     };
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
+    Ok(Prepared::new(move |after, _| {
+        let request = &wanted.given.request;
         let absent = Failure::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
-        let result = match state::first(route, &wanted).map_err(|failure| refused(failure, &request))? {
-            Some(found) => route.transact(&found.removal()?, &mut |_, _| {}),
+        let result = match removal::first(after, &wanted).map_err(|failure| refused(failure, request))? {
+            Some(found) => after.act(&removal::message(&found)?, &mut |_, _| {}),
             None => Err(absent),
         };
         match result {
             Ok(()) => Ok(Map::new()),
             Err(Failure::Refused { errno: Errno::ESRCH, .. }) if tolerant => Ok(Map::new()),
-            Err(failure) => Err(refused(failure, &request)),
+            Err(Failure::Broken(Refusal::NoSuchLink { .. })) if tolerant => Ok(Map::new()),
+            Err(failure) => Err(refused(failure, request)),
         }
     }))
 }
@@ -294,4 +147,210 @@ fn refused(failure: Failure, request: &Request) -> Refusal {
     let is_v6 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv6());
     let in_steps = request.call().verb() == "Replace" && is_v6 && request.get(&field::NEXTHOPS).is_some();
     failure.of(class, in_steps)
+}
+
+fn read(payload: &[u8]) -> Option<Seen> {
+    let seen = Seen::new(&ROUTE_STATE, payload)?;
+    [INET, INET6].contains(&seen.family()).then_some(())?;
+    several(&seen)?;
+    seen.report(ROUTE_STATE.rows, "")?; // all of it is as the kernel writes it
+    Some(seen)
+}
+
+/// The next hops of a route with several (`struct rtnexthop`, one after the other, each with its attributes); `None` where
+/// they do not parse.
+fn several(seen: &Seen) -> Option<Vec<Seen>> {
+    let mut rest = seen.get(rta::MULTIPATH).unwrap_or_default();
+    let mut hops = Vec::new();
+    while !rest.is_empty() {
+        let length = usize::from(u16::from_ne_bytes(at(rest, 0)?));
+        hops.push(Seen::new(&NEXTHOP_STATE, rest.get(..length)?)?);
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Some(hops)
+}
+
+/// The next hops of a route.
+fn hops(seen: &Seen) -> Vec<Hop> {
+    let gateway = |seen: &Seen| {
+        let via = || seen.get(rta::VIA).and_then(|via| via.get(2..)).and_then(ip);
+        seen.get(rta::GATEWAY).and_then(ip).or_else(via)
+    };
+    let index = |bytes: Option<&[u8]>| bytes.and_then(|bytes| i32_at(bytes, 0)).map_or(0, i32::unsigned_abs);
+    let is_onlink = |flags: &[u8]| flags.first().is_some_and(|flags| flags & ONLINK != 0);
+    let several = several(seen).unwrap_or_default();
+    if several.is_empty() {
+        let (index, is_onlink) = (index(seen.get(rta::OIF)), is_onlink(seen.head(8)));
+        return vec![Hop { gateway: gateway(seen), index, weight: 0, is_onlink }];
+    }
+    let hop = |hop: &Seen| Hop {
+        gateway: gateway(hop),
+        index: index(Some(hop.head(4))),
+        weight: hop.head(3).first().copied().unwrap_or(0),
+        is_onlink: is_onlink(hop.head(2)),
+    };
+    several.iter().map(hop).collect()
+}
+
+/// Lists routes; the kernel filters by family, table, link and protocol (strict checking). A table that was never used
+/// is empty.
+fn fetch(netlink: &mut Netlink, family: u8, table: u32, index: u32, protocol: u8) -> Result<Vec<Seen>, Failure> {
+    let small = u8::try_from(table);
+    let mut attributes = Attributes::default();
+    if small.is_err() {
+        attributes.put(rta::TABLE, &table.to_ne_bytes(), &field::TABLE.field).map_err(Failure::Broken)?;
+    }
+    if index != 0 {
+        attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field).map_err(Failure::Broken)?;
+    }
+    let head = vec![family, 0, 0, 0, small.unwrap_or(0), protocol, 0, 0, 0, 0, 0, 0];
+    let message = Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes });
+    match netlink.ask(&message, "parse a route", read) {
+        Err(Failure::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// What a route must be like.
+#[derive(Debug)]
+struct Wanted {
+    given: Given,
+    families: Vec<u8>,
+    table: u32,
+    protocol: u8,
+    index: u32,
+}
+
+impl Wanted {
+    /// Reads the fields of a request that are filters, and looks up its links.
+    fn of(before: &mut Before<'_>) -> Result<Self, Refusal> {
+        let request = before.request();
+        let families = match (request.get(&field::DESTINATION), request.get(&field::FAMILY)) {
+            (Some(prefix), _) => vec![family(prefix.address)],
+            (None, Some(&"inet")) => vec![INET],
+            (None, Some(_)) => vec![INET6],
+            (None, None) => vec![INET, INET6],
+        };
+        let table = number(request, &field::TABLE)?.unwrap_or(0);
+        let protocol = number(request, &field::PROTOCOL)?.unwrap_or(0);
+        let protocol = u8::try_from(protocol).map_err(|_| invalid("protocol", "does not fit 8 bits"))?;
+        let given = before.resolve(ROUTE_STATE.rows.iter(), 0)?;
+        let index = given.view().number(&field::LINK.field).unwrap_or(0);
+        Ok(Self { given, families, table, protocol, index })
+    }
+
+    /// Whether a route is as given, in every field of these rows.
+    fn agrees(&self, seen: &Seen, with: impl Fn(&&'static Row) -> bool + Clone) -> bool {
+        seen.difference(ROUTE_STATE.rows.iter().filter(with), self.given.view(), true).is_none()
+    }
+
+    /// What is listed: a route with several next hops has the link that any of them has.
+    fn is_listed(&self, seen: &Seen) -> bool {
+        self.agrees(seen, |row| row.field() != Some(&field::LINK.field))
+            && (self.index == 0 || hops(seen).iter().any(|hop| hop.index == self.index))
+    }
+
+    /// What is removed: a gateway and a link are those of a route with one next hop.
+    fn is(&self, seen: &Seen) -> bool {
+        let tos = seen.head(3).first().copied();
+        tos == Some(0) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+    }
+
+    fn has_these_hops(&self, seen: &Seen) -> bool {
+        let wanted: Vec<View<'_>> = self.given.elements(&field::NEXTHOPS).collect();
+        let own = several(seen).unwrap_or_default();
+        let is = |(view, hop): (&View<'_>, &Seen)| hop.difference(NEXTHOP_STATE.rows, *view, true).is_none();
+        wanted.is_empty() || (wanted.len() == own.len() && wanted.iter().zip(&own).all(is))
+    }
+
+    fn fetch(&self, netlink: &mut Netlink) -> Result<Vec<Seen>, Failure> {
+        let mut found = Vec::new();
+        for family in &self.families {
+            found.extend(fetch(netlink, *family, self.table, self.index, self.protocol)?);
+        }
+        Ok(found)
+    }
+}
+
+/// `Route.List`
+fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let wanted = Wanted::of(&mut before)?;
+    Ok(Prepared::new(move |after, each| {
+        let mut found = wanted.fetch(after).map_err(Failure::refusal)?;
+        found.retain(|seen| wanted.is_listed(seen));
+        let mut names = Names::default();
+        let mut elements = Vec::new();
+        for seen in &found {
+            elements.push(Value::Object(report(after, &mut names, seen)?));
+        }
+        if let (Some(name), false) = (wanted.given.request.get(&field::LINK), found.is_empty()) {
+            let index = i32::try_from(wanted.index).unwrap_or(0);
+            if names.of(after, index)? != Some(name.as_str().as_bytes()) {
+                return Err(Refusal::Interrupted); // it was renamed before it was listed, or after
+            }
+        }
+        in_chunks(elements, each);
+        Ok(Map::new())
+    }))
+}
+
+fn report(after: &mut After<'_>, names: &mut Names, seen: &Seen) -> Result<Map<String, Value>, Refusal> {
+    let unparsed = || unparsed("parse a route");
+    let mut result = seen.report(ROUTE_STATE.rows, "").ok_or_else(unparsed)?;
+    names.put(after, &mut result, seen, ROUTE_STATE.rows, "")?;
+    let mut hops = Vec::new();
+    for hop in several(seen).ok_or_else(unparsed)? {
+        let mut result = hop.report(NEXTHOP_STATE.rows, "nexthops.").ok_or_else(unparsed)?;
+        names.put(after, &mut result, &hop, NEXTHOP_STATE.rows, "nexthops.")?;
+        hops.push(Value::Object(result));
+    }
+    if !hops.is_empty() {
+        result.insert("nexthops".to_owned(), hops.into());
+    }
+    Ok(result)
+}
+
+/// `exists_ok`: whether the existing route is the requested one, in every field that was given or has a default.
+fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let table = number(&given.request, &field::TABLE)?.unwrap_or(0);
+    let found = fetch(after, given.family, table, 0, 0).map_err(Failure::refusal)?;
+    let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
+    let metric = number(&given.request, &field::METRIC)?.unwrap_or(implied_metric(given.family));
+    let is_meant = |seen: &&Seen| {
+        let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
+        seen.head(3).first() == Some(&0)
+            && own == Some(metric.into())
+            && seen.difference(of(&field::DESTINATION.field), given.view(), true).is_none()
+    };
+    let mut first: &'static Field = &field::DESTINATION.field;
+    for seen in found.iter().filter(is_meant) {
+        match difference(seen, given) {
+            None => return Ok(Map::new()),
+            Some(other) => first = other,
+        }
+    }
+    Err(differs(first))
+}
+
+/// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.
+fn implied_metric(family: u8) -> u32 {
+    if family == INET6 { 1024 } else { 0 }
+}
+
+/// The first given field in which a route differs from what was requested.
+fn difference(seen: &Seen, given: &Given) -> Option<&'static Field> {
+    let own = several(seen).unwrap_or_default();
+    let wanted: Vec<View<'_>> = given.elements(&field::NEXTHOPS).collect();
+    if !wanted.is_empty() && !same_hops(&own, &wanted) {
+        return Some(&field::NEXTHOPS.field);
+    }
+    seen.difference(ROUTE_STATE.rows, given.view(), false)
+}
+
+/// The same next hops, in any order; a link that was left to the kernel is the one that it chose.
+fn same_hops(own: &[Seen], wanted: &[View<'_>]) -> bool {
+    let is = |own: &Seen, wanted: &View<'_>| own.difference(NEXTHOP_STATE.rows, *wanted, false).is_none();
+    own.len() == wanted.len()
+        && wanted.iter().all(|wanted| own.iter().any(|own| is(own, wanted)))
+        && own.iter().all(|own| wanted.iter().any(|wanted| is(own, wanted)))
 }

@@ -6,45 +6,93 @@
 mod form;
 mod seen;
 
+pub(super) use form::with_nul;
 pub(super) use seen::Seen;
 
+use super::lookup::Found;
 use super::message::Attributes;
-use crate::call::field::Field;
+use crate::call::field::{Field, Key};
 use crate::call::object::{Form, Place, Row};
 use crate::call::request::Request;
 use crate::call::value::{Element, Value};
 use crate::refusal::{Refusal, invalid};
 
 /// What a request gives for an object, and what its names were resolved to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Given<'a> {
+#[derive(Debug)]
+pub(super) struct Given {
     /// The request.
-    pub(super) request: &'a Request,
-    /// The element of one of its lists that the object is, where it is one.
-    pub(super) element: Option<&'a Element>,
+    pub(super) request: Request,
     /// `AF_…` of the object; 0 where it has none.
     pub(super) family: u8,
-    /// The index of each link and the descriptor of each namespace that fields name.
-    pub(super) resolved: &'a [(&'static Field, u32)],
+    /// The links and namespaces that fields name.
+    pub(super) resolved: Vec<Resolved>,
 }
 
-impl Given<'_> {
+/// A link or a namespace that a field names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resolved {
+    pub(super) field: &'static Field,
+    /// The element of a list that names it; 0 outside of lists.
+    pub(super) element: usize,
+    /// The link's index or the namespace's descriptor.
+    pub(super) number: u32,
+    /// The link, where it is one.
+    pub(super) link: Option<Found>,
+}
+
+impl Resolved {
+    pub(super) fn link(field: &'static Field, element: usize, link: Found) -> Self {
+        Self { field, element, number: link.index.unsigned_abs(), link: Some(link) }
+    }
+}
+
+/// What a request gives for one object: that which it is about, or an element of one of its lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) given: &'a Given,
+    element: Option<(usize, &'a Element)>,
+}
+
+impl Given {
+    /// The object that the request is about.
+    pub(super) fn view(&self) -> View<'_> {
+        View { given: self, element: None }
+    }
+
+    /// The elements of a list.
+    pub(super) fn elements(&self, list: &'static Key<Vec<Element>>) -> impl Iterator<Item = View<'_>> {
+        let elements = self.request.get(list).map_or(&[][..], Vec::as_slice);
+        elements.iter().enumerate().map(|element| View { given: self, element: Some(element) })
+    }
+}
+
+impl View<'_> {
     /// The value of a field.
     pub(super) fn value(&self, field: &Field) -> Option<&Value> {
         match self.element {
-            Some(element) => element.value(field),
-            None => self.request.value(field),
+            Some((_, element)) => element.value(field),
+            None => self.given.request.value(field),
         }
     }
 
-    /// What the name in a field was resolved to.
+    /// The link that a field names.
+    pub(super) fn link(&self, field: &Field) -> Option<Found> {
+        self.resolved(field).and_then(|one| one.link)
+    }
+
+    fn resolved(&self, field: &Field) -> Option<&Resolved> {
+        let at = self.element.map_or(0, |(at, _)| at);
+        self.given.resolved.iter().find(|one| one.field == field && one.element == at)
+    }
+
+    /// The index or descriptor of what a field names.
     pub(super) fn number(&self, field: &Field) -> Option<u32> {
-        self.resolved.iter().find(|(of, _)| *of == field).map(|(_, number)| *number)
+        self.resolved(field).map(|one| one.number)
     }
 }
 
 /// The family's header, and the attributes after it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Encoded {
     /// The header.
     pub(super) head: Vec<u8>,
@@ -59,16 +107,16 @@ pub(super) struct Encoded {
 pub(super) fn encode(
     head: usize,
     rows: impl IntoIterator<Item = &'static Row>,
-    given: &Given<'_>,
+    given: View<'_>,
 ) -> Result<Encoded, Refusal> {
     let mut head = vec![0; head];
-    write(&mut head, 0, &[given.family]);
+    write(&mut head, 0, &[given.given.family]);
     let mut tree = Tree::default();
     for row in rows {
         let Some(field) = row.field() else { continue };
-        let filled = || if given.element.is_none() { (row.absent)(given.request) } else { None };
+        let filled = || if given.element.is_none() { (row.absent)(&given.given.request) } else { None };
         let Some(value) = given.value(field).cloned().or_else(filled) else { continue };
-        let bytes = form::write(row, &value, given).map_err(|why| invalid(field.name, why))?;
+        let bytes = form::write(row, &value, &given).map_err(|why| invalid(field.name, why))?;
         let Some(bytes) = bytes else { continue };
         match (row.place, row.form) {
             (Place::Code, _) => {}

@@ -1,175 +1,197 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Rules of routing (`RTM_NEWRULE` …, `linux/fib_rules.h`). Links stand in them by name, and need not be there.
+//! Routing rules (`RTM_NEWRULE` …, `linux/fib_rules.h`). Links are in them by name, and need not exist.
 #![forbid(unsafe_code)]
 
-mod state;
-
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{FrAct, RtAddrFamily, RtTable, Rtm};
-use neli::rtnl::FibmsgBuilder;
+use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use super::inet::octets;
-use super::lookup::with_nul;
-use super::message::{Attributes, Message, bytes};
-use super::transaction::{Failure, Route};
-use super::{Prepared, listing, not_encoded};
-use crate::call::field::{self, Key};
-use crate::call::inet::InterfaceAddress;
-use crate::call::name::LinkName;
+use super::answer::{attributes, u32_at};
+use super::inet::{INET, INET6};
+use super::listing::{self, in_chunks, unparsed};
+use super::message::{Attributes, Message};
+use super::rows::{Encoded, Given, Seen, encode};
+use super::sides::{After, Before};
+use super::transaction::{Failure, Netlink};
+use super::{Encoder, Prepared};
+use crate::call::RULE_STATE;
+use crate::call::field;
+use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::refusal::{Refusal, invalid};
+use crate::refusal::{Refusal, already, another_goes, differs};
 
-/// Attributes of a rule (`FRA_…`).
-mod fra {
-    pub(super) const DST: u16 = 1;
-    pub(super) const SRC: u16 = 2;
-    pub(super) const IIFNAME: u16 = 3;
-    pub(super) const GOTO: u16 = 4;
-    pub(super) const PRIORITY: u16 = 6;
-    pub(super) const FWMARK: u16 = 10;
-    pub(super) const FLOW: u16 = 11;
-    pub(super) const TUN_ID: u16 = 12;
-    pub(super) const SUPPRESS_IFGROUP: u16 = 13;
-    pub(super) const SUPPRESS_PREFIXLEN: u16 = 14;
-    pub(super) const TABLE: u16 = 15;
-    pub(super) const FWMASK: u16 = 16;
-    pub(super) const OIFNAME: u16 = 17;
-    pub(super) const PAD: u16 = 18;
-    pub(super) const L3MDEV: u16 = 19;
-    pub(super) const UID_RANGE: u16 = 20;
-    pub(super) const PROTOCOL: u16 = 21;
-    pub(super) const IP_PROTO: u16 = 22;
-    pub(super) const SPORT_RANGE: u16 = 23;
-    pub(super) const DPORT_RANGE: u16 = 24;
-    pub(super) const DSCP: u16 = 25;
+/// Attributes of a routing rule (`FRA_…`).
+const PRIORITY: u16 = 6;
+const FWMARK: u16 = 10;
+const SUPPRESS_PREFIXLEN: u16 = 14;
+const FWMASK: u16 = 16;
+const PAD: u16 = 18;
+/// What fields of a request can say, and what every rule has: no request could make one with more.
+const KNOWN: [u16; 11] = [1, 2, 3, PRIORITY, FWMARK, SUPPRESS_PREFIXLEN, 15, FWMASK, 17, PAD, 21];
+/// `FIB_RULE_INVERT`
+const INVERT: u32 = 1 << 1;
+/// Bytes of `struct fib_rule_hdr` that identify a rule: lengths of the prefixes, type of service, action.
+const IDENTIFYING: [usize; 4] = [1, 2, 3, 7];
+
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder { call: "Rule.Add", prepare: add, object: Some(&RULE_STATE), settled: &[&field::EXISTS_OK.field] },
+    Encoder { call: "Rule.Delete", prepare: delete, object: Some(&RULE_STATE), settled: &[&field::MISSING_OK.field] },
+    Encoder { call: "Rule.List", prepare: list, object: None, settled: &[] },
+];
+
+/// What a request gives of a rule. A mask goes with its mark: without it the kernel takes a mark of 0 for no condition.
+fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone {
+    let has_mark = request.get(&field::FWMARK).is_some();
+    RULE_STATE.rows.iter().filter(move |row| has_mark || row.field() != Some(&field::FWMASK.field))
 }
 
-/// Resolves and encodes a call of this family.
-pub(super) fn prepare(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    match request.call().name {
-        "Rule.Add" => add(route, request),
-        "Rule.Delete" => Ok(delete(request)),
-        "Rule.List" => state::list(request),
-        _ => Err(not_encoded(request)),
-    }
+fn given(request: &Request) -> Given {
+    Given { request: request.clone(), family: listing::family(request), resolved: Vec::new() }
 }
 
-/// What stands in the header of a rule, `struct fib_rule_hdr`, besides its table, which is an attribute.
-#[derive(Debug, Clone, Copy, Default)]
-struct Head {
-    destination_length: u8,
-    source_length: u8,
-    tos: u8,
-    action: u8,
-}
-
-impl Head {
-    fn encode(self, family: RtAddrFamily) -> Result<Vec<u8>, Refusal> {
-        let message = FibmsgBuilder::default()
-            .fib_family(family)
-            .fib_dst_len(self.destination_length)
-            .fib_src_len(self.source_length)
-            .fib_tos(self.tos)
-            .fib_table(RtTable::Unspec)
-            .fib_action(FrAct::from(self.action))
-            .build()
-            .map_err(|_| Refusal::SystemError { step: "encode a rule".to_owned(), errno: None })?;
-        bytes(&message)
-    }
-}
-
-/// The number of an action (`FR_ACT_…`).
-fn action_number(word: &str) -> u8 {
-    match word {
-        "to_table" => 1,
-        "blackhole" => 6,
-        "unreachable" => 7,
-        "prohibit" => 8,
-        _ => 0,
-    }
-}
-
-/// A prefix, where it says something: of none the kernel keeps no address.
-fn put_prefix(
-    to: &mut Attributes,
-    kind: u16,
-    key: &'static Key<InterfaceAddress>,
-    request: &Request,
-) -> Result<u8, Refusal> {
-    match request.get(key).filter(|prefix| prefix.length > 0) {
-        Some(prefix) => to.put(kind, &octets(prefix.address), &key.field).map(|()| prefix.length),
-        None => Ok(0),
-    }
-}
-
-fn put_number(to: &mut Attributes, kind: u16, key: &'static Key<u64>, request: &Request) -> Result<(), Refusal> {
-    let Some(value) = request.get(key) else { return Ok(()) };
-    let value = u32::try_from(*value).map_err(|_| invalid(key.field.name, "does not fit 32 bits"))?;
-    to.put(kind, &value.to_ne_bytes(), &key.field)
-}
-
-/// The kernel would take an alternative name for the link that has it, and the rule be about a link that nobody judged.
-/// A name that no link has is none now, and is compared with links' own names later.
-fn require_own_name(route: &mut Route, key: &'static Key<LinkName>, request: &Request) -> Result<(), Refusal> {
-    match route.find_field(key, request) {
-        Err(Refusal::NoSuchLink { reason: "absent", .. }) => Ok(()),
-        other => other.map(drop),
-    }
-}
-
-fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
-    let mut attributes = Attributes::default();
-    let head = Head {
-        destination_length: put_prefix(&mut attributes, fra::DST, &field::DESTINATION, request)?,
-        source_length: put_prefix(&mut attributes, fra::SRC, &field::SOURCE, request)?,
-        tos: 0,
-        action: action_number(request.needed(&field::ACTION)?),
-    };
-    for (kind, key) in [(fra::IIFNAME, &field::IIF), (fra::OIFNAME, &field::OIF)] {
-        require_own_name(route, key, request)?;
-        if let Some(name) = request.get(key) {
-            attributes.put(kind, &with_nul(name.as_str()), &key.field)?;
-        }
-    }
-    put_number(&mut attributes, fra::PRIORITY, &field::PRIORITY, request)?;
-    if request.get(&field::FWMARK).is_some() {
-        // The mask, too: without it the kernel takes a mark of 0 for no condition.
-        put_number(&mut attributes, fra::FWMARK, &field::FWMARK, request)?;
-        put_number(&mut attributes, fra::FWMASK, &field::FWMASK, request)?;
-    }
-    put_number(&mut attributes, fra::TABLE, &field::TABLE, request)?;
-    put_number(&mut attributes, fra::SUPPRESS_PREFIXLEN, &field::SUPPRESS_PREFIXLENGTH, request)?;
-    let head = head.encode(listing::family(request))?;
-    let message = Message::new(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &head, attributes);
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
-            Ok(()) => {}
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
-                state::same(route, &request)?;
-            }
-            Err(failure) => return Err(failure.about(&request)),
-        }
-        Ok(Map::new())
-    }))
+fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    // The kernel would take an alternative name for the link that has it, and the rule would be about a link that nobody
+    // judged. A name that no link has yet is compared with the own names of links later.
+    before.require_own_name(&field::IIF)?;
+    before.require_own_name(&field::OIF)?;
+    let given = given(before.request());
+    let encoded = encode(RULE_STATE.head, given_rows(&given.request), given.view())?;
+    let message = Message::route(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, encoded);
+    Ok(Prepared::new(move |after, _| after.make(&message, &given.request, Failure::about, |after| same(after, &given))))
 }
 
 /// The kernel takes what is 0 or absent for anything, and deletes the first rule that fits. So the rules are listed
-/// first, and the one that is as was asked is deleted by all that the kernel tells of it.
-fn delete(request: &Request) -> Prepared {
-    let request = request.clone();
-    let tolerant = request.is_set(&field::MISSING_OK);
-    Prepared::new(move |route, _| {
+/// first, and the one that is as requested is deleted by all that the kernel reports of it.
+fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
+    let given = given(before.request());
+    let tolerant = given.request.is_set(&field::MISSING_OK);
+    Ok(Prepared::new(move |after, _| {
         let gone = || Failure::Refused { errno: Errno::ENOENT, text: None, field: None };
-        let result = match state::removal(route, &request)? {
-            Some(message) => route.transact(&message, &mut |_, _| {}),
+        let result = match removal(after, &given)? {
+            Some(message) => after.act(&message, &mut |_, _| {}),
             None => Err(gone()),
         };
         match result {
             Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
-            other => other.map(|()| Map::new()).map_err(|failure| failure.about(&request)),
+            other => other.map(|()| Map::new()).map_err(|failure| failure.about(&given.request)),
         }
+    }))
+}
+
+/// Reads a rule; the kernel also lists those of multicast routing (`RTNL_FAMILY_IPMR`), which are not a subject here.
+fn read(payload: &[u8]) -> Option<Option<Seen>> {
+    let mut seen = Seen::new(&RULE_STATE, payload)?;
+    if ![INET, INET6].contains(&seen.family()) {
+        return Some(None);
+    }
+    let is = |seen: &Seen, kind, number| seen.get(kind).and_then(|bytes| u32_at(bytes, 0)) == Some(number);
+    if seen.get(FWMASK).is_none() || is(&seen, FWMASK, 0) {
+        seen.instead(FWMASK, None);
+        seen.instead(FWMARK, None);
+    } else if seen.get(FWMARK).is_none() {
+        seen.instead(FWMARK, Some(vec![0; 4]));
+    }
+    if is(&seen, SUPPRESS_PREFIXLEN, u32::MAX) {
+        seen.instead(SUPPRESS_PREFIXLEN, None);
+    }
+    seen.report(RULE_STATE.rows, "")?; // all of it is as the kernel writes it
+    Some(Some(seen))
+}
+
+fn flags(seen: &Seen) -> u32 {
+    u32_at(seen.head(8), 0).unwrap_or(0)
+}
+
+fn priority(seen: &Seen) -> u32 {
+    seen.get(PRIORITY).and_then(|bytes| u32_at(bytes, 0)).unwrap_or(0)
+}
+
+fn byte(seen: &Seen, at: usize) -> u8 {
+    seen.head(at).first().copied().unwrap_or(0)
+}
+
+/// Whether it has no more than what fields of a request can say.
+fn is_plain(seen: &Seen) -> bool {
+    let known = |attribute: Option<(u16, &[u8])>| attribute.is_some_and(|(kind, _)| KNOWN.contains(&kind));
+    byte(seen, 3) == 0 && flags(seen) & INVERT == 0 && attributes(seen.attributes()).all(known)
+}
+
+/// What identifies it: its attributes that say something. The kernel takes the others for anything.
+fn marks(seen: &Seen) -> impl Iterator<Item = (u16, &[u8])> {
+    attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
+        PAD => false,
+        SUPPRESS_PREFIXLEN => payload.iter().any(|byte| *byte != 0xff),
+        _ => payload.iter().any(|byte| *byte != 0),
     })
+}
+
+/// Whether the kernel (`rule_find`) would take `other` for it.
+fn is_taken_for(own: &Seen, other: &Seen) -> bool {
+    IDENTIFYING.iter().all(|at| byte(own, *at) == 0 || byte(own, *at) == byte(other, *at))
+        && priority(own) == priority(other)
+        && marks(own).all(|mark| marks(other).any(|its| its == mark))
+}
+
+/// Fetches rules; the kernel filters by family.
+fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, Failure> {
+    let head = [&[family][..], &[0; 11]].concat();
+    let message = Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
+    Ok(netlink.ask(&message, "parse a rule", read)?.into_iter().flatten().collect())
+}
+
+/// `Rule.List`
+fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
+    let family = listing::family(before.request());
+    Ok(Prepared::new(move |after, each| {
+        let found = fetch(after, family).map_err(Failure::refusal)?;
+        let report = |seen: &Seen| seen.report(RULE_STATE.rows, "").map(Value::Object);
+        in_chunks(found.iter().map(report).collect::<Option<_>>().ok_or_else(|| unparsed("parse a rule"))?, each);
+        Ok(Map::new())
+    }))
+}
+
+/// What deletes the first rule that is as a request says; `None` where there is none.
+fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
+    let found = fetch(after, given.family).map_err(Failure::refusal)?;
+    let is_meant = |seen: &Seen| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
+    let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
+    let (before, rest) = found.split_at(at);
+    let Some(seen) = rest.first() else { return Ok(None) };
+    if before.iter().any(|other| is_taken_for(seen, other)) {
+        let why = "the kernel would delete another rule of the same priority, which has more conditions";
+        return Err(another_goes(&field::PRIORITY.field, why));
+    }
+    let mut attributes = Attributes::default();
+    for (kind, payload) in marks(seen).filter(|(kind, _)| *kind != PRIORITY) {
+        attributes.add(kind, payload)?;
+    }
+    attributes.put(PRIORITY, &priority(seen).to_ne_bytes(), &field::PRIORITY.field)?;
+    let mut head = vec![0; RULE_STATE.head];
+    for at in IDENTIFYING.into_iter().chain([0]) {
+        head.iter_mut().skip(at).take(1).for_each(|own| *own = byte(seen, at));
+    }
+    Ok(Some(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes })))
+}
+
+/// The first field in which a rule is not as a request says. Rule.Add has a mask even where it has no mark.
+fn difference(seen: &Seen, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
+    let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
+    let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
+    let differs = mask.is_some_and(|mask| own != Some(*mask));
+    seen.difference(RULE_STATE.rows, given.view(), absence_is_any).or(differs.then_some(&field::FWMASK.field))
+}
+
+/// `exists_ok`: whether one of the rules at this priority is the requested one.
+fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let found = fetch(after, given.family).map_err(Failure::refusal)?;
+    let mut first = already(&field::PRIORITY.field, "there was one, and it was removed meanwhile");
+    for seen in found.iter().filter(|seen| given.request.get(&field::PRIORITY) == Some(&priority(seen).into())) {
+        first = match difference(seen, given, false) {
+            None if is_plain(seen) => return Ok(Map::new()),
+            None => already(&field::PRIORITY.field, "there is one already, with conditions that no field has"),
+            Some(field) => differs(field),
+        };
+    }
+    Err(first)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The descriptor to rtnetlink (netlink(7)). The fuzz targets have another in its place: `tests/fuzz/socket.rs`.
+//! The descriptor of a netlink socket (netlink(7)). The fuzz targets have another in its place: `tests/fuzz/socket.rs`.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
@@ -11,14 +11,24 @@ use nix::sys::socket::{recvfrom, send, socket};
 use crate::refusal::{Refusal, system};
 use crate::sys;
 
+/// A protocol of netlink, which is the part of the kernel that answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// rtnetlink(7).
+    Route,
+}
+
 /// A socket that only the kernel answers on.
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// Opens one in the namespace that the process is in, with strict checking and full error reports.
-    pub(super) fn open() -> Result<Self, Refusal> {
-        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+    pub(super) fn open(protocol: Protocol) -> Result<Self, Refusal> {
+        let protocol = match protocol {
+            Protocol::Route => SockProtocol::NetlinkRoute,
+        };
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)
             .map_err(system("netlink socket"))?;
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
             sys::netlink_option(socket.as_fd(), option).map_err(system("netlink options"))?;

@@ -281,7 +281,7 @@ mod tests {
         name: "Test.Flush",
         number: 999,
         effect: Effect::Changes,
-        needs: Needs::NetAdmin,
+        needs: Needs::NET_ADMIN,
         doc: "",
         elsewhere: "",
         uses: &[

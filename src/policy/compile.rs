@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{self, Named, Scope};
-use super::compiled::{self, Damage, Placed, Profile, Settings};
+use super::compiled::{self, Damage, Placed, Settings};
 use super::diagnostics::{Lines, Place, Problem, Source, did_you_mean};
 use super::entries;
 use super::rule::{Principal, Rule, Ruling, Touches};
@@ -15,6 +15,7 @@ use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
 use crate::call::field::{Field, KIND};
+use crate::call::needs::Profile;
 use crate::call::value::{Type, Value};
 use crate::call::{Call, Kind};
 
@@ -229,7 +230,7 @@ impl Compiler<'_> {
             };
             self.rules.push(Placed { call: call.number, principals: who.principals.clone(), rule: placed });
             let needed = needed(call, named);
-            if rule.ruling == Ruling::Allow && needed != Profile::default() {
+            if rule.ruling == Ruling::Allow && needed != Profile::LINK {
                 for principal in &who.principals {
                     let profile = self.profiles.entry(*principal).or_default();
                     *profile = profile.and(needed);
@@ -253,7 +254,7 @@ fn needed(call: &Call, named: &[Named<'_>]) -> Profile {
     let kinds = named.iter().find(|named| named.field == &KIND.field).map(|named| &named.constraint);
     let names = |kind: &&Kind| kinds.is_none_or(|kinds| kinds.contains(&Value::Word(kind.name), 0));
     let granted = call.kinds.iter().filter(names).map(|kind| kind.needs);
-    granted.fold(Profile::from(call.needs), |all, needs| all.and(needs.into()))
+    granted.fold(call.needs.profile, |all, needs| all.and(needs.profile))
 }
 
 /// What a rule says, in numbers and constraints.

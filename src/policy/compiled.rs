@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Verdict;
 use super::rule::{Principal, Rule};
-use crate::call::Needs;
+use crate::call::needs::Profile;
 use crate::call::request::Request;
 use crate::caller::Caller;
 
@@ -32,7 +32,7 @@ use crate::caller::Caller;
 pub use write::{Placed, write};
 
 /// Eight bytes; the last is the format's number.
-const MAGIC: &[u8; 8] = b"netbrkr\x02";
+const MAGIC: &[u8; 8] = b"netbrkr\x03";
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of a directory entry and of a slot.
@@ -64,29 +64,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { audit_required: true, show_rule: true, landlock_required: true }
-    }
-}
-
-/// What the rules of a caller can need of the process; the union over the caller's principals counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Whether some allow grants a call that makes or removes namespaces.
-    pub namespaces: bool,
-    /// Whether some allow grants a link that is made by `/dev/net/tun`.
-    pub tun: bool,
-}
-
-impl Profile {
-    /// What is needed for both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { namespaces: self.namespaces || other.namespaces, tun: self.tun || other.tun }
-    }
-}
-
-impl From<Needs> for Profile {
-    fn from(needs: Needs) -> Self {
-        Self { namespaces: needs == Needs::Namespaces, tun: needs == Needs::Tun }
     }
 }
 
@@ -202,7 +179,9 @@ impl<R: ReadAt> Compiled<R> {
     pub fn profile(&self, caller: &Caller) -> Result<Profile, Damage> {
         let mut union = Profile::default();
         for principal in principals(caller) {
-            union = union.and(self.block(PROFILES, principal)?.unwrap_or_default());
+            let bits: u32 = self.block(PROFILES, principal)?.unwrap_or_default();
+            let unknown = Damage("it grants a profile that this broker does not know");
+            union = union.and(Profile::from_bits(bits).ok_or(unknown)?);
         }
         Ok(union)
     }

@@ -72,23 +72,23 @@ pub(super) fn prepare(
 ) -> Result<Work, Refusal> {
     let request = permit.request();
     match request.needs() {
-        Needs::Namespaces => {
+        Needs::NAMESPACES => {
             let task = namespaces::Task::prepare(permit, identity)?;
             landlock::enter(Domain::AllButFiles, landlock)?;
             filter::make_namespaces(trail)?;
             Ok(Work::Namespaces(task))
         }
-        Needs::Names => {
+        Needs::NAMES => {
             let directory = open_names(permit)?;
             capabilities::keep_only(&[], &[])?;
             landlock::enter(Domain::Everything, landlock)?;
             filter::list_namespaces(directory.as_raw_fd(), trail)?;
             Ok(Work::Names(directory))
         }
-        needs @ (Needs::Nothing | Needs::NetAdmin | Needs::Tun) => {
+        needs @ (Needs::NOTHING | Needs::NET_ADMIN | Needs::TUN) => {
             let (route, prepared) = resolve(permit, identity)?;
             let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([route.descriptor()]).collect();
-            let keep: &[Capability] = if needs == Needs::Nothing { &[] } else { &[Capability::CAP_NET_ADMIN] };
+            let keep: &[Capability] = if needs == Needs::NOTHING { &[] } else { &[Capability::CAP_NET_ADMIN] };
             capabilities::keep_only(keep, keep)?;
             landlock::enter(Domain::Everything, landlock)?;
             match prepared.tun() {
@@ -135,7 +135,7 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         Some(own) if !asks_about_it => own.enter(field::NETNS.field.name, netns)?,
         _ => {}
     }
-    if request.needs() == Needs::Tun {
+    if request.needs() == Needs::TUN {
         places.tun = Some(tun::open()?); // after setns: what it makes is made in its opener's namespace
     }
     places.netns = own.map(OwnedFd::from);

@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use nix::mount::MsFlags;
 use seccompiler::apply_filter;
 
-use crate::policy::compiled::Profile;
+use crate::call::needs::Profile;
 use crate::refusal::Refusal;
 use crate::sys;
 
@@ -294,14 +294,16 @@ pub const DIRECTORY: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, STANDING), "stage::namespaces: /run/netns, once it is a mount"),
 ];
 
-/// The first filter, for a caller who may not make or remove namespaces.
-pub const LINK_PROFILE: Filter = &[GUARDED];
-/// The first filter, for a caller who may.
-pub const NAMESPACE_PROFILE: Filter = &[GUARDED, NAMESPACES, MOUNTS];
-/// The first filter, for a caller who may make a link by `/dev/net/tun`.
-pub const TUN_PROFILE: Filter = &[GUARDED, TUN];
-/// The first filter, for a caller who may do both.
-pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, MOUNTS, TUN];
+/// What the first filter has for each bit of a profile, in addition to [`GUARDED`].
+pub const EXTRAS: [(Profile, Filter); 2] = [(Profile::NAMESPACES, &[NAMESPACES, MOUNTS]), (Profile::TUN, &[TUN])];
+
+/// The tables of the first filter of a caller with this profile.
+pub fn first(profile: Profile) -> impl Iterator<Item = &'static [Line]> {
+    let extra =
+        EXTRAS.into_iter().filter(move |(bit, _)| profile.has(*bit)).flat_map(|(_, tables)| tables.iter().copied());
+    std::iter::once(GUARDED).chain(extra)
+}
+
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
 pub const MAKE_TUN: Filter = &[LAST_WORDS, LITTLE, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
@@ -385,13 +387,12 @@ impl Sockets<'_> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refusal> {
-    let lines = match (profile.namespaces, profile.tun) {
-        (false, false) => bare!(LINK_PROFILE),
-        (true, false) => bare!(NAMESPACE_PROFILE),
-        (false, true) => bare!(TUN_PROFILE),
-        (true, true) => bare!(EVERY_PROFILE),
-    };
-    install(lines, &Sockets { policy, ..Sockets::default() }, "first filter")
+    const SORTED: [(Profile, &[Bare]); EXTRAS.len()] =
+        [(EXTRAS[0].0, bare!(EXTRAS[0].1)), (EXTRAS[1].0, bare!(EXTRAS[1].1))];
+    let mut lines = bare!(&[GUARDED]).to_vec();
+    lines.extend(SORTED.iter().filter(|(bit, _)| profile.has(*bit)).flat_map(|(_, more)| *more));
+    lines.sort_by_key(|(number, _)| *number); // of sorted runs: a merge
+    install(&lines, &Sockets { policy, ..Sockets::default() }, "first filter")
 }
 
 /// Goes behind the last filter of a transaction.

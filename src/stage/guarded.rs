@@ -16,7 +16,7 @@ use super::{capabilities, filter, trusted};
 use crate::audit::{Record, Trail};
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
-use crate::policy::compiled::{Compiled, Profile, Settings};
+use crate::policy::compiled::{Compiled, Settings};
 use crate::policy::{Permit, Verdict};
 use crate::refusal::Refusal;
 
@@ -52,13 +52,13 @@ impl Guarded {
         let policy = trusted::policy()?;
         let profile = policy.profile(caller).map_err(|damage| trusted::damaged(damage.0))?;
         let held = capabilities::permitted()?;
-        let wanted = capabilities::KEPT
-            .into_iter()
-            .filter(|cap| held.contains(cap) && (profile.namespaces || *cap != Capability::CAP_DAC_OVERRIDE));
+        // Without its capabilities the calls are refused all the same: no reason to let the parser near mount(2).
+        let lacking = profile.extras().filter(|extra| !extra.capabilities.iter().all(|cap| held.contains(cap)));
+        let profile = lacking.fold(profile, |profile, extra| profile.without(extra.profile));
+        let extra = profile.extras().flat_map(|extra| extra.capabilities);
+        let wanted = capabilities::KEPT.iter().chain(extra).copied().filter(|cap| held.contains(cap));
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
-        // Without that capability the calls are refused all the same: no reason to let the parser near mount(2).
-        let namespaces = profile.namespaces && held.contains(&Capability::CAP_DAC_OVERRIDE);
-        filter::guard(Profile { namespaces, ..profile }, Some(policy.source().as_raw_fd()))?;
+        filter::guard(profile, Some(policy.source().as_raw_fd()))?;
         Ok(policy)
     }
 

@@ -12,8 +12,8 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
 
 use super::{capabilities, filter};
+use crate::call::needs::Profile;
 use crate::caller::{Caller, WAYS};
-use crate::policy::compiled::Profile;
 use crate::refusal::{Refusal, unconfined};
 use crate::sys;
 
@@ -124,7 +124,7 @@ pub fn give_up() -> Result<(), Refusal> {
     }
     capabilities::keep_only(&[], &[])?;
     prctl::set_dumpable(false).map_err(unconfined("dumpable"))?;
-    filter::guard(Profile::default(), None)
+    filter::guard(Profile::LINK, None)
 }
 
 /// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.

@@ -5,17 +5,17 @@
 use std::net::IpAddr;
 
 use super::super::field::{
-    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, Field, Key,
-    MAC, MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE, TUN_OWNER,
-    VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE,
-    VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
+    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, EXISTS_OK,
+    Field, Key, MAC, MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE,
+    TUN_OWNER, VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY,
+    VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
 };
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
 use super::super::settle::one_family;
 use super::super::value::Value;
 use super::super::{
-    AS_READ, Absence, Constant, Kind, Needs, Use, chosen, declared, number, off, required, untouched, word,
+    Absence, Constant, Kind, Needs, Use, Visit, chosen, declared, kind, number, off, required, untouched, word,
 };
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
@@ -109,37 +109,40 @@ static TUN: &[Row] = &[
 /// What macvlan and macvtap have.
 static ON_A_PARENT: &[Use] = &[required(&PARENT.field), word(&MACVLAN_MODE.field, "vepa")];
 
+/// The other end of a pair is compared, or set up.
+const AT_PEER: Visit =
+    Visit { netns: &PEER_NETNS.field, when: |request| request.is_set(&EXISTS_OK) || request.is_set(&PEER_UP) };
+
+/// Kinds that share a link below: the kernel puts a macvlan of a macvlan beside it, on the same link.
+const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
+
 pub(super) static KINDS: &[Kind] = &[
-    Kind {
-        name: "veth",
-        needs: Needs::NetAdmin,
-        uses: &[
+    kind(
+        "veth",
+        &[
             required(&PEER_NAME.field).counting_in(IN_PEER_NETNS),
             required(&PEER_NETNS.field),
             untouched(&PEER_MAC.field),
             untouched(&PEER_MTU.field),
             off(&PEER_UP.field),
         ],
-        settle: AS_READ,
-        tables: &[VETH],
-    },
-    Kind {
-        name: "bridge",
-        needs: Needs::NetAdmin,
-        uses: &[
+        &[VETH],
+    )
+    .visiting(AT_PEER),
+    kind(
+        "bridge",
+        &[
             untouched(&BRIDGE_STP.field),
             untouched(&BRIDGE_FORWARD_DELAY.field),
             untouched(&BRIDGE_AGEING_TIME.field),
             untouched(&BRIDGE_VLAN_FILTERING.field),
             untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
         ],
-        settle: AS_READ,
-        tables: &[ON_PARENT, BRIDGE],
-    },
-    Kind {
-        name: "vxlan",
-        needs: Needs::NetAdmin,
-        uses: &[
+        &[ON_PARENT, BRIDGE],
+    ),
+    kind(
+        "vxlan",
+        &[
             untouched(&PARENT.field),
             untouched(&VXLAN_ID.field),
             untouched(&VXLAN_GROUP.field),
@@ -154,23 +157,23 @@ pub(super) static KINDS: &[Kind] = &[
             off(&VXLAN_PROXY.field),
             off(&VXLAN_COLLECT_METADATA.field),
         ],
-        settle: vxlan,
-        tables: &[VXLAN],
-    },
-    Kind { name: "macvlan", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan, tables: &[ON_PARENT, MACVLAN] },
-    Kind { name: "macvtap", needs: Needs::NetAdmin, uses: ON_A_PARENT, settle: macvlan, tables: &[ON_PARENT, MACVLAN] },
-    Kind { name: "ifb", needs: Needs::NetAdmin, uses: &[], settle: AS_READ, tables: &[ON_PARENT] },
-    Kind {
-        name: "tun",
-        needs: Needs::Tun,
-        uses: &[
+        &[VXLAN],
+    )
+    .settled(vxlan),
+    kind("macvlan", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
+    kind("macvtap", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
+    kind("ifb", &[], &[ON_PARENT]),
+    kind(
+        "tun",
+        &[
             required(&TUN_MODE.field),
             declared(&TUN_OWNER.field, Absence::Default(Constant::Uid)),
             untouched(&TUN_GROUP.field),
         ],
-        settle: tun,
-        tables: &[ON_PARENT, TUN],
-    },
+        &[ON_PARENT, TUN],
+    )
+    .settled(tun)
+    .needing(Needs::TUN),
 ];
 
 /// The kinds as keywords; the kernel knows them by name.

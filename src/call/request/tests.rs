@@ -83,7 +83,7 @@ static WAYS: Call = Call {
     name: "Test.Ways",
     number: 999,
     effect: Effect::Changes,
-    needs: Needs::NetAdmin,
+    needs: Needs::NET_ADMIN,
     doc: "",
     elsewhere: "",
     uses: &[

@@ -6,19 +6,16 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Iff, Rtm};
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::super::lookup::head;
-use super::super::message::{Attributes, Message};
-use super::super::transaction::Route;
-use super::super::{Places, Prepared, ifla, not_encoded};
-use super::add::Others;
-use super::{changed, compare, state};
+use super::super::rows::{Given, encode};
+use super::super::sides::{After, Before};
+use super::super::{Prepared, not_encoded};
+use super::{Target, add, changed, compare, seen};
 use crate::call::field::{self, Field, Key};
 use crate::call::request::Request;
+use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
 use crate::sys;
 
@@ -30,41 +27,40 @@ const TAP: u16 = 2;
 /// to give the link an address (Linux 6.1; earlier ones pass it over).
 const ALWAYS: u16 = 0x8000 | 0x1000 | 0x0040;
 
-pub(super) fn prepare(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    let mut device = places.tun.take();
-    let others = Others::find(route, request)?;
-    let request = request.clone();
-    Ok(Prepared::new(move |route, _| {
+pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, Refusal> {
+    let mut device = before.places().tun.take();
+    let given = before.resolve(add::rows(before.request(), kind), 0)?;
+    Ok(Prepared::new(move |after, _| {
+        let request = &given.request;
         // Closed at the end of this, before the answer: by then the link is gone, or free for who will attach to it.
-        let device = device.take().ok_or_else(|| not_encoded(&request))?;
+        let device = device.take().ok_or_else(|| not_encoded(request))?;
         let mode = if request.get(&field::TUN_MODE) == Some(&"tap") { TAP } else { TUN };
         let name = request.needed(&field::LINK)?;
         match sys::tun_make(device.as_fd(), name.as_str(), mode | ALWAYS) {
-            Ok(()) => finish(route, device.as_fd(), others, &request),
-            Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(route, &mut places, others, &request),
+            Ok(()) => finish(after, device.as_fd(), &given),
+            Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(after, &given),
             Err(errno) => Err(refused(errno, &field::LINK.field)),
         }
     }))
 }
 
-fn finish(
-    route: &mut Route,
-    device: BorrowedFd<'_>,
-    others: Others,
-    request: &Request,
-) -> Result<Map<String, Value>, Refusal> {
+/// The fields that go into a message, beside what the device was asked for.
+static BY_MESSAGE: [&Field; 5] =
+    [&field::MAC.field, &field::MTU.field, &field::ALIAS.field, &field::MASTER.field, &field::UP.field];
+
+fn finish(after: &mut After<'_>, device: BorrowedFd<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let request = &given.request;
     set(device, sys::TUN_OWNER, &field::TUN_OWNER, request)?;
     set(device, sys::TUN_GROUP, &field::TUN_GROUP, request)?;
-    let index = route.find(&field::LINK.field, request.needed(&field::LINK)?)?.index;
-    let mut attributes = Attributes::default();
-    attributes.put_mac(ifla::ADDRESS, &field::MAC, request)?;
-    attributes.put_u32(ifla::MTU, &field::MTU, request)?;
-    attributes.put_alias(request)?;
-    attributes.put_found(ifla::MASTER, others.master, &field::MASTER.field)?;
-    let up = if request.is_set(&field::UP) { Iff::UP } else { Iff::empty() };
-    if !attributes.is_empty() || !up.is_empty() {
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(index, up, up)?, attributes);
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
+    let name = request.needed(&field::LINK)?;
+    let index = after.look_up(&field::LINK.field, name)?.index;
+    let is_given =
+        |field: &&Field| request.value(field).is_some() && (**field != field::UP.field || request.is_set(&field::UP));
+    let fields: Vec<&Field> = BY_MESSAGE.into_iter().filter(is_given).collect();
+    if !fields.is_empty() {
+        let rows = LINK_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| fields.contains(&field)));
+        let message = Target::Name(&field::LINK.field, name).change(encode(LINK_STATE.head, rows, given.view())?)?;
+        after.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
     }
     sys::tun_set(device, sys::TUN_PERSIST, 1).map_err(|errno| refused(errno, &field::KIND.field))?;
     Ok(Map::from_iter([("link_index".to_owned(), index.into())]))
@@ -77,17 +73,15 @@ fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Requ
 }
 
 /// A link that is not persistent is somebody's for the moment, or is being made: its owner may be missing yet.
-fn same(
-    route: &mut Route,
-    places: &mut Places,
-    others: Others,
-    request: &Request,
-) -> Result<Map<String, Value>, Refusal> {
-    let reason = "the link is being made, or is there only as long as a program is attached to it".to_owned();
-    let link = state::find(route, &field::LINK, request)?;
-    match link.and_then(|link| link.told.get("tun")?.get("persist")?.as_bool()) {
-        Some(false) => Err(Refusal::Busy { reason }),
-        _ => compare::same(route, places, None, others, Refusal::Busy { reason }, request),
+fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+    let reason = "the link is being made, or exists only as long as a program is attached to it".to_owned();
+    let persists = |link: &seen::Link| {
+        let row = link.rows().find(|row| row.name() == "tun.persist")?;
+        link.seen.value(row)?
+    };
+    match seen::find(after, &field::LINK, &given.request)?.as_ref().and_then(persists) {
+        Some(Value::Bool(false)) => Err(Refusal::Busy { reason }),
+        _ => compare::same(after, None, Refusal::Busy { reason }, given),
     }
 }
 

@@ -8,15 +8,15 @@ use serde_json::Value as Json;
 
 use super::super::answer::{at, escape, until_nul};
 use super::super::inet::{INET, family, ip, octets};
-use super::Given;
+use super::View;
 use crate::call::inet::{InterfaceAddress, bits, hex};
 use crate::call::object::{Cast, Form, Row, Width};
 use crate::call::value::{Value, Words};
 
 /// The bytes of a value; none where it has no place in this attribute. A form whose length or number may be in the header
 /// has that byte first.
-pub(super) fn write(row: &Row, value: &Value, given: &Given<'_>) -> Result<Option<Vec<u8>>, String> {
-    let own_family = |address: &IpAddr| family(*address) == given.family;
+pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option<Vec<u8>>, String> {
+    let own_family = |address: &IpAddr| family(*address) == given.given.family;
     Ok(Some(match (row.form, value) {
         (
             Form::Number(width) | Form::Positive(width) | Form::OrZero(width) | Form::Ticks(width),
@@ -33,10 +33,7 @@ pub(super) fn write(row: &Row, value: &Value, given: &Given<'_>) -> Result<Optio
         (Form::Masked(bit, opposite, _), Value::Bool(truth)) => {
             (if *truth == opposite { 0 } else { bit }).to_ne_bytes().to_vec()
         }
-        (
-            Form::Word(width) | Form::Code(width) | Form::Named(width, _) | Form::Flags(width, _),
-            Value::Word(word),
-        ) => {
+        (Form::Word(width) | Form::Code(width) | Form::Named(width, _) | Form::Flags(width, _), Value::Word(word)) => {
             let number = row.words().and_then(|words| words.number(word)).ok_or("has no number")?;
             number_bytes(width, number.into())?
         }
@@ -72,7 +69,7 @@ pub(super) fn write(row: &Row, value: &Value, given: &Given<'_>) -> Result<Optio
     }))
 }
 
-pub(super) fn with_nul(text: &str) -> Vec<u8> {
+pub(in crate::netlink) fn with_nul(text: &str) -> Vec<u8> {
     [text.as_bytes(), &[0]].concat()
 }
 

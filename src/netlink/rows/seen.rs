@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::answer::find;
 use super::super::inet::all;
-use super::{Given, attribute, form};
+use super::{View, attribute, form};
 use crate::call::field::Field;
 use crate::call::object::{Compared, Form, Object, Place, Reported, Row, Width};
 use crate::call::value::Value;
@@ -125,7 +125,7 @@ impl Seen {
     pub(in crate::netlink) fn difference(
         &self,
         rows: impl IntoIterator<Item = &'static Row> + Clone,
-        given: &Given<'_>,
+        given: View<'_>,
         absence_is_any: bool,
     ) -> Option<&'static Field> {
         let of = |field: &'static Field| rows.clone().into_iter().filter(move |row| row.field() == Some(field));
@@ -134,7 +134,8 @@ impl Seen {
             None => {
                 !absence_is_any
                     && of(field).any(|row| {
-                        row.compared == Compared::Identity && self.value(row).flatten().is_some_and(|v| v != Json::Bool(false))
+                        row.compared == Compared::Identity
+                            && self.value(row).flatten().is_some_and(|v| v != Json::Bool(false))
                     })
             }
         };
@@ -142,7 +143,7 @@ impl Seen {
         fields.into_iter().find(|field| differs(field))
     }
 
-    fn agrees(&self, row: &Row, field: &Field, given: &Value, all: &Given<'_>) -> bool {
+    fn agrees(&self, row: &Row, field: &Field, given: &Value, all: View<'_>) -> bool {
         let own = || self.value(row).flatten();
         match (row.form, given) {
             (Form::Link, _) => self.number(row, Width::Four) == all.number(field).map(u64::from),
@@ -152,6 +153,8 @@ impl Seen {
             (Form::Code(width) | Form::Flags(width, _), Value::Word(word)) => {
                 self.number(row, width) == row.words().and_then(|words| words.number(word)).map(u64::from)
             }
+            (Form::Prefix(_), Value::InterfaceAddress(given)) if given.length == 0 && own().is_none() => true,
+            (Form::Positive(_), Value::Number(given)) => own().and_then(|own| own.as_u64()).unwrap_or(0) == *given,
             (Form::Text, Value::Text(text)) if text.as_str().is_empty() => own().is_none(),
             _ => own() == Some(given.json()),
         }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use sha2::Digest as _;
 
-use super::{BLOCK, COVERED, Damage, ENTRY, HEADER, MAGIC, PROFILES, Profile, Settings, code, crc, hash};
+use super::{BLOCK, COVERED, Damage, ENTRY, HEADER, MAGIC, PROFILES, Settings, code, crc, hash};
+use crate::call::needs::Profile;
 use crate::policy::rule::{Principal, Rule};
 
 /// A rule and where it is found.
@@ -42,7 +43,7 @@ pub fn write(rules: &[Placed], profiles: &[(Principal, Profile)], settings: Sett
         blocks
             .get_mut(usize::from(PROFILES))
             .ok_or(too_large)?
-            .insert(*principal, encode(postcard::to_allocvec(profile))?);
+            .insert(*principal, encode(postcard::to_allocvec(&profile.bits()))?);
     }
     let mut out = vec![0; HEADER + blocks.len() * ENTRY];
     let mut directory = Vec::new();

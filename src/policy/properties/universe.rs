@@ -27,7 +27,7 @@ const fn inside(field: &'static Field, absence: Absence) -> Use {
 
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
     let result = Output { parts: &[], streams: false };
-    let (effect, needs) = (Effect::Changes, Needs::NetAdmin);
+    let (effect, needs) = (Effect::Changes, Needs::NET_ADMIN);
     Call { name, number, effect, needs, doc: "", elsewhere: "", uses, kinds, excludes: &[], settle: |_| Ok(()), result }
 }
 
@@ -57,7 +57,7 @@ pub(super) static ADD: Call = call(
     &[
         Kind {
             name: "veth",
-            needs: Needs::NetAdmin,
+            needs: Needs::NET_ADMIN,
             uses: &[
                 Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS, inside: None },
                 used(&PEER_NETNS.field, Absence::Required),
@@ -67,7 +67,7 @@ pub(super) static ADD: Call = call(
         },
         Kind {
             name: "bridge",
-            needs: Needs::NetAdmin,
+            needs: Needs::NET_ADMIN,
             uses: &[used(&BRIDGE_STP.field, Absence::Untouched)],
             settle: |_| Ok(()),
         },

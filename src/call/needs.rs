@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a call needs of the process that carries it out, as data: the capabilities of its last stage, which last stage that
+//! is, and what the first filter must let through for it.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use caps::Capability;
+
+/// What a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// What the last stage holds.
+    pub capabilities: &'static [Capability],
+    /// What callers who may call it need of the first filter.
+    pub profile: Profile,
+    /// Which last stage it has.
+    pub stage: LastStage,
+    /// Whether it acts in the namespace that `netns` names; else it only looks at it, from where the broker was started.
+    pub enters: bool,
+}
+
+/// The last stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastStage {
+    /// A netlink transaction.
+    Transaction,
+    /// A netlink transaction that also makes a link by `/dev/net/tun`.
+    Tun,
+    /// The names under `/run/netns`.
+    Names,
+    /// The making and removing of namespaces.
+    Namespaces,
+}
+
+impl Needs {
+    /// A transaction that needs no capability.
+    pub const NOTHING: Self =
+        Self { capabilities: &[], profile: Profile::LINK, stage: LastStage::Transaction, enters: true };
+    /// The same, about a namespace from the outside.
+    pub const LOOK: Self = Self { enters: false, ..Self::NOTHING };
+    /// The names under `/run/netns`, and no capability.
+    pub const NAMES: Self = Self { stage: LastStage::Names, ..Self::LOOK };
+    /// A transaction with `CAP_NET_ADMIN`.
+    pub const NET_ADMIN: Self = Self { capabilities: &[Capability::CAP_NET_ADMIN], ..Self::NOTHING };
+    /// The same, with `/dev/net/tun`.
+    pub const TUN: Self = Self { profile: Profile::TUN, stage: LastStage::Tun, ..Self::NET_ADMIN };
+    /// The making and removing of namespaces.
+    pub const NAMESPACES: Self = Self {
+        capabilities: &[Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE],
+        profile: Profile::NAMESPACES,
+        stage: LastStage::Namespaces,
+        enters: false,
+    };
+}
+
+/// What the rules of a caller can need in addition to what every caller needs: bits, of which a compiled policy holds the
+/// union for each principal. A bit is never used again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Profile(u32);
+
+/// One bit of a profile.
+#[derive(Debug)]
+pub struct Extra {
+    /// The bit, as a profile of its own.
+    pub profile: Profile,
+    /// What it is called.
+    pub name: &'static str,
+    /// What a process keeps for it until the request is judged. A process that was not given these refuses the calls, and
+    /// its filter has nothing for them.
+    pub capabilities: &'static [Capability],
+}
+
+/// Every bit.
+pub const EXTRAS: [Extra; 2] = [
+    Extra { profile: Profile::NAMESPACES, name: "namespaces", capabilities: &[Capability::CAP_DAC_OVERRIDE] },
+    Extra { profile: Profile::TUN, name: "tun", capabilities: &[] },
+];
+
+impl Profile {
+    /// Nothing more than every caller: netlink in one namespace.
+    pub const LINK: Self = Self(0);
+    /// Making or removing namespaces.
+    pub const NAMESPACES: Self = Self(1);
+    /// Links that are made by `/dev/net/tun`.
+    pub const TUN: Self = Self(1 << 1);
+
+    /// What is needed for both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The same without another.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether it has all that another has.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The bits, as compiled policies hold them.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The profile of these bits; `None` where one is unknown.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Option<Self> {
+        let known = EXTRAS.iter().fold(0, |known, extra| known | extra.profile.0);
+        (bits & !known == 0).then_some(Self(bits))
+    }
+
+    /// Its bits.
+    pub fn extras(self) -> impl Iterator<Item = &'static Extra> {
+        const { &EXTRAS }.iter().filter(move |extra| self.has(extra.profile))
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = std::iter::once("link").chain(self.extras().map(|extra| extra.name)).collect();
+        f.write_str(&names.join("+"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_is_one_of_its_own_and_an_unknown_one_is_refused() {
+        let mut all = 0;
+        for extra in &EXTRAS {
+            assert_eq!(extra.profile.bits().count_ones(), 1, "{}", extra.name);
+            assert_eq!(all & extra.profile.bits(), 0, "{}", extra.name);
+            all |= extra.profile.bits();
+        }
+        assert_eq!(Profile::from_bits(all).map(Profile::bits), Some(all));
+        assert!(
+            (0..32).map(|shift| 1 << shift).filter(|bit| all & bit == 0).all(|bit| Profile::from_bits(bit).is_none())
+        );
+    }
+}

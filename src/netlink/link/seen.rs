@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Links as the kernel reports them.
+#![forbid(unsafe_code)]
+
+use nix::errno::Errno;
+
+use super::super::answer::{i32_at, until_nul};
+use super::super::lookup::by_name;
+use super::super::rows::Seen;
+use super::super::transaction::{Failure, Netlink};
+use super::IFNAME;
+use crate::call::field::Key;
+use crate::call::name::LinkName;
+use crate::call::object::{Row, Width};
+use crate::call::request::Request;
+use crate::call::{Kind, LINK_STATE, OTHER};
+use crate::refusal::Refusal;
+
+/// A link.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) index: i32,
+    pub(super) name: Vec<u8>,
+    pub(super) seen: Seen,
+    /// Its kind, where it is one that can be made.
+    kind: Option<&'static Kind>,
+}
+
+impl Link {
+    /// Reads a link; `None` where the message is not as the kernel writes it.
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
+        let seen = Seen::new(&LINK_STATE, payload)?;
+        let index = i32_at(seen.head(4), 0)?;
+        let name = until_nul(seen.get(IFNAME)?).to_vec();
+        let result = seen.report(LINK_STATE.rows, "")?;
+        let kind = result.get("kind").and_then(|kind| kind.as_str());
+        let kind = LINK_STATE.kinds.iter().find(|known| Some(known.name) == kind);
+        let link = Self { index, name, seen, kind };
+        link.seen.report(link.rows(), "")?; // all of it is as the kernel writes it
+        Some(link)
+    }
+
+    /// What a link of its kind has.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &'static Row> + Clone + use<> {
+        let tables = self.kind.map_or(OTHER, |kind| kind.tables);
+        LINK_STATE.rows.iter().chain(tables.iter().flat_map(|table| table.iter()))
+    }
+
+    /// Whether it is called so; the kernel also finds it by its alternative names.
+    pub(super) fn is_called(&self, name: &LinkName) -> bool {
+        self.name == name.as_str().as_bytes()
+    }
+
+    /// The number that a result reports.
+    pub(super) fn number(&self, name: &str) -> Option<i32> {
+        let row = self.rows().find(|row| row.name() == name)?;
+        let number = self.seen.number(row, Width::Four).filter(|number| *number != 0)?;
+        i32::try_from(number).ok()
+    }
+
+    /// The number by which this namespace knows that of its parent or peer; none where it is this one.
+    pub(super) fn other_nsid(&self) -> Option<i32> {
+        self.seen.get(LINK_NETNSID).and_then(|bytes| i32_at(bytes, 0))
+    }
+
+    /// Whether its parent or peer is in another namespace.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.other_nsid().is_some()
+    }
+}
+
+/// `IFLA_LINK_NETNSID`
+const LINK_NETNSID: u16 = 37;
+
+/// Fetches the link that a field names; none where no link is called so.
+pub(super) fn find(
+    netlink: &mut Netlink,
+    key: &'static Key<LinkName>,
+    request: &Request,
+) -> Result<Option<Link>, Refusal> {
+    let name = request.needed(key)?;
+    match netlink.ask(&by_name(name, &key.field)?, "parse a link", Link::read) {
+        Ok(found) => Ok(found.into_iter().find(|link| link.is_called(name))),
+        Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
+        Err(failure) => Err(failure.refusal()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + payload.len()).unwrap();
+        let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), payload].concat();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// What the kernel reports of every link, and what else there is of this one.
+    fn link(without: Option<u16>, also: &[u8]) -> Vec<u8> {
+        let always: [(u16, &[u8]); 6] =
+            [(3, b"v0\0"), (4, &[0; 4]), (13, &[0; 4]), (16, &[6]), (17, &[0]), (30, &[0; 4])];
+        let given = always.into_iter().filter(|(kind, _)| Some(*kind) != without);
+        let attributes = given.flat_map(|(kind, payload)| attribute(kind, payload));
+        [0; 16].into_iter().chain(attributes).chain(also.iter().copied()).collect()
+    }
+
+    #[test]
+    fn what_the_kernel_always_reports_is_never_made_up() {
+        assert!(Link::read(&link(None, &[])).is_some());
+        for kind in [3, 4, 13, 16, 17, 30] {
+            assert!(Link::read(&link(Some(kind), &[])).is_none(), "{kind}");
+        }
+        assert!(Link::read(&link(Some(4), &attribute(4, &[0; 2]))).is_none());
+    }
+
+    #[test]
+    fn a_kind_that_does_not_parse_is_not_taken_for_none() {
+        let kind = attribute(1, b"bridge\0");
+        let report =
+            |info: &[u8]| Link::read(&link(None, &attribute(18, info))).and_then(|l| l.seen.report(l.rows(), ""));
+        assert_eq!(report(&kind).unwrap()["kind"], "bridge");
+        assert!(report(&kind[..kind.len() - 2]).is_none());
+        assert!(report(&[kind, attribute(2, &[9, 0, 0, 0])].concat()).is_none());
+    }
+}

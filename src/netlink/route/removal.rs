@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The removal of a route by all that identifies it.
+#![forbid(unsafe_code)]
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
+
+use super::super::answer::find;
+use super::super::inet::{INET6, family, octets};
+use super::super::message::{Attributes, Message};
+use super::super::rows::{Encoded, Seen};
+use super::super::transaction::{Failure, Netlink};
+use super::{Hop, ONLINK, Wanted, hops, rta};
+use crate::call::field::{self, Field};
+use crate::refusal::{Refusal, another_goes, invalid};
+
+/// The first route that matches in every given field: of several to one prefix the one with the lowest metric.
+pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen>, Failure> {
+    let mut before: Vec<Seen> = Vec::new();
+    for seen in wanted.fetch(netlink)? {
+        if wanted.is(&seen) {
+            let another = before.iter().any(|other| is_taken_for(&seen, other));
+            let why = "the kernel would delete another route to this prefix, of the same metric";
+            return if another {
+                Err(Failure::Broken(another_goes(&field::DESTINATION.field, why)))
+            } else {
+                Ok(Some(seen))
+            };
+        }
+        if wanted.agrees(&seen, |row| row.field() == Some(&field::DESTINATION.field)) {
+            before.push(seen);
+        }
+    }
+    Ok(None)
+}
+
+/// `RTM_GETROUTE`: length of the prefix, type of service, table, protocol, scope and type are bytes of the header.
+fn byte(seen: &Seen, at: usize) -> u8 {
+    seen.head(at).first().copied().unwrap_or(0)
+}
+
+/// Whether the kernel (`fib_table_delete`, `ip6_route_del`) would take `other`, which is listed before it, for it: it
+/// compares no more than this, and may be content with one next hop of several. Such neighbours are made by appending.
+fn is_taken_for(own: &Seen, other: &Seen) -> bool {
+    let same = |kinds: &[u16]| kinds.iter().all(|kind| own.get(*kind) == other.get(*kind));
+    let same_bytes = |offsets: &[usize]| offsets.iter().all(|at| byte(own, *at) == byte(other, *at));
+    let is = |own: &Hop, its: &Hop| {
+        (own.index == 0 || own.index == its.index) && (own.gateway.is_none() || own.gateway == its.gateway)
+    };
+    let beside = || hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its)));
+    same(&[rta::DST, rta::TABLE, rta::PRIORITY])
+        && same_bytes(&[1, 3])
+        && (byte(own, 5) == 0 || byte(own, 5) == byte(other, 5))
+        && (own.family() == INET6 || same_bytes(&[6, 7]))
+        && beside()
+}
+
+/// What removes exactly this route: a nexthop object stands for all next hops.
+pub(super) fn message(seen: &Seen) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    let copied: [(u16, &'static Field); 4] = [
+        (rta::DST, &field::DESTINATION.field),
+        (rta::TABLE, &field::TABLE.field),
+        (rta::PRIORITY, &field::METRIC.field),
+        (rta::PREFSRC, &field::PREFERRED_SOURCE.field),
+    ];
+    for (kind, field) in copied {
+        let own = seen.get(kind).filter(|bytes| match kind {
+            rta::TABLE => bytes.iter().skip(1).any(|byte| *byte != 0), // one byte is in the header
+            rta::PRIORITY => bytes.iter().any(|byte| *byte != 0),      // 0 is any, and the lowest
+            _ => true,
+        });
+        own.map_or(Ok(()), |bytes| attributes.put(kind, bytes, field))?;
+    }
+    if let Some(mtu) = seen.get(rta::METRICS).and_then(|metrics| find(metrics, rta::MTU)?) {
+        let mut metrics = Attributes::default();
+        metrics.put(rta::MTU, mtu, &field::MTU.field)?;
+        attributes.nest(rta::METRICS, &[], metrics)?;
+    }
+    match (seen.get(rta::NH_ID), hops(seen).as_slice()) {
+        (Some(id), _) => attributes.add(rta::NH_ID, id)?,
+        (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
+        (None, several) => put_hops(&mut attributes, several, seen.family())?,
+    }
+    let head = vec![
+        seen.family(),
+        byte(seen, 1),
+        0,
+        0,
+        byte(seen, 4),
+        byte(seen, 5),
+        byte(seen, 6),
+        byte(seen, 7),
+        0,
+        0,
+        0,
+        0,
+    ];
+    Ok(Message::route(Rtm::Delroute, NlmF::ACK, Encoded { head, attributes }))
+}
+
+fn put_gateway(to: &mut Attributes, hop: &Hop, of: u8, field: &'static Field) -> Result<(), Refusal> {
+    match hop.gateway {
+        None => Ok(()),
+        Some(gateway) if family(gateway) == of => to.put(rta::GATEWAY, &octets(gateway), field),
+        Some(gateway) => {
+            let via = [&u16::from(family(gateway)).to_ne_bytes()[..], &octets(gateway)].concat();
+            to.put(rta::VIA, &via, field)
+        }
+    }
+}
+
+fn put_hop(to: &mut Attributes, hop: &Hop, family: u8) -> Result<(), Refusal> {
+    put_gateway(to, hop, family, &field::GATEWAY.field)?;
+    if hop.index == 0 { Ok(()) } else { to.put(rta::OIF, &hop.index.to_ne_bytes(), &field::LINK.field) }
+}
+
+fn put_hops(to: &mut Attributes, hops: &[Hop], family: u8) -> Result<(), Refusal> {
+    let mut all = Attributes::default();
+    for hop in hops {
+        let mut inner = Attributes::default();
+        put_gateway(&mut inner, hop, family, &field::NEXTHOPS_GATEWAY.field)?;
+        let length = u16::try_from(8 + inner.len()).map_err(|_| invalid("nexthops", "is too long"))?.to_ne_bytes();
+        let flags = if hop.is_onlink { ONLINK } else { 0 };
+        all.join(&[&length[..], &[flags, hop.weight], &hop.index.to_ne_bytes()].concat(), inner);
+    }
+    to.hold(rta::MULTIPATH, all)
+}

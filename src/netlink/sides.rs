@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A transaction has two sides. Before the process confines itself, names are looked up and descriptors are at hand, but
+//! nothing can be sent that changes something. After it, messages can be sent, but nothing can be opened. The two are types
+//! of their own, so that no code can do on one side what belongs to the other.
+#![forbid(unsafe_code)]
+
+use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use serde_json::{Map, Value as Json};
+
+use super::Places;
+use super::lookup::Found;
+use super::message::Message;
+use super::rows::{Given, Resolved};
+use super::transaction::{Failure, Netlink};
+use crate::call::field::{self, Field, Key};
+use crate::call::name::LinkName;
+use crate::call::object::{Form, Row};
+use crate::call::request::Request;
+use crate::call::value::{Element, Value};
+use crate::refusal::{Refusal, invalid};
+
+/// Before the process confines itself.
+#[derive(Debug)]
+pub(super) struct Before<'a> {
+    netlink: &'a mut Netlink,
+    places: Places,
+    request: &'a Request,
+}
+
+impl<'a> Before<'a> {
+    pub(super) fn new(netlink: &'a mut Netlink, places: Places, request: &'a Request) -> Self {
+        Self { netlink, places, request }
+    }
+
+    /// What is permitted.
+    pub(super) fn request(&self) -> &'a Request {
+        self.request
+    }
+
+    /// The namespaces and devices that the stage opened.
+    pub(super) fn places(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
+    /// The namespace that a field names; none where it is that of `netns`.
+    pub(super) fn take_netns(&mut self, field: &'static Field) -> Option<OwnedFd> {
+        let at = self.places.named.iter().position(|(of, _)| *of == field)?;
+        Some(self.places.named.swap_remove(at).1)
+    }
+
+    /// Looks up the link that a field names; a change that refers to it by its index is watched from here on.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchLink`]
+    pub(super) fn find(&mut self, key: &'static Key<LinkName>) -> Result<Option<Found>, Refusal> {
+        self.request.get(key).map(|name| self.netlink.find(&key.field, name)).transpose()
+    }
+
+    /// The same, for a change that refers to the link by its name.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchLink`]
+    pub(super) fn find_by_name(&mut self, key: &'static Key<LinkName>) -> Result<Found, Refusal> {
+        self.netlink.find_by_name(&key.field, self.request.needed(key)?)
+    }
+
+    /// Makes sure that the name in a field is not an alternative one, for an object that keeps the name.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchLink`]
+    pub(super) fn require_own_name(&mut self, key: &'static Key<LinkName>) -> Result<(), Refusal> {
+        self.request.get(key).map_or(Ok(()), |name| self.netlink.require_own_name(&key.field, name))
+    }
+
+    /// Looks up every link that these rows refer to by index, and takes the descriptor of every namespace.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchLink`]
+    pub(super) fn resolve(&mut self, rows: impl Iterator<Item = &'static Row>, family: u8) -> Result<Given, Refusal> {
+        let mut resolved = Vec::new();
+        for row in rows {
+            let Some(field) = row.field() else { continue };
+            match (row.form, self.request.value(field)) {
+                (Form::Link, Some(Value::Link(name))) => {
+                    resolved.push(Resolved::link(field, 0, self.netlink.find(field, name)?));
+                }
+                (Form::Netns, Some(_)) => {
+                    let netns = self.places.named.iter().find(|(of, _)| *of == field);
+                    resolved.extend(netns.map(|(_, netns)| {
+                        let number = netns.as_raw_fd().unsigned_abs();
+                        Resolved { field, element: 0, number, link: None }
+                    }));
+                }
+                (Form::Objects(object), Some(Value::List(elements))) => {
+                    for inner in object.all_rows().filter(|row| matches!(row.form, Form::Link)) {
+                        let Some(field) = inner.field() else { continue };
+                        for (at, element) in elements.iter().enumerate() {
+                            let Some(name) = link_in(element, field) else { continue };
+                            resolved.push(Resolved::link(field, at, self.netlink.find(field, name)?));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Given { request: self.request.clone(), family, resolved })
+    }
+}
+
+fn link_in<'e>(element: &'e Element, field: &Field) -> Option<&'e LinkName> {
+    element.value(field).and_then(|value| if let Value::Link(name) = value { Some(name) } else { None })
+}
+
+/// After the process has confined itself: what is asked and sent goes to the socket of the request's namespace.
+#[derive(Debug)]
+pub(super) struct After<'a> {
+    netlink: &'a mut Netlink,
+    visited: Option<&'a mut Netlink>,
+}
+
+impl<'a> After<'a> {
+    pub(super) fn new(netlink: &'a mut Netlink, visited: Option<&'a mut Netlink>) -> Self {
+        Self { netlink, visited }
+    }
+
+    /// The socket in the second namespace, where the call does something there; else that of the request's namespace.
+    pub(super) fn visited(&mut self) -> &mut Netlink {
+        match &mut self.visited {
+            Some(visited) => visited,
+            None => self.netlink,
+        }
+    }
+}
+
+impl After<'_> {
+    /// Sends a message that makes something. Where the kernel says that it exists, and the request permits that, `same`
+    /// compares and gives the result.
+    ///
+    /// # Errors
+    /// What the kernel said, by `refused`; what `same` found.
+    pub(super) fn make(
+        &mut self,
+        message: &Message,
+        request: &Request,
+        refused: impl Fn(Failure, &Request) -> Refusal,
+        same: impl FnOnce(&mut Self) -> Result<Map<String, Json>, Refusal>,
+    ) -> Result<Map<String, Json>, Refusal> {
+        match self.act(message, &mut |_, _| {}) {
+            Ok(()) => Ok(Map::new()),
+            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => same(self),
+            Err(failure) => Err(refused(failure, request)),
+        }
+    }
+}
+
+impl Deref for After<'_> {
+    type Target = Netlink;
+
+    fn deref(&self) -> &Netlink {
+        self.netlink
+    }
+}
+
+impl DerefMut for After<'_> {
+    fn deref_mut(&mut self) -> &mut Netlink {
+        self.netlink
+    }
+}
+
+/// A number of 32 bits.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`] naming the field.
+pub(super) fn number(request: &Request, key: &'static Key<u64>) -> Result<Option<u32>, Refusal> {
+    let fits = |value: &u64| u32::try_from(*value).map_err(|_| invalid(key.field.name, "does not fit 32 bits"));
+    request.get(key).map(fits).transpose()
+}
