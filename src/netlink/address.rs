@@ -146,7 +146,7 @@ fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let message = Message::new(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &head, attributes);
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
+        match route.act(&message, &mut |_, _| {}) {
             Ok(()) => {}
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 state::same(route, link, &request)?;
@@ -197,9 +197,10 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
         for message in peers.into_iter().map(|peer| removal(link, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
-            match route.transact(&message, &mut |_, _| {}) {
+            match route.act(&message, &mut |_, _| {}) {
                 Ok(()) => removed = true,
-                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL | Errno::ENODEV, .. }) => gone = failure,
+                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
+                Err(failure) if failure.is_without_link() => gone = failure,
                 Err(failure) if removed => return Err(failure.about_link(&request).after_a_change()),
                 Err(failure) => return Err(failure.about_link(&request)),
             }

@@ -66,17 +66,57 @@ impl Attributes {
     }
 }
 
+/// How a message refers to an existing link.
+#[derive(Debug, Clone, Copy)]
+enum Target<'a> {
+    /// By its index.
+    Index(i32),
+    /// By the name that this field gives: the kernel looks it up while it holds the lock that a rename takes.
+    Name(&'static Field, &'a LinkName),
+}
+
+impl Target<'_> {
+    /// Index and attributes that refer to it. An index together with a name would be a rename.
+    fn refer(self) -> Result<(i32, Attributes), Refusal> {
+        let mut attributes = Attributes::default();
+        match self {
+            Self::Index(index) => Ok((index, attributes)),
+            Self::Name(field, name) => {
+                attributes.put(ifla::IFNAME, &with_nul(name.as_str()), field)?;
+                Ok((0, attributes))
+            }
+        }
+    }
+
+    /// Changes it. `RTM_NEWLINK` would make a link where no link has the name; `RTM_SETLINK` never does.
+    fn change(self, flags: (Iff, Iff), attributes: Attributes) -> Result<Message, Refusal> {
+        let (index, mut all) = self.refer()?;
+        all.append_all(attributes);
+        let (flags, change) = flags;
+        Ok(Message::new(Rtm::Setlink, NlmF::ACK, &head(index, flags, change)?, all))
+    }
+
+    /// Removes it.
+    fn remove(self) -> Result<Message, Refusal> {
+        let (index, attributes) = self.refer()?;
+        Ok(Message::new(Rtm::Dellink, NlmF::ACK, &head(index, Iff::empty(), Iff::empty())?, attributes))
+    }
+}
+
+/// No flag changes.
+const NO_FLAGS: (Iff, Iff) = (Iff::empty(), Iff::empty());
+
 fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let tolerant = request.is_set(&field::MISSING_OK);
-    let link = match route.find(&field::LINK.field, request.needed(&field::LINK)?) {
+    let name = request.needed(&field::LINK)?;
+    match route.find_by_name(&field::LINK.field, name) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?,
     };
-    let head = head(link.index, Iff::empty(), Iff::empty())?;
-    let message = Message::new(Rtm::Dellink, NlmF::ACK, &head, Attributes::default());
+    let message = Target::Name(&field::LINK.field, name).remove()?;
     let request = request.clone();
-    Ok(Prepared::new(move |route, _| match route.transact(&message, &mut |_, _| {}) {
-        Err(Failure::Refused { errno: Errno::ENODEV, .. }) if tolerant => Ok(Map::new()),
+    Ok(Prepared::new(move |route, _| match route.act(&message, &mut |_, _| {}) {
+        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
     }))
 }
@@ -102,9 +142,13 @@ fn flags_of(request: &Request) -> (Iff, Iff) {
     (flags, change)
 }
 
-/// `RTM_NEWLINK` of an index that exists: one message, which the kernel applies attribute by attribute.
+/// `RTM_SETLINK`: one message, which the kernel applies attribute by attribute. A rename takes the link's index.
 fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepared, Refusal> {
-    let link = route.find(&field::LINK.field, request.needed(&field::LINK)?)?;
+    let name = request.needed(&field::LINK)?;
+    // After a rename nobody has the old name any more: there is nothing to look up then.
+    let link = route.find_by_name(&field::LINK.field, name)?;
+    let renames = request.get(&field::NEW_NAME).is_some();
+    let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
     let master = route.find_field(&field::MASTER, request)?;
     let mut attributes = Attributes::default();
@@ -117,8 +161,8 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     if request.is_set(&field::NO_MASTER) {
         attributes.put(ifla::MASTER, &0_u32.to_ne_bytes(), &field::NO_MASTER.field)?;
     }
-    let target = places.take(field::TARGET_NETNS.field.name);
-    if let Some(netns) = &target {
+    let goes_to = places.take(field::TARGET_NETNS.field.name);
+    if let Some(netns) = &goes_to {
         attributes.put(ifla::NET_NS_FD, &netns.as_raw_fd().to_ne_bytes(), &field::TARGET_NETNS.field)?;
     }
     let says_nothing = request.get(&field::NO_MASTER) == Some(&false);
@@ -126,14 +170,13 @@ fn set(route: &mut Route, mut places: Places, request: &Request) -> Result<Prepa
     if fields == 0 {
         return Err(invalid("", "names nothing to set"));
     }
-    let (flags, change) = flags_of(request);
-    let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(link.index, flags, change)?, attributes);
+    let message = target.change(flags_of(request), attributes)?;
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
-    let in_steps = fields > 1 || master.is_some() || target.is_some();
+    let in_steps = fields > 1 || master.is_some() || goes_to.is_some();
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        let _open_until_sent = &target;
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
+        let _open_until_sent = &goes_to;
+        route.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
         Ok(Map::new())
     }))
 }

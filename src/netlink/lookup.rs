@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Names meet objects once: a link is looked up by name, its own name compared, and from there on its index is used.
+//! Names meet objects here: a link is looked up by name, and its own name is compared. What refers to it by its index is
+//! watched from there on (`watched`).
 #![forbid(unsafe_code)]
 
 use neli::consts::nl::NlmF;
@@ -11,6 +12,7 @@ use super::answer::{i32_at, parse, u32_at};
 use super::ifla;
 use super::message::{Attributes, Message, bytes};
 use super::transaction::{Failure, Route};
+use super::watched::Refers;
 use crate::call::field::{Field, Key};
 use crate::call::name::LinkName;
 use crate::call::request::Request;
@@ -30,7 +32,16 @@ pub(super) struct Found {
     pub(super) mac_bytes: usize,
     /// Its flags (`IFF_…`).
     pub(super) flags: Iff,
+    /// Its kind, where it is one of [`LOOKED_THROUGH`].
+    pub(super) kind: Option<&'static str>,
 }
+
+/// Kinds of links in whose place the kernel may take another link than the one that is named: the link below
+/// (`macvlan_common_newlink`, `ipvlan_link_new`), or for a gateway the port that the gateway is behind
+/// (`l3mdev_update_flow`).
+static LOOKED_THROUGH: [&str; 5] = ["macvlan", "macvtap", "ipvlan", "ipvtap", VRF];
+/// A domain of virtual routing and forwarding.
+pub(super) const VRF: &str = "vrf";
 
 /// `struct ifinfomsg`: the index, and which flags become what.
 pub(super) fn head(index: i32, flags: Iff, change: Iff) -> Result<Vec<u8>, Refusal> {
@@ -70,16 +81,53 @@ pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
     let flags = Iff::from(u32_at(payload, 8)?);
     let attributes = parse(payload.get(HEAD..)?)?;
     let mac_bytes = attributes.get(ifla::ADDRESS).map_or(0, <[u8]>::len);
-    Some((Found { index, mac_bytes, flags }, attributes.string(ifla::IFNAME)?.to_vec()))
+    let info = attributes.nested(ifla::LINKINFO)?;
+    let own_kind = info.string(ifla::INFO_KIND);
+    let kind = LOOKED_THROUGH.into_iter().find(|kind| Some(kind.as_bytes()) == own_kind);
+    Some((Found { index, mac_bytes, flags, kind }, attributes.string(ifla::IFNAME)?.to_vec()))
 }
 
 impl Route {
+    /// Looks up a link that a change refers to by its index, and watches it until the change is made.
+    ///
+    /// # Errors
+    /// As [`Self::look_up`].
+    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
+        let found = self.look_up(field, name)?;
+        self.watch.add(field, name, found.index, Refers::ByIndex);
+        Ok(found)
+    }
+
+    /// As [`Self::find`], for a change that refers to the link by its name.
+    ///
+    /// # Errors
+    /// As [`Self::look_up`].
+    pub(super) fn find_by_name(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
+        let found = self.look_up(field, name)?;
+        self.watch.add(field, name, found.index, Refers::ByName);
+        Ok(found)
+    }
+
+    /// Makes sure that a name is not an alternative one, for an object that keeps the name. No link needs to have it.
+    ///
+    /// # Errors
+    /// As [`Self::look_up`].
+    pub(super) fn require_own_name(&mut self, field: &'static Field, name: &LinkName) -> Result<(), Refusal> {
+        match self.look_up(field, name) {
+            Ok(_) | Err(Refusal::NoSuchLink { reason: "absent", .. }) => {
+                self.watch.add(field, name, 0, Refers::Forever);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Looks a link up by name and makes sure that it is called so: the kernel also matches alternative names, and an
     /// allowed `ci7` must not reach `eth0`.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] naming the field.
-    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
+    pub(super) fn look_up(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
         let missing =
             |reason, errno| Refusal::NoSuchLink { field: field.name, name: name.as_str().to_owned(), reason, errno };
         match self.ask(&by_name(name, field)?, "parse a link", identify) {
@@ -93,10 +141,10 @@ impl Route {
         }
     }
 
-    /// Looks up the link that a field names.
+    /// Looks up the link that a field names, as [`Self::find`] does.
     ///
     /// # Errors
-    /// As [`Self::find`].
+    /// As [`Self::look_up`].
     pub(super) fn find_field(
         &mut self,
         key: &'static Key<LinkName>,

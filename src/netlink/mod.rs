@@ -21,6 +21,7 @@ mod rule;
 #[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
 mod socket;
 mod transaction;
+mod watched;
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -71,7 +72,7 @@ impl Prepared {
         self.tun
     }
 
-    /// Runs it.
+    /// Runs it. [`Route::lost`] then has the links that somebody else changed meanwhile.
     ///
     /// # Errors
     /// What the kernel said.

@@ -123,7 +123,7 @@ fn write(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
         if request.is_set(&field::PROXY) && state::is_proxied(route, link, &request)? && !replaces {
             return Ok(Map::new());
         }
-        match route.transact(&message, &mut |_, _| {}) {
+        match route.act(&message, &mut |_, _| {}) {
             Ok(()) => {}
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 state::same(route, link, &request)?;
@@ -142,8 +142,9 @@ fn delete(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     };
     let message = about(Rtm::Delneigh, NlmF::empty(), link, 0, request)?;
     let request = request.clone();
-    Ok(Prepared::new(move |route, _| match route.transact(&message, &mut |_, _| {}) {
-        Err(Failure::Refused { errno: Errno::ENOENT | Errno::ENODEV, .. }) if tolerant => Ok(Map::new()),
+    Ok(Prepared::new(move |route, _| match route.act(&message, &mut |_, _| {}) {
+        Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
+        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&request)),
     }))
 }

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use serde_json::Map;
 
 use super::inet::{octets, scope_number};
+use super::lookup::{Found, VRF};
 use super::message::{Attributes, Message};
 use super::transaction::{Failure, Route};
 use super::{Prepared, not_encoded};
@@ -19,7 +20,7 @@ use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
 use crate::call::value::Element;
-use crate::refusal::{Class, Refusal, invalid};
+use crate::refusal::{Class, Refusal, invalid, redirected};
 
 /// Attributes of a route (`RTA_…`).
 mod rta {
@@ -210,12 +211,14 @@ fn core(request: &Request) -> Result<Core, Refusal> {
 /// The one way of a route without `nexthops`.
 fn way(route: &mut Route, request: &Request) -> Result<Way, Refusal> {
     let link = route.find_field(&field::LINK, request)?;
-    Ok(Way {
+    let way = Way {
         gateway: request.get(&field::GATEWAY).copied(),
         index: link.map_or(0, |link| link.index.unsigned_abs()),
         weight: 1,
         onlink: request.is_set(&field::ONLINK),
-    })
+    };
+    require_own_link(&way, link, &field::LINK.field)?;
+    Ok(way)
 }
 
 fn several(route: &mut Route, elements: &[Element]) -> Result<Vec<Way>, Refusal> {
@@ -223,14 +226,29 @@ fn several(route: &mut Route, elements: &[Element]) -> Result<Vec<Way>, Refusal>
     for element in elements {
         let name = element.get(&field::NEXTHOPS_LINK);
         let link = name.map(|name| route.find(&field::NEXTHOPS_LINK.field, name)).transpose()?;
-        ways.push(Way {
+        let way = Way {
             gateway: element.get(&field::NEXTHOPS_GATEWAY).copied(),
             index: link.map_or(0, |link| link.index.unsigned_abs()),
             weight: element.get(&field::NEXTHOPS_WEIGHT).copied().unwrap_or(1),
             onlink: element.get(&field::NEXTHOPS_ONLINK) == Some(&true),
-        });
+        };
+        require_own_link(&way, link, &field::NEXTHOPS_LINK.field)?;
+        ways.push(way);
     }
     Ok(ways)
+}
+
+/// For an IPv4 gateway the kernel looks in the table of a VRF, and writes the port that it finds into the route in place
+/// of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway, and refuses an IPv6 gateway that is behind
+/// another link.
+fn require_own_link(way: &Way, link: Option<Found>, field: &'static Field) -> Result<(), Refusal> {
+    match (way.gateway, link.and_then(|link| link.kind)) {
+        (Some(IpAddr::V4(_)), Some(VRF)) if !way.onlink => {
+            let why = "it is a VRF: the kernel would put the route on the port of it that leads to the gateway";
+            Err(redirected(field, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make(route: &mut Route, request: &Request, how: NlmF) -> Result<Prepared, Refusal> {
@@ -254,7 +272,7 @@ fn make(route: &mut Route, request: &Request, how: NlmF) -> Result<Prepared, Ref
     let message = Message::new(Rtm::Newroute, how | NlmF::ACK, &head(family, &core, flags), attributes);
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
+        match route.act(&message, &mut |_, _| {}) {
             Ok(()) => {}
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 state::same(route, &core, &ways, &request)?;
@@ -277,12 +295,13 @@ fn remove(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     Ok(Prepared::new(move |route, _| {
         let absent = Failure::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
         let result = match state::first(route, &wanted).map_err(|failure| refused(failure, &request))? {
-            Some(found) => route.transact(&found.removal()?, &mut |_, _| {}),
+            Some(found) => route.act(&found.removal()?, &mut |_, _| {}),
             None => Err(absent),
         };
         match result {
             Ok(()) => Ok(Map::new()),
             Err(Failure::Refused { errno: Errno::ESRCH, .. }) if tolerant => Ok(Map::new()),
+            Err(Failure::Broken(Refusal::NoSuchLink { .. })) if tolerant => Ok(Map::new()),
             Err(failure) => Err(refused(failure, &request)),
         }
     }))

@@ -17,7 +17,6 @@ use super::transaction::{Failure, Route};
 use super::{Prepared, listing, not_encoded};
 use crate::call::field::{self, Key};
 use crate::call::inet::InterfaceAddress;
-use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Refusal, invalid};
 
@@ -110,15 +109,6 @@ fn put_number(to: &mut Attributes, kind: u16, key: &'static Key<u64>, request: &
     to.put(kind, &value.to_ne_bytes(), &key.field)
 }
 
-/// The kernel would take an alternative name for the link that has it, and the rule be about a link that nobody judged.
-/// A name that no link has is none now, and is compared with links' own names later.
-fn require_own_name(route: &mut Route, key: &'static Key<LinkName>, request: &Request) -> Result<(), Refusal> {
-    match route.find_field(key, request) {
-        Err(Refusal::NoSuchLink { reason: "absent", .. }) => Ok(()),
-        other => other.map(drop),
-    }
-}
-
 fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let mut attributes = Attributes::default();
     let head = Head {
@@ -128,8 +118,10 @@ fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
         action: action_number(request.needed(&field::ACTION)?),
     };
     for (kind, key) in [(fra::IIFNAME, &field::IIF), (fra::OIFNAME, &field::OIF)] {
-        require_own_name(route, key, request)?;
         if let Some(name) = request.get(key) {
+            // The kernel would take an alternative name for the link that has it, and the rule would be about a link that
+            // nobody judged. A name that no link has yet is compared with the own names of links later.
+            route.require_own_name(&key.field, name)?;
             attributes.put(kind, &with_nul(name.as_str()), &key.field)?;
         }
     }
@@ -145,7 +137,7 @@ fn add(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let message = Message::new(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &head, attributes);
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
-        match route.transact(&message, &mut |_, _| {}) {
+        match route.act(&message, &mut |_, _| {}) {
             Ok(()) => {}
             Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 state::same(route, &request)?;

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use super::answer::{Answer, messages};
 use super::message::Message;
 use super::socket::Socket;
+use super::watched::Watch;
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
 use crate::refusal::{Refusal, system};
@@ -23,6 +24,7 @@ pub struct Route {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
+    pub(super) watch: Watch,
 }
 
 impl Route {
@@ -31,13 +33,20 @@ impl Route {
     /// # Errors
     /// [`Refusal::SystemError`]
     pub fn open() -> Result<Self, Refusal> {
-        Ok(Self { socket: Socket::open()?, sequence: 0, buffer: vec![0; BUFFER] })
+        Ok(Self { socket: Socket::open()?, sequence: 0, buffer: vec![0; BUFFER], watch: Watch::default() })
     }
 
     /// The descriptor, for the filter.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
         self.socket.descriptor()
+    }
+
+    /// The fields whose link was renamed, replaced or removed by somebody else while the change was made. The change may
+    /// then have been made to a link of another name.
+    #[must_use]
+    pub fn lost(&self) -> &[&'static str] {
+        self.watch.lost()
     }
 
     /// Sends a request and takes the kernel's answer: every message of it goes to `each`. It ends with the
@@ -115,6 +124,11 @@ fn broken(step: &'static str) -> impl Fn(Errno) -> Failure {
 }
 
 impl Failure {
+    /// Whether a link was not there, or not under its name.
+    pub(super) fn is_without_link(&self) -> bool {
+        matches!(self, Self::Refused { errno: Errno::ENODEV, .. } | Self::Broken(Refusal::NoSuchLink { .. }))
+    }
+
     /// As a refusal without more to say: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
         self.of(crate::refusal::Class::KernelRefused, false)

@@ -21,7 +21,7 @@ use crate::call::name::NetnsName;
 use crate::call::{Needs, field};
 use crate::netlink::{self, Places, Prepared, Route, escape};
 use crate::policy::Permit;
-use crate::refusal::{Refusal, invalid, system};
+use crate::refusal::{Executed, Refusal, invalid, system};
 
 /// The last stage.
 #[derive(Debug)]
@@ -50,16 +50,18 @@ impl Confined {
     }
 
     /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
-    ///
-    /// # Errors
-    /// What the kernel said.
-    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Result<Map<String, Value>, Refusal>, Trail) {
+    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Executed, Trail) {
+        let mut lost = Vec::new();
         let result = match &mut *self.work {
-            Work::Transaction(route, prepared) => prepared.run(route, each),
+            Work::Transaction(route, prepared) => {
+                let result = prepared.run(route, each);
+                lost.extend_from_slice(route.lost());
+                result
+            }
             Work::Names(directory) => names(directory, each),
             Work::Namespaces(task) => task.run(),
         };
-        (result, self.trail)
+        (Executed { result, lost }, self.trail)
     }
 }
 

@@ -114,8 +114,8 @@ pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Ref
     let family = listing::family(request);
     let scope = request.get(&field::SCOPE).map(|word| scope_number(word));
     Ok(Prepared::new(move |route, each| {
-        let names = links.names(route)?;
         let found = links.listed(fetch(route, family, links.index()))?;
+        let names = links.names(route)?;
         let kept = found.iter().filter(|state| !links.is_empty() && scope.is_none_or(|scope| state.scope == scope));
         let told: Vec<Value> = kept.map(|state| state.told(names.get(&state.index))).collect();
         super::super::in_chunks(told, each);

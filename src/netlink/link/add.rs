@@ -15,11 +15,11 @@ use super::super::transaction::{Failure, Route};
 use super::super::{Places, Prepared, ifla, not_encoded};
 use super::kind::Data;
 use super::state::{self, State};
-use super::{changed, compare};
+use super::{NO_FLAGS, Target, changed, compare};
 use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
-use crate::refusal::{Class, KernelRefusal, Refusal};
+use crate::refusal::{Class, KernelRefusal, Refusal, redirected};
 
 /// Other links that a new one refers to.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,17 @@ impl Others {
         let master = route.find_field(&field::MASTER, request)?;
         Ok(Self { master, parent: route.find_field(&field::PARENT, request)? })
     }
+
+    /// Refuses a parent in whose place the kernel would take the link below it, which nobody judged.
+    fn require_own_parent(self, data: &Data) -> Result<(), Refusal> {
+        match self.parent.and_then(|parent| parent.kind) {
+            Some(kind) if data.sinks_through.contains(&kind) => {
+                let why = format!("it is a {kind}: the kernel would put the new link on the link below it");
+                Err(redirected(&field::PARENT.field, why))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `RTM_NEWLINK` that must make a link. The kernel tells the index by echo (`NLM_F_ECHO`, Linux 6.2).
@@ -40,6 +51,7 @@ pub(super) fn prepare(route: &mut Route, mut places: Places, request: &Request) 
     let name = request.needed(&field::LINK)?.clone();
     let others = Others::find(route, request)?;
     let data = Data::of(request.needed(&field::KIND)?).ok_or_else(|| not_encoded(request))?;
+    others.require_own_parent(data)?;
     let mut attributes = Attributes::default();
     attributes.put_name(ifla::IFNAME, &field::LINK, request)?;
     attributes.put_u32(ifla::MTU, &field::MTU, request)?;
@@ -56,14 +68,15 @@ pub(super) fn prepare(route: &mut Route, mut places: Places, request: &Request) 
     let request = request.clone();
     Ok(Prepared::new(move |route, _| {
         let mut made = None;
-        let result = route.transact(&message, &mut |_, payload| {
+        let result = route.act(&message, &mut |_, payload| {
             // The echo of a pair tells of both ends; the one that was asked for has its name.
             made = Made::read(payload, &name).or(made);
         });
         match result {
             Ok(()) => {
-                let made = made.map_or_else(|| look_up(route, &request), Ok);
-                made.and_then(|made| complete(route, &mut places, &request, made)).map_err(half_made)
+                let made = made.map_or_else(|| look_up(route, &request), Ok).map_err(half_made)?;
+                require_parent(route, others.parent, &request, made)?;
+                complete(route, &mut places, &request, made).map_err(half_made)
             }
             Err(failure @ Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 let taken = changed(failure, &request, false);
@@ -78,18 +91,39 @@ pub(super) fn prepare(route: &mut Route, mut places: Places, request: &Request) 
 #[derive(Debug, Clone, Copy)]
 struct Made {
     index: i32,
+    /// Whether the kernel said that this link is the new one. Else it is the one that has its name.
+    echoed: bool,
     peer_index: Option<i32>,
+    /// The link that it stands on, if that is in the same namespace.
+    parent_index: Option<i32>,
+    /// Whether the link that it stands on, or its other end, is in another namespace.
+    elsewhere: bool,
 }
 
 impl Made {
     fn read(payload: &[u8], name: &LinkName) -> Option<Self> {
-        state::state(payload).filter(|state| state.name == name.as_str().as_bytes()).map(Self::from)
+        let state = state::state(payload).filter(|state| state.name == name.as_str().as_bytes())?;
+        Some(Self { echoed: true, ..Self::from(state) })
+    }
+
+    /// How messages about it refer to it. Its index is its own, whatever it is called by now.
+    fn target(self, request: &Request) -> Result<Target<'_>, Refusal> {
+        if self.echoed {
+            return Ok(Target::Index(self.index));
+        }
+        Ok(Target::Name(&field::LINK.field, request.needed(&field::LINK)?))
     }
 }
 
 impl From<State> for Made {
     fn from(state: State) -> Self {
-        Self { index: state.index, peer_index: state.number("peer_index") }
+        Self {
+            index: state.index,
+            echoed: false,
+            peer_index: state.number("peer_index"),
+            parent_index: state.number("parent_index"),
+            elsewhere: state.told.contains_key("peer_nsid"),
+        }
     }
 }
 
@@ -97,6 +131,22 @@ impl From<State> for Made {
 fn look_up(route: &mut Route, request: &Request) -> Result<Made, Refusal> {
     let gone = || Failure::Refused { errno: Errno::ENODEV, text: None, field: None };
     state::find(route, &field::LINK, request)?.map(Made::from).ok_or_else(|| changed(gone(), request, true))
+}
+
+/// The link stands on the parent that was given, or is removed again.
+fn require_parent(route: &mut Route, parent: Option<Found>, request: &Request, made: Made) -> Result<(), Refusal> {
+    let Some(parent) = parent else { return Ok(()) };
+    if made.parent_index == Some(parent.index) && !made.elsewhere {
+        return Ok(());
+    }
+    let why = "the kernel put the new link on another link than this one";
+    match route.transact(&made.target(request)?.remove()?, &mut |_, _| {}) {
+        Ok(()) => Err(redirected(&field::PARENT.field, format!("{why}; it was removed again"))),
+        Err(failure) => {
+            let error = failure.refusal();
+            Err(redirected(&field::PARENT.field, format!("{why}, and was not removed: {error}")).after_a_change())
+        }
+    }
 }
 
 /// What the kernel does not take in the message that makes a link gets one of its own: an alias (`rtnl_create_link`
@@ -109,17 +159,17 @@ fn complete(
 ) -> Result<Map<String, Value>, Refusal> {
     if request.is_set(&field::PEER_UP) {
         let there = places.visited.as_mut().unwrap_or(&mut *route);
-        let index = match made.peer_index {
-            Some(index) => index,
-            None => there.find(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?)?.index,
+        let peer = match made.peer_index.filter(|_| made.echoed) {
+            Some(index) => Target::Index(index),
+            None => Target::Name(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?),
         };
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(index, Iff::UP, Iff::UP)?, Attributes::default());
+        let message = peer.change((Iff::UP, Iff::UP), Attributes::default())?;
         there.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
     }
     if request.get(&field::ALIAS).is_some() {
         let mut attributes = Attributes::default();
         attributes.put_alias(request)?;
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(made.index, Iff::empty(), Iff::empty())?, attributes);
+        let message = made.target(request)?.change(NO_FLAGS, attributes)?;
         route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))

@@ -23,6 +23,8 @@ pub(super) struct Data {
     pub(super) name: &'static str,
     /// The attribute of the data that holds the parent's index; elsewhere it is `IFLA_LINK`.
     pub(super) parent: Option<u16>,
+    /// Kinds of parents in whose place the kernel takes the link below, or might some day.
+    pub(super) sinks_through: &'static [&'static str],
     /// The object of requests and results that the fields are in.
     object: &'static str,
     rows: &'static [Row],
@@ -57,14 +59,17 @@ const fn told(of: Of, attribute: u16, form: Form) -> Row {
     Row { of, attribute, offset: 0, form, absent: |_| None }
 }
 
+/// Kinds that share a link below: the kernel puts a macvlan of a macvlan beside it, on the same link.
+static STACKED: [&str; 4] = ["macvlan", "macvtap", "ipvlan", "ipvtap"];
+
 static KINDS: [Data; 7] = [
-    Data { name: "veth", parent: None, object: "", rows: &[] },
-    Data { name: "bridge", parent: None, object: "bridge", rows: &BRIDGE },
-    Data { name: "vxlan", parent: Some(ifla::VXLAN_LINK), object: "vxlan", rows: &VXLAN },
-    Data { name: "macvlan", parent: None, object: "macvlan", rows: &MACVLAN },
-    Data { name: "macvtap", parent: None, object: "macvlan", rows: &MACVLAN },
-    Data { name: "ifb", parent: None, object: "", rows: &[] },
-    Data { name: "tun", parent: None, object: "tun", rows: &TUN },
+    Data { name: "veth", parent: None, sinks_through: &[], object: "", rows: &[] },
+    Data { name: "bridge", parent: None, sinks_through: &[], object: "bridge", rows: &BRIDGE },
+    Data { name: "vxlan", parent: Some(ifla::VXLAN_LINK), sinks_through: &[], object: "vxlan", rows: &VXLAN },
+    Data { name: "macvlan", parent: None, sinks_through: &STACKED, object: "macvlan", rows: &MACVLAN },
+    Data { name: "macvtap", parent: None, sinks_through: &STACKED, object: "macvlan", rows: &MACVLAN },
+    Data { name: "ifb", parent: None, sinks_through: &[], object: "", rows: &[] },
+    Data { name: "tun", parent: None, sinks_through: &[], object: "tun", rows: &TUN },
 ];
 
 /// `IFLA_BR_…` (`linux/if_link.h`).

@@ -6,17 +6,15 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Iff, Rtm};
+use neli::consts::rtnl::Iff;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::super::lookup::head;
-use super::super::message::{Attributes, Message};
+use super::super::message::Attributes;
 use super::super::transaction::Route;
 use super::super::{Places, Prepared, ifla, not_encoded};
 use super::add::Others;
-use super::{changed, compare, state};
+use super::{Target, changed, compare, state};
 use crate::call::field::{self, Field, Key};
 use crate::call::request::Request;
 use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
@@ -55,7 +53,8 @@ fn finish(
 ) -> Result<Map<String, Value>, Refusal> {
     set(device, sys::TUN_OWNER, &field::TUN_OWNER, request)?;
     set(device, sys::TUN_GROUP, &field::TUN_GROUP, request)?;
-    let index = route.find(&field::LINK.field, request.needed(&field::LINK)?)?.index;
+    let name = request.needed(&field::LINK)?;
+    let index = route.look_up(&field::LINK.field, name)?.index;
     let mut attributes = Attributes::default();
     attributes.put_mac(ifla::ADDRESS, &field::MAC, request)?;
     attributes.put_u32(ifla::MTU, &field::MTU, request)?;
@@ -63,8 +62,8 @@ fn finish(
     attributes.put_found(ifla::MASTER, others.master, &field::MASTER.field)?;
     let up = if request.is_set(&field::UP) { Iff::UP } else { Iff::empty() };
     if !attributes.is_empty() || !up.is_empty() {
-        let message = Message::new(Rtm::Newlink, NlmF::ACK, &head(index, up, up)?, attributes);
-        route.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
+        let message = Target::Name(&field::LINK.field, name).change((up, up), attributes)?;
+        route.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
     }
     sys::tun_set(device, sys::TUN_PERSIST, 1).map_err(|errno| refused(errno, &field::KIND.field))?;
     Ok(Map::from_iter([("link_index".to_owned(), index.into())]))

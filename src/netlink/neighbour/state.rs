@@ -100,8 +100,8 @@ pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Ref
     let head = head(listing::family(request), 0, 0, request.is_set(&field::PROXY))?;
     let message = Message::new(Rtm::Getneigh, NlmF::DUMP, &head, attributes);
     Ok(Prepared::new(move |route, each| {
-        let names = links.names(route)?;
         let found = links.listed(route.ask(&message, "parse a neighbour", read))?;
+        let names = links.names(route)?;
         let kept = found.iter().filter(|_| !links.is_empty());
         super::super::in_chunks(kept.map(|state| state.told(names.get(&state.index))).collect(), each);
         Ok(Map::new())

@@ -381,10 +381,17 @@ pub(super) fn first(route: &mut Route, wanted: &Wanted) -> Result<Option<State>,
 /// `Route.List`
 pub(super) fn list(route: &mut Route, request: &Request) -> Result<Prepared, Refusal> {
     let wanted = Wanted::of(route, request)?;
+    let name = request.get(&field::LINK).cloned();
     Ok(Prepared::new(move |route, each| {
         let mut found = wanted.fetch(route).map_err(Failure::refusal)?;
         found.retain(|state| wanted.is_listed(state));
         let names = names(route, &found)?;
+        if let (Some(name), Some(index)) = (&name, wanted.index) {
+            let own = names.get(&index).map(Vec::as_slice);
+            if !found.is_empty() && own != Some(name.as_str().as_bytes()) {
+                return Err(Refusal::Interrupted); // it was renamed before it was listed, or after
+            }
+        }
         in_chunks(found.iter().map(|state| state.told(&names)).collect(), each);
         Ok(Map::new())
     }))

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Links that were looked up by name, and may be renamed before the kernel acts on them. Between the look-up and the
+//! change the process gives up its rights, and that takes time. So each link is looked up again right before the change
+//! and right after it.
+#![forbid(unsafe_code)]
+
+use super::lookup::Found;
+use super::message::Message;
+use super::transaction::{Failure, Route};
+use crate::call::field::Field;
+use crate::call::name::LinkName;
+use crate::refusal::Refusal;
+
+/// How a change refers to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refers {
+    /// By its index: the kernel does not know which name was meant.
+    ByIndex,
+    /// By its name, which the kernel looks up while it holds the lock that a rename takes. Only an alternative name can
+    /// mislead it.
+    ByName,
+    /// By a name that stays in the object, whether a link has it or not. Only an alternative name can mislead the kernel.
+    Forever,
+}
+
+/// A link that was looked up.
+#[derive(Debug)]
+struct Watched {
+    field: &'static Field,
+    name: LinkName,
+    /// Its index; 0 where no link had the name.
+    index: i32,
+    refers: Refers,
+}
+
+impl Watched {
+    /// Compares a later look-up with the first one.
+    fn compare(&self, now: Result<Found, Refusal>) -> Result<(), Refusal> {
+        match (self.refers, now) {
+            (Refers::Forever, Ok(_) | Err(Refusal::NoSuchLink { reason: "absent", .. })) => Ok(()),
+            (_, Ok(now)) if now.index == self.index => Ok(()),
+            (_, Ok(_)) => {
+                let (field, name) = (self.field.name, self.name.as_str());
+                Err(Refusal::Busy { reason: format!("{field}: another link took the name `{name}` meanwhile") })
+            }
+            (_, Err(refusal)) => Err(refusal),
+        }
+    }
+}
+
+/// The links of a request.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    links: Vec<Watched>,
+    /// The fields whose link was not found again after the change.
+    lost: Vec<&'static str>,
+}
+
+impl Watch {
+    /// Remembers a link. A request may name one several times.
+    pub(super) fn add(&mut self, field: &'static Field, name: &LinkName, index: i32, refers: Refers) {
+        let known = |other: &Watched| (other.field, &other.name, other.index) == (field, name, index);
+        if !self.links.iter().any(known) {
+            self.links.push(Watched { field, name: name.clone(), index, refers });
+        }
+    }
+
+    /// The fields whose link was renamed, replaced or removed while the change was made.
+    pub(super) fn lost(&self) -> &[&'static str] {
+        &self.lost
+    }
+}
+
+impl Route {
+    /// Makes a change that refers to links that were looked up.
+    ///
+    /// # Errors
+    /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was: then nothing
+    /// was sent.
+    pub(super) fn act(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
+        let mut watch = std::mem::take(&mut self.watch);
+        let result = watch.links.iter().try_for_each(|link| link.compare(self.look_up(link.field, &link.name)));
+        let result = result.map_err(Failure::Broken).and_then(|()| {
+            let result = self.transact(message, each);
+            if !matches!(&result, Err(failure) if failure.is_without_link()) {
+                for link in watch.links.iter().filter(|link| link.refers != Refers::ByName) {
+                    let now = link.compare(self.look_up(link.field, &link.name));
+                    if now.is_err() && !watch.lost.contains(&link.field.name) {
+                        watch.lost.push(link.field.name);
+                    }
+                }
+            }
+            result
+        });
+        self.watch = watch;
+        result
+    }
+}
