@@ -60,6 +60,21 @@ impl Exit {
     }
 }
 
+/// What became of a call.
+#[derive(Debug)]
+pub struct Executed {
+    /// What the kernel said.
+    pub result: Result<Map<String, Value>, Refusal>,
+    /// The fields whose link somebody else renamed, replaced or removed while the change was made.
+    pub lost: Vec<&'static str>,
+}
+
+impl From<Refusal> for Executed {
+    fn from(refusal: Refusal) -> Self {
+        Self { result: Err(refusal), lost: Vec::new() }
+    }
+}
+
 /// Why a call was not carried out, or not to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -218,7 +233,7 @@ impl Refusal {
         }
     }
 
-    /// The same, where the call has changed something by now: `SystemError` means that nothing was done.
+    /// The same, where the call has changed something by now: `SystemError` and `Busy` mean that nothing was done.
     #[must_use]
     pub fn after_a_change(self) -> Self {
         match self {
@@ -227,6 +242,13 @@ impl Refusal {
                 class: Class::KernelRefused,
                 errno: errno.unwrap_or(Errno::EIO),
                 message: format!("cannot {step}"),
+                field: None,
+                may_have_changed: true,
+            }),
+            Self::Busy { reason } => Self::Kernel(KernelRefusal {
+                class: Class::KernelRefused,
+                errno: Errno::EBUSY,
+                message: reason,
                 field: None,
                 may_have_changed: true,
             }),
@@ -354,6 +376,17 @@ pub(crate) fn another_goes(field: &'static Field, message: &str) -> Refusal {
         class: Class::NotSupported,
         errno: Errno::EOPNOTSUPP,
         message: message.to_owned(),
+        field: Some(field.name),
+        may_have_changed: false,
+    })
+}
+
+/// The kernel would take another link than the one that a field names: nothing is sent.
+pub(crate) fn redirected(field: &'static Field, message: impl Into<String>) -> Refusal {
+    Refusal::Kernel(KernelRefusal {
+        class: Class::KernelRefused,
+        errno: Errno::EINVAL,
+        message: message.into(),
         field: Some(field.name),
         may_have_changed: false,
     })

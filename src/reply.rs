@@ -2,10 +2,10 @@
 //! The reply to a call: one, or with `more` several, in the call's interface.
 #![forbid(unsafe_code)]
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::call::{Call, Shape, varlink};
-use crate::refusal::{Exit, Refusal};
+use crate::refusal::{Executed, Exit, Refusal};
 use crate::wire::{Message, Wire};
 
 /// A reply on its way: the elements of a listing go out as they come where `more` was said, else all in one.
@@ -43,7 +43,7 @@ impl<'a> Reply<'a> {
 
     /// The last reply. `recorded` is whether the trail has the outcome, where there is a trail.
     #[must_use]
-    pub fn end(self, result: Result<Map<String, Value>, Refusal>, recorded: bool) -> Exit {
+    pub fn end(self, Executed { result, lost }: Executed, recorded: bool) -> Exit {
         let (mut reply, exit) = match result {
             Ok(mut result) => {
                 result.extend(self.listing.map(|listing| (listing.to_owned(), self.held.into())));
@@ -51,8 +51,13 @@ impl<'a> Reply<'a> {
             }
             Err(refusal) => (refused(self.call, &refusal, self.id), refusal.exit()),
         };
-        if let (false, Some(parameters)) = (recorded, reply.get_mut("parameters").and_then(Value::as_object_mut)) {
-            parameters.insert("recorded".to_owned(), false.into());
+        if let Some(parameters) = reply.get_mut("parameters").and_then(Value::as_object_mut) {
+            if !recorded {
+                parameters.insert("recorded".to_owned(), false.into());
+            }
+            if !lost.is_empty() {
+                parameters.insert("changed_meanwhile".to_owned(), lost.into());
+            }
         }
         if self.lost { Exit::Unanswered } else { send(self.wire, self.message, &reply, exit) }
     }

@@ -134,15 +134,18 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Messa
     let mut reply = Reply::new(wire, call, message, &id);
     let permit = match permit(&guarded, call, &message.parameters) {
         Ok(permit) => permit,
-        Err(refusal) => return reply.end(Err(refusal), true),
+        Err(refusal) => return reply.end(refusal.into(), true),
     };
-    let outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
-    let (result, trail) = match guarded.confine(permit) {
+    let mut outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
+    let (executed, trail) = match guarded.confine(permit) {
         Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
-        Err((refusal, trail)) => (Err(refusal), trail),
+        Err((refusal, trail)) => (refusal.into(), trail),
     };
-    let recorded = trail.write(&outcome.ended(result.as_ref().err(), started)).is_ok() || !trail.exists();
-    reply.end(result, recorded)
+    if !executed.lost.is_empty() {
+        outcome = outcome.with("CHANGED_MEANWHILE", executed.lost.join(","));
+    }
+    let recorded = trail.write(&outcome.ended(executed.result.as_ref().err(), started)).is_ok() || !trail.exists();
+    reply.end(executed, recorded)
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
@@ -182,7 +185,7 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
 fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
     match give_up().map(|()| next_call(&mut wire)) {
         Ok(Ok((call, message))) => {
-            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(Err(refusal.clone()), true);
+            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(refusal.clone().into(), true);
         }
         _ => {
             let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());

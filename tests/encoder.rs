@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The bytes that a call sends: read from under it with strace, parsed here, and compared whole with what its permit
-//! allows. The objects are the permit's, by index; the attributes are the declared fields'; and there is nothing more.
+//! allows. The objects are the permit's, by name or index; the attributes are the declared fields'; and there is nothing
+//! more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -88,6 +89,7 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         16 => ("NEWLINK", 16, true),
         17 => ("DELLINK", 16, true),
         18 => ("GETLINK", 16, true),
+        19 => ("SETLINK", 16, true),
         20 => ("NEWADDR", 8, false),
         21 => ("DELADDR", 8, false),
         22 => ("GETADDR", 8, false),
@@ -119,7 +121,7 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
     } else if head > 4 && !(24..=26).contains(&kind) {
         text.push_str(&format!(" {}", name(u32_at(bytes, 16 + 4))));
     }
-    if kind == 16 && u32_at(bytes, 16 + 12) != 0 {
+    if matches!(kind, 16 | 19) && u32_at(bytes, 16 + 12) != 0 {
         text.push_str(&format!(" flags={:x}/{:x}", u32_at(bytes, 16 + 8), u32_at(bytes, 16 + 12)));
     }
     if (24..=26).contains(&kind) {
@@ -199,6 +201,12 @@ fn host() -> Host {
     host
 }
 
+/// A change that refers to a link by its index: the link is looked up by its name before the rights are given up, right
+/// before the change and right after it.
+fn around<'a>(find: &'a str, change: &'a str) -> [&'a str; 4] {
+    [find, find, change, find]
+}
+
 fn assert_sends(host: &Host, method: &str, fields: Value, expected: &[&str]) {
     let what = format!("{method} {fields}");
     let (lines, done) = sent(host, method, fields);
@@ -219,12 +227,11 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
         "peer": {"name": "m1", "netns": "b", "mac": "02:00:00:00:00:02", "mtu": 1300, "up": true},
     });
     let (lines, done) = sent(&host, "Link.Add", full);
-    assert!(done && lines.len() == 4, "{lines:#?}");
+    assert!(done && lines.len() == 6, "{lines:#?}");
     let whole = "NEWLINK create excl - flags=1/1 3=m0 4 1 10=br0 18 18.1=veth 18.2 18.2.1 18.2.1.3=m1 18.2.1.1 18.2.1.4 18.2.1.28";
-    assert_eq!(lines[..2], ["GETLINK - 3=br0 29", whole]);
-    // Besides, an alias and the other end going up: documented, by index, and nothing else in them.
-    assert_eq!(lines[2], "NEWLINK m1 flags=1/1");
-    assert_eq!(lines[3], "NEWLINK m0 20=x");
+    assert_eq!(lines[..4], around("GETLINK - 3=br0 29", whole));
+    // Then an alias, and the other end goes up: documented, by index, and nothing else in them.
+    assert_eq!(lines[4..], ["SETLINK m1 flags=1/1", "SETLINK m0 20=x"]);
     let bridge = json!({
         "netns": "a", "link": "br1", "kind": "bridge", "mtu": 1400, "mac": "02:00:00:00:00:03",
         "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000, "vlan_default_pvid": 1},
@@ -257,17 +264,22 @@ fn a_link_that_stands_on_another_is_sent_with_its_index() {
         whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let parent = if fields["kind"] == "vxlan" { "" } else { " 5=v0" };
         let line = format!("NEWLINK create excl - 3=n0{parent} 18 {line}");
-        // The kernel does not tell of a vxlan that it made.
+        // The kernel does not report a vxlan that it made.
         let asked: &[&str] = if fields["kind"] == "vxlan" { &["GETLINK - 3=n0 29"] } else { &[] };
-        assert_sends(&host, "Link.Add", whole, &[&[find, &line], asked].concat());
+        assert_sends(&host, "Link.Add", whole, &[&around(find, &line), asked].concat());
         host.ip_in("a", "link del n0");
     }
     let ifb = json!({"netns": "a", "link": "n0", "kind": "ifb", "master": "br0"});
-    assert_sends(&host, "Link.Add", ifb, &["GETLINK - 3=br0 29", "NEWLINK create excl - 3=n0 10=br0 18 18.1=ifb"]);
+    assert_sends(
+        &host,
+        "Link.Add",
+        ifb,
+        &around("GETLINK - 3=br0 29", "NEWLINK create excl - 3=n0 10=br0 18 18.1=ifb"),
+    );
 }
 
 #[test]
-fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
+fn a_tap_is_looked_up_and_then_changed_by_its_name_if_at_all() {
     let host = host();
     let tap = json!({"netns": "a", "link": "n0", "kind": "tun", "tun": {"mode": "tap", "group": 1}});
     let find = "GETLINK - 3=n0 29";
@@ -279,8 +291,9 @@ fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
     let mut every = tap;
     let others = json!({"mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "x"});
     every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-    let change = "NEWLINK n0 flags=1/1 1 4 20=x 10=br0";
-    assert_sends(&host, "Link.Add", every, &["GETLINK - 3=br0 29", find, change]);
+    let master = "GETLINK - 3=br0 29";
+    let change = "SETLINK - flags=1/1 3=n0 1 4 20=x 10=br0";
+    assert_sends(&host, "Link.Add", every, &[master, find, master, change, master]);
 }
 
 /// The fields of a request about `v0` in `a`.
@@ -292,33 +305,41 @@ fn on(changes: Value) -> Value {
 }
 
 #[test]
-fn changing_a_link_is_one_message_for_its_index() {
+fn changing_a_link_is_one_message_for_its_name() {
     let host = host();
     let find = "GETLINK - 3=v0 29";
     for (changes, line) in [
-        (json!({"up": true}), "NEWLINK v0 flags=1/1"),
-        (json!({"up": false}), "NEWLINK v0 flags=0/1"),
-        (json!({"mtu": 1400}), "NEWLINK v0 4"),
-        (json!({"mac": "02:00:00:00:00:01"}), "NEWLINK v0 1"),
-        (json!({"alias": "x"}), "NEWLINK v0 20=x"),
-        (json!({"no_master": true}), "NEWLINK v0 10=-"),
-        (json!({"arp": false}), "NEWLINK v0 flags=80/80"),
-        (json!({"multicast": false}), "NEWLINK v0 flags=0/1000"),
-        (json!({"allmulticast": true}), "NEWLINK v0 flags=200/200"),
-        (json!({"promisc": true}), "NEWLINK v0 flags=100/100"),
-        (json!({"txqueuelen": 7}), "NEWLINK v0 13"),
+        (json!({"up": true}), "SETLINK - flags=1/1 3=v0"),
+        (json!({"up": false}), "SETLINK - flags=0/1 3=v0"),
+        (json!({"mtu": 1400}), "SETLINK - 3=v0 4"),
+        (json!({"mac": "02:00:00:00:00:01"}), "SETLINK - 3=v0 1"),
+        (json!({"alias": "x"}), "SETLINK - 3=v0 20=x"),
+        (json!({"no_master": true}), "SETLINK - 3=v0 10=-"),
+        (json!({"arp": false}), "SETLINK - flags=80/80 3=v0"),
+        (json!({"multicast": false}), "SETLINK - flags=0/1000 3=v0"),
+        (json!({"allmulticast": true}), "SETLINK - flags=200/200 3=v0"),
+        (json!({"promisc": true}), "SETLINK - flags=100/100 3=v0"),
+        (json!({"txqueuelen": 7}), "SETLINK - 3=v0 13"),
     ] {
-        assert_sends(&host, "Link.Set", on(changes), &[find, line]);
+        assert_sends(&host, "Link.Set", on(changes), &[find, find, line]);
     }
-    let master = on(json!({"master": "br0"}));
-    assert_sends(&host, "Link.Set", master, &[find, "GETLINK - 3=br0 29", "NEWLINK v0 10=br0"]);
+    let master = "GETLINK - 3=br0 29";
+    assert_sends(
+        &host,
+        "Link.Set",
+        on(json!({"master": "br0"})),
+        &[find, master, find, master, "SETLINK - 3=v0 10=br0", master],
+    );
     let all = on(
         json!({"up": true, "mtu": 1300, "mac": "02:00:00:00:00:02", "alias": "y", "txqueuelen": 8, "no_master": true,
                         "new_name": "w0", "target_netns": "b", "promisc": false}),
     );
-    assert_sends(&host, "Link.Set", all, &[find, "NEWLINK v0 flags=1/101 1 4 13 3=w0 20=y 10=- 28"]);
+    assert_sends(&host, "Link.Set", all, &[find, find, "SETLINK v0 flags=1/101 1 4 13 3=w0 20=y 10=- 28"]);
+    let back = json!({"netns": "b", "link": "w0", "target_netns": "a"});
+    let find = "GETLINK - 3=w0 29";
+    assert_sends(&host, "Link.Set", back, &[find, find, "SETLINK - 3=w0 28"]);
     let delete = json!({"netns": "a", "link": "br0"});
-    assert_sends(&host, "Link.Delete", delete, &["GETLINK - 3=br0 29", "DELLINK br0"]);
+    assert_sends(&host, "Link.Delete", delete, &[master, master, "DELLINK - 3=br0"]);
 }
 
 #[test]
@@ -335,10 +356,10 @@ fn an_address_is_sent_with_its_fields_and_its_links_index() {
         ),
         (json!({"address": "2001:db8::1/64", "nodad": true, "home_address": true}), "NEWADDR create excl v0 2 1 8"),
     ] {
-        assert_sends(&host, "Address.Add", on(changes), &[find, line]);
+        assert_sends(&host, "Address.Add", on(changes), &around(find, line));
     }
     let one = on(json!({"address": "10.0.0.1/24"}));
-    assert_sends(&host, "Address.Delete", one, &[find, "GETADDR dump v0", "DELADDR v0 2 1"]);
+    assert_sends(&host, "Address.Delete", one, &[find, "GETADDR dump v0", find, "DELADDR v0 2 1", find]);
     let none = on(json!({"address": "10.0.0.1/24", "missing_ok": true}));
     assert_sends(&host, "Address.Delete", none, &[find, "GETADDR dump v0"]);
 }
@@ -352,10 +373,10 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
         (json!({"address": "10.9.0.1", "mac": mac}), "NEWNEIGH create excl v0 state=80 flags=0 1 2"),
         (json!({"address": "2001:db8::1", "state": "none"}), "NEWNEIGH create excl v0 state=0 flags=0 1"),
     ] {
-        assert_sends(&host, "Neighbour.Add", on(fields), &[find, line]);
+        assert_sends(&host, "Neighbour.Add", on(fields), &around(find, line));
     }
     let again = on(json!({"address": "10.9.0.1", "mac": mac, "exists_ok": true}));
-    let lines = [find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", "GETNEIGH v0 state=0 flags=0 1"];
+    let lines = [find, find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", find, "GETNEIGH v0 state=0 flags=0 1"];
     assert_sends(&host, "Neighbour.Add", again, &lines);
     for (state, number, mac) in [
         ("incomplete", 1, None),
@@ -370,14 +391,15 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
         let attributes = if mac.is_some() { "1 2" } else { "1" };
         let line = format!("NEWNEIGH create replace v0 state={number:x} flags=0 {attributes}");
         let fields = on(json!({"address": "10.9.0.2", "mac": mac, "state": state}));
-        assert_sends(&host, "Neighbour.Replace", fields, &[find, &line]);
+        assert_sends(&host, "Neighbour.Replace", fields, &around(find, &line));
     }
     let proxy = on(json!({"address": "10.9.0.1", "proxy": true}));
     let asked = "GETNEIGH v0 state=0 flags=8 1";
-    assert_sends(&host, "Neighbour.Add", proxy.clone(), &[find, asked, "NEWNEIGH create excl v0 state=80 flags=8 1"]);
-    assert_sends(&host, "Neighbour.Delete", proxy, &[find, "DELNEIGH v0 state=0 flags=8 1"]);
+    let add = "NEWNEIGH create excl v0 state=80 flags=8 1";
+    assert_sends(&host, "Neighbour.Add", proxy.clone(), &[find, asked, find, add, find]);
+    assert_sends(&host, "Neighbour.Delete", proxy, &around(find, "DELNEIGH v0 state=0 flags=8 1"));
     let delete = on(json!({"address": "10.9.0.1"}));
-    assert_sends(&host, "Neighbour.Delete", delete, &[find, "DELNEIGH v0 state=0 flags=0 1"]);
+    assert_sends(&host, "Neighbour.Delete", delete, &around(find, "DELNEIGH v0 state=0 flags=0 1"));
 }
 
 #[test]
@@ -401,7 +423,8 @@ fn a_rule_is_sent_with_the_names_of_its_links_which_are_looked_up_for_alternativ
     }
     let by_links = rule(json!({"iif": "v0", "oif": "nosuch", "fwmark": 1, "table": 1000, "suppress_prefixlength": 0}));
     let made = "NEWRULE create excl to/0 from/0 action=1 3 17 6 10 16 15 14";
-    assert_sends(&host, "Rule.Add", by_links, &["GETLINK - 3=v0 29", "GETLINK - 3=nosuch 29", made]);
+    let (iif, oif) = ("GETLINK - 3=v0 29", "GETLINK - 3=nosuch 29");
+    assert_sends(&host, "Rule.Add", by_links, &[iif, oif, iif, oif, made, iif, oif]);
     let asked = "GETRULE dump to/0 from/0 action=0";
     let again = rule(json!({"exists_ok": true}));
     assert_sends(&host, "Rule.Add", again, &["NEWRULE create excl to/0 from/0 action=1 6 15", asked]);
@@ -417,13 +440,13 @@ fn looking_sends_no_request_that_changes() {
     assert_sends(&host, "Link.List", json!({"netns": "a", "link": "v0"}), &["GETLINK - 3=v0 29"]);
     assert_sends(&host, "Link.List", json!({"netns": "a", "index": 11}), &["GETLINK v0 29"]);
     assert_sends(&host, "Link.List", json!({"netns": "a"}), &["GETLINK dump - 29"]);
-    let found = ["GETLINK - 3=v0 29", "GETLINK v0 29", "GETADDR dump v0"];
+    let found = ["GETLINK - 3=v0 29", "GETADDR dump v0", "GETLINK v0 29"];
     assert_sends(&host, "Address.List", json!({"netns": "a", "link": "v0"}), &found);
-    assert_sends(&host, "Address.List", json!({"netns": "a"}), &["GETLINK dump - 29", "GETADDR dump -"]);
-    let found = ["GETLINK - 3=v0 29", "GETLINK v0 29", "GETNEIGH dump - state=0 flags=0 8"];
+    assert_sends(&host, "Address.List", json!({"netns": "a"}), &["GETADDR dump -", "GETLINK dump - 29"]);
+    let found = ["GETLINK - 3=v0 29", "GETNEIGH dump - state=0 flags=0 8", "GETLINK v0 29"];
     assert_sends(&host, "Neighbour.List", json!({"netns": "a", "link": "v0"}), &found);
     let proxies = json!({"netns": "a", "proxy": true});
-    assert_sends(&host, "Neighbour.List", proxies, &["GETLINK dump - 29", "GETNEIGH dump - state=0 flags=8"]);
+    assert_sends(&host, "Neighbour.List", proxies, &["GETNEIGH dump - state=0 flags=8", "GETLINK dump - 29"]);
     assert_sends(&host, "Netns.Get", json!({"netns": "a"}), &["GETNSID 3"]);
     let again =
         json!({"netns": "a", "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": "a"}, "exists_ok": true});
@@ -468,12 +491,13 @@ fn a_route_is_one_message_that_names_its_links_by_index_and_one_listing_before_i
         route(json!({"gateway": "10.0.0.9", "link": "v0", "table": 300, "metric": 7, "preferred_source": "10.0.0.1",
         "mtu": 1300, "onlink": true, "protocol": 4, "scope": "global"}));
     let line = "NEWROUTE create excl table=0 flags=4 1 15 6 7 8 5 4=v0";
-    assert_sends(&host, "Route.Add", full, &["GETLINK - 3=v0 29", line]);
+    let (find, other) = ("GETLINK - 3=v0 29", "GETLINK - 3=v1 29");
+    assert_sends(&host, "Route.Add", full, &around(find, line));
     assert_sends(
         &host,
         "Route.Replace",
         route(json!({"link": "v0"})),
-        &["GETLINK - 3=v0 29", "NEWROUTE create replace table=254 flags=0 1 4=v0"],
+        &around(find, "NEWROUTE create replace table=254 flags=0 1 4=v0"),
     );
     let hops = json!([{"gateway": "10.0.0.9", "link": "v0"}, {"gateway": "fe80::9", "link": "v1", "onlink": true}]);
     assert_sends(
@@ -481,9 +505,13 @@ fn a_route_is_one_message_that_names_its_links_by_index_and_one_listing_before_i
         "Route.Replace",
         route(json!({"nexthops": hops})),
         &[
-            "GETLINK - 3=v0 29",
-            "GETLINK - 3=v1 29",
+            find,
+            other,
+            find,
+            other,
             "NEWROUTE create replace table=254 flags=0 1 [v0 flags=0 9.5] [v1 flags=4 9.18]",
+            find,
+            other,
         ],
     );
     assert_sends(
@@ -496,7 +524,7 @@ fn a_route_is_one_message_that_names_its_links_by_index_and_one_listing_before_i
         &host,
         "Route.Delete",
         route(json!({"table": 300, "link": "v0"})),
-        &["GETLINK - 3=v0 29", "GETROUTE dump table=0 flags=0 15 4=v0", "DELROUTE table=0 flags=0 1 15 6 7 8 5 4=v0"],
+        &[find, "GETROUTE dump table=0 flags=0 15 4=v0", find, "DELROUTE table=0 flags=0 1 15 6 7 8 5 4=v0", find],
     );
     let blackhole = route(json!({"route_type": "blackhole"}));
     assert_sends(&host, "Route.Add", blackhole, &["NEWROUTE create excl table=254 flags=0 1"]);

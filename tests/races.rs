@@ -24,6 +24,7 @@ fn picture(host: &Host, link: &str) -> Value {
 fn outcome(reply: &Reply) -> &'static str {
     match reply.status() {
         0 => "done",
+        _ if reply.error().ends_with(".Busy") => "busy",
         _ if reply.error().ends_with(".NoSuchLink") => match reply.get("reason").as_str().unwrap() {
             "absent" => "absent",
             "alternative_name" => "alternative_name",
@@ -106,12 +107,13 @@ fn a_link_that_is_made_again_and_again_is_changed_or_absent_and_its_neighbours_s
     assert_eq!((picture(&host, "eth0"), picture(&host, "ci70")), before);
 }
 
-/// A call whose second netlink message, the one that acts, is held back, and what happens to the names meanwhile.
+/// A call whose second netlink message, which looks the link up again, is held back, and what happens to the names
+/// meanwhile.
 struct Held {
     method: &'static str,
     changes: Value,
-    /// The field of `NoSuchLink`, or none where the call must succeed.
-    refused: bool,
+    /// The error, or nothing where the call must succeed.
+    refused: &'static str,
     /// What happens, with `L` for the link, `O` for another and `M` for a third name.
     meanwhile: &'static [&'static str],
 }
@@ -119,6 +121,7 @@ struct Held {
 const DELETED: &[&str] = &["link del L"];
 const MADE_AGAIN: &[&str] = &["link del L", "link add L type veth peer name M"];
 const REPLACED: &[&str] = &["link del L", "link set O name L"];
+const RENAMED: &[&str] = &["link set L name M"];
 const SWAPPED: &[&str] = &["link set L name M", "link set O name L"];
 
 #[test]
@@ -126,7 +129,9 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     let host = host();
     let set = || json!({"mtu": 1400, "alias": "mine"});
     let address = || json!({"address": "10.0.0.1/32"});
-    let mut cases: Vec<Held> = [(DELETED, true), (MADE_AGAIN, true), (REPLACED, true), (SWAPPED, false)]
+    let every =
+        [(DELETED, "NoSuchLink"), (MADE_AGAIN, "Busy"), (REPLACED, "Busy"), (SWAPPED, "Busy"), (RENAMED, "NoSuchLink")];
+    let mut cases: Vec<Held> = every
         .into_iter()
         .flat_map(|(meanwhile, refused)| {
             [("Link.Set", set()), ("Address.Add", address()), ("Link.Delete", json!({}))]
@@ -136,9 +141,9 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     // A call of three messages: the second of them finds the link gone. And where absence is no error, neither is that.
     let delete = |missing_ok: bool| json!({"address": "10.0.0.9/32", "missing_ok": missing_ok});
     for (method, changes, refused) in [
-        ("Address.Delete", delete(false), true),
-        ("Address.Delete", delete(true), false),
-        ("Link.Delete", json!({"missing_ok": true}), false),
+        ("Address.Delete", delete(false), "NoSuchLink"),
+        ("Address.Delete", delete(true), ""),
+        ("Link.Delete", json!({"missing_ok": true}), ""),
     ] {
         cases.push(Held { method, changes, refused, meanwhile: DELETED });
     }
@@ -174,34 +179,224 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
         for (at, running) in running.into_iter().enumerate() {
             let (case, reply) = (&cases[at], running.join().unwrap());
             let what = format!("{} {:?}: {reply}", case.method, case.meanwhile);
-            if case.refused {
-                assert!(reply.error().ends_with(".NoSuchLink"), "{what}");
-                assert_eq!((reply.get("field"), reply.get("errno")), (json!("link"), json!(19)), "{what}");
-            } else {
-                assert_eq!(reply.status(), 0, "{what}");
+            match case.refused {
+                "" => assert_eq!(reply.status(), 0, "{what}"),
+                "NoSuchLink" => {
+                    assert!(reply.error().ends_with(".NoSuchLink"), "{what}");
+                    assert_eq!((reply.get("field"), reply.get("errno")), (json!("link"), json!(19)), "{what}");
+                }
+                _ => {
+                    assert!(reply.error().ends_with(".Busy"), "{what}");
+                    let name = named(at, "L");
+                    assert_eq!(reply.get("reason"), format!("link: another link took the name `{name}` meanwhile"));
+                }
             }
         }
     });
 
+    // Nothing was changed: neither the link that was looked up nor any other.
     for (at, case) in cases.iter().enumerate() {
         let what = format!("{} {:?}", case.method, case.meanwhile);
         let by_index = |index: &str| {
             host.sh(&format!("ip -o addr show | grep '^{index}:' || true; ip -o link show | grep '^{index}: ' || true"))
         };
         let (own, other) = (by_index(&indexes[at].0), by_index(&indexes[at].1));
-        let swapped = case.meanwhile == SWAPPED;
-        let told = match case.method {
-            _ if !swapped => own.is_empty(),
-            "Link.Set" => own.contains("mtu 1400") && own.contains("mine"),
-            "Address.Add" => own.contains("10.0.0.1"),
-            _ => own.is_empty(),
-        };
-        assert!(told, "{what}: {own}");
-        assert!(!other.contains("1400") && !other.contains("10.0.0.1") && !other.contains("mine"), "{what}: {other}");
+        assert_eq!(own.is_empty(), !matches!(case.meanwhile, SWAPPED | RENAMED), "{what}: {own}");
+        for link in [&own, &other] {
+            assert!(!link.contains("1400") && !link.contains("10.0.0.1") && !link.contains("mine"), "{what}: {link}");
+        }
         assert!(!other.is_empty(), "{what}");
-        let name = if swapped || case.meanwhile == REPLACED { named(at, "L") } else { named(at, "O") };
+        let name = if matches!(case.meanwhile, SWAPPED | REPLACED) { named(at, "L") } else { named(at, "O") };
         let mut now = picture(&host, &name);
         now["ifname"] = others[at]["ifname"].clone();
         assert_eq!(now, others[at], "{what}");
     }
+}
+
+/// Runs a call whose third netlink message, the one that acts, is held back until `meanwhile` is done.
+fn held_back(host: &Host, method: &str, fields: &Value, meanwhile: &str) -> Reply {
+    // Before it go the record of the decision and two look-ups.
+    let delay = "inject=sendto:delay_enter=700000:when=4";
+    let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=sendto", "-e", delay];
+    let permitted = || host.trail_where("NETBROKER_EVENT", "permitted").len();
+    let before = permitted();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| host.caller().under(&tracer).call(method, fields.clone()));
+        while permitted() == before {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(200)); // the look-ups take none of it
+        host.sh(meanwhile);
+        running.join().unwrap()
+    })
+}
+
+#[test]
+fn a_link_that_is_renamed_right_before_a_change_by_index_is_in_the_reply_and_in_the_record() {
+    let host = host();
+    host.ip("link add ci7 up type bridge");
+    let fields = |more: Value| {
+        let mut fields = json!({"netns": "@host", "link": "ci7"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fields
+    };
+    let address = |last: u8| fields(json!({"address": format!("10.0.0.{last}/32")}));
+    let changes = [
+        ("Address.Add", address(1)),
+        ("Address.Add", address(2)),
+        ("Neighbour.Replace", fields(json!({"address": "10.0.0.9", "mac": "02:00:00:00:00:09"}))),
+        ("Route.Add", fields(json!({"destination": "10.9.0.0/16"}))),
+        ("Link.Add", json!({"netns": "@host", "link": "n0", "kind": "macvlan", "parent": "ci7"})),
+        ("Link.Add", json!({"netns": "@host", "link": "n1", "kind": "ifb", "master": "ci7"})),
+    ];
+    for (at, (method, fields)) in changes.into_iter().enumerate() {
+        host.forget_trail();
+        let what = format!("{method} {fields}");
+        let meanwhile = if at == 1 {
+            "ip link set ci7 name eth0; ip link add ci7 type bridge"
+        } else {
+            "ip link set ci7 name eth0"
+        };
+        let reply = held_back(&host, method, &fields, meanwhile);
+        let field = ["parent", "master"].into_iter().find(|name| fields[*name].is_string()).unwrap_or("link");
+        assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!([field])), "{what}: {reply}");
+        assert_eq!(host.trail_where("NETBROKER_CHANGED_MEANWHILE", field).len(), 1, "{what}");
+        host.sh("ip link del ci7 2>/dev/null || true; ip link set eth0 name ci7");
+    }
+    let quiet = host.caller().call("Address.Add", address(3));
+    assert_eq!(quiet.ok(), json!({}));
+}
+
+#[test]
+fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
+    let host = host();
+    host.ip("link add ci7 type bridge");
+    let of = |more: Value| {
+        let mut fields = json!({"netns": "@host", "link": "ci7"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fields
+    };
+    let before = picture(&host, "ci7");
+    for (method, fields) in [("Link.Set", of(json!({"mtu": 1400, "promisc": true}))), ("Link.Delete", of(json!({})))] {
+        let reply = held_back(&host, method, &fields, "ip link set ci7 name eth0");
+        assert_eq!(reply.error(), "io.netbroker.Link.NoSuchLink", "{reply}");
+        host.ip("link set eth0 name ci7");
+        assert_eq!(picture(&host, "ci7"), before);
+    }
+    // The link that has the name by then is the one that was permitted.
+    let fields = of(json!({"mtu": 1400}));
+    let reply = held_back(&host, "Link.Set", &fields, "ip link set ci7 name eth0; ip link add ci7 type bridge");
+    assert_eq!(reply.ok(), json!({}));
+    assert_eq!(picture(&host, "ci7")["mtu"], 1400);
+    let mut other = picture(&host, "eth0");
+    other["ifname"] = json!("ci7");
+    assert_eq!(other, before);
+}
+
+/// Renames `ci7` to `eth0` and back until it is told to stop, without a pause.
+const RENAMES: &str = "while [ ! -e /run/scratch/stop ]; do for i in $(seq 50); do echo link set ci7 name eth0; \
+                       echo link set eth0 name ci7; done | ip -batch -; done";
+
+/// What a monitor reported, in the order in which the kernel did it.
+enum Event {
+    /// The link has this name, and this MTU.
+    Link(String, u64),
+    /// An address was added.
+    Address(String),
+}
+
+fn events(log: &str) -> Vec<Event> {
+    let after = |line: &str, word: &str| {
+        let mut words = line.split_whitespace().skip_while(|other| *other != word);
+        words.nth(1).map(ToOwned::to_owned)
+    };
+    let event = |line: &str| match (after(line, "inet"), after(line, "mtu")) {
+        (Some(address), _) => Some(Event::Address(address)),
+        (_, Some(mtu)) => {
+            let name = line.split(": ").nth(1)?.split('@').next()?;
+            Some(Event::Link(name.to_owned(), mtu.parse().ok()?))
+        }
+        _ => None,
+    };
+    log.lines().filter_map(event).collect()
+}
+
+/// The requests that changed `ci7` while it was called `eth0`, and of them those whose reply did not say so.
+#[derive(Debug, Default)]
+struct Hits {
+    done: usize,
+    under_another_name: usize,
+    unreported: usize,
+    reported_without_a_hit: usize,
+}
+
+#[test]
+fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_and_by_index_nearly_so() {
+    let host = host();
+    host.ip("link add ci7 up type bridge");
+    let mut monitor = host.command("sh");
+    let mut monitor = monitor
+        .args(["-c", "exec ip -rcvbuf 200000000 -o monitor link address >/run/scratch/events 2>/run/scratch/lost"])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let requests = 200;
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let renames = scope.spawn(|| host.sh(RENAMES));
+        let replies = (0..requests).map(|at| {
+            let (method, changes) = match at % 2 {
+                0 => ("Link.Set", json!({"netns": "@host", "link": "ci7", "mtu": 1000 + at})),
+                _ => ("Address.Add", json!({"netns": "@host", "link": "ci7", "address": address_of(at)})),
+            };
+            host.caller().call(method, changes)
+        });
+        let replies = replies.collect();
+        host.sh("touch /run/scratch/stop");
+        renames.join().unwrap();
+        replies
+    });
+    host.sh("sleep 0.3");
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    let mut refused = std::collections::BTreeMap::new();
+    let (mut by_name, mut by_index) = (Hits::default(), Hits::default());
+    assert_eq!(host.sh("cat /run/scratch/lost"), "", "the monitor reports every event");
+    let events = events(&host.sh("cat /run/scratch/events"));
+    for (at, reply) in replies.iter().enumerate() {
+        if reply.status() != 0 {
+            let expected = [".NoSuchLink", ".Busy"].iter().any(|error| reply.error().ends_with(error));
+            assert!(expected, "{reply}");
+            *refused.entry(reply.error()).or_insert(0) += 1;
+            continue;
+        }
+        let mut name = "";
+        for event in &events {
+            match event {
+                Event::Link(now, mtu) => {
+                    name = now;
+                    if *mtu == 1000 + at as u64 {
+                        break;
+                    }
+                }
+                Event::Address(address) if at % 2 == 1 && *address == address_of(at) => break,
+                Event::Address(_) => {}
+            }
+        }
+        let hits = if at % 2 == 0 { &mut by_name } else { &mut by_index };
+        hits.done += 1;
+        hits.under_another_name += usize::from(name != "ci7");
+        hits.unreported += usize::from(name != "ci7" && reply.parameters()["changed_meanwhile"] != json!(["link"]));
+        hits.reported_without_a_hit += usize::from(name == "ci7" && !reply.parameters()["changed_meanwhile"].is_null());
+    }
+    println!("by name: {by_name:?}, by index: {by_index:?}, refused {refused:?}");
+    assert!(by_name.done > 20 && by_index.done > 20, "{by_name:?} {by_index:?}");
+    assert_eq!(by_name.under_another_name, 0);
+    // The link may be renamed between the last look-up and the change. That was 21 to 32 % without that look-up.
+    assert!(by_index.under_another_name * 10 <= by_index.done, "{by_index:?}");
+    // It may even be renamed back before it is looked up again.
+    assert!(by_index.unreported * 20 <= by_index.done, "{by_index:?}");
+}
+
+fn address_of(at: usize) -> String {
+    format!("10.7.{}.{}/32", at / 250, at % 250 + 1)
 }

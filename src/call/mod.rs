@@ -269,6 +269,12 @@ impl Call {
         self.uses.iter().chain(self.kinds.iter().flat_map(|kind| kind.uses.iter()))
     }
 
+    /// Whether some variety has a field that names a link.
+    #[must_use]
+    pub fn has_links(&self) -> bool {
+        self.all_uses().any(|u| matches!(u.field.ty, Type::Link))
+    }
+
     /// Whether some variety has this field.
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {

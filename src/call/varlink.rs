@@ -12,7 +12,7 @@ use super::field::Field;
 use super::json::Json;
 use super::object::Parts;
 use super::value::{Type, shown};
-use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
+use super::{Absence, CALLS, Call, Constant, Effect, Kind, Part, Shape, Use};
 
 /// The interface of the service itself.
 pub const SERVICE: &str = "org.varlink.service";
@@ -25,6 +25,9 @@ const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of pr
 const REQUEST: &str = "The id of the request in the trail.";
 /// Of every result and every error.
 const RECORDED: &str = "False where the call was permitted, but the trail did not take the record of its outcome.";
+/// Of every error, and of every result of a call that changes something and has a field that names a link.
+const MEANWHILE: &str = "The fields whose link somebody else renamed, replaced or removed while the change was made. The \
+                         change may have reached that link under another name. Absent where there is none.";
 
 /// `org.varlink.service`, as the specification has it.
 const SERVICE_DESCRIPTION: &str = "\
@@ -156,7 +159,11 @@ pub fn description(family: &str) -> String {
     }
     for declared in ERRORS {
         comment(&mut members, "", declared.doc);
-        let always = [member("request", "string", REQUEST), member("recorded", "?bool", RECORDED)];
+        let always = [
+            member("request", "string", REQUEST),
+            member("recorded", "?bool", RECORDED),
+            member("changed_meanwhile", "?[]string", MEANWHILE),
+        ];
         let fields = declared.parts.iter().map(|p| part(p, &mut types)).chain(always);
         _ = write!(members, "error {} {}\n\n", declared.name, structure(fields));
     }
@@ -332,10 +339,12 @@ fn type_of(ty: Type, types: &mut Types) -> String {
     }
 }
 
-/// A result may also say that its outcome is not in the trail.
+/// A result may also say that its outcome is not in the trail, and that a link was changed by others meanwhile.
 fn results(call: &'static Call, types: &mut Types) -> String {
     let recorded = member("recorded", "?bool", RECORDED);
-    structure(call.result.parts.iter().map(|p| part(p, types)).chain([recorded]))
+    let meanwhile = member("changed_meanwhile", "?[]string", MEANWHILE);
+    let meanwhile = (call.effect == Effect::Changes && call.has_links()).then_some(meanwhile);
+    structure(call.result.parts.iter().map(|p| part(p, types)).chain([recorded]).chain(meanwhile))
 }
 
 fn part(part: &Part, types: &mut Types) -> String {

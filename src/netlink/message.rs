@@ -105,6 +105,11 @@ impl Attributes {
         self.bytes.extend([head, &inner.bytes].concat());
     }
 
+    /// Adds other attributes after them.
+    pub(super) fn append_all(&mut self, others: Self) {
+        self.join(&[], others);
+    }
+
     /// How many bytes they have.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

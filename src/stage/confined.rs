@@ -17,11 +17,12 @@ use super::landlock::{self, Domain};
 use super::netns::{DIRECTORY, Identity, Netns};
 use super::{capabilities, filter, namespaces, tun};
 use crate::audit::Trail;
+use crate::call::field::{self, Held as _};
 use crate::call::name::NetnsName;
-use crate::call::{Needs, field};
-use crate::netlink::{self, Places, Prepared, Route, escape};
+use crate::call::needs::LastStage;
+use crate::netlink::{self, Netlink, Places, Prepared, Protocol, escape};
 use crate::policy::Permit;
-use crate::refusal::{Refusal, invalid, system};
+use crate::refusal::{Executed, Refusal, invalid, system};
 
 /// The last stage.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub struct Confined {
 #[derive(Debug)]
 pub(super) enum Work {
     /// A netlink transaction.
-    Transaction(Route, Prepared),
+    Transaction(Netlink, Prepared),
     /// Reading the names of namespaces.
     Names(Dir),
     /// Making or removing a namespace.
@@ -50,16 +51,18 @@ impl Confined {
     }
 
     /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
-    ///
-    /// # Errors
-    /// What the kernel said.
-    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Result<Map<String, Value>, Refusal>, Trail) {
+    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Executed, Trail) {
+        let mut lost = Vec::new();
         let result = match &mut *self.work {
-            Work::Transaction(route, prepared) => prepared.run(route, each),
+            Work::Transaction(netlink, prepared) => {
+                let result = prepared.run(netlink, each);
+                lost.extend_from_slice(netlink.lost());
+                result
+            }
             Work::Names(directory) => names(directory, each),
             Work::Namespaces(task) => task.run(),
         };
-        (result, self.trail)
+        (Executed { result, lost }, self.trail)
     }
 }
 
@@ -71,53 +74,53 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
-    match request.needs() {
-        Needs::NAMESPACES => {
+    let needs = request.needs();
+    match needs.stage {
+        LastStage::Namespaces => {
             let task = namespaces::Task::prepare(permit, identity)?;
             landlock::enter(Domain::AllButFiles, landlock)?;
             filter::make_namespaces(trail)?;
             Ok(Work::Namespaces(task))
         }
-        Needs::NAMES => {
+        LastStage::Names => {
             let directory = open_names(permit)?;
-            capabilities::keep_only(&[], &[])?;
+            capabilities::keep_only(needs.capabilities, needs.capabilities)?;
             landlock::enter(Domain::Everything, landlock)?;
             filter::list_namespaces(directory.as_raw_fd(), trail)?;
             Ok(Work::Names(directory))
         }
-        needs @ (Needs::NOTHING | Needs::NET_ADMIN | Needs::TUN) => {
-            let (route, prepared) = resolve(permit, identity)?;
-            let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([route.descriptor()]).collect();
-            let keep: &[Capability] = if needs == Needs::NOTHING { &[] } else { &[Capability::CAP_NET_ADMIN] };
-            capabilities::keep_only(keep, keep)?;
+        LastStage::Transaction | LastStage::Tun => {
+            let (netlink, prepared) = resolve(permit, identity)?;
+            let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([netlink.descriptor()]).collect();
+            capabilities::keep_only(needs.capabilities, needs.capabilities)?;
             landlock::enter(Domain::Everything, landlock)?;
             match prepared.tun() {
                 Some(device) => filter::make_tun(device, &sockets, trail)?,
                 None => filter::transact(&sockets, trail)?,
             }
-            Ok(Work::Transaction(route, prepared))
+            Ok(Work::Transaction(netlink, prepared))
         }
     }
 }
 
-/// Opens and enters the namespaces that the permit names, and lets the family's file resolve and encode.
-fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Refusal> {
+/// Opens and enters the namespaces that the permit names, and lets the family's function resolve and encode.
+fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), Refusal> {
     let request = permit.request();
     let enter = [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN];
-    let mut places = Places::default();
-    let mut others = Vec::new();
-    for key in [&field::PEER_NETNS, &field::TARGET_NETNS] {
-        if let Some(name) = request.get(key).filter(|name| Some(*name) != request.get(&field::NETNS)) {
-            others.push((key.field.name, name, Netns::open(key.field.name, name, identity)?));
-        }
-    }
     let netns = request.needed(&field::NETNS)?;
-    let asks_about_it = request.call().name == "Netns.Get"; // from the host: its number is the host's for it
-    let acts_at_peer = netlink::acts_at_peer(request);
+    let mut places = Places::default();
+    let mut named = Vec::new();
+    for used in request.call().uses(request.kind()).filter(|used| used.field != &field::NETNS.field) {
+        let Some(name) = request.value(used.field).and_then(NetnsName::held).filter(|name| *name != netns) else {
+            continue;
+        };
+        named.push((used.field, name, Netns::open(used.field.name, name, identity)?));
+    }
+    let enters = request.needs().enters;
     let own = match netns {
-        NetnsName::Host if others.is_empty() => None, // the process stands there
+        NetnsName::Host if named.is_empty() => None, // the process stands there
         name => match Netns::open(field::NETNS.field.name, name, identity) {
-            Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if asks_about_it => {
+            Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if !enters => {
                 places.left_over = true;
                 None
             }
@@ -125,24 +128,25 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Route, Prepared), Ref
         },
     };
     capabilities::set(caps::CapSet::Effective, &enter)?;
-    for (field, name, other) in &others {
-        other.enter(field, name)?; // of one of another type the kernel's answer would not say which it was
-        if acts_at_peer && *field == field::PEER_NETNS.field.name {
-            places.visited = Some(Route::open()?);
+    let visit = request.kind().and_then(|kind| kind.visits).filter(|visit| (visit.when)(request));
+    for (field, name, netns) in &named {
+        netns.enter(field.name, name)?; // of one of another type the kernel's answer would not say which it was
+        if visit.is_some_and(|visit| visit.netns == *field) {
+            places.visited = Some(Netlink::open(Protocol::Route)?);
         }
     }
     match &own {
-        Some(own) if !asks_about_it => own.enter(field::NETNS.field.name, netns)?,
+        Some(own) if enters => own.enter(field::NETNS.field.name, netns)?,
         _ => {}
     }
-    if request.needs() == Needs::TUN {
+    if request.needs().stage == LastStage::Tun {
         places.tun = Some(tun::open()?); // after setns: what it makes is made in its opener's namespace
     }
     places.netns = own.map(OwnedFd::from);
-    places.others = others.into_iter().map(|(field, _, netns)| (field, netns.into())).collect();
-    let mut route = Route::open()?; // after setns: a socket belongs to a namespace
-    let prepared = netlink::prepare(&mut route, places, request)?;
-    Ok((route, prepared))
+    places.named = named.into_iter().map(|(field, _, netns)| (field, netns.into())).collect();
+    let mut netlink = Netlink::open(Protocol::Route)?; // after setns: a socket belongs to a namespace
+    let prepared = netlink::prepare(&mut netlink, places, request)?;
+    Ok((netlink, prepared))
 }
 
 fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
