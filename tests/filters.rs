@@ -9,23 +9,20 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 
 use common::Host;
-use common::traced::{self, Profile, Traced};
-use netbroker::call::Needs;
-use netbroker::stage::filter::{
-    Check, EVERY_PROFILE, Filter, LINK_PROFILE, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, NAMESPACE_PROFILE, Socket,
-    TRANSACT, TUN_PROFILE,
-};
+use common::traced::{self, Traced};
+use netbroker::call::needs::{EXTRAS, LastStage, Profile};
+use netbroker::stage::filter::{self, Check, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT};
 
 /// Lines of a filter that no trace shows, and why they stay. The check is given where the number has other lines, too.
 const UNSEEN: [(&str, i64, Option<Check>, &str); 9] = [
-    ("LINK_PROFILE", libc::SYS_fstat, None, FSTAT),
-    ("NAMESPACE_PROFILE", libc::SYS_fstat, None, FSTAT),
-    ("TUN_PROFILE", libc::SYS_fstat, None, FSTAT),
-    ("EVERY_PROFILE", libc::SYS_fstat, None, FSTAT),
-    ("LINK_PROFILE", libc::SYS_write, COMPLAINT, NO_CALL),
-    ("NAMESPACE_PROFILE", libc::SYS_write, COMPLAINT, NO_CALL),
-    ("TUN_PROFILE", libc::SYS_write, COMPLAINT, NO_CALL),
-    ("EVERY_PROFILE", libc::SYS_write, COMPLAINT, NO_CALL),
+    ("link", libc::SYS_fstat, None, FSTAT),
+    ("link+namespaces", libc::SYS_fstat, None, FSTAT),
+    ("link+tun", libc::SYS_fstat, None, FSTAT),
+    ("link+namespaces+tun", libc::SYS_fstat, None, FSTAT),
+    ("link", libc::SYS_write, COMPLAINT, NO_CALL),
+    ("link+namespaces", libc::SYS_write, COMPLAINT, NO_CALL),
+    ("link+tun", libc::SYS_write, COMPLAINT, NO_CALL),
+    ("link+namespaces+tun", libc::SYS_write, COMPLAINT, NO_CALL),
     (
         "MAKE_NAMESPACES",
         libc::SYS_brk,
@@ -49,43 +46,48 @@ const X32: u64 = 0x4000_0000;
 const HIGH_HALF: u64 = 1 << 32;
 
 /// A filter with its name.
-type Named = (&'static str, Filter);
+#[derive(Clone)]
+struct Named(String, Vec<&'static [Line]>);
 
-const FIRST: [Named; 4] = [
-    ("LINK_PROFILE", LINK_PROFILE),
-    ("NAMESPACE_PROFILE", NAMESPACE_PROFILE),
-    ("TUN_PROFILE", TUN_PROFILE),
-    ("EVERY_PROFILE", EVERY_PROFILE),
-];
-const LAST: [Named; 4] =
-    [("TRANSACT", TRANSACT), ("MAKE_TUN", MAKE_TUN), ("LIST_NAMES", LIST_NAMES), ("MAKE_NAMESPACES", MAKE_NAMESPACES)];
+/// The first filters, of every profile.
+fn first() -> Vec<Named> {
+    let mut profiles = vec![Profile::LINK];
+    for extra in &EXTRAS {
+        profiles.extend(profiles.clone().into_iter().map(|profile| profile.and(extra.profile)));
+    }
+    profiles.into_iter().map(|profile| Named(profile.to_string(), filter::first(profile).collect())).collect()
+}
+
+fn last() -> Vec<Named> {
+    let named = [
+        ("TRANSACT", TRANSACT),
+        ("MAKE_TUN", MAKE_TUN),
+        ("LIST_NAMES", LIST_NAMES),
+        ("MAKE_NAMESPACES", MAKE_NAMESPACES),
+    ];
+    named.into_iter().map(|(name, tables)| Named(name.to_owned(), tables.to_vec())).collect()
+}
 
 /// The filters that a process is behind at its end.
 fn filters(traced: &Traced) -> [Named; 2] {
-    let [link_profile, namespace_profile, tun_profile, every_profile] = FIRST;
-    let [transact, make_tun, list_names, make_namespaces] = LAST;
-    let first = match traced.profile {
-        Profile::Link => link_profile,
-        Profile::Namespace => namespace_profile,
-        Profile::Tun => tun_profile,
-        Profile::Every => every_profile,
+    let last_name = match traced.needs.stage {
+        LastStage::Transaction => "TRANSACT",
+        LastStage::Tun => "MAKE_TUN",
+        LastStage::Names => "LIST_NAMES",
+        LastStage::Namespaces => "MAKE_NAMESPACES",
     };
-    let last = match traced.needs {
-        Needs::Nothing | Needs::NetAdmin => transact,
-        Needs::Tun => make_tun,
-        Needs::Names => list_names,
-        Needs::Namespaces => make_namespaces,
-    };
-    [first, last]
+    let of = |filters: Vec<Named>, name: &str| filters.into_iter().find(|Named(of, _)| of == name).unwrap();
+    [of(first(), &traced.profile.to_string()), of(last(), last_name)]
 }
 
-fn lines(filter: Filter) -> impl Iterator<Item = &'static Line> {
-    filter.iter().copied().flatten()
+fn lines(filter: &Named) -> impl Iterator<Item = &'static Line> {
+    filter.1.iter().copied().flatten()
 }
 
 /// Every line of every filter.
-fn all_lines() -> impl Iterator<Item = (&'static str, &'static Line)> {
-    FIRST.into_iter().chain(LAST).flat_map(|(name, filter)| lines(filter).map(move |line| (name, line)))
+fn all_lines() -> impl Iterator<Item = (String, &'static Line)> {
+    let named = |filter: Named| lines(&filter).map(|line| (filter.0.clone(), line)).collect::<Vec<_>>();
+    first().into_iter().chain(last()).flat_map(named)
 }
 
 /// Whether a line lets these arguments through.
@@ -109,8 +111,8 @@ fn allows(traced: &Traced, check: Check, arguments: [u64; 6]) -> bool {
 /// Whether a request made a call behind this filter that this line lets through.
 fn used(traced: &Traced, name: &str, (number, check, _): &Line) -> bool {
     // The first filters share their lines, so what is done behind one counts for each that has the line.
-    let is_first = FIRST.iter().any(|(of, _)| *of == name);
-    let nth = if is_first { Some(0) } else { filters(traced).iter().position(|(of, _)| *of == name) };
+    let is_first = name.starts_with("link");
+    let nth = if is_first { Some(0) } else { filters(traced).iter().position(|Named(of, _)| of == name) };
     let Some(nth) = nth else { return false };
     let mut made = traced.made.iter().filter(|made| made.filters > nth && made.number == *number);
     made.any(|made| allows(traced, *check, made.arguments))
@@ -123,9 +125,9 @@ fn every_line_of_every_filter_is_of_use_to_some_request() {
         name == *of && line.0 == *number && check.is_none_or(|check| check == line.1)
     };
     for unseen in UNSEEN {
-        assert!(all_lines().any(|(name, line)| is_meant(name, line, &unseen)), "there is no such line: {unseen:?}");
+        assert!(all_lines().any(|(name, line)| is_meant(&name, line, &unseen)), "there is no such line: {unseen:?}");
     }
-    let is_useless = |(name, line): &(&str, &Line)| {
+    let is_useless = |(name, line): &(String, &Line)| {
         let is_excused = UNSEEN.iter().any(|unseen| is_meant(name, line, unseen));
         !is_excused && !all.iter().any(|traced| used(traced, name, line))
     };
@@ -202,7 +204,7 @@ type Try = (&'static str, u64, [u64; 6], bool);
 fn tries(traced: &Traced, filters: &[Named]) -> Vec<Try> {
     let lives = |number: u64, arguments: [u64; 6]| {
         let lets = |(of, check, _): &&Line| u64::try_from(*of).unwrap() == number && allows(traced, *check, arguments);
-        filters.iter().all(|(_, filter)| lines(filter).any(|line| lets(&line)))
+        filters.iter().all(|filter| lines(filter).any(|line| lets(&line)))
     };
     let mut tries = Vec::new();
     for number in NUMBERS.chain(ODD_NUMBERS).filter(|number| !UNASKED.contains(number)) {

@@ -65,6 +65,7 @@ fn every_member_is_what_iproute2_tells() {
     let host = host();
     let _proxy = ProxyForAll::add(&host, "a", "10.0.0.200");
     let Shape::List(_, parts) = call::by_name("Neighbour.List").unwrap().result.parts[0].ty else { panic!("no list") };
+    let parts = parts.all();
     let name = |entry: &Value, key: &str, dev: &str| format!("{} {:?}", entry[key], entry.get(dev));
     for (filters, asked, count) in [(json!({}), "nud all", 8), (json!({"proxy": true}), "proxy", 3)] {
         let mut told = list(&host, filters);

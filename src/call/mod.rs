@@ -31,7 +31,7 @@ pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 
-use needs::Needs;
+pub use needs::Needs;
 use object::{Doc, Parts, Row};
 use request::{Invalid, Request};
 use value::{Type, Value};

@@ -9,7 +9,7 @@ use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 
-use super::answer::{i32_at, u32_at};
+use super::answer::u32_at;
 use super::inet::{INET6, family, ip, octets};
 use super::listing::{self, Selection, in_chunks, unparsed};
 use super::message::{Attributes, Message};

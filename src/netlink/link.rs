@@ -61,7 +61,7 @@ impl Target<'_> {
         if let Self::Name(field, name) = self {
             all.put(IFNAME, &with_nul(name.as_str()), field)?;
         }
-        all.join(&[], attributes);
+        all.append_all(attributes);
         let head =
             [head.get(..4).unwrap_or_default(), &index.to_ne_bytes(), head.get(8..).unwrap_or_default()].concat();
         Ok(Message::route(kind, NlmF::ACK, Encoded { head, attributes: all }))

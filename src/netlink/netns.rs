@@ -1,1 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Numbers of namespaces (`RTM_GETNSID`, `linux/net_namespace.h`).
+#![forbid(unsafe_code)]
 
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
+use serde_json::Map;
+
+use super::answer::{find, i32_at};
+use super::message::{Attributes, Message};
+use super::rows::Encoded;
+use super::sides::Before;
+use super::transaction::{Failure, Netlink};
+use super::{Encoder, Prepared};
+use crate::refusal::Refusal;
+
+/// `NETNSA_NSID`, `NETNSA_FD`
+const NSID: u16 = 1;
+const FD: u16 = 3;
+/// Bytes of `struct rtgenmsg`: one, padded.
+const HEAD: usize = 4;
+
+pub(super) static ENCODERS: &[Encoder] = &[Encoder { call: "Netns.Get", prepare: get, object: None, settled: &[] }];
+
+/// Asks by which number the socket's namespace knows another one, if by any.
+pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<i32>, Refusal> {
+    let mut attributes = Attributes::default();
+    attributes.add(FD, &netns.as_raw_fd().to_ne_bytes())?;
+    let message = Message::route(Rtm::Getnsid, NlmF::ACK, Encoded { head: vec![0; HEAD], attributes });
+    let found = netlink.ask(&message, "parse the number of a namespace", nsid).map_err(Failure::refusal)?;
+    Ok(found.into_iter().next().filter(|nsid| *nsid >= 0))
+}
+
+/// `Netns.Get`
+fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let places = before.places();
+    let (netns, left_over) = (places.netns.take(), places.left_over);
+    Ok(Prepared::new(move |after, _| {
+        let mut result = Map::from_iter([("ready".to_owned(), (!left_over).into())]);
+        if let Some(netns) = &netns {
+            result.extend(ask_nsid(after, netns)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
+        }
+        Ok(result)
+    }))
+}
+
+/// The number by which this namespace knows another (`NETNSA_NSID`); -1 where it does not.
+fn nsid(payload: &[u8]) -> Option<i32> {
+    i32_at(find(payload.get(HEAD..)?, NSID)??, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_without_a_number_is_told_from_an_answer_that_does_not_parse() {
+        let told = |attribute: &[u8]| nsid(&[&[0; 4], attribute].concat());
+        assert_eq!(told(&[8, 0, 1, 0, 7, 0, 0, 0]), Some(7));
+        assert_eq!(told(&[8, 0, 1, 0, 255, 255, 255, 255]), Some(-1));
+        for bad in [&[][..], &[6, 0, 1, 0, 7, 0, 0, 0], &[9, 0, 1, 0, 7, 0, 0, 0]] {
+            assert_eq!(told(bad), None, "{bad:?}");
+        }
+    }
+}

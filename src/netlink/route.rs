@@ -16,13 +16,14 @@ use super::inet::{INET, INET6, family, ip};
 use super::listing::{Names, in_chunks, unparsed};
 use super::lookup::VRF;
 use super::message::{Attributes, Message};
-use super::rows::{Encoded, Given, Resolved, Seen, View, encode};
+use super::rows::{Encoded, Given, Seen, View, encode};
 use super::sides::{After, Before, number};
 use super::transaction::{Failure, Netlink};
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
+use crate::call::value::Value as Held;
 use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
 use crate::refusal::{Class, Refusal, differs, invalid, redirected};
 
@@ -94,8 +95,8 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
         .map(|view| (view, &field::NEXTHOPS_LINK.field, &field::NEXTHOPS_GATEWAY.field, &field::NEXTHOPS_ONLINK));
     for (view, link, gateway, onlink) in one.into_iter().chain(several) {
         let is_vrf = view.link(link).and_then(|link| link.kind) == Some(VRF);
-        let is_v4 = matches!(view.value(gateway), Some(crate::call::value::Value::Address(IpAddr::V4(_))));
-        let is_onlink = view.value(&onlink.field) == Some(&crate::call::value::Value::Bool(true));
+        let is_v4 = matches!(view.value(gateway), Some(Held::Address(IpAddr::V4(_))));
+        let is_onlink = view.value(&onlink.field) == Some(&Held::Bool(true));
         if is_vrf && is_v4 && !is_onlink {
             let why = "it is a VRF: the kernel would put the route on the port of it that leads to the gateway";
             return Err(redirected(link, why));

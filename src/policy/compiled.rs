@@ -20,7 +20,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::judge::Verdict;
 use super::rule::{Principal, Rule};

@@ -7,8 +7,6 @@ use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd as _;
 
-use caps::Capability;
-
 use super::confined::{self, Confined};
 use super::inherited::Begun;
 use super::netns::Identity;

@@ -7,7 +7,6 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
-use caps::Capability;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FlockArg, OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -25,8 +24,6 @@ use crate::caller::WAYS;
 use crate::policy::Permit;
 use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
 
-/// What the stage holds.
-const NEEDED: [Capability; 2] = [Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE];
 /// Anybody may take the lock on the directory, and a file may be about to become a namespace: this often, 10 ms each.
 const PATIENCE: u32 = 100;
 
@@ -60,7 +57,8 @@ impl Task {
         };
         let action = if request.call().verb() == "Add" { Action::Add } else { Action::Delete };
         let held = capabilities::permitted()?;
-        if let Some(missing) = NEEDED.into_iter().find(|cap| !held.contains(cap)) {
+        let needed = request.needs().capabilities;
+        if let Some(missing) = needed.iter().find(|cap| !held.contains(cap)) {
             let missing = format!("{}, which {} needs", missing.to_string().to_lowercase(), request.call().name);
             return Err(Refusal::NotPrivileged { missing, hint: WAYS.to_owned() });
         }
@@ -89,7 +87,7 @@ impl Task {
             return Err(Refusal::NoSuchNetns { field: field::NETNS.field.name, name, reason, errno });
         }
         let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
-        capabilities::keep_only(&NEEDED, &NEEDED)?;
+        capabilities::keep_only(needed, needed)?;
         Ok(Self { action, name: name.clone(), directory, is_shared, tolerant: request.is_set(tolerance) })
     }
 

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use netbroker::call::Needs;
+use netbroker::call::needs::{LastStage, Profile};
 use netbroker::stage::filter::Socket;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -31,25 +32,6 @@ pub enum By {
     Socket,
     /// From a socket whose other end is the caller.
     Peer,
-}
-
-/// Which first filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    Link,
-    Namespace,
-    Tun,
-    Every,
-}
-
-impl Profile {
-    fn of(needs: Needs) -> Self {
-        match needs {
-            Needs::Namespaces => Self::Namespace,
-            Needs::Tun => Self::Tun,
-            Needs::Nothing | Needs::Names | Needs::NetAdmin => Self::Link,
-        }
-    }
 }
 
 /// A system call as it was made behind this many filters.
@@ -122,17 +104,17 @@ pub fn all() -> &'static [Traced] {
     ALL.get_or_init(|| {
         let mut all: Vec<Traced> = examples()
             .iter()
-            .map(|example| trace(&Host::new(), example, By::SlowPipe, Profile::of(example.needs())))
+            .map(|example| trace(&Host::new(), example, By::SlowPipe, example.needs().profile))
             .collect();
-        let making = examples().iter().find(|example| example.needs() == Needs::Namespaces).unwrap();
-        let tap = examples().iter().find(|example| example.needs() == Needs::Tun).unwrap();
-        let changing = examples().iter().find(|example| example.needs() == Needs::NetAdmin).unwrap();
+        let making = examples().iter().find(|example| example.needs().stage == LastStage::Namespaces).unwrap();
+        let tap = examples().iter().find(|example| example.needs().stage == LastStage::Tun).unwrap();
+        let changing = examples().iter().find(|example| example.needs() == Needs::NET_ADMIN).unwrap();
         // The list of groups is so long that its memory goes back to the kernel when the caller is forgotten, at the end.
         for example in [making, tap] {
-            all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::Every));
+            all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::NAMESPACES.and(Profile::TUN)));
         }
-        all.extend([By::File, By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::Link)));
-        all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::Link));
+        all.extend([By::File, By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::LINK)));
+        all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::LINK));
         all
     })
 }
@@ -148,7 +130,7 @@ fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
         By::Peer => host.as_root().args(&["--peer"]),
         _ => host.caller(),
     };
-    if matches!(profile, Profile::Link | Profile::Tun) {
+    if !profile.has(Profile::NAMESPACES) {
         caller = caller.setpriv(&["--bounding-set=-dac_override"]);
     }
     let tracer = ["perl", "/run/scratch/trace.pl", LOG];
@@ -164,7 +146,7 @@ fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
 
 /// What the examples find, and a policy of others' rules that is too long to be read at once.
 fn furnish(host: &Host, profile: Profile) {
-    let with_tun = matches!(profile, Profile::Tun | Profile::Every);
+    let with_tun = profile.has(Profile::TUN);
     let rules_of_all = EVERYTHING.split("\n\n").filter(|rule| with_tun || !rule.contains("\"tun\""));
     let everything = rules_of_all.collect::<Vec<_>>().join("\n\n");
     let rule = |uid| format!("[[allow]]\nid = '{uid}'\nwho = 'uid:{uid}'\ncall = 'Netns.List'\nnetns = '@host'\n");

@@ -23,6 +23,13 @@ pub fn answer_with(kernel: impl FnMut(&[u8]) -> Vec<Vec<u8>> + 'static) {
     KERNEL.set(Box::new(kernel));
 }
 
+/// A protocol of netlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// rtnetlink(7).
+    Route,
+}
+
 pub(super) struct Socket(RefCell<VecDeque<Vec<u8>>>);
 
 impl fmt::Debug for Socket {
@@ -32,7 +39,7 @@ impl fmt::Debug for Socket {
 }
 
 impl Socket {
-    pub(super) fn open() -> Result<Self, Refusal> {
+    pub(super) fn open(_protocol: Protocol) -> Result<Self, Refusal> {
         Ok(Self(RefCell::default()))
     }
 

@@ -66,7 +66,7 @@ fn a_rule_is_placed_once_for_each_call_with_the_fields_of_that_call() {
         (field::METRIC.field.number, only(Entries::Numbers(vec![Numbers::Between(5, 5), Numbers::Between(7, 9)]))),
     ];
     assert_eq!(fields, expected);
-    let namespaces = Profile { namespaces: true, tun: false };
+    let namespaces = Profile::NAMESPACES;
     assert_eq!(policy.profiles(), [(Principal::Uid(64100), namespaces), (Principal::Gid(2000), namespaces)]);
     let origin = policy.origin("l3").unwrap();
     assert_eq!((origin.file.as_str(), origin.line), ("1.toml", 1));

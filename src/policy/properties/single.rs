@@ -25,7 +25,7 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
             let both = vec![Pattern("veth"), Pattern("bridge")];
             vec![one(Pattern("veth")), Some(Says { gives: both, takes: Vec::new() })]
         }
-        Type::Word(words) => vec![one(Pattern(words.words[0]))],
+        Type::Word(words) => vec![one(Pattern(words.words[0].0))],
         Type::Bool => vec![one(Truth(true))],
         Type::Mac => vec![one(Pattern("fa:*"))],
         Type::Label => vec![one(Pattern("a0:*"))],

@@ -138,7 +138,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
         Type::Netns => vec![Pattern("@host"), Pattern("q1"), Pattern("q*"), Pattern("?1")],
         Type::Link => vec![Pattern("a0"), Pattern("?0"), Pattern("v{uid}-x"), Pattern("v*-x")],
         Type::Word(words) => {
-            let mut entries: Vec<Entry> = words.words.iter().map(|word| Pattern(word)).collect();
+            let mut entries: Vec<Entry> = words.all().map(Pattern).collect();
             if ruling == Ruling::Deny {
                 entries.extend([Pattern("*e*"), Pattern("?????*")]);
             }

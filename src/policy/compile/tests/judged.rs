@@ -325,7 +325,7 @@ fn no_pattern_and_no_free_permits_the_host_but_a_deny_of_all_meets_it() {
 fn profiles_are_those_of_the_callers_allows() {
     let compiled = Compiled::open(good(SITE).write().unwrap()).unwrap();
     for (caller, namespaces) in [("neutron", true), ("node-exporter", false), ("carol", false), ("mallory", false)] {
-        assert_eq!(compiled.profile(&who(caller)), Ok(Profile { namespaces, tun: false }), "{caller}");
+        assert_eq!(compiled.profile(&who(caller)), Ok(if namespaces { Profile::NAMESPACES } else { Profile::LINK }), "{caller}");
     }
 }
 
@@ -336,12 +336,11 @@ fn the_profile_for_tun_is_for_rules_that_name_the_kind() {
         let policy = good(&[&format!("{head}netns = \"q\"\nlink = \"a\"\n{rest}\n")]);
         Compiled::open(policy.write().unwrap()).unwrap().profile(&who("neutron")).unwrap()
     };
-    let (nothing, tun) = (Profile::default(), Profile { namespaces: false, tun: true });
+    let (nothing, tun) = (Profile::LINK, Profile::TUN);
     assert_eq!(needs("allow", "kind = [\"ifb\", \"tun\"]\ntun.mode = \"tap\""), tun);
     assert_eq!(needs("allow", "kind = \"ifb\""), nothing);
     assert_eq!(needs("allow", "kind = [\"macvtap\", \"ifb\"]\nparent = \"b\""), nothing);
     assert_eq!(needs("deny", "kind = \"tun\""), nothing);
-    assert_eq!(tun.and(Profile { namespaces: true, tun: false }), Profile { namespaces: true, tun: true });
 }
 
 #[test]
