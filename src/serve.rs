@@ -18,7 +18,7 @@ use crate::refusal::{Exit, Refusal};
 use crate::reply::{self, Reply};
 use crate::stage::{Begun, Guarded, Inherited, give_up};
 use crate::sys;
-use crate::wire::{End, Message, Wire};
+use crate::wire::{Complaints, End, Message, Wire};
 
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
@@ -54,7 +54,7 @@ pub fn main(command_line: &[&CStr]) -> Exit {
         Arguments::Serve { peer } => serve(inherited, peer),
         Arguments::Say(text) => say(text),
         Arguments::Wrong => {
-            let _unheard = write(sys::stderr(), USAGE.as_bytes());
+            inherited.complaints().write(USAGE);
             Exit::Request
         }
     }
@@ -68,13 +68,14 @@ fn say(text: &str) -> Exit {
 }
 
 fn serve(inherited: Inherited, peer: bool) -> Exit {
-    let (input, begun) = (inherited.input(), inherited.begun().clone());
+    let (input, complaints, begun) = (inherited.input(), inherited.complaints(), inherited.begun().clone());
+    let wire = |sender| Wire::new(input, complaints, sender, begun.at);
     match inherited.guard(peer) {
         Ok(guarded) => {
             let sender = (guarded.way() == Way::Peer).then(|| guarded.caller().clone());
-            converse(guarded, Wire::new(input, sender, begun.at))
+            converse(guarded, wire(sender))
         }
-        Err(refusal) => apologise(&refusal, &begun, Wire::new(input, None, begun.at)),
+        Err(refusal) => apologise(&refusal, &begun, wire(None), complaints),
     }
 }
 
@@ -179,13 +180,13 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
 
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
-fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
+fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
     match give_up().map(|()| next_call(&mut wire)) {
         Ok(Ok((call, message))) => {
             let _unheard = Reply::new(&wire, call, &message, &begun.id).end(Err(refusal.clone()), true);
         }
         _ => {
-            let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());
+            complaints.say(&refusal.to_string());
         }
     }
     refusal.exit()
