@@ -22,7 +22,7 @@ const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of pr
 /// Of every error.
 const REQUEST: &str = "The id of the request in the trail.";
 /// Of every result and every error.
-const RECORDED: &str = "False where the call was permitted, but the trail did not take the record of its outcome.";
+const RECORDED: &str = "False where the trail has no record of how the call ended.";
 
 /// `org.varlink.service`, as the specification has it.
 const SERVICE_DESCRIPTION: &str = "\
@@ -246,7 +246,7 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
                 out.push(field(used.field.name, used, types));
             }
             None => {
-                let doc = format!("{} {}", used.field.doc.trim(), only_for(call, &[used]));
+                let doc = format!("{} {}", used.doc(None), only_for(call, &[used]));
                 out.push(member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc));
             }
             Some((head, _)) if nested.contains(&head) => {}
@@ -297,11 +297,8 @@ fn type_name(head: &str) -> String {
 fn field(name: &str, used: &Use, types: &mut Types) -> String {
     let ty = type_of(used.field.ty, types);
     match used.absence {
-        Absence::Required => member(name, &ty, used.field.doc),
-        other => {
-            let doc = used.field.doc.trim().trim_end_matches('.');
-            member(name, &format!("?{ty}"), &format!("{doc}; {}.", absence(other)))
-        }
+        Absence::Required => member(name, &ty, &used.doc(None)),
+        other => member(name, &format!("?{ty}"), &used.doc(Some(&absence(other)))),
     }
 }
 
