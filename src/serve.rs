@@ -6,7 +6,7 @@ use std::ffi::CStr;
 
 use nix::unistd::write;
 
-use crate::audit::{NotTaken, Record};
+use crate::audit::{NotTaken, Record, Refused};
 use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::value::shown;
@@ -75,7 +75,7 @@ fn serve(inherited: Inherited, peer: bool) -> Exit {
             let sender = (guarded.way() == Way::Peer).then(|| guarded.caller().clone());
             converse(guarded, wire(sender))
         }
-        Err(refusal) => apologise(&refusal, &begun, wire(None), complaints),
+        Err(refused) => apologise(refused, &begun, wire(None), complaints),
     }
 }
 
@@ -85,7 +85,7 @@ fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
         Ok((call, message)) => carry_out(guarded, &wire, call, &message),
         Err(NoCall { why, exit }) => {
             if let Some(why) = why {
-                let _stands = guarded.trail().write(&guarded.record("refused").with("RESULT", why));
+                let _stands = guarded.trail().write(&guarded.record("refused").with_result(&why));
             }
             exit
         }
@@ -135,29 +135,29 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Messa
     let mut reply = Reply::new(wire, call, message, &id);
     let permit = match permit(&guarded, call, &message.parameters) {
         Ok(permit) => permit,
-        Err(refusal) => return reply.end(Err(refusal), true),
+        Err(Refused { refusal, recorded }) => return reply.end(Err(refusal), recorded),
     };
     let outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
     let (result, trail) = match guarded.confine(permit) {
         Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
         Err((refusal, trail)) => (Err(refusal), trail),
     };
-    let recorded = trail.write(&outcome.ended(result.as_ref().err(), started)).is_ok() || !trail.exists();
+    let recorded = trail.has_taken(&outcome.ended(result.as_ref().err(), started));
     reply.end(result, recorded)
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
-fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refusal> {
+fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
     let settings = guarded.settings();
     if !guarded.trail().exists() && settings.audit_required {
         let step =
             "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
-        return Err(Refusal::SystemError { step, errno: None });
+        return Err(Refusal::SystemError { step, errno: None }.into());
     }
     // A refusal stands whether or not the trail takes its record: nothing is done either way.
     let refuse = |record: Record, refusal: Refusal| {
-        let _stands = guarded.trail().write(&record.with("RESULT", refusal.to_string()));
-        refusal
+        let recorded = guarded.trail().has_taken(&record.with_result(&refusal.to_string()));
+        Refused { refusal, recorded }
     };
     let request = Request::parse(call, parameters, guarded.caller().uid)
         .map_err(|invalid| refuse(guarded.record("refused").with("CALL", call.name), invalid.into()))?;
@@ -172,7 +172,7 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
     let permit = verdict.permit(settings.show_rule).map_err(|refusal| refuse(record.clone(), refusal))?;
     match guarded.trail().write(&record) {
         Err(NotTaken::Refused(errno)) if call.effect == Effect::Changes => {
-            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) })
+            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) }.into())
         }
         _ => Ok(permit),
     }
@@ -180,10 +180,11 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
 
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
-fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
+fn apologise(refused: Refused, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
+    let Refused { refusal, recorded } = refused;
     match give_up().map(|()| next_call(&mut wire)) {
         Ok(Ok((call, message))) => {
-            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(Err(refusal.clone()), true);
+            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(Err(refusal.clone()), recorded);
         }
         _ => {
             complaints.say(&refusal.to_string());

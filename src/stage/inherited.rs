@@ -20,7 +20,7 @@ use nix::unistd::{chdir, getuid, read};
 use super::Guarded;
 use super::netns::Identity;
 use super::system_user::SystemUser;
-use crate::audit::{Record, Trail};
+use crate::audit::{Record, Refused, Trail};
 use crate::caller::{Caller, WAYS};
 use crate::refusal::{Exit, Refusal, system, unconfined};
 use crate::sys;
@@ -127,8 +127,8 @@ impl Inherited {
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`] naming what is missing, [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`],
-    /// [`Refusal::SystemError`].
-    pub fn guard(self, peer: bool) -> Result<Guarded, Refusal> {
+    /// [`Refusal::SystemError`]. None of them is on record before the process has become the system user.
+    pub fn guard(self, peer: bool) -> Result<Guarded, Refused> {
         let proc = Proc::open()?;
         proc.require_identity_map()?;
         let user = SystemUser::find()?;
@@ -143,8 +143,8 @@ impl Inherited {
         let trail = Trail::connect();
         let record = Record::new("refused", &self.begun.id, &caller, way);
         Guarded::new(caller, way, Identity { own, first }, trail, self.begun).map_err(|(refusal, trail)| {
-            let _stands = trail.write(&record.with("RESULT", refusal.to_string()));
-            refusal
+            let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
+            Refused { refusal, recorded }
         })
     }
 }
