@@ -49,7 +49,7 @@ pub(super) static CALLS: &[Call] = &[
             required(&ADDRESS.field),
             untouched(&BROADCAST.field),
             chosen(&SCOPE.field),
-            untouched(&LABEL.field),
+            untouched(&LABEL.field).giving_a_name(),
             untouched(&PEER_ADDRESS.field),
             off(&NODAD.field),
             off(&NOPREFIXROUTE.field),

@@ -64,7 +64,7 @@ pub(super) static CALLS: &[Call] = &[
                     of its own, `/dev/tap` with its index.",
         uses: &[
             required(&NETNS.field),
-            required(&LINK.field),
+            required(&LINK.field).giving_a_name(),
             required(&KIND.field),
             untouched(&MTU.field),
             untouched(&MAC.field),
@@ -107,7 +107,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&MTU.field),
             untouched(&MAC.field),
             untouched(&ALIAS.field),
-            untouched(&NEW_NAME.field).counting_in(IN_TARGET_NETNS),
+            untouched(&NEW_NAME.field).counting_in(IN_TARGET_NETNS).giving_a_name(),
             untouched(&TARGET_NETNS.field),
             untouched(&MASTER.field),
             untouched(&NO_MASTER.field),

@@ -102,6 +102,18 @@ pub struct Use {
     pub counts_in: &'static [&'static Field],
     /// The list whose elements have it, which stands in front of it; absence is then absence in one element.
     pub inside: Option<&'static Field>,
+    /// What the call does with it, where it holds a name.
+    pub naming: Naming,
+}
+
+/// What a call does with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// It refers to an existing thing by it, or the field holds no name.
+    Refers,
+    /// It gives the name to something, or puts it into something, which then shows it to everybody's scripts. Characters that
+    /// a shell takes for more than themselves are refused.
+    Gives,
 }
 
 /// What the absence of a field means.
@@ -242,6 +254,19 @@ impl Call {
 }
 
 impl Use {
+    /// What the field means here, in sentences; `absence` goes to the end of the first part, after a semicolon.
+    #[must_use]
+    pub fn doc(&self, absence: Option<&str>) -> String {
+        let mut doc = self.field.doc.trim().to_owned();
+        if let Some(absence) = absence {
+            doc = format!("{}; {absence}.", doc.trim_end_matches('.'));
+        }
+        match self.naming {
+            Naming::Refers => doc,
+            Naming::Gives => format!("{doc} {}", name::NEW_NAMES),
+        }
+    }
+
     /// Whether absence leaves open which object is meant: the request stands for each of them.
     #[must_use]
     pub fn open_when_absent(&self) -> bool {
@@ -285,7 +310,7 @@ const fn chosen(field: &'static Field) -> Use {
 }
 
 const fn declared(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None }
+    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
 }
 
 /// Where a link's name counts unless the declaration says otherwise.
@@ -294,6 +319,11 @@ static IN_NETNS: &[&Field] = &[&field::NETNS.field];
 impl Use {
     const fn counting_in(mut self, fields: &'static [&'static Field]) -> Self {
         self.counts_in = fields;
+        self
+    }
+
+    const fn giving_a_name(mut self) -> Self {
+        self.naming = Naming::Gives;
         self
     }
 
@@ -363,6 +393,27 @@ mod tests {
                 let value = constant.value(0);
                 assert_eq!(used.field.ty.parse(&value.to_string()), Ok(value), "{}", used.field.name);
             }
+        }
+    }
+
+    #[test]
+    fn names_are_given_where_something_is_made_or_renamed_and_nowhere_else() {
+        let gives = |used: &&Use| used.naming == Naming::Gives;
+        let given: Vec<String> = all()
+            .flat_map(|call| call.all_uses().filter(gives).map(|used| format!("{} {}", call.name, used.field.name)))
+            .collect();
+        let expected = [
+            "Netns.Add netns",
+            "Link.Add link",
+            "Link.Add peer.name",
+            "Link.Set new_name",
+            "Address.Add label",
+            "Rule.Add iif",
+            "Rule.Add oif",
+        ];
+        assert_eq!(given, expected);
+        for used in all().flat_map(Call::all_uses).filter(gives) {
+            assert!(matches!(used.field.ty, Type::Netns | Type::Link | Type::Label), "{}", used.field.name);
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::Namespaces,
         doc: "Makes a network namespace and mounts it under `/run/netns`, as `ip netns add` does.",
         elsewhere: "The first call on a machine makes `/run/netns` a shared mount.",
-        uses: &[required(&NETNS.field), off(&EXISTS_OK.field)],
+        uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
         kinds: &[],
         excludes: &[],
         settle: AS_READ,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
 use super::value::{Element, Type, Value, in_element, require_some, shown};
-use super::{Absence, Call, Kind, Needs, Use};
+use super::{Absence, Call, Kind, Naming, Needs, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
@@ -85,6 +85,17 @@ impl Request {
         (call.settle)(&mut request)?;
         kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
         Ok(request)
+    }
+
+    /// A request with these values, whether or not they go together.
+    #[cfg(test)]
+    pub(crate) fn of_any(
+        call: &'static Call,
+        kind: Option<&'static Kind>,
+        values: Vec<(&'static Field, Value)>,
+        reference: Option<String>,
+    ) -> Self {
+        Self { call, kind, values, closed: Vec::new(), reference }
     }
 
     /// The call.
@@ -216,7 +227,13 @@ fn values(
                 };
                 values.push((field, Value::List(list.iter().enumerate().map(element).collect::<Result<_, _>>()?)));
             }
-            (Some(json), _) => values.push((field, read(field, json)?)),
+            (Some(json), _) => {
+                let value = read(field, json)?;
+                if used.naming == Naming::Gives {
+                    value.require_new_name().map_err(|reason| invalid(field.name, reason))?;
+                }
+                values.push((field, value));
+            }
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
             (None, Absence::Required) => {
                 return Err(invalid(field.name, format!("is missing: {}", field.doc.trim())));

@@ -72,8 +72,9 @@ pub(super) static CALLS: &[Call] = &[
             chosen(&PRIORITY.field),
             any(&SOURCE.field),
             any(&DESTINATION.field),
-            any(&IIF.field),
-            any(&OIF.field),
+            // The kernel keeps these names, whether or not there is such a link.
+            any(&IIF.field).giving_a_name(),
+            any(&OIF.field).giving_a_name(),
             any(&FWMARK.field),
             number(&FWMASK.field, 0xffff_ffff),
             chosen(&TABLE.field),

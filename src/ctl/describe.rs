@@ -81,7 +81,7 @@ fn reference(call: &'static Call) -> String {
 
 fn field(out: &mut String, used: &Use) {
     let _ = writeln!(out, "  {}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
-    paragraph(out, 6, used.field.doc);
+    paragraph(out, 6, &used.doc(None));
 }
 
 fn parts(out: &mut String, indent: usize, of: &[Part]) {

@@ -268,12 +268,12 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
 mod tests {
     use super::*;
     use crate::call::field::{LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT};
-    use crate::call::{Needs, Output};
+    use crate::call::{Naming, Needs, Output};
     use crate::policy::diagnostics::Source;
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[], inside: None }
+        Use { field, absence, counts_in: &[], inside: None, naming: Naming::Refers }
     }
 
     /// Invented: no call of the first half leaves a link open and changes something.

@@ -183,6 +183,12 @@ impl<R: ReadAt> Compiled<R> {
         self.settings
     }
 
+    /// What it is read from.
+    #[must_use]
+    pub fn source(&self) -> &R {
+        &self.bytes
+    }
+
     /// SHA-256 of the file, in hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> &str {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem::ManuallyDrop;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 
 use caps::Capability;
 use nix::dir::Dir;
@@ -84,7 +84,7 @@ pub(super) fn prepare(
             let directory = open_names(permit)?;
             capabilities::keep_only(&[], &[])?;
             landlock::enter(Domain::Everything, landlock)?;
-            filter::list_namespaces(trail)?;
+            filter::list_namespaces(directory.as_raw_fd(), trail)?;
             Ok(Work::Names(directory))
         }
         needs @ (Needs::Nothing | Needs::NetAdmin | Needs::Tun) => {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The seccomp filters: what a stage may still ask the kernel, each line with its reader. Anything else ends the
-//! process, other architectures' and x32 numbers among it. Arguments are checked where they are numbers; memory cannot
-//! be (never `openat2`: its flags are in memory).
+//! process, other architectures' and x32 numbers among it. Memory cannot be checked (never `openat2`: its flags are in
+//! memory), numbers can.
+//!
+//! An argument is free only where it is memory or a length, a descriptor that is opened after the filter, or where no value
+//! of it gives anything away: each `Check::Free` is one of these. The number of descriptors of poll(2) and the flags of
+//! stat(2) and Landlock are of the last sort.
 #![forbid(unsafe_code)]
 
 mod bpf;
@@ -10,6 +14,7 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::mount::MsFlags;
 use seccompiler::apply_filter;
 
 use crate::policy::compiled::Profile;
@@ -17,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::sys;
 
 /// What the arguments must be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// Anything.
     Free,
@@ -25,17 +30,23 @@ pub enum Check {
     Is(u8, u32),
     /// These bits of this argument, an `int`, are zero.
     Without(u8, u32),
-    /// This argument is a null pointer.
+    /// This argument, an `unsigned int` or a descriptor, is at least this number. `-1` is a large number.
+    AtLeast(u8, u32),
+    /// This argument is zero in all its 64 bits: a null pointer, or an offset.
     Null(u8),
     /// The first argument is a descriptor of this socket's.
     On(Socket),
+    /// The first argument is no descriptor of this socket's.
+    Off(Socket),
+    /// All of these hold.
+    All(&'static [Check]),
     /// So it is, and the second argument, an `int`, is this number (ioctl(2)).
     Asks(Socket, u32),
     /// The first argument is such a descriptor, and no address is given (sendto(2)): to the peer that the socket has.
     To(Socket),
 }
 
-/// A socket or device of the last stage, whose descriptor is known when the filter is made.
+/// A socket, file or device whose descriptor is known when the filter is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
     /// One to rtnetlink: of the namespace, and where the transaction has something to do there, of a pair's other end.
@@ -44,6 +55,10 @@ pub enum Socket {
     Trail,
     /// `/dev/net/tun`, where a link is made by it.
     Tun,
+    /// The compiled policy, behind the first filter.
+    Policy,
+    /// `/run/netns`, where its names are listed.
+    Names,
 }
 
 /// A system call that stays: its number, what its arguments must be, and the code that needs it. A number that stands in
@@ -94,44 +109,110 @@ const POLL: i64 = libc::SYS_poll;
 const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
 const NEWNET: u32 = 0x4000_0000;
-/// `AF_NETLINK`
-const NETLINK: u32 = 16;
-/// `PROT_EXEC`
-const EXECUTE: u32 = 4;
+
+/// A socket to rtnetlink. Other protocols of netlink are the firewall, IPsec, audit.
+const RTNETLINK: Check = Check::All(&[
+    Check::Is(0, int(libc::AF_NETLINK)),
+    Check::Is(1, int(libc::SOCK_RAW | libc::SOCK_CLOEXEC)),
+    Check::Is(2, int(libc::NETLINK_ROUTE)),
+]);
+/// One option of a netlink socket: `SOL_SOCKET` has some that run a program of the caller's in the kernel.
+const EXTENDED: Check = Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_EXT_ACK))]);
+const CAPPED: Check = Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_CAP_ACK))]);
+const STRICT: Check =
+    Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_GET_STRICT_CHK))]);
+/// Sends to the peer that the socket has, and nothing out of band.
+const SENDING: Check = Check::All(&[Check::Null(4), Check::Without(3, !int(libc::MSG_NOSIGNAL))]);
+/// Receives what is there, and no errors or time stamps.
+const RECEIVING: Check = Check::Without(3, !int(libc::MSG_PEEK | libc::MSG_DONTWAIT));
+/// The same of recvmsg(2), on descriptor 0.
+const RECEIVING_IDS: Check =
+    Check::All(&[Check::Is(0, 0), Check::Without(2, !int(libc::MSG_PEEK | libc::MSG_DONTWAIT))]);
+/// Closes what the process itself has opened. The numbers of the wire and of the policy, which may be read, are taken as
+/// long as the process lives, so no file that is opened gets one of them.
+const CLOSING: Check = Check::All(&[Check::AtLeast(0, 3), Check::Off(Socket::Policy)]);
+/// Memory of the process's own that is not executable, and no file's.
+const MEMORY: Check =
+    Check::All(&[Check::Without(2, int(libc::PROT_EXEC)), Check::Is(3, int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS))]);
+/// Memory grows where it is or elsewhere, but not to a place that is named.
+const GROWING: Check = Check::Is(3, int(libc::MREMAP_MAYMOVE));
+/// rewinddir(3)
+const REWINDING: Check = Check::All(&[Check::Null(1), Check::Is(2, int(libc::SEEK_SET))]);
+/// fdopendir(3) looks at the flags, and sets close-on-exec. `F_SETOWN`, `F_SETSIG` and `O_ASYNC` would signal processes of the
+/// same user: other brokers.
+const FLAGS: Check = Check::Is(1, int(libc::F_GETFL));
+const CLOSED_ON_EXEC: Check = Check::All(&[Check::Is(1, int(libc::F_SETFD)), Check::Is(2, int(libc::FD_CLOEXEC))]);
+/// No ambient capability, and no_new_privs.
+const NOT_AMBIENT: Check =
+    Check::All(&[Check::Is(0, int(libc::PR_CAP_AMBIENT)), Check::Is(1, int(libc::PR_CAP_AMBIENT_CLEAR_ALL))]);
+const NO_NEW_PRIVS: Check = Check::All(&[Check::Is(0, int(libc::PR_SET_NO_NEW_PRIVS)), Check::Is(1, 1)]);
+/// `SECCOMP_SET_MODE_FILTER` without a flag: no listener either.
+const FILTERING: Check = Check::All(&[Check::Is(0, 1), Check::Is(1, 0)]);
+/// `CLOCK_MONOTONIC`. Others are the processor time of other processes.
+const MONOTONIC: Check = Check::Is(0, int(libc::CLOCK_MONOTONIC));
+/// `CLOCK_REALTIME` or `CLOCK_MONOTONIC`, as the version of the standard library has it, and a span of time.
+const SLEEPING: Check = Check::All(&[Check::Without(0, !1), Check::Is(1, 0)]);
+/// The flags of mount(2): one that is there, in another place, and how it is shared. None of these looks at a type or at data.
+const BINDING: Check = Check::Is(3, mounting(MsFlags::MS_BIND));
+const BINDING_ALL: Check = Check::Is(3, mounting(MsFlags::MS_BIND.union(MsFlags::MS_REC)));
+const SHARING: Check = Check::Is(3, mounting(MsFlags::MS_SHARED.union(MsFlags::MS_REC)));
+const UNMOUNTING: Check = Check::Is(1, int(libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW));
+/// A file, not a directory.
+const UNLINKING: Check = Check::Is(2, 0);
+const EXCLUSIVE_NOW: Check = Check::Is(1, int(libc::LOCK_EX | libc::LOCK_NB));
+
+#[allow(clippy::as_conversions, reason = "const; a register holds the bits of an int")]
+const fn int(number: libc::c_int) -> u32 {
+    number as u32
+}
+
+#[allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "const; all flags of mount(2) are in 32 bits"
+)]
+const fn mounting(flags: MsFlags) -> u32 {
+    flags.bits() as u32
+}
 
 /// In the first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
 pub const GUARDED: &[Line] = &[
     (POLL, Check::Free, "wire: wait for the request, for room for the reply"),
-    (libc::SYS_read, Check::Free, "wire: the request from a file or terminal"),
+    (libc::SYS_read, Check::Is(0, 0), "wire: the request from a file or terminal"),
     (libc::SYS_preadv2, Check::Is(0, 0), "wire: the request from a pipe"),
-    (libc::SYS_recvfrom, Check::Free, "wire: the request from a socket; netlink: the answer"),
-    (libc::SYS_recvmsg, Check::Free, "wire: the request from a socket with its sender's ids"),
-    (libc::SYS_write, Check::Free, "wire: the reply"),
-    (libc::SYS_sendto, Check::Null(4), "netlink: the request; audit: the record; to the peer of the socket only"),
-    (libc::SYS_pread64, Check::Free, "policy::compiled: the rules of the call"),
+    (libc::SYS_recvfrom, RECEIVING, "wire: the request from a socket; netlink: the answer"),
+    (libc::SYS_recvmsg, RECEIVING_IDS, "wire: the request from a socket with its sender's ids"),
+    (libc::SYS_write, Check::Is(0, 1), "wire: the reply"),
+    (libc::SYS_write, Check::Is(0, 2), "wire: a line where no reply can be"),
+    (libc::SYS_sendto, SENDING, "netlink: the request; audit: the record; to the peer of the socket only"),
+    (libc::SYS_pread64, Check::On(Socket::Policy), "policy::compiled: the rules of the call"),
     (libc::SYS_openat, READ_ONLY, "stage::netns: the namespace; stage::confined: /run/netns"),
     (libc::SYS_fstat, Check::Free, "stage::netns: is it the broker's own (a glibc whose fstat(3) is this)"),
     (libc::SYS_newfstatat, Check::Free, "stage::netns: is it the broker's own; is there a left-over file"),
     (libc::SYS_fstatfs, Check::Free, "stage::netns: is it a namespace"),
     (libc::SYS_setns, Check::Is(1, NEWNET), "stage::netns: enter it"),
-    (libc::SYS_socket, Check::Is(0, NETLINK), "netlink: the socket"),
-    (libc::SYS_setsockopt, Check::Free, "netlink: extended acknowledgements, strict checking"),
-    (libc::SYS_close, Check::Free, "descriptors dropped on the way"),
+    (libc::SYS_socket, RTNETLINK, "netlink: the socket"),
+    (libc::SYS_setsockopt, EXTENDED, "netlink: extended acknowledgements"),
+    (libc::SYS_setsockopt, CAPPED, "netlink: they do not repeat the request"),
+    (libc::SYS_setsockopt, STRICT, "netlink: strict checking"),
+    (libc::SYS_close, CLOSING, "descriptors dropped on the way"),
     (libc::SYS_capget, Check::Free, "stage::capabilities: read back"),
     (libc::SYS_capset, Check::Free, "stage::capabilities: give up"),
-    (libc::SYS_prctl, Check::Free, "stage::capabilities: ambient; landlock, seccompiler: no_new_privs"),
+    (libc::SYS_prctl, NOT_AMBIENT, "stage::capabilities: ambient"),
+    (libc::SYS_prctl, NO_NEW_PRIVS, "landlock, seccompiler: no_new_privs"),
     (libc::SYS_landlock_create_ruleset, Check::Free, "stage::landlock"),
     (libc::SYS_landlock_restrict_self, Check::Free, "stage::landlock"),
-    (libc::SYS_seccomp, Check::Free, "stage::filter: the second filter"),
+    (libc::SYS_seccomp, FILTERING, "stage::filter: the second filter"),
     (libc::SYS_brk, Check::Free, "memory"),
-    (libc::SYS_mmap, Check::Without(2, EXECUTE), "memory"),
+    (libc::SYS_mmap, MEMORY, "memory"),
     (libc::SYS_munmap, Check::Free, "memory"),
-    (libc::SYS_mremap, Check::Free, "memory"),
+    (libc::SYS_mremap, GROWING, "memory"),
     (libc::SYS_getdents64, Check::Free, "stage::confined: the names under /run/netns"),
-    (libc::SYS_lseek, Check::Free, "stage::confined: rewinddir(3)"),
-    (libc::SYS_fcntl, Check::Free, "stage::confined: fdopendir(3)"),
+    (libc::SYS_lseek, REWINDING, "stage::confined: rewinddir(3)"),
+    (libc::SYS_fcntl, FLAGS, "stage::confined: fdopendir(3)"),
+    (libc::SYS_fcntl, CLOSED_ON_EXEC, "stage::confined: fdopendir(3)"),
     (libc::SYS_restart_syscall, Check::Free, "what waited goes on after a stop (SIGSTOP, a frozen cgroup)"),
-    (libc::SYS_clock_gettime, Check::Free, "wire: the time left; audit: duration (where there is no vDSO)"),
+    (libc::SYS_clock_gettime, MONOTONIC, "wire: the time left; audit: duration (where there is no vDSO)"),
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
@@ -139,14 +220,19 @@ pub const GUARDED: &[Line] = &[
 pub const NAMESPACES: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, MAKING), "stage::namespaces: the file that the namespace is mounted on"),
     (libc::SYS_unshare, Check::Is(0, NEWNET), "stage::namespaces: the namespace"),
-    (libc::SYS_mount, Check::Free, "stage::namespaces: keep it"),
-    (libc::SYS_umount2, Check::Free, "stage::namespaces: let it go"),
-    (libc::SYS_unlinkat, Check::Free, "stage::namespaces: its file"),
-    (libc::SYS_flock, Check::Free, "stage::namespaces: while /run/netns is not yet a mount"),
-    (libc::SYS_clock_nanosleep, Check::Free, "stage::namespaces: wait for that lock"),
+    (libc::SYS_mount, BINDING, "stage::namespaces: keep it"),
+    (libc::SYS_mount, BINDING_ALL, "stage::namespaces: /run/netns, mounted on itself"),
+    (libc::SYS_mount, SHARING, "stage::namespaces: /run/netns, shared"),
+    (libc::SYS_umount2, UNMOUNTING, "stage::namespaces: let it go"),
+    (libc::SYS_unlinkat, UNLINKING, "stage::namespaces: its file"),
+    (libc::SYS_flock, EXCLUSIVE_NOW, "stage::namespaces: while /run/netns is not yet a mount"),
+    (libc::SYS_clock_nanosleep, SLEEPING, "stage::namespaces: wait for that lock"),
     #[cfg(target_env = "musl")]
     (libc::SYS_nanosleep, Check::Free, "stage::namespaces: the same, where the standard library has it so"),
 ];
+
+/// Besides, for the same callers, but not in that stage.
+pub const MOUNTS: &[Line] = &[(libc::SYS_read, Check::Free, "stage::mounts: /proc/self/mountinfo")];
 
 /// Besides, for callers who hold a rule that grants a link which is made by `/dev/net/tun`.
 pub const TUN: &[Line] = &[
@@ -170,7 +256,7 @@ pub const LAST_WORDS: &[Line] = &[
     (libc::SYS_sendto, Check::To(Socket::Trail), "audit: the outcome"),
     (libc::SYS_write, Check::Is(0, 1), "wire: the reply"),
     (POLL, Check::Free, "wire: room for the reply, on a descriptor that does not wait"),
-    (libc::SYS_clock_gettime, Check::Free, "audit: duration (where there is no vDSO)"),
+    (libc::SYS_clock_gettime, MONOTONIC, "audit: duration (where there is no vDSO)"),
     (libc::SYS_brk, Check::Free, "memory, and its return"),
     (libc::SYS_munmap, Check::Free, "the return of memory"),
     (libc::SYS_restart_syscall, Check::Free, "what waited goes on after a stop (SIGSTOP, a frozen cgroup)"),
@@ -178,8 +264,7 @@ pub const LAST_WORDS: &[Line] = &[
 ];
 
 /// Memory for an answer of any length.
-pub const LONG_ANSWERS: &[Line] =
-    &[(libc::SYS_mmap, Check::Without(2, EXECUTE), "memory"), (libc::SYS_mremap, Check::Free, "memory")];
+pub const LONG_ANSWERS: &[Line] = &[(libc::SYS_mmap, MEMORY, "memory"), (libc::SYS_mremap, GROWING, "memory")];
 
 /// Memory where an answer is short: musl's allocator maps a page for little, too; glibc's has a heap.
 pub const LITTLE: &[Line] = if cfg!(target_env = "musl") { LONG_ANSWERS } else { &[] };
@@ -192,15 +277,15 @@ pub const TRANSACTION: &[Line] = &[
 
 /// The names of namespaces, and what is mounted there. Landlock lets nothing be read.
 pub const NAMES: &[Line] = &[
-    (libc::SYS_getdents64, Check::Free, "stage::confined: the names under /run/netns"),
-    (libc::SYS_lseek, Check::Free, "stage::confined: rewinddir(3), when the iterator is dropped"),
+    (libc::SYS_getdents64, Check::On(Socket::Names), "stage::confined: the names under /run/netns"),
+    (libc::SYS_lseek, REWINDING, "stage::confined: rewinddir(3), when the iterator is dropped"),
 ];
 
 /// Whether a namespace is mounted on a name.
 pub const LOOKS: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, LOOKING), "stage::confined, stage::namespaces: the name"),
     (libc::SYS_fstatfs, Check::Free, "stage::confined, stage::namespaces: what is mounted on it"),
-    (libc::SYS_close, Check::Free, "stage::confined, stage::namespaces: what was looked at"),
+    (libc::SYS_close, Check::AtLeast(0, 3), "stage::confined, stage::namespaces: what was looked at"),
 ];
 
 /// The directory of the names, before it is a mount. No file that is there is opened for reading or writing.
@@ -212,11 +297,11 @@ pub const DIRECTORY: &[Line] = &[
 /// The first filter, for a caller who may not make or remove namespaces.
 pub const LINK_PROFILE: Filter = &[GUARDED];
 /// The first filter, for a caller who may.
-pub const NAMESPACE_PROFILE: Filter = &[GUARDED, NAMESPACES];
+pub const NAMESPACE_PROFILE: Filter = &[GUARDED, NAMESPACES, MOUNTS];
 /// The first filter, for a caller who may make a link by `/dev/net/tun`.
 pub const TUN_PROFILE: Filter = &[GUARDED, TUN];
 /// The first filter, for a caller who may do both.
-pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, TUN];
+pub const EVERY_PROFILE: Filter = &[GUARDED, NAMESPACES, MOUNTS, TUN];
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
 pub const MAKE_TUN: Filter = &[LAST_WORDS, LITTLE, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
@@ -273,12 +358,14 @@ const fn in_order<const N: usize>(filter: Filter) -> [Bare; N] {
     sorted
 }
 
-/// The descriptors of the sockets of a last stage.
+/// The descriptors that a filter knows.
 #[derive(Debug, Default)]
 struct Sockets<'a> {
     netlink: &'a [RawFd],
     trail: Option<RawFd>,
     tun: Option<RawFd>,
+    policy: Option<RawFd>,
+    names: Option<RawFd>,
 }
 
 impl Sockets<'_> {
@@ -287,22 +374,24 @@ impl Sockets<'_> {
             Socket::Netlink => self.netlink,
             Socket::Trail => self.trail.as_slice(),
             Socket::Tun => self.tun.as_slice(),
+            Socket::Policy => self.policy.as_slice(),
+            Socket::Names => self.names.as_slice(),
         }
     }
 }
 
-/// Goes behind the first filter.
+/// Goes behind the first filter, which lets the policy be read where there is one.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
-pub(super) fn guard(profile: Profile) -> Result<(), Refusal> {
+pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refusal> {
     let lines = match (profile.namespaces, profile.tun) {
         (false, false) => bare!(LINK_PROFILE),
         (true, false) => bare!(NAMESPACE_PROFILE),
         (false, true) => bare!(TUN_PROFILE),
         (true, true) => bare!(EVERY_PROFILE),
     };
-    install(lines, &Sockets::default(), "first filter")
+    install(lines, &Sockets { policy, ..Sockets::default() }, "first filter")
 }
 
 /// Goes behind the last filter of a transaction.
@@ -310,7 +399,7 @@ pub(super) fn guard(profile: Profile) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(TRANSACT), &Sockets { netlink, trail, tun: None }, "second filter")
+    install(bare!(TRANSACT), &Sockets { netlink, trail, ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of a transaction that also makes a link by this descriptor of `/dev/net/tun`.
@@ -318,15 +407,15 @@ pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Re
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(MAKE_TUN), &Sockets { netlink, trail, tun: Some(device) }, "second filter")
+    install(bare!(MAKE_TUN), &Sockets { netlink, trail, tun: Some(device), ..Sockets::default() }, "second filter")
 }
 
-/// Goes behind the last filter of a listing of namespaces.
+/// Goes behind the last filter of a listing of the names in this directory.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
-pub(super) fn list_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(LIST_NAMES), &Sockets { trail, ..Sockets::default() }, "second filter")
+pub(super) fn list_namespaces(names: RawFd, trail: Option<RawFd>) -> Result<(), Refusal> {
+    install(bare!(LIST_NAMES), &Sockets { trail, names: Some(names), ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of the namespace stage.

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd as _;
 
 use caps::Capability;
 
@@ -24,7 +26,9 @@ pub struct Guarded {
     caller: Caller,
     way: Way,
     identity: Identity,
-    policy: Compiled<File>,
+    /// Its descriptor is closed by the end of the process: no other file may get its number, which the first filter lets be
+    /// read. The last filter lets nothing be read.
+    policy: ManuallyDrop<Compiled<File>>,
     trail: Trail,
     begun: Begun,
 }
@@ -39,7 +43,7 @@ impl Guarded {
         begun: Begun,
     ) -> Result<Self, (Refusal, Trail)> {
         match Self::restrict(&caller) {
-            Ok(policy) => Ok(Self { caller, way, identity, policy, trail, begun }),
+            Ok(policy) => Ok(Self { caller, way, identity, policy: ManuallyDrop::new(policy), trail, begun }),
             Err(refusal) => Err((refusal, trail)),
         }
     }
@@ -54,7 +58,7 @@ impl Guarded {
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
         // Without that capability the calls are refused all the same: no reason to let the parser near mount(2).
         let namespaces = profile.namespaces && held.contains(&Capability::CAP_DAC_OVERRIDE);
-        filter::guard(Profile { namespaces, ..profile })?;
+        filter::guard(Profile { namespaces, ..profile }, Some(policy.source().as_raw_fd()))?;
         Ok(policy)
     }
 
@@ -111,7 +115,6 @@ impl Guarded {
     pub fn confine(self, permit: Permit) -> Result<Confined, (Refusal, Trail)> {
         let Self { identity, policy, trail, .. } = self;
         let landlock = policy.settings().landlock_required;
-        drop(policy); // its descriptor, while it can be closed
         match confined::prepare(&permit, identity, landlock, trail.descriptor()) {
             Ok(work) => Ok(Confined::new(permit, work, trail)),
             Err(refusal) => Err((refusal, trail)),

@@ -124,7 +124,7 @@ pub fn give_up() -> Result<(), Refusal> {
     }
     capabilities::keep_only(&[], &[])?;
     prctl::set_dumpable(false).map_err(unconfined("dumpable"))?;
-    filter::guard(Profile::default())
+    filter::guard(Profile::default(), None)
 }
 
 /// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.

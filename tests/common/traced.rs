@@ -25,6 +25,8 @@ pub enum By {
     SlowPipe,
     /// The same from a caller in so many groups besides.
     SlowPipeOf(u32),
+    /// From a file.
+    File,
     /// From a socket where it waits already.
     Socket,
     /// From a socket whose other end is the caller.
@@ -68,12 +70,14 @@ pub struct Traced {
     netlink: Vec<u32>,
     trail: Vec<u32>,
     tun: Vec<u32>,
+    policy: Vec<u32>,
+    names: Vec<u32>,
 }
 
 impl Traced {
     /// Reads what `tests/stages/trace.pl` has written.
     fn read(what: String, profile: Profile, needs: Needs, log: &str) -> Self {
-        let (mut made, mut programs, mut netlink, mut trail) = (vec![], vec![], vec![], vec![]);
+        let (mut made, mut programs, mut netlink, mut trail, mut policy) = (vec![], vec![], vec![], vec![], vec![]);
         for line in log.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let argument = |word: &&str| u64::from_str_radix(word, 16).unwrap();
@@ -86,22 +90,28 @@ impl Traced {
                 ["filter", _, program] => programs.push(program.to_owned()),
                 ["socket", descriptor, "16"] => netlink.push(descriptor.parse().unwrap()), // AF_NETLINK
                 ["socket", descriptor, "1"] => trail.push(descriptor.parse().unwrap()),    // AF_UNIX
+                ["policy", descriptor] => policy.push(descriptor.parse().unwrap()),
                 _ => panic!("{what}: {line}"),
             }
         }
         trail.retain(|descriptor| *descriptor > 2); // the wire's
         let programs = programs.try_into().unwrap_or_else(|_| panic!("{what}: not two filters: {log}"));
-        let asked = made.iter().find(|made: &&Made| made.number == libc::SYS_ioctl && made.filters == 2);
-        let tun = asked.map(|made| u32::try_from(made.arguments[0]).unwrap()).into_iter().collect();
-        Self { what, profile, needs, made, programs, netlink, trail, tun }
+        let asked = |number: i64| -> Vec<u32> {
+            let asked = made.iter().find(|made: &&Made| made.number == number && made.filters == 2);
+            asked.map(|made| u32::try_from(made.arguments[0]).unwrap()).into_iter().collect()
+        };
+        let (tun, names) = (asked(libc::SYS_ioctl), asked(libc::SYS_getdents64));
+        Self { what, profile, needs, made, programs, netlink, trail, tun, policy, names }
     }
 
-    /// The descriptors of a socket; that of `/dev/net/tun` is the one that was asked something.
+    /// The descriptors of a socket; those of `/dev/net/tun` and `/run/netns` are the ones that were asked something.
     pub fn of(&self, socket: Socket) -> &[u32] {
         match socket {
             Socket::Netlink => &self.netlink,
             Socket::Trail => &self.trail,
             Socket::Tun => &self.tun,
+            Socket::Policy => &self.policy,
+            Socket::Names => &self.names,
         }
     }
 }
@@ -121,7 +131,7 @@ pub fn all() -> &'static [Traced] {
         for example in [making, tap] {
             all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::Every));
         }
-        all.extend([By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::Link)));
+        all.extend([By::File, By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::Link)));
         all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::Link));
         all
     })
@@ -145,6 +155,7 @@ fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
     let reply = match by {
         By::SlowPipe => slowly(&mut caller.under(&tracer).command(), &example.request(), LOG),
         By::SlowPipeOf(groups) => slowly(&mut in_groups(host, &tracer, groups), &example.request(), LOG),
+        By::File => from_a_file(&mut caller.under(&tracer).command(), &example.request()),
         By::Socket | By::Peer => at_once(&mut caller.under(&tracer).command(), &example.request()),
     };
     assert!(reply.starts_with(br#"{"parameters":"#), "{what}: {}", reply.escape_ascii());
@@ -211,6 +222,11 @@ fn wait_for_restart(log: &str, filters: usize, child: &mut Child) {
         assert!(since.elapsed() < Duration::from_secs(60), "no `{line}` in\n{}", fs::read_to_string(log).unwrap());
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn from_a_file(command: &mut Command, request: &[u8]) -> Vec<u8> {
+    fs::write("/run/scratch/asked", request).unwrap();
+    command.stdin(File::open("/run/scratch/asked").unwrap()).stderr(Stdio::inherit()).output().unwrap().stdout
 }
 
 fn at_once(command: &mut Command, request: &[u8]) -> Vec<u8> {

@@ -220,6 +220,11 @@ impl<'h> Walk<'h> {
                 heard && permitted && outcome.is_none() && !says_unrecorded,
             ),
             ("an outcome, and a reply that says there is none", outcome.is_some() && says_unrecorded),
+            ("a refusal on record, and a reply that says there is none", refused && says_unrecorded),
+            (
+                "nothing on record, and an error that does not say so",
+                end.of_the_interface() && !permitted && !refused && outcome.is_none() && !says_unrecorded,
+            ),
         ])
     }
 }
@@ -241,6 +246,10 @@ impl End {
 
     fn named(&self, name: &str) -> bool {
         self.error().and_then(Value::as_str).is_some_and(|error| error.ends_with(name))
+    }
+
+    fn of_the_interface(&self) -> bool {
+        self.error().and_then(Value::as_str).is_some_and(|error| error.starts_with("io.netbroker."))
     }
 
     fn succeeds(&self) -> bool {

@@ -2,6 +2,7 @@
 #   call FILTERS NUMBER ARGUMENT…   a system call, and how many filters it is behind (in hexadecimal)
 #   filter NTH PROGRAM              at its end: each filter that the kernel has, the first one first
 #   socket DESCRIPTOR FAMILY        at its end: the sockets that are open
+#   policy DESCRIPTOR               at its end: that of the compiled policy
 # What a quiet machine does not show is brought about: the vDSO is hidden, so that each look at a clock is a system call, and
 # a process that waits in poll is stopped and continued. x86-64 only.
 # usage: LOG COMMAND…
@@ -40,6 +41,9 @@ sub show_end {
         my $length = ptrace(0x420c, $pid, $nth, $program); # PTRACE_SECCOMP_GET_FILTER
         die "reading a filter needs CAP_SYS_ADMIN and CONFIG_CHECKPOINT_RESTORE: $!" if $length < 0;
         print $to "filter $nth ", unpack("H*", substr $program, 0, 8 * $length), "\n";
+    }
+    for my $file (grep { (readlink // "") =~ m{/policy$} } glob "/proc/$pid/fd/*") {
+        print $to "policy ", $file =~ m{(\d+)$}, "\n";
     }
     my $process = syscall(434, $pid, 0); # pidfd_open
     for my $descriptor (map { m{(\d+)$} } grep { readlink =~ /^socket:/ } glob "/proc/$pid/fd/*") {

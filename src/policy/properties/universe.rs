@@ -9,7 +9,7 @@ use crate::call::field::{
     SCOPE, TARGET_NETNS, UP,
 };
 use crate::call::value::{Type, Value};
-use crate::call::{Absence, Call, Constant, Effect, Kind, Needs, Output, Use};
+use crate::call::{Absence, Call, Constant, Effect, Kind, Naming, Needs, Output, Use};
 use crate::caller::Caller;
 
 const OFF: Absence = Absence::Default(Constant::Bool(false));
@@ -18,7 +18,7 @@ static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None }
+    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
 }
 
 const fn inside(field: &'static Field, absence: Absence) -> Use {
@@ -39,7 +39,13 @@ pub(super) static SET: Call = call(
         used(&NETNS.field, Absence::Required),
         used(&LINK.field, Absence::Required),
         used(&UP.field, OFF),
-        Use { field: &NEW_NAME.field, absence: Absence::Untouched, counts_in: IN_TARGET_NETNS, inside: None },
+        Use {
+            field: &NEW_NAME.field,
+            absence: Absence::Untouched,
+            counts_in: IN_TARGET_NETNS,
+            inside: None,
+            naming: Naming::Gives,
+        },
         used(&TARGET_NETNS.field, Absence::Untouched),
     ],
     &[],
@@ -59,7 +65,13 @@ pub(super) static ADD: Call = call(
             name: "veth",
             needs: Needs::NetAdmin,
             uses: &[
-                Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS, inside: None },
+                Use {
+                    field: &PEER_NAME.field,
+                    absence: Absence::Required,
+                    counts_in: IN_PEER_NETNS,
+                    inside: None,
+                    naming: Naming::Gives,
+                },
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),
             ],

@@ -15,6 +15,8 @@ const AND: u16 = 0x54;
 const IF_EQUAL: u16 = 0x15;
 const IF_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
+/// Where a comparison that fails goes: [`block`] puts the end of its way here.
+const FAILS: u8 = u8::MAX;
 /// Numbers that are compared one after the other.
 const LEAF: usize = 4;
 /// `SECCOMP_RET_KILL_PROCESS`, `SECCOMP_RET_ALLOW` (`linux/seccomp.h`).
@@ -106,8 +108,11 @@ fn block(ways: Vec<BpfProgram>) -> Option<BpfProgram> {
         way.push(end(ALLOW));
         // A check that fails goes on behind this way.
         let length = way.len();
-        for (at, one) in way.iter_mut().enumerate().filter(|(_, one)| one.code == IF_EQUAL) {
-            one.jf = u8::try_from(length - at - 1).ok()?;
+        for (at, one) in way.iter_mut().enumerate() {
+            let behind = u8::try_from(length - at - 1).ok()?;
+            for jump in [&mut one.jt, &mut one.jf].into_iter().filter(|jump| **jump == FAILS) {
+                *jump = behind;
+            }
         }
         block.extend(way);
     }
@@ -115,16 +120,25 @@ fn block(ways: Vec<BpfProgram>) -> Option<BpfProgram> {
     Some(block)
 }
 
-/// The ways to pass a check, each a sequence of comparisons that must all hold; none for a socket that is not there.
+/// The ways to pass a check, each a sequence of comparisons that must all hold; none for one on a socket that is not there.
 fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
     let of = |socket| sockets.of(socket).iter().map(|fd| is(0, fd.unsigned_abs()));
     match check {
         Check::Free => vec![vec![]],
         Check::Is(argument, value) => vec![is(argument, value)],
         Check::Without(argument, bits) => vec![vec![low(argument), instruction(AND, 0, 0, bits), equal(0)]],
+        Check::AtLeast(argument, least) => vec![vec![low(argument), instruction(IF_AT_LEAST, 0, FAILS, least)]],
         Check::Null(argument) => vec![null(argument)],
         Check::On(socket) => of(socket).collect(),
         Check::Asks(socket, request) => of(socket).map(|way| [way, is(1, request)].concat()).collect(),
+        Check::Off(socket) => {
+            let others = sockets.of(socket).iter().map(|fd| instruction(IF_EQUAL, FAILS, 0, fd.unsigned_abs()));
+            vec![std::iter::once(low(0)).chain(others).collect()]
+        }
+        Check::All(checks) => checks.iter().fold(vec![vec![]], |before, check| {
+            let then = ways(*check, sockets);
+            before.iter().flat_map(|one| then.iter().map(|next| [&one[..], next].concat())).collect()
+        }),
         Check::To(socket) => of(socket).map(|way| [way, null(4)].concat()).collect(),
     }
 }
@@ -144,7 +158,7 @@ fn low(argument: u8) -> sock_filter {
 }
 
 fn equal(value: u32) -> sock_filter {
-    instruction(IF_EQUAL, 0, 0, value)
+    instruction(IF_EQUAL, 0, FAILS, value)
 }
 
 #[cfg(test)]
@@ -181,6 +195,11 @@ mod tests {
             (45, Check::On(Socket::Trail)),
             (231, Check::Free),
             (257, Check::Without(2, 0x3)),
+            (258, Check::All(&[Check::AtLeast(0, 3), Check::Off(Socket::Netlink)])),
+            (259, Check::All(&[Check::On(Socket::Netlink), Check::Null(1), Check::Is(2, 9)])),
+            (259, Check::Is(2, 10)),
+            (260, Check::All(&[Check::On(Socket::Policy), Check::Free])),
+            (261, Check::Off(Socket::Policy)),
         ];
         let program = assemble(&lines, &Sockets { netlink: &[5, 4], ..Sockets::default() }).unwrap();
         let allowed = |number, arguments| run(&program, OWN, number, arguments) == ALLOW;
@@ -194,9 +213,18 @@ mod tests {
                 && !allowed(44, [3, 0, 0, 0, 0, 0])
         );
         assert!(allowed(257, [0, 0, 0x8000, 0, 0, 0]) && !allowed(257, [0, 0, 0x8001, 0, 0, 0]));
+        for descriptor in 0..8 {
+            let only = |first, second, third| [first, second, third, 7, 7, 7];
+            assert_eq!(allowed(258, only(descriptor, 0, 0)), [3, 6, 7].contains(&descriptor), "{descriptor}");
+            assert_eq!(allowed(259, only(descriptor, 0, 9)), [4, 5].contains(&descriptor), "{descriptor}");
+            assert!(!allowed(259, only(descriptor, 1, 9)) && !allowed(259, only(descriptor, 1 << 32, 9)));
+            assert!(!allowed(259, only(descriptor, 0, 8)) && allowed(259, only(descriptor, 1, 10)));
+            assert!(!allowed(260, only(descriptor, 0, 0)), "there is no such descriptor");
+        }
+        assert!(allowed(258, [u64::MAX, 0, 0, 0, 0, 0]), "-1 is no descriptor");
         for number in 0..600 {
             let arguments = [7; 6];
-            assert_eq!(allowed(number, arguments), [2, 231].contains(&number), "{number}");
+            assert_eq!(allowed(number, arguments), [2, 231, 258, 261].contains(&number), "{number}");
             assert_eq!(run(&program, OWN, number | 0x4000_0000, arguments), KILL, "x32 {number}");
             assert_eq!(run(&program, 0x4000_0003, number, arguments), KILL, "i386 {number}");
         }
