@@ -15,6 +15,7 @@ mod install;
 mod machine;
 mod parameters;
 mod policy;
+mod read;
 mod replace;
 mod show;
 mod status;
