@@ -15,10 +15,11 @@ use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
 use super::files::{INSTALLED, Tree, of, unusable};
 use super::read::{COMPILED, all_of, open_in};
 use super::replace::{Rights, replace};
-use super::{Failure, policy, print, reason, test};
+use super::{Failure, names, policy, print, reason, test, warn};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
+use crate::stage::netns::DIRECTORY;
 
 /// What the broker reads.
 pub(super) const FILE: &str = "policy";
@@ -45,6 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let directory =
         directory.map_err(|error| Failure::Said(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     print(install(&Tree::system(), &directory)?)?;
+    if let Err(why) = names::share_directory() {
+        warn(format!(
+            "{DIRECTORY} is not made a shared mount: {why}; until it is one, any user can keep Netns.Add busy"
+        ));
+    }
     Ok(Exit::Done.into())
 }
 

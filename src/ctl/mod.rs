@@ -13,6 +13,7 @@ mod generate;
 mod install;
 #[cfg(test)]
 mod machine;
+mod names;
 mod parameters;
 mod policy;
 mod read;
