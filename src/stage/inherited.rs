@@ -87,6 +87,7 @@ impl Inherited {
         if fit(sys::stderr(), OFlag::O_WRONLY).is_err() {
             return Err(Exit::System); // nothing may be written there, so nothing can be said
         }
+        sys::when_memory_ends(Exit::System.status(), true);
         let input = match fit(sys::stdin(), OFlag::O_RDONLY) {
             Ok(input) => input,
             Err(what) => return told(0, what),

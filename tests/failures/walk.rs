@@ -180,7 +180,6 @@ impl<'h> Walk<'h> {
         }
         let other_signal = match end.reply.signal() {
             Some(libc::SIGKILL) => fate != Fate::Killed,
-            Some(libc::SIGABRT | libc::SIGSYS) => !errors::is_memory(step.number), // abort(3), which a filter ends, too
             other => other.is_some() || fate == Fate::Killed,
         };
         claims([
