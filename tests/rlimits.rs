@@ -57,7 +57,7 @@ fn starts(ended: &Output) -> bool {
     match (status, ended.status.signal()) {
         (None, Some(9 | 11)) => assert!(said.is_empty() && ended.stdout.is_empty(), "{ended:?}"),
         (Some(127), _) => {
-            assert!(said.contains("error while loading shared libraries") || said.contains("TLS"), "{ended:?}")
+            assert!(said.contains("error while loading shared libraries") || said.contains("TLS"), "{ended:?}");
         }
         (Some(71), _) if ended.stdout.is_empty() => {
             assert!(said.is_empty() || said.starts_with("netbroker: "), "{ended:?}");

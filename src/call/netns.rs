@@ -7,8 +7,12 @@ use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, off, par
 
 static ENTRY: &[Part] = &[
     part("netns", Shape::String, "The name; bytes that are no UTF-8 stand as `\\xNN`."),
-    part("ready", Shape::Bool, "Whether a namespace is mounted there; a killed `ip netns add` leaves a plain file. The type of the namespace is not \
-         looked at: `Netns.Get` does that."),
+    part(
+        "ready",
+        Shape::Bool,
+        "Whether a namespace is mounted there; a killed `ip netns add` leaves a plain file. The type of the namespace is not \
+         looked at: `Netns.Get` does that.",
+    ),
 ];
 
 /// The calls of this family.
