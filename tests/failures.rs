@@ -4,8 +4,8 @@
 //! where that is said; whoever asks next does not wait.
 //!
 //! A walk begins at the first call of the broker's own code, `alarm`: what fails before is the loader's to tell, and
-//! nothing has been asked. All requests go the same way to the first filter, and most of it to the last; so two walks
-//! begin at the start, and the others at the filter behind which their own way begins.
+//! nothing has been asked. All requests go the same way to the first filter, and most of it to the last; so one walk
+//! for each way in and each kind of trail begins at the start, and the others at the filter after which their own way begins.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -16,7 +16,7 @@ mod walk;
 
 use common::scene::EVERYTHING;
 use common::tracer::{self, Fate, Step};
-use common::{BOB, Host, Reply, Way, request};
+use common::{BOB, Builder, Host, Reply, Way, request};
 use nix::errno::Errno;
 use nix::libc;
 use serde_json::{Value, json};
@@ -25,7 +25,11 @@ use walk::{Asked, From, PLACES, Walk, asked};
 
 /// A host with two namespaces, one of which holds a pair with an address.
 fn host(way: Way) -> Host {
-    let host = Host::builder().way(way).build();
+    host_of(Host::builder().way(way))
+}
+
+fn host_of(builder: Builder) -> Host {
+    let host = builder.build();
     host.policy(EVERYTHING);
     for netns in PLACES {
         host.ip(&format!("netns add {netns}"));
@@ -67,25 +71,25 @@ fn pair() -> Value {
 }
 
 #[test]
-fn a_failure_anywhere_on_the_way_of_a_request_is_told_as_what_it_is() {
+fn no_failed_system_call_of_a_link_set_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     Walk::new(&host, host.caller(), set()).walk(From::Start);
 }
 
 #[test]
-fn and_on_the_way_of_one_that_comes_over_a_socket() {
+fn no_failed_system_call_of_a_request_over_a_socket_is_reported_as_something_else() {
     let host = host(Way::Root);
     Walk::new(&host, host.as_root().args(&["--peer"]), set()).on_socket().walk(From::Start);
 }
 
 #[test]
-fn and_of_one_that_is_denied() {
+fn no_failed_system_call_of_a_denied_request_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     Walk::new(&host, host.as_uid(BOB), asked("Link.Set", v0(&json!({"mtu": 1400})))).walk(From::FirstFilter);
 }
 
 #[test]
-fn and_of_one_that_moves_a_link() {
+fn no_failed_system_call_of_a_move_to_another_namespace_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     let back = json!({"netns": "p", "link": "v1", "target_netns": "w"});
     let moves = asked("Link.Set", json!({"netns": "w", "link": "v1", "target_netns": "p"})).undo("Link.Set", back);
@@ -93,14 +97,14 @@ fn and_of_one_that_moves_a_link() {
 }
 
 #[test]
-fn and_of_one_that_makes_a_pair_in_several_transactions() {
+fn no_failed_system_call_of_a_veth_pair_made_in_several_transactions_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     let gone = json!({"netns": "w", "link": "v2", "missing_ok": true});
     Walk::new(&host, host.caller(), asked("Link.Add", pair()).undo("Link.Delete", gone)).walk(From::FirstFilter);
 }
 
 #[test]
-fn and_of_those_that_compare_and_remove_one_that_is_there() {
+fn no_failed_system_call_while_an_existing_link_is_compared_or_removed_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     host.caller().call("Link.Add", pair()).ok();
     Walk::new(&host, host.caller(), asked("Link.Add", pair())).walk(From::LastFilter);
@@ -109,7 +113,7 @@ fn and_of_those_that_compare_and_remove_one_that_is_there() {
 }
 
 #[test]
-fn and_of_those_that_add_and_remove_addresses() {
+fn no_failed_system_call_of_an_address_call_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     let added = v0(&json!({"address": "10.0.0.9/24"}));
     let add = asked("Address.Add", added.clone()).undo("Address.Delete", added);
@@ -126,7 +130,7 @@ fn and_of_those_that_add_and_remove_addresses() {
 }
 
 #[test]
-fn and_of_those_that_add_remove_and_list_routes() {
+fn no_failed_system_call_while_a_route_is_added_removed_or_listed_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     host.ip_in("w", "link set v1 up");
     host.ip_in("w", "link set v0 up");
@@ -140,7 +144,77 @@ fn and_of_those_that_add_remove_and_list_routes() {
 }
 
 #[test]
-fn and_of_those_that_list() {
+fn no_failed_system_call_while_a_route_is_replaced_or_found_to_exist_is_reported_as_something_else() {
+    let host = host(Way::Setuid);
+    host.ip_in("w", "link set v1 up");
+    host.ip_in("w", "link set v0 up");
+    let way = |gateway: &str| json!({"netns": "w", "destination": "10.9.0.0/16", "gateway": gateway});
+    host.caller().call("Route.Add", way("10.0.0.2")).ok();
+    let replace = asked("Route.Replace", way("10.0.0.3")).undo("Route.Replace", way("10.0.0.2"));
+    Walk::new(&host, host.caller(), replace).walk(From::LastFilter);
+    let mut same = way("10.0.0.2");
+    same["exists_ok"] = json!(true);
+    Walk::new(&host, host.caller(), asked("Route.Add", same)).walk(From::LastFilter);
+}
+
+#[test]
+fn no_failed_system_call_of_a_routing_rule_call_is_reported_as_something_else() {
+    let host = host(Way::Setuid);
+    let rule = json!({"netns": "w", "family": "inet", "priority": 9, "source": "10.9.0.0/16", "iif": "v0", "table": 9});
+    let add = asked("Rule.Add", rule.clone()).undo("Rule.Delete", rule.clone());
+    Walk::new(&host, host.caller(), add).walk(From::LastFilter);
+    host.caller().call("Rule.Add", rule.clone()).ok();
+    let delete = asked("Rule.Delete", rule.clone()).undo("Rule.Add", rule);
+    Walk::new(&host, host.caller(), delete).walk(From::LastFilter);
+    Walk::new(&host, host.caller(), asked("Rule.List", json!({"netns": "w"}))).walk(From::LastFilter);
+}
+
+#[test]
+fn no_failed_system_call_of_a_neighbour_call_is_reported_as_something_else() {
+    let host = host(Way::Setuid);
+    let there = v0(&json!({"address": "10.0.0.9"}));
+    let with = |mac: &str| v0(&json!({"address": "10.0.0.9", "mac": mac}));
+    let add = asked("Neighbour.Add", with("02:00:00:00:00:09")).undo("Neighbour.Delete", there.clone());
+    Walk::new(&host, host.caller(), add).walk(From::LastFilter);
+    host.caller().call("Neighbour.Add", with("02:00:00:00:00:09")).ok();
+    let replace = asked("Neighbour.Replace", with("02:00:00:00:00:0a"));
+    let replace = replace.undo("Neighbour.Replace", with("02:00:00:00:00:09"));
+    Walk::new(&host, host.caller(), replace).walk(From::LastFilter);
+    let delete = asked("Neighbour.Delete", there).undo("Neighbour.Replace", with("02:00:00:00:00:09"));
+    Walk::new(&host, host.caller(), delete).walk(From::LastFilter);
+    Walk::new(&host, host.caller(), asked("Neighbour.List", json!({"netns": "w"}))).walk(From::LastFilter);
+}
+
+#[test]
+fn no_failed_system_call_while_a_tap_or_a_vxlan_is_made_is_reported_as_something_else() {
+    let host = host(Way::Setuid);
+    let gone = json!({"netns": "w", "link": "n0", "missing_ok": true});
+    let tap = json!({
+        "netns": "w", "link": "n0", "kind": "tun", "mac": "02:00:00:00:00:05", "alias": "mine",
+        "tun": {"mode": "tap", "group": 7},
+    });
+    let tap = asked("Link.Add", tap).undo("Link.Delete", gone.clone());
+    Walk::new(&host, host.caller(), tap).walk(From::FirstFilter);
+    let vxlan = json!({"netns": "w", "link": "n0", "kind": "vxlan", "mac": "02:00:00:00:00:05", "vxlan": {"id": 7}});
+    Walk::new(&host, host.caller(), asked("Link.Add", vxlan).undo("Link.Delete", gone)).walk(From::LastFilter);
+}
+
+#[test]
+fn no_failed_system_call_under_file_capabilities_is_reported_as_something_else() {
+    let host = host(Way::FileCapabilities);
+    Walk::new(&host, host.caller(), set()).walk(From::Start);
+}
+
+#[test]
+fn no_failed_system_call_is_reported_or_recorded_as_something_else_where_syslog_keeps_the_trail() {
+    let host = host_of(Host::builder().syslog());
+    Walk::new(&host, host.caller(), set()).walk(From::Start);
+    let denied = asked("Link.Set", v0(&json!({"mtu": 1400})));
+    Walk::new(&host, host.as_uid(BOB), denied).walk(From::FirstFilter);
+}
+
+#[test]
+fn no_failed_system_call_of_a_listing_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     addresses(&host, 70); // more than one reply of a stream holds
     for (method, parameters, more, from) in [
@@ -154,7 +228,7 @@ fn and_of_those_that_list() {
 }
 
 #[test]
-fn and_of_those_that_make_and_remove_a_namespace() {
+fn no_failed_system_call_while_a_namespace_is_made_or_removed_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     let gone = json!({"netns": "x", "missing_ok": true});
     let add = asked("Netns.Add", json!({"netns": "x"})).undo("Netns.Delete", gone.clone());
@@ -165,7 +239,7 @@ fn and_of_those_that_make_and_remove_a_namespace() {
 }
 
 #[test]
-fn and_of_one_that_makes_the_first_namespace_of_a_host() {
+fn no_failed_system_call_while_the_first_namespace_of_a_host_is_made_is_reported_as_something_else() {
     let host = Host::new();
     host.policy(EVERYTHING);
     let add = asked("Netns.Add", json!({"netns": "x"}));

@@ -123,7 +123,7 @@ pub fn prepare(route: &mut Route, places: Places, request: &Request) -> Result<P
         "Route" => route::prepare(route, request),
         "Neighbour" => neighbour::prepare(route, request),
         "Rule" => rule::prepare(route, request),
-        _ => netns::prepare(places),
+        _ => netns::prepare(places, request),
     };
     Ok(Prepared { visited, tun, ..prepared? })
 }

@@ -6,13 +6,16 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
+use nix::errno::Errno;
 use serde_json::Map;
 
 use super::answer::{at, parse};
 use super::message::{Attributes, Message};
 use super::transaction::{Failure, Route};
 use super::{Places, Prepared};
-use crate::refusal::Refusal;
+use crate::call::field;
+use crate::call::request::Request;
+use crate::refusal::{KernelRefusal, Refusal};
 
 /// `NETNSA_FD`
 const FD: u16 = 3;
@@ -26,12 +29,22 @@ pub(super) fn ask_nsid(route: &mut Route, netns: &OwnedFd) -> Result<Option<i32>
     Ok(told.into_iter().next().filter(|nsid| *nsid >= 0))
 }
 
-/// `Netns.Get`
-pub(super) fn prepare(places: Places) -> Result<Prepared, Refusal> {
+/// `Netns.Get`. The kernel alone tells a network namespace from one of another type, which looks the same in the file system.
+pub(super) fn prepare(places: Places, request: &Request) -> Result<Prepared, Refusal> {
+    let name = request.needed(&field::NETNS)?.as_str().to_owned();
+    let is_other = move |refusal| match refusal {
+        Refusal::Kernel(KernelRefusal { errno: Errno::EINVAL, .. }) => Refusal::NoSuchNetns {
+            field: field::NETNS.field.name,
+            name: name.clone(),
+            reason: "not_a_namespace",
+            errno: Errno::EINVAL,
+        },
+        other => other,
+    };
     Ok(Prepared::new(move |route, _| {
         let mut result = Map::from_iter([("ready".to_owned(), (!places.left_over).into())]);
         if let Some(netns) = &places.netns {
-            result.extend(ask_nsid(route, netns)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
+            result.extend(ask_nsid(route, netns).map_err(&is_other)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
         }
         Ok(result)
     }))

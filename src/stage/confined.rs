@@ -21,7 +21,8 @@ use crate::call::name::NetnsName;
 use crate::call::{Needs, field};
 use crate::netlink::{self, Places, Prepared, Route, escape};
 use crate::policy::Permit;
-use crate::refusal::{Executed, Refusal, invalid, system};
+use crate::refusal::{Executed, Exit, Refusal, invalid, system};
+use crate::sys;
 
 /// The last stage.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
+    // From the second filter on nothing can be said on descriptor 2, and the change may have been made.
+    sys::when_memory_ends(Exit::Unanswered.status(), false);
     match request.needs() {
         Needs::Namespaces => {
             let task = namespaces::Task::prepare(permit, identity)?;

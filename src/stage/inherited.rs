@@ -89,6 +89,7 @@ impl Inherited {
             complaints.say(&format!("descriptor {descriptor} {what}"));
             Err(Exit::System)
         };
+        sys::when_memory_ends(Exit::System.status(), complaints == Complaints::Written);
         let input = match fit(sys::stdin(), OFlag::O_RDONLY) {
             Ok(input) => input,
             Err(what) => return told(0, what),

@@ -32,7 +32,7 @@ pub struct Record {
     pub uid: u32,
     pub gid: u32,
     pub pid: i32,
-    /// Fields in the order sent; none in what went to syslog.
+    /// Fields in the order sent; of a line to syslog those that it holds, under the names that they have in the journal.
     pub fields: Vec<(String, String)>,
     /// The datagram itself.
     pub raw: Vec<u8>,
@@ -186,9 +186,30 @@ fn fill(socket: &Socket, path: &str, after: usize) {
 }
 
 fn record(datagram: &Datagram, syslog: bool) -> Record {
-    let fields = if syslog { Vec::new() } else { fields(&datagram.raw) };
+    let fields = if syslog { line_fields(&datagram.raw) } else { fields(&datagram.raw) };
     let sender = &datagram.sender;
     Record { uid: sender.uid(), gid: sender.gid(), pid: sender.pid(), fields, raw: datagram.raw.clone() }
+}
+
+/// `<86>netbroker[7]: event=… request=…`: a value with a blank in it is a JSON string. Lines of other programs have none.
+fn line_fields(raw: &[u8]) -> Vec<(String, String)> {
+    let line = String::from_utf8_lossy(raw);
+    let Some((_, mut rest)) = line.split_once(": ").filter(|(_, said)| said.starts_with("event=")) else {
+        return Vec::new();
+    };
+    let mut fields = Vec::new();
+    while let Some((name, given)) = rest.split_once('=') {
+        let mut quoted = serde_json::Deserializer::from_str(given).into_iter::<String>();
+        let (value, end) = match quoted.next() {
+            Some(Ok(text)) => (text, quoted.byte_offset()), // a bare word is no JSON string
+            _ => {
+                given.split_once(' ').map_or((given.to_owned(), given.len()), |(word, _)| (word.to_owned(), word.len()))
+            }
+        };
+        fields.push((format!("NETBROKER_{}", name.to_uppercase()), value));
+        rest = given.get(end..).unwrap_or_default().trim_start_matches(' ');
+    }
+    fields
 }
 
 /// Journald's native protocol: `KEY=value` lines, or `KEY`, newline, 64-bit little-endian length, data, newline.

@@ -24,6 +24,7 @@ const TABLE: &[(i64, &str, &[Errno])] = table! {
     SYS_umask: ;
     SYS_chdir: EPERM EACCES EIO ENOMEM;
     SYS_getrandom: EPERM EINTR ENOSYS;
+    SYS_getpid: ;
     SYS_getuid: ;
     SYS_getgid: ;
     SYS_geteuid: ;
@@ -51,6 +52,7 @@ const TABLE: &[(i64, &str, &[Errno])] = table! {
     SYS_getdents64: EPERM EIO;
     SYS_lseek: EPERM;
     SYS_close: EPERM EINTR EIO;
+    SYS_ioctl: EPERM EBUSY EINVAL ENOMEM;
     SYS_flock: EPERM EINTR ENOLCK EAGAIN;
     SYS_unlinkat: EPERM EACCES EBUSY EIO ENOMEM EROFS;
     // sockets, and what is said on them

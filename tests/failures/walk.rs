@@ -133,15 +133,20 @@ impl<'h> Walk<'h> {
         End { reply, last, records: self.host.trail(), state: self.state(), took }
     }
 
-    /// Links, addresses and routes, what lies under /run/netns, and what is mounted there.
+    /// Links, addresses and what else the call is about, what lies under /run/netns, and what is mounted there.
     fn state(&self) -> String {
         let mut names: Vec<_> = fs::read_dir("/run/netns").unwrap().map(|file| file.unwrap().file_name()).collect();
         names.sort_unstable();
         let there = PLACES.iter().filter(|netns| names.iter().any(|name| name == **netns));
-        let about_routes = self.asked.method.starts_with("Route.");
-        let routes = |netns| about_routes.then(|| self.host.ip_in(netns, "route show"));
+        let about = match self.asked.method.split('.').next() {
+            Some("Route") => Some("route show"),
+            Some("Rule") => Some("rule show"),
+            Some("Neighbour") => Some("neigh show nud all"),
+            _ => None,
+        };
+        let more = |netns| about.map(|words| self.host.ip_in(netns, words));
         let mut lines: Vec<String> =
-            there.flat_map(|netns| self.host.told(netns).into_iter().chain(routes(netns))).collect();
+            there.flat_map(|netns| self.host.told(netns).into_iter().chain(more(netns))).collect();
         lines.push(format!("{names:?}"));
         let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
@@ -175,7 +180,6 @@ impl<'h> Walk<'h> {
         }
         let other_signal = match end.reply.signal() {
             Some(libc::SIGKILL) => fate != Fate::Killed,
-            Some(libc::SIGABRT | libc::SIGSYS) => !errors::is_memory(step.number), // abort(3), which a filter ends, too
             other => other.is_some() || fate == Fate::Killed,
         };
         claims([
@@ -293,11 +297,14 @@ fn whole(reply: &Reply) -> Vec<Value> {
     parts.iter().map(|part| serde_json::from_slice(part).unwrap_or_else(|e| panic!("{e}: {reply}"))).collect()
 }
 
-/// An answer, without what differs from one time to the next.
+/// An answer, without what differs from one time to the next: ids, indexes, and the ages of neighbour entries.
 fn told(message: &Value) -> Value {
     let mut told = message.clone();
-    if let Some(parameters) = told["parameters"].as_object_mut() {
-        parameters.retain(|name, _| !matches!(name.as_str(), "link_index" | "request" | "recorded"));
+    let Some(parameters) = told["parameters"].as_object_mut() else { return told };
+    parameters.retain(|name, _| !matches!(name.as_str(), "link_index" | "request" | "recorded"));
+    let listed = parameters.get_mut("neighbours").and_then(Value::as_array_mut);
+    for entry in listed.into_iter().flatten().filter_map(Value::as_object_mut) {
+        entry.retain(|name, _| !matches!(name.as_str(), "confirmed" | "updated" | "used"));
     }
     told
 }
