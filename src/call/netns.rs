@@ -22,6 +22,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), off(&EXISTS_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -36,6 +37,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -49,6 +51,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part("namespaces", Shape::List("Namespace", ENTRY), "Every name, in the order of its bytes.")],
@@ -65,6 +68,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[

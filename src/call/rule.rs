@@ -83,6 +83,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: added,
         result: NOTHING,
     },
@@ -110,6 +111,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| addresses(request),
         result: NOTHING,
     },
@@ -123,6 +125,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&FAMILY.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(
