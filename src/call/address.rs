@@ -61,6 +61,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
         result: NOTHING,
     },
@@ -81,6 +82,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
         result: NOTHING,
     },
@@ -94,6 +96,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(

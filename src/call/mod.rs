@@ -47,6 +47,10 @@ pub struct Call {
     pub kinds: &'static [Kind],
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
+    /// Fields that also stand for every value, whatever the request says of them: those of the thing that it replaces,
+    /// or refers to by a number, and that is told apart by more than what the request gives. A deny on one of them is
+    /// met. An allow looks at what is said.
+    pub leaves_open: &'static [&'static Field],
     /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
     /// before anything is judged; `AS_READ` where there is nothing.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
@@ -129,6 +133,14 @@ pub enum Absence {
     Any,
     /// The kernel chooses, or what iproute2 would send.
     Chosen,
+}
+
+impl Absence {
+    /// The value that it stands for, for a caller of this uid, where that is a constant.
+    #[must_use]
+    pub fn constant(self, uid: u32) -> Option<Value> {
+        if let Self::Default(constant) = self { Some(constant.value(uid)) } else { None }
+    }
 }
 
 /// The constant of a [`Absence::Default`].
@@ -250,6 +262,12 @@ impl Call {
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {
         self.all_uses().any(|u| u.field.number == field.number)
+    }
+
+    /// Whether a deny on the field of this number is met whatever a request says.
+    #[must_use]
+    pub fn always_meets(&self, number: u16) -> bool {
+        self.leaves_open.iter().any(|field| field.is_met_as(number))
     }
 }
 
@@ -382,6 +400,29 @@ mod tests {
                 names.sort_unstable();
                 names.dedup();
                 assert_eq!(names.len(), count, "{}", call.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_call_leaves_open_are_fields_of_its_own() {
+        for call in all() {
+            for field in call.leaves_open {
+                assert!(call.has(field), "{} of {}", field.name, call.name);
+                assert!(!matches!(field.ty, Type::Netns), "{}", call.name); // a policy is about one namespace
+            }
+        }
+    }
+
+    /// Else one thing could be asked for in two ways, or both at once.
+    #[test]
+    fn a_list_and_the_fields_that_it_takes_the_place_of_are_not_given_together() {
+        for call in all() {
+            for used in call.all_uses() {
+                let Some((list, outside)) = used.inside.zip(used.field.outside()) else { continue };
+                assert!(call.has(outside), "{} of {}", outside.name, call.name);
+                let excluded = call.excludes.iter().any(|(one, other, _)| (*one, *other) == (outside, list));
+                assert!(excluded, "{} of {}", outside.name, call.name);
             }
         }
     }

@@ -47,6 +47,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: written,
         result: NOTHING,
     },
@@ -67,6 +68,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: written,
         result: NOTHING,
     },
@@ -86,6 +88,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| without_length(request, &[&ADDRESS.field]),
         result: NOTHING,
     },
@@ -99,6 +102,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), off(&PROXY.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(

@@ -27,6 +27,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -43,6 +44,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -56,6 +58,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part("namespaces", Shape::List("Namespace", ENTRY), "Every name, in the order of its bytes.")],
@@ -73,6 +76,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[

@@ -84,6 +84,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: added,
         result: NOTHING,
     },
@@ -111,6 +112,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| addresses(request),
         result: NOTHING,
     },
@@ -124,6 +126,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&FAMILY.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(

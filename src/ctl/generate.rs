@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::describe::{effect, shape};
+use super::describe::{effect, left_open, shape};
 use super::{Failure, print};
 use crate::call::error::{Declared, ERRORS};
 use crate::call::varlink::{self, absence};
@@ -221,6 +221,10 @@ fn reference(out: &mut String, call: &'static Call) {
     for (one, other, why) in call.excludes {
         out.push_str(".Pp\n");
         prose(out, &format!("Not together: `{}` and `{}`: {why}.", one.name, other.name));
+    }
+    if !call.leaves_open.is_empty() {
+        out.push_str(".Pp\n");
+        prose(out, &left_open(call));
     }
     out.push_str(".Pp\n");
     if call.result.parts.is_empty() {

@@ -43,8 +43,9 @@ impl Variety<'_> {
         self.call.uses(self.kind)
     }
 
+    /// Whether it has all that a deny names, or the same inside a list.
     fn has_all(&self, named: &[Named<'_>]) -> bool {
-        named.iter().all(|named| self.uses().any(|used| used.field == named.field))
+        named.iter().all(|named| self.uses().any(|used| used.field.is_met_as(named.field.number)))
     }
 
     /// Whether all varieties of its call have this field.
@@ -291,6 +292,7 @@ mod tests {
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |_| Ok(()),
         result: Output { parts: &[], streams: false },
     };

@@ -28,7 +28,21 @@ const fn inside(field: &'static Field, absence: Absence) -> Use {
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
     let result = Output { parts: &[], streams: false };
     let (effect, needs) = (Effect::Changes, Needs::NetAdmin);
-    Call { name, number, effect, needs, doc: "", elsewhere: "", uses, kinds, excludes: &[], settle: |_| Ok(()), result }
+    let (excludes, leaves_open): (&[_], &[_]) = (&[], &[]);
+    Call {
+        name,
+        number,
+        effect,
+        needs,
+        doc: "",
+        elsewhere: "",
+        uses,
+        kinds,
+        excludes,
+        leaves_open,
+        settle: |_| Ok(()),
+        result,
+    }
 }
 
 /// Required, default, untouched; a link that moves and gets a new name.
@@ -141,19 +155,12 @@ pub(super) static WAYS: Call = call(
     &[],
 );
 
+static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] =
+    &[(&GATEWAY.field, &NEXTHOPS.field, ""), (&LINK.field, &NEXTHOPS.field, "")];
+
 /// A list that is a filter, of filters. What is given as one link or gateway is not given as a list.
 static PRUNE: Call = Call {
-    excludes: &[(&GATEWAY.field, &NEXTHOPS.field, ""), (&LINK.field, &NEXTHOPS.field, "")],
-    settle: |request| {
-        for one in [&GATEWAY.field, &LINK.field] {
-            if request.value(one).is_some() {
-                request.close(&NEXTHOPS.field, one);
-            } else if request.value(&NEXTHOPS.field).is_some() {
-                request.close(one, &NEXTHOPS.field);
-            }
-        }
-        Ok(())
-    },
+    excludes: ONE_OR_SEVERAL,
     ..call(
         "Test.Prune",
         906,
@@ -169,14 +176,9 @@ static PRUNE: Call = Call {
     )
 };
 
-/// With a list, which is no filter, the link in front of it leaves nothing open; there is a filter, too.
+/// With a list, which is not a filter, the link in front of it leaves nothing open, and neither does a filter.
 pub(super) static VIA: Call = Call {
-    settle: |request| {
-        if request.value(&NEXTHOPS.field).is_some() {
-            request.close(&LINK.field, &NEXTHOPS.field);
-        }
-        Ok(())
-    },
+    excludes: ONE_OR_SEVERAL,
     ..call(
         "Test.Via",
         907,
@@ -192,9 +194,31 @@ pub(super) static VIA: Call = Call {
     )
 };
 
-static NUMBERS: Field = Field { name: "test_numbers", number: 990, ty: Type::Several(&METRIC.field.ty), doc: "" };
-static SOURCES: Field = Field { name: "test_sources", number: 991, ty: Type::Several(&ADDRESS.field.ty), doc: "" };
-static WORDS: Field = Field { name: "test_words", number: 992, ty: Type::Several(&SCOPE.field.ty), doc: "" };
+/// It replaces something by any link, or by several.
+static REPLACE: Call = Call {
+    excludes: ONE_OR_SEVERAL,
+    leaves_open: &[&LINK.field, &NEXTHOPS.field, &NEXTHOPS_LINK.field],
+    ..call(
+        "Test.Replace",
+        909,
+        &[
+            used(&NETNS.field, Absence::Required),
+            used(&LINK.field, Absence::Chosen),
+            used(&METRIC.field, Absence::Untouched),
+            used(&NEXTHOPS.field, Absence::Untouched),
+            inside(&NEXTHOPS_LINK.field, Absence::Chosen),
+        ],
+        &[],
+    )
+};
+
+const fn field(name: &'static str, number: u16, ty: Type) -> Field {
+    Field { name, number, ty, doc: "", alone: None }
+}
+
+static NUMBERS: Field = field("test_numbers", 990, Type::Several(&METRIC.field.ty));
+static SOURCES: Field = field("test_sources", 991, Type::Several(&ADDRESS.field.ty));
+static WORDS: Field = field("test_words", 992, Type::Several(&SCOPE.field.ty));
 
 /// Lists of values of one type.
 static SEVERAL: Call = call(
@@ -209,7 +233,7 @@ static SEVERAL: Call = call(
     &[],
 );
 
-pub(super) static CALLS: [&Call; 9] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL];
+pub(super) static CALLS: [&Call; 10] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE];
 
 /// The varieties of a call; one without kinds is its own.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
@@ -220,11 +244,15 @@ pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
 pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     let either = [&GATEWAY.field, &LINK.field];
     match call.number {
-        906 if other == &NEXTHOPS.field => either.contains(&field),
-        906 => field == &NEXTHOPS.field && either.contains(&other),
-        907 => (field, other) == (&NEXTHOPS.field, &LINK.field),
+        906 | 907 | 909 if other == &NEXTHOPS.field => either.contains(&field),
+        906 | 907 | 909 => field == &NEXTHOPS.field && either.contains(&other),
         _ => false,
     }
+}
+
+/// The field outside of `nexthops` that means the same, in the manual's words.
+pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
+    inside.name.strip_prefix("nexthops.") == Some(outside.name)
 }
 
 /// The type of each value of a list of such.
