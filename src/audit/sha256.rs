@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn every_length_has_the_digest_that_the_policys_digest_would_be() {
         use sha2::{Digest as _, Sha256};
-        let bytes: Vec<u8> = (0..700_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let bytes: Vec<u8> = (0..700_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         for length in 0..bytes.len() {
             let expected: String = Sha256::digest(&bytes[..length]).iter().map(|b| format!("{b:02x}")).collect();
             assert_eq!(hex(&bytes[..length]), expected, "{length}");
