@@ -3,7 +3,12 @@
 //!
 //! To journald in its native protocol, else to syslog. Evidence is what journald itself says the user netbroker sent
 //! (`_UID`); so the socket is connected after the process has become that user.
+//!
+//! No caller can choose what is not recorded: a record that would be too long leaves out fields of the call, the longest
+//! first, and says which, how many, and what digest they have.
 #![forbid(unsafe_code)]
+
+mod sha256;
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
@@ -16,6 +21,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde_json::{Map, Value};
 
+use crate::call::field;
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
 use crate::refusal::Refusal;
@@ -26,6 +32,10 @@ const JOURNAL: &str = "/run/systemd/journal/socket";
 const SYSLOG: &str = "/dev/log";
 /// The largest record, in bytes.
 const RECORD: usize = 8192;
+/// Fields of a call that no record leaves out.
+const NEVER_LEFT_OUT: [&str; 2] = [field::NETNS.field.name, field::LINK.field.name];
+/// The longest result, in bytes as a JSON string. Longer ones are none of the broker's own; their beginning says what it is.
+const RESULT: usize = 1536;
 /// How long a record waits for room, in seconds.
 const PATIENCE: i64 = 1;
 /// `MESSAGE_ID` of a refusal, of a permission, of an outcome; documented in netbroker(8).
@@ -81,19 +91,19 @@ impl Trail {
         !matches!(self.0, Err(NotTaken::Absent))
     }
 
+    /// Writes a record, as [`Self::write`] does; whether it was taken, where there is a trail.
+    #[must_use]
+    pub fn has_taken(&self, record: &Record) -> bool {
+        self.write(record).is_ok() || !self.exists()
+    }
+
     /// Writes a record, waiting for room for a second at most.
     ///
     /// # Errors
     /// [`NotTaken`]
     pub fn write(&self, record: &Record) -> Result<(), NotTaken> {
         let (socket, dialect) = self.0.as_ref().map_err(|why| *why)?;
-        let datagram = match dialect {
-            Dialect::Journal => record.journal(),
-            Dialect::Syslog(pid) => record.syslog(*pid),
-        };
-        if datagram.len() > RECORD {
-            return Err(NotTaken::Refused(Errno::EMSGSIZE)); // never cut
-        }
+        let datagram = record.bounded(*dialect);
         loop {
             return match send(socket.as_raw_fd(), &datagram, MsgFlags::MSG_NOSIGNAL) {
                 Ok(_) => Ok(()),
@@ -116,11 +126,29 @@ fn reach(path: &str) -> Result<ManuallyDrop<OwnedFd>, NotTaken> {
     Ok(ManuallyDrop::new(socket))
 }
 
+/// A refusal, and whether the trail has it.
+#[derive(Debug)]
+pub struct Refused {
+    /// The refusal.
+    pub refusal: Refusal,
+    /// Whether it is on record, where there is a trail.
+    pub recorded: bool,
+}
+
+impl From<Refusal> for Refused {
+    /// One that left no record.
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, recorded: false }
+    }
+}
+
 /// One record: fields in order, and what happened.
 #[derive(Debug, Clone)]
 pub struct Record {
     event: &'static str,
     fields: Vec<(&'static str, String)>,
+    /// What the field `FIELDS` holds.
+    call: Map<String, Value>,
 }
 
 impl Record {
@@ -133,7 +161,7 @@ impl Record {
             ("GID", caller.gid.to_string()),
             ("WAY", way.word().to_owned()),
         ];
-        Self { event, fields }
+        Self { event, fields, call: Map::new() }
     }
 
     /// Adds a field.
@@ -145,9 +173,10 @@ impl Record {
 
     /// Adds the call with its fields and the caller's own reference.
     #[must_use]
-    pub fn of(self, request: &Request) -> Self {
-        let fields: Map<String, Value> = request.values().map(|(f, value)| (f.name.to_owned(), value.json())).collect();
-        let record = self.with("CALL", request.call().name).with("FIELDS", Value::Object(fields).to_string());
+    pub fn of(mut self, request: &Request) -> Self {
+        self.call = request.values().map(|(f, value)| (f.name.to_owned(), value.json())).collect();
+        let fields = text(&self.call);
+        let record = self.with("CALL", request.call().name).with("FIELDS", fields);
         match request.reference() {
             Some(reference) => record.with("REFERENCE", reference),
             None => record,
@@ -158,7 +187,55 @@ impl Record {
     #[must_use]
     pub fn ended(self, refusal: Option<&Refusal>, started: Instant) -> Self {
         let result = refusal.map_or_else(|| "done".to_owned(), ToString::to_string);
-        self.with("RESULT", result).with("DURATION_US", started.elapsed().as_micros().to_string())
+        self.with_result(&result).with("DURATION_US", started.elapsed().as_micros().to_string())
+    }
+
+    /// Adds a refusal, or what else it was that ended without a call.
+    #[must_use]
+    pub fn with_result(self, result: &str) -> Self {
+        let mut room = RESULT;
+        let fits = |c: &char| {
+            let quoted = Value::from(c.to_string()).to_string().len();
+            room.checked_sub(quoted - 2).map(|rest| room = rest).is_some()
+        };
+        let mut shown: String = result.chars().take_while(fits).collect();
+        if shown.len() < result.len() {
+            shown.push('…');
+        }
+        self.with("RESULT", shown)
+    }
+
+    /// The bytes of the record: at most [`RECORD`]. Where it would be longer, fields of the call are left out, the longest
+    /// first. Without them the rest has a bound: each part of it has one.
+    fn bounded(&self, dialect: Dialect) -> Vec<u8> {
+        let encode = |record: &Self| match dialect {
+            Dialect::Journal => record.journal(),
+            Dialect::Syslog(pid) => record.syslog(pid),
+        };
+        let (mut datagram, mut left_out, mut record) = (encode(self), Map::new(), self.clone());
+        while datagram.len() > RECORD {
+            let Some(longest) = longest(&record.call) else { break };
+            left_out.extend(record.call.remove_entry(&longest));
+            datagram = encode(&record.without(&left_out));
+        }
+        datagram
+    }
+
+    /// The same, saying what was left out of the call's fields.
+    fn without(&self, left_out: &Map<String, Value>) -> Self {
+        let names: Vec<&str> = left_out.keys().map(String::as_str).collect();
+        let mut fields = Vec::new();
+        for (name, value) in &self.fields {
+            if *name != "FIELDS" {
+                fields.push((*name, value.clone()));
+                continue;
+            }
+            fields.push((name, text(&self.call)));
+            fields.push(("LEFT_OUT", names.join(" ")));
+            fields.push(("LEFT_OUT_COUNT", names.len().to_string()));
+            fields.push(("LEFT_OUT_SHA256", sha256::hex(text(left_out).as_bytes())));
+        }
+        Self { event: self.event, fields, call: Map::new() }
     }
 
     fn message_id(&self) -> &'static str {
@@ -204,26 +281,16 @@ impl Record {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record() -> Record {
-        let caller = Caller { uid: 7, gid: 8, groups: vec![] };
-        Record::new("refused", "00ff", &caller, Way::Exec).with("RULE", "a rule").with("RESULT", "x\ny")
-    }
-
-    #[test]
-    fn a_value_cannot_add_a_field() {
-        let text = String::from_utf8(record().journal()).unwrap();
-        assert!(text.contains("\nNETBROKER_RESULT=x y\n"), "{text}");
-        assert!(text.lines().all(|line| line.contains('=')), "{text}");
-    }
-
-    #[test]
-    fn a_line_of_syslog_has_facility_authpriv() {
-        let text = String::from_utf8(record().syslog(7)).unwrap();
-        assert!(text.starts_with("<85>netbroker[7]: "), "{text}");
-        assert!(text.ends_with("rule=\"a rule\" result=\"x\\ny\""), "{text}");
-    }
+/// JSON without spaces, its members in the order of their names.
+fn text(fields: &Map<String, Value>) -> String {
+    Value::Object(fields.clone()).to_string()
 }
+
+/// The field with the longest value that may be left out; of equals the last by name.
+fn longest(call: &Map<String, Value>) -> Option<String> {
+    let may_go = call.iter().filter(|(name, _)| !NEVER_LEFT_OUT.contains(&name.as_str()));
+    may_go.max_by_key(|(_, value)| value.to_string().len()).map(|(name, _)| name.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ impl<'a> Reply<'a> {
         self.held.extend(elements);
     }
 
-    /// The last reply. `recorded` is whether the trail has the outcome, where there is a trail.
+    /// The last reply. `recorded` is whether the trail has how the call ended, where there is a trail.
     #[must_use]
     pub fn end(self, Executed { result, lost }: Executed, recorded: bool) -> Exit {
         let (mut reply, exit) = match result {

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 
 use nix::unistd::write;
 
-use crate::audit::{NotTaken, Record};
+use crate::audit::{NotTaken, Record, Refused};
 use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::value::shown;
@@ -18,7 +18,7 @@ use crate::refusal::{Exit, Refusal};
 use crate::reply::{self, Reply};
 use crate::stage::{Begun, Guarded, Inherited, give_up};
 use crate::sys;
-use crate::wire::{End, Message, Wire};
+use crate::wire::{Complaints, End, Message, Wire};
 
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
@@ -54,7 +54,7 @@ pub fn main(command_line: &[&CStr]) -> Exit {
         Arguments::Serve { peer } => serve(inherited, peer),
         Arguments::Say(text) => say(text),
         Arguments::Wrong => {
-            let _unheard = write(sys::stderr(), USAGE.as_bytes());
+            inherited.complaints().write(USAGE);
             Exit::Request
         }
     }
@@ -68,13 +68,14 @@ fn say(text: &str) -> Exit {
 }
 
 fn serve(inherited: Inherited, peer: bool) -> Exit {
-    let (input, begun) = (inherited.input(), inherited.begun().clone());
+    let (input, complaints, begun) = (inherited.input(), inherited.complaints(), inherited.begun().clone());
+    let wire = |sender| Wire::new(input, complaints, sender, begun.at);
     match inherited.guard(peer) {
         Ok(guarded) => {
             let sender = (guarded.way() == Way::Peer).then(|| guarded.caller().clone());
-            converse(guarded, Wire::new(input, sender, begun.at))
+            converse(guarded, wire(sender))
         }
-        Err(refusal) => apologise(&refusal, &begun, Wire::new(input, None, begun.at)),
+        Err(refused) => apologise(refused, &begun, wire(None), complaints),
     }
 }
 
@@ -84,7 +85,7 @@ fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
         Ok((call, message)) => carry_out(guarded, &wire, call, &message),
         Err(NoCall { why, exit }) => {
             if let Some(why) = why {
-                let _stands = guarded.trail().write(&guarded.record("refused").with("RESULT", why));
+                let _stands = guarded.trail().write(&guarded.record("refused").with_result(&why));
             }
             exit
         }
@@ -134,7 +135,7 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Messa
     let mut reply = Reply::new(wire, call, message, &id);
     let permit = match permit(&guarded, call, &message.parameters) {
         Ok(permit) => permit,
-        Err(refusal) => return reply.end(refusal.into(), true),
+        Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),
     };
     let mut outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
     let (executed, trail) = match guarded.confine(permit) {
@@ -144,22 +145,22 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Messa
     if !executed.lost.is_empty() {
         outcome = outcome.with("CHANGED_MEANWHILE", executed.lost.join(","));
     }
-    let recorded = trail.write(&outcome.ended(executed.result.as_ref().err(), started)).is_ok() || !trail.exists();
+    let recorded = trail.has_taken(&outcome.ended(executed.result.as_ref().err(), started));
     reply.end(executed, recorded)
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
-fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refusal> {
+fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
     let settings = guarded.settings();
     if !guarded.trail().exists() && settings.audit_required {
         let step =
             "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
-        return Err(Refusal::SystemError { step, errno: None });
+        return Err(Refusal::SystemError { step, errno: None }.into());
     }
     // A refusal stands whether or not the trail takes its record: nothing is done either way.
     let refuse = |record: Record, refusal: Refusal| {
-        let _stands = guarded.trail().write(&record.with("RESULT", refusal.to_string()));
-        refusal
+        let recorded = guarded.trail().has_taken(&record.with_result(&refusal.to_string()));
+        Refused { refusal, recorded }
     };
     let request = Request::parse(call, parameters, guarded.caller().uid)
         .map_err(|invalid| refuse(guarded.record("refused").with("CALL", call.name), invalid.into()))?;
@@ -174,7 +175,7 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
     let permit = verdict.permit(settings.show_rule).map_err(|refusal| refuse(record.clone(), refusal))?;
     match guarded.trail().write(&record) {
         Err(NotTaken::Refused(errno)) if call.effect == Effect::Changes => {
-            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) })
+            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) }.into())
         }
         _ => Ok(permit),
     }
@@ -182,13 +183,14 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
 
 /// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
 /// in whose interface to answer.
-fn apologise(refusal: &Refusal, begun: &Begun, mut wire: Wire) -> Exit {
+fn apologise(refused: Refused, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
+    let Refused { refusal, recorded } = refused;
     match give_up().map(|()| next_call(&mut wire)) {
         Ok(Ok((call, message))) => {
-            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(refusal.clone().into(), true);
+            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(refusal.clone().into(), recorded);
         }
         _ => {
-            let _unheard = write(sys::stderr(), format!("netbroker: {refusal}\n").as_bytes());
+            complaints.say(&refusal.to_string());
         }
     }
     refusal.exit()

@@ -3,9 +3,11 @@
 //! project is in this file.
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -238,12 +240,68 @@ pub fn is_secure_execution() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// The heap of the C library, but where it has nothing to give the process ends with an exit status. The standard library
+/// would abort, which is a signal, and behind a filter another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Heap;
+
+/// The exit status where memory ends, and whether a line says so (the highest bit).
+static WITHOUT_MEMORY: AtomicU8 = AtomicU8::new(71);
+/// The bit of [`WITHOUT_MEMORY`] for the line.
+const SAYS_SO: u8 = 0x80;
+
+/// From here on, the end of memory ends the process with this status, and with a line on descriptor 2 if that `says_so`.
+pub fn when_memory_ends(status: u8, says_so: bool) {
+    WITHOUT_MEMORY.store(status | if says_so { SAYS_SO } else { 0 }, Ordering::Relaxed);
+}
+
+/// `memory` itself, unless it is null.
+fn or_exit(memory: *mut u8) -> *mut u8 {
+    const LINE: &str = "netbroker: out of memory\n";
+    if !memory.is_null() {
+        return memory;
+    }
+    let how = WITHOUT_MEMORY.load(Ordering::Relaxed);
+    if how & SAYS_SO != 0 {
+        let _unheard = nix::unistd::write(stderr(), LINE.as_bytes());
+    }
+    // SAFETY: takes a number and does not return. Nothing is left to be run at the end: no handler, no buffer.
+    unsafe { libc::_exit(c_int::from(how & !SAYS_SO)) }
+}
+
+// SAFETY: each request goes to `System` as it is, and what that gives is given on. Instead of null, which `GlobalAlloc` permits
+// but does not demand, the process ends; nothing unwinds.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller vouches for the layout.
+        or_exit(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as for `alloc`.
+        or_exit(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the caller vouches for memory that `System` gave with this layout, and for the size.
+        or_exit(unsafe { System.realloc(memory, layout, bytes) })
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as for `realloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
 /// Makes `$main`, a `fn(&[&CStr]) -> Exit` of the command line, the program, without the start-up code of the standard library: that would open
 /// `/dev/null` for a closed descriptor (a repair), ignore SIGPIPE, and need four more system calls, two of them behind
 /// the last filter.
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
+        #[global_allocator]
+        static HEAP: $crate::sys::Heap = $crate::sys::Heap;
+
         /// The C entry point.
         ///
         /// # Safety

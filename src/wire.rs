@@ -40,10 +40,34 @@ pub enum Input {
     Stream,
 }
 
+/// Descriptor 2: a line there says what no reply can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaints {
+    /// It is written.
+    Written,
+    /// It is not: the descriptor leads to somebody else.
+    Withheld,
+}
+
+impl Complaints {
+    /// Writes a line, after the name of the program.
+    pub fn say(self, line: &str) {
+        self.write(&format!("netbroker: {line}\n"));
+    }
+
+    /// Writes a text as it is.
+    pub fn write(self, text: &str) {
+        if self == Self::Written {
+            let _unheard = write(sys::stderr(), text.as_bytes());
+        }
+    }
+}
+
 /// Both ends of the conversation.
 #[derive(Debug)]
 pub struct Wire {
     input: Input,
+    complaints: Complaints,
     sender: Option<Caller>,
     pending: Vec<u8>,
     ended_by_nul: bool,
@@ -88,8 +112,8 @@ impl Wire {
     /// A conversation on the standard descriptors. Where every byte must have been sent by the peer, `sender` is the
     /// peer.
     #[must_use]
-    pub fn new(input: Input, sender: Option<Caller>, started: Instant) -> Self {
-        Self { input, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
+    pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
+        Self { input, complaints, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
     }
 
     /// Takes one message.
@@ -244,14 +268,15 @@ impl Wire {
     }
 
     /// Answers a conversation that ended without a call: malformed input on a file or pipe with an error; a socket is
-    /// just closed. What the system did is no fault of the input. A line on descriptor 2 says why where no error does.
+    /// just closed. What the system did is no fault of the input. A line on descriptor 2 says why where no error does, if it
+    /// may be written there.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
         if self.input != Input::Socket && matches!(end, End::Malformed(_)) {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&reply);
         } else {
-            let _unheard = write(sys::stderr(), format!("netbroker: {why}\n").as_bytes());
+            self.complaints.say(&why);
         }
         end.exit()
     }

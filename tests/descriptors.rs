@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::Way;
 use common::scene::{MTU_REQUEST, mtu, mtu_host, perl, text};
+use common::{Host, Way};
 
 #[test]
 fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
@@ -150,6 +150,94 @@ fn nothing_is_written_to_a_socket_that_is_no_stderr() {
         }
     }
     assert_eq!(packets(), before);
+}
+
+/// Listens at `$to` until the broker has ended; answers whoever connects with `/run/scratch/said`, and writes to
+/// `/run/scratch/heard` what comes.
+const LISTEN: &str = r#"socket(my $l, PF_UNIX, SOCK_STREAM, 0) or die; bind($l, $to) or die "bind: $!"; listen($l, 1);
+    if (!fork) {
+        close STDOUT; close STDERR; $SIG{PIPE} = 'IGNORE'; accept(my $c, $l) or die; close $l;
+        open(my $said, "<", "/run/scratch/said"); syswrite $c, do { local $/; <$said> } // ""; shutdown $c, 1;
+        open(my $heard, ">", "/run/scratch/heard"); syswrite $heard, $_ while <$c>; close $heard;
+        rename "/run/scratch/heard", "/run/scratch/h"; exit
+    }"#;
+const CONNECT: &str = r#"socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, $to) or die "connect: $!";"#;
+const BY_PATH: &str = r#"my $to = pack_sockaddr_un("/run/scratch/listener");"#;
+const ABSTRACT: &str = r#"my $to = pack("S a*", PF_UNIX, "\0listener");"#;
+const OPEN: &str = r#"chmod 0666, "/run/scratch/listener";"#;
+const BECOME_ALICE: &str = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
+
+/// What a listener has heard, once its peer has gone.
+fn heard(host: &Host) -> String {
+    host.sh("for i in $(seq 500); do [ -e /run/scratch/h ] && break; sleep 0.01; done; cat /run/scratch/h; rm /run/scratch/h")
+}
+
+#[test]
+fn a_request_is_taken_from_no_named_socket_of_somebody_elses() {
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        let host = mtu_host(way);
+        host.sh(
+            "install -m 777 -d /run/scratch; cp /run/scratch/request /run/scratch/said; chmod 644 /run/scratch/said",
+        );
+        for to in [BY_PATH, ABSTRACT] {
+            host.sh("rm -f /run/scratch/listener; ip link set v0 mtu 1500");
+            let ask = format!("{CONNECT} put(0, $s); broker();");
+            let roots = perl(&host.as_root(), &format!("{to} {LISTEN} {OPEN} {BECOME_ALICE} {ask}"));
+            assert_eq!((roots.status.code(), mtu(&host).as_str()), (Some(69), "1500"), "{to}: {roots:?}");
+            assert!(text(&roots.stdout).contains("a descriptor 0 of the caller's"), "{roots:?}");
+            assert_eq!(heard(&host), "");
+            host.sh("rm -f /run/scratch/listener");
+            let own = perl(&host.caller(), &format!("{to} {LISTEN} {ask}"));
+            assert_eq!((own.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{to}: {own:?}");
+            assert_eq!(heard(&host), "");
+        }
+    }
+}
+
+#[test]
+fn no_line_is_written_to_a_named_socket_of_somebody_elses() {
+    // On descriptor 2: words that the caller chose, as part of what is wrong with them.
+    let wrong =
+        r#"pipe(my $in, my $w); syswrite $w, '{"method":"io.netbroker.Link.Set","sudo":1}'; close $w; put(0, $in);"#;
+    let socket =
+        r#"socketpair(my $in, my $w, PF_UNIX, SOCK_STREAM, 0); syswrite $w, '{"sudo":1}' . "\0"; put(0, $in);"#;
+    let usage = r#"sub wrong { exec {"/usr/libexec/netbroker/netbroker"} "netbroker", "--wrong" } wrong();"#;
+    let broken = "POSIX::close(1);";
+    for way in [Way::Setuid, Way::FileCapabilities] {
+        let host = mtu_host(way);
+        host.sh("install -m 777 -d /run/scratch; install -m 644 /dev/null /run/scratch/said");
+        for to in [BY_PATH, ABSTRACT] {
+            for (what, input, status, line) in [
+                ("a pipe", wrong, 65, ""), // there a reply says it
+                ("a socket", socket, 65, "netbroker: `sudo` is no member of a request\n"),
+                ("a wrong word", usage, 65, "usage: netbroker "),
+                ("no descriptor 1", broken, 71, "netbroker: descriptor 1 is "),
+            ] {
+                host.sh("rm -f /run/scratch/listener");
+                let ask = format!("{CONNECT} put(2, $s); {input} broker();");
+                let roots = perl(&host.as_root(), &format!("{to} {LISTEN} {OPEN} {BECOME_ALICE} {ask}"));
+                assert_eq!(roots.status.code(), Some(status), "{what} {to}: {roots:?}");
+                assert_eq!(heard(&host), "", "{what} {to}: {roots:?}");
+                host.sh("rm -f /run/scratch/listener");
+                let own = perl(&host.caller(), &format!("{to} {LISTEN} {ask}"));
+                assert_eq!(own.status.code(), Some(status), "{what} {to}: {own:?}");
+                let heard = heard(&host);
+                assert!(heard.starts_with(line), "{what} {to}: {own:?} {heard}");
+                assert_eq!(heard.is_empty(), line.is_empty(), "{what} {to}: {heard}");
+            }
+        }
+        // Such a descriptor is no reason to refuse: an agent's unit inherits journald's.
+        host.sh("rm -f /run/scratch/listener; ip link set v0 mtu 1500");
+        let ask = format!(r#"{CONNECT} put(2, $s); put(0, from("/run/scratch/request", O_RDONLY)); broker();"#);
+        let served = perl(&host.as_root(), &format!("{BY_PATH} {LISTEN} {OPEN} {BECOME_ALICE} {ask}"));
+        assert_eq!((served.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{served:?}");
+        assert_eq!(heard(&host), "");
+    }
+    // Where the real user is root, its words would be root's.
+    let host = mtu_host(Way::Root);
+    host.sh("install -m 644 /dev/null /run/scratch/said");
+    let roots = perl(&host.as_root(), &format!("{BY_PATH} {LISTEN} {CONNECT} put(2, $s); {socket} broker();"));
+    assert_eq!((roots.status.code(), heard(&host).as_str()), (Some(65), ""), "{roots:?}");
 }
 
 #[test]

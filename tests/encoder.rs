@@ -8,6 +8,7 @@ mod common;
 
 use common::Host;
 use common::scene::{EVERYTHING, open_host};
+use common::sent::Sent;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -19,35 +20,6 @@ const CREATE: u16 = 0x400;
 const EXCL: u16 = 0x200;
 const REPLACE: u16 = 0x100;
 const DUMP: u16 = 0x300;
-
-/// Datagrams sent to netlink, and whether anything else than `sendto` was used there.
-fn datagrams(log: &str) -> Vec<Vec<u8>> {
-    let mut netlink: Vec<&str> = Vec::new();
-    let mut sent: Vec<(String, usize, Vec<u8>)> = Vec::new();
-    for line in log.lines() {
-        if let Some(dump) = line.strip_prefix(" | ") {
-            // An offset, then up to 16 bytes in two groups of 8, then the same as text.
-            let hex = dump.split_once("  ").unwrap().1.get(..49).unwrap();
-            let bytes = hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap());
-            sent.last_mut().unwrap().2.extend(bytes);
-        } else if let Some((call, rest)) = line.split_once('(') {
-            let result = rest.rsplit(" = ").next().unwrap_or_default();
-            match call {
-                "socket" if rest.starts_with("AF_NETLINK") => netlink.push(result),
-                "socket" => {}
-                _ => {
-                    let descriptor = rest.split(',').next().unwrap();
-                    let length = result.parse().unwrap_or(0);
-                    let known = netlink.contains(&descriptor);
-                    assert!(!known || call == "sendto" && length > 0, "{line}");
-                    sent.push((if known { descriptor.to_owned() } else { String::new() }, length, Vec::new()));
-                }
-            }
-        }
-    }
-    let to_netlink = sent.into_iter().filter(|(descriptor, ..)| !descriptor.is_empty());
-    to_netlink.inspect(|(_, length, bytes)| assert_eq!(bytes.len(), *length)).map(|(.., bytes)| bytes).collect()
-}
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap())
@@ -158,31 +130,14 @@ fn ways(mut bytes: &[u8], name: &dyn Fn(u32) -> String) -> String {
     text
 }
 
-/// Does a call under strace and gives what it sent, a line for each message; indexes as the links are called before
-/// and after it.
+/// Does a call and gives what it sent, a line for each message; indexes as the links are called before and after it.
 fn sent(host: &Host, method: &str, fields: Value) -> (Vec<String>, bool) {
-    let mut names = names(host);
-    let traced = ["strace", "-qq", "-o", "/run/scratch/log", "-e", "trace=socket,sendto,sendmsg,sendmmsg,write,writev"];
-    let dumped = format!("write={}", (3..20).map(|d| d.to_string()).collect::<Vec<_>>().join(","));
-    let reply = host.caller().under(&traced).under(&["-e", &dumped]).call(method, fields);
-    let before = names.clone();
-    names.extend(self::names(host).into_iter().filter(|(index, _)| !before.contains_key(index)));
-    let log = host.sh("cat /run/scratch/log");
-    (datagrams(&log).iter().map(|datagram| line(datagram, &names)).collect(), reply.status() == 0)
-}
-
-/// The links of `a` and `b`: an index means the same in both, as they are made here.
-fn names(host: &Host) -> BTreeMap<u32, String> {
+    let (sent, reply) = Sent::by(host, &["a", "b"], method, fields);
     let mut names = BTreeMap::new();
-    for netns in ["a", "b"] {
-        for line in host.ip_in(netns, "-o link show").lines() {
-            let mut words = line.split(": ");
-            let (index, name) =
-                (words.next().unwrap().parse().unwrap(), words.next().unwrap().split('@').next().unwrap());
-            names.entry(index).or_insert_with(|| name.to_owned());
-        }
+    for (name, index) in sent.links {
+        names.entry(index).or_insert(name);
     }
-    names
+    (sent.datagrams.iter().map(|datagram| line(datagram, &names)).collect(), reply.status() == 0)
 }
 
 fn host() -> Host {

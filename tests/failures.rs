@@ -138,7 +138,7 @@ fn no_failed_system_call_while_a_route_is_added_removed_or_listed_is_reported_as
     let add = asked("Route.Add", way.clone()).undo("Route.Delete", way.clone());
     Walk::new(&host, host.caller(), add).walk(From::LastFilter);
     host.caller().call("Route.Add", way.clone()).ok();
-    let delete = asked("Route.Delete", way.clone()).undo("Route.Add", way.clone());
+    let delete = asked("Route.Delete", way.clone()).undo("Route.Add", way);
     Walk::new(&host, host.caller(), delete).walk(From::LastFilter);
     Walk::new(&host, host.caller(), asked("Route.List", json!({"netns": "w"}))).walk(From::LastFilter);
 }

@@ -33,7 +33,9 @@ fn assert_declared(parts: &[Part], told: &Value) {
             Shape::String => assert!(value.is_string(), "{name}: {value}"),
             Shape::Strings => assert!(value.as_array().unwrap().iter().all(Value::is_string), "{name}: {value}"),
             Shape::Object(inner) => assert_declared(&inner.all(), value),
-            Shape::List(_, inner) => value.as_array().unwrap().iter().for_each(|value| assert_declared(&inner.all(), value)),
+            Shape::List(_, inner) => {
+                value.as_array().unwrap().iter().for_each(|value| assert_declared(&inner.all(), value))
+            }
         }
     }
     for part in parts.iter().filter(|part| part.always) {

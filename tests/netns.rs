@@ -158,21 +158,30 @@ fn a_namespace_of_another_type_is_told_by_the_field_that_names_it() {
     let host = host();
     host.ip("netns add a");
     host.ip_in("a", "link add v0 type veth peer name v1");
-    host.sh("touch /run/netns/uts && mount --bind /proc/self/ns/uts /run/netns/uts");
+    for other in ["uts", "ipc"] {
+        host.sh(&format!("touch /run/netns/{other} && mount --bind /proc/self/ns/{other} /run/netns/{other}"));
+    }
     let before = host.snapshot(&["a"]);
     let from = |netns: &str| json!({"netns": netns, "link": "v0", "target_netns": "uts"});
     let pair =
         |netns: &str| json!({"netns": netns, "link": "w0", "kind": "veth", "peer": {"name": "w1", "netns": "uts"}});
-    for (call, parameters, field) in [
+    for (method, parameters, field) in [
         ("Link.List", json!({"netns": "uts"}), "netns"),
+        ("Netns.Get", json!({"netns": "uts"}), "netns"),
         ("Link.Set", from("a"), "target_netns"),
         ("Link.Add", pair("a"), "peer.netns"),
         ("Link.Add", pair("@host"), "peer.netns"),
     ] {
-        let reply = host.caller().call(call, parameters);
+        let reply = host.caller().call(method, parameters);
         let expected =
             json!({"field": field, "name": "uts", "reason": "not_a_namespace", "errno": 22, "errno_name": "EINVAL"});
-        assert_eq!(refused(&reply).1, expected, "{call}");
+        assert_eq!(refused(&reply).1, expected, "{method}");
+    }
+    for verb in ["Get", "Delete"] {
+        assert_eq!(
+            refused(&call(&host, verb, "ipc")),
+            ("Netns.NoSuchNetns".to_owned(), no_such("not_a_namespace", "ipc"))
+        );
     }
     assert_eq!(host.snapshot(&["a"]), before);
 }
@@ -193,11 +202,47 @@ fn a_symbolic_link_is_no_namespace_and_its_target_stays() {
     let names = [("first", false), ("real", true), ("sym", false)].map(|(n, ready)| (n.to_owned(), ready));
     assert_eq!(listed(&host), names);
     let before = host.snapshot(&["real"]);
-    call(&host, "Delete", "sym").ok();
-    host.sh("ln -s /run/netns/real /run/netns/sym");
-    let keep = |picture: String| picture.split("## /run/netns").next().unwrap().to_owned();
-    assert_eq!(keep(host.snapshot(&["real"])), keep(before));
+    assert_eq!(refused(&call(&host, "Delete", "sym")).1, no_such("not_a_namespace", "sym"));
+    assert_eq!(host.snapshot(&["real"]), before);
     assert_eq!(call(&host, "Get", "real").ok(), json!({"ready": true}));
+}
+
+#[test]
+fn delete_removes_namespaces_and_left_over_plain_files_and_nothing_else() {
+    let host = host();
+    host.ip("netns add real");
+    host.sh("cd /run/netns; ln -s real link; ln -s /nowhere dangling; mkfifo fifo; mknod zero c 1 5; mkdir directory;
+        perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un(\"socket\"))';
+        touch uts ipc file stacked; mount --bind /proc/self/ns/uts uts; mount --bind /proc/self/ns/ipc ipc;
+        mount --bind /etc/passwd file; mount --bind /proc/self/ns/uts stacked;
+        unshare -n mount --bind /proc/self/ns/net stacked");
+    let others = ["link", "dangling", "fifo", "zero", "directory", "socket", "uts", "ipc", "file", "stacked"];
+    let picture = |host: &Host| (host.snapshot(&["real"]), mount_points(host), host.sh("ls -l /run/netns"));
+    let before = picture(&host);
+    for name in others {
+        for fields in [json!({"netns": name}), json!({"netns": name, "missing_ok": true})] {
+            let (error, parameters) = refused(&host.caller().call("Netns.Delete", fields));
+            assert_eq!(
+                (error.as_str(), &parameters["reason"]),
+                ("Netns.NoSuchNetns", &json!("not_a_namespace")),
+                "{name}"
+            );
+        }
+        for fields in [json!({"netns": name}), json!({"netns": name, "exists_ok": true})] {
+            let since = std::time::Instant::now();
+            let reply = host.caller().call("Netns.Add", fields);
+            assert_eq!(refused(&reply).0, "Netns.AlreadyExists", "{name}");
+            assert!(reply.get("message").as_str().unwrap().contains("the name"), "{reply}");
+            assert!(since.elapsed() < std::time::Duration::from_millis(900), "{name}: it is not waited for");
+        }
+    }
+    assert_eq!(picture(&host), before);
+    for name in ["real", "left"] {
+        host.sh("touch /run/netns/left");
+        call(&host, "Delete", name).ok();
+    }
+    call(&host, "Get", "stacked").ok(); // a network namespace over something else is one for every other call
+    assert_eq!(host.sh("cd /run/netns; echo *"), "dangling directory fifo file ipc link socket stacked uts zero\n");
 }
 
 #[test]

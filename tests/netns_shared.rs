@@ -6,7 +6,7 @@
 mod common;
 
 use common::scene::open_host as host;
-use common::{Background, Host, Reply};
+use common::{Background, Host, Ran, Reply, TOOL};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -148,6 +148,95 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
     assert_eq!(listed["namespaces"], json!([{"netns": "there", "ready": true}]));
     inside.call("Link.Set", json!({"netns": "there", "link": "lo", "up": true})).ok();
     assert!(host.ip_in("there", "link show lo").contains("UP"));
+}
+
+/// The same with the lock in the hands of another user, who opens the directory as anybody may.
+fn locked_by_bob(host: &Host) -> Background {
+    let guard = host
+        .background("exec setpriv --reuid=64124 --regid=64124 --clear-groups flock --no-fork /run/netns sleep 1000");
+    host.sh("while flock -n /run/netns true; do sleep 0.01; done");
+    guard
+}
+
+/// `policy install` where this host's mount namespace is that of process 1: a shell, in a process namespace of its own.
+fn install_as_on_a_machine(host: &Host) -> Ran {
+    let script = "mount -t proc proc /proc; status=0; \"$@\" || status=$?; umount /proc; exit $status";
+    host.run(&["unshare", "--pid", "--fork", "sh", "-euc", script, "sh", TOOL, "policy", "install"])
+}
+
+#[test]
+fn after_policy_install_the_lock_of_another_user_keeps_nobody_busy() {
+    let host = host();
+    let holder = locked_by_bob(&host);
+    assert_eq!(add(&host, "x").error(), "io.netbroker.Netns.Busy");
+    let ran = install_as_on_a_machine(&host);
+    assert_eq!((ran.status(), ran.stderr().as_str()), (0, ""), "{ran}");
+    let made = mounts(&host);
+    assert!(made.len() == 1 && made[0].contains(" shared:"), "{made:?}");
+    let since = Instant::now();
+    add(&host, "x").ok();
+    assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
+    host.ip("netns exec x true");
+    // A second time there is nothing to do, and nothing to wait for.
+    let since = Instant::now();
+    assert_eq!(install_as_on_a_machine(&host).stderr(), "");
+    assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
+    assert_eq!(mounts(&host), made);
+    drop(holder);
+    host.ip("netns add theirs");
+    assert_eq!(mounts(&host), made);
+}
+
+#[test]
+fn policy_install_makes_the_shared_mount_with_its_directory_and_keeps_what_was_there() {
+    let host = Host::builder().no_netns_directory().build();
+    host.policy_file("a.toml", "");
+    assert_eq!(install_as_on_a_machine(&host).status(), 0);
+    assert!(mounts(&host).len() == 1 && mounts(&host)[0].contains(" shared:"), "{:?}", mounts(&host));
+    assert_eq!(host.sh("stat -c '%U:%G %a' /run/netns"), "root:root 755\n");
+    // Namespaces that were mounted there before, on a mount that is not shared.
+    host.sh("umount /run/netns; touch /run/netns/old; unshare -n mount --bind /proc/self/ns/net /run/netns/old");
+    let inode = host.sh("stat -c %i /run/netns/old");
+    assert_eq!(install_as_on_a_machine(&host).stderr(), "");
+    assert_eq!(host.sh("stat -c %i /run/netns/old"), inode);
+    host.ip("netns exec old true");
+}
+
+#[test]
+fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_says_so() {
+    let host = host();
+    let before = (mounts(&host), host.snapshot(&[]));
+    // The namespace of a test is another one than that of the machine's process 1.
+    let told = |ran: &Ran| {
+        assert_eq!(ran.status(), 0, "{ran}");
+        let line = "netbrokerctl: /run/netns is not made a shared mount: this process is not in the mount namespace of process 1";
+        assert!(ran.stderr().starts_with(line) && ran.stderr().contains("any user can keep Netns.Add busy"), "{ran}");
+        assert!(ran.stdout().starts_with("unchanged: "), "{ran}");
+    };
+    told(&host.tool(&["policy", "install"]));
+    assert_eq!((mounts(&host), host.snapshot(&[])), before);
+    // A copy inside the namespace of process 1, and a chroot there.
+    let inside = "mount -t proc proc /proc; unshare -m --propagation private \"$@\"; umount /proc";
+    told(&host.run(&["unshare", "--pid", "--fork", "sh", "-euc", inside, "sh", TOOL, "policy", "install"]));
+    let inside = "mount -t proc proc /proc; mkdir /run/root; mount --rbind / /run/root; chroot /run/root \"$@\"; umount -l /run/root; umount /proc";
+    told(&host.run(&["unshare", "--pid", "--fork", "sh", "-euc", inside, "sh", TOOL, "policy", "install"]));
+    host.sh("rmdir /run/root");
+    assert_eq!((mounts(&host), host.snapshot(&[])), before);
+}
+
+#[test]
+fn policy_install_makes_no_mount_of_a_directory_that_others_may_write() {
+    let host = host();
+    for (change, why) in [
+        ("chmod 1777 /run/netns", "/run/netns has mode 1777: others than root may write it"),
+        ("chmod 755 /run/netns; chown 64123 /run/netns", "/run/netns belongs to uid 64123, not to root"),
+        ("rmdir /run/netns; ln -s /etc /run/netns", "/run/netns is a symbolic link or no directory"),
+    ] {
+        host.sh(change);
+        let ran = install_as_on_a_machine(&host);
+        assert!(ran.status() == 0 && ran.stderr().contains(why), "{ran}");
+        assert!(mounts(&host).is_empty() && host.sh("grep -c ' /etc ' /proc/self/mountinfo") == "1\n");
+    }
 }
 
 #[test]

@@ -50,6 +50,50 @@ fn is_whole(host: &Host, ended: &Output, records_before: usize) -> bool {
     done
 }
 
+/// Whether the program came as far as its own first instruction: then it ends with a status that its manual lists, and
+/// where it says nothing to its caller, with one that says so. Before, exec and the C library end it, or the dynamic loader.
+fn starts(ended: &Output) -> bool {
+    let (status, said) = (ended.status.code(), text(&ended.stderr));
+    match (status, ended.status.signal()) {
+        (None, Some(9 | 11)) => assert!(said.is_empty() && ended.stdout.is_empty(), "{ended:?}"),
+        (Some(127), _) => {
+            assert!(said.contains("error while loading shared libraries") || said.contains("TLS"), "{ended:?}");
+        }
+        (Some(71), _) if ended.stdout.is_empty() => {
+            assert!(said.is_empty() || said.starts_with("netbroker: "), "{ended:?}");
+            return true;
+        }
+        (Some(74), _) => return true,
+        (Some(0 | 71 | 75), _) => {
+            assert!(said.is_empty() && !ended.stdout.is_empty(), "{ended:?}");
+            return true;
+        }
+        _ => panic!("not an end that netbroker(8) lists: {ended:?}"),
+    }
+    false
+}
+
+#[test]
+fn where_memory_ends_a_line_says_so_and_the_status_is_that_of_nothing_done() {
+    let host = mtu_host(Way::Setuid);
+    // A long request, and room for a part of it only: by then the program has read a good deal.
+    let long =
+        format!("{{\"method\":\"io.netbroker.Link.Set\",\"parameters\":{{\"alias\":\"{}\"}}}}", "x".repeat(900_000));
+    std::fs::write("/run/scratch/long", long).unwrap();
+    let limited = |limit: u64| {
+        let script = format!(
+            r#"put(0, from("/run/scratch/long", O_RDONLY)); my $l = pack "Q2", {limit}, {limit};
+            syscall(160, 2, $l) == 0 or die "setrlimit: $!"; broker();"#
+        );
+        perl(&host.caller(), &script)
+    };
+    let ends: Vec<Output> = (0..40).map(|n| limited(n * (64 << 10))).collect();
+    let out_of_memory = ends.iter().filter(|ended| text(&ended.stderr) == "netbroker: out of memory\n");
+    assert!(out_of_memory.clone().all(|ended| ended.status.code() == Some(71) && ended.stdout.is_empty()), "{ends:?}");
+    assert!(out_of_memory.count() > 3, "{ends:?}");
+    assert_eq!(mtu(&host), "1500");
+}
+
 #[test]
 fn with_a_limit_of_nothing_the_call_is_done_or_nothing_is() {
     let host = mtu_host(Way::Setuid);
@@ -83,10 +127,13 @@ fn wherever_descriptors_memory_or_stack_run_out_nothing_is_half_done() {
         ("stack", 3, (0..12).map(|n| n * 16 * K).collect()),
     ];
     for (what, resource, limits) in sweeps {
-        let mut done = Vec::new();
+        let (mut done, mut has_started) = (Vec::new(), false);
         for limit in limits {
             let records = host.trail().len();
             let ended = limited(&host, resource, limit);
+            let starts = starts(&ended);
+            assert!(starts || !has_started, "{what} {limit}: {ended:?}");
+            has_started = starts;
             assert!(!text(&ended.stdout).contains("PolicyInvalid"), "{what}: {ended:?}");
             done.push(is_whole(&host, &ended, records));
         }

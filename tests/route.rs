@@ -307,30 +307,141 @@ fn a_route_that_the_kernel_would_take_another_one_for_stays() {
     assert!(left.contains("dev v0") && !left.contains("dev v1"), "{left}");
 }
 
+/// Permits all that the two tests below ask for.
+const ALL_ROUTES: &str = r#"
+    [[allow]]
+    id = "routes"
+    who = "*"
+    call = ["Route.Add", "Route.Replace", "Route.Delete"]
+    netns = "*"
+    free = ["destination", "gateway", "link", "onlink", "table", "metric", "route_type", "nexthops.gateway", "nexthops.link",
+            "nexthops.weight", "nexthops.onlink"]
+"#;
+
 #[test]
-fn a_deny_of_a_link_is_not_passed_by_a_list_of_one_way() {
+fn a_denied_gateway_or_link_is_denied_inside_a_list_of_next_hops() {
     let (host, a, _) = host();
-    let allow = r#"
-        [[allow]]
-        id = "routes"
-        who = "*"
-        call = "Route.Delete"
-        netns = "*"
-        free = ["destination", "gateway", "link", "nexthops.gateway", "nexthops.link"]
+    host.policy(&format!(
+        "{ALL_ROUTES}
         [[deny]]
-        id = "uplink"
-        who = "*"
-        call = "Route.Delete"
-        link = "v0"
-    "#;
-    host.policy(allow);
+        id = \"uplink\"
+        who = \"*\"
+        call = [\"Route.Add\", \"Route.Delete\"]
+        link = \"v0\"
+        [[deny]]
+        id = \"router\"
+        who = \"*\"
+        call = \"@change\"
+        gateway = \"10.0.1.66/32\""
+    ));
     host.ip_in(a, "route add 10.9.0.0/16 via 10.0.0.9 dev v0");
     let before = host.snapshot(&[a]);
-    for way in [json!({"link": "v0"}), json!({"gateway": "10.0.0.9"}), json!({"weight": 1})] {
-        let reply = act(&host, "Delete", a, &json!({"destination": "10.9.0.0/16", "nexthops": [way]}));
-        assert_eq!((reply.get("rule"), reply.get("field")), (json!("uplink"), json!("link")), "{reply}");
+    let cases = [
+        ("Delete", json!({"nexthops": [{"link": "v0"}]}), "uplink", "link"),
+        ("Delete", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // any link
+        ("Delete", json!({"nexthops": [{}, {"link": "v1"}]}), "router", "nexthops.gateway"), // any gateway
+        ("Add", json!({"nexthops": [{"link": "v0"}]}), "uplink", "link"),
+        ("Add", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // whichever the kernel chooses
+        ("Add", json!({"nexthops": [{"link": "v1"}, {"link": "v0", "weight": 9}]}), "uplink", "nexthops.link"),
+        ("Add", json!({"nexthops": [{"gateway": "10.0.1.66", "link": "v1"}]}), "router", "gateway"),
+        (
+            "Add",
+            json!({"nexthops": [{"gateway": "10.0.1.9", "link": "v1"}, {"gateway": "10.0.1.66", "link": "v1"}]}),
+            "router",
+            "nexthops.gateway",
+        ),
+    ];
+    for (verb, mut fields, rule, field) in cases {
+        fields["destination"] = json!("10.9.0.0/16");
+        fields["table"] = json!(254);
+        let reply = act(&host, verb, a, &fields);
+        assert_eq!((reply.get("rule"), reply.get("field")), (json!(rule), json!(field)), "{fields}: {reply}");
         assert_eq!(host.snapshot(&[a]), before);
     }
+    act(&host, "Add", a, &json!({"destination": "10.10.0.0/16", "nexthops": [{"gateway": "10.0.1.9", "link": "v1"}]}))
+        .ok();
+    assert!(host.ip_in(a, "route").contains("10.10.0.0/16 via 10.0.1.9 dev v1"));
+}
+
+#[test]
+fn a_route_that_a_deny_keeps_from_being_deleted_is_not_replaced() {
+    let (host, a, _) = host();
+    host.policy(&format!(
+        "{ALL_ROUTES}
+        [[deny]]
+        id = \"uplink\"
+        who = \"*\"
+        call = \"@change\"
+        touches = {{ netns = \"{a}\", link = \"v0\" }}"
+    ));
+    for words in ["route add default via 10.0.0.9 dev v0", "route add 10.9.0.0/16 dev v0 table 101"] {
+        host.ip_in(a, words);
+    }
+    let before = host.snapshot(&[a]);
+    for (verb, fields) in [
+        ("Delete", json!({"destination": "default"})),
+        ("Delete", json!({"destination": "10.9.0.0/16", "table": 101, "link": "v0"})),
+        ("Replace", json!({"destination": "10.9.0.0/16", "table": 101, "link": "v1"})),
+        ("Replace", json!({"destination": "default", "route_type": "blackhole"})),
+        ("Replace", json!({"destination": "default", "gateway": "10.0.1.9", "link": "v1"})),
+        (
+            "Replace",
+            json!({"destination": "default", "nexthops": [{"link": "v1"}, {"gateway": "10.0.1.9", "link": "v1"}]}),
+        ),
+    ] {
+        let reply = act(&host, verb, a, &fields);
+        assert_eq!((reply.get("rule"), reply.get("field")), (json!("uplink"), json!("link")), "{fields}: {reply}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    act(&host, "Add", a, &json!({"destination": "default", "link": "v1", "metric": 9})).ok(); // beside it
+}
+
+#[test]
+fn a_list_of_one_next_hop_makes_and_removes_the_route_of_its_fields() {
+    let (host, a, b) = host();
+    let pairs = [
+        (json!([{"gateway": "10.0.0.9", "link": "v0", "weight": 1}]), json!({"gateway": "10.0.0.9", "link": "v0"})),
+        (json!([{"link": "v1"}]), json!({"link": "v1"})),
+        (
+            json!([{"gateway": "10.99.0.9", "link": "v0", "onlink": true}]),
+            json!({"gateway": "10.99.0.9", "link": "v0", "onlink": true}),
+        ),
+    ];
+    for (list, mut plain) in pairs {
+        let mut listed = json!({"nexthops": list});
+        for fields in [&mut listed, &mut plain] {
+            fields["destination"] = json!("10.9.0.0/16");
+        }
+        for verb in ["Add", "Delete", "Replace", "Delete"] {
+            act(&host, verb, a, &listed).ok();
+            act(&host, verb, b, &plain).ok();
+            both(&host);
+        }
+    }
+    let before = host.snapshot(&[a]);
+    let cases = [
+        ("Add", json!([{"link": "v0", "weight": 3}]), "nexthops.weight", "must be 1 in a list of one"),
+        ("Add", json!([{"weight": 1}]), "nexthops", "which says nothing"),
+        ("Delete", json!([{}]), "nexthops", "which says nothing"),
+        ("Delete", json!([{"gateway": "10.0.0.9", "weight": 2}]), "nexthops.weight", "must be 1 in a list of one"),
+        ("Add", json!([{"link": "v0", "onlink": true}]), "onlink", "about a gateway"),
+        ("Add", json!([{"gateway": "0.0.0.0", "link": "v0"}]), "gateway", "none to the kernel"),
+    ];
+    for (verb, list, field, reason) in cases {
+        let reply = act(&host, verb, a, &json!({"destination": "10.9.0.0/16", "nexthops": list}));
+        assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{list}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{list}: {reply}");
+        assert!(reply.get("reason").as_str().unwrap().contains(reason), "{list}: {reply}");
+    }
+    let both_ways = json!({"destination": "10.9.0.0/16", "onlink": true, "nexthops": [{"link": "v0"}, {"link": "v1"}]});
+    for verb in ["Add", "Replace", "Delete"] {
+        let reply = act(&host, verb, a, &both_ways);
+        assert_eq!(
+            (reply.get("field"), reply.error()),
+            (json!("onlink"), "io.netbroker.Route.InvalidRequest".to_owned())
+        );
+    }
+    assert_eq!(host.snapshot(&[a]), before);
 }
 
 #[test]

@@ -226,6 +226,63 @@ fn behind_the_filters_nothing_is_executed_started_or_made() {
 }
 
 #[test]
+fn a_call_that_the_first_filter_has_is_killed_with_arguments_that_the_broker_does_not_use() {
+    let calls: [(i64, &[&str]); 35] = [
+        // Signals to any process of the same user, by way of a descriptor; others' numbers; a watch.
+        (libc::SYS_fcntl, &["0", "8", "1"]),                    // F_SETOWN
+        (libc::SYS_fcntl, &["0", "15", "0"]),                   // F_SETOWN_EX
+        (libc::SYS_fcntl, &["0", "10", "9"]),                   // F_SETSIG
+        (libc::SYS_fcntl, &["0", "4", "8192"]),                 // F_SETFL, O_ASYNC
+        (libc::SYS_fcntl, &["0", "0", "0"]),                    // F_DUPFD
+        (libc::SYS_fcntl, &["0", "1030", "0"]),                 // F_DUPFD_CLOEXEC
+        (libc::SYS_fcntl, &["0", "1024", "0"]),                 // F_SETLEASE
+        (libc::SYS_fcntl, &["0", "1026", "1"]),                 // F_NOTIFY
+        (libc::SYS_fcntl, &["0", "2", "0"]),                    // F_SETFD, not on exec
+        (libc::SYS_setsockopt, &["0", "1", "26", "0", "16"]),   // SO_ATTACH_FILTER
+        (libc::SYS_setsockopt, &["0", "1", "50", "0", "4"]),    // SO_ATTACH_BPF
+        (libc::SYS_setsockopt, &["0", "270", "1", "0", "4"]),   // NETLINK_ADD_MEMBERSHIP
+        (libc::SYS_socket, &["16", "524291", "12"]),            // the firewall
+        (libc::SYS_socket, &["16", "524291", "6"]),             // IPsec
+        (libc::SYS_socket, &["16", "524291", "9"]),             // audit
+        (libc::SYS_prctl, &["1", "9", "0", "0", "0"]),          // PR_SET_PDEATHSIG
+        (libc::SYS_prctl, &["4", "1", "0", "0", "0"]),          // PR_SET_DUMPABLE
+        (libc::SYS_prctl, &["8", "1", "0", "0", "0"]),          // PR_SET_KEEPCAPS
+        (libc::SYS_prctl, &["35", "1", "0", "0", "0"]),         // PR_SET_MM
+        (libc::SYS_prctl, &["47", "2", "12", "0", "0"]),        // PR_CAP_AMBIENT_RAISE
+        (libc::SYS_prctl, &["1499557217", "1", "0", "0", "0"]), // PR_SET_PTRACER
+        (libc::SYS_seccomp, &["1", "8", "0"]),                  // a listener
+        (libc::SYS_read, &["4", "0", "0"]),
+        (libc::SYS_pread64, &["30", "0", "0", "0"]),
+        (libc::SYS_recvmsg, &["4", "0", "0"]),
+        (libc::SYS_write, &["4", "0", "0"]),
+        (libc::SYS_close, &["0"]),
+        (libc::SYS_close, &["1"]),
+        (libc::SYS_close, &["2"]),
+        (libc::SYS_mmap, &["0", "4096", "1", "2", "3", "0"]), // a file
+        (libc::SYS_mremap, &["0", "4096", "4096", "3", "4096"]), // MREMAP_FIXED
+        (libc::SYS_sendto, &["0", "0", "0", "1", "0", "0"]),  // MSG_OOB
+        (libc::SYS_recvfrom, &["0", "0", "0", "8192", "0", "0"]), // MSG_ERRQUEUE
+        (libc::SYS_lseek, &["3", "1", "0"]),
+        (libc::SYS_clock_gettime, &["-14", "0"]), // the processor time of process 1
+    ];
+    let mounts: [(i64, &[&str]); 5] = [
+        (libc::SYS_mount, &["/tmp", "/etc", "0", "0", "0"]), // another file system
+        (libc::SYS_mount, &["/tmp", "/etc", "0", "8192", "0"]), // MS_MOVE
+        (libc::SYS_mount, &["/tmp", "/etc", "0", "4128", "0"]), // MS_BIND, MS_REMOUNT
+        (libc::SYS_umount2, &["/etc", "0"]),
+        (libc::SYS_unlinkat, &["-100", "/run/scratch", "512"]), // AT_REMOVEDIR
+    ];
+    for (policy, calls) in [(&[LINKS][..], &calls[..]), (&[LINKS, NAMESPACES], &mounts)] {
+        let host = host(Way::Setuid, policy);
+        for (number, arguments) in calls {
+            let (end, _) = instead(&host, &set_mtu(), (libc::SYS_seccomp, 1), *number, arguments);
+            assert_eq!(end, KILLED, "{number} {arguments:?}");
+        }
+        assert!(host.ip_in("w", "link show v0").contains("mtu 1500"));
+    }
+}
+
+#[test]
 fn the_last_stage_holds_the_capability_of_its_call() {
     let host = host(Way::Setuid, &[LINKS, NAMESPACES, TAPS]);
     let cases = [

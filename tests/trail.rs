@@ -110,6 +110,7 @@ fn a_permitted_call_has_two_records_and_a_refusal_one_with_the_id_of_the_reply()
     assert_eq!(id(0), id(1));
     assert_eq!(id(5), id(6));
     for (reply, at) in [(&refused, 2), (&silent, 3), (&wrong, 4), (&absent, 5)] {
+        assert!(!reply.to_string().contains("recorded"), "{reply}");
         assert_eq!(reply.get("request"), *id(at), "{reply}");
     }
     let mut ids: Vec<&str> = [0, 2, 3, 4, 5].map(id).to_vec();
@@ -199,6 +200,77 @@ fn the_largest_request_fits_into_a_record() {
     }
 }
 
+/// Names that are the longest as JSON in JSON, which `MESSAGE` holds.
+fn quotes(bytes: usize) -> String {
+    "\"".repeat(bytes)
+}
+
+fn gateway(at: usize) -> String {
+    format!("2001:db8:aaaa:bbbb:cccc:dddd:eeee:10{at}")
+}
+
+/// A route by way of as many next hops as can be, of a link with a name that is long on record.
+fn long_route(netns: &str) -> Value {
+    let hops: Vec<Value> =
+        (10..34).map(|at| json!({"gateway": gateway(at), "link": quotes(15), "weight": 256})).collect();
+    json!({"netns": netns, "destination": "2001:db8:1::/48", "nexthops": hops, "preferred_source": gateway(99), "reference": quotes(64)})
+}
+
+#[test]
+fn no_caller_chooses_what_is_not_recorded() {
+    const ROUTES: &str = r#"
+[[allow]]
+id = '""""""""""""""""""""""""""""""""""""""""""""""""""""""""""""""""'
+who = "user:alice"
+call = "Route.Add"
+netns = "\"*"
+destination = "2001:db8::/32 len 32..64"
+link = "*"
+free = ["nexthops.gateway", "nexthops.link", "nexthops.weight", "nexthops.onlink", "preferred_source"]
+
+[[deny]]
+id = '\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'
+who = "user:bob"
+call = "Route.Add"
+"#;
+    for builder in [Host::builder(), Host::builder().syslog()] {
+        let host = host_as(builder, ROUTES);
+        let netns = quotes(255);
+        host.run(&["ip", "netns", "add", &netns]).ok();
+        host.run(&["ip", "-n", &netns, "link", "add", &quotes(15), "type", "veth", "peer", "name", "v1"]).ok();
+        for words in [
+            &["addr", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1099/64", "nodad", "dev"][..],
+            &["link", "set", "up", "dev"],
+        ] {
+            host.run(&[&["ip", "-n", &netns][..], words, &[&quotes(15)]].concat()).ok();
+        }
+        assert_eq!(host.caller().call("Route.Add", long_route(&netns)).ok(), json!({}));
+        let denied = host.as_uid(BOB).call("Route.Add", long_route(&netns));
+        assert!(denied.error().ends_with("Denied") && !denied.to_string().contains("recorded"), "{denied}");
+        let trail = host.trail();
+        assert_eq!(trail.len(), 3);
+        for record in &trail {
+            assert!(record.raw.len() <= 8192, "{}", record.raw.len());
+            if record.fields.is_empty() {
+                assert!(record.text().contains(&gateway(33)), "{}", record.text()); // a line of syslog holds all once
+                continue;
+            }
+            let kept = fields(record);
+            assert_eq!((&kept["netns"], &kept["destination"]), (&json!(netns), &json!("2001:db8:1::/48")));
+            assert!(kept.get("nexthops").is_none(), "{kept}");
+            assert_eq!(record.field("NETBROKER_REFERENCE"), quotes(64));
+            assert_eq!(record.field("NETBROKER_LEFT_OUT"), "nexthops");
+            assert_eq!(record.field("NETBROKER_LEFT_OUT_COUNT"), "1");
+            // What the caller asked for can be compared with the record: defaults are filled in, names in their order.
+            let hop = |at: usize| json!({"gateway": gateway(at), "link": quotes(15), "onlink": false, "weight": 256});
+            let left_out = json!({"nexthops": (10..34).map(hop).collect::<Vec<Value>>()});
+            std::fs::write("/run/scratch/left_out", left_out.to_string()).unwrap();
+            let digest = host.sh("sha256sum < /run/scratch/left_out");
+            assert_eq!(record.field("NETBROKER_LEFT_OUT_SHA256"), digest.split(' ').next().unwrap());
+        }
+    }
+}
+
 #[test]
 fn where_there_is_no_journald_syslog_is_told_in_lines() {
     let host = host_as(Host::builder().syslog(), "");
@@ -226,6 +298,7 @@ fn a_machine_without_a_trail_refuses_unless_the_policy_lets_it() {
     for reply in [set(&host, 1400), list(&host), set(&host, 1000)] {
         assert_eq!(reply.error(), "io.netbroker.Link.SystemError");
         assert!(reply.get("step").as_str().unwrap().contains("trail"), "{reply}");
+        assert_eq!(reply.get("recorded"), false);
     }
     assert_eq!(host.snapshot(&[]), before);
     host.policy(&format!("{POLICY}[audit]\nrequired = true\n"));
@@ -246,14 +319,19 @@ fn a_trail_that_takes_nothing_stops_a_change_within_a_second_and_no_read() {
         let reply = set(&host, 1400);
         assert_eq!(reply.error(), "io.netbroker.Link.Busy");
         assert!(reply.get("reason").as_str().unwrap().contains("trail"), "{reply}");
+        assert_eq!(reply.get("recorded"), false);
         let waited = since.elapsed();
         assert!(waited > Duration::from_millis(900) && waited < Duration::from_secs(3), "{waited:?}");
         assert_eq!(host.snapshot(&[]), before);
         let read = list(&host);
         assert_eq!(read.get("/links/0/mtu"), 1500);
         assert_eq!(read.get("recorded"), false);
-        // A refusal stands, recorded or not.
-        assert_eq!(set(&host, 1000).error(), "io.netbroker.Link.Denied");
+        // A refusal stands, recorded or not; it says which.
+        let wrong = host.caller().call("Link.Set", json!({"netns": "@host", "link": "v0", "mtu": "x"}));
+        for (reply, error) in [(set(&host, 1000), "Denied"), (wrong, "InvalidRequest")] {
+            assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"));
+            assert_eq!(reply.get("recorded"), false, "{reply}");
+        }
         assert!(host.trail().is_empty());
     }
 }

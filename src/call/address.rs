@@ -98,7 +98,7 @@ pub(super) static CALLS: &[Call] = &[
             required(&ADDRESS.field),
             untouched(&BROADCAST.field),
             chosen(&SCOPE.field),
-            untouched(&LABEL.field),
+            untouched(&LABEL.field).giving_a_name(),
             untouched(&PEER_ADDRESS.field),
             off(&NODAD.field),
             off(&NOPREFIXROUTE.field),
@@ -110,6 +110,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: added,
         result: NOTHING,
     },
@@ -130,6 +131,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: fits_its_protocol,
         result: NOTHING,
     },
@@ -143,6 +145,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(

@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
+use super::Constant;
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
 use super::value::{Element, Type, Value, Words};
@@ -21,6 +22,35 @@ pub struct Field {
     pub ty: Type,
     /// One line, with the unit.
     pub doc: &'static str,
+    /// Of a field inside a list: what an object that needs no list has in its place.
+    pub alone: Option<Alone>,
+}
+
+/// What stands for a field inside a list where there is one element only, and so no list. One meaning has one spelling:
+/// a list of one is settled into these, and a deny on the field outside also meets the field inside.
+#[derive(Debug, Clone, Copy)]
+pub enum Alone {
+    /// This field.
+    Field(&'static Field),
+    /// No field: it can only be this.
+    Always(Constant),
+}
+
+impl Field {
+    /// The field outside of lists that means the same; none where there is no such field.
+    #[must_use]
+    pub fn outside(&self) -> Option<&'static Self> {
+        match self.alone {
+            Some(Alone::Field(outside)) => Some(outside),
+            _ => None,
+        }
+    }
+
+    /// Whether a deny on the field of this number also meets this one.
+    #[must_use]
+    pub fn is_met_as(&self, number: u16) -> bool {
+        self.number == number || self.outside().is_some_and(|outside| outside.number == number)
+    }
 }
 
 impl Eq for Field {}
@@ -60,12 +90,28 @@ held! {
     Vec<Element> => List,
 }
 
+macro_rules! alone {
+    () => {
+        None
+    };
+    ($alone:expr) => {
+        Some($alone)
+    };
+}
+
 macro_rules! fields {
-    ($($(#[doc = $doc:literal])+ $key:ident: $holds:ty = $number:literal $name:literal $ty:expr;)*) => {
+    ($($(#[doc = $doc:literal])+ $key:ident: $holds:ty = $number:literal $name:literal $ty:expr
+        $(, alone $alone:expr)?;)*) => {
         $(
             $(#[doc = $doc])+
             pub static $key: Key<$holds> = Key {
-                field: Field { name: $name, number: $number, ty: $ty, doc: concat!($($doc),+) },
+                field: Field {
+                    name: $name,
+                    number: $number,
+                    ty: $ty,
+                    doc: concat!($($doc),+),
+                    alone: alone!($($alone)?),
+                },
                 holds: PhantomData,
             };
         )*
@@ -251,16 +297,17 @@ fields! {
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
     /// Takes the gateway for one that the link reaches, even if no route says so.
     ONLINK: bool = 66 "onlink" Type::Bool;
-    /// Several ways to the destination, among which packets are shared out.
+    /// Several ways to the destination, among which packets are shared out. A list of one is the same as `gateway`,
+    /// `link` and `onlink`.
     NEXTHOPS: Vec<Element> = 67 "nexthops" Type::List("Nexthop");
     /// The router of this way.
-    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address;
+    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(&GATEWAY.field);
     /// The link of this way.
-    NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link;
+    NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link, alone Alone::Field(&LINK.field);
     /// Its share of the packets, beside those of the other ways.
-    NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256);
+    NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256), alone Alone::Always(Constant::Number(1));
     /// Takes this gateway for one that the link reaches, even if no route says so.
-    NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool;
+    NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(&ONLINK.field);
     /// The place of a rule: the lowest number is asked first.
     PRIORITY: u64 = 72 "priority" U32;
     /// Where packets come from: an address with the length of its prefix, host bits are kept; `default` is every address.
@@ -300,6 +347,26 @@ mod tests {
                 assert_ne!(field.name, other.name);
                 assert_ne!(field.number, other.number, "{} and {}", field.name, other.name);
             }
+        }
+    }
+
+    /// Else a deny on the one would be passed by the other.
+    #[test]
+    fn a_field_inside_a_list_is_declared_as_what_it_is_outside() {
+        let inside = |field: &&&Field| match field.name.rsplit_once('.') {
+            Some((list, _)) => by_name(list).is_some_and(|list| matches!(list.ty, Type::List(_))),
+            None => false,
+        };
+        let mut declared = 0;
+        for field in FIELDS.iter().filter(inside) {
+            let namesake = field.name.rsplit('.').next().and_then(by_name);
+            assert_eq!(field.outside(), namesake, "{}", field.name);
+            assert!(namesake.is_none_or(|outside| format!("{:?}", outside.ty) == format!("{:?}", field.ty)));
+            declared += usize::from(field.alone.is_some());
+        }
+        assert!(declared >= 4, "{declared}");
+        for field in FIELDS.iter().filter(|field| field.alone.is_some()) {
+            assert!(inside(&field), "{} is in no list", field.name);
         }
     }
 

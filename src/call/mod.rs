@@ -57,6 +57,10 @@ pub struct Call {
     pub kinds: &'static [Kind],
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
+    /// Fields that also stand for every value, whatever the request says of them: those of the thing that it replaces,
+    /// or refers to by a number, and that is told apart by more than what the request gives. A deny on one of them is
+    /// met. An allow looks at what is said.
+    pub leaves_open: &'static [&'static Field],
     /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
     /// before anything is judged; `AS_READ` where there is nothing.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
@@ -143,6 +147,18 @@ pub struct Use {
     pub counts_in: &'static [&'static Field],
     /// The list whose elements have it, which stands in front of it; absence is then absence in one element.
     pub inside: Option<&'static Field>,
+    /// What the call does with it, where it holds a name.
+    pub naming: Naming,
+}
+
+/// What a call does with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// It refers to an existing thing by it, or the field holds no name.
+    Refers,
+    /// It gives the name to something, or puts it into something, which then shows it to everybody's scripts. Characters that
+    /// a shell takes for more than themselves are refused.
+    Gives,
 }
 
 /// What the absence of a field means.
@@ -158,6 +174,14 @@ pub enum Absence {
     Any,
     /// The kernel chooses, or what iproute2 would send.
     Chosen,
+}
+
+impl Absence {
+    /// The value that it stands for, for a caller of this uid, where that is a constant.
+    #[must_use]
+    pub fn constant(self, uid: u32) -> Option<Value> {
+        if let Self::Default(constant) = self { Some(constant.value(uid)) } else { None }
+    }
 }
 
 /// The constant of a [`Absence::Default`].
@@ -280,9 +304,28 @@ impl Call {
     pub fn has(&self, field: &Field) -> bool {
         self.all_uses().any(|u| u.field.number == field.number)
     }
+
+    /// Whether a deny on the field of this number is met whatever a request says.
+    #[must_use]
+    pub fn always_meets(&self, number: u16) -> bool {
+        self.leaves_open.iter().any(|field| field.is_met_as(number))
+    }
 }
 
 impl Use {
+    /// What the field means here, in sentences; `absence` goes to the end of the first part, after a semicolon.
+    #[must_use]
+    pub fn doc(&self, absence: Option<&str>) -> String {
+        let mut doc = self.field.doc.trim().to_owned();
+        if let Some(absence) = absence {
+            doc = format!("{}; {absence}.", doc.trim_end_matches('.'));
+        }
+        match self.naming {
+            Naming::Refers => doc,
+            Naming::Gives => format!("{doc} {}", name::NEW_NAMES),
+        }
+    }
+
     /// Whether absence leaves open which object is meant: the request stands for each of them.
     #[must_use]
     pub fn open_when_absent(&self) -> bool {
@@ -326,7 +369,7 @@ const fn chosen(field: &'static Field) -> Use {
 }
 
 const fn declared(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None }
+    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
 }
 
 /// Where a link's name counts unless the declaration says otherwise.
@@ -335,6 +378,11 @@ static IN_NETNS: &[&Field] = &[&field::NETNS.field];
 impl Use {
     const fn counting_in(mut self, fields: &'static [&'static Field]) -> Self {
         self.counts_in = fields;
+        self
+    }
+
+    const fn giving_a_name(mut self) -> Self {
+        self.naming = Naming::Gives;
         self
     }
 
@@ -398,12 +446,56 @@ mod tests {
     }
 
     #[test]
+    fn what_a_call_leaves_open_are_fields_of_its_own() {
+        for call in all() {
+            for field in call.leaves_open {
+                assert!(call.has(field), "{} of {}", field.name, call.name);
+                assert!(!matches!(field.ty, Type::Netns), "{}", call.name); // a policy is about one namespace
+            }
+        }
+    }
+
+    /// Else one thing could be asked for in two ways, or both at once.
+    #[test]
+    fn a_list_and_the_fields_that_it_takes_the_place_of_are_not_given_together() {
+        for call in all() {
+            for used in call.all_uses() {
+                let Some((list, outside)) = used.inside.zip(used.field.outside()) else { continue };
+                assert!(call.has(outside), "{} of {}", outside.name, call.name);
+                let excluded = call.excludes.iter().any(|(one, other, _)| (*one, *other) == (outside, list));
+                assert!(excluded, "{} of {}", outside.name, call.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_default_has_the_type_of_its_field() {
         for used in all().flat_map(Call::all_uses) {
             if let Absence::Default(constant) = used.absence {
                 let value = constant.value(0);
                 assert_eq!(used.field.ty.parse(&value.to_string()), Ok(value), "{}", used.field.name);
             }
+        }
+    }
+
+    #[test]
+    fn names_are_given_where_something_is_made_or_renamed_and_nowhere_else() {
+        let gives = |used: &&Use| used.naming == Naming::Gives;
+        let given: Vec<String> = all()
+            .flat_map(|call| call.all_uses().filter(gives).map(|used| format!("{} {}", call.name, used.field.name)))
+            .collect();
+        let expected = [
+            "Netns.Add netns",
+            "Link.Add link",
+            "Link.Add peer.name",
+            "Link.Set new_name",
+            "Address.Add label",
+            "Rule.Add iif",
+            "Rule.Add oif",
+        ];
+        assert_eq!(given, expected);
+        for used in all().flat_map(Call::all_uses).filter(gives) {
+            assert!(matches!(used.field.ty, Type::Netns | Type::Link | Type::Label), "{}", used.field.name);
         }
     }
 }

@@ -15,6 +15,12 @@ const TEXT_BYTES: usize = 255;
 /// `%` is legal to the kernel, but it expands `eth%d`; `*` and its like would read as patterns in a policy.
 const SPECIAL: &[u8] = b"/:%*?!$@{}[]\\";
 
+/// What a shell takes for more than itself. The names of links and namespaces reach scripts that other people wrote, so a new
+/// name has none of these. An existing one may: it can be looked at and deleted.
+const QUOTING: &[u8] = b"\"'`;|&<>()#~";
+/// What a new name must be, for the manual.
+pub const NEW_NAMES: &str = "It must not contain quotation marks, backticks or any of ; | & < > ( ) # ~.";
+
 /// Why a name was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NameError {
@@ -29,6 +35,11 @@ pub enum NameError {
     },
     /// A byte that is not printable ASCII, or one with a meaning of its own.
     BadByte {
+        /// Its position, from 0.
+        at: usize,
+    },
+    /// A byte that a new name must not have.
+    Quoting {
         /// Its position, from 0.
         at: usize,
     },
@@ -54,6 +65,9 @@ impl fmt::Display for NameError {
                     "has a byte at position {at} that no name holds: printable ASCII without / : % * ? ! $ @ {{ }} [ ] \\"
                 )
             }
+            Self::Quoting { at } => {
+                write!(f, "has a byte at position {at} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~")
+            }
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
             Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),
             Self::UnknownWord => f.write_str("begins with `@`; the only such word is `@host`"),
@@ -70,6 +84,14 @@ fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
         _ if matches!(raw, "." | ".." | "all" | "default") => Err(NameError::Reserved),
         _ => Ok(()),
     }
+}
+
+/// Checks what only a new name must be.
+///
+/// # Errors
+/// [`NameError::Quoting`]
+pub fn require_plain(name: &str) -> Result<(), NameError> {
+    name.bytes().position(|b| QUOTING.contains(&b)).map_or(Ok(()), |at| Err(NameError::Quoting { at }))
 }
 
 /// A link name that the kernel and the policy take literally: 1 to 15 bytes of printable ASCII, none of them special.
@@ -198,6 +220,22 @@ mod tests {
         for reserved in [".", "..", "all", "default"] {
             assert_eq!(LinkName::parse(reserved), Err(NameError::Reserved));
         }
+    }
+
+    #[test]
+    fn a_new_name_has_no_character_that_a_shell_takes_for_more_than_itself() {
+        for quoting in QUOTING {
+            let raw = format!("a{}", char::from(*quoting));
+            assert_eq!(LinkName::parse(&raw).unwrap().as_str(), raw, "an existing link may have it");
+            assert_eq!(NetnsName::parse(&raw).unwrap().as_str(), raw, "an existing namespace may have it");
+            assert_eq!(require_plain(&raw), Err(NameError::Quoting { at: 1 }), "{raw}");
+        }
+        let rest: Vec<u8> = (0x21..0x7f).filter(|b| !QUOTING.contains(b) && !SPECIAL.contains(b)).collect();
+        assert_eq!(
+            String::from_utf8(rest.clone()).unwrap(),
+            "+,-.0123456789=ABCDEFGHIJKLMNOPQRSTUVWXYZ^_abcdefghijklmnopqrstuvwxyz"
+        );
+        assert_eq!(require_plain(std::str::from_utf8(&rest).unwrap()), Ok(()));
     }
 
     #[test]

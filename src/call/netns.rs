@@ -8,7 +8,12 @@ use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, off, par
 
 static ENTRY: &[Part] = &[
     part("netns", Shape::String, "The name; bytes that are no UTF-8 stand as `\\xNN`."),
-    part("ready", Shape::Bool, "Whether a namespace is mounted there; a killed `ip netns add` leaves a plain file."),
+    part(
+        "ready",
+        Shape::Bool,
+        "Whether a namespace is mounted there; a killed `ip netns add` leaves a plain file. The type of the namespace is not \
+         looked at: `Netns.Get` does that.",
+    ),
 ];
 
 /// The calls of this family.
@@ -19,10 +24,11 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NAMESPACES,
         doc: "Makes a network namespace and mounts it under `/run/netns`, as `ip netns add` does.",
-        elsewhere: "The first call on a machine makes `/run/netns` a shared mount.",
-        uses: &[required(&NETNS.field), off(&EXISTS_OK.field)],
+        elsewhere: "Makes `/run/netns` a shared mount, unless `netbrokerctl policy install` or an earlier call has done so.",
+        uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -31,12 +37,15 @@ pub(super) static CALLS: &[Call] = &[
         number: 2,
         effect: Effect::Changes,
         needs: Needs::NAMESPACES,
-        doc: "Takes a namespace's name away, as `ip netns delete` does; a left-over plain file goes too.",
+        doc: "Removes the name of a network namespace, as `ip netns delete` does, or the plain file that a killed `Netns.Add` \
+              or `ip netns add` left. Anything else that has the name (a directory, symbolic link, FIFO, socket, device, a \
+              mounted file, a namespace of another type) is `NoSuchNetns` with the reason `not_a_namespace`, and stays.",
         elsewhere: "With its last user a namespace ends, and with it its virtual links and the other ends of its veth \
                     pairs; physical links return to the initial namespace.",
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: NOTHING,
     },
@@ -50,6 +59,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(
@@ -65,11 +75,13 @@ pub(super) static CALLS: &[Call] = &[
         number: 4,
         effect: Effect::Reads,
         needs: Needs::LOOK,
-        doc: "Tells whether a namespace is ready, and by which number `@host` knows it.",
+        doc: "Tells whether a namespace is ready, and by which number `@host` knows it. A namespace of another type is \
+              `NoSuchNetns` with the reason `not_a_namespace`.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[

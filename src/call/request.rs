@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::field::{self, Field, Held, Key};
 use super::json::Json;
 use super::value::{Element, Type, Value, in_element, require_some, shown};
-use super::{Absence, Call, Kind, Needs, Use};
+use super::{Absence, Call, Kind, Naming, Needs, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
@@ -78,13 +78,26 @@ impl Request {
         }
         let mut request = Self { call, kind, values, closed: Vec::new(), reference };
         for (one, other, why) in call.excludes {
-            if request.value(one).is_some() && request.value(other).is_some() {
+            if request.carries(one, uid) && request.carries(other, uid) {
                 return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
             }
         }
+        super::settle::lists_of_one(&mut request, uid)?;
+        super::settle::one_of_two(&mut request, uid);
         (call.settle)(&mut request)?;
         kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
         Ok(request)
+    }
+
+    /// A request with these values, whether or not they go together.
+    #[cfg(test)]
+    pub(crate) fn of_any(
+        call: &'static Call,
+        kind: Option<&'static Kind>,
+        values: Vec<(&'static Field, Value)>,
+        reference: Option<String>,
+    ) -> Self {
+        Self { call, kind, values, closed: Vec::new(), reference }
     }
 
     /// The call.
@@ -131,6 +144,18 @@ impl Request {
         self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
     }
 
+    /// Whether it says more of a field than absence would.
+    pub(super) fn carries(&self, field: &Field, uid: u32) -> bool {
+        let absence = self.call.uses(self.kind).find(|used| used.field == field).map(|used| used.absence);
+        self.value(field).is_some_and(|value| absence.and_then(|absence| absence.constant(uid)).as_ref() != Some(value))
+    }
+
+    /// Takes a field away: for [`Call::settle`], before anything is judged.
+    pub(crate) fn remove(&mut self, field: &Field) -> Option<Value> {
+        let at = self.values.iter().position(|(held, _)| *held == field)?;
+        Some(self.values.remove(at).1)
+    }
+
     /// Gives a field a value, or another one: for [`Call::settle`], before anything is judged.
     pub(crate) fn settle(&mut self, field: &'static Field, value: Value) {
         match self.values.iter_mut().find(|(held, _)| *held == field) {
@@ -142,7 +167,8 @@ impl Request {
     /// Says that the absence of a field leaves nothing open in this request, because of another one that is given: for
     /// [`Call::settle`].
     pub(crate) fn close(&mut self, field: &'static Field, by: &'static Field) {
-        if self.value(field).is_none() {
+        let is_open = self.call.uses(self.kind).any(|used| used.field == field && self.is_open(used));
+        if is_open || self.closed_by(field).next().is_some() {
             self.closed.push((field, by));
         }
     }
@@ -216,7 +242,13 @@ fn values(
                 };
                 values.push((field, Value::List(list.iter().enumerate().map(element).collect::<Result<_, _>>()?)));
             }
-            (Some(json), _) => values.push((field, read(field, json)?)),
+            (Some(json), _) => {
+                let value = read(field, json)?;
+                if used.naming == Naming::Gives {
+                    value.require_new_name().map_err(|reason| invalid(field.name, reason))?;
+                }
+                values.push((field, value));
+            }
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
             (None, Absence::Required) => {
                 return Err(invalid(field.name, format!("is missing: {}", field.doc.trim())));

@@ -167,6 +167,25 @@ static REPLACED: &[Use] = made![];
 static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&GATEWAY.field, &NEXTHOPS.field, "a route goes one way or several"),
     (&LINK.field, &NEXTHOPS.field, "a route goes one way or several"),
+    (&ONLINK.field, &NEXTHOPS.field, "a route goes one way or several"),
+];
+
+/// The kernel finds the route to replace by `destination`, `table` and `metric`. All else that `Route.Delete` can tell
+/// routes apart by is open: what a deny keeps that call from removing, this one does not remove either.
+static OF_THE_ROUTE_BEFORE: &[&Field] = &[
+    &GATEWAY.field,
+    &LINK.field,
+    &SCOPE.field,
+    &PROTOCOL.field,
+    &ROUTE_TYPE.field,
+    &PREFERRED_SOURCE.field,
+    &ONLINK.field,
+    &MTU.field,
+    &NEXTHOPS.field,
+    &NEXTHOPS_GATEWAY.field,
+    &NEXTHOPS_LINK.field,
+    &NEXTHOPS_WEIGHT.field,
+    &NEXTHOPS_ONLINK.field,
 ];
 
 /// The calls of this family.
@@ -181,6 +200,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: ADDED,
         kinds: &[],
         excludes: ONE_OR_SEVERAL,
+        leaves_open: &[],
         settle: can_be_made,
         result: NOTHING,
     },
@@ -191,10 +211,12 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Makes a route, or changes the one with the same destination, `table` and `metric`. IPv6 routes with \
               `nexthops` are replaced one way after the other: an error may leave some of them (`may_have_changed`).",
-        elsewhere: "What the route was before is lost, whatever its other fields said.",
+        elsewhere: "What the route was before is lost, whatever its other fields said. So a deny that keeps Route.Delete \
+                    from a route also keeps this call from its destination.",
         uses: REPLACED,
         kinds: &[],
         excludes: ONE_OR_SEVERAL,
+        leaves_open: OF_THE_ROUTE_BEFORE,
         settle: can_be_made,
         result: NOTHING,
     },
@@ -230,7 +252,8 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: ONE_OR_SEVERAL,
-        settle: can_be_removed,
+        leaves_open: &[],
+        settle: |request| can_be_named(request).map(drop),
         result: NOTHING,
     },
     Call {
@@ -252,6 +275,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| can_be_named(request).map(drop),
         result: Output {
             parts: &[part(
@@ -332,8 +356,6 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     }
     if goes_nowhere {
         request.close(&LINK.field, &ROUTE_TYPE.field); // no link is left to choose
-    } else if !hops(request).is_empty() {
-        request.close(&LINK.field, &NEXTHOPS.field);
     }
     Ok(())
 }
@@ -379,15 +401,19 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
     }
 }
 
-/// A route that goes one way has no several ones, and the other way round. A list of one is a route that goes one way.
-fn can_be_removed(request: &mut Request) -> Result<(), Invalid> {
-    can_be_named(request)?;
-    for one in [&GATEWAY.field, &LINK.field] {
-        if request.value(one).is_some() {
-            request.close(&NEXTHOPS.field, one);
-        } else if hops(request).len() > 1 {
-            request.close(one, &NEXTHOPS.field);
+#[cfg(test)]
+mod tests {
+    use super::super::Absence;
+    use super::*;
+
+    #[test]
+    fn a_replace_leaves_open_all_that_a_delete_tells_routes_apart_by() {
+        let call = |name| CALLS.iter().find(|call| call.name == name).unwrap();
+        let (delete, replace) = (call("Route.Delete"), call("Route.Replace"));
+        let key = [&DESTINATION.field, &FAMILY.field, &METRIC.field];
+        for used in delete.uses.iter().filter(|used| matches!(used.absence, Absence::Any)) {
+            let is_open = replace.leaves_open.contains(&used.field);
+            assert_eq!(is_open, !key.contains(&used.field), "{}", used.field.name);
         }
     }
-    Ok(())
 }

@@ -106,8 +106,9 @@ pub(super) static CALLS: &[Call] = &[
             chosen(&PRIORITY.field),
             any(&SOURCE.field),
             any(&DESTINATION.field),
-            any(&IIF.field),
-            any(&OIF.field),
+            // The kernel keeps these names, whether or not there is such a link.
+            any(&IIF.field).giving_a_name(),
+            any(&OIF.field).giving_a_name(),
             any(&FWMARK.field),
             number(&FWMASK.field, 0xffff_ffff),
             chosen(&TABLE.field),
@@ -117,6 +118,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: added,
         result: NOTHING,
     },
@@ -144,6 +146,7 @@ pub(super) static CALLS: &[Call] = &[
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |request| addresses(request),
         result: NOTHING,
     },
@@ -157,6 +160,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), any(&FAMILY.field)],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: AS_READ,
         result: Output {
             parts: &[part(

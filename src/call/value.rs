@@ -271,6 +271,20 @@ pub fn shown(raw: &str) -> String {
 }
 
 impl Value {
+    /// Checks a name that a request gives to something new.
+    ///
+    /// # Errors
+    /// What is wrong, as the end of a sentence that begins with the field.
+    pub(super) fn require_new_name(&self) -> Result<(), String> {
+        let name = match self {
+            Self::Netns(name) => name.as_str(),
+            Self::Link(name) => name.as_str(),
+            Self::Label(label) => label.as_str(),
+            _ => return Ok(()),
+        };
+        super::name::require_plain(name).map_err(|error| format!("`{}` {error}", shown(name)))
+    }
+
     /// The value as JSON, as a request would give it.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {

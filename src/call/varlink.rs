@@ -24,7 +24,7 @@ const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of pr
 /// Of every error.
 const REQUEST: &str = "The id of the request in the trail.";
 /// Of every result and every error.
-const RECORDED: &str = "False where the call was permitted, but the trail did not take the record of its outcome.";
+const RECORDED: &str = "False where the trail has no record of how the call ended.";
 /// Of every error, and of every result of a call that changes something and has a field that names a link.
 const MEANWHILE: &str = "The fields whose link somebody else renamed, replaced or removed while the change was made. The \
                          change may have reached that link under another name. Absent where there is none.";
@@ -286,7 +286,7 @@ fn members(
 }
 
 fn of_some_kinds(call: &Call, used: &'static Use, types: &mut Types) -> String {
-    let doc = format!("{} {}", used.field.doc.trim(), only_for(call, &[used]));
+    let doc = format!("{} {}", used.doc(None), only_for(call, &[used]));
     member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc)
 }
 
@@ -317,11 +317,8 @@ fn type_name(head: &str) -> String {
 fn field(name: &str, used: &Use, types: &mut Types) -> String {
     let ty = type_of(used.field.ty, types);
     match used.absence {
-        Absence::Required => member(name, &ty, used.field.doc),
-        other => {
-            let doc = used.field.doc.trim().trim_end_matches('.');
-            member(name, &format!("?{ty}"), &format!("{doc}; {}.", absence(other)))
-        }
+        Absence::Required => member(name, &ty, &used.doc(None)),
+        other => member(name, &format!("?{ty}"), &used.doc(Some(&absence(other)))),
     }
 }
 

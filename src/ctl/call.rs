@@ -137,7 +137,7 @@ fn show(reply: &[u8], compact: bool) -> Result<Answer, Failure> {
 fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     match (answer, code) {
-        (Answer::Unfinished, Some(0)) => Err(unanswered("the broker ended without a reply")),
+        (Answer::Unfinished, Some(0 | UNANSWERED)) => Err(unanswered("the broker ended without a reply")),
         (Answer::Unfinished, None) => {
             let signal = status.signal().map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
             Err(unanswered(&format!("the broker ended by {signal}")))
@@ -147,6 +147,9 @@ fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
         (_, Some(code)) => Ok(code.into()),
     }
 }
+
+/// The broker's own word for an outcome that its caller cannot know; it says nothing besides.
+const UNANSWERED: u8 = 74;
 
 fn unanswered(why: &str) -> Failure {
     Failure::Said(Exit::Unanswered, format!("outcome unknown: {why}"))
@@ -167,6 +170,7 @@ mod tests {
     fn a_missing_reply_is_an_unknown_outcome() {
         assert_eq!(of(Answer::Unfinished, 9).unwrap_err(), "outcome unknown: the broker ended by signal 9");
         assert_eq!(of(Answer::Unfinished, 0).unwrap_err(), "outcome unknown: the broker ended without a reply");
+        assert_eq!(of(Answer::Unfinished, 74 << 8).unwrap_err(), "outcome unknown: the broker ended without a reply");
         assert_eq!(of(Answer::Unfinished, 69 << 8), Ok(ExitCode::from(69))); // it said why on standard error
     }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::{Failure, parameters, print};
 use crate::call::error::ERRORS;
+use crate::call::value::Type;
 use crate::call::varlink::absence;
 use crate::call::{self, Call, Effect, Part, Shape, Use};
 use crate::refusal::{Exit, exit};
@@ -61,6 +62,10 @@ fn reference(call: &'static Call) -> String {
         out.push('\n');
         paragraph(&mut out, 2, &format!("Not together: {} and {}: {why}.", one.name, other.name));
     }
+    if !call.leaves_open.is_empty() {
+        out.push('\n');
+        paragraph(&mut out, 2, &left_open(call));
+    }
     out.push_str("\nResult\n");
     if call.result.parts.is_empty() {
         out.push_str("  nothing\n");
@@ -79,9 +84,19 @@ fn reference(call: &'static Call) -> String {
     out
 }
 
+/// Which denies the call meets whatever it says.
+pub(super) fn left_open(call: &Call) -> String {
+    let can_be_named = call.leaves_open.iter().filter(|field| !matches!(field.ty, Type::List(_)));
+    let names: Vec<String> = can_be_named.map(|field| format!("`{}`", field.name)).collect();
+    format!(
+        "The request leaves open what was there before. A deny on one of these fields is met by every request: {}.",
+        names.join(", ")
+    )
+}
+
 fn field(out: &mut String, used: &Use) {
     let _ = writeln!(out, "  {}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
-    paragraph(out, 6, used.field.doc);
+    paragraph(out, 6, &used.doc(None));
 }
 
 fn parts(out: &mut String, indent: usize, of: &[Part]) {

@@ -18,7 +18,8 @@ use nix::sys::stat::fstatat;
 use nix::unistd::{Gid, Uid, fsync, mkdtemp};
 
 use super::enable::root;
-use super::files::{Files, INSTALLED, Tree, all_of, is_policy, is_test, test_of, unusable};
+use super::files::{Files, INSTALLED, Tree, is_policy, is_test, test_of, unusable};
+use super::read::{SOURCE, all_of, open_named};
 use super::replace::{Rights, replace};
 use super::{Failure, policy, print, reason, tell, test};
 use crate::policy::diagnostics::Source;
@@ -107,7 +108,7 @@ impl<'t> Edited<'t> {
             return Ok(None);
         }
         let file = self.tree.open_file(&self.directory, self.name(), &self.path).map_err(refused)?;
-        all_of(file, &self.path).map(Some).map_err(refused)
+        all_of(file, &self.path, SOURCE).map(Some).map_err(refused)
     }
 
     /// Edits until the policy is sound or nobody wants to go on, and says what came of it.
@@ -119,7 +120,8 @@ impl<'t> Edited<'t> {
         let copy = Copy::make(self.tree, self.name(), self.before.as_deref().unwrap_or_default())?;
         loop {
             let ended = editor(&copy.path);
-            let bytes = fs::read(&copy.path).map_err(|error| failed(&copy.path, &error))?;
+            let bytes = open_named(&copy.path).and_then(|file| all_of(file, &copy.path, SOURCE));
+            let bytes = bytes.map_err(|why| copy.kept(Failure::Said(Exit::System, why), &self.path))?;
             if bytes == self.before.as_deref().unwrap_or_default() {
                 copy.remove();
                 let unchanged = format!("unchanged: {}", self.path.display());

@@ -3,15 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::CString;
-use std::fs::File;
-use std::io;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use nix::unistd::{Group, User, getgrouplist};
+use nix::unistd::{Group, User, geteuid, getgrouplist};
 
 use super::files::{self, INSTALLED, Tree};
 use super::install::written;
+use super::read::open_named;
 use super::{Failure, parameters, policy, print, warn};
 use crate::caller::Caller;
 use crate::policy::Decision;
@@ -67,10 +67,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Says so when the broker decides by another policy than the one that is explained.
 fn compare(digest: &str) {
-    let file = match File::open(IN_FORCE) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return warn("no policy is in force"),
-        Err(_) => return, // only root and the broker may read it
+    let path = Path::new(IN_FORCE);
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return warn("no policy is in force"),
+        Err(_) => return, // only root and the broker may look
+        Ok(_) => {}
+    }
+    let file = match open_named(path) {
+        Ok(file) => File::from(file),
+        Err(_) if !geteuid().is_root() => return,
+        Err(why) => return warn(format!("{why}; the broker refuses every call")),
     };
     match Compiled::open(file) {
         Ok(in_force) if in_force.digest() == digest => {}

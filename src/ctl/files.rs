@@ -4,8 +4,6 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
-use super::{Failure, reason};
+use super::Failure;
+use super::read::{SOURCE, all_of, open_in, open_named};
 use crate::policy::diagnostics::Source;
 use crate::policy::testing::TestFile;
 
@@ -108,21 +107,16 @@ impl Tree {
 
     fn read(&self, directory: &OwnedFd, shown: PathBuf) -> (PathBuf, Result<Vec<u8>, String>) {
         let name = shown.file_name().unwrap_or_default();
-        let bytes = self.open_file(directory, name, &shown).and_then(|file| all_of(file, &shown));
+        let bytes = self.open_file(directory, name, &shown).and_then(|file| all_of(file, &shown, SOURCE));
         (shown, bytes)
     }
 
     pub(super) fn open_file(&self, directory: &OwnedFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, String> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = match openat(directory, name, flags, Mode::empty()) {
-            Err(Errno::ELOOP) => self.open_shipped(directory, name, shown)?,
-            opened => opened.map_err(|errno| unusable(shown, errno))?,
+        let file = match open_in(directory, name, shown)? {
+            Some(file) => file,
+            None => self.open_shipped(directory, name, shown)?,
         };
-        let what = of(&file, shown)?;
-        if !is(&what, SFlag::S_IFREG) {
-            return Err(format!("{} is no regular file", shown.display()));
-        }
-        self.trust(shown, &what)?;
+        self.trust(shown, &of(&file, shown)?)?;
         Ok(file)
     }
 
@@ -142,8 +136,7 @@ impl Tree {
             ));
         }
         let shipped = self.directory(parent)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        openat(&shipped, file, flags, Mode::empty()).map_err(|errno| unusable(&target, errno))
+        open_in(&shipped, file, &target)?.ok_or_else(|| format!("{} is a symbolic link", target.display()))
     }
 
     fn trust(&self, path: &Path, what: &FileStat) -> Result<(), String> {
@@ -173,10 +166,14 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             files.push(path.clone());
         }
     }
-    sources(files.into_iter().map(|path| {
-        let file = File::open(&path).map_err(|error| format!("{}: {}", path.display(), reason(&error)));
-        let bytes = file.and_then(|file| all_of(file.into(), &path));
-        (path, bytes)
+    given_files(&files)
+}
+
+/// Files that a person names, each of them one file.
+fn given_files(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    sources(paths.iter().map(|path| {
+        let bytes = open_named(path).and_then(|file| all_of(file, path, SOURCE));
+        (path.clone(), bytes)
     }))
 }
 
@@ -192,7 +189,7 @@ pub(super) fn given_directory(path: &Path) -> Result<Files, Failure> {
 /// Test files that a person names, for the policy of a directory.
 pub(super) fn given_tests(paths: &[PathBuf], directory: &Path) -> Result<Vec<TestFile>, Failure> {
     let beside = |path: &PathBuf| directory.join(path.file_name().unwrap_or_default());
-    Ok(given(paths)?.into_iter().zip(paths).map(|(source, path)| test_of(source, &beside(path))).collect())
+    Ok(given_files(paths)?.into_iter().zip(paths).map(|(source, path)| test_of(source, &beside(path))).collect())
 }
 
 /// `10-x.test.toml` lies beside `10-x.toml`.
@@ -243,12 +240,6 @@ pub(super) fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool
     }
     names.sort();
     Ok(names)
-}
-
-pub(super) fn all_of(file: OwnedFd, path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    File::from(file).read_to_end(&mut bytes).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
-    Ok(bytes)
 }
 
 /// The state of what is open.

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::describe::{effect, shape};
+use super::describe::{effect, left_open, shape};
 use super::{Failure, print};
 use crate::call::error::{Declared, ERRORS};
 use crate::call::varlink::{self, absence};
@@ -108,6 +108,10 @@ and none of
 .Ql .. ,
 .Ql all ,
 .Ql default .
+A name that a request gives to something, or that a routing rule keeps, also has no
+.Ql \\(dq ' \\(ga \\&; \\&| & < > \\&( \\&) # ~ ,
+since it reaches scripts that other people wrote.
+Existing links and namespaces with such names can be listed and deleted.
 A link is found by its own name, never by an alternative one.
 Whatever the kernel would cut, expand or take for something else is refused,
 not repaired.
@@ -156,9 +160,9 @@ and each holds some elements of the list.
 With
 .Ql \\(dqoneway\\(dq\\&: true
 there is no reply.
-A result has
+A result or an error has
 .Ql \\(dqrecorded\\(dq\\&: false
-where the trail did not take the record of the outcome.
+where the trail has no record of how the call ended.
 A missing reply means that the outcome is unknown.
 .Pp
 From a file, a pipe or a terminal the end of input may stand for the NUL;
@@ -218,6 +222,10 @@ fn reference(out: &mut String, call: &'static Call) {
         out.push_str(".Pp\n");
         prose(out, &format!("Not together: `{}` and `{}`: {why}.", one.name, other.name));
     }
+    if !call.leaves_open.is_empty() {
+        out.push_str(".Pp\n");
+        prose(out, &left_open(call));
+    }
     out.push_str(".Pp\n");
     if call.result.parts.is_empty() {
         out.push_str("The result is empty.\n");
@@ -235,7 +243,7 @@ fn fields(out: &mut String, title: &str, uses: &[Use]) {
     let _ = writeln!(out, ".Pp\n{title}:\n.Bl -tag -width Ds");
     for used in uses {
         let _ = writeln!(out, ".It Ic {}", used.field.name);
-        prose(out, used.field.doc);
+        prose(out, &used.doc(None));
         let ty = used.field.ty.expected();
         prose(out, &format!("{}; {}.", capital(&ty), absence(used.absence)));
     }

@@ -3,22 +3,23 @@
 //! the policy that was in force as it was.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fchmod, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
 
-use super::files::{INSTALLED, Tree, is, of, unusable};
+use super::files::{INSTALLED, Tree, of, unusable};
+use super::read::{COMPILED, all_of, open_in};
 use super::replace::{Rights, replace};
-use super::{Failure, policy, print, reason, test};
+use super::{Failure, names, policy, print, reason, test, warn};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
+use crate::stage::netns::DIRECTORY;
 
 /// What the broker reads.
 pub(super) const FILE: &str = "policy";
@@ -45,6 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let directory =
         directory.map_err(|error| Failure::Said(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     print(install(&Tree::system(), &directory)?)?;
+    if let Err(why) = names::share_directory() {
+        warn(format!(
+            "{DIRECTORY} is not made a shared mount: {why}; until it is one, any user can keep Netns.Add busy"
+        ));
+    }
     Ok(Exit::Done.into())
 }
 
@@ -67,7 +73,11 @@ fn install(tree: &Tree, directory: &Path) -> Result<String, Failure> {
 }
 
 pub(super) fn written(policy: &Policy) -> Result<Vec<u8>, Failure> {
-    policy.write().map_err(|damage| refused(format!("the policy cannot be compiled: {}", damage.0)))
+    let bytes = policy.write().map_err(|damage| refused(format!("the policy cannot be compiled: {}", damage.0)))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= COMPILED) {
+        return Ok(bytes);
+    }
+    Err(refused(format!("the compiled policy would be longer than {} MiB", COMPILED >> 20)))
 }
 
 /// Failed tests, and what they leave as it was.
@@ -141,14 +151,12 @@ fn make(tree: &Tree, parent: &str, name: &str, mode: u32) -> Result<(), String> 
 impl Place {
     /// Whether exactly this is in force, and the broker can read it.
     fn holds(&self, bytes: &[u8]) -> bool {
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let Ok(file) = openat(&self.directory, FILE, flags, Mode::empty()) else { return false };
+        let Ok(Some(file)) = open_in(&self.directory, FILE.as_ref(), Path::new(FILE)) else { return false };
         let sound = of(&file, Path::new(FILE)).is_ok_and(|what| {
             let owned = what.st_uid == self.owner.as_raw() && what.st_gid == self.group.as_raw();
-            is(&what, SFlag::S_IFREG) && owned && what.st_mode & 0o7777 == 0o640
+            owned && what.st_mode & 0o7777 == 0o640
         });
-        let mut held = Vec::new();
-        sound && std::io::Read::read_to_end(&mut File::from(file), &mut held).is_ok() && held == bytes
+        sound && all_of(file, Path::new(FILE), COMPILED).is_ok_and(|held| held == bytes)
     }
 
     fn replace(&self, bytes: &[u8]) -> Result<(), String> {

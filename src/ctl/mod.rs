@@ -13,8 +13,10 @@ mod generate;
 mod install;
 #[cfg(test)]
 mod machine;
+mod names;
 mod parameters;
 mod policy;
+mod read;
 mod replace;
 mod show;
 mod status;

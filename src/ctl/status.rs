@@ -4,18 +4,18 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, SFlag};
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
 
 use super::enable::root;
-use super::files::{INSTALLED, Tree, is, of, unusable};
+use super::files::{INSTALLED, Tree, of};
 use super::install::{FILE, STATE, system_group, written};
+use super::read::{COMPILED, all_of, open_in};
 use super::{Failure, policy, print, reason, tell};
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
@@ -71,22 +71,24 @@ impl InForce {
             return Err(none());
         }
         let directory = tree.directory(Path::new(STATE))?;
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let opened = openat(&directory, FILE, flags, Mode::empty());
-        let file = opened.map_err(|errno| if errno == Errno::ENOENT { none() } else { unusable(&path, errno) })?;
+        if fstatat(&directory, FILE, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+            return Err(none());
+        }
+        let refused = |why: String| format!("{why}; the broker refuses every call");
+        let opened = open_in(&directory, FILE.as_ref(), &path).map_err(refused)?;
+        let file = opened.ok_or_else(|| refused(format!("{} is a symbolic link", path.display())))?;
         let (what, group) = (of(&file, &path)?, system_group(tree)?);
         let owned = what.st_uid == tree.owner && what.st_gid == group.as_raw();
-        if !is(&what, SFlag::S_IFREG) || !owned || what.st_mode & 0o7777 != 0o640 {
+        if !owned || what.st_mode & 0o7777 != 0o640 {
             return Err(format!(
                 "{} is no file of root:netbroker with mode 0640; the broker refuses every call",
                 path.display()
             ));
         }
         let failed = |error: std::io::Error| format!("{}: {}", path.display(), reason(&error));
-        let mut file = File::from(file);
+        let file = File::from(file);
         let metadata = file.metadata().map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = all_of(file.into(), &path, COMPILED)?;
         let opened = Compiled::open(bytes.clone());
         let digest =
             opened.map_err(|damage| format!("{}: {}; the broker refuses every call", path.display(), damage.0))?;

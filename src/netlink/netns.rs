@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
+use nix::errno::Errno;
 use serde_json::Map;
 
 use super::answer::{find, i32_at};
@@ -14,7 +15,8 @@ use super::rows::Encoded;
 use super::sides::Before;
 use super::transaction::{Failure, Netlink};
 use super::{Encoder, Prepared};
-use crate::refusal::Refusal;
+use crate::call::field;
+use crate::refusal::{KernelRefusal, Refusal};
 
 /// `NETNSA_NSID`, `NETNSA_FD`
 const NSID: u16 = 1;
@@ -33,14 +35,24 @@ pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<
     Ok(found.into_iter().next().filter(|nsid| *nsid >= 0))
 }
 
-/// `Netns.Get`
+/// `Netns.Get`. The kernel alone tells a network namespace from one of another type, which looks the same in the file system.
 fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let name = before.request().needed(&field::NETNS)?.as_str().to_owned();
+    let is_other = move |refusal| match refusal {
+        Refusal::Kernel(KernelRefusal { errno: Errno::EINVAL, .. }) => Refusal::NoSuchNetns {
+            field: field::NETNS.field.name,
+            name: name.clone(),
+            reason: "not_a_namespace",
+            errno: Errno::EINVAL,
+        },
+        other => other,
+    };
     let places = before.places();
     let (netns, left_over) = (places.netns.take(), places.left_over);
     Ok(Prepared::new(move |after, _| {
         let mut result = Map::from_iter([("ready".to_owned(), (!left_over).into())]);
         if let Some(netns) = &netns {
-            result.extend(ask_nsid(after, netns)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
+            result.extend(ask_nsid(after, netns).map_err(&is_other)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
         }
         Ok(result)
     }))

@@ -43,8 +43,9 @@ impl Variety<'_> {
         self.call.uses(self.kind)
     }
 
+    /// Whether it has all that a deny names, or the same inside a list.
     fn has_all(&self, named: &[Named<'_>]) -> bool {
-        named.iter().all(|named| self.uses().any(|used| used.field == named.field))
+        named.iter().all(|named| self.uses().any(|used| used.field.is_met_as(named.field.number)))
     }
 
     /// Whether all varieties of its call have this field.
@@ -268,12 +269,12 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
 mod tests {
     use super::*;
     use crate::call::field::{LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT};
-    use crate::call::{Needs, Output};
+    use crate::call::{Naming, Needs, Output};
     use crate::policy::diagnostics::Source;
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[], inside: None }
+        Use { field, absence, counts_in: &[], inside: None, naming: Naming::Refers }
     }
 
     /// Invented: no call of the first half leaves a link open and changes something.
@@ -291,6 +292,7 @@ mod tests {
         ],
         kinds: &[],
         excludes: &[],
+        leaves_open: &[],
         settle: |_| Ok(()),
         result: Output { parts: &[], streams: false },
     };

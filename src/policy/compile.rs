@@ -219,7 +219,8 @@ impl Compiler<'_> {
         let Some(At { it: id, .. }) = &rule.id else { return };
         let Lowered { line, named, require, who, touches } = lowered;
         for call in calls {
-            let fields = named.iter().filter(|named| call.has(named.field));
+            let denies = rule.ruling == Ruling::Deny; // and then a field counts under another name inside a list, too
+            let fields = named.iter().filter(|named| denies || call.has(named.field));
             let placed = Rule {
                 id: id.clone(),
                 ruling: rule.ruling,

@@ -88,21 +88,14 @@ impl Rule {
         if self.spares(caller) {
             return None;
         }
-        let mut met = None;
-        for (number, constraint) in &self.fields {
-            // A deny speaks of calls that have all its fields: one that this variety lacks is not met.
-            let used = request.call().uses(request.kind()).find(|used| used.field.number == *number)?;
-            let meets = match used.inside {
-                None => meets(constraint, request.said(used, 0), caller.uid),
-                Some(list) => self.meets_an_element(list, caller.uid, request),
-            };
-            if !meets {
-                return None;
-            }
-            if met.is_none() || met == Some(&field::NETNS.field) {
-                met = Some(used.field);
-            }
+        let about = About { request, uid: caller.uid };
+        let inside: Vec<&(u16, Constraint)> =
+            self.fields.iter().filter(|(number, constraint)| !about.is_met_outside(*number, constraint)).collect();
+        if !about.are_met_inside(&inside, &about.lists()) {
+            return None;
         }
+        let named = || self.fields.iter().filter_map(|(number, constraint)| about.first_met(*number, constraint));
+        let met = named().find(|field| *field != &field::NETNS.field).or_else(|| named().next());
         match &self.touches {
             Some(touches) => {
                 touches.touched(caller, request).map(|field| met.filter(|m| m.name != "netns").or(Some(field)))
@@ -113,15 +106,6 @@ impl Rule {
 
     fn spares(&self, caller: &Caller) -> bool {
         self.except.iter().any(|principal| principal.is(caller))
-    }
-
-    /// Whether one element of a list meets all that a deny says of the list.
-    fn meets_an_element(&self, list: &Field, uid: u32, request: &Request) -> bool {
-        let inside = || request.call().uses(request.kind()).filter(|used| used.inside == Some(list));
-        let times = inside().next().map_or(0, |used| request.times(used));
-        (0..times).any(|time| {
-            inside().all(|used| self.names(used.field).is_none_or(|c| meets(c, request.said(used, time), uid)))
-        })
     }
 
     /// What it says of a field.
@@ -173,6 +157,63 @@ impl Rule {
     }
 }
 
+/// A request as a deny looks at it. A deny speaks of calls that have all its fields: one that this variety lacks, and
+/// has under no other name inside a list, is not met.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    request: &'a Request,
+    uid: u32,
+}
+
+impl About<'_> {
+    /// The fields of the request that a deny on the field of this number meets.
+    fn uses(self, number: u16) -> impl Iterator<Item = &'static Use> {
+        self.request.call().uses(self.request.kind()).filter(move |used| used.field.is_met_as(number))
+    }
+
+    fn lists(self) -> Vec<&'static Field> {
+        let uses = self.request.call().uses(self.request.kind());
+        uses.filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field).collect()
+    }
+
+    /// Whether a field meets a constraint, whichever element of a list is looked at.
+    fn is_met_outside(self, number: u16, constraint: &Constraint) -> bool {
+        let is_met = |used: &Use| meets(constraint, self.request.said(used, 0), self.uid);
+        let mut uses = self.uses(number).peekable();
+        uses.peek().is_some()
+            && (self.request.call().always_meets(number) || uses.any(|used| used.inside.is_none() && is_met(used)))
+    }
+
+    /// Whether one element of each list meets all of these that are left.
+    fn are_met_inside(self, fields: &[&(u16, Constraint)], lists: &[&Field]) -> bool {
+        let (false, Some((list, others))) = (fields.is_empty(), lists.split_first()) else { return fields.is_empty() };
+        let meets = |number, constraint: &Constraint, time| {
+            let mut uses = self.uses(number).filter(|used| used.inside == Some(list));
+            uses.any(|used| meets(constraint, self.request.said(used, time), self.uid))
+        };
+        let one = |time| {
+            let left: Vec<_> = fields.iter().copied().filter(|(number, c)| !meets(*number, c, time)).collect();
+            left.len() < fields.len() && self.are_met_inside(&left, others)
+        };
+        (0..self.times(list)).any(one) || self.are_met_inside(fields, others)
+    }
+
+    fn times(self, list: &Field) -> usize {
+        let mut uses = self.request.call().uses(self.request.kind());
+        uses.find(|used| used.inside == Some(list)).map_or(0, |used| self.request.times(used))
+    }
+
+    /// The first field that meets a constraint: what is named itself before what is the same inside a list.
+    fn first_met(self, number: u16, constraint: &Constraint) -> Option<&'static Field> {
+        let is_met = |used: &&Use| {
+            let mut times = 0..self.request.times(used);
+            times.any(|time| meets(constraint, self.request.said(used, time), self.uid))
+        };
+        let open = || self.uses(number).find(|used| self.request.call().leaves_open.contains(&used.field));
+        self.uses(number).find(is_met).or_else(open).map(|used| used.field)
+    }
+}
+
 /// Whether some of what a request says of a field is inside a deny's constraint.
 fn meets(constraint: &Constraint, said: Said<'_>, uid: u32) -> bool {
     match said {
@@ -195,7 +236,8 @@ impl Touches {
                 .filter(|used| matches!(used.field.ty, Type::Link))
                 .find(|used| {
                     let named = |time| meets(link, request.said(used, time), caller.uid);
-                    (0..request.times(used)).any(named) && self.counts(used, caller, request)
+                    let is_open = request.call().leaves_open.contains(&used.field);
+                    (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })
                 .map(|used| used.field),
         }

@@ -16,8 +16,13 @@ impl Policy {
         };
         match decision {
             Decision::Allowed { rule } => format!("allowed by {}", place(rule)),
-            Decision::Forbidden { rule, field: Some(field) } => {
-                format!("denied by {}, which meets field `{field}`", place(rule))
+            Decision::Forbidden { rule, field: Some(name) } => {
+                let call = request.call();
+                let why = match call.leaves_open.iter().any(|field| field.name == *name) {
+                    true => format!("; {} leaves open the `{name}` of what was there before", call.name),
+                    false => String::new(),
+                };
+                format!("denied by {}, which meets field `{name}`{why}", place(rule))
             }
             Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
             Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),

@@ -22,7 +22,8 @@ use crate::call::name::NetnsName;
 use crate::call::needs::LastStage;
 use crate::netlink::{self, Netlink, Places, Prepared, Protocol, escape};
 use crate::policy::Permit;
-use crate::refusal::{Executed, Refusal, invalid, system};
+use crate::refusal::{Executed, Exit, Refusal, invalid, system};
+use crate::sys;
 
 /// The last stage.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
+    // From the second filter on nothing can be said on descriptor 2, and the change may have been made.
+    sys::when_memory_ends(Exit::Unanswered.status(), false);
     let needs = request.needs();
     match needs.stage {
         LastStage::Namespaces => {

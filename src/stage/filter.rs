@@ -110,7 +110,7 @@ const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
 const NEWNET: u32 = 0x4000_0000;
 
-/// A socket to rtnetlink. Other protocols of netlink are the firewall, IPsec, audit.
+/// A socket to rtnetlink. Other protocols of netlink are the firewall, `IPsec`, audit.
 const RTNETLINK: Check = Check::All(&[
     Check::Is(0, int(libc::AF_NETLINK)),
     Check::Is(1, int(libc::SOCK_RAW | libc::SOCK_CLOEXEC)),
@@ -142,7 +142,7 @@ const REWINDING: Check = Check::All(&[Check::Null(1), Check::Is(2, int(libc::SEE
 /// same user: other brokers.
 const FLAGS: Check = Check::Is(1, int(libc::F_GETFL));
 const CLOSED_ON_EXEC: Check = Check::All(&[Check::Is(1, int(libc::F_SETFD)), Check::Is(2, int(libc::FD_CLOEXEC))]);
-/// No ambient capability, and no_new_privs.
+/// No ambient capability, and `no_new_privs`.
 const NOT_AMBIENT: Check =
     Check::All(&[Check::Is(0, int(libc::PR_CAP_AMBIENT)), Check::Is(1, int(libc::PR_CAP_AMBIENT_CLEAR_ALL))]);
 const NO_NEW_PRIVS: Check = Check::All(&[Check::Is(0, int(libc::PR_SET_NO_NEW_PRIVS)), Check::Is(1, 1)]);

@@ -20,11 +20,11 @@ use nix::unistd::{chdir, getuid, read};
 use super::Guarded;
 use super::netns::Identity;
 use super::system_user::SystemUser;
-use crate::audit::{Record, Trail};
+use crate::audit::{Record, Refused, Trail};
 use crate::caller::{Caller, WAYS};
 use crate::refusal::{Exit, Refusal, system, unconfined};
 use crate::sys;
-use crate::wire::Input;
+use crate::wire::{Complaints, Input};
 
 /// Seconds after which the kernel ends the process, whatever it waits for.
 const LONGEST: u32 = 30;
@@ -53,6 +53,7 @@ const TERMINALS: [u64; 14] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188,
 pub struct Inherited {
     begun: Begun,
     input: Input,
+    complaints: Complaints,
 }
 
 /// When the process began, and the id that ties its reply to its records: 128 random bits.
@@ -80,13 +81,15 @@ impl Inherited {
         if arm().is_err() {
             return Err(Exit::System);
         }
-        let told = |descriptor: u8, what: String| {
-            complain(&format!("descriptor {descriptor} {what}"));
-            Err(Exit::System)
-        };
         if fit(sys::stderr(), OFlag::O_WRONLY).is_err() {
             return Err(Exit::System); // nothing may be written there, so nothing can be said
         }
+        let complaints = complaints();
+        let told = |descriptor: u8, what: String| {
+            complaints.say(&format!("descriptor {descriptor} {what}"));
+            Err(Exit::System)
+        };
+        sys::when_memory_ends(Exit::System.status(), complaints == Complaints::Written);
         let input = match fit(sys::stdin(), OFlag::O_RDONLY) {
             Ok(input) => input,
             Err(what) => return told(0, what),
@@ -95,9 +98,9 @@ impl Inherited {
             return told(1, what);
         }
         match hygiene().and_then(|()| Begun::now().map_err(|errno| ("draw random bits", errno))) {
-            Ok(begun) => Ok(Self { begun, input }),
+            Ok(begun) => Ok(Self { begun, input, complaints }),
             Err((step, errno)) => {
-                complain(&format!("cannot {step}: {errno}"));
+                complaints.say(&format!("cannot {step}: {errno}"));
                 Err(Exit::System)
             }
         }
@@ -107,6 +110,12 @@ impl Inherited {
     #[must_use]
     pub fn input(&self) -> Input {
         self.input
+    }
+
+    /// Whether a line may be written on descriptor 2.
+    #[must_use]
+    pub fn complaints(&self) -> Complaints {
+        self.complaints
     }
 
     /// When the process began, and the id of its request.
@@ -119,14 +128,14 @@ impl Inherited {
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`] naming what is missing, [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`],
-    /// [`Refusal::SystemError`].
-    pub fn guard(self, peer: bool) -> Result<Guarded, Refusal> {
+    /// [`Refusal::SystemError`]. None of them is on record before the process has become the system user.
+    pub fn guard(self, peer: bool) -> Result<Guarded, Refused> {
         let proc = Proc::open()?;
         proc.require_identity_map()?;
         let user = SystemUser::find()?;
         let (caller, way) = Caller::find(peer.then(sys::stdin), user.uid())?;
         sys::clear_environment().map_err(system("clearenv"))?;
-        require_own_socket(&caller)?;
+        require_own_sockets(&caller)?;
         let own = proc.netns("self/ns/net").map_err(system("stat /proc/self/ns/net"))?;
         // Only a process that may trace pid 1 can look: with file capabilities it cannot, as the manual says.
         let first = proc.netns("1/ns/net").ok();
@@ -135,8 +144,8 @@ impl Inherited {
         let trail = Trail::connect();
         let record = Record::new("refused", &self.begun.id, &caller, way);
         Guarded::new(caller, way, Identity { own, first }, trail, self.begun).map_err(|(refusal, trail)| {
-            let _stands = trail.write(&record.with("RESULT", refusal.to_string()));
-            refusal
+            let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
+            Refused { refusal, recorded }
         })
     }
 }
@@ -165,19 +174,39 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
     chdir("/").map_err(named("leave the working directory"))
 }
 
-/// A reply goes to the caller: somebody else's socket on descriptor 1, journald's for lines of text above all, would take
-/// it for the system user's own words.
-fn require_own_socket(caller: &Caller) -> Result<(), Refusal> {
-    // The other end of a pair, and a client that was accepted, have no name: who made them says nothing.
-    let address = getpeername::<UnixAddr>(sys::stdout().as_raw_fd());
-    let is_named = address.is_ok_and(|peer| peer.path().is_some() || peer.as_abstract().is_some());
-    match getsockopt(&sys::stdout(), sockopt::PeerCredentials) {
-        Ok(peer) if is_named && peer.uid() != caller.uid => Err(Refusal::NotPrivileged {
-            missing: format!("a descriptor 1 of the caller's: its socket leads to uid {}", peer.uid()),
-            hint: WAYS.to_owned(),
-        }),
-        _ => Ok(()), // no socket
+/// A reply goes to the caller, and a request comes from it: somebody else's socket on descriptor 1 would take the reply for
+/// the system user's own words, and one on descriptor 0 would speak for the caller.
+fn require_own_sockets(caller: &Caller) -> Result<(), Refusal> {
+    for (number, descriptor) in [(0, sys::stdin()), (1, sys::stdout())] {
+        if let Some(uid) = listener(descriptor).filter(|uid| *uid != caller.uid) {
+            return Err(Refusal::NotPrivileged {
+                missing: format!("a descriptor {number} of the caller's: its socket leads to uid {uid}"),
+                hint: WAYS.to_owned(),
+            });
+        }
     }
+    Ok(())
+}
+
+/// Nothing is written to somebody else's socket on descriptor 2, either. It is no reason to refuse: what an agent's unit
+/// inherits there is journald's socket for lines of text. That would take the caller's words for the system user's.
+///
+/// The caller is not known yet. It is the real user, or else (sudo, a listener of root's) root had a say in this descriptor,
+/// and its words would be taken for root's: then they go to no socket with a name.
+fn complaints() -> Complaints {
+    match listener(sys::stderr()) {
+        Some(uid) if getuid().is_root() || uid != getuid().as_raw() => Complaints::Withheld,
+        _ => Complaints::Written,
+    }
+}
+
+/// The uid of who listens at the other end of a socket. The other end of a pair, and a client that was accepted, have no
+/// name: who made them says nothing.
+fn listener(descriptor: BorrowedFd<'static>) -> Option<u32> {
+    let peer = getpeername::<UnixAddr>(descriptor.as_raw_fd()).ok()?; // no socket
+    let is_named = peer.path().is_some() || peer.as_abstract().is_some();
+    let peer = getsockopt(&descriptor, sockopt::PeerCredentials).ok()?;
+    is_named.then(|| peer.uid())
 }
 
 /// Whether a standard descriptor may be used; otherwise what is wrong with it.
@@ -231,12 +260,6 @@ fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
 /// Its peer would be whoever listens, and no request could ever come.
 fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
     getsockopt(&descriptor, sockopt::AcceptConn).unwrap_or(false)
-}
-
-/// Says one line on descriptor 2, which is known to be fit for it.
-pub(super) fn complain(line: &str) {
-    let text = format!("netbroker: {line}\n");
-    let _unheard = nix::unistd::write(sys::stderr(), text.as_bytes());
 }
 
 /// The real /proc: its root, not something that was mounted over it.

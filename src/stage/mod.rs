@@ -18,7 +18,7 @@ pub mod filter;
 mod guarded;
 mod inherited;
 mod landlock;
-mod mounts;
+pub(crate) mod mounts;
 mod namespaces;
 pub mod netns;
 mod system_user;

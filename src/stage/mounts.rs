@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The mount that holds /run/netns, as `/proc/self/mountinfo` tells of it.
+//! The mount that holds /run/netns, as `/proc/self/mountinfo` reports it, and how it becomes a shared one. `netbrokerctl
+//! policy install` does that with the same code as the first `Netns.Add`.
 #![forbid(unsafe_code)]
 
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
+
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, FlockArg, OFlag, openat};
+use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
@@ -11,25 +16,133 @@ use super::netns::DIRECTORY;
 use crate::call::field;
 use crate::refusal::{Class, KernelRefusal, Refusal, system};
 
+/// Any user may take the lock on the directory, and a file may be about to become a namespace: this often, 10 ms each.
+pub(super) const PATIENCE: u32 = 100;
+
 /// What is said where nobody outside would see the namespace.
 const IN_PRIVATE: &str = "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a \
     namespace made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)";
 
-/// Whether /run/netns is a shared mount already. Where the mount that holds it is a slave, a namespace made here would be
-/// invisible outside, and an empty file would take its name: a unit with a private mount namespace is such a place.
-pub(super) fn is_shared() -> Result<bool, Refusal> {
-    let text = read_whole("/proc/self/mountinfo")?;
-    match holder(&text) {
-        Some(mount) if mount.is("master:") => Err(Refusal::Kernel(KernelRefusal {
-            class: Class::NotSupported,
-            errno: Errno::EINVAL,
-            message: IN_PRIVATE.to_owned(),
-            field: Some(field::NETNS.field.name),
-            may_have_changed: false,
-        })),
-        Some(mount) => Ok(mount.point == DIRECTORY && mount.is("shared:")),
-        None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
+/// The mounts that a process sees.
+#[derive(Debug)]
+pub(crate) struct Mounts(String);
+
+/// What the mount that holds /run/netns is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// A shared mount on /run/netns itself: nothing is left to be done.
+    Shared,
+    /// /run/netns is not a shared mount of its own yet.
+    Unshared,
+    /// A slave of another mount namespace's: a namespace made here would be invisible outside, and an empty file would
+    /// take its name. A unit with a private mount namespace is such a place.
+    Slave,
+}
+
+impl Mounts {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`]
+    pub(crate) fn read() -> Result<Self, Refusal> {
+        read_whole("/proc/self/mountinfo").map(Self)
     }
+
+    /// Those of process 1.
+    #[cfg(feature = "ctl")]
+    pub(crate) fn of_first_process() -> Result<Self, Refusal> {
+        read_whole("/proc/1/mountinfo").map(Self)
+    }
+
+    /// What the mount that holds /run/netns is.
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`] where there is none, as in a chroot.
+    pub(crate) fn sharing(&self) -> Result<Sharing, Refusal> {
+        match holder(&self.0) {
+            Some(mount) if mount.is("master:") => Ok(Sharing::Slave),
+            Some(mount) if mount.point == DIRECTORY && mount.is("shared:") => Ok(Sharing::Shared),
+            Some(_) => Ok(Sharing::Unshared),
+            None => Err(Refusal::SystemError { step: "find the mount of /run/netns".to_owned(), errno: None }),
+        }
+    }
+
+    /// Whether both see /run/netns in the very same mount. Its id is unique among all mount namespaces, so a copy of the
+    /// namespace and a chroot see another one.
+    #[cfg(feature = "ctl")]
+    pub(crate) fn has_same_holder(&self, other: &Self) -> bool {
+        holder(&self.0).is_some_and(|mount| holder(&other.0).is_some_and(|of_other| of_other.id == mount.id))
+    }
+
+    /// Whether a namespace that is made here shows in every mount namespace already.
+    ///
+    /// # Errors
+    /// [`Refusal::Kernel`] where it never would; [`Refusal::SystemError`].
+    pub(super) fn is_shared(&self) -> Result<bool, Refusal> {
+        match self.sharing()? {
+            Sharing::Shared => Ok(true),
+            Sharing::Unshared => Ok(false),
+            Sharing::Slave => Err(Refusal::Kernel(KernelRefusal {
+                class: Class::NotSupported,
+                errno: Errno::EINVAL,
+                message: IN_PRIVATE.to_owned(),
+                field: Some(field::NETNS.field.name),
+                may_have_changed: false,
+            })),
+        }
+    }
+
+    /// Whether something other than a network namespace is mounted on a name, under one or not: a file, or a namespace of
+    /// another type, which statfs(2) does not tell apart.
+    pub(super) fn hold_another(&self, name: &str) -> bool {
+        let point = format!("{DIRECTORY}/{name}");
+        let Some(mut at) = holder(&self.0) else { return false };
+        let on_it: Vec<Mount<'_>> =
+            self.0.lines().filter_map(Mount::parse).filter(|mount| mount.point == point).collect();
+        while let Some(next) = on_it.iter().find(|mount| mount.parent == at.id) {
+            if !next.root.starts_with("net:[") {
+                return true;
+            }
+            at = *next;
+        }
+        false
+    }
+}
+
+/// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
+/// Parallel first calls must not stack mounts: under a lock, and only where it is not a shared mount yet.
+///
+/// # Errors
+/// [`Refusal::Busy`] where another process keeps the lock for a second; [`Refusal::SystemError`], or the same after a change.
+#[allow(deprecated, reason = "`Flock` panics where it cannot let go of the lock")]
+pub(crate) fn share_under_lock() -> Result<(), Refusal> {
+    let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let lockable = openat(AT_FDCWD, DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
+    for _ in 0..PATIENCE {
+        match nix::fcntl::flock(lockable.as_raw_fd(), FlockArg::LockExclusiveNonblock) {
+            Ok(()) => return share(), // closing releases it
+            Err(Errno::EWOULDBLOCK) => {}
+            Err(errno) => return Err(system("lock /run/netns")(errno)),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err(Refusal::Busy { reason: "another process holds the lock on /run/netns".to_owned() })
+}
+
+/// What `ip netns add` does: make it shared, and where it is not a mount yet, a mount first.
+///
+/// # Errors
+/// [`Refusal::SystemError`], or the same after a change.
+pub(crate) fn share() -> Result<(), Refusal> {
+    let make_shared =
+        || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
+    match make_shared() {
+        Err(Errno::EINVAL) => {}
+        other => return other.map_err(system("make /run/netns a shared mount")),
+    }
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some(DIRECTORY), DIRECTORY, None::<&str>, flags, None::<&str>).map_err(system("mount /run/netns"))?;
+    make_shared().map_err(|errno| system("make /run/netns a shared mount")(errno).after_a_change())
 }
 
 /// A line of mountinfo. proc(5): id parent device root mount-point options [optional fields …] - …
@@ -37,17 +150,22 @@ pub(super) fn is_shared() -> Result<bool, Refusal> {
 struct Mount<'a> {
     id: &'a str,
     parent: &'a str,
+    root: &'a str,
     point: &'a str,
     fields: &'a str,
 }
 
 impl<'a> Mount<'a> {
-    /// A mount on the way to /run/netns.
-    fn on_the_way(line: &'a str) -> Option<Self> {
+    fn parse(line: &'a str) -> Option<Self> {
         let mut words = line.split(' ');
-        let (id, parent, point) = (words.next()?, words.next()?, words.nth(2)?);
-        let holds = point == DIRECTORY || point == "/" || DIRECTORY.starts_with(&format!("{point}/"));
-        holds.then(|| Self { id, parent, point, fields: line.split(" - ").next().unwrap_or_default() })
+        let (id, parent, root, point) = (words.next()?, words.next()?, words.nth(1)?, words.next()?);
+        Some(Self { id, parent, root, point, fields: line.split(" - ").next().unwrap_or_default() })
+    }
+
+    /// Whether it is on the way to /run/netns.
+    fn is_on_the_way(&self) -> bool {
+        let within = || DIRECTORY.strip_prefix(self.point).is_some_and(|rest| rest.starts_with('/'));
+        self.point == DIRECTORY || self.point == "/" || within()
     }
 
     fn is(&self, what: &str) -> bool {
@@ -58,7 +176,7 @@ impl<'a> Mount<'a> {
 /// The mount that holds /run/netns: from the root on, of what is mounted on each the first on the way. A mount on
 /// /run/netns itself may lie hidden under a later one on /run.
 fn holder(mountinfo: &str) -> Option<Mount<'_>> {
-    let mounts: Vec<Mount<'_>> = mountinfo.lines().filter_map(Mount::on_the_way).collect();
+    let mounts: Vec<Mount<'_>> = mountinfo.lines().filter_map(Mount::parse).filter(Mount::is_on_the_way).collect();
     // rootfs is mounted on itself
     let is_on = |mount: &Mount<'_>, other: &Mount<'_>| mount.parent == other.id && mount.id != other.id;
     let mut at = *mounts.iter().find(|root| !mounts.iter().any(|other| is_on(root, other)))?;
@@ -106,6 +224,21 @@ mod tests {
         assert_eq!(held_by(&[names, run, within, of_a_name].concat()), "60");
         assert_eq!(held_by(&[within, again, run].concat()), "61");
         assert_eq!(held_by("43 27 0:31 / /run/netnsx rw - tmpfs tmpfs rw\n"), "27");
+    }
+
+    #[test]
+    fn a_network_namespace_on_a_name_is_told_from_everything_else() {
+        let names = "42 27 254:0 /run/netns /run/netns rw shared:1 - ext4 /dev/vda rw\n";
+        let network = "70 42 0:4 net:[4026532178] /run/netns/x rw - nsfs nsfs rw\n";
+        let other = "71 42 0:4 uts:[4026532179] /run/netns/x rw - nsfs nsfs rw\n";
+        let under = "69 42 0:4 uts:[4026532179] /run/netns/x rw - nsfs nsfs rw\n70 69 0:4 net:[4026532178] /run/netns/x rw - nsfs\n";
+        let above = "72 70 0:4 uts:[4026532179] /run/netns/x rw - nsfs nsfs rw\n";
+        let longer = "73 42 0:4 uts:[4026532179] /run/netns/xx rw - nsfs nsfs rw\n";
+        let holds = |lines: &[&str]| Mounts([&[ROOT, names], lines].concat().concat()).hold_another("x");
+        assert_eq!([holds(&[]), holds(&[network]), holds(&[longer])], [false; 3]);
+        assert_eq!([holds(&[other]), holds(&[network, above]), holds(&[above, network]), holds(&[under])], [true; 4]);
+        let hidden = "50 27 0:30 / /run rw shared:2 - tmpfs tmpfs rw\n"; // /run/netns is another directory now
+        assert!(!holds(&[other, hidden]));
     }
 
     #[test]

@@ -8,24 +8,22 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, FlockArg, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde_json::{Map, Value};
 
+use super::capabilities;
+use super::mounts::{self, Mounts, PATIENCE};
 use super::netns::{DIRECTORY, Identity, Netns};
-use super::{capabilities, mounts};
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::caller::WAYS;
 use crate::policy::Permit;
 use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
-
-/// Anybody may take the lock on the directory, and a file may be about to become a namespace: this often, 10 ms each.
-const PATIENCE: u32 = 100;
 
 /// What to do to which name.
 #[derive(Debug)]
@@ -72,20 +70,15 @@ impl Task {
             }
         }
         // First the mount, then the directory: one that was opened before a mount came lies under it.
-        let is_shared = mounts::is_shared()?;
+        let mounts = Mounts::read()?;
+        let is_shared = mounts.is_shared()?;
         let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {
             let step = "trust /run/netns: it must be root's, and only root may write it".to_owned();
             return Err(Refusal::SystemError { step, errno: None });
         }
-        // It could not be removed, but what is mounted on it would be gone.
-        let is_directory = |what: FileStat| what.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
-        let look = || fstatat(&directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
-        if action == Action::Delete && look().is_ok_and(is_directory) {
-            let (name, reason, errno) = (name.clone(), "not_a_namespace", Errno::EISDIR);
-            return Err(Refusal::NoSuchNetns { field: field::NETNS.field.name, name, reason, errno });
-        }
+        require_ours(action, &directory, name, &mounts)?;
         let tolerance = if action == Action::Add { &field::EXISTS_OK } else { &field::MISSING_OK };
         capabilities::keep_only(needed, needed)?;
         Ok(Self { action, name: name.clone(), directory, is_shared, tolerant: request.is_set(tolerance) })
@@ -111,7 +104,7 @@ impl Task {
         if self.is_shared {
             return self.make();
         }
-        self.share_directory()?;
+        mounts::share_under_lock()?;
         // What was opened before lies under the mount.
         let made = open_directory().and_then(|directory| {
             self.directory = directory;
@@ -135,7 +128,7 @@ impl Task {
         })
     }
 
-    /// Somebody has the name: a namespace that is ready, one in the making, or a file that was left over.
+    /// Another process has the name: a namespace that is ready, one in the making, or a file that was left over.
     fn exists(&self) -> Result<(), Refusal> {
         for _ in 0..PATIENCE {
             match (self.is_ready(), self.tolerant) {
@@ -148,7 +141,8 @@ impl Task {
         Err(kernel(Class::AlreadyExists, Errno::EEXIST, message))
     }
 
-    /// Lets go what is mounted there and removes the file. `EINVAL` of umount2: nothing is, or nothing any more.
+    /// Unmounts the namespace and removes the file. Nothing but a namespace is unmounted, and a file that something else is
+    /// mounted on cannot be removed (`EBUSY`).
     fn delete(&self) -> Result<(), Refusal> {
         let mut has_let_go = false;
         let failed = |step, errno, has_let_go| {
@@ -156,22 +150,25 @@ impl Task {
             Err(if has_let_go { failed.after_a_change() } else { failed })
         };
         loop {
-            match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-                Ok(()) => has_let_go = true,
-                Err(Errno::EINVAL | Errno::ENOENT) => break,
-                Err(errno) => return failed("unmount the namespace", errno, has_let_go),
+            while self.is_ready() {
+                match umount2(self.path().as_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+                    Ok(()) => has_let_go = true,
+                    Err(Errno::EINVAL | Errno::ENOENT) => break,
+                    Err(errno) => return failed("unmount the namespace", errno, has_let_go),
+                }
             }
-        }
-        match self.unlink() {
-            Ok(()) => Ok(()),
-            Err(Errno::ENOENT) if self.tolerant || has_let_go => Ok(()),
-            Err(Errno::ENOENT) => Err(Refusal::NoSuchNetns {
-                field: field::NETNS.field.name,
-                name: self.name.clone(),
-                reason: "absent",
-                errno: Errno::ENOENT,
-            }),
-            Err(errno) => failed("remove the file of the namespace", errno, has_let_go),
+            return match self.unlink() {
+                Ok(()) => Ok(()),
+                Err(Errno::EBUSY) if self.is_ready() => continue, // mounted since
+                Err(Errno::ENOENT) if self.tolerant || has_let_go => Ok(()),
+                Err(Errno::ENOENT) => Err(Refusal::NoSuchNetns {
+                    field: field::NETNS.field.name,
+                    name: self.name.clone(),
+                    reason: "absent",
+                    errno: Errno::ENOENT,
+                }),
+                Err(errno) => failed("remove the file of the namespace", errno, has_let_go),
+            };
         }
     }
 
@@ -191,36 +188,29 @@ impl Task {
     fn is_ready(&self) -> bool {
         self.look().and_then(fstatfs).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC)
     }
-
-    /// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
-    /// Parallel first calls must not stack mounts: under a lock, and only where it is no shared mount yet.
-    #[allow(deprecated, reason = "`Flock` panics where it cannot let go of the lock")]
-    fn share_directory(&self) -> Result<(), Refusal> {
-        let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let lockable = openat(AT_FDCWD, DIRECTORY, readable, Mode::empty()).map_err(system("open /run/netns"))?;
-        for _ in 0..PATIENCE {
-            match nix::fcntl::flock(lockable.as_raw_fd(), FlockArg::LockExclusiveNonblock) {
-                Ok(()) => return share(), // closing lets go
-                Err(Errno::EWOULDBLOCK) => {}
-                Err(errno) => return Err(system("lock /run/netns")(errno)),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Err(Refusal::Busy { reason: "somebody holds the lock on /run/netns".to_owned() })
-    }
 }
 
-/// What `ip netns add` does: make it shared, and where it is no mount yet, a mount first.
-fn share() -> Result<(), Refusal> {
-    let make_shared =
-        || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
-    match make_shared() {
-        Err(Errno::EINVAL) => {}
-        other => return other.map_err(system("make /run/netns a shared mount")),
+/// Refuses a name that something other than a network namespace has, or than the plain file that a namespace is mounted
+/// on. Neither this program nor iproute2 made it, so `Add` does not wait for it and `Delete` does not remove it.
+fn require_ours(action: Action, directory: &OwnedFd, name: &str, mounts: &Mounts) -> Result<(), Refusal> {
+    let what = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Err(Errno::ENOENT) => return Ok(()),
+        other => other.map_err(system("look at the name"))?,
+    };
+    let (kind, errno) = match SFlag::from_bits_truncate(what.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFREG if !mounts.hold_another(name) => return Ok(()),
+        SFlag::S_IFREG => ("another file, or a namespace of another type, is mounted on the name", Errno::EINVAL),
+        SFlag::S_IFDIR => ("a directory has the name", Errno::EISDIR),
+        SFlag::S_IFLNK => ("a symbolic link has the name", Errno::EINVAL),
+        _ => ("a FIFO, socket or device has the name", Errno::EINVAL),
+    };
+    match action {
+        Action::Add => Err(kernel(Class::AlreadyExists, Errno::EEXIST, kind)),
+        Action::Delete => {
+            let (field, name) = (field::NETNS.field.name, name.to_owned());
+            Err(Refusal::NoSuchNetns { field, name, reason: "not_a_namespace", errno })
+        }
     }
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some(DIRECTORY), DIRECTORY, None::<&str>, flags, None::<&str>).map_err(system("mount /run/netns"))?;
-    make_shared().map_err(|errno| system("make /run/netns a shared mount")(errno).after_a_change())
 }
 
 fn bind(from: &str, to: &str) -> Result<(), Errno> {

@@ -36,6 +36,7 @@ mod ran;
 mod reply;
 mod running;
 pub mod scene;
+pub mod sent;
 pub mod traced;
 pub mod tracer;
 mod trail;

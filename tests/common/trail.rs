@@ -198,16 +198,16 @@ fn line_fields(raw: &[u8]) -> Vec<(String, String)> {
         return Vec::new();
     };
     let mut fields = Vec::new();
-    while let Some((name, value)) = rest.split_once('=') {
-        let mut quoted = serde_json::Deserializer::from_str(value).into_iter::<String>();
+    while let Some((name, given)) = rest.split_once('=') {
+        let mut quoted = serde_json::Deserializer::from_str(given).into_iter::<String>();
         let (value, end) = match quoted.next() {
-            Some(Ok(text)) if value.starts_with('"') => (text, quoted.byte_offset()),
-            _ => value
-                .split_once(' ')
-                .map_or((value.to_owned(), value.len()), |(plain, _)| (plain.to_owned(), plain.len())),
+            Some(Ok(text)) => (text, quoted.byte_offset()), // a bare word is no JSON string
+            _ => {
+                given.split_once(' ').map_or((given.to_owned(), given.len()), |(word, _)| (word.to_owned(), word.len()))
+            }
         };
         fields.push((format!("NETBROKER_{}", name.to_uppercase()), value));
-        rest = rest[name.len() + 1..][end..].trim_start_matches(' ');
+        rest = given.get(end..).unwrap_or_default().trim_start_matches(' ');
     }
     fields
 }

@@ -180,7 +180,6 @@ impl<'h> Walk<'h> {
         }
         let other_signal = match end.reply.signal() {
             Some(libc::SIGKILL) => fate != Fate::Killed,
-            Some(libc::SIGABRT | libc::SIGSYS) => !errors::is_memory(step.number), // abort(3), which a filter ends, too
             other => other.is_some() || fate == Fate::Killed,
         };
         claims([
@@ -225,6 +224,11 @@ impl<'h> Walk<'h> {
                 heard && permitted && outcome.is_none() && !says_unrecorded,
             ),
             ("an outcome, and a reply that says there is none", outcome.is_some() && says_unrecorded),
+            ("a refusal on record, and a reply that says there is none", refused && says_unrecorded),
+            (
+                "nothing on record, and an error that does not say so",
+                end.of_the_interface() && !permitted && !refused && outcome.is_none() && !says_unrecorded,
+            ),
         ])
     }
 }
@@ -246,6 +250,10 @@ impl End {
 
     fn named(&self, name: &str) -> bool {
         self.error().and_then(Value::as_str).is_some_and(|error| error.ends_with(name))
+    }
+
+    fn of_the_interface(&self) -> bool {
+        self.error().and_then(Value::as_str).is_some_and(|error| error.starts_with("io.netbroker."))
     }
 
     fn succeeds(&self) -> bool {

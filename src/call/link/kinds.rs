@@ -120,7 +120,7 @@ pub(super) static KINDS: &[Kind] = &[
     kind(
         "veth",
         &[
-            required(&PEER_NAME.field).counting_in(IN_PEER_NETNS),
+            required(&PEER_NAME.field).counting_in(IN_PEER_NETNS).giving_a_name(),
             required(&PEER_NETNS.field),
             untouched(&PEER_MAC.field),
             untouched(&PEER_MTU.field),

@@ -72,11 +72,11 @@ fn each_mistake_is_named_with_its_field() {
     }
 }
 const fn inside(field: &'static field::Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: &[], inside: Some(&field::NEXTHOPS.field) }
+    Use { field, absence, counts_in: &[], inside: Some(&field::NEXTHOPS.field), naming: Naming::Refers }
 }
 
 static STATES: field::Field =
-    field::Field { name: "test_states", number: 999, ty: Type::Several(&field::STATE.field.ty), doc: "" };
+    field::Field { name: "test_states", number: 999, ty: Type::Several(&field::STATE.field.ty), doc: "", alone: None };
 
 /// Invented, so that what lists are is said apart from what a call makes of them.
 static WAYS: Call = Call {
@@ -95,6 +95,7 @@ static WAYS: Call = Call {
     ],
     kinds: &[],
     excludes: &[],
+    leaves_open: &[],
     settle: AS_READ,
     result: NOTHING,
 };

@@ -103,6 +103,6 @@ fn everything_that_is_wrong_with_files_is_told_at_once() {
     machine.write(&format!("{INSTALLED}/c.toml"), EMPTY);
     let wrong = names(&machine).unwrap_err();
     assert_eq!(wrong.len(), 2);
-    assert!(wrong[0].ends_with("a.toml is no regular file"));
+    assert!(wrong[0].ends_with("a.toml: must be a regular file, not a directory"));
     assert!(wrong[1].contains("b.toml:1:6: this byte is no UTF-8"));
 }

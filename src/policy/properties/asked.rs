@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::universe::{caller, values, varieties};
+use super::universe::{caller, is_outside_of, values, varieties};
 use crate::call::field::{Field, KIND};
 use crate::call::json::Json;
 use crate::call::request::{Invalid, Request};
@@ -83,6 +83,24 @@ impl Asked {
         saying.collect()
     }
 
+    /// The same without a list of one, where fields outside of it say what it says.
+    pub(super) fn settled(&self) -> Self {
+        let list = |(field, value): &(&'static Field, Value)| match value {
+            Value::List(elements) if elements.len() == 1 => Some((*field, elements[0].clone())),
+            _ => None,
+        };
+        let Some((list, one)) = self.given.iter().find_map(list) else { return self.clone() };
+        let outside = |inside: &Field| {
+            self.call.uses(self.kind).map(|used| used.field).find(|outside| is_outside_of(outside, inside))
+        };
+        let mut inside = self.call.uses(self.kind).filter(|used| used.inside == Some(list)).map(|used| used.field);
+        if !inside.all(|field| field.name.ends_with(".weight") || outside(field).is_some()) {
+            return self.clone();
+        }
+        let said = one.0.iter().filter_map(|(field, value)| Some((outside(field)?, value)));
+        said.fold(self.without(list), |settled, (field, value)| settled.with(field, value.clone()))
+    }
+
     /// As the broker reads it from the wire.
     pub(super) fn request(&self) -> Request {
         self.read().unwrap()
@@ -105,7 +123,7 @@ impl Asked {
     }
 }
 
-/// Everything that can be asked of a call here.
+/// Everything that can be asked of a call here, each thing in one way.
 pub(super) fn everything_asked(call: &'static Call) -> Vec<Asked> {
     let mut all = Vec::new();
     for kind in varieties(call) {
@@ -124,7 +142,7 @@ pub(super) fn everything_asked(call: &'static Call) -> Vec<Asked> {
         }
         all.extend(partial);
     }
-    all.retain(|asked| asked.read().is_ok());
+    all.retain(|asked| asked.read().is_ok() && asked.settled().given == asked.given);
     all
 }
 

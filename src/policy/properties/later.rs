@@ -5,7 +5,7 @@
 use super::allowed;
 use super::asked::{Asked, everything_asked};
 use super::single::every_rule;
-use super::universe::{ADD, CALLS, caller, closes, varieties};
+use super::universe::{ADD, CALLS, caller, closes, is_outside_of, varieties};
 use super::written::{Says, Written};
 use crate::call::field::{Field, KIND, NETNS};
 use crate::call::request::Request;
@@ -24,9 +24,10 @@ fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
 }
 
 fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
-    let Call { name, number, effect, needs, doc, elsewhere, excludes, settle, .. } = *call;
+    let Call { name, number, effect, needs, doc, elsewhere, excludes, leaves_open, settle, .. } = *call;
     let result = crate::call::Output { parts: &[], streams: false };
-    Box::leak(Box::new(Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, settle, result }))
+    let call = Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, leaves_open, settle, result };
+    Box::leak(Box::new(call))
 }
 
 /// The call as it was before it had this field.
@@ -86,11 +87,14 @@ fn requests_of_the_old_version_are_judged_as_before() {
 fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
     every_new_field(Ruling::Deny, |used, deny, rule, asked, both| {
         let [now, was] = both.each_ref().map(|request| rule.forbids(&caller(), request).is_some());
-        // Where the new field closes one that was open, nothing is left that could meet it.
-        let closed = |named: &&Use| closes(asked.call, used.field, named.inside.unwrap_or(named.field));
-        let mut named = asked.call.all_uses().filter(|other| deny.names(other.field).is_some());
-        let same = if carries(asked, used) && named.any(|u| closed(&u)) { was || !now } else { now == was };
-        assert!(same, "{} {asked:?} {deny:?}", used.field.name);
+        // Where the new field closes one that was open, nothing is left that could meet it. And it may say, inside a
+        // list, what the deny names outside.
+        let closed = |named: &Use| closes(asked.call, used.field, named.inside.unwrap_or(named.field));
+        let inside = || asked.call.all_uses().filter(|u| u.field == used.field || u.inside == Some(used.field));
+        let says = |named: &Use| inside().any(|inside| is_outside_of(named.field, inside.field));
+        let named = || asked.call.all_uses().filter(|other| deny.names(other.field).is_some());
+        let (less, more) = (carries(asked, used) && named().any(closed), named().any(says));
+        assert!((was || !now || more) && (now || !was || less), "{} {asked:?} {deny:?}", used.field.name);
     });
 }
 

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::asked::Asked;
-use super::universe::{closes, ip, values};
+use super::universe::{closes, ip, is_outside_of, values};
 use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
 use crate::call::inet::InterfaceAddress;
@@ -112,23 +112,41 @@ fn with(acts: &[Act], field: &'static Field, things: &[Thing]) -> Vec<Act> {
     acts.iter().flat_map(|act| things.iter().map(|thing| one_more(act, thing)).collect::<Vec<_>>()).collect()
 }
 
-/// Every concrete thing that may happen.
+/// Every concrete thing that may happen by what is asked.
 pub(super) fn acts(asked: &Asked) -> Vec<Act> {
+    acts_of(asked, &[])
+}
+
+/// The same, and what is done to the thing that was there before, of which these fields may have been anything: for
+/// denies.
+pub(super) fn fates(asked: &Asked) -> Vec<Act> {
+    let mut fates = acts(asked);
+    if !asked.call.leaves_open.is_empty() {
+        fates.extend(acts_of(asked, asked.call.leaves_open));
+    }
+    fates
+}
+
+fn acts_of(asked: &Asked, open: &[&Field]) -> Vec<Act> {
     let uses = || asked.call.uses(asked.kind).filter(|used| used.inside.is_none());
     let mut acts = vec![Act::default()];
     for used in uses().filter(|used| !matches!(used.field.ty, Type::List(_))) {
-        acts = with(&acts, used.field, &stands_for(used, asked.value(used.field), asked));
+        let things = match open.contains(&used.field) {
+            true => anything(used.field),
+            false => stands_for(used, asked.value(used.field), asked),
+        };
+        acts = with(&acts, used.field, &things);
     }
     for list in uses().filter(|used| matches!(used.field.ty, Type::List(_))) {
-        acts = with_one_element(&acts, list, asked);
+        acts = with_one_element(&acts, list, asked, open.contains(&list.field));
     }
     acts
 }
 
 /// Every way to go on from these acts with one element of a list, if there is one.
-fn with_one_element(acts: &[Act], list: &Use, asked: &Asked) -> Vec<Act> {
+fn with_one_element(acts: &[Act], list: &Use, asked: &Asked, open: bool) -> Vec<Act> {
     let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
-    let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if is_open(list, asked, |_| true) {
+    let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if open || is_open(list, asked, |_| true) {
         vec![inside().map(|used| (used.field, anything(used.field))).collect()]
     } else {
         let laid_open = |element: &Element| {
@@ -230,7 +248,8 @@ fn touched(netns: Option<&Says>, link: Option<&Says>, act: &Act) -> bool {
 /// A person's reading of a deny: this very thing is forbidden.
 pub(super) fn speaks_of(deny: &Written, act: &Act) -> bool {
     let met = |(field, says): &(&'static Field, Says)| {
-        find(act, field.name).is_some_and(|thing| names(says, thing, Ruling::Deny))
+        let mut things = act.things.iter().filter(|(said, _)| said == field || is_outside_of(field, said));
+        things.any(|(_, thing)| names(says, thing, Ruling::Deny))
     };
     deny.fields.iter().all(met)
         && deny.touches.as_ref().is_none_or(|(netns, link)| touched(netns.as_ref(), link.as_ref(), act))

@@ -180,7 +180,7 @@ fn asked(random: &mut Random, call: &'static Call) -> Asked {
     loop {
         let asked = at_random(random, call);
         if asked.read().is_ok() {
-            return asked;
+            return asked.settled();
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::call::field::{
     SCOPE, TARGET_NETNS, UP,
 };
 use crate::call::value::{Type, Value};
-use crate::call::{Absence, Call, Constant, Effect, Kind, Needs, Output, Use};
+use crate::call::{Absence, Call, Constant, Effect, Kind, Naming, Needs, Output, Use};
 use crate::caller::Caller;
 
 const OFF: Absence = Absence::Default(Constant::Bool(false));
@@ -18,7 +18,7 @@ static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None }
+    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
 }
 
 const fn inside(field: &'static Field, absence: Absence) -> Use {
@@ -28,7 +28,21 @@ const fn inside(field: &'static Field, absence: Absence) -> Use {
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
     let result = Output { parts: &[], streams: false };
     let (effect, needs) = (Effect::Changes, Needs::NET_ADMIN);
-    Call { name, number, effect, needs, doc: "", elsewhere: "", uses, kinds, excludes: &[], settle: |_| Ok(()), result }
+    let (excludes, leaves_open): (&[_], &[_]) = (&[], &[]);
+    Call {
+        name,
+        number,
+        effect,
+        needs,
+        doc: "",
+        elsewhere: "",
+        uses,
+        kinds,
+        excludes,
+        leaves_open,
+        settle: |_| Ok(()),
+        result,
+    }
 }
 
 /// Required, default, untouched; a link that moves and gets a new name.
@@ -39,7 +53,13 @@ pub(super) static SET: Call = call(
         used(&NETNS.field, Absence::Required),
         used(&LINK.field, Absence::Required),
         used(&UP.field, OFF),
-        Use { field: &NEW_NAME.field, absence: Absence::Untouched, counts_in: IN_TARGET_NETNS, inside: None },
+        Use {
+            field: &NEW_NAME.field,
+            absence: Absence::Untouched,
+            counts_in: IN_TARGET_NETNS,
+            inside: None,
+            naming: Naming::Gives,
+        },
         used(&TARGET_NETNS.field, Absence::Untouched),
     ],
     &[],
@@ -59,17 +79,29 @@ pub(super) static ADD: Call = call(
             name: "veth",
             needs: Needs::NET_ADMIN,
             uses: &[
-                Use { field: &PEER_NAME.field, absence: Absence::Required, counts_in: IN_PEER_NETNS, inside: None },
+                Use {
+                    field: &PEER_NAME.field,
+                    absence: Absence::Required,
+                    counts_in: IN_PEER_NETNS,
+                    inside: None,
+                    naming: Naming::Gives,
+                },
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),
             ],
             settle: |_| Ok(()),
+            tables: &[],
+            visits: None,
+            sinks_through: &[],
         },
         Kind {
             name: "bridge",
             needs: Needs::NET_ADMIN,
             uses: &[used(&BRIDGE_STP.field, Absence::Untouched)],
             settle: |_| Ok(()),
+            tables: &[],
+            visits: None,
+            sinks_through: &[],
         },
     ],
 );
@@ -129,19 +161,12 @@ pub(super) static WAYS: Call = call(
     &[],
 );
 
+static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] =
+    &[(&GATEWAY.field, &NEXTHOPS.field, ""), (&LINK.field, &NEXTHOPS.field, "")];
+
 /// A list that is a filter, of filters. What is given as one link or gateway is not given as a list.
 static PRUNE: Call = Call {
-    excludes: &[(&GATEWAY.field, &NEXTHOPS.field, ""), (&LINK.field, &NEXTHOPS.field, "")],
-    settle: |request| {
-        for one in [&GATEWAY.field, &LINK.field] {
-            if request.value(one).is_some() {
-                request.close(&NEXTHOPS.field, one);
-            } else if request.value(&NEXTHOPS.field).is_some() {
-                request.close(one, &NEXTHOPS.field);
-            }
-        }
-        Ok(())
-    },
+    excludes: ONE_OR_SEVERAL,
     ..call(
         "Test.Prune",
         906,
@@ -157,14 +182,9 @@ static PRUNE: Call = Call {
     )
 };
 
-/// With a list, which is no filter, the link in front of it leaves nothing open; there is a filter, too.
+/// With a list, which is not a filter, the link in front of it leaves nothing open, and neither does a filter.
 pub(super) static VIA: Call = Call {
-    settle: |request| {
-        if request.value(&NEXTHOPS.field).is_some() {
-            request.close(&LINK.field, &NEXTHOPS.field);
-        }
-        Ok(())
-    },
+    excludes: ONE_OR_SEVERAL,
     ..call(
         "Test.Via",
         907,
@@ -180,9 +200,31 @@ pub(super) static VIA: Call = Call {
     )
 };
 
-static NUMBERS: Field = Field { name: "test_numbers", number: 990, ty: Type::Several(&METRIC.field.ty), doc: "" };
-static SOURCES: Field = Field { name: "test_sources", number: 991, ty: Type::Several(&ADDRESS.field.ty), doc: "" };
-static WORDS: Field = Field { name: "test_words", number: 992, ty: Type::Several(&SCOPE.field.ty), doc: "" };
+/// It replaces something by any link, or by several.
+static REPLACE: Call = Call {
+    excludes: ONE_OR_SEVERAL,
+    leaves_open: &[&LINK.field, &NEXTHOPS.field, &NEXTHOPS_LINK.field],
+    ..call(
+        "Test.Replace",
+        909,
+        &[
+            used(&NETNS.field, Absence::Required),
+            used(&LINK.field, Absence::Chosen),
+            used(&METRIC.field, Absence::Untouched),
+            used(&NEXTHOPS.field, Absence::Untouched),
+            inside(&NEXTHOPS_LINK.field, Absence::Chosen),
+        ],
+        &[],
+    )
+};
+
+const fn field(name: &'static str, number: u16, ty: Type) -> Field {
+    Field { name, number, ty, doc: "", alone: None }
+}
+
+static NUMBERS: Field = field("test_numbers", 990, Type::Several(&METRIC.field.ty));
+static SOURCES: Field = field("test_sources", 991, Type::Several(&ADDRESS.field.ty));
+static WORDS: Field = field("test_words", 992, Type::Several(&SCOPE.field.ty));
 
 /// Lists of values of one type.
 static SEVERAL: Call = call(
@@ -197,7 +239,7 @@ static SEVERAL: Call = call(
     &[],
 );
 
-pub(super) static CALLS: [&Call; 9] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL];
+pub(super) static CALLS: [&Call; 10] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE];
 
 /// The varieties of a call; one without kinds is its own.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
@@ -208,11 +250,15 @@ pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
 pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     let either = [&GATEWAY.field, &LINK.field];
     match call.number {
-        906 if other == &NEXTHOPS.field => either.contains(&field),
-        906 => field == &NEXTHOPS.field && either.contains(&other),
-        907 => (field, other) == (&NEXTHOPS.field, &LINK.field),
+        906 | 907 | 909 if other == &NEXTHOPS.field => either.contains(&field),
+        906 | 907 | 909 => field == &NEXTHOPS.field && either.contains(&other),
         _ => false,
     }
+}
+
+/// The field outside of `nexthops` that means the same, in the manual's words.
+pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
+    inside.name.strip_prefix("nexthops.") == Some(outside.name)
 }
 
 /// The type of each value of a list of such.
@@ -225,7 +271,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Netns => &["@host", "q1"],
         Type::Link => &["a0", "v7-x"],
-        Type::Word(words) => words.words,
+        Type::Word(words) => &words.all().collect::<Vec<_>>(),
         Type::Bool => &["false", "true"],
         Type::Number(..) => &["1", "7"],
         Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01"],

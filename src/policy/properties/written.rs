@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::random::Random;
-use super::universe::{each, ip};
+use super::universe::{each, ip, is_outside_of};
 use crate::call::field::{Field, KIND};
 use crate::call::value::Type;
 use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
@@ -53,6 +53,15 @@ impl fmt::Debug for Written {
 impl Written {
     pub(super) fn names(&self, field: &Field) -> Option<&Says> {
         self.fields.iter().find(|(named, _)| *named == field).map(|(_, says)| says)
+    }
+
+    /// Where it names a field that it also names inside a list, or names for a second time.
+    pub(super) fn names_twice(&self) -> Option<usize> {
+        let others = |at: usize| self.fields.iter().enumerate().filter(move |(other, _)| *other != at);
+        (0..self.fields.len()).find(|at| {
+            let field = self.fields[*at].0;
+            others(*at).any(|(_, (other, _))| *other == field || is_outside_of(field, other))
+        })
     }
 
     /// Whether it names a field, or something inside a list.

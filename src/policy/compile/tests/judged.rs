@@ -325,7 +325,11 @@ fn no_pattern_and_no_free_permits_the_host_but_a_deny_of_all_meets_it() {
 fn profiles_are_those_of_the_callers_allows() {
     let compiled = Compiled::open(good(SITE).write().unwrap()).unwrap();
     for (caller, namespaces) in [("neutron", true), ("node-exporter", false), ("carol", false), ("mallory", false)] {
-        assert_eq!(compiled.profile(&who(caller)), Ok(if namespaces { Profile::NAMESPACES } else { Profile::LINK }), "{caller}");
+        assert_eq!(
+            compiled.profile(&who(caller)),
+            Ok(if namespaces { Profile::NAMESPACES } else { Profile::LINK }),
+            "{caller}"
+        );
     }
 }
 
@@ -416,9 +420,15 @@ fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
             "silence by-ports nexthops.link",
         ),
         (
-            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1","onlink":true,"gateway":"10.0.0.1"}]"#,
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1","onlink":true,"gateway":"10.0.0.1"},{"link":"qr-1"}]"#,
             "silence by-ports nexthops.onlink",
         ),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1","gateway":"192.0.2.1"}]"#, "by-ports"),
+        (
+            r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1","onlink":true,"gateway":"10.0.0.1"}]"#,
+            "silence by-ports onlink",
+        ),
+        (r#""destination":"10.1.0.0/16","nexthops":[{"gateway":"10.0.0.1"}]"#, "silence by-ports link"),
     ];
     for (rest, expected) in cases {
         assert_eq!(of("neutron", "Route.Add", "q1", rest), expected, "{rest}");
@@ -448,5 +458,130 @@ fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
     ];
     for (rest, expected) in cases {
         assert_eq!(of("alice", "Route.Delete", "@host", rest), expected, "{rest}");
+    }
+}
+
+/// Denies on what is outside of the list, and one that names two such fields.
+const OUTSIDE: &str = r#"
+[[allow]]
+id = "all"
+who = "*"
+call = ["Route.Add", "Route.Replace", "Route.Delete"]
+netns = ["*", "@host"]
+destination = "*"
+link = "*"
+nexthops.link = "*"
+free = ["gateway", "onlink", "route_type", "table", "metric", "protocol", "nexthops.gateway", "nexthops.onlink", "nexthops.weight"]
+
+[[deny]]
+id = "gateway"
+who = "*"
+call = "Route.*"
+netns = "q1"
+gateway = "192.0.2.66/32"
+
+[[deny]]
+id = "link"
+who = "*"
+call = "Route.*"
+netns = "q2"
+link = "eth*"
+
+[[deny]]
+id = "both"
+who = "*"
+call = "@change"
+netns = "q3"
+gateway = "192.0.2.66/32"
+link = "eth*"
+onlink = true
+
+[[deny]]
+id = "heavy"
+who = "*"
+call = "Route.*"
+netns = "q4"
+link = "eth*"
+nexthops.weight = "5..256"
+"#;
+
+#[test]
+fn a_deny_on_a_field_meets_the_same_inside_a_list() {
+    let of = |call: &str, netns: &str, rest: &str| {
+        let with = format!(r#"{{"netns":"{netns}","destination":"10.1.0.0/16",{rest}}}"#);
+        decision(&[OUTSIDE], "alice", call, &with)
+    };
+    let cases = [
+        ("q1", r#""gateway":"192.0.2.66""#, "gateway gateway"),
+        ("q1", r#""nexthops":[{"gateway":"192.0.2.66"}]"#, "gateway gateway"),
+        ("q1", r#""nexthops":[{"link":"v0"},{"gateway":"192.0.2.66"}]"#, "gateway nexthops.gateway"),
+        ("q2", r#""nexthops":[{"link":"eth0"}]"#, "link link"),
+        ("q2", r#""nexthops":[{"link":"v0"},{"link":"eth0"}]"#, "link nexthops.link"),
+        ("q2", r#""nexthops":[{"link":"v0"},{"gateway":"192.0.2.1"}]"#, "link nexthops.link"), // the kernel chooses
+        (
+            "q3",
+            r#""nexthops":[{"link":"v0"},{"gateway":"192.0.2.66","link":"eth0","onlink":true}]"#,
+            "both nexthops.gateway",
+        ),
+        ("q4", r#""nexthops":[{"link":"v0"},{"link":"eth0","weight":7}]"#, "heavy nexthops.link"),
+    ];
+    for (netns, rest, expected) in cases {
+        assert_eq!(of("Route.Add", netns, rest), expected, "{netns} {rest}");
+    }
+    let cases = [
+        ("q1", r#""nexthops":[{"link":"v0"},{"gateway":"192.0.2.67","link":"v0"}]"#),
+        ("q2", r#""nexthops":[{"link":"v0"},{"link":"v1"}]"#),
+        ("q2", r#""nexthops":[{"link":"v0"}]"#),
+        ("q3", r#""nexthops":[{"link":"eth0"},{"gateway":"192.0.2.66","link":"v0","onlink":true}]"#), // no way is all
+        ("q3", r#""nexthops":[{"gateway":"192.0.2.66","link":"eth0"}]"#),
+        ("q4", r#""nexthops":[{"link":"eth0"},{"link":"v0","weight":7}]"#),
+        ("q4", r#""link":"eth0""#),
+    ];
+    for (netns, rest) in cases {
+        assert_eq!(of("Route.Add", netns, rest), "all", "{netns} {rest}");
+    }
+    // By what it removes, too: absence of all is any way.
+    assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"link":"v0"},{}]"#), "link nexthops.link");
+    assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"link":"v0"},{"link":"v1"}]"#), "all");
+    assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"gateway":"192.0.2.1"}]"#), "link link");
+}
+
+#[test]
+fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
+    let of = |call: &str, netns: &str, policy: &str, rest: &str| {
+        let with = format!(r#"{{"netns":"{netns}","destination":"10.1.0.0/16",{rest}}}"#);
+        decision(&[OUTSIDE, policy], "alice", call, &with)
+    };
+    let deny = |said: &str| format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\n{said}\n");
+    let new = r#""link":"v0","metric":7"#;
+    for (said, field) in [
+        ("netns = \"a\"\nlink = \"eth*\"", "link"),
+        ("netns = \"a\"\ngateway = \"192.0.2.66/32\"", "gateway"),
+        ("netns = \"a\"\nroute_type = \"blackhole\"", "route_type"),
+        ("netns = \"a\"\nprotocol = 186", "protocol"),
+        ("netns = \"a\"\nonlink = true\nlink = \"eth0\"\ndestination = \"10.1.2.0/24\"", "destination"),
+        ("netns = \"a\"\nnexthops.link = \"eth0\"", "nexthops.link"),
+        ("netns = \"a\"\nnexthops = { link = \"eth0\", weight = 3 }", "nexthops.link"),
+        ("touches = { netns = \"a\", link = \"eth*\" }", "link"),
+        ("touches = { link = \"eth*\" }", "link"),
+    ] {
+        assert_eq!(of("Route.Replace", "a", &deny(said), new), format!("d {field}"), "{said}");
+        let blackhole = r#""route_type":"blackhole""#;
+        assert!(of("Route.Replace", "a", &deny(said), blackhole).starts_with("d "), "{said}");
+        assert_eq!(of("Route.Add", "a", &deny(said), new), "all", "{said}");
+    }
+    // What finds the route that is replaced is what the request says; and another namespace is another.
+    for said in [
+        "netns = \"a\"\nlink = \"eth*\"\nmetric = 8",
+        "netns = \"a\"\ntable = 7",
+        "netns = \"a\"\nlink = \"eth*\"\ndestination = \"10.2.0.0/16\"",
+        "netns = \"b\"\nlink = \"eth*\"",
+        "touches = { netns = \"b\", link = \"eth*\" }",
+    ] {
+        assert_eq!(of("Route.Replace", "a", &deny(said), new), "all", "{said}");
+    }
+    // A neighbour is found by its link, and a link, an address or a rule is never replaced.
+    for call in crate::call::all().filter(|call| call.name != "Route.Replace") {
+        assert!(call.leaves_open.is_empty(), "{}", call.name);
     }
 }

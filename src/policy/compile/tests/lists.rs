@@ -42,8 +42,8 @@ fn ways(rest: &str) -> String {
 #[test]
 fn an_allow_that_names_nothing_inside_a_list_permits_none() {
     assert_eq!(decision(&[ONE_WAY], "alice", "Route.Add", &with(r#""link":"qr-1""#)), "one");
-    let hop = r#"{"link":"qr-1","weight":1}"#;
-    assert_eq!(decision(&[ONE_WAY], "alice", "Route.Add", &ways(hop)), "silence one nexthops");
+    let hops = r#"{"link":"qr-1","weight":1},{"link":"qr-2"}"#;
+    assert_eq!(decision(&[ONE_WAY], "alice", "Route.Add", &ways(hops)), "silence one nexthops");
 }
 
 #[test]
@@ -58,8 +58,9 @@ fn a_list_that_is_a_filter_does_not_take_a_link_out_of_sight() {
     assert_eq!(delete(WAYS, &uplink), "silence ways nexthops.gateway");
     let hop = r#"{"gateway":"192.0.2.1","link":"qr-1"}"#;
     assert_eq!(delete(WAYS, &ways(&format!("{hop},{hop}"))), "ways");
-    // A list of one is a route that goes one way: whose link and gateway it is, the list need not say.
-    assert_eq!(delete(WAYS, &ways(hop)), "silence ways gateway");
+    // A list of one is a route that goes one way.
+    assert_eq!([ONE_WAY, WAYS].map(|policy| delete(policy, &ways(hop))), ["one", "ways"]);
+    assert_eq!(delete(WAYS, &ways(r#"{"link":"qr-1"}"#)), "silence ways gateway");
 }
 
 #[test]
@@ -68,15 +69,20 @@ fn what_is_required_of_a_list_is_in_every_element() {
     let add = |policy: &str, with: &str| decision(&[policy], "alice", "Route.Add", with);
     for (what, with, expected) in [
         ("nexthops", with(r#""link":"qr-1""#), "silence ways nexthops"),
-        ("nexthops", ways(r#"{"link":"qr-1"}"#), "ways"),
+        ("nexthops", ways(r#"{"link":"qr-1"}"#), "silence ways nexthops"), // that is a link
+        ("nexthops", ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "ways"),
         ("nexthops.gateway", with(r#""link":"qr-1""#), "silence ways nexthops.gateway"),
-        ("nexthops.gateway", ways(r#"{"link":"qr-1"}"#), "silence ways nexthops.gateway"),
+        ("nexthops.gateway", ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "silence ways nexthops.gateway"),
         (
             "nexthops.gateway",
             ways(r#"{"link":"qr-1","gateway":"192.0.2.1"},{"link":"qr-1"}"#),
             "silence ways nexthops.gateway",
         ),
-        ("nexthops.gateway", ways(r#"{"link":"qr-1","gateway":"192.0.2.1"}"#), "ways"),
+        (
+            "nexthops.gateway",
+            ways(r#"{"link":"qr-1","gateway":"192.0.2.1"},{"link":"qr-1","gateway":"192.0.2.2"}"#),
+            "ways",
+        ),
     ] {
         assert_eq!(add(&require(what), &with), expected, "{what} {with}");
     }
@@ -121,9 +127,9 @@ fn a_table_says_what_dotted_names_say() {
 
 #[test]
 fn a_refusal_in_words_says_what_the_elements_say() {
-    let told = |policy: &str, with: &str| {
+    let told = |policy: &str, call: &str, with: &str| {
         let (policy, caller) = (good(&[policy]), Caller { uid: 1, gid: 1, groups: Vec::new() });
-        let request = Request::parse(by_name("Route.Add").unwrap(), &Json::parse(with.as_bytes()).unwrap(), 1).unwrap();
+        let request = Request::parse(by_name(call).unwrap(), &Json::parse(with.as_bytes()).unwrap(), 1).unwrap();
         let rules: Vec<Rule> = policy
             .placed()
             .iter()
@@ -134,16 +140,24 @@ fn a_refusal_in_words_says_what_the_elements_say() {
     };
     let required = format!("{WAYS}require = [\"nexthops\"]\n");
     for (policy, with, end) in [
-        (WAYS, ways(r#"{"link":"eth0"}"#), "whose `nexthops.link` = \"qr-*\" does not permit `eth0`"),
+        (WAYS, ways(r#"{"link":"eth0"}"#), "whose `link` = \"qr-*\" does not permit `eth0`"),
+        (WAYS, ways(r#"{"link":"eth0"},{"link":"eth0"}"#), "whose `nexthops.link` = \"qr-*\" does not permit `eth0`"),
         (
             WAYS,
             ways(r#"{"link":"qr-1"},{"gateway":"192.0.2.1"}"#),
             "whose `nexthops.link` = \"qr-*\" does not permit each of `qr-1`, its absence",
         ),
-        (ONE_WAY, ways(r#"{"link":"qr-1"}"#), "which does not name `nexthops`"),
+        (ONE_WAY, ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "which does not name `nexthops`"),
         (&required, with(r#""link":"qr-1""#), "which requires `nexthops`"),
     ] {
-        let told = told(policy, &with);
+        let told = told(policy, "Route.Add", &with);
         assert!(told.ends_with(end), "{told}");
     }
+    let deny = "[[deny]]\nid = \"eth\"\nwho = \"*\"\ncall = \"Route.*\"\nlink = \"eth*\"\n";
+    let end = "which meets field `nexthops.link`";
+    let both = ways(r#"{"link":"qr-1"},{"link":"eth0"}"#);
+    assert!(told(deny, "Route.Add", &both).ends_with(end), "{}", told(deny, "Route.Add", &both));
+    let end = "which meets field `link`; Route.Replace leaves open the `link` of what was there before";
+    let one = with(r#""link":"qr-1""#);
+    assert!(told(deny, "Route.Replace", &one).ends_with(end), "{}", told(deny, "Route.Replace", &one));
 }

@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the decoder must show of each field of each call: written from the kernel's headers and the decoder's
+//! documentation, not from the broker's encoder. A field that no table names has no expectation, and that is an error.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+/// What a request gives: its call, its fields, defaults among them, and the indexes of links.
+pub(crate) struct Given<'a> {
+    pub(crate) call: &'a str,
+    pub(crate) fields: BTreeMap<&'static str, Value>,
+    pub(crate) links: &'a [(String, u32)],
+}
+
+impl Given<'_> {
+    fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).and_then(Value::as_str)
+    }
+
+    fn is_set(&self, field: &str) -> bool {
+        self.fields.get(field) == Some(&Value::Bool(true))
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// 0, which nothing shows, where there is no such link: the kernel has not made it.
+    fn index(&self, name: &str) -> u32 {
+        self.links.iter().find(|(known, _)| known == name).map_or(0, |(_, index)| *index)
+    }
+
+    fn is_kind(&self, kind: &str) -> bool {
+        self.text("kind") == Some(kind)
+    }
+}
+
+type Parts = Vec<String>;
+
+/// What shows a field.
+#[derive(Clone, Copy)]
+pub(crate) enum Shows {
+    /// These parts, where the field has a value.
+    Parts(fn(&Given<'_>, &Value) -> Parts),
+    /// These parts, with a value and without one.
+    Always(fn(&Given<'_>, Option<&Value>) -> Parts),
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+impl Shows {
+    pub(crate) fn parts(self, given: &Given<'_>, value: Option<&Value>) -> Parts {
+        match (self, value) {
+            (Self::Parts(parts), Some(value)) => parts(given, value),
+            (Self::Always(parts), value) => parts(given, value),
+            (Self::Parts(_), None) | (Self::Nothing(_), _) => Vec::new(),
+        }
+    }
+}
+
+use Shows::{Always, Nothing};
+
+type Row = (&'static str, Shows);
+
+/// One call.
+pub(crate) struct Expected {
+    pub(crate) call: &'static str,
+    /// The messages that carry it out, other than look-ups: each a word of the decoder's, with flags.
+    pub(crate) messages: fn(&Given<'_>) -> Vec<&'static str>,
+    /// Parts that come with the call, whatever its fields.
+    pub(crate) parts: &'static [&'static str],
+    pub(crate) rows: &'static [Row],
+}
+
+impl Expected {
+    /// Panics where there is none: who declares a call says here what must be seen of it.
+    pub(crate) fn of(call: &str) -> &'static Self {
+        let found = EXPECTED.iter().find(|expected| expected.call == call);
+        found.unwrap_or_else(|| panic!("call {call} has no expectation in tests/decoder/expected.rs"))
+    }
+
+    pub(crate) fn row(&self, field: &str) -> Option<Shows> {
+        self.rows.iter().find(|(name, _)| *name == field).map(|(_, shows)| *shows)
+    }
+}
+
+/// Every call and field that has an expectation.
+pub(crate) fn named() -> impl Iterator<Item = (&'static str, &'static str, Shows)> {
+    EXPECTED.iter().flat_map(|expected| expected.rows.iter().map(|(field, shows)| (expected.call, *field, *shows)))
+}
+
+/// A part with the value in place of `{}`.
+macro_rules! shows {
+    ($text:literal) => {
+        Shows::Parts(|_, value| vec![format!($text, plain(value))])
+    };
+    ($text:literal, $form:ident) => {
+        Shows::Parts(|given, value| vec![format!($text, $form(given, value))])
+    };
+}
+
+/// A part whatever the value.
+macro_rules! shown {
+    ($text:literal) => {
+        Shows::Parts(|_, _| vec![$text.to_owned()])
+    };
+}
+
+/// Parts for a boolean that is true, and none for one that is false.
+macro_rules! when {
+    ($($text:literal),+) => {
+        Shows::Parts(|_, value| if *value == Value::Bool(true) { vec![$($text.to_owned()),+] } else { Vec::new() })
+    };
+}
+
+/// A flag of a link, with the word for true and that for false.
+macro_rules! link_flag {
+    ($flag:literal) => {
+        link_flag!($flag, "on", "off")
+    };
+    ($flag:literal, $true:literal, $false:literal) => {
+        Shows::Parts(|_, value| {
+            vec![format!("LinkFlags({}) {}", $flag, if *value == Value::Bool(true) { $true } else { $false })]
+        })
+    };
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn index(given: &Given<'_>, value: &Value) -> u32 {
+    given.index(value.as_str().unwrap())
+}
+
+fn mac(_: &Given<'_>, value: &Value) -> String {
+    let bytes = value.as_str().unwrap().split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap());
+    format!("{:?}", bytes.collect::<Vec<_>>())
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.split('/').next().unwrap().parse().unwrap()
+}
+
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "Inet" } else { "Inet6" }
+}
+
+/// An address in the decoder's words for those of routes and neighbours.
+fn of_family(_: &Given<'_>, value: &Value) -> String {
+    let address = ip(value.as_str().unwrap());
+    format!("{}({address})", family(address))
+}
+
+/// An address with the length of its prefix: the family, the length under a name, the address as an attribute.
+fn prefix(value: &Value, length: &str, attribute: impl Fn(IpAddr) -> String) -> Parts {
+    let (address, bits) = value.as_str().unwrap().split_once('/').unwrap();
+    let mut parts = vec![format!("family {}", family(ip(address)))];
+    if bits != "0" {
+        parts.extend([format!("{length} {bits}"), attribute(ip(address))]);
+    }
+    parts
+}
+
+/// The decoder's word for one of the broker's; none for what is 0 in a header.
+fn word<'a>(value: &Value, words: &[(&str, &'a str)]) -> &'a str {
+    let given = value.as_str().unwrap();
+    words.iter().find(|(ours, _)| *ours == given).unwrap_or_else(|| panic!("word {given} has no expectation")).1
+}
+
+fn header_word(name: &str, word: &str) -> Parts {
+    if word.is_empty() { Vec::new() } else { vec![format!("{name} {word}")] }
+}
+
+fn inet(_: &Given<'_>, value: &Value) -> &'static str {
+    word(value, &[("inet", "Inet"), ("inet6", "Inet6")])
+}
+
+const IN_NETNS: Row = ("netns", Nothing("it is where the socket is opened"));
+const EXISTS_OK: Row = ("exists_ok", Nothing("it decides what EEXIST means"));
+const MISSING_OK: Row = ("missing_ok", Nothing("it decides what absence means"));
+
+pub(crate) static EXPECTED: &[Expected] = &[
+    Expected {
+        call: "Netns.Get",
+        messages: |given| if is_left_over(given) { Vec::new() } else { vec!["GetNsId"] },
+        parts: &[],
+        rows: &[(
+            "netns",
+            Shows::Parts(|given, _| if is_left_over(given) { Vec::new() } else { vec!["Fd".to_owned()] }),
+        )],
+    },
+    Expected { call: "Link.Add", messages: link_messages, parts: &[], rows: LINK_ADD },
+    Expected { call: "Link.Set", messages: |_| vec!["NewLink"], parts: &[], rows: LINK_SET },
+    Expected {
+        call: "Link.Delete",
+        messages: |_| vec!["DelLink"],
+        parts: &[],
+        rows: &[IN_NETNS, ("link", shows!("index {}", index)), MISSING_OK],
+    },
+    Expected {
+        call: "Link.List",
+        messages: |given| vec![if given.has("link") || given.has("index") { "GetLink" } else { "GetLink dump" }],
+        parts: &["ExtMask([SkipStats])"],
+        rows: &[
+            IN_NETNS,
+            (
+                "link",
+                Shows::Parts(|given, value| {
+                    if given.has("index") {
+                        Vec::new() // the name is compared with that of the link of this index
+                    } else {
+                        vec![format!("IfName({value})")]
+                    }
+                }),
+            ),
+            ("index", shows!("index {}")),
+        ],
+    },
+    Expected { call: "Address.Add", messages: |_| vec!["NewAddress create excl"], parts: &[], rows: ADDRESS },
+    Expected { call: "Address.Delete", messages: |_| vec!["DelAddress"], parts: &[], rows: ADDRESS },
+    Expected {
+        call: "Address.List",
+        messages: |_| vec!["GetAddress dump"],
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            ("link", shows!("index {}", index)),
+            ("index", shows!("index {}")),
+            ("family", shows!("family {}", inet)),
+            ("scope", Nothing("the kernel has no filter for it")),
+        ],
+    },
+    Expected { call: "Route.Add", messages: |_| vec!["NewRoute create excl"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Replace", messages: |_| vec!["NewRoute create replace"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Delete", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
+    Expected {
+        call: "Route.List",
+        messages: |given| {
+            let is_one = given.has("family") || given.has("destination");
+            vec!["GetRoute dump"; if is_one { 1 } else { 2 }] // one family after the other
+        },
+        parts: &[],
+        rows: ROUTE_LIST,
+    },
+    Expected { call: "Neighbour.Add", messages: |_| vec!["NewNeighbour create excl"], parts: &[], rows: NEIGHBOUR },
+    Expected {
+        call: "Neighbour.Replace",
+        messages: |_| vec!["NewNeighbour create replace"],
+        parts: &[],
+        rows: NEIGHBOUR,
+    },
+    Expected { call: "Neighbour.Delete", messages: |_| vec!["DelNeighbour"], parts: &[], rows: NEIGHBOUR },
+    Expected {
+        call: "Neighbour.List",
+        messages: |_| vec!["GetNeighbour dump"],
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            ("link", shows!("IfIndex({})", index)),
+            ("index", shows!("IfIndex({})")),
+            ("family", shows!("family {}", inet)),
+            ("proxy", when!("NeighbourFlags(Proxy)")),
+        ],
+    },
+    Expected { call: "Rule.Add", messages: |_| vec!["NewRule create excl"], parts: &[], rows: RULE },
+    Expected { call: "Rule.Delete", messages: |_| vec!["DelRule"], parts: &[], rows: RULE },
+    Expected {
+        call: "Rule.List",
+        messages: |_| vec!["GetRule dump"],
+        parts: &[],
+        rows: &[IN_NETNS, ("family", shows!("family {}", inet))],
+    },
+];
+
+/// The plain file of an example, which has no id to be asked for.
+fn is_left_over(given: &Given<'_>) -> bool {
+    given.text("netns") == Some("left")
+}
+
+/// What a link gets by a message of its own: an alias, the other end going up, and all that a tap has.
+fn link_messages(given: &Given<'_>) -> Vec<&'static str> {
+    if given.is_kind("tun") {
+        let changed = ["mtu", "mac", "master", "alias"].iter().any(|field| given.has(field)) || given.is_set("up");
+        return if changed { vec!["NewLink"] } else { Vec::new() };
+    }
+    let more = usize::from(given.has("alias")) + usize::from(given.is_set("peer.up"));
+    [vec!["NewLink create excl"], vec!["NewLink"; more]].concat()
+}
+
+const IOCTL: Shows = Nothing("it is set by ioctl(2) on /dev/net/tun");
+
+/// `IFLA_…`, `IFLA_INFO_…` (`linux/if_link.h`).
+const LINK_ADD: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    (
+        "link",
+        Shows::Parts(|given, value| match (given.is_kind("tun"), link_messages(given).is_empty()) {
+            (true, true) => Vec::new(),
+            (true, false) => vec![format!("index {}", index(given, value))],
+            (false, _) => vec![format!("IfName({value})")],
+        }),
+    ),
+    (
+        "kind",
+        Shows::Parts(|_, value| {
+            let words = [
+                ("veth", "Veth"),
+                ("bridge", "Bridge"),
+                ("vxlan", "Vxlan"),
+                ("macvlan", "MacVlan"),
+                ("macvtap", "MacVtap"),
+                ("ifb", "Ifb"),
+                ("tun", ""),
+            ];
+            let word = word(value, &words);
+            if word.is_empty() { Vec::new() } else { vec![format!("Kind({word})")] } // a tap is made by ioctl(2)
+        }),
+    ),
+    ("mtu", shows!("Mtu({})")),
+    ("mac", shows!("Address({})", mac)),
+    ("master", shows!("Controller({})", index)),
+    ("up", when!("LinkFlags(Up) on")),
+    (
+        "alias",
+        Shows::Parts(|given, value| {
+            let mut parts = vec![format!("IfAlias({value})")];
+            if !given.is_kind("tun") {
+                parts.push(format!("index {}", given.index(given.text("link").unwrap())));
+            }
+            parts
+        }),
+    ),
+    ("peer.name", shows!("peer IfName(\"{}\")")),
+    (
+        "peer.netns",
+        Shows::Parts(|given, value| {
+            let is_here = given.fields.get("netns") == Some(value); // the kernel puts it there
+            if is_here { Vec::new() } else { vec!["peer NetNsFd".to_owned()] }
+        }),
+    ),
+    ("peer.mac", shows!("peer Address({})", mac)),
+    ("peer.mtu", shows!("peer Mtu({})")),
+    (
+        "peer.up",
+        Shows::Parts(|given, value| {
+            if *value == Value::Bool(true) {
+                let peer = given.index(given.text("peer.name").unwrap());
+                vec!["LinkFlags(Up) on".to_owned(), format!("index {peer}")]
+            } else {
+                Vec::new()
+            }
+        }),
+    ),
+    (
+        "bridge.stp",
+        Shows::Parts(|_, value| {
+            vec![format!("data StpState({})", if *value == Value::Bool(true) { "KernelStp" } else { "Disabled" })]
+        }),
+    ),
+    ("bridge.forward_delay", shows!("data ForwardDelay({})")),
+    ("bridge.ageing_time", shows!("data AgeingTime({})")),
+    ("bridge.vlan_filtering", shows!("data VlanFiltering({})")),
+    ("bridge.vlan_default_pvid", shows!("data VlanDefaultPvid({})")),
+    (
+        "parent",
+        Shows::Parts(|given, value| {
+            let under = if given.is_kind("vxlan") { "data " } else { "" };
+            vec![format!("{under}Link({})", index(given, value))]
+        }),
+    ),
+    ("vxlan.id", shows!("data Id({})")),
+    ("vxlan.group", shows!("data Group{}", version)),
+    ("vxlan.remote", shows!("data Group{}", version)),
+    ("vxlan.local", shows!("data Local{}", version)),
+    ("vxlan.port", shows!("data Port({})")),
+    ("vxlan.source_port_min", shows!("data PortRange least {}")),
+    ("vxlan.source_port_max", shows!("data PortRange most {}")),
+    ("vxlan.ttl", shows!("data Ttl({})")),
+    ("vxlan.tos", shows!("data Tos({})")),
+    (
+        "vxlan.learning",
+        Always(|given, value| {
+            let chosen = given.is_set("vxlan.collect_metadata").then_some(&Value::Bool(false)); // as iproute2 does
+            value.or(chosen).map(|value| format!("data Learning({value})")).into_iter().collect()
+        }),
+    ),
+    ("vxlan.proxy", shows!("data Proxy({})")),
+    ("vxlan.collect_metadata", shows!("data CollectMetadata({})")),
+    (
+        "macvlan.mode",
+        Shows::Parts(|_, value| {
+            let words = [
+                ("private", "Private"),
+                ("vepa", "Vepa"),
+                ("bridge", "Bridge"),
+                ("passthru", "Passthrough"),
+                ("source", "Source"),
+            ];
+            vec![format!("data Mode({})", word(value, &words))]
+        }),
+    ),
+    ("tun.mode", IOCTL),
+    ("tun.owner", IOCTL),
+    ("tun.group", IOCTL),
+];
+
+/// The end of the name of an attribute that IPv6 has another one of, with the address.
+fn version(_: &Given<'_>, value: &Value) -> String {
+    let address = ip(value.as_str().unwrap());
+    format!("{}({address})", if address.is_ipv4() { "" } else { "6" })
+}
+
+/// `IFF_…` (netdevice(7)).
+const LINK_SET: &[Row] = &[
+    IN_NETNS,
+    ("link", shows!("index {}", index)),
+    ("up", link_flag!("Up")),
+    ("arp", link_flag!("Noarp", "off", "on")),
+    ("multicast", link_flag!("Multicast")),
+    ("allmulticast", link_flag!("Allmulti")),
+    ("promisc", link_flag!("Promisc")),
+    ("mtu", shows!("Mtu({})")),
+    ("mac", shows!("Address({})", mac)),
+    ("alias", shows!("IfAlias(\"{}\")")),
+    ("new_name", shows!("IfName(\"{}\")")),
+    ("target_netns", shown!("NetNsFd")),
+    ("master", shows!("Controller({})", index)),
+    ("no_master", when!("Controller(0)")),
+    ("txqueuelen", shows!("TxQueueLen({})")),
+];
+
+/// `IFA_…` (`linux/if_addr.h`). The prefix is that of `IFA_ADDRESS`, which is the peer's where there is one.
+const ADDRESS: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    MISSING_OK,
+    ("link", shows!("index {}", index)),
+    (
+        "address",
+        Shows::Parts(|given, value| {
+            let mut parts = prefix(value, "prefix", |address| format!("Local({address})"));
+            if !given.has("peer_address") {
+                parts.push(format!("Address({})", ip(value.as_str().unwrap())));
+            }
+            parts
+        }),
+    ),
+    ("peer_address", Shows::Parts(|_, value| vec![format!("Address({})", ip(value.as_str().unwrap()))])),
+    ("broadcast", shows!("Broadcast({})")),
+    (
+        "scope",
+        Always(|given, value| {
+            let is_loopback = given.text("address").is_some_and(|address| address.starts_with("127."));
+            let chosen = if is_loopback { "host" } else { "global" };
+            scope(value, chosen, "Nowhere")
+        }),
+    ),
+    ("label", shows!("Label(\"{}\")")),
+    ("nodad", when!("AddressFlags(Nodad)")),
+    ("noprefixroute", when!("AddressFlags(Noprefixroute)")),
+    ("home_address", when!("AddressFlags(Homeaddress)")),
+    ("valid_lifetime", Always(|given, value| lifetime("valid", value, given.has("preferred_lifetime")))),
+    ("preferred_lifetime", Always(|given, value| lifetime("preferred", value, given.has("valid_lifetime")))),
+    ("metric", shows!("RoutePriority({})")),
+];
+
+fn scope(value: Option<&Value>, chosen: &str, nowhere: &str) -> Parts {
+    let words = [("global", ""), ("site", "Site"), ("link", "Link"), ("host", "Host"), ("nowhere", nowhere)];
+    header_word("scope", word(value.unwrap_or(&Value::from(chosen)), &words))
+}
+
+/// One of the two; it is for ever where only the other one is given.
+fn lifetime(name: &str, value: Option<&Value>, has_other: bool) -> Parts {
+    let forever = Value::from(u32::MAX);
+    value.or(has_other.then_some(&forever)).map(|value| format!("{name} {value}")).into_iter().collect()
+}
+
+/// `RTA_…`, `RTN_…`, `RT_SCOPE_…`, `RTPROT_…` (rtnetlink(7)).
+const ROUTE: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    MISSING_OK,
+    (
+        "destination",
+        Shows::Parts(|given, value| {
+            prefix(value, "destination length", |address| {
+                format!("Destination({})", of_family(given, &Value::from(address.to_string())))
+            })
+        }),
+    ),
+    ("family", Nothing("it is that of the destination")),
+    ("gateway", Shows::Parts(gateway)),
+    ("link", shows!("Oif({})", index)),
+    ("table", Shows::Parts(table)),
+    ("metric", shows!("Priority({})")),
+    (
+        "scope",
+        Always(|given, value| {
+            // As iproute2 does: a route without a gateway ends at the link; of IPv6 the kernel ignores it.
+            let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
+            let leads = given.has("gateway") || given.has("nexthops") || given.text("route_type") != Some("unicast");
+            scope(value, if leads || !is_ipv4 { "global" } else { "link" }, "NoWhere")
+        }),
+    ),
+    ("protocol", Shows::Parts(protocol)),
+    (
+        "route_type",
+        Shows::Parts(|_, value| {
+            let words = [
+                ("unicast", "Unicast"),
+                ("blackhole", "BlackHole"),
+                ("unreachable", "Unreachable"),
+                ("prohibit", "Prohibit"),
+                ("throw", "Throw"),
+            ];
+            header_word("type", word(value, &words))
+        }),
+    ),
+    ("preferred_source", shows!("PrefSource({})", of_family)),
+    (
+        "onlink",
+        Shows::Parts(|given, value| {
+            let is_removed = given.call == "Route.Delete"; // the kernel compares no flags, the broker does
+            if *value == Value::Bool(true) && !is_removed { vec!["RouteFlags(Onlink)".to_owned()] } else { Vec::new() }
+        }),
+    ),
+    ("mtu", shows!("metric Mtu({})")),
+    ("nexthops", Nothing("its fields are")),
+    ("nexthops.gateway", Shows::Parts(gateway)),
+    ("nexthops.link", shows!("index {}", index)),
+    (
+        "nexthops.weight",
+        Shows::Parts(|_, value| match value.as_u64().unwrap() {
+            1 => Vec::new(),
+            weight => vec![format!("hops {}", weight - 1)],
+        }),
+    ),
+    ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
+];
+
+/// A gateway of the other family is `RTA_VIA`.
+fn gateway(given: &Given<'_>, value: &Value) -> Parts {
+    let address = ip(value.as_str().unwrap());
+    let is_via = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4() != address.is_ipv4());
+    let name = if is_via { "Via" } else { "Gateway" };
+    vec![format!("{name}({}({address}))", family(address))]
+}
+
+/// The header holds numbers up to 255, the attribute all.
+fn table(_: &Given<'_>, value: &Value) -> Parts {
+    let number = value.as_u64().unwrap();
+    vec![if number < 256 { format!("table {number}") } else { format!("Table({number})") }]
+}
+
+fn protocol(_: &Given<'_>, value: &Value) -> Parts {
+    let words = [(3, "Boot"), (4, "Static"), (186, "Bgp")];
+    let number = value.as_u64().unwrap();
+    let word = words.iter().find(|(known, _)| *known == number);
+    vec![format!("protocol {}", word.unwrap_or_else(|| panic!("protocol {number} has no expectation")).1)]
+}
+
+const ROUTE_LIST: &[Row] = &[
+    IN_NETNS,
+    (
+        "family",
+        Always(|given, value| match value {
+            Some(value) => vec![format!("family {}", inet(given, value))],
+            None if given.has("destination") => Vec::new(),
+            None => vec!["family Inet".to_owned(), "family Inet6".to_owned()],
+        }),
+    ),
+    ("table", Shows::Parts(table)),
+    ("link", shows!("Oif({})", index)),
+    ("destination", Nothing("the broker compares it; its family is the one that is listed")),
+    ("protocol", Shows::Parts(protocol)),
+    ("scope", Nothing("the kernel has no filter for it")),
+];
+
+/// `NDA_…`, `NUD_…`, `NTF_…` (rtnetlink(7)).
+const NEIGHBOUR: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    MISSING_OK,
+    ("link", shows!("index {}", index)),
+    (
+        "address",
+        Shows::Parts(|given, value| {
+            let address = of_family(given, value);
+            vec![format!("family {}", family(ip(value.as_str().unwrap()))), format!("Destination({address})")]
+        }),
+    ),
+    ("mac", shows!("LinkLayerAddress({})", mac)),
+    (
+        "state",
+        Shows::Parts(|_, value| {
+            let words = [
+                ("none", ""),
+                ("incomplete", "Incomplete"),
+                ("reachable", "Reachable"),
+                ("stale", "Stale"),
+                ("delay", "Delay"),
+                ("probe", "Probe"),
+                ("failed", "Failed"),
+                ("noarp", "Noarp"),
+                ("permanent", "Permanent"),
+            ];
+            header_word("state", word(value, &words))
+        }),
+    ),
+    ("proxy", when!("NeighbourFlags(Proxy)")),
+];
+
+/// `FRA_…`, `FR_ACT_…` (`linux/fib_rules.h`).
+const RULE: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    MISSING_OK,
+    ("family", shows!("family {}", inet)),
+    ("priority", shows!("Priority({})")),
+    ("source", Shows::Parts(|_, value| without_family(prefix(value, "source length", |a| format!("Source({a})"))))),
+    (
+        "destination",
+        Shows::Parts(|_, value| without_family(prefix(value, "destination length", |a| format!("Destination({a})")))),
+    ),
+    ("iif", shows!("Iifname(\"{}\")")),
+    ("oif", shows!("Oifname(\"{}\")")),
+    ("fwmark", shows!("FwMark({})")),
+    (
+        "fwmask",
+        Shows::Parts(|given, value| {
+            if given.has("fwmark") { vec![format!("FwMask({value})")] } else { Vec::new() } // nothing to mask
+        }),
+    ),
+    ("table", shows!("Table({})")),
+    (
+        "action",
+        Shows::Parts(|_, value| {
+            let words = [
+                ("unspec", ""),
+                ("to_table", "ToTable"),
+                ("blackhole", "Blackhole"),
+                ("unreachable", "Unreachable"),
+                ("prohibit", "Prohibit"),
+            ];
+            header_word("action", word(value, &words))
+        }),
+    ),
+    ("suppress_prefixlength", shows!("SuppressPrefixLen({})")),
+];
+
+/// The rule's own field shows it.
+fn without_family(mut parts: Parts) -> Parts {
+    parts.retain(|part| !part.starts_with("family "));
+    parts
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Requests that give every field of every call, each with a value that can be told from another width, byte order or
+//! place, and every word that a change can say. A kernel may refuse one: what is looked at is what was sent.
+
+use crate::common::calls::Example;
+
+const UP: &str = "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 10.0.0.1/24 dev v0; \
+                  ip -n w addr add 2001:db8::1/64 dev v0 nodad";
+const BRIDGE: &str = "ip -n w link add br0 type bridge";
+
+macro_rules! requests {
+    ($($call:literal $before:expr, $parameters:literal;)*) => {
+        pub(crate) const REQUESTS: &[Example] = &[$(Example { call: $call, before: $before, parameters: $parameters }),*];
+    };
+}
+
+requests! {
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "veth", "mtu": 1401, "mac": "02:00:00:00:01:02", "up": true,
+        "master": "br0", "alias": "one", "exists_ok": true,
+        "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bridge", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "alias": "one", "exists_ok": true, "bridge": {"stp": true, "forward_delay": 1703,
+        "ageing_time": 20004}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bridge", "master": "br0", "bridge": {"stp": false,
+        "vlan_filtering": true, "vlan_default_pvid": 515}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vxlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0", "vxlan": {"id": 66051,
+        "group": "239.1.2.3", "local": "10.0.0.1", "port": 4789, "source_port_min": 4660, "source_port_max": 22136,
+        "ttl": 7, "tos": 8, "learning": true, "proxy": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "parent": "v0", "vxlan": {"id": 7,
+        "group": "ff05::100", "local": "2001:db8::1", "learning": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "remote": "10.0.0.9"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "remote": "2001:db8::9"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"collect_metadata": true}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "bridge"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "passthru"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "source"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvtap", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "alias": "one", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "master": "br0"}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "bridge"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "passthru"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "source"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ifb", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "tun", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "tun": {"mode": "tap", "owner": 64123,
+        "group": 7}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "tun", "mtu": 1401, "tun": {"mode": "tun"}}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "up": true, "mtu": 1401, "mac": "02:00:00:00:01:02", "alias": "one",
+        "arp": true, "multicast": true, "allmulticast": true, "promisc": true, "txqueuelen": 515}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "up": false, "arp": false, "multicast": false, "allmulticast": false,
+        "promisc": false, "no_master": true}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "v0", "master": "br0"}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "new_name": "w0", "target_netns": "far"}"#;
+    "Link.Delete" BRIDGE, r#"{"netns": "w", "link": "br0", "missing_ok": true}"#;
+    "Link.List" "", r#"{"netns": "w", "link": "v0"}"#;
+    "Link.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "broadcast": "10.1.2.255",
+        "scope": "link", "label": "v0:one", "noprefixroute": true, "valid_lifetime": 66051, "preferred_lifetime": 4660,
+        "metric": 305419896, "exists_ok": true}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "peer_address": "10.1.2.4/24",
+        "scope": "site", "preferred_lifetime": 515}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "host"}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "nowhere"}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "global"}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "127.1.2.3/24"}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "2001:db8::2/64", "nodad": true, "home_address": true,
+        "preferred_lifetime": 515}"#;
+    "Address.Delete" "ip -n w addr add 10.1.2.3 peer 10.1.2.4/24 dev v0", r#"{"netns": "w", "link": "v0",
+        "address": "10.1.2.3/24", "peer_address": "10.1.2.4/24", "missing_ok": true}"#;
+    "Address.Delete" "ip -n w addr add 2001:db8::2/64 dev v0", r#"{"netns": "w", "link": "v0",
+        "address": "2001:db8::2/64"}"#;
+    "Address.List" "", r#"{"netns": "w", "link": "v0", "family": "inet", "scope": "link"}"#;
+    "Address.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515, "family": "inet6",
+        "scope": "global"}"#;
+    "Address.List" "", r#"{"netns": "w", "scope": "site"}"#;
+    "Address.List" "", r#"{"netns": "w", "scope": "host"}"#;
+    "Address.List" "", r#"{"netns": "w", "scope": "nowhere"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9", "link": "v0",
+        "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
+        "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303, "exists_ok": true}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "gateway": "fe80::9", "link": "v0", "table": 100,
+        "metric": 66051, "protocol": 4, "preferred_source": "2001:db8::1", "onlink": true, "mtu": 1303}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "default", "gateway": "fe80::9", "link": "v0", "family": "inet"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "nexthops": [
+        {"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true}, {"gateway": "fe80::9", "link": "v1"}]}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "link"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "site"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "host"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "blackhole", "scope": "nowhere"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "blackhole"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "unreachable"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "prohibit"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "route_type": "throw", "family": "inet6"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9",
+        "link": "v0", "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
+        "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "nexthops": [
+        {"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true}, {"gateway": "10.0.0.8", "link": "v0"}]}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "link"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "site"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "host"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "blackhole", "scope": "nowhere"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "unreachable"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "prohibit"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "route_type": "throw", "family": "inet6"}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w addr add 10.0.0.1/24 dev v0; ip -n w route add 10.2.0.0/15 \
+        via 10.0.0.9 dev v0 table 305419896 metric 66051 proto 186 src 10.0.0.1 mtu 1303 onlink", r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9",
+        "link": "v0", "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
+        "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303, "missing_ok": true}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w addr add 10.0.0.1/24 dev v0; ip -n w route add 10.2.0.0/16 \
+        nexthop via 10.0.0.9 dev v0 weight 3 onlink nexthop via 10.0.0.8 dev v0", r#"{"netns": "w",
+        "destination": "10.2.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true},
+        {"gateway": "10.0.0.8", "link": "v0", "weight": 1, "onlink": false}]}"#;
+    "Route.List" UP, r#"{"netns": "w", "family": "inet", "table": 254, "link": "v0", "protocol": 3, "scope": "link"}"#;
+    "Route.List" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "family": "inet6", "table": 305419896,
+        "scope": "global"}"#;
+    "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "site"}"#;
+    "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "host"}"#;
+    "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "nowhere"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "2001:db8::9", "mac": "02:00:00:00:01:02",
+        "state": "permanent", "exists_ok": true}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "proxy": true}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "incomplete"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "failed"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "reachable"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "stale"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "delay"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "probe"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "noarp"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "2001:db8::9", "mac": "02:00:00:00:01:02",
+        "state": "permanent"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "proxy": true}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "incomplete"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "failed"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "reachable"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "stale"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "delay"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "probe"}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
+        "state": "noarp"}"#;
+    "Neighbour.Delete" "ip -n w neigh add proxy 10.0.0.9 dev v0", r#"{"netns": "w", "link": "v0", "address": "10.0.0.9",
+        "proxy": true, "missing_ok": true}"#;
+    "Neighbour.List" "", r#"{"netns": "w", "link": "v0", "family": "inet"}"#;
+    "Neighbour.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515, "family": "inet6"}"#;
+    "Neighbour.List" "", r#"{"netns": "w", "proxy": true}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 66051, "source": "10.1.2.3/24",
+        "destination": "10.2.0.0/15", "iif": "v0", "oif": "nosuch", "fwmark": 4660, "fwmask": 65535, "table": 305419896,
+        "action": "to_table", "suppress_prefixlength": 7, "exists_ok": true}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet6", "source": "2001:db8::/32", "destination": "2001:db8:1::/48",
+        "fwmark": 305419896}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "action": "unspec"}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "action": "blackhole"}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "action": "unreachable"}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "action": "prohibit"}"#;
+    "Rule.Delete" "ip -n w rule add priority 66051 from 10.1.2.3/24 to 10.2.0.0/15 iif v0 oif v1 fwmark 4660/65535 \
+        table 305419896 suppress_prefixlength 7", r#"{"netns": "w", "family": "inet", "priority": 66051,
+        "source": "10.1.2.3/24", "destination": "10.2.0.0/15", "iif": "v0", "oif": "v1", "fwmark": 4660, "fwmask": 65535,
+        "table": 305419896, "action": "to_table", "suppress_prefixlength": 7, "missing_ok": true}"#;
+    "Rule.List" "", r#"{"netns": "w", "family": "inet"}"#;
+    "Rule.List" "", r#"{"netns": "w", "family": "inet6"}"#;
+}
