@@ -63,10 +63,10 @@ pub(crate) static ADDRESS_STATE: Object = Object {
             "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
         )
         .always(),
-        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four))
-            .or(|request| request.get(&VALID_LIFETIME).map(|_| FOREVER)),
         row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four))
             .or(|request| request.get(&PREFERRED_LIFETIME).map(|_| FOREVER)),
+        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four))
+            .or(|request| request.get(&VALID_LIFETIME).map(|_| FOREVER)),
         row(&METRIC.field, Place::Attribute(&[9]), Form::Positive(Width::Four)),
         result(
             "protocol",

@@ -345,6 +345,11 @@ fn difference(seen: &Seen, given: &Given) -> Option<&'static Field> {
     if !wanted.is_empty() && !same_hops(&own, &wanted) {
         return Some(&field::NEXTHOPS.field);
     }
+    // A route with several next hops has no gateway of its own.
+    let leads_somewhere = given.request.get(&field::GATEWAY).is_some() || given.request.get(&field::LINK).is_some();
+    if leads_somewhere && !own.is_empty() {
+        return Some(&field::GATEWAY.field);
+    }
     seen.difference(ROUTE_STATE.rows, given.view(), false)
 }
 
