@@ -13,7 +13,9 @@ use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::with_length;
 use super::value::{Value, Words};
-use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, off, part, required, untouched};
+use super::{
+    AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, follows, off, part, required, untouched,
+};
 
 /// `IFA_F_…` (`linux/if_addr.h`). The first is `temporary` to IPv6.
 static FLAGS: Words = Words {
@@ -36,8 +38,8 @@ static FLAGS: Words = Words {
 
 /// `IFA_CACHEINFO`: preferred and valid lifetime in seconds, and two times that the kernel fills in.
 const LIFETIMES: &[u32] = &[6];
-/// A lifetime that does not end.
-const FOREVER: Value = Value::Number(0xffff_ffff);
+/// `u32::MAX`, the kernel's `INFINITY_LIFE_TIME`.
+const FOREVER: u64 = 0xffff_ffff;
 
 /// `struct ifaddrmsg` and `IFA_…` (`linux/if_addr.h`). `IFA_LOCAL` is the address, `IFA_ADDRESS` the peer's, if there is
 /// one, to which the prefix belongs.
@@ -63,10 +65,8 @@ pub(crate) static ADDRESS_STATE: Object = Object {
             "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
         )
         .always(),
-        row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four))
-            .or(|request| request.get(&PREFERRED_LIFETIME).map(|_| FOREVER)),
-        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four))
-            .or(|request| request.get(&VALID_LIFETIME).map(|_| FOREVER)),
+        row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four)),
+        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four)),
         row(&METRIC.field, Place::Attribute(&[9]), Form::Positive(Width::Four)),
         result(
             "protocol",
@@ -90,7 +90,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 9,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Gives a link an address.",
+        doc: "Gives a link an address. Of `valid_lifetime` and `preferred_lifetime`, one that is given alone makes the \
+              other 4294967295.",
         elsewhere: "The kernel makes a route for the address's prefix, unless `noprefixroute`.",
         uses: &[
             required(&NETNS.field),
@@ -103,8 +104,8 @@ pub(super) static CALLS: &[Call] = &[
             off(&NODAD.field),
             off(&NOPREFIXROUTE.field),
             off(&HOME_ADDRESS.field),
-            untouched(&VALID_LIFETIME.field),
-            untouched(&PREFERRED_LIFETIME.field),
+            follows(&VALID_LIFETIME.field),
+            follows(&PREFERRED_LIFETIME.field),
             untouched(&METRIC.field),
             off(&EXISTS_OK.field),
         ],
@@ -158,11 +159,17 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// The kernel says yes to an address of zeros, and makes nothing.
+/// The kernel says yes to an address of zeros, and makes nothing. It takes both lifetimes in one attribute.
 fn added(request: &mut Request) -> Result<(), Invalid> {
     fits_its_protocol(request)?;
     if request.needed(&ADDRESS)?.address.is_unspecified() {
         return Err(Invalid::new(ADDRESS.field.name, "is not an address that a link can have"));
+    }
+    let lifetimes = [&VALID_LIFETIME.field, &PREFERRED_LIFETIME.field];
+    if lifetimes.iter().any(|field| request.value(field).is_some()) {
+        for field in lifetimes {
+            request.follow(field, Value::Number(FOREVER));
+        }
     }
     Ok(())
 }
@@ -189,6 +196,9 @@ fn fits_its_protocol(request: &mut Request) -> Result<(), Invalid> {
         }
         if peer.length != length {
             return refuse(&PEER_ADDRESS.field, format!("`{peer}` has another prefix length than `address`"));
+        }
+        if peer.address == address {
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` is `address` itself: leave it out"));
         }
     }
     if let Some(word) = request.get(&SCOPE).filter(|word| !scope_is_possible(word, address)) {

@@ -9,6 +9,7 @@ use super::field::{
     NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
 use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::request::{Invalid, Request};
 use super::value::Words;
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched};
 
@@ -204,7 +205,7 @@ pub(super) static CALLS: &[Call] = &[
             ),
         ],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: set,
         result: NOTHING,
     },
     Call {
@@ -229,3 +230,11 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// `no_master` says something where it is true only.
+fn set(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&NO_MASTER) {
+        Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
+        _ => Ok(()),
+    }
+}

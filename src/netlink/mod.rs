@@ -9,6 +9,8 @@
 mod address;
 mod answer;
 mod inet;
+#[cfg(test)]
+pub(crate) mod kept;
 mod link;
 mod listing;
 mod lookup;

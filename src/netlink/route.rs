@@ -23,6 +23,7 @@ use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
+use crate::call::route::IPV6_METRIC;
 use crate::call::value::Value as Held;
 use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
 use crate::refusal::{Class, Refusal, differs, invalid, redirected};
@@ -107,10 +108,14 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
 
 /// `Route.Add` and `Route.Replace`
 fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let destination = *before.request().needed(&field::DESTINATION)?;
+    let request = before.request();
+    let destination = *request.needed(&field::DESTINATION)?;
     let given = before.resolve(ROUTE_STATE.rows.iter(), family(destination.address))?;
     require_own_link(&given)?;
-    let mut encoded = encode(ROUTE_STATE.head, ROUTE_STATE.rows, given.view())?;
+    // The metric that a route has without one is not sent.
+    let is_own = request.get(&field::METRIC) == Some(&own_metric(given.family));
+    let rows = ROUTE_STATE.rows.iter().filter(|row| !is_own || row.field() != Some(&field::METRIC.field));
+    let mut encoded = encode(ROUTE_STATE.head, rows, given.view())?;
     put_hops(&mut encoded.attributes, &given)?;
     let replaces = given.request.call().verb() == "Replace";
     let flags = NlmF::CREATE | NlmF::ACK | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
@@ -316,11 +321,10 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let table = number(&given.request, &field::TABLE)?.unwrap_or(0);
     let found = fetch(after, given.family, table, 0, 0).map_err(Failure::refusal)?;
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
-    let metric = number(&given.request, &field::METRIC)?.unwrap_or(implied_metric(given.family));
     let is_meant = |seen: &&Seen| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
         seen.head(3).first() == Some(&0)
-            && own == Some(metric.into())
+            && own.and_then(|own| own.as_u64()) == given.request.get(&field::METRIC).copied()
             && seen.difference(of(&field::DESTINATION.field), given.view(), true).is_none()
     };
     let mut first: &'static Field = &field::DESTINATION.field;
@@ -333,9 +337,9 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     Err(differs(first))
 }
 
-/// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.
-fn implied_metric(family: u8) -> u32 {
-    if family == INET6 { 1024 } else { 0 }
+/// What the kernel gives a route without a metric.
+fn own_metric(family: u8) -> u64 {
+    if family == INET6 { IPV6_METRIC } else { 0 }
 }
 
 /// The first given field in which a route differs from what was requested.

@@ -106,9 +106,9 @@ fn value(ty: Type, kind: Option<&Kind>, bytes: &mut Unstructured<'_>) -> Result<
     Ok(Some(match ty {
         Type::Netns if bytes.ratio(1, 4)? => "@host".into(),
         Type::Netns | Type::Link | Type::Label => name(bytes)?.into(),
-        Type::Word(words) => match kind.filter(|kind| words.words.contains(&kind.name)) {
+        Type::Word(words) => match kind.filter(|kind| words.all().any(|word| word == kind.name)) {
             Some(kind) => kind.name.into(),
-            None => (*bytes.choose(words.words)?).into(),
+            None => bytes.choose(words.words)?.0.into(),
         },
         Type::Bool => (!bytes.arbitrary::<bool>()?).into(),
         Type::Number(least, most) => match bytes.ratio(1, 2)? {
