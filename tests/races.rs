@@ -374,7 +374,7 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
             match event {
                 Event::Link(now, mtu) => {
                     name = now;
-                    if *mtu == 1000 + at as u64 {
+                    if *mtu == 1000 + u64::try_from(at).unwrap() {
                         break;
                     }
                 }
