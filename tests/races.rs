@@ -159,7 +159,7 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     let others: Vec<Value> = (0..cases.len()).map(|at| picture(&host, &named(at, "O"))).collect();
 
     // The first message is the record of the decision, the second looks the name up, the third acts.
-    let delay = "inject=sendto:delay_enter=1500000:when=3";
+    let delay = "inject=sendto:delay_enter=4000000:when=3";
     let run = |at: usize, case: &Held| {
         let mut fields = json!({"netns": "@host", "link": named(at, "L")});
         fields.as_object_mut().unwrap().extend(case.changes.as_object().unwrap().clone());
@@ -216,7 +216,7 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
 /// Runs a call whose third netlink message, the one that acts, is held back until `meanwhile` is done.
 fn held_back(host: &Host, method: &str, fields: &Value, meanwhile: &str) -> Reply {
     // Before it go the record of the decision and two look-ups.
-    let delay = "inject=sendto:delay_enter=700000:when=4";
+    let delay = "inject=sendto:delay_enter=1500000:when=4";
     let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=sendto", "-e", delay];
     let permitted = || host.trail_where("NETBROKER_EVENT", "permitted").len();
     let before = permitted();
