@@ -331,7 +331,7 @@ fn a_denied_gateway_or_link_is_denied_inside_a_list_of_next_hops() {
         [[deny]]
         id = \"router\"
         who = \"*\"
-        call = \"@change\"
+        call = \"Route.Add\"
         gateway = \"10.0.1.66/32\""
     ));
     host.ip_in(a, "route add 10.9.0.0/16 via 10.0.0.9 dev v0");
@@ -339,7 +339,7 @@ fn a_denied_gateway_or_link_is_denied_inside_a_list_of_next_hops() {
     let cases = [
         ("Delete", json!({"nexthops": [{"link": "v0"}]}), "uplink", "link"),
         ("Delete", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // any link
-        ("Delete", json!({"nexthops": [{}, {"link": "v1"}]}), "router", "nexthops.gateway"), // any gateway
+        ("Delete", json!({"nexthops": [{}, {"link": "v1"}]}), "uplink", "nexthops.link"), // any link
         ("Add", json!({"nexthops": [{"link": "v0"}]}), "uplink", "link"),
         ("Add", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // whichever the kernel chooses
         ("Add", json!({"nexthops": [{"link": "v1"}, {"link": "v0", "weight": 9}]}), "uplink", "nexthops.link"),

@@ -6,9 +6,12 @@ use super::field::{
     ADDRESS, BROADCAST, EXISTS_OK, FAMILY, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
+use super::request::{Invalid, Request};
 use super::settle::with_length;
+use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, off, part, perhaps, required, untouched,
+    AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, chosen, follows, off, part, perhaps, required,
+    untouched,
 };
 
 static ADDRESS_STATE: &[Part] = &[
@@ -41,7 +44,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 9,
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
-        doc: "Gives a link an address.",
+        doc: "Gives a link an address. Of `valid_lifetime` and `preferred_lifetime`, one that is given alone makes the \
+              other 4294967295.",
         elsewhere: "The kernel makes a route for the address's prefix, unless `noprefixroute`.",
         uses: &[
             required(&NETNS.field),
@@ -54,15 +58,15 @@ pub(super) static CALLS: &[Call] = &[
             off(&NODAD.field),
             off(&NOPREFIXROUTE.field),
             off(&HOME_ADDRESS.field),
-            untouched(&VALID_LIFETIME.field),
-            untouched(&PREFERRED_LIFETIME.field),
+            follows(&VALID_LIFETIME.field),
+            follows(&PREFERRED_LIFETIME.field),
             untouched(&METRIC.field),
             off(&EXISTS_OK.field),
         ],
         kinds: &[],
         excludes: &[],
         leaves_open: &[],
-        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
+        settle: added,
         result: NOTHING,
     },
     Call {
@@ -83,7 +87,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: &[],
         excludes: &[],
         leaves_open: &[],
-        settle: |request| with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field]),
+        settle: |request| addresses(request),
         result: NOTHING,
     },
     Call {
@@ -108,3 +112,29 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// `u32::MAX`, the kernel's `INFINITY_LIFE_TIME`.
+const FOREVER: u64 = 0xffff_ffff;
+
+/// An address that is its own peer has none, to the kernel.
+fn addresses(request: &Request) -> Result<(), Invalid> {
+    with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    match (request.get(&ADDRESS), request.get(&PEER_ADDRESS)) {
+        (Some(own), Some(peer)) if own == peer => {
+            Err(Invalid::new(PEER_ADDRESS.field.name, format!("`{peer}` is `address` itself: leave it out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The kernel takes both lifetimes in one attribute.
+fn added(request: &mut Request) -> Result<(), Invalid> {
+    addresses(request)?;
+    let lifetimes = [&VALID_LIFETIME.field, &PREFERRED_LIFETIME.field];
+    if lifetimes.iter().any(|field| request.value(field).is_some()) {
+        for field in lifetimes {
+            request.follow(field, Value::Number(FOREVER));
+        }
+    }
+    Ok(())
+}

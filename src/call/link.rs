@@ -8,6 +8,7 @@ use super::field::{
     ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
     NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
 };
+use super::request::{Invalid, Request};
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, any, off, part, perhaps, required, untouched};
 
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
@@ -130,7 +131,7 @@ pub(super) static CALLS: &[Call] = &[
             ),
         ],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: set,
         result: NOTHING,
     },
     Call {
@@ -151,3 +152,11 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// `no_master` says something where it is true only.
+fn set(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&NO_MASTER) {
+        Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
+        _ => Ok(()),
+    }
+}

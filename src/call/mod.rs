@@ -16,7 +16,7 @@ pub mod name;
 mod neighbour;
 mod netns;
 pub mod request;
-mod route;
+pub mod route;
 mod rule;
 mod settle;
 pub mod value;
@@ -127,6 +127,8 @@ pub enum Absence {
     Required,
     /// A constant, filled in before judging.
     Default(Constant),
+    /// What the other fields make of it, as the call's text says: as good as a default where [`Call::settle`] fills it in.
+    Follows,
     /// The thing is left alone.
     Untouched,
     /// A filter: every object matches.
@@ -310,6 +312,11 @@ const fn number(field: &'static Field, number: u64) -> Use {
 /// A keyword that is this one where it is absent.
 const fn word(field: &'static Field, word: &'static str) -> Use {
     declared(field, Absence::Default(Constant::Word(word)))
+}
+
+/// A field that is as the other ones have it where it is absent.
+const fn follows(field: &'static Field) -> Use {
+    declared(field, Absence::Follows)
 }
 
 /// A field whose absence leaves the thing alone.

@@ -52,6 +52,8 @@ pub struct Request {
     values: Vec<(&'static Field, Value)>,
     /// Absent fields that leave nothing open here, whatever their declaration says, each with the one that closes it.
     closed: Vec<(&'static Field, &'static Field)>,
+    /// What absence stands for in this request, of fields that the others decide ([`Absence::Follows`]).
+    followed: Vec<(&'static Field, Value)>,
     reference: Option<String>,
 }
 
@@ -76,7 +78,7 @@ impl Request {
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
-        let mut request = Self { call, kind, values, closed: Vec::new(), reference };
+        let mut request = Self { call, kind, values, closed: Vec::new(), followed: Vec::new(), reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
                 return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
@@ -86,6 +88,7 @@ impl Request {
         super::settle::one_of_two(&mut request, uid);
         (call.settle)(&mut request)?;
         kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
+        request.values.sort_by_key(|(field, _)| call.uses(kind).position(|used| used.field == *field));
         Ok(request)
     }
 
@@ -97,7 +100,7 @@ impl Request {
         values: Vec<(&'static Field, Value)>,
         reference: Option<String>,
     ) -> Self {
-        Self { call, kind, values, closed: Vec::new(), reference }
+        Self { call, kind, values, closed: Vec::new(), followed: Vec::new(), reference }
     }
 
     /// The call.
@@ -146,8 +149,23 @@ impl Request {
 
     /// Whether it says more of a field than absence would.
     pub(super) fn carries(&self, field: &Field, uid: u32) -> bool {
-        let absence = self.call.uses(self.kind).find(|used| used.field == field).map(|used| used.absence);
-        self.value(field).is_some_and(|value| absence.and_then(|absence| absence.constant(uid)).as_ref() != Some(value))
+        let used = self.call.uses(self.kind).find(|used| used.field == field);
+        self.value(field).is_some_and(|value| used.and_then(|used| self.default(used, uid)).as_ref() != Some(value))
+    }
+
+    /// What absence of a field stands for, where it stands for a value.
+    #[must_use]
+    pub fn default(&self, used: &Use, uid: u32) -> Option<Value> {
+        let followed = || self.followed.iter().find(|(field, _)| *field == used.field).map(|(_, value)| value.clone());
+        used.absence.constant(uid).or_else(followed)
+    }
+
+    /// Says what the absence of a field stands for by the other ones, and fills it in: for [`Call::settle`].
+    pub(crate) fn follow(&mut self, field: &'static Field, value: Value) {
+        if self.value(field).is_none() {
+            self.settle(field, value.clone());
+        }
+        self.followed.push((field, value));
     }
 
     /// Takes a field away: for [`Call::settle`], before anything is judged.

@@ -12,7 +12,7 @@ use super::request::{Invalid, Request};
 use super::settle::{family_of, one_family};
 use super::value::{DEFAULT, Element, Value, in_element};
 use super::{
-    Call, Effect, NOTHING, Needs, Output, Part, Shape, Use, any, chosen, number, off, part, perhaps, required,
+    Call, Effect, NOTHING, Needs, Output, Part, Shape, Use, any, chosen, follows, number, off, part, perhaps, required,
     untouched, word,
 };
 
@@ -20,6 +20,8 @@ use super::{
 const MAIN: u64 = 254;
 /// `RTPROT_BOOT`: what iproute2 says of itself.
 const BOOT: u64 = 3;
+/// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.
+pub const IPV6_METRIC: u64 = 1024;
 /// What the kernel cuts a larger MTU of a route to (`ip_metrics_convert`).
 const MOST_MTU: u64 = 65_520;
 
@@ -63,7 +65,7 @@ macro_rules! made {
             untouched(&GATEWAY.field),
             chosen(&LINK.field),
             number(&TABLE.field, MAIN),
-            untouched(&METRIC.field),
+            follows(&METRIC.field),
             chosen(&SCOPE.field),
             number(&PROTOCOL.field, BOOT),
             word(&ROUTE_TYPE.field, "unicast"),
@@ -115,7 +117,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 12,
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
-        doc: "Makes a route. There may be one to the same destination with another `metric`.",
+        doc: "Makes a route. There may be one to the same destination with another `metric`; without one it is \
+              0, of an IPv6 route 1024.",
         elsewhere: "",
         uses: ADDED,
         kinds: &[],
@@ -129,7 +132,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 13,
         effect: Effect::Changes,
         needs: Needs::NetAdmin,
-        doc: "Makes a route, or changes the one with the same destination, `table` and `metric`. IPv6 routes with \
+        doc: "Makes a route, or changes the one with the same destination, `table` and `metric`; without `metric` that is \
+              0, of an IPv6 route 1024. IPv6 routes with \
               `nexthops` are replaced one way after the other: an error may leave some of them (`may_have_changed`).",
         elsewhere: "What the route was before is lost, whatever its other fields said. So a deny that keeps Route.Delete \
                     from a route also keeps this call from its destination.",
@@ -274,6 +278,7 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     if family == Some("inet6") {
         can_be_ipv6(request)?;
     }
+    request.follow(&METRIC.field, Value::Number(if family == Some("inet6") { IPV6_METRIC } else { 0 }));
     if goes_nowhere {
         request.close(&LINK.field, &ROUTE_TYPE.field); // no link is left to choose
     }

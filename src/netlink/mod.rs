@@ -10,6 +10,8 @@ mod address;
 mod answer;
 mod ifla;
 mod inet;
+#[cfg(test)]
+pub(crate) mod kept;
 mod link;
 mod listing;
 mod lookup;

@@ -19,6 +19,7 @@ use super::{Prepared, not_encoded};
 use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
+use crate::call::route::IPV6_METRIC;
 use crate::call::value::Element;
 use crate::refusal::{Class, Refusal, invalid, redirected};
 
@@ -193,11 +194,18 @@ fn scope_of(request: &Request, kind: &str) -> u8 {
     }
 }
 
+/// What the kernel gives a route without a metric.
+fn own_metric(destination: IpAddr) -> u64 {
+    if destination.is_ipv6() { IPV6_METRIC } else { 0 }
+}
+
 fn core(request: &Request) -> Result<Core, Refusal> {
     let kind = *request.needed(&field::ROUTE_TYPE)?;
-    let metric = request.get(&field::METRIC).map(|metric| number(*metric, &field::METRIC.field)).transpose()?;
+    let destination = *request.needed(&field::DESTINATION)?;
+    let metric = request.get(&field::METRIC).filter(|metric| **metric != own_metric(destination.address));
+    let metric = metric.map(|metric| number(*metric, &field::METRIC.field)).transpose()?;
     Ok(Core {
-        destination: *request.needed(&field::DESTINATION)?,
+        destination,
         table: number(*request.needed(&field::TABLE)?, &field::TABLE.field)?,
         metric,
         scope: scope_of(request, kind),

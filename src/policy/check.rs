@@ -261,7 +261,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
         Absence::Required => (variety.shares(used) || scope.lists_kinds()).then_some("always has it"),
         Absence::Any => opens.then_some("without it means every link"),
         Absence::Chosen => opens.then_some("without it leaves the link to the kernel"),
-        Absence::Default(_) | Absence::Untouched => None,
+        Absence::Default(_) | Absence::Follows | Absence::Untouched => None,
     }
 }
 

@@ -19,6 +19,7 @@ mod random;
 mod single;
 #[cfg(feature = "ctl")]
 mod source;
+mod spellings;
 mod universe;
 mod written;
 

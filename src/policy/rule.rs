@@ -137,11 +137,10 @@ impl Rule {
         (times > 0 || !required)
             && (0..times).all(|time| match (request.said(used, time), named) {
                 (Said::Value(value), Some(constraint)) => constraint.contains(value, uid),
-                (Said::Value(value), None) => match used.absence {
-                    Absence::Any => true, // a filter narrows what its absence already stands for
-                    Absence::Default(constant) => *value == constant.value(uid),
-                    _ => false,
-                },
+                // A filter narrows what its absence already stands for.
+                (Said::Value(value), None) => {
+                    matches!(used.absence, Absence::Any) || request.default(used, uid).as_ref() == Some(value)
+                }
                 (Said::Open, Some(constraint)) => constraint.contains_all() && !required,
                 (Said::Open | Said::Nothing, _) => !required,
             })

@@ -135,6 +135,27 @@ fn a_field_inside_a_list_is_said_once_for_each_element() {
 }
 
 #[test]
+fn what_is_settled_stands_in_the_order_of_the_declaration_and_is_read_again_as_it_is() {
+    let cases = [
+        ("Route.Add", r#"{"netns":"a","destination":"default","nexthops":[{"onlink":true,"gateway":"10.0.0.1"}]}"#),
+        ("Route.Replace", r#"{"netns":"a","destination":"::/0","nexthops":[{"link":"b"},{"link":"c"}]}"#),
+        ("Rule.Add", r#"{"netns":"a","family":"inet","exists_ok":false}"#),
+        ("Address.Add", r#"{"netns":"a","link":"b","address":"10.0.0.1/8","preferred_lifetime":7}"#),
+    ];
+    for (call, json) in cases {
+        let call = by_name(call).unwrap();
+        let request = Request::parse(call, &Json::parse(json.as_bytes()).unwrap(), 0).unwrap();
+        let given: Vec<_> = request.values().map(|(field, _)| field.name).collect();
+        let declared = call.all_uses().map(|used| used.field.name).filter(|name| given.contains(name));
+        assert_eq!(given, declared.collect::<Vec<_>>(), "{json}");
+        let object = request.values().map(|(field, value)| (field.name.to_owned(), value.json())).collect();
+        let again = serde_json::Value::Object(object).to_string();
+        let again = Request::parse(call, &Json::parse(again.as_bytes()).unwrap(), 0).unwrap();
+        assert!(request.values().eq(again.values()), "{again:?}");
+    }
+}
+
+#[test]
 fn each_mistake_in_a_list_is_named_with_its_field_and_its_element() {
     let many = format!(r#"{{"nexthops":[{}]}}"#, [r#"{"link":"a"}"#; 25].join(","));
     let cases = [

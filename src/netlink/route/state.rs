@@ -15,7 +15,9 @@ use super::super::inet::{ip, scope_number};
 use super::super::message::{Attributes, Message};
 use super::super::transaction::{Failure, Route};
 use super::super::{Prepared, in_chunks, link};
-use super::{Core, INET, INET6, TYPES, Way, byte, head, kind_number, number, put_core, put_way, put_ways, rta};
+use super::{
+    Core, INET, INET6, TYPES, Way, byte, head, kind_number, number, own_metric, put_core, put_way, put_ways, rta,
+};
 use crate::call::field::{self, Field, Key};
 use crate::call::inet::InterfaceAddress;
 use crate::call::request::Request;
@@ -414,9 +416,9 @@ pub(super) fn same(route: &mut Route, core: &Core, ways: &[Way], request: &Reque
     Err(differs(first))
 }
 
-/// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.
+/// The metric of a route that was asked for.
 fn implied_metric(core: &Core) -> Option<u32> {
-    Some(core.metric.unwrap_or(if core.destination.address.is_ipv6() { 1024 } else { 0 }))
+    core.metric.or_else(|| u32::try_from(own_metric(core.destination.address)).ok())
 }
 
 /// The first given field in which a route differs from what was asked for.

@@ -278,7 +278,7 @@ fn needs_no_name(field: &Field, value: &Value, asked: &Asked) -> bool {
     match used.absence {
         Absence::Any => true,
         Absence::Default(constant) => *value == constant.value(UID),
-        Absence::Required | Absence::Untouched | Absence::Chosen => false,
+        Absence::Required | Absence::Follows | Absence::Untouched | Absence::Chosen => false,
     }
 }
 

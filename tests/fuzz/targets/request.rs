@@ -12,7 +12,7 @@ use netbroker_fuzz::requests::{caller, json, parameters, parse};
 use serde_json::Value;
 
 /// Whether a request holds what was said. Numbers and names are the same to the byte; of the forms of an address one is
-/// held.
+/// held. A list of one is held as the fields that mean the same, and a list of several takes the place of their defaults.
 fn holds(held: Option<&Value>, said: &Json) -> bool {
     match (held, said) {
         (_, Json::Null) => true, // absence, or a default
@@ -23,9 +23,23 @@ fn holds(held: Option<&Value>, said: &Json) -> bool {
             held.len() == said.len() && held.iter().zip(said).all(|(held, said)| holds(Some(held), said))
         }
         (Some(held), Json::Object(said)) => said.iter().enumerate().all(|(at, (name, value))| {
-            said.iter().skip(at + 1).all(|(other, _)| name != other) && holds(held.get(name), value)
+            said.iter().skip(at + 1).all(|(other, _)| name != other)
+                && (holds(held.get(name), value) || holds_alone(held, name, value))
         }),
+        (None, Json::Bool(false)) => true,
         (None, Json::Object(said)) => said.iter().all(|(_, value)| *value == Json::Null),
+        _ => false,
+    }
+}
+
+fn holds_alone(held: &Value, list: &str, said: &Json) -> bool {
+    match said {
+        Json::List(elements) if held.get(list).is_none() => match elements.as_slice() {
+            [Json::Object(one)] => {
+                one.iter().all(|(name, value)| *value == Json::Integer(1) || holds(held.get(name), value))
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

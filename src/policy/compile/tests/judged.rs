@@ -582,3 +582,29 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
         assert!(call.leaves_open.is_empty(), "{}", call.name);
     }
 }
+
+#[test]
+fn a_metric_that_is_left_out_is_judged_as_the_one_that_the_kernel_takes() {
+    let allow = |said: &str| {
+        format!(
+            "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Route.Add\"\nnetns = \"n\"\ndestination = \"*\"\nlink = \"l\"\n{said}\n"
+        )
+    };
+    let deny = |metric: &str| format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\nmetric = {metric}\n");
+    let add = |policies: &[&str], destination: &str, rest: &str| {
+        let with = format!(r#"{{"netns":"n","destination":"{destination}","link":"l"{rest}}}"#);
+        decision(policies, "alice", "Route.Add", &with)
+    };
+    let (v4, v6) = ("10.0.0.0/8", "2001:db8::/32");
+    for (destination, said, own) in [(v4, r#","metric":0"#, "\"0..9\""), (v6, r#","metric":1024"#, "1024")] {
+        for rest in ["", said] {
+            assert_eq!(add(&[&allow("")], destination, rest), "a", "{destination} {rest}");
+            assert_eq!(add(&[&allow("require = [\"metric\"]\nmetric = \"*\"")], destination, rest), "a");
+            assert_eq!(add(&[&allow("metric = \"10..20\"")], destination, rest), "silence a metric");
+            assert_eq!(add(&[&allow(&format!("metric = {own}"))], destination, rest), "a", "{destination} {rest}");
+            assert_eq!(add(&[&allow(""), &deny(own)], destination, rest), "d metric", "{destination} {rest}");
+            assert_eq!(add(&[&allow(""), &deny("\"10..20\"")], destination, rest), "a", "{destination} {rest}");
+        }
+    }
+    assert_eq!(add(&[&allow("")], v4, r#","metric":1024"#), "silence a metric");
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! For tests of the encoder: what a request would change, kept and not sent. Look-ups go to the kernel.
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+
+use super::{Places, Route, prepare};
+use crate::call::request::Request;
+
+/// Where the sequence number is in a datagram.
+const SEQUENCE: std::ops::Range<usize> = 8..12;
+
+thread_local! {
+    static KEPT: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+}
+
+/// Keeps a message that changes something, where a test asks for that.
+pub(super) fn keep(datagram: &[u8]) -> bool {
+    let mut datagram = datagram.to_vec();
+    datagram[SEQUENCE].fill(0);
+    KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| kept.push(datagram)).is_some())
+}
+
+/// The messages by which a request would change something in the namespace of this thread; none where it is refused
+/// before, or would do nothing.
+pub(crate) fn changes(request: &Request) -> Option<Vec<Vec<u8>>> {
+    let mut route = Route::open().unwrap();
+    KEPT.set(Some(Vec::new()));
+    let done =
+        prepare(&mut route, Places::default(), request).and_then(|mut prepared| prepared.run(&mut route, &mut |_| {}));
+    let kept = KEPT.take().unwrap_or_default();
+    (done.is_ok() && !kept.is_empty()).then_some(kept)
+}
