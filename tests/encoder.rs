@@ -345,7 +345,7 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
         assert_sends(&host, "Neighbour.Add", on(fields), &around(find, line));
     }
     let again = on(json!({"address": "10.9.0.1", "mac": mac, "exists_ok": true}));
-    let lines = [find, find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", find, "GETNEIGH v0 state=0 flags=0 1"];
+    let lines = [find, find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", "GETNEIGH v0 state=0 flags=0 1"];
     assert_sends(&host, "Neighbour.Add", again, &lines);
     for (state, number, mac) in [
         ("incomplete", 1, None),

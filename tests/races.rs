@@ -5,7 +5,9 @@
 mod common;
 
 use common::scene::open_host as host;
-use common::{Host, Reply};
+use common::tracer::{self, Fate};
+use common::{Host, Reply, request};
+use nix::libc;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -158,41 +160,25 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     let indexes: Vec<_> = (0..cases.len()).map(|at| (index(&named(at, "L")), index(&named(at, "O")))).collect();
     let others: Vec<Value> = (0..cases.len()).map(|at| picture(&host, &named(at, "O"))).collect();
 
-    // The first message is the record of the decision, the second looks the name up, the third acts.
-    let delay = "inject=sendto:delay_enter=1500000:when=3";
-    let run = |at: usize, case: &Held| {
+    for (at, case) in cases.iter().enumerate() {
         let mut fields = json!({"netns": "@host", "link": named(at, "L")});
         fields.as_object_mut().unwrap().extend(case.changes.as_object().unwrap().clone());
-        let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=sendto", "-e", delay];
-        host.caller().under(&tracer).call(case.method, fields)
-    };
-    let run = &run;
-    std::thread::scope(|scope| {
-        let running: Vec<_> = cases.iter().enumerate().map(|(at, case)| scope.spawn(move || run(at, case))).collect();
-        while host.trail_where("NETBROKER_EVENT", "permitted").len() < cases.len() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        std::thread::sleep(Duration::from_millis(200)); // the look-up takes none of it
-        for (at, case) in cases.iter().enumerate() {
-            case.meanwhile.iter().for_each(|words| drop(host.ip(&named(at, words))));
-        }
-        for (at, running) in running.into_iter().enumerate() {
-            let (case, reply) = (&cases[at], running.join().unwrap());
-            let what = format!("{} {:?}: {reply}", case.method, case.meanwhile);
-            match case.refused {
-                "" => assert_eq!(reply.status(), 0, "{what}"),
-                "NoSuchLink" => {
-                    assert!(reply.error().ends_with(".NoSuchLink"), "{what}");
-                    assert_eq!((reply.get("field"), reply.get("errno")), (json!("link"), json!(19)), "{what}");
-                }
-                _ => {
-                    assert!(reply.error().ends_with(".Busy"), "{what}");
-                    let name = named(at, "L");
-                    assert_eq!(reply.get("reason"), format!("link: another link took the name `{name}` meanwhile"));
-                }
+        let meanwhile = || case.meanwhile.iter().for_each(|words| drop(host.ip(&named(at, words))));
+        let reply = held_back(&host, 3, case.method, &fields, meanwhile);
+        let what = format!("{} {:?}: {reply}", case.method, case.meanwhile);
+        match case.refused {
+            "" => assert_eq!(reply.status(), 0, "{what}"),
+            "NoSuchLink" => {
+                assert!(reply.error().ends_with(".NoSuchLink"), "{what}");
+                assert_eq!((reply.get("field"), reply.get("errno")), (json!("link"), json!(19)), "{what}");
+            }
+            _ => {
+                assert!(reply.error().ends_with(".Busy"), "{what}");
+                let name = named(at, "L");
+                assert_eq!(reply.get("reason"), format!("link: another link took the name `{name}` meanwhile"));
             }
         }
-    });
+    }
 
     // Nothing was changed: neither the link that was looked up nor any other.
     for (at, case) in cases.iter().enumerate() {
@@ -213,22 +199,22 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     }
 }
 
-/// Runs a call whose third netlink message, the one that acts, is held back until `meanwhile` is done.
-fn held_back(host: &Host, method: &str, fields: &Value, meanwhile: &str) -> Reply {
-    // Before it go the record of the decision and two look-ups.
-    let delay = "inject=sendto:delay_enter=700000:when=4";
-    let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=sendto", "-e", delay];
-    let permitted = || host.trail_where("NETBROKER_EVENT", "permitted").len();
-    let before = permitted();
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| host.caller().under(&tracer).call(method, fields.clone()));
-        while permitted() == before {
-            std::thread::sleep(Duration::from_millis(5));
+/// Runs a call that is held back right before it sends for the `nth` time, until `meanwhile` is done. First it sends the
+/// record of the decision, then it looks the link up, looks it up again, and acts.
+fn held_back(host: &Host, nth: usize, method: &str, fields: &Value, meanwhile: impl Fn()) -> Reply {
+    let mut running = tracer::stopped(&host.caller()).start();
+    running.send(&request(method, fields.clone(), false));
+    let mut sent = 0;
+    tracer::trace(&running, |step| {
+        sent += usize::from(step.number == libc::SYS_sendto);
+        if step.number == libc::SYS_sendto && sent == nth {
+            meanwhile();
+            return Fate::LeftAlone;
         }
-        std::thread::sleep(Duration::from_millis(200)); // the look-ups take none of it
-        host.sh(meanwhile);
-        running.join().unwrap()
-    })
+        Fate::Done
+    });
+    assert!(sent >= nth, "{method}: {sent} messages");
+    running.finish()
 }
 
 #[test]
@@ -257,7 +243,7 @@ fn a_link_that_is_renamed_right_before_a_change_by_index_is_in_the_reply_and_in_
         } else {
             "ip link set ci7 name eth0"
         };
-        let reply = held_back(&host, method, &fields, meanwhile);
+        let reply = held_back(&host, 4, method, &fields, || drop(host.sh(meanwhile)));
         let field = ["parent", "master"].into_iter().find(|name| fields[*name].is_string()).unwrap_or("link");
         assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!([field])), "{what}: {reply}");
         assert_eq!(host.trail_where("NETBROKER_CHANGED_MEANWHILE", field).len(), 1, "{what}");
@@ -278,19 +264,35 @@ fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
     };
     let before = picture(&host, "ci7");
     for (method, fields) in [("Link.Set", of(json!({"mtu": 1400, "promisc": true}))), ("Link.Delete", of(json!({})))] {
-        let reply = held_back(&host, method, &fields, "ip link set ci7 name eth0");
+        let reply = held_back(&host, 4, method, &fields, || drop(host.ip("link set ci7 name eth0")));
         assert_eq!(reply.error(), "io.netbroker.Link.NoSuchLink", "{reply}");
         host.ip("link set eth0 name ci7");
         assert_eq!(picture(&host, "ci7"), before);
     }
     // The link that has the name by then is the one that was permitted.
     let fields = of(json!({"mtu": 1400}));
-    let reply = held_back(&host, "Link.Set", &fields, "ip link set ci7 name eth0; ip link add ci7 type bridge");
+    let replace = || drop(host.sh("ip link set ci7 name eth0; ip link add ci7 type bridge"));
+    let reply = held_back(&host, 4, "Link.Set", &fields, replace);
     assert_eq!(reply.ok(), json!({}));
     assert_eq!(picture(&host, "ci7")["mtu"], 1400);
     let mut other = picture(&host, "eth0");
     other["ifname"] = json!("ci7");
     assert_eq!(other, before);
+}
+
+#[test]
+fn a_listing_of_one_link_that_is_renamed_while_it_is_read_is_interrupted() {
+    let host = host();
+    host.ip("link add ci7 up type bridge");
+    host.ip("addr add 10.0.0.1/24 dev ci7");
+    host.ip("neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev ci7");
+    for method in ["Address.List", "Neighbour.List", "Route.List"] {
+        let fields = json!({"netns": "@host", "link": "ci7"});
+        let reply = held_back(&host, 3, method, &fields, || drop(host.ip("link set ci7 name eth0")));
+        assert!(reply.error().ends_with(".Interrupted"), "{method}: {reply}");
+        host.ip("link set eth0 name ci7");
+        assert_eq!(host.caller().call(method, fields).status(), 0, "{method}");
+    }
 }
 
 /// Renames `ci7` to `eth0` and back until it is told to stop, without a pause.
@@ -374,7 +376,7 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
             match event {
                 Event::Link(now, mtu) => {
                     name = now;
-                    if *mtu == 1000 + at as u64 {
+                    if *mtu == 1000 + u64::try_from(at).unwrap() {
                         break;
                     }
                 }

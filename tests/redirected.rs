@@ -83,7 +83,7 @@ fn add_elsewhere(host: &Host, fields: Value, kind: u16, from: u32, to: u32) -> R
             let mut sent = vec![0; usize::try_from(step.arguments[2]).unwrap()];
             memory.read_exact_at(&mut sent, step.arguments[1]).unwrap();
             if let Some(at) = sent.windows(8).position(|window| window == attribute(from)) {
-                memory.write_all_at(&attribute(to), step.arguments[1] + at as u64).unwrap();
+                memory.write_all_at(&attribute(to), step.arguments[1] + u64::try_from(at).unwrap()).unwrap();
                 rewritten = true;
             }
         }

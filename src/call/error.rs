@@ -72,8 +72,13 @@ pub static ERRORS: &[Declared] = &[
     of("NotFound", KERNEL, "There is no such object."),
     of("NotSupported", KERNEL, "This kernel, this kind of link or this way in cannot do it."),
     of("KernelRefused", KERNEL, "The kernel refused."),
-    of("Busy", &[REASON], "Nothing was done; repeat."),
-    of("Interrupted", &[], "A listing changed while it was read; repeat."),
+    of(
+        "Busy",
+        &[REASON],
+        "Nothing was done; repeat. Somebody else holds what is needed, the trail takes no record, or another link took a \
+         name of the request while it ran.",
+    ),
+    of("Interrupted", &[], "A listing changed while it was read, or its link was renamed; repeat."),
     of("PolicyInvalid", &[HINT], "The compiled policy cannot be used; every call is refused."),
     of(
         "NotPrivileged",

@@ -248,7 +248,8 @@ fields! {
     METRIC: u64 = 40 "metric" U32;
     /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
-    /// The link that the new one stands on.
+    /// The link that the new one stands on. A macvlan or macvtap takes no macvlan, macvtap, ipvlan or ipvtap: the kernel
+    /// would put it on the link below that one.
     PARENT: LinkName = 42 "parent" Type::Link;
     /// Number of the VXLAN segment (VNI, RFC 7348). Needed, unless it comes with each packet (`vxlan.collect_metadata`).
     VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);

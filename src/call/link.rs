@@ -175,7 +175,8 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Changes a link. All fields go to the kernel in one message, but the kernel applies them one after the \
-              other: an error may leave the first of them changed (`may_have_changed`).",
+              other: an error may leave the first of them changed (`may_have_changed`). Without `new_name` the kernel looks \
+              the link up by its name while it makes the change, so that a link that was renamed meanwhile is not changed.",
         elsewhere: "A link that moves loses its addresses, routes and master, and a taken index or name is refused \
                     by the kernel.",
         uses: &[

@@ -295,10 +295,10 @@ impl Call {
         self.uses.iter().chain(self.kinds.iter().flat_map(|kind| kind.uses.iter()))
     }
 
-    /// Whether some variety has a field that names a link.
+    /// Whether it changes something, and some variety has a field that names a link.
     #[must_use]
-    pub fn has_links(&self) -> bool {
-        self.all_uses().any(|u| matches!(u.field.ty, Type::Link))
+    pub fn changes_by_links(&self) -> bool {
+        self.effect == Effect::Changes && self.all_uses().any(|u| matches!(u.field.ty, Type::Link))
     }
 
     /// Whether some variety has this field.

@@ -12,7 +12,7 @@ use super::field::Field;
 use super::json::Json;
 use super::object::Parts;
 use super::value::{Type, shown};
-use super::{Absence, CALLS, Call, Constant, Effect, Kind, Part, Shape, Use};
+use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
 
 /// The interface of the service itself.
 pub const SERVICE: &str = "org.varlink.service";
@@ -25,7 +25,8 @@ const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of pr
 const REQUEST: &str = "The id of the request in the trail.";
 /// Of every result and every error.
 const RECORDED: &str = "False where the trail has no record of how the call ended.";
-/// Of every error, and of every result of a call that changes something and has a field that names a link.
+/// Of the result of a call that changes something and has a field that names a link, and of its errors that may come after
+/// a change.
 const MEANWHILE: &str = "The fields whose link somebody else renamed, replaced or removed while the change was made. The \
                          change may have reached that link under another name. Absent where there is none.";
 
@@ -159,12 +160,11 @@ pub fn description(family: &str) -> String {
     }
     for declared in ERRORS {
         comment(&mut members, "", declared.doc);
-        let always = [
-            member("request", "string", REQUEST),
-            member("recorded", "?bool", RECORDED),
-            member("changed_meanwhile", "?[]string", MEANWHILE),
-        ];
-        let fields = declared.parts.iter().map(|p| part(p, &mut types)).chain(always);
+        let always = [member("request", "string", REQUEST), member("recorded", "?bool", RECORDED)];
+        let partial = declared.parts.iter().any(|part| part.name == "may_have_changed");
+        let changes = || super::all().any(|call| call.family() == family && call.changes_by_links());
+        let meanwhile = (partial && changes()).then(|| member("changed_meanwhile", "?[]string", MEANWHILE));
+        let fields = declared.parts.iter().map(|p| part(p, &mut types)).chain(always).chain(meanwhile);
         _ = write!(members, "error {} {}\n\n", declared.name, structure(fields));
     }
     let version = env!("CARGO_PKG_VERSION");
@@ -340,8 +340,7 @@ fn type_of(ty: Type, types: &mut Types) -> String {
 /// A result may also say that its outcome is not in the trail, and that a link was changed by others meanwhile.
 fn results(call: &'static Call, types: &mut Types) -> String {
     let recorded = member("recorded", "?bool", RECORDED);
-    let meanwhile = member("changed_meanwhile", "?[]string", MEANWHILE);
-    let meanwhile = (call.effect == Effect::Changes && call.has_links()).then_some(meanwhile);
+    let meanwhile = call.changes_by_links().then(|| member("changed_meanwhile", "?[]string", MEANWHILE));
     structure(call.result.parts.iter().map(|p| part(p, types)).chain([recorded]).chain(meanwhile))
 }
 

@@ -166,6 +166,12 @@ there is no reply.
 A result or an error has
 .Ql \\(dqrecorded\\(dq\\&: false
 where the trail has no record of how the call ended.
+The reply to a call that changes something has
+.Ql changed_meanwhile ,
+a list of fields, where somebody else renamed, replaced or removed the link
+that such a field names while the change was made.
+The change may then have reached that link under another name.
+The record of the outcome has the same list.
 A missing reply means that the outcome is unknown.
 .Pp
 From a file, a pipe or a terminal the end of input may stand for the NUL;
@@ -273,7 +279,7 @@ fn errors(out: &mut String) {
     prose(
         out,
         "Each interface has these errors. Besides the members that are named here, each has `request`, the id of the \
-         request in the trail, and may have `recorded`. Behind the name stands the exit status of the process that \
+         request in the trail, and may have `recorded` and `changed_meanwhile`. Behind the name stands the exit status of the process that \
          answered with it.",
     );
     out.push_str(".Bl -tag -width Ds\n");

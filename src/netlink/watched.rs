@@ -82,7 +82,7 @@ impl Netlink {
         let result = watch.links.iter().try_for_each(|link| link.compare(self.look_up(link.field, &link.name)));
         let result = result.map_err(Failure::Broken).and_then(|()| {
             let result = self.transact(message, each);
-            if !matches!(&result, Err(failure) if failure.is_without_link()) {
+            if result.is_ok() {
                 for link in watch.links.iter().filter(|link| link.refers != Refers::ByName) {
                     let now = link.compare(self.look_up(link.field, &link.name));
                     if now.is_err() && !watch.lost.contains(&link.field.name) {

@@ -12,9 +12,10 @@ pub const DONE: u16 = 3;
 pub const ECHO: u16 = 0x8;
 pub const INTERRUPTED: u16 = 0x10;
 pub const DUMP: u16 = 0x300;
-/// `RTM_NEWLINK`, `RTM_GETLINK`, `RTM_NEWADDR`, `RTM_GETADDR`, `RTM_NEWROUTE`, `RTM_NEWNSID`, `RTM_GETNSID`.
+/// `RTM_NEWLINK`, `RTM_GETLINK`, `RTM_SETLINK`, `RTM_NEWADDR`, `RTM_GETADDR`, `RTM_NEWROUTE`, `RTM_NEWNSID`, `RTM_GETNSID`.
 pub const NEWLINK: u16 = 16;
 pub const GETLINK: u16 = 18;
+pub const SETLINK: u16 = 19;
 pub const NEWADDR: u16 = 20;
 pub const GETADDR: u16 = 22;
 pub const NEWROUTE: u16 = 24;

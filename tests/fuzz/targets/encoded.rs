@@ -19,7 +19,7 @@ use netbroker::call::{Effect, Needs};
 use netbroker::netlink::{self, Places, Route};
 use netbroker::wire;
 use netbroker_fuzz::netlink::{
-    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, attribute, attributes,
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute, attributes,
     build, head_of, messages, new_of, u16_at, u32_at,
 };
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
@@ -34,7 +34,7 @@ const CREATE: u16 = 0x400;
 /// kind of link whose data it is in. One that is not listed may say anything that the request names.
 const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "1", &["mac"]),
-    (NEWLINK, "3", &["link", "new_name"]),
+    (NEWLINK, "3", &["link", "new_name", "peer.name"]),
     (NEWLINK, "4", &["mtu"]),
     (NEWLINK, "10", &["master", "no_master"]),
     (NEWLINK, "13", &["txqueuelen"]),
@@ -147,8 +147,16 @@ impl Named {
 
     fn check_link(&self, message: Message<'_>, head: &[u8]) {
         let [index, flags, change] = [4, 8, 12].map(|at| u32_at(head, at).expect("sixteen bytes"));
-        let nameless = message.kind == GETLINK || message.flags & CREATE != 0;
+        // By name: a question, a new link, or a change of the link that a field names.
+        let inside = attributes(&message.payload[16..]).unwrap_or_default();
+        let named = inside.iter().find(|(kind, _)| *kind == 3).is_some_and(|(_, name)| {
+            self.is_form(if message.kind == SETLINK { &["link", "peer.name"] } else { &["link"] }, name)
+        });
+        let nameless = message.kind == GETLINK || message.flags & CREATE != 0 || named;
         assert!(if index == 0 { nameless } else { self.is_link(index) }, "index of {message:?}");
+        // An index together with a name is a rename.
+        let renames = self.fields.contains_key("new_name");
+        assert!(index == 0 || message.kind == GETLINK || !named || renames, "a rename: {message:?}");
         assert_eq!(flags & !change, 0, "{message:?}");
         for bit in (0..32).map(|shift| 1 << shift).filter(|bit| change & bit != 0) {
             let (_, fields, opposite) =
@@ -339,7 +347,10 @@ impl Kernel {
             link.extend(attribute(5, &index_of(if name == one { other } else { one }).to_ne_bytes()));
         }
         if let Some(kind) = text("kind") {
-            link.extend(attribute(18, &attribute(1, kind.as_bytes())));
+            let below = text("parent").map(|parent| index_of(parent).to_ne_bytes());
+            let data = below.filter(|_| kind == "vxlan").map(|index| attribute(2, &attribute(3, &index)));
+            link.extend(attribute(18, &[attribute(1, kind.as_bytes()), data.unwrap_or_default()].concat()));
+            link.extend(below.filter(|_| kind != "vxlan").map(|index| attribute(5, &index)).unwrap_or_default());
         }
         link
     }
