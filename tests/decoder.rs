@@ -251,7 +251,7 @@ fn every_field_and_word_is_sent_by_some_request() {
             assert!(values.iter().any(is_telling), "{what} is in no request of tests/decoder/requests.rs");
             let Type::Word(words) = used.field.ty else { continue };
             let is_chosen_here = field != "kind" && call.effect == Effect::Changes && call.verb() != "Delete";
-            for word in words.words.iter().filter(|_| is_chosen_here) {
+            for word in words.all().filter(|_| is_chosen_here) {
                 assert!(
                     values.iter().any(|value| value == word),
                     "{what}: the word {word} is in no request of tests/decoder/requests.rs"
