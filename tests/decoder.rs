@@ -26,7 +26,7 @@ use common::sent::Sent;
 use expected::{Expected, Given, Shows};
 use netbroker::call::json::Json;
 use netbroker::call::request::Request;
-use netbroker::call::value::Type;
+use netbroker::call::types::Type;
 use netbroker::call::{self, Call, Effect, Kind, Use};
 use requests::REQUESTS;
 use serde_json::Value;

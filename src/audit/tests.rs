@@ -2,7 +2,8 @@
 //! Records: their form, and their length.
 
 use super::*;
-use crate::call::value::{Element, Type};
+use crate::call::types::Type;
+use crate::call::value::Element;
 use crate::call::{self, Call, Kind, Naming, Use};
 
 fn record() -> Record {

@@ -12,7 +12,8 @@ use super::inet::InterfaceAddress;
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::with_length;
-use super::value::{Value, Words};
+use super::types::Words;
+use super::value::Value;
 use super::{
     AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, follows, off, part, required, untouched,
 };

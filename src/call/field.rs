@@ -6,10 +6,9 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use super::Constant;
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
-use super::value::{Element, Type, Value, Words};
+use super::types::{Constant, Elements, Type, Words};
 
 /// A field: what it is called, what it holds, what it means.
 #[derive(Debug)]
@@ -67,27 +66,6 @@ pub struct Key<T> {
     /// The field.
     pub field: Field,
     holds: PhantomData<fn() -> T>,
-}
-
-/// A Rust type that values of fields have.
-pub trait Held: Sized {
-    /// The value, if it is of this type.
-    fn held(value: &Value) -> Option<&Self>;
-}
-
-macro_rules! held {
-    ($($ty:ty => $variant:ident),* $(,)?) => { $(
-        impl Held for $ty {
-            fn held(value: &Value) -> Option<&Self> {
-                if let Value::$variant(held) = value { Some(held) } else { None }
-            }
-        }
-    )* };
-}
-held! {
-    NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
-    IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
-    Vec<Element> => List,
 }
 
 macro_rules! alone {
@@ -300,7 +278,7 @@ fields! {
     ONLINK: bool = 66 "onlink" Type::Bool;
     /// Several ways to the destination, among which packets are shared out. A list of one is the same as `gateway`,
     /// `link` and `onlink`.
-    NEXTHOPS: Vec<Element> = 67 "nexthops" Type::List("Nexthop");
+    NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop");
     /// The router of this way.
     NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(&GATEWAY.field);
     /// The link of this way.

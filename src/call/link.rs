@@ -10,7 +10,7 @@ use super::field::{
 };
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
-use super::value::Words;
+use super::types::Words;
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched};
 
 pub(super) use kinds::KIND_WORDS;

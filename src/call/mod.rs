@@ -21,6 +21,7 @@ pub mod request;
 pub mod route;
 mod rule;
 mod settle;
+pub mod types;
 pub mod value;
 pub mod varlink;
 
@@ -34,7 +35,9 @@ pub(crate) use rule::RULE_STATE;
 pub use needs::Needs;
 use object::{Doc, Parts, Row};
 use request::{Invalid, Request};
-use value::{Type, Value};
+pub use types::Constant;
+use types::Type;
+use value::Value;
 
 /// One operation, `Address.Add`; on the wire the Varlink method `io.netbroker.Address.Add`.
 #[derive(Debug)]
@@ -183,32 +186,6 @@ impl Absence {
     #[must_use]
     pub fn constant(self, uid: u32) -> Option<Value> {
         if let Self::Default(constant) = self { Some(constant.value(uid)) } else { None }
-    }
-}
-
-/// The constant of a [`Absence::Default`].
-#[derive(Debug, Clone, Copy)]
-pub enum Constant {
-    /// Of a field of type [`Type::Bool`].
-    Bool(bool),
-    /// Of a field of type [`Type::Number`].
-    Number(u64),
-    /// Of a field of type [`Type::Word`].
-    Word(&'static str),
-    /// Of a field of type [`Type::Number`]: the caller's uid.
-    Uid,
-}
-
-impl Constant {
-    /// The constant as a value, for a caller of this uid.
-    #[must_use]
-    pub fn value(self, uid: u32) -> Value {
-        match self {
-            Self::Bool(truth) => Value::Bool(truth),
-            Self::Number(number) => Value::Number(number),
-            Self::Word(word) => Value::Word(word),
-            Self::Uid => Value::Number(uid.into()),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::field::{ADDRESS, EXISTS_OK, FAMILY, INDEX, LINK, MAC, MISSING_OK, NEI
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::without_length;
-use super::value::Words;
+use super::types::Words;
 use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word};
 
 /// `NTF_…` (`linux/neighbour.h`); all of the eight bits have names, so that a number is of the others.

@@ -8,7 +8,8 @@ use std::fmt;
 
 use super::field::Field;
 use super::request::Request;
-use super::value::{Type, Value, Words};
+use super::types::{Type, Words};
+use super::value::Value;
 use super::{Kind, Part, Shape};
 
 /// An object: a link, an address, a route …

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{self, Field, Held, Key};
+use super::field::{self, Field, Key};
 use super::json::Json;
-use super::value::{Element, Type, Value, in_element, require_some, shown};
+use super::types::Type;
+use super::value::{Element, Held, Value, in_element, require_some, shown};
 use super::{Absence, Call, Kind, Naming, Needs, Use};
 
 /// Bytes of a `reference`: the caller's own id of the request.
@@ -135,7 +136,7 @@ impl Request {
 
     /// The value of a field in its own type.
     #[must_use]
-    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T> {
+    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T::Of> {
         self.value(&key.field).and_then(T::held)
     }
 
@@ -143,7 +144,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Invalid`]
-    pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T, Invalid> {
+    pub fn needed<T: Held>(&self, key: &Key<T>) -> Result<&T::Of, Invalid> {
         self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
     }
 

@@ -11,7 +11,8 @@ use super::field::{
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::{family_of, one_family};
-use super::value::{DEFAULT, Element, Value, Words, in_element};
+use super::types::{DEFAULT, Words};
+use super::value::{Element, Value, in_element};
 use super::{
     Call, Effect, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part, required, untouched,
     word,

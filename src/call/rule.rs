@@ -9,7 +9,8 @@ use super::field::{
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::one_family;
-use super::value::{Value, Words};
+use super::types::Words;
+use super::value::Value;
 use super::{
     AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, number, off, part, required, untouched, word,
 };

@@ -8,7 +8,8 @@ use super::Use;
 use super::field::{Alone, FAMILY, Field};
 use super::inet::InterfaceAddress;
 use super::request::{Invalid, Request};
-use super::value::{DEFAULT, Element, Type, Value};
+use super::types::{DEFAULT, Type};
+use super::value::{Element, Value};
 
 /// What can be said by a list or by fields of its own is said in one way only: a list of one becomes these fields
 /// ([`Alone`]).

@@ -1,84 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a field holds: its type, a value of that type, and how JSON becomes one.
+//! What a request gives for a field: a value of the field's type, and how JSON becomes one.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::net::IpAddr;
 
-use super::field::{Field, Held, Key};
+use super::field::{Field, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text};
-
-/// A closed set of keywords; on the wire a Varlink enum of this name.
-#[derive(Debug)]
-pub struct Words {
-    /// The name of the Varlink type.
-    pub name: &'static str,
-    /// The words, each an identifier, with the kernel's numbers.
-    pub words: &'static [(&'static str, u32)],
-}
-
-impl Words {
-    /// The words, in the order of the declaration.
-    pub fn all(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        self.words.iter().map(|(word, _)| *word)
-    }
-
-    /// The kernel's number of a word.
-    #[must_use]
-    pub fn number(&self, word: &str) -> Option<u32> {
-        self.words.iter().find(|(of, _)| *of == word).map(|(_, number)| *number)
-    }
-
-    /// The word of a number.
-    #[must_use]
-    pub fn word(&self, number: u64) -> Option<&'static str> {
-        self.words.iter().find(|(_, of)| u64::from(*of) == number).map(|(word, _)| *word)
-    }
-
-    /// The words, with commas between them.
-    #[must_use]
-    pub fn listed(&self) -> String {
-        self.all().collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The [`Type::Prefix`] that holds all addresses of a family.
-pub const DEFAULT: &str = "default";
-
-/// The type of a field.
-#[derive(Debug, Clone, Copy)]
-pub enum Type {
-    /// A network namespace: [`NetnsName`].
-    Netns,
-    /// A link, by name: [`LinkName`].
-    Link,
-    /// One of some keywords.
-    Word(&'static Words),
-    /// `true` or `false`.
-    Bool,
-    /// A whole number between two bounds, both included.
-    Number(u64, u64),
-    /// A hardware address: [`Mac`].
-    Mac,
-    /// One IPv4 or IPv6 address.
-    Address,
-    /// An address with the length of its prefix, [`InterfaceAddress`], or without one: the call's `settle` refuses what
-    /// it has no meaning for.
-    InterfaceAddress,
-    /// An address with the length of its prefix, or `default`: all addresses of a family. The call's `settle` makes a
-    /// prefix of the word before anything is judged.
-    Prefix,
-    /// An address label: [`Label`].
-    Label,
-    /// Free text: [`Text`].
-    Text,
-    /// A list of structures, whose fields are declared behind it; the name of their Varlink type.
-    List(&'static str),
-    /// A list of values of one type.
-    Several(&'static Type),
-}
+use super::types::{Constant, DEFAULT, Elements, Type};
 
 /// A value that a request gives, or that a default stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +40,39 @@ pub enum Value {
     Several(Vec<Value>),
 }
 
+/// A Rust type that values of fields have.
+pub trait Held {
+    /// What [`Value`] holds of it.
+    type Of;
+
+    /// The value, if it is of this type.
+    fn held(value: &Value) -> Option<&Self::Of>;
+}
+
+macro_rules! held {
+    ($($ty:ty => $variant:ident),* $(,)?) => { $(
+        impl Held for $ty {
+            type Of = Self;
+
+            fn held(value: &Value) -> Option<&Self> {
+                if let Value::$variant(held) = value { Some(held) } else { None }
+            }
+        }
+    )* };
+}
+held! {
+    NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
+    IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
+}
+
+impl Held for Elements {
+    type Of = Vec<Element>;
+
+    fn held(value: &Value) -> Option<&Vec<Element>> {
+        if let Value::List(held) = value { Some(held) } else { None }
+    }
+}
+
 /// One structure of a list: fields with their values, defaults among them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Element(pub Vec<(&'static Field, Value)>);
@@ -122,7 +86,7 @@ impl Element {
 
     /// The value of a field in its own type.
     #[must_use]
-    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T> {
+    pub fn get<T: Held>(&self, key: &Key<T>) -> Option<&T::Of> {
         self.value(&key.field).and_then(T::held)
     }
 }
@@ -206,37 +170,6 @@ impl Type {
             },
         }
     }
-
-    /// The keywords of the type, where it has some.
-    #[must_use]
-    pub fn words(self) -> Option<&'static Words> {
-        if let Self::Word(words) = self { Some(words) } else { None }
-    }
-
-    /// Whether a value of this type is a JSON string.
-    fn is_text(self) -> bool {
-        !matches!(self, Self::Bool | Self::Number(..) | Self::List(_) | Self::Several(_))
-    }
-
-    /// What a value of this type looks like, for errors and the manual.
-    #[must_use]
-    pub fn expected(self) -> String {
-        match self {
-            Self::Netns => "the name of a network namespace, or `@host`".to_owned(),
-            Self::Link => "the name of a link".to_owned(),
-            Self::Word(words) => format!("one of {}", words.listed()),
-            Self::Bool => "true or false".to_owned(),
-            Self::Number(least, most) => format!("a whole number from {least} to {most}"),
-            Self::Mac => "a hardware address like `fa:16:3e:00:00:01`".to_owned(),
-            Self::Address => "an IPv4 or IPv6 address".to_owned(),
-            Self::InterfaceAddress => "an address like `10.0.0.1/24` or `10.0.0.1`".to_owned(),
-            Self::Prefix => "a prefix like `10.0.0.0/8`, or `default`".to_owned(),
-            Self::Label => "an address label like `eth0:1`".to_owned(),
-            Self::Text => "text without control characters".to_owned(),
-            Self::List(_) => "a list of objects".to_owned(),
-            Self::Several(ty) => format!("a list, each {}", ty.expected()),
-        }
-    }
 }
 
 /// Elements of a list; a record of the trail holds as many.
@@ -303,5 +236,18 @@ impl Element {
     fn json(&self) -> serde_json::Value {
         let inner = |field: &Field| field.name.rsplit('.').next().unwrap_or_default().to_owned();
         serde_json::Value::Object(self.0.iter().map(|(field, value)| (inner(field), value.json())).collect())
+    }
+}
+
+impl Constant {
+    /// The constant as a value, for a caller of this uid.
+    #[must_use]
+    pub fn value(self, uid: u32) -> Value {
+        match self {
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Number(number) => Value::Number(number),
+            Self::Word(word) => Value::Word(word),
+            Self::Uid => Value::Number(uid.into()),
+        }
     }
 }

@@ -11,7 +11,8 @@ use super::error::ERRORS;
 use super::field::Field;
 use super::json::Json;
 use super::object::Parts;
-use super::value::{Type, shown};
+use super::types::Type;
+use super::value::shown;
 use super::{Absence, CALLS, Call, Constant, Kind, Part, Shape, Use};
 
 /// The interface of the service itself.

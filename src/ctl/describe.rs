@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::{Failure, parameters, print};
 use crate::call::error::ERRORS;
-use crate::call::value::Type;
+use crate::call::types::Type;
 use crate::call::varlink::absence;
 use crate::call::{self, Call, Effect, Part, Shape, Use};
 use crate::refusal::{Exit, exit};

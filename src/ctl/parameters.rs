@@ -9,7 +9,7 @@ use super::Failure;
 use crate::call::field::NETNS;
 use crate::call::json::Json;
 use crate::call::request::Request;
-use crate::call::value::Type;
+use crate::call::types::Type;
 use crate::call::{self, Call};
 use crate::policy::diagnostics::{did_you_mean, nearest};
 use crate::refusal::{Exit, Refusal, invalid};

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use crate::call::needs::LastStage;
     use crate::call::object::Place;
-    use crate::call::value::Type;
+    use crate::call::types::Type;
     use crate::call::{self, Effect, field};
 
     fn encoders() -> impl Iterator<Item = &'static Encoder> {

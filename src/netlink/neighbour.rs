@@ -20,9 +20,10 @@ use super::sides::{After, Before};
 use super::transaction::Failure;
 use super::{Encoder, Prepared};
 use crate::call::NEIGHBOUR_STATE;
-use crate::call::field::{self, Field, Held as _};
+use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
+use crate::call::value::Held as _;
 use crate::refusal::{Refusal, already, differs, invalid};
 
 /// `NDA_IFINDEX`

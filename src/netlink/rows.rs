@@ -14,6 +14,7 @@ use super::message::Attributes;
 use crate::call::field::{Field, Key};
 use crate::call::object::{Form, Place, Row};
 use crate::call::request::Request;
+use crate::call::types::Elements;
 use crate::call::value::{Element, Value};
 use crate::refusal::{Refusal, invalid};
 
@@ -60,7 +61,7 @@ impl Given {
     }
 
     /// The elements of a list.
-    pub(super) fn elements(&self, list: &'static Key<Vec<Element>>) -> impl Iterator<Item = View<'_>> {
+    pub(super) fn elements(&self, list: &'static Key<Elements>) -> impl Iterator<Item = View<'_>> {
         let elements = self.request.get(list).map_or(&[][..], Vec::as_slice);
         elements.iter().enumerate().map(|element| View { given: self, element: Some(element) })
     }

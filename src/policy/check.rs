@@ -8,7 +8,8 @@ use super::rule::Ruling;
 use super::source::{At, RuleSyntax};
 use super::{WORDS, entries};
 use crate::call::field::{Field, KIND};
-use crate::call::value::{Type, Value};
+use crate::call::types::Type;
+use crate::call::value::Value;
 use crate::call::{self, Absence, Call, Effect, Kind, Use};
 
 /// What a rule says of one field.

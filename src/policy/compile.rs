@@ -16,7 +16,8 @@ use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
 use crate::call::field::{Field, KIND};
 use crate::call::needs::Profile;
-use crate::call::value::{Type, Value};
+use crate::call::types::Type;
+use crate::call::value::Value;
 use crate::call::{Call, Kind};
 
 /// Bytes of an id.

@@ -290,7 +290,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::value::Type;
+    use crate::call::types::Type;
 
     #[test]
     fn patterns_match_the_whole_text() {

@@ -8,7 +8,7 @@ use super::diagnostics::{Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, Said, Scalar};
 use crate::call::inet::{self, InterfaceAddress};
-use crate::call::value::{DEFAULT, Type, Words};
+use crate::call::types::{DEFAULT, Type, Words};
 
 /// `"*"`: any value and any absence.
 const ANY: &str = "*";

@@ -33,7 +33,7 @@ use super::rule::{Rule, Ruling};
 use super::{Decision, rule::Principal};
 use crate::call::field::{Field, LINK, NETNS, by_name};
 use crate::call::request::Request;
-use crate::call::value::Type;
+use crate::call::types::Type;
 use crate::call::{Absence, Call, all, is_object};
 use crate::refusal::Refusal;
 

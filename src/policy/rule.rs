@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::constraint::Constraint;
 use crate::call::field::{self, Field};
 use crate::call::request::{Request, Said};
-use crate::call::value::{Type, Value};
+use crate::call::types::Type;
+use crate::call::value::Value;
 use crate::call::{Absence, Use};
 use crate::caller::Caller;
 

@@ -11,7 +11,8 @@ use super::super::inet::{INET, family, ip, octets};
 use super::View;
 use crate::call::inet::{InterfaceAddress, bits, hex};
 use crate::call::object::{Cast, Form, Row, Width};
-use crate::call::value::{Value, Words};
+use crate::call::types::Words;
+use crate::call::value::Value;
 
 /// The bytes of a value; none where it has no place in this attribute. A form whose length or number may be in the header
 /// has that byte first.

@@ -7,7 +7,8 @@ use super::universe::{caller, is_outside_of, values, varieties};
 use crate::call::field::{Field, KIND};
 use crate::call::json::Json;
 use crate::call::request::{Invalid, Request};
-use crate::call::value::{Element, Type, Value};
+use crate::call::types::Type;
+use crate::call::value::{Element, Value};
 use crate::call::{Absence, Call, Kind, Use};
 
 /// What is asked: a call, and what it says of which field.

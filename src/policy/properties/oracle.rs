@@ -11,7 +11,8 @@ use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
 use crate::call::inet::InterfaceAddress;
 use crate::call::name::NetnsName;
-use crate::call::value::{Element, Type, Value};
+use crate::call::types::Type;
+use crate::call::value::{Element, Value};
 use crate::call::{Absence, Use};
 use crate::policy::rule::Ruling;
 

@@ -9,7 +9,8 @@ use super::written::{Entry, Says, Written};
 use super::{allowed, says, world, written};
 use crate::call::field::{Field, KIND, LINK, NETNS, NEXTHOPS_LINK};
 use crate::call::request::Request;
-use crate::call::value::{Type, Value};
+use crate::call::types::Type;
+use crate::call::value::Value;
 use crate::call::{Absence, Call, Constant, Use};
 use crate::policy::rule::{Rule, Ruling};
 

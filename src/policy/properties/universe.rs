@@ -8,7 +8,8 @@ use crate::call::field::{
     NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME, PEER_NETNS,
     SCOPE, TARGET_NETNS, UP,
 };
-use crate::call::value::{Type, Value};
+use crate::call::types::Type;
+use crate::call::value::Value;
 use crate::call::{Absence, Call, Constant, Effect, Kind, Naming, Needs, Output, Use};
 use crate::caller::Caller;
 

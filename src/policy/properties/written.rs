@@ -6,7 +6,7 @@ use std::fmt;
 use super::random::Random;
 use super::universe::{each, ip, is_outside_of};
 use crate::call::field::{Field, KIND};
-use crate::call::value::Type;
+use crate::call::types::Type;
 use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
 use crate::policy::rule::{Principal, Rule, Ruling, Touches};
 

@@ -8,7 +8,7 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use netbroker::call::field::Field;
 use netbroker::call::json::Json;
 use netbroker::call::request::{Invalid, Request};
-use netbroker::call::value::Type;
+use netbroker::call::types::Type;
 use netbroker::call::{self, Absence, Call, Kind, Use};
 use netbroker::caller::Caller;
 use netbroker::netlink::{Places, Route, acts_at_peer};
