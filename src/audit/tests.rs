@@ -50,6 +50,10 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
             let values = || inner.iter().map(|used| (used.field, longest_value(used, filler, elements, &[])));
             call::value::Value::List((0..elements).map(|_| Element(values().collect())).collect())
         }
+        Type::Several(Type::Address) => {
+            let address = || "1111:1111:1111:1111:1111:1111:1111:1111".parse().unwrap();
+            call::value::Value::Several((0..24).map(|_| call::value::Value::Address(address())).collect())
+        }
         Type::Several(ty) => panic!("write out the longest {ty:?}"),
     }
 }
@@ -120,7 +124,7 @@ fn the_longest_record_of_every_call_has_a_bound_and_accounts_for_what_it_leaves_
     let endless = Refusal::SystemError { step: "ü\" \u{1}".repeat(2_000), errno: Some(Errno::EOPNOTSUPP) };
     let mut left_out = 0;
     for call in call::all() {
-        for kind in call.kinds.iter().map(Some).chain(call.kinds.is_empty().then_some(None)) {
+        for kind in call.varieties() {
             for filler in ["\"", "\\", "ü", "n"] {
                 for elements in [1, 6, 12, 18, 24] {
                     let request = longest_request(call, kind, filler, elements);

@@ -15,7 +15,8 @@ use super::settle::with_length;
 use super::types::Words;
 use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, follows, off, part, required, untouched,
+    AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, off, part, required,
+    untouched,
 };
 
 /// `IFA_F_…` (`linux/if_addr.h`). The first is `temporary` to IPv6.
@@ -110,7 +111,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&METRIC.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: added,
@@ -131,7 +132,7 @@ pub(super) static CALLS: &[Call] = &[
             any(&PEER_ADDRESS.field),
             off(&MISSING_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: fits_its_protocol,
@@ -145,7 +146,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists addresses.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,

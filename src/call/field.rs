@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
-use super::types::{Constant, Elements, Type, Words};
+use super::types::{Constant, Elements, Type, Values, Words};
 
 /// A field: what it is called, what it holds, what it means.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ macro_rules! fields {
 
 const U8: Type = Type::Number(0, 0xff);
 const U16: Type = Type::Number(0, 0xffff);
+const U31: Type = Type::Number(0, 0x7fff_ffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
 /// Kinds of links that can be made: those of the table of kinds, which the kernel knows by name.
@@ -112,6 +113,26 @@ static MACVLAN_MODES: Words = Words {
     name: "MacvlanMode",
     words: &[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8), ("source", 16)],
 };
+/// Modes of bonds and their choices (`BOND_MODE_…`, `AD_…`, `BOND_XMIT_POLICY_…`: `linux/if_bonding.h`).
+static BOND_MODES: Words = Words {
+    name: "BondMode",
+    words: &[
+        ("balance_rr", 0),
+        ("active_backup", 1),
+        ("balance_xor", 2),
+        ("broadcast", 3),
+        ("ieee802_3ad", 4),
+        ("balance_tlb", 5),
+        ("balance_alb", 6),
+    ],
+};
+static LACP_RATES: Words = Words { name: "LacpRate", words: &[("slow", 0), ("fast", 1)] };
+static AD_SELECTS: Words = Words { name: "AdSelect", words: &[("stable", 0), ("bandwidth", 1), ("count", 2)] };
+static XMIT_HASH_POLICIES: Words = Words {
+    name: "XmitHashPolicy",
+    words: &[("layer2", 0), ("layer3_4", 1), ("layer2_3", 2), ("encap2_3", 3), ("encap3_4", 4), ("vlan_srcmac", 5)],
+};
+static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
 /// Modes of tun (`IFF_TUN`, `IFF_TAP`).
 static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 2)] };
 /// Types of routes that a request can make (`rtm_type`, rtnetlink(7)).
@@ -307,6 +328,32 @@ fields! {
     STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
     /// Whether a proxy entry is meant: one by which the link answers in a neighbour's place.
     PROXY: bool = 81 "proxy" Type::Bool;
+    /// How the bond shares out packets among its ports.
+    BOND_MODE: &'static str = 82 "bond.mode" Type::Word(&BOND_MODES);
+    /// How often the bond looks whether its ports have a carrier, in milliseconds; 0 for never.
+    BOND_MIIMON: u64 = 83 "bond.miimon" U31;
+    /// How long a port has a carrier before the bond uses it, in milliseconds; a multiple of `bond.miimon`.
+    BOND_UPDELAY: u64 = 84 "bond.updelay" U31;
+    /// How long a port has no carrier before the bond stops using it, in milliseconds; a multiple of `bond.miimon`.
+    BOND_DOWNDELAY: u64 = 85 "bond.downdelay" U31;
+    /// How many ports must work for the bond to have a carrier (mode `ieee802_3ad`).
+    BOND_MIN_LINKS: u64 = 86 "bond.min_links" U31;
+    /// How often the bond asks its partner for LACP packets: every 30 seconds or every second (mode `ieee802_3ad`).
+    BOND_LACP_RATE: &'static str = 87 "bond.lacp_rate" Type::Word(&LACP_RATES);
+    /// By what the bond chooses among aggregators (mode `ieee802_3ad`).
+    BOND_AD_SELECT: &'static str = 88 "bond.ad_select" Type::Word(&AD_SELECTS);
+    /// By what the bond chooses the port of a packet (modes `balance_xor`, `ieee802_3ad`, `balance_tlb`).
+    BOND_XMIT_HASH_POLICY: &'static str = 89 "bond.xmit_hash_policy" Type::Word(&XMIT_HASH_POLICIES);
+    /// Whose hardware address the ports of an `active_backup` bond have.
+    BOND_FAIL_OVER_MAC: &'static str = 90 "bond.fail_over_mac" Type::Word(&FAIL_OVER_MACS);
+    /// Whether the bond delivers packets that arrive on ports that are not active.
+    BOND_ALL_PORTS_ACTIVE: bool = 91 "bond.all_ports_active" Type::Bool;
+    /// The port that the bond prefers while it works. The kernel reports it once it is a port.
+    BOND_PRIMARY: LinkName = 92 "bond.primary" Type::Link;
+    /// How often the bond asks the `bond.arp_ip_target` by ARP, in milliseconds; 0 for never.
+    BOND_ARP_INTERVAL: u64 = 93 "bond.arp_interval" U31;
+    /// The IPv4 addresses that the bond asks by ARP, at most 16.
+    BOND_ARP_IP_TARGET: Values = 94 "bond.arp_ip_target" Type::Several(&Type::Address);
 }
 
 /// Finds a field by name.

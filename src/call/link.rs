@@ -11,7 +11,9 @@ use super::field::{
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::types::Words;
-use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched};
+use super::{
+    AS_READ, Call, Effect, Kinds, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched,
+};
 
 pub(super) use kinds::KIND_WORDS;
 pub(crate) use kinds::OTHER;
@@ -149,7 +151,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALIAS.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: kinds::KINDS,
+        kinds: Kinds { by: Some(&KIND.field), all: kinds::KINDS },
         excludes: kinds::EXCLUDES,
         leaves_open: &[],
         settle: AS_READ,
@@ -163,7 +165,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Removes a virtual link.",
         elsewhere: "The other end of a veth pair goes too, and with a parent go the links on top of it.",
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,
@@ -195,9 +197,11 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALLMULTICAST.field),
             untouched(&PROMISC.field),
             untouched(&TXQUEUELEN.field),
+            any(&KIND.field),
         ],
-        kinds: &[],
+        kinds: Kinds { by: Some(&KIND.field), all: kinds::CHANGED },
         excludes: &[
+            kinds::ONE_MONITOR,
             (&MASTER.field, &NO_MASTER.field, "a link has a master or none"),
             (
                 &MASTER.field,
@@ -217,7 +221,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists links. With `link` or `index`, that link or the error `NoSuchLink`.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,
@@ -232,8 +236,12 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// `no_master` says something where it is true only.
+/// `no_master` says something where it is true only; and something must be set.
 fn set(request: &mut Request) -> Result<(), Invalid> {
+    let which = [&NETNS.field, &LINK.field, &KIND.field];
+    if request.values().all(|(field, _)| which.contains(&field)) {
+        return Err(Invalid::new("", "names nothing to set"));
+    }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
         _ => Ok(()),

@@ -56,8 +56,8 @@ pub struct Call {
     pub elsewhere: &'static str,
     /// The fields that every variety of it has.
     pub uses: &'static [Use],
-    /// Its varieties, where it has some: the field `kind` then says which.
-    pub kinds: &'static [Kind],
+    /// Its varieties, where it has some.
+    pub kinds: Kinds,
     /// Fields of which a request may give one only, and why.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
     /// Fields that also stand for every value, whatever the request says of them: those of the thing that it replaces,
@@ -80,10 +80,30 @@ pub enum Effect {
     Changes,
 }
 
+/// The varieties of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Kinds {
+    /// The field that says which variety a request is.
+    pub by: Option<&'static Field>,
+    /// All of them. A request that leaves the field out, where it may, is of none.
+    pub all: &'static [Kind],
+}
+
+/// No varieties.
+pub const NO_KINDS: Kinds = Kinds { by: None, all: &[] };
+
+impl std::ops::Deref for Kinds {
+    type Target = [Kind];
+
+    fn deref(&self) -> &[Kind] {
+        self.all
+    }
+}
+
 /// A variety of a call.
 #[derive(Debug)]
 pub struct Kind {
-    /// The word of the field `kind`.
+    /// The word of the field that selects it.
     pub name: &'static str,
     /// What it needs, in place of what its call does.
     pub needs: Needs,
@@ -259,7 +279,14 @@ impl Call {
     /// The variety of this name.
     #[must_use]
     pub fn kind(&self, name: &str) -> Option<&'static Kind> {
-        self.kinds.iter().find(|kind| kind.name == name)
+        self.kinds.all.iter().find(|kind| kind.name == name)
+    }
+
+    /// The varieties that a request can be of, that of none among them where the field that says which may be absent.
+    pub fn varieties(&self) -> impl Iterator<Item = Option<&'static Kind>> + use<> {
+        let is_required = |by| self.uses.iter().any(|u| u.field == by && matches!(u.absence, Absence::Required));
+        let none = (!self.kinds.by.is_some_and(is_required)).then_some(None);
+        none.into_iter().chain(self.kinds.all.iter().map(Some))
     }
 
     /// The fields of one variety: those of all, then its own.
@@ -269,7 +296,7 @@ impl Call {
 
     /// Every field that some variety of the call has.
     pub fn all_uses(&self) -> impl Iterator<Item = &'static Use> + use<> {
-        self.uses.iter().chain(self.kinds.iter().flat_map(|kind| kind.uses.iter()))
+        self.uses.iter().chain(self.kinds.all.iter().flat_map(|kind| kind.uses.iter()))
     }
 
     /// Whether it changes something, and some variety has a field that names a link.
@@ -418,7 +445,7 @@ mod tests {
             let first = &call.uses[0];
             assert_eq!(first.field.name, "netns", "{}", call.name);
             assert!(matches!(first.absence, Absence::Required), "{}", call.name);
-            assert_eq!(call.kinds.is_empty(), !call.has(&field::KIND.field), "{}", call.name);
+            assert_eq!(call.kinds.is_empty(), call.kinds.by.is_none_or(|field| !call.has(field)), "{}", call.name);
             for kind in call.kinds.iter().map(Some).chain([None]) {
                 let mut names: Vec<&str> = call.uses(kind).map(|u| u.field.name).collect();
                 let count = names.len();

@@ -7,7 +7,9 @@ use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::without_length;
 use super::types::Words;
-use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word};
+use super::{
+    AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
+};
 
 /// `NTF_…` (`linux/neighbour.h`); all of the eight bits have names, so that a number is of the others.
 static FLAGS: Words = Words {
@@ -89,7 +91,7 @@ pub(super) static CALLS: &[Call] = &[
             off(&PROXY.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: written,
@@ -110,7 +112,7 @@ pub(super) static CALLS: &[Call] = &[
             word(&STATE.field, "permanent"),
             off(&PROXY.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: written,
@@ -130,7 +132,7 @@ pub(super) static CALLS: &[Call] = &[
             off(&PROXY.field),
             off(&MISSING_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: |request| without_length(request, &[&ADDRESS.field]),
@@ -144,7 +146,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists neighbours in every state; with `proxy`, the proxy entries instead.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), off(&PROXY.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,

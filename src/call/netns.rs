@@ -4,7 +4,7 @@
 
 use super::field::{EXISTS_OK, MISSING_OK, NETNS};
 use super::object::Parts;
-use super::{AS_READ, Call, Effect, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
+use super::{AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
     part("netns", Shape::String, "The name; bytes that are no UTF-8 stand as `\\xNN`."),
@@ -26,7 +26,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Makes a network namespace and mounts it under `/run/netns`, as `ip netns add` does.",
         elsewhere: "Makes `/run/netns` a shared mount, unless `netbrokerctl policy install` or an earlier call has done so.",
         uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,
@@ -43,7 +43,7 @@ pub(super) static CALLS: &[Call] = &[
         elsewhere: "With its last user a namespace ends, and with it its virtual links and the other ends of its veth \
                     pairs; physical links return to the initial namespace.",
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,
@@ -57,7 +57,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists the names under `/run/netns`. Takes `netns=@host` only.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,
@@ -79,7 +79,7 @@ pub(super) static CALLS: &[Call] = &[
               `NoSuchNetns` with the reason `not_a_namespace`.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,

@@ -133,6 +133,8 @@ pub enum Form {
     NoLink,
     /// A namespace by a descriptor.
     Netns,
+    /// IPv4 addresses, each an attribute whose type is its place in the list.
+    Ipv4List,
     /// Objects one after the other; code encodes and decodes the list.
     Objects(&'static Object),
 }
@@ -296,7 +298,7 @@ impl Row {
     fn shape(&self) -> Shape {
         match self.form {
             Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => Shape::Bool,
-            Form::Flags(..) => Shape::Strings,
+            Form::Flags(..) | Form::Ipv4List => Shape::Strings,
             Form::Objects(object) => Shape::List(object.name, Parts::Of(object, "")),
             Form::Number(_)
             | Form::Signed

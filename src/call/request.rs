@@ -68,9 +68,9 @@ impl Request {
         let mut given = BTreeMap::new();
         flatten(parameters, "", &mut given)?;
         let reference = given.remove("reference").map(read_reference).transpose()?;
-        let kind = match given.get(field::KIND.field.name) {
-            Some(json) if !call.kinds.is_empty() => {
-                let word = read(&field::KIND.field, json)?;
+        let kind = match call.kinds.by.and_then(|by| Some((by, given.get(by.name)?))) {
+            Some((by, json)) => {
+                let word = read(by, json)?;
                 call.kind(&word.to_string())
             }
             _ => None,
@@ -349,6 +349,7 @@ fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {
         call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
     match (kinds.first(), kind) {
         (Some(_), Some(kind)) => format!("is no field of kind {}; kind {} has it", kind.name, kinds.join(", ")),
+        (Some(_), None) => format!("needs `kind`: {} has it", kinds.join(", ")),
         _ => format!("is no field of {}", call.name),
     }
 }

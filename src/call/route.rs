@@ -14,8 +14,8 @@ use super::settle::{family_of, one_family};
 use super::types::{DEFAULT, Words};
 use super::value::{Element, Value, in_element};
 use super::{
-    Call, Effect, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part, required, untouched,
-    word,
+    Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part, required,
+    untouched, word,
 };
 
 /// `main`
@@ -203,7 +203,7 @@ pub(super) static CALLS: &[Call] = &[
               0, of an IPv6 route 1024.",
         elsewhere: "",
         uses: ADDED,
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: &[],
         settle: can_be_made,
@@ -220,7 +220,7 @@ pub(super) static CALLS: &[Call] = &[
         elsewhere: "What the route was before is lost, whatever its other fields said. So a deny that keeps Route.Delete \
                     from a route also keeps this call from its destination.",
         uses: REPLACED,
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: OF_THE_ROUTE_BEFORE,
         settle: can_be_made,
@@ -256,7 +256,7 @@ pub(super) static CALLS: &[Call] = &[
             any(&NEXTHOPS_ONLINK.field).inside(&NEXTHOPS.field),
             off(&MISSING_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: &[],
         settle: |request| can_be_named(request).map(drop),
@@ -279,7 +279,7 @@ pub(super) static CALLS: &[Call] = &[
             any(&PROTOCOL.field),
             any(&SCOPE.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: |request| can_be_named(request).map(drop),

@@ -12,7 +12,8 @@ use super::settle::one_family;
 use super::types::Words;
 use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, NOTHING, Needs, Output, Shape, any, chosen, number, off, part, required, untouched, word,
+    AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, number, off, part, required,
+    untouched, word,
 };
 
 /// `FIB_RULE_…` (`linux/fib_rules.h`).
@@ -117,7 +118,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&SUPPRESS_PREFIXLENGTH.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: added,
@@ -145,7 +146,7 @@ pub(super) static CALLS: &[Call] = &[
             any(&SUPPRESS_PREFIXLENGTH.field),
             off(&MISSING_OK.field),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: |request| addresses(request),
@@ -159,7 +160,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists rules of routing.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&FAMILY.field)],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: AS_READ,

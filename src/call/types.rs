@@ -121,3 +121,7 @@ pub enum Constant {
 /// Stands for the value of a [`Type::List`] in the types of keys.
 #[derive(Debug)]
 pub struct Elements;
+
+/// Stands for the value of a [`Type::Several`] in the types of keys.
+#[derive(Debug)]
+pub struct Values;

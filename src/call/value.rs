@@ -9,7 +9,7 @@ use super::field::{Field, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text};
-use super::types::{Constant, DEFAULT, Elements, Type};
+use super::types::{Constant, DEFAULT, Elements, Type, Values};
 
 /// A value that a request gives, or that a default stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,14 @@ macro_rules! held {
 held! {
     NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
     IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
+}
+
+impl Held for Values {
+    type Of = Vec<Value>;
+
+    fn held(value: &Value) -> Option<&Vec<Value>> {
+        if let Value::Several(held) = value { Some(held) } else { None }
+    }
 }
 
 impl Held for Elements {

@@ -19,12 +19,12 @@ use super::rows::{Encoded, encode, with_nul};
 use super::sides::Before;
 use super::transaction::Failure;
 use super::{Encoder, Prepared};
-use crate::call::LINK_STATE;
 use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::refusal::{Class, Refusal, invalid};
+use crate::call::{Kind, LINK_STATE};
+use crate::refusal::{Class, Refusal, invalid, redirected};
 use seen::Link;
 
 /// `IFLA_IFNAME`
@@ -100,6 +100,9 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
+/// The fields of Link.Set that say which link is meant.
+static NOT_SET: [&Field; 3] = [&field::NETNS.field, &field::LINK.field, &field::KIND.field];
+
 /// The rows of what Link.Set changes: all but what identifies the link.
 fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
     let identifies =
@@ -107,7 +110,16 @@ fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
     LINK_STATE.rows.iter().filter(move |row| !identifies(row))
 }
 
-/// `RTM_SETLINK`: one message, which the kernel applies attribute by attribute. A rename takes the link's index.
+/// What is given of a link that is changed: with what only its kind has goes the kind, for the kernel to compare.
+fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone + use<> {
+    let own: Vec<&'static Row> = request.kind().into_iter().flat_map(Kind::rows).collect();
+    let has_own = own.iter().any(|row| row.field().is_some_and(|field| request.value(field).is_some()));
+    let kind = LINK_STATE.rows.iter().filter(move |row| has_own && row.field() == Some(&field::KIND.field));
+    changeable().chain(kind).chain(own)
+}
+
+/// One message, which the kernel applies attribute by attribute. A rename takes the link's index. `RTM_SETLINK` would take
+/// one kind's data for another's; `RTM_NEWLINK` compares the kind, and makes no link as long as it is not asked to.
 fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let name = request.needed(&field::LINK)?;
@@ -116,14 +128,18 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let renames = request.get(&field::NEW_NAME).is_some();
     let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
-    let given = before.resolve(changeable(), 0)?;
-    let encoded = encode(LINK_STATE.head, changeable(), given.view())?;
-    let says_nothing = request.get(&field::NO_MASTER) == Some(&false);
-    let fields = request.values().count().saturating_sub(2 + usize::from(says_nothing)); // besides netns and link
-    if fields == 0 {
-        return Err(invalid("", "names nothing to set"));
+    if let Some(kind) = request.get(&field::KIND).filter(|kind| !link.is_kind(kind)) {
+        return Err(redirected(&field::KIND.field, format!("the link is not a {kind}")));
     }
-    let message = target.change(encoded)?;
+    let given = before.resolve(given_rows(request), 0)?;
+    let encoded = encode(LINK_STATE.head, given_rows(request), given.view())?;
+    let fields = request.values().filter(|(field, _)| !NOT_SET.contains(field)).count();
+    let has_own = request
+        .kind()
+        .into_iter()
+        .flat_map(Kind::rows)
+        .any(|row| row.field().is_some_and(|f| request.value(f).is_some()));
+    let message = target.message(if has_own { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
     let in_steps = fields > 1 || request.get(&field::MASTER).is_some() || goes_to.is_some();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::answer::escape;
 use super::inet::{INET, INET6};
 use super::lookup::{by_index, identify};
-use super::rows::Seen;
+use super::rows::{Seen, insert};
 use super::sides::{Before, number};
 use super::transaction::{Failure, Netlink};
 use crate::call::field;
@@ -136,7 +136,7 @@ impl Names {
                 continue;
             };
             if let Some(name) = self.of(netlink, index)? {
-                result.insert(key.to_owned(), escape(name).into());
+                insert(result, key, escape(name).into());
             }
         }
         Ok(())

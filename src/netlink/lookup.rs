@@ -38,16 +38,19 @@ pub(super) struct Found {
     pub(super) mac_bytes: usize,
     /// Its flags (`IFF_…`).
     pub(super) flags: Iff,
-    /// Its kind, where it is one of [`LOOKED_THROUGH`].
-    pub(super) kind: Option<&'static str>,
+    /// Its kind, ended by zeros; nothing but zeros where it has none.
+    kind: [u8; KIND],
 }
 
-/// Kinds of links in whose place the kernel may take another link than the one that is named: the link below
-/// (`macvlan_common_newlink`, `ipvlan_link_new`), or for a gateway the port that the gateway is behind
-/// (`l3mdev_update_flow`).
-static LOOKED_THROUGH: [&str; 5] = ["macvlan", "macvtap", "ipvlan", "ipvtap", VRF];
-/// A domain of virtual routing and forwarding.
-pub(super) const VRF: &str = "vrf";
+/// Bytes of a kind's name (`MODULE_NAME_LEN` bounds it to 56 in the kernel; none that matters here is longer than this).
+const KIND: usize = 16;
+
+impl Found {
+    /// Whether it is of this kind.
+    pub(super) fn is_kind(&self, kind: &str) -> bool {
+        until_nul(&self.kind) == kind.as_bytes()
+    }
+}
 
 /// `struct ifinfomsg` with this index and nothing else.
 pub(super) fn head(index: i32) -> Vec<u8> {
@@ -80,7 +83,8 @@ pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
         Some(info) => find(info, INFO_KIND)?.map(until_nul),
         None => None,
     };
-    let kind = LOOKED_THROUGH.into_iter().find(|kind| Some(kind.as_bytes()) == own_kind);
+    let mut kind = [0; KIND];
+    kind.iter_mut().zip(own_kind.unwrap_or_default()).for_each(|(to, from)| *to = *from);
     Some((Found { index, mac_bytes, flags, kind }, until_nul(find(attributes, IFNAME)??).to_vec()))
 }
 

@@ -202,6 +202,7 @@ mod tests {
                     matches!(row.form, Form::Keyword)
                         || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))
                 }
+                Form::Ipv4List => matches!(field.ty, Type::Several(Type::Address)),
                 Form::Ip => matches!(field.ty, Type::Address | Type::InterfaceAddress),
                 Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_) => {
                     matches!(field.ty, Type::Address)

@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use super::answer::{at, i32_at};
 use super::inet::{INET, INET6, family, ip};
 use super::listing::{Names, in_chunks, unparsed};
-use super::lookup::VRF;
 use super::message::{Attributes, Message};
 use super::rows::{Encoded, Given, Seen, View, encode};
 use super::sides::{After, Before, number};
@@ -95,7 +94,7 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
         .elements(&field::NEXTHOPS)
         .map(|view| (view, &field::NEXTHOPS_LINK.field, &field::NEXTHOPS_GATEWAY.field, &field::NEXTHOPS_ONLINK));
     for (view, link, gateway, onlink) in one.into_iter().chain(several) {
-        let is_vrf = view.link(link).and_then(|link| link.kind) == Some(VRF);
+        let is_vrf = view.link(link).is_some_and(|link| link.is_kind("vrf"));
         let is_v4 = matches!(view.value(gateway), Some(Held::Address(IpAddr::V4(_))));
         let is_onlink = view.value(&onlink.field) == Some(&Held::Bool(true));
         if is_vrf && is_v4 && !is_onlink {

@@ -7,7 +7,7 @@ mod form;
 mod seen;
 
 pub(super) use form::with_nul;
-pub(super) use seen::Seen;
+pub(super) use seen::{Seen, insert};
 
 use super::lookup::Found;
 use super::message::Attributes;

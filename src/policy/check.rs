@@ -7,7 +7,7 @@ use super::diagnostics::{Place, Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, RuleSyntax};
 use super::{WORDS, entries};
-use crate::call::field::{Field, KIND};
+use crate::call::field::Field;
 use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{self, Absence, Call, Effect, Kind, Use};
@@ -27,8 +27,8 @@ pub(super) struct Named<'s> {
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
     pub(super) calls: Vec<(&'static Call, Place<'s>)>,
-    /// What it says of kinds; `None`: nothing.
-    kinds: Option<Constraint>,
+    /// What it says of the fields that select varieties.
+    kinds: Vec<(&'static Field, Constraint)>,
 }
 
 /// One variety of a call.
@@ -82,24 +82,28 @@ impl<'s> Scope<'s> {
         if let (true, Some(first)) = (calls.is_empty() && !spared.is_empty(), rule.calls.first()) {
             problems.push(first.place.problem("`call` takes away every call that it names"));
         }
-        Self { calls, kinds: None }
+        Self { calls, kinds: Vec::new() }
     }
 
     fn varieties(&self) -> impl Iterator<Item = Variety<'s>> + '_ {
         self.calls.iter().flat_map(|(call, place)| {
-            let none = call.kinds.is_empty().then_some(None);
-            let kinds = call.kinds.iter().filter(|kind| self.names(kind)).map(Some);
-            none.into_iter().chain(kinds).map(|kind| Variety { call, kind, place: *place })
+            let named = call.varieties().filter(|kind| kind.is_none_or(|kind| self.names(call, kind)));
+            named.map(|kind| Variety { call, kind, place: *place })
         })
     }
 
-    fn names(&self, kind: &Kind) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.meets(&Value::Word(kind.name), 0))
+    /// What it says of the kinds of a call; `None`: nothing.
+    fn kinds(&self, call: &Call) -> Option<&Constraint> {
+        self.kinds.iter().find(|(by, _)| call.kinds.by == Some(by)).map(|(_, kinds)| kinds)
     }
 
-    /// Whether it lists the kinds that it means.
-    fn lists_kinds(&self) -> bool {
-        self.kinds.as_ref().is_some_and(|kinds| !kinds.any)
+    fn names(&self, call: &Call, kind: &Kind) -> bool {
+        self.kinds(call).is_none_or(|kinds| kinds.meets(&Value::Word(kind.name), 0))
+    }
+
+    /// Whether it lists the kinds of a call that it means.
+    fn lists_kinds(&self, call: &Call) -> bool {
+        self.kinds(call).is_some_and(|kinds| !kinds.any)
     }
 
     /// The calls that have all that a deny names.
@@ -109,16 +113,17 @@ impl<'s> Scope<'s> {
         calls
     }
 
-    /// Reads the fields of a rule, `kind` first: it decides which others there are.
+    /// Reads the fields of a rule, those that select varieties first: they decide which others there are.
     pub(super) fn fields(&mut self, rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Vec<Named<'s>> {
         let mut named = Vec::new();
-        let (kind, others): (Vec<_>, Vec<_>) = rule.fields.iter().partition(|said| said.name.it == KIND.field.name);
+        let selects = |name: &str| self.calls.iter().any(|(call, _)| call.kinds.by.is_some_and(|by| by.name == name));
+        let (kind, others): (Vec<_>, Vec<_>) = rule.fields.iter().partition(|said| selects(&said.name.it));
         for said in kind.into_iter().chain(others) {
             let Some(field) = self.constrained(&said.name, problems) else { continue };
             match entries::constraint(said, field.ty, rule.ruling) {
                 Ok(constraint) => {
-                    if field == &KIND.field {
-                        self.kinds = Some(constraint.clone());
+                    if self.calls.iter().any(|(call, _)| call.kinds.by == Some(field)) {
+                        self.kinds.push((field, constraint.clone()));
                     }
                     named.push(Named { field, constraint, value: said.value, free: false });
                 }
@@ -247,8 +252,9 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
 
 /// Kinds that an allow leaves open: one that is added later would be permitted, too.
 fn open_kinds(scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Problem> {
-    let (call, _) = scope.calls.iter().find(|(call, _)| !call.kinds.is_empty())?;
-    let kind = named.iter().find(|named| named.field == &KIND.field && named.constraint.any)?;
+    let is_required = |call: &Call| call.varieties().all(|kind| kind.is_some());
+    let (call, _) = scope.calls.iter().find(|(call, _)| !call.kinds.is_empty() && is_required(call))?;
+    let kind = named.iter().find(|named| call.kinds.by == Some(named.field) && named.constraint.any)?;
     let listed: Vec<&str> = call.kinds.iter().map(|kind| kind.name).collect();
     let message = format!("an allow lists the kinds of {} one by one: {}", call.name, listed.join(", "));
     Some(kind.value.problem(message))
@@ -259,7 +265,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
     let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
     match used.absence {
         // As long as no kinds are listed, what they need is not known.
-        Absence::Required => (variety.shares(used) || scope.lists_kinds()).then_some("always has it"),
+        Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("always has it"),
         Absence::Any => opens.then_some("without it means every link"),
         Absence::Chosen => opens.then_some("without it leaves the link to the kernel"),
         Absence::Default(_) | Absence::Follows | Absence::Untouched => None,
@@ -270,7 +276,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
 mod tests {
     use super::*;
     use crate::call::field::{LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT};
-    use crate::call::{Naming, Needs, Output};
+    use crate::call::{NO_KINDS, Naming, Needs, Output};
     use crate::policy::diagnostics::Source;
     use crate::policy::source;
 
@@ -291,7 +297,7 @@ mod tests {
             used(&LINK.field, Absence::Any),
             used(&MASTER.field, Absence::Chosen),
         ],
-        kinds: &[],
+        kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
         settle: |_| Ok(()),
@@ -323,7 +329,7 @@ mod tests {
         let mut problems = Vec::new();
         let document = source::read(&source, &mut problems);
         let rule = &document.rules[0];
-        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: None };
+        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: Vec::new() };
         let named = scope.fields(rule, &mut problems);
         allow(rule, &scope, &named, &mut problems);
         scope.required(rule, &named, &mut problems);

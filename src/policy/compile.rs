@@ -14,7 +14,7 @@ use super::sets::Sets;
 use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
-use crate::call::field::{Field, KIND};
+use crate::call::field::Field;
 use crate::call::needs::Profile;
 use crate::call::types::Type;
 use crate::call::value::Value;
@@ -253,7 +253,7 @@ impl Compiler<'_> {
 
 /// What the process needs for what a rule grants of a call: for each of the kinds that it names.
 fn needed(call: &Call, named: &[Named<'_>]) -> Profile {
-    let kinds = named.iter().find(|named| named.field == &KIND.field).map(|named| &named.constraint);
+    let kinds = named.iter().find(|named| call.kinds.by == Some(named.field)).map(|named| &named.constraint);
     let names = |kind: &&Kind| kinds.is_none_or(|kinds| kinds.contains(&Value::Word(kind.name), 0));
     let granted = call.kinds.iter().filter(names).map(|kind| kind.needs);
     granted.fold(call.needs.profile, |all, needs| all.and(needs.profile))

@@ -193,12 +193,17 @@ pub(crate) static EXPECTED: &[Expected] = &[
         )],
     },
     Expected { call: "Link.Add", messages: link_messages, parts: &[], rows: LINK_ADD },
-    Expected { call: "Link.Set", messages: |_| vec!["NewLink"], parts: &[], rows: LINK_SET },
+    Expected {
+        call: "Link.Set",
+        messages: |given| vec![if has_own(given) { "NewLink" } else { "SetLink" }],
+        parts: &[],
+        rows: LINK_SET,
+    },
     Expected {
         call: "Link.Delete",
         messages: |_| vec!["DelLink"],
         parts: &[],
-        rows: &[IN_NETNS, ("link", shows!("index {}", index)), MISSING_OK],
+        rows: &[IN_NETNS, ("link", shows!("IfName(\"{}\")")), MISSING_OK],
     },
     Expected {
         call: "Link.List",
@@ -284,13 +289,93 @@ fn is_left_over(given: &Given<'_>) -> bool {
 fn link_messages(given: &Given<'_>) -> Vec<&'static str> {
     if given.is_kind("tun") {
         let changed = ["mtu", "mac", "master", "alias"].iter().any(|field| given.has(field)) || given.is_set("up");
-        return if changed { vec!["NewLink"] } else { Vec::new() };
+        return if changed { vec!["SetLink"] } else { Vec::new() };
     }
     let more = usize::from(given.has("alias")) + usize::from(given.is_set("peer.up"));
-    [vec!["NewLink create excl"], vec!["NewLink"; more]].concat()
+    [vec!["NewLink create excl"], vec!["SetLink"; more]].concat()
+}
+
+/// Whether something is given that only some kinds have: the kernel compares the kind then.
+fn has_own(given: &Given<'_>) -> bool {
+    given.fields.keys().any(|field| field.starts_with("bridge.") || field.starts_with("bond."))
+}
+
+fn kind(_: &Given<'_>, value: &Value) -> Parts {
+    let words = [
+        ("veth", "Veth"),
+        ("bridge", "Bridge"),
+        ("bond", "Bond"),
+        ("vxlan", "Vxlan"),
+        ("macvlan", "MacVlan"),
+        ("macvtap", "MacVtap"),
+        ("ifb", "Ifb"),
+        ("tun", ""),
+    ];
+    let word = word(value, &words);
+    if word.is_empty() { Vec::new() } else { vec![format!("Kind({word})")] } // a tap is made by ioctl(2)
 }
 
 const IOCTL: Shows = Nothing("it is set by ioctl(2) on /dev/net/tun");
+
+/// `IFLA_BR_…` (`linux/if_link.h`).
+const BRIDGE_STP: Row = (
+    "bridge.stp",
+    Shows::Parts(|_, value| {
+        vec![format!("data StpState({})", if *value == Value::Bool(true) { "KernelStp" } else { "Disabled" })]
+    }),
+);
+const BRIDGE_FORWARD_DELAY: Row = ("bridge.forward_delay", shows!("data ForwardDelay({})"));
+const BRIDGE_AGEING_TIME: Row = ("bridge.ageing_time", shows!("data AgeingTime({})"));
+const BRIDGE_VLAN_FILTERING: Row = ("bridge.vlan_filtering", shows!("data VlanFiltering({})"));
+const BRIDGE_VLAN_DEFAULT_PVID: Row = ("bridge.vlan_default_pvid", shows!("data VlanDefaultPvid({})"));
+
+/// A keyword of a bond's data.
+macro_rules! bond_word {
+    ($name:literal, $($ours:literal => $theirs:literal),+) => {
+        Shows::Parts(|_, value| vec![format!("data {}({})", $name, word(value, &[$(($ours, $theirs)),+]))])
+    };
+}
+
+/// `IFLA_BOND_…` (`linux/if_link.h`), `BOND_…` (`linux/if_bonding.h`).
+const BOND_MODE: Row = (
+    "bond.mode",
+    bond_word!(
+        "Mode", "balance_rr" => "BalanceRr", "active_backup" => "ActiveBackup", "balance_xor" => "BalanceXor",
+        "broadcast" => "Broadcast", "ieee802_3ad" => "Ieee8023Ad", "balance_tlb" => "BalanceTlb",
+        "balance_alb" => "BalanceAlb"
+    ),
+);
+const BOND_MIIMON: Row = ("bond.miimon", shows!("data MiiMon({})"));
+const BOND_UPDELAY: Row = ("bond.updelay", shows!("data UpDelay({})"));
+const BOND_DOWNDELAY: Row = ("bond.downdelay", shows!("data DownDelay({})"));
+const BOND_ARP_INTERVAL: Row = ("bond.arp_interval", shows!("data ArpInterval({})"));
+const BOND_ARP_IP_TARGET: Row = (
+    "bond.arp_ip_target",
+    Shows::Parts(|_, value| {
+        let targets: Vec<&str> = value.as_array().unwrap().iter().map(|target| target.as_str().unwrap()).collect();
+        vec![format!("data ArpIpTarget([{}])", targets.join(", "))]
+    }),
+);
+const BOND_PRIMARY: Row = ("bond.primary", shows!("data Primary({})", index));
+const BOND_FAIL_OVER_MAC: Row =
+    ("bond.fail_over_mac", bond_word!("FailOverMac", "none" => "None", "active" => "Active", "follow" => "Follow"));
+const BOND_XMIT_HASH_POLICY: Row = (
+    "bond.xmit_hash_policy",
+    bond_word!(
+        "XmitHashPolicy", "layer2" => "Layer2", "layer3_4" => "Layer34", "layer2_3" => "Layer23",
+        "encap2_3" => "Encap23", "encap3_4" => "Encap34", "vlan_srcmac" => "VlanSrcMac"
+    ),
+);
+const BOND_ALL_PORTS_ACTIVE: Row = (
+    "bond.all_ports_active",
+    Shows::Parts(|_, value| {
+        vec![format!("data AllPortsActive({})", if *value == Value::Bool(true) { "Delivered" } else { "Dropped" })]
+    }),
+);
+const BOND_MIN_LINKS: Row = ("bond.min_links", shows!("data MinLinks({})"));
+const BOND_LACP_RATE: Row = ("bond.lacp_rate", bond_word!("AdLacpRate", "slow" => "Slow", "fast" => "Fast"));
+const BOND_AD_SELECT: Row =
+    ("bond.ad_select", bond_word!("AdSelect", "stable" => "Stable", "bandwidth" => "Bandwidth", "count" => "Count"));
 
 /// `IFLA_…`, `IFLA_INFO_…` (`linux/if_link.h`).
 const LINK_ADD: &[Row] = &[
@@ -300,26 +385,10 @@ const LINK_ADD: &[Row] = &[
         "link",
         Shows::Parts(|given, value| match (given.is_kind("tun"), link_messages(given).is_empty()) {
             (true, true) => Vec::new(),
-            (true, false) => vec![format!("index {}", index(given, value))],
-            (false, _) => vec![format!("IfName({value})")],
+            (true, false) | (false, _) => vec![format!("IfName({value})")],
         }),
     ),
-    (
-        "kind",
-        Shows::Parts(|_, value| {
-            let words = [
-                ("veth", "Veth"),
-                ("bridge", "Bridge"),
-                ("vxlan", "Vxlan"),
-                ("macvlan", "MacVlan"),
-                ("macvtap", "MacVtap"),
-                ("ifb", "Ifb"),
-                ("tun", ""),
-            ];
-            let word = word(value, &words);
-            if word.is_empty() { Vec::new() } else { vec![format!("Kind({word})")] } // a tap is made by ioctl(2)
-        }),
-    ),
+    ("kind", Shows::Parts(kind)),
     ("mtu", shows!("Mtu({})")),
     ("mac", shows!("Address({})", mac)),
     ("master", shows!("Controller({})", index)),
@@ -328,7 +397,9 @@ const LINK_ADD: &[Row] = &[
         "alias",
         Shows::Parts(|given, value| {
             let mut parts = vec![format!("IfAlias({value})")];
-            if !given.is_kind("tun") {
+            if given.is_kind("vxlan") {
+                parts.push(format!("IfName({})", given.fields["link"])); // the kernel sends no echo of it
+            } else if !given.is_kind("tun") {
                 parts.push(format!("index {}", given.index(given.text("link").unwrap())));
             }
             parts
@@ -355,16 +426,24 @@ const LINK_ADD: &[Row] = &[
             }
         }),
     ),
-    (
-        "bridge.stp",
-        Shows::Parts(|_, value| {
-            vec![format!("data StpState({})", if *value == Value::Bool(true) { "KernelStp" } else { "Disabled" })]
-        }),
-    ),
-    ("bridge.forward_delay", shows!("data ForwardDelay({})")),
-    ("bridge.ageing_time", shows!("data AgeingTime({})")),
-    ("bridge.vlan_filtering", shows!("data VlanFiltering({})")),
-    ("bridge.vlan_default_pvid", shows!("data VlanDefaultPvid({})")),
+    BRIDGE_STP,
+    BRIDGE_FORWARD_DELAY,
+    BRIDGE_AGEING_TIME,
+    BRIDGE_VLAN_FILTERING,
+    BRIDGE_VLAN_DEFAULT_PVID,
+    BOND_MODE,
+    BOND_MIIMON,
+    BOND_UPDELAY,
+    BOND_DOWNDELAY,
+    BOND_ARP_INTERVAL,
+    BOND_ARP_IP_TARGET,
+    BOND_PRIMARY,
+    BOND_FAIL_OVER_MAC,
+    BOND_XMIT_HASH_POLICY,
+    BOND_ALL_PORTS_ACTIVE,
+    BOND_MIN_LINKS,
+    BOND_LACP_RATE,
+    BOND_AD_SELECT,
     (
         "parent",
         Shows::Parts(|given, value| {
@@ -417,7 +496,36 @@ fn version(_: &Given<'_>, value: &Value) -> String {
 /// `IFF_…` (netdevice(7)).
 const LINK_SET: &[Row] = &[
     IN_NETNS,
-    ("link", shows!("index {}", index)),
+    (
+        "link",
+        Shows::Parts(|given, value| {
+            // A rename is by index.
+            vec![if given.has("new_name") {
+                format!("index {}", index(given, value))
+            } else {
+                format!("IfName({value})")
+            }]
+        }),
+    ),
+    ("kind", Shows::Parts(|given, value| if has_own(given) { kind(given, value) } else { Vec::new() })),
+    BRIDGE_STP,
+    BRIDGE_FORWARD_DELAY,
+    BRIDGE_AGEING_TIME,
+    BRIDGE_VLAN_FILTERING,
+    BRIDGE_VLAN_DEFAULT_PVID,
+    BOND_MODE,
+    BOND_MIIMON,
+    BOND_UPDELAY,
+    BOND_DOWNDELAY,
+    BOND_ARP_INTERVAL,
+    BOND_ARP_IP_TARGET,
+    BOND_PRIMARY,
+    BOND_FAIL_OVER_MAC,
+    BOND_XMIT_HASH_POLICY,
+    BOND_ALL_PORTS_ACTIVE,
+    BOND_MIN_LINKS,
+    BOND_LACP_RATE,
+    BOND_AD_SELECT,
     ("up", link_flag!("Up")),
     ("arp", link_flag!("Noarp", "off", "on")),
     ("multicast", link_flag!("Multicast")),
@@ -496,7 +604,14 @@ const ROUTE: &[Row] = &[
     ("gateway", Shows::Parts(gateway)),
     ("link", shows!("Oif({})", index)),
     ("table", Shows::Parts(table)),
-    ("metric", shows!("Priority({})")),
+    (
+        "metric",
+        Shows::Parts(|given, value| {
+            let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
+            let own = if is_ipv4 { 0 } else { 1024 }; // what the kernel takes without one
+            if *value == Value::from(own) { Vec::new() } else { vec![format!("Priority({value})")] }
+        }),
+    ),
     (
         "scope",
         Always(|given, value| {

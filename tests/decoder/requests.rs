@@ -49,6 +49,30 @@ requests! {
         "up": true, "master": "br0", "alias": "one", "exists_ok": true, "tun": {"mode": "tap", "owner": 64123,
         "group": 7}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "tun", "mtu": 1401, "tun": {"mode": "tun"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bond", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "bond": {"mode": "ieee802_3ad",
+        "miimon": 100, "updelay": 66100, "downdelay": 4600, "min_links": 3, "lacp_rate": "fast", "ad_select": "count",
+        "xmit_hash_policy": "layer3_4", "fail_over_mac": "active", "all_ports_active": true, "primary": "v0"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_rr", "arp_interval": 66051,
+        "arp_ip_target": ["10.0.0.9", "10.1.2.3"], "xmit_hash_policy": "layer2", "lacp_rate": "slow",
+        "ad_select": "stable", "fail_over_mac": "none"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "active_backup",
+        "xmit_hash_policy": "layer2_3", "ad_select": "bandwidth", "fail_over_mac": "follow"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_xor",
+        "xmit_hash_policy": "encap2_3"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "broadcast",
+        "xmit_hash_policy": "encap3_4"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_tlb",
+        "xmit_hash_policy": "vlan_srcmac"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_alb"}}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "up": true, "mtu": 1401,
+        "mac": "02:00:00:00:01:02", "alias": "one", "arp": true, "multicast": true, "allmulticast": true,
+        "promisc": true, "txqueuelen": 515, "bridge": {"stp": true, "forward_delay": 1703, "ageing_time": 20004}}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "no_master": true, "new_name": "br1",
+        "target_netns": "far", "bridge": {"vlan_filtering": true, "vlan_default_pvid": 515}}"#;
+    "Link.Set" "ip -n w link add br0 type bridge; ip -n w link add br1 type bridge", r#"{"netns": "w", "link": "br0",
+        "kind": "bridge", "master": "br1"}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "kind": "veth", "mtu": 1402}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "up": true, "mtu": 1401, "mac": "02:00:00:00:01:02", "alias": "one",
         "arp": true, "multicast": true, "allmulticast": true, "promisc": true, "txqueuelen": 515}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "up": false, "arp": false, "multicast": false, "allmulticast": false,

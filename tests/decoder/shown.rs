@@ -46,7 +46,7 @@ impl Shown {
         use RouteNetlinkMessage as Of;
         let mut parts = Parts(Vec::new());
         match &inner {
-            Of::NewLink(it) | Of::DelLink(it) | Of::GetLink(it) => parts.link("", it),
+            Of::NewLink(it) | Of::SetLink(it) | Of::DelLink(it) | Of::GetLink(it) => parts.link("", it),
             Of::NewAddress(it) | Of::DelAddress(it) | Of::GetAddress(it) => parts.address(it),
             Of::NewRoute(it) | Of::DelRoute(it) | Of::GetRoute(it) => parts.route(it),
             Of::NewRule(it) | Of::DelRule(it) | Of::GetRule(it) => parts.rule(it),

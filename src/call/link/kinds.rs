@@ -5,6 +5,8 @@
 use std::net::IpAddr;
 
 use super::super::field::{
+    BOND_AD_SELECT, BOND_ALL_PORTS_ACTIVE, BOND_ARP_INTERVAL, BOND_ARP_IP_TARGET, BOND_DOWNDELAY, BOND_FAIL_OVER_MAC,
+    BOND_LACP_RATE, BOND_MIIMON, BOND_MIN_LINKS, BOND_MODE, BOND_PRIMARY, BOND_UPDELAY, BOND_XMIT_HASH_POLICY,
     BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, EXISTS_OK,
     Field, Key, MAC, MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE,
     TUN_OWNER, VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY,
@@ -63,6 +65,54 @@ static BRIDGE: &[Row] = &[
     row(&BRIDGE_VLAN_FILTERING.field, data!(7), Form::Flag(Width::One)),
     row(&BRIDGE_VLAN_DEFAULT_PVID.field, data!(39), Form::Number(Width::Two)).adjusted(),
 ];
+
+/// `IFLA_BOND_…`
+static BOND: &[Row] = &[
+    row(&BOND_MODE.field, data!(1), Form::Word(Width::One)),
+    row(&BOND_MIIMON.field, data!(3), Form::Number(Width::Four)),
+    row(&BOND_UPDELAY.field, data!(4), Form::Number(Width::Four)).adjusted(),
+    row(&BOND_DOWNDELAY.field, data!(5), Form::Number(Width::Four)).adjusted(),
+    row(&BOND_ARP_INTERVAL.field, data!(7), Form::Number(Width::Four)),
+    row(&BOND_ARP_IP_TARGET.field, data!(8), Form::Ipv4List),
+    row(&BOND_PRIMARY.field, data!(11), Form::Link),
+    result("bond.primary_index", data!(11), Form::Positive(Width::Four), "That link's index."),
+    row(&BOND_FAIL_OVER_MAC.field, data!(13), Form::Word(Width::One)),
+    row(&BOND_XMIT_HASH_POLICY.field, data!(14), Form::Word(Width::One)),
+    row(&BOND_ALL_PORTS_ACTIVE.field, data!(17), Form::Flag(Width::One)),
+    row(&BOND_MIN_LINKS.field, data!(18), Form::Number(Width::Four)),
+    row(&BOND_LACP_RATE.field, data!(21), Form::Word(Width::One)),
+    row(&BOND_AD_SELECT.field, data!(22), Form::Word(Width::One)),
+];
+
+/// What a request can give of a bond.
+static BOND_FIELDS: &[Use] = &[
+    untouched(&BOND_MODE.field),
+    untouched(&BOND_MIIMON.field),
+    untouched(&BOND_UPDELAY.field),
+    untouched(&BOND_DOWNDELAY.field),
+    untouched(&BOND_ARP_INTERVAL.field),
+    untouched(&BOND_ARP_IP_TARGET.field),
+    untouched(&BOND_PRIMARY.field),
+    untouched(&BOND_FAIL_OVER_MAC.field),
+    untouched(&BOND_XMIT_HASH_POLICY.field),
+    untouched(&BOND_ALL_PORTS_ACTIVE.field),
+    untouched(&BOND_MIN_LINKS.field),
+    untouched(&BOND_LACP_RATE.field),
+    untouched(&BOND_AD_SELECT.field),
+];
+
+/// What a request can give of a bridge.
+static BRIDGE_FIELDS: &[Use] = &[
+    untouched(&BRIDGE_STP.field),
+    untouched(&BRIDGE_FORWARD_DELAY.field),
+    untouched(&BRIDGE_AGEING_TIME.field),
+    untouched(&BRIDGE_VLAN_FILTERING.field),
+    untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
+];
+
+/// The kinds of which `Link.Set` changes what only they have.
+pub(super) static CHANGED: &[Kind] =
+    &[kind("bridge", BRIDGE_FIELDS, &[BRIDGE]), kind("bond", BOND_FIELDS, &[BOND]).settled(bond)];
 
 /// `IFLA_VXLAN_…`. An IPv6 address has an attribute of its own.
 static VXLAN: &[Row] = &[
@@ -129,17 +179,8 @@ pub(super) static KINDS: &[Kind] = &[
         &[VETH],
     )
     .visiting(AT_PEER),
-    kind(
-        "bridge",
-        &[
-            untouched(&BRIDGE_STP.field),
-            untouched(&BRIDGE_FORWARD_DELAY.field),
-            untouched(&BRIDGE_AGEING_TIME.field),
-            untouched(&BRIDGE_VLAN_FILTERING.field),
-            untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
-        ],
-        &[ON_PARENT, BRIDGE],
-    ),
+    kind("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
+    kind("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
     kind(
         "vxlan",
         &[
@@ -193,8 +234,33 @@ const fn kind_words() -> [(&'static str, u32); KINDS.len()] {
 /// Bytes of a hardware address (`ETH_ALEN`).
 const ETHERNET: usize = 6;
 
-pub(super) static EXCLUDES: &[(&Field, &Field, &str)] =
-    &[(&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent to a group, or to one address")];
+/// The kernel would round a delay down to a multiple of the interval, and has one kind of monitor.
+fn bond(request: &mut Request) -> Result<(), Invalid> {
+    for key in [&BOND_UPDELAY, &BOND_DOWNDELAY] {
+        if let (Some(interval @ 1..), Some(delay)) = (request.get(&BOND_MIIMON), request.get(key)) {
+            if delay % interval != 0 {
+                return Err(Invalid::new(
+                    key.field.name,
+                    format!("{delay} is not a multiple of `bond.miimon`, {interval}"),
+                ));
+            }
+        }
+    }
+    let is_v6 = |target: &&Value| matches!(target, Value::Address(address) if address.is_ipv6());
+    match request.get(&BOND_ARP_IP_TARGET).and_then(|targets| targets.iter().find(is_v6)) {
+        Some(target) => Err(Invalid::new(BOND_ARP_IP_TARGET.field.name, format!("`{target}` is not an IPv4 address"))),
+        None => Ok(()),
+    }
+}
+
+/// What the kernel has one of, for a bond.
+pub(super) const ONE_MONITOR: (&Field, &Field, &str) =
+    (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would switch the one off for the other");
+
+pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
+    ONE_MONITOR,
+    (&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent to a group, or to one address"),
+];
 
 /// The kernel would make segment 0 where none is given, take a group for a remote and a remote for a group, and an
 /// address of zeros for none.

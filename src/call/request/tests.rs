@@ -93,7 +93,7 @@ static WAYS: Call = Call {
         inside(&field::NEXTHOPS_ONLINK.field, Absence::Default(Constant::Bool(false))),
         Use { inside: None, ..inside(&STATES, Absence::Any) },
     ],
-    kinds: &[],
+    kinds: crate::call::NO_KINDS,
     excludes: &[],
     leaves_open: &[],
     settle: AS_READ,

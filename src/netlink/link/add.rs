@@ -23,12 +23,13 @@ use crate::refusal::{Class, KernelRefusal, Refusal, redirected};
 
 /// Refuses a parent in whose place the kernel would take the link below it, which nobody judged.
 fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
-    match given.view().link(&field::PARENT.field).and_then(|parent| parent.kind) {
-        Some(of) if kind.sinks_through.contains(&of) => {
+    let parent = given.view().link(&field::PARENT.field);
+    match kind.sinks_through.iter().find(|of| parent.is_some_and(|parent| parent.is_kind(of))) {
+        Some(of) => {
             let why = format!("it is a {of}: the kernel would put the new link on the link below it");
             Err(redirected(&field::PARENT.field, why))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

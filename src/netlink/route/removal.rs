@@ -82,20 +82,10 @@ pub(super) fn message(seen: &Seen) -> Result<Message, Refusal> {
         (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
         (None, several) => put_hops(&mut attributes, several, seen.family())?,
     }
-    let head = vec![
-        seen.family(),
-        byte(seen, 1),
-        0,
-        0,
-        byte(seen, 4),
-        byte(seen, 5),
-        byte(seen, 6),
-        byte(seen, 7),
-        0,
-        0,
-        0,
-        0,
-    ];
+    // A table that does not fit the header's byte is in its attribute alone.
+    let has_attribute = seen.get(rta::TABLE).is_some_and(|bytes| bytes.iter().skip(1).any(|byte| *byte != 0));
+    let table = if has_attribute { 0 } else { byte(seen, 4) };
+    let head = vec![seen.family(), byte(seen, 1), 0, 0, table, byte(seen, 5), byte(seen, 6), byte(seen, 7), 0, 0, 0, 0];
     Ok(Message::route(Rtm::Delroute, NlmF::ACK, Encoded { head, attributes }))
 }
 

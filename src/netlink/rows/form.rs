@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::Value as Json;
 
-use super::super::answer::{at, escape, until_nul};
+use super::super::answer::{at, attributes, escape, until_nul};
 use super::super::inet::{INET, family, ip, octets};
 use super::View;
 use crate::call::inet::{InterfaceAddress, bits, hex};
@@ -47,6 +47,15 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
         (Form::Ipv4(_), Value::Address(address)) if address.is_ipv4() => octets(*address),
         (Form::Ipv6(_), Value::Address(address)) if address.is_ipv6() => octets(*address),
         (Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_), Value::Address(_)) => return Ok(None),
+        (Form::Ipv4List, Value::Several(addresses)) => {
+            let attribute = |(nth, address): (u16, &Value)| match address {
+                Value::Address(address @ IpAddr::V4(_)) => {
+                    Ok([&8_u16.to_ne_bytes()[..], &nth.to_ne_bytes(), &octets(*address)].concat())
+                }
+                other => Err(format!("`{other}` is not an IPv4 address")),
+            };
+            (0..).zip(addresses).map(attribute).collect::<Result<Vec<_>, _>>()?.concat()
+        }
         (Form::Ip, Value::InterfaceAddress(address)) => octets(address.address),
         (Form::Interface(_), Value::InterfaceAddress(InterfaceAddress { address, length })) => {
             [&[*length][..], &octets(*address)].concat()
@@ -128,6 +137,10 @@ pub(super) fn read(row: &Row, bytes: &[u8], length: u8, family: u8) -> Option<Op
             let address = ip(bytes)?;
             let fits = length <= bits(address) && (family == INET) == address.is_ipv4();
             return fits.then(|| Some(InterfaceAddress { address, length }.to_string().into()));
+        }
+        Form::Ipv4List => {
+            let address = |attribute: Option<(u16, &[u8])>| Some(Json::from(ip(attribute?.1)?.to_string()));
+            attributes(bytes).map(address).collect::<Option<Vec<_>>>()?.into()
         }
         Form::Mac => hex(bytes).into(),
         Form::Link | Form::NoLink | Form::Netns | Form::Objects(_) => return Some(None),

@@ -162,7 +162,7 @@ impl Seen {
 }
 
 /// Puts a value into a result under its name; a dot leads into an object. Lists of two rows are one.
-fn insert(result: &mut Map<String, Json>, name: &str, value: Json) {
+pub(in crate::netlink) fn insert(result: &mut Map<String, Json>, name: &str, value: Json) {
     match name.split_once('.') {
         None => match (result.get_mut(name), value) {
             (Some(Json::Array(first)), Json::Array(more)) => first.extend(more),

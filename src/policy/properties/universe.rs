@@ -10,7 +10,7 @@ use crate::call::field::{
 };
 use crate::call::types::Type;
 use crate::call::value::Value;
-use crate::call::{Absence, Call, Constant, Effect, Kind, Naming, Needs, Output, Use};
+use crate::call::{Absence, Call, Constant, Effect, Kind, Kinds, Naming, Needs, Output, Use};
 use crate::caller::Caller;
 
 const OFF: Absence = Absence::Default(Constant::Bool(false));
@@ -38,7 +38,7 @@ const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'st
         doc: "",
         elsewhere: "",
         uses,
-        kinds,
+        kinds: Kinds { by: if kinds.is_empty() { None } else { Some(&KIND.field) }, all: kinds },
         excludes,
         leaves_open,
         settle: |_| Ok(()),
@@ -244,7 +244,7 @@ pub(super) static CALLS: [&Call; 10] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS
 
 /// The varieties of a call; one without kinds is its own.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
-    if call.kinds.is_empty() { vec![None] } else { call.kinds.iter().map(Some).collect() }
+    call.varieties().collect()
 }
 
 /// Whether one field of a call, where it is given, leaves nothing open of the absence of the other.
