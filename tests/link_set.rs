@@ -214,3 +214,63 @@ fn an_alias_of_255_bytes_and_any_script_is_kept() {
         assert_eq!(listed["links"][0]["alias"], json!(alias));
     }
 }
+
+#[test]
+fn what_only_a_bridge_has_is_changed_like_by_iproute2() {
+    let host = host();
+    let (a, b) = furnished(&host);
+    let steps = [
+        (json!({"stp": true}), "stp_state 1"),
+        (json!({"forward_delay": 1700}), "forward_delay 1700"),
+        (json!({"ageing_time": 20000, "stp": false}), "ageing_time 20000 stp_state 0"),
+    ];
+    for (bridge, words) in steps {
+        set(&host, a, "br0", json!({"kind": "bridge", "bridge": bridge})).ok();
+        host.ip_in(b, &format!("link set br0 type bridge {words}"));
+        host.comparison("link show").macs().check();
+    }
+    set(&host, a, "br0", json!({"kind": "bridge", "up": true, "mtu": 1400, "bridge": {"stp": true}})).ok();
+    host.ip_in(b, "link set br0 up mtu 1400");
+    host.ip_in(b, "link set br0 type bridge stp_state 1");
+    host.comparison("link show").macs().check();
+    set(&host, a, "br0", json!({"kind": "bridge", "new_name": "br9", "bridge": {"stp": false}})).ok();
+    host.ip_in(b, "link set br0 type bridge stp_state 0");
+    host.ip_in(b, "link set br0 name br9");
+    host.comparison("link show").macs().check();
+    set(&host, a, "v0", json!({"kind": "veth", "mtu": 1300})).ok(); // a filter, and nothing else
+    host.ip_in(b, "link set v0 mtu 1300");
+    host.comparison("link show").macs().check();
+}
+
+#[test]
+fn a_link_of_another_kind_is_refused_and_unchanged() {
+    let host = host();
+    let (a, _) = furnished(&host);
+    let before = host.snapshot(&[a]);
+    for (link, changes) in [
+        ("v0", json!({"kind": "bridge", "bridge": {"stp": true}})),
+        ("v0", json!({"kind": "bridge", "mtu": 1400})),
+        ("br0", json!({"kind": "veth", "up": true})),
+        ("lo", json!({"kind": "veth", "mtu": 1400})),
+        ("br0", json!({"kind": "bond", "bond": {"miimon": 100}})),
+    ] {
+        let reply = set(&host, a, link, changes.clone());
+        assert_eq!(reply.error(), "io.netbroker.Link.KernelRefused", "{changes}: {reply}");
+        assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("kind"), json!(false)), "{reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{changes}");
+    }
+    for (changes, field) in [
+        (json!({"bridge": {"stp": true}}), "bridge.stp"),
+        (json!({"kind": "veth", "bridge": {"stp": true}}), "bridge.stp"),
+        (json!({"kind": "bond", "bridge": {"stp": true}}), "bridge.stp"),
+        (json!({"kind": "bond", "bond": {"miimon": 100, "updelay": 150}}), "bond.updelay"),
+        (json!({"kind": "bond", "bond": {"miimon": 100, "arp_interval": 100}}), "bond.miimon"),
+        (json!({"kind": "bond", "bond": {"arp_ip_target": ["2001:db8::1"]}}), "bond.arp_ip_target"),
+        (json!({"kind": "bridge"}), ""),
+    ] {
+        let reply = set(&host, a, "br0", changes.clone());
+        assert_eq!(reply.error(), "io.netbroker.Link.InvalidRequest", "{changes}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{changes}");
+    }
+}

@@ -97,3 +97,103 @@ fn a_vlan_on_a_dummy_link_is_deleted_with_it() {
     host.compare("link show");
     assert!(!host.ip_in(a, "link show").contains("d0"));
 }
+
+#[test]
+fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
+    let host = open_host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add d0 address 02:00:00:00:00:01 type dummy");
+        host.ip_in(netns, "link add d1 address 02:00:00:00:00:02 type dummy");
+    }
+    let made = [
+        (
+            json!({"mode": "balance_rr", "miimon": 100, "updelay": 200, "downdelay": 300}),
+            "mode balance-rr miimon 100 updelay 200 downdelay 300",
+        ),
+        (
+            json!({"mode": "active_backup", "fail_over_mac": "active", "all_ports_active": true}),
+            "mode active-backup fail_over_mac active all_slaves_active 1",
+        ),
+        (
+            json!({"mode": "active_backup", "fail_over_mac": "follow", "arp_interval": 700,
+                "arp_ip_target": ["192.0.2.1", "192.0.2.9"]}),
+            "mode active-backup fail_over_mac follow arp_interval 700 arp_ip_target 192.0.2.1,192.0.2.9",
+        ),
+        (json!({"mode": "balance_xor", "xmit_hash_policy": "layer2_3"}), "mode balance-xor xmit_hash_policy layer2+3"),
+        (json!({"mode": "balance_xor", "xmit_hash_policy": "encap2_3"}), "mode balance-xor xmit_hash_policy encap2+3"),
+        (json!({"mode": "broadcast"}), "mode broadcast"),
+        (
+            json!({"mode": "ieee802_3ad", "lacp_rate": "fast", "ad_select": "bandwidth", "min_links": 2,
+                "xmit_hash_policy": "layer3_4"}),
+            "mode 802.3ad lacp_rate fast ad_select bandwidth min_links 2 xmit_hash_policy layer3+4",
+        ),
+        (
+            json!({"mode": "ieee802_3ad", "ad_select": "count", "xmit_hash_policy": "vlan_srcmac"}),
+            "mode 802.3ad ad_select count xmit_hash_policy vlan+srcmac",
+        ),
+        (json!({"mode": "balance_tlb", "xmit_hash_policy": "encap3_4"}), "mode balance-tlb xmit_hash_policy encap3+4"),
+        (json!({"mode": "balance_alb", "miimon": 50}), "mode balance-alb miimon 50"),
+    ];
+    for (bond, words) in made {
+        let fields = json!({"link": "bond0", "kind": "bond", "mac": "02:00:00:00:00:09", "bond": bond});
+        call(&host, "Link.Add", fields.clone()).ok();
+        host.ip_in(b, &format!("link add bond0 address 02:00:00:00:00:09 type bond {words}"));
+        host.compare("link show");
+        let reported = listed(&host, "bond0")["bond"].clone();
+        for (field, value) in bond.as_object().unwrap() {
+            assert_eq!(reported[field], *value, "{field} of {reported}");
+        }
+        let mut same = fields.clone();
+        same["exists_ok"] = json!(true);
+        call(&host, "Link.Add", same.clone()).ok();
+        same["bond"]["mode"] = json!(if bond["mode"] == "broadcast" { "balance_rr" } else { "broadcast" });
+        let reply = call(&host, "Link.Add", same);
+        assert_eq!(
+            (reply.error(), reply.get("field")),
+            ("io.netbroker.Link.AlreadyExists", json!("bond.mode")),
+            "{reply}"
+        );
+        call(&host, "Link.Delete", json!({"link": "bond0"})).ok();
+        host.ip_in(b, "link delete bond0");
+    }
+    let bond = json!({"link": "bond0", "kind": "bond", "mac": "02:00:00:00:00:09", "bond": {"mode": "active_backup"}});
+    call(&host, "Link.Add", bond).ok();
+    host.ip_in(b, "link add bond0 address 02:00:00:00:00:09 type bond mode active-backup");
+    for port in ["d0", "d1"] {
+        call(&host, "Link.Set", json!({"link": port, "master": "bond0"})).ok();
+        host.ip_in(b, &format!("link set {port} master bond0"));
+    }
+    let changed = [
+        (json!({"primary": "d1"}), "primary d1"),
+        (json!({"miimon": 100, "updelay": 300, "downdelay": 100}), "miimon 100 updelay 300 downdelay 100"),
+        (json!({"all_ports_active": true, "min_links": 1}), "all_slaves_active 1 min_links 1"),
+        (json!({"miimon": 0}), "miimon 0"),
+        (json!({"arp_interval": 500, "arp_ip_target": ["192.0.2.1"]}), "arp_interval 500 arp_ip_target 192.0.2.1"),
+        (json!({"arp_ip_target": ["192.0.2.2", "192.0.2.3"]}), "arp_ip_target 192.0.2.2,192.0.2.3"),
+    ];
+    for (bond, words) in changed {
+        call(&host, "Link.Set", json!({"link": "bond0", "kind": "bond", "bond": bond})).ok();
+        host.ip_in(b, &format!("link set bond0 type bond {words}"));
+        host.compare("link show");
+    }
+    assert_eq!(listed(&host, "bond0")["bond"]["primary"], "d1");
+    let before = host.snapshot(&[a]);
+    for (link, fields, field) in [
+        ("d0", json!({"kind": "bond", "bond": {"miimon": 100}}), json!("kind")),
+        ("bond0", json!({"kind": "bridge", "bridge": {"stp": true}}), json!("kind")),
+        ("bond0", json!({"kind": "bond", "bond": {"mode": "broadcast"}}), json!("bond.mode")), // it has ports
+    ] {
+        let mut fields = fields;
+        fields["link"] = json!(link);
+        let reply = call(&host, "Link.Set", fields.clone());
+        assert_eq!(
+            (reply.error(), reply.get("field")),
+            ("io.netbroker.Link.KernelRefused", field),
+            "{fields}: {reply}"
+        );
+        assert_eq!(host.snapshot(&[a]), before, "{fields}");
+    }
+    let reply = call(&host, "Link.Set", json!({"link": "bond0", "kind": "bond", "bond": {"primary": "none"}}));
+    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Link.NoSuchLink", json!("bond.primary")), "{reply}");
+}

@@ -14,6 +14,7 @@ use super::rows::{Seen, insert};
 use super::sides::{Before, number};
 use super::transaction::{Failure, Netlink};
 use crate::call::field;
+use crate::call::name::LinkName;
 use crate::call::object::{Form, Reported, Row, Width};
 use crate::call::request::Request;
 use crate::refusal::{Refusal, invalid};
@@ -34,9 +35,9 @@ pub(super) fn index(request: &Request) -> Result<Option<i32>, Refusal> {
 }
 
 /// The links that a listing is about: the one that `link` or `index` names, or all.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Selection {
-    named: Option<i32>,
+    named: Option<(LinkName, i32)>,
     index: Option<i32>,
 }
 
@@ -47,38 +48,50 @@ impl Selection {
     /// [`Refusal::NoSuchLink`] for a name that no link has.
     pub(super) fn of(before: &mut Before<'_>) -> Result<Self, Refusal> {
         let index = index(before.request())?;
-        Ok(Self { named: before.find(&field::LINK)?.map(|link| link.index), index })
+        let found = before.find(&field::LINK)?;
+        Ok(Self { named: before.request().get(&field::LINK).cloned().zip(found.map(|link| link.index)), index })
     }
 
     /// The index of the one link; 0 for all.
-    pub(super) fn index(self) -> i32 {
-        self.named.or(self.index).unwrap_or(0)
+    pub(super) fn index(&self) -> i32 {
+        self.named_index().or(self.index).unwrap_or(0)
+    }
+
+    fn named_index(&self) -> Option<i32> {
+        self.named.as_ref().map(|(_, index)| *index)
     }
 
     /// Whether `link` and `index` name two links: nothing is on both.
-    pub(super) fn is_empty(self) -> bool {
-        self.index.is_some() && self.named.is_some() && self.index != self.named
+    pub(super) fn is_empty(&self) -> bool {
+        self.index.is_some() && self.named.is_some() && self.index != self.named_index()
     }
 
-    /// The names of the links.
+    /// The names of the links. To be called after the listing: what was listed is then the named link's, which nobody
+    /// renamed.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchLink`] where the one link is gone.
-    pub(super) fn names(self, netlink: &mut Netlink) -> Result<Names, Refusal> {
+    /// [`Refusal::NoSuchLink`] where the one link is gone; [`Refusal::Interrupted`] where it was renamed.
+    pub(super) fn names(&self, netlink: &mut Netlink) -> Result<Names, Refusal> {
         let mut names = Names::default();
         names.learn(netlink, self.index())?;
-        if self.index() != 0 && names.0.values().all(Option::is_none) { Err(self.missing()) } else { Ok(names) }
+        match &self.named {
+            _ if self.index() != 0 && names.0.values().all(Option::is_none) => Err(self.missing()),
+            Some((name, index)) if names.of(netlink, *index)? != Some(name.as_str().as_bytes()) => {
+                Err(Refusal::Interrupted)
+            }
+            _ => Ok(names),
+        }
     }
 
     /// What became of a listing of these links: `ENODEV` means that the one link is gone.
-    pub(super) fn listed<T>(self, found: Result<T, Failure>) -> Result<T, Refusal> {
+    pub(super) fn listed<T>(&self, found: Result<T, Failure>) -> Result<T, Refusal> {
         found.map_err(|failure| match failure {
             Failure::Refused { errno: Errno::ENODEV, .. } => self.missing(),
             other => other.refusal(),
         })
     }
 
-    fn missing(self) -> Refusal {
+    fn missing(&self) -> Refusal {
         Refusal::NoSuchLink {
             field: if self.named.is_some() { field::LINK.field.name } else { field::INDEX.field.name },
             name: self.index().to_string(),

@@ -10,9 +10,8 @@ use crate::refusal::Refusal;
 pub const NEEDED: [Capability; 4] =
     [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN, Capability::CAP_SETUID, Capability::CAP_SETGID];
 
-/// What is kept across the change of ids, where it was given: `CAP_SYS_ADMIN` enters a namespace, `CAP_DAC_OVERRIDE`
-/// makes and removes files in the root-owned /run/netns.
-pub const KEPT: [Capability; 3] = [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE];
+/// What is kept across the change of ids for every caller: `CAP_SYS_ADMIN` enters a namespace. Profiles add to it.
+pub const KEPT: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN];
 
 /// `caps` tells its errors as text only, without errno.
 fn failed<E>(step: &'static str) -> impl Fn(E) -> Refusal {

@@ -176,7 +176,8 @@ impl<'h> Walk<'h> {
         let same = |last: &Value| {
             let mut answer = told(last);
             let link = answer["parameters"].as_object_mut().and_then(|answer| answer.remove("changed_meanwhile"));
-            answer == self.answer && link.is_none_or(|link| asked && link == json!(["link"]))
+            answer == self.answer
+                && link.is_none_or(|link| asked && (link == json!(["link"]) || link == json!(["iif"])))
         };
         let differs = end.last.as_ref().is_none_or(|last| !same(last));
         let waits = matches!(step.number, libc::SYS_poll | libc::SYS_write | libc::SYS_recvfrom | libc::SYS_recvmsg);
