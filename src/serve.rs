@@ -6,7 +6,7 @@ use std::ffi::CStr;
 
 use nix::unistd::write;
 
-use crate::audit::{NotTaken, Record, Refused};
+use crate::audit::{NotTaken, Record, Refused, Trail};
 use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::value::shown;
@@ -71,21 +71,21 @@ fn serve(inherited: Inherited, peer: bool) -> Exit {
     let (input, complaints, begun) = (inherited.input(), inherited.complaints(), inherited.begun().clone());
     let wire = |sender| Wire::new(input, complaints, sender, begun.at);
     match inherited.guard(peer) {
-        Ok(guarded) => {
+        Ok((guarded, trail)) => {
             let sender = (guarded.way() == Way::Peer).then(|| guarded.caller().clone());
-            converse(guarded, wire(sender))
+            converse(guarded, &trail, wire(sender))
         }
         Err(refused) => apologise(refused, &begun, wire(None), complaints),
     }
 }
 
 /// Answers questions about the service, then the one call.
-fn converse(guarded: Guarded, mut wire: Wire) -> Exit {
+fn converse(guarded: Guarded, trail: &Trail, mut wire: Wire) -> Exit {
     match next_call(&mut wire) {
-        Ok((call, message)) => carry_out(guarded, &wire, call, &message),
+        Ok((call, message)) => carry_out(guarded, trail, &wire, call, &message),
         Err(NoCall { why, exit }) => {
             if let Some(why) = why {
-                let _stands = guarded.trail().write(&guarded.record("refused").with_result(&why));
+                let _stands = trail.write(&guarded.record("refused").with_result(&why));
             }
             exit
         }
@@ -130,17 +130,17 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 }
 
 /// Judge, record, confine, execute, record, reply.
-fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Message) -> Exit {
+fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &Message) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
     let mut reply = Reply::new(wire, call, message, &id);
-    let permit = match permit(&guarded, call, &message.parameters) {
+    let permit = match permit(&guarded, trail, call, &message.parameters) {
         Ok(permit) => permit,
         Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),
     };
     let mut outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
-    let (executed, trail) = match guarded.confine(permit) {
+    let executed = match guarded.confine(permit, trail.descriptor()) {
         Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
-        Err((refusal, trail)) => (refusal.into(), trail),
+        Err(refusal) => refusal.into(),
     };
     if !executed.lost.is_empty() {
         outcome = outcome.with("CHANGED_MEANWHILE", executed.lost.join(","));
@@ -150,16 +150,16 @@ fn carry_out(guarded: Guarded, wire: &Wire, call: &'static Call, message: &Messa
 }
 
 /// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
-fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
+fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
     let settings = guarded.settings();
-    if !guarded.trail().exists() && settings.audit_required {
+    if !trail.exists() && settings.audit_required {
         let step =
             "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
         return Err(Refusal::SystemError { step, errno: None }.into());
     }
     // A refusal stands whether or not the trail takes its record: nothing is done either way.
     let refuse = |record: Record, refusal: Refusal| {
-        let recorded = guarded.trail().has_taken(&record.with_result(&refusal.to_string()));
+        let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
         Refused { refusal, recorded }
     };
     let request = Request::parse(call, parameters, guarded.caller().uid)
@@ -173,7 +173,7 @@ fn permit(guarded: &Guarded, call: &'static Call, parameters: &Json) -> Result<P
         record = record.with("RULE", rule);
     }
     let permit = verdict.permit(settings.show_rule).map_err(|refusal| refuse(record.clone(), refusal))?;
-    match guarded.trail().write(&record) {
+    match trail.write(&record) {
         Err(NotTaken::Refused(errno)) if call.effect == Effect::Changes => {
             Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) }.into())
         }

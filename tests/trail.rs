@@ -213,7 +213,8 @@ fn gateway(at: usize) -> String {
 fn long_route(netns: &str) -> Value {
     let hops: Vec<Value> =
         (10..34).map(|at| json!({"gateway": gateway(at), "link": quotes(15), "weight": 256})).collect();
-    json!({"netns": netns, "destination": "2001:db8:1::/48", "nexthops": hops, "preferred_source": gateway(99), "reference": quotes(64)})
+    json!({"netns": netns, "destination": "2001:db8:1::/48", "nexthops": hops, "preferred_source": gateway(99),
+        "table": 4_294_967_294_u32, "metric": 4_294_967_294_u32, "mtu": 65520, "protocol": 250, "reference": quotes(64)})
 }
 
 #[test]
@@ -226,7 +227,8 @@ call = "Route.Add"
 netns = "\"*"
 destination = "2001:db8::/32 len 32..64"
 link = "*"
-free = ["nexthops.gateway", "nexthops.link", "nexthops.weight", "nexthops.onlink", "preferred_source"]
+free = ["nexthops.gateway", "nexthops.link", "nexthops.weight", "nexthops.onlink", "preferred_source",
+        "table", "metric", "mtu", "protocol"]
 
 [[deny]]
 id = '\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'

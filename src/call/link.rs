@@ -183,7 +183,8 @@ pub(super) static CALLS: &[Call] = &[
                     by the kernel.",
         uses: &[
             required(&NETNS.field),
-            required(&LINK.field),
+            // It arrives under this name, even where it gets another one there.
+            required(&LINK.field).also_in(&TARGET_NETNS.field),
             untouched(&UP.field),
             untouched(&MTU.field),
             untouched(&MAC.field),

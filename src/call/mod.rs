@@ -166,8 +166,10 @@ pub struct Use {
     pub field: &'static Field,
     /// What its absence means.
     pub absence: Absence,
-    /// For a link: its name counts in the namespace that the first of these fields names which the request gives.
+    /// For a link: its name applies in the namespace that the first of these fields names which the request gives.
     pub counts_in: &'static [&'static Field],
+    /// For a link: its name also applies in the namespace that this field names, if the request gives it.
+    pub also_in: Option<&'static Field>,
     /// The list whose elements have it, which stands in front of it; absence is then absence in one element.
     pub inside: Option<&'static Field>,
     /// What the call does with it, where it holds a name.
@@ -380,7 +382,7 @@ const fn chosen(field: &'static Field) -> Use {
 }
 
 const fn declared(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
+    Use { field, absence, counts_in: IN_NETNS, also_in: None, inside: None, naming: Naming::Refers }
 }
 
 /// Where a link's name counts unless the declaration says otherwise.
@@ -394,6 +396,11 @@ impl Use {
 
     const fn giving_a_name(mut self) -> Self {
         self.naming = Naming::Gives;
+        self
+    }
+
+    const fn also_in(mut self, field: &'static Field) -> Self {
+        self.also_in = Some(field);
         self
     }
 

@@ -309,11 +309,14 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     }
 }
 
-/// The Varlink type of an object of fields: its name with a capital.
+/// The Varlink type of an object: the words of its name, each with a capital.
 fn type_name(head: &str) -> String {
-    let mut letters = head.chars();
-    let first: String = letters.next().map(|c| c.to_ascii_uppercase()).into_iter().collect();
-    format!("{first}{}", letters.as_str())
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        let first: String = letters.next().map(|c| c.to_ascii_uppercase()).into_iter().collect();
+        format!("{first}{}", letters.as_str())
+    };
+    head.split('_').map(capital).collect()
 }
 
 fn field(name: &str, used: &Use, types: &mut Types) -> String {

@@ -281,7 +281,7 @@ mod tests {
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[], inside: None, naming: Naming::Refers }
+        Use { field, absence, counts_in: &[], also_in: None, inside: None, naming: Naming::Refers }
     }
 
     /// Invented: no call of the first half leaves a link open and changes something.

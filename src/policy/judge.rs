@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::rule::{Rule, Ruling};
+use crate::call::field::NETNS;
 use crate::call::request::Request;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
@@ -57,7 +58,7 @@ pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
         let Some(mismatches) = rule.mismatches(caller, request) else { continue };
         let Some(first) = mismatches.first() else { return Decision::Allowed { rule: rule.id.clone() } };
         // A rule for another namespace is further off than any for this one.
-        let distance = (mismatches.iter().any(|field| field.name == "netns"), mismatches.len());
+        let distance = (mismatches.contains(&&NETNS.field), mismatches.len());
         if nearest.is_none_or(|(other, ..)| distance < other) {
             nearest = Some((distance, rule, first.name));
         }

@@ -98,9 +98,9 @@ impl Rule {
         let named = || self.fields.iter().filter_map(|(number, constraint)| about.first_met(*number, constraint));
         let met = named().find(|field| *field != &field::NETNS.field).or_else(|| named().next());
         match &self.touches {
-            Some(touches) => {
-                touches.touched(caller, request).map(|field| met.filter(|m| m.name != "netns").or(Some(field)))
-            }
+            Some(touches) => touches
+                .touched(caller, request)
+                .map(|touched| met.filter(|met| *met != &field::NETNS.field).or(Some(touched))),
             None => Some(met),
         }
     }
@@ -247,8 +247,7 @@ impl Touches {
     /// too, even with a new name: the kernel moves it under the old one and renames it there.
     fn counts(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
         let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
-        let arrives = used.field == &field::LINK.field;
-        let target = request.value(&field::TARGET_NETNS.field).filter(|_| arrives);
+        let target = used.also_in.and_then(|field| request.value(field));
         self.in_netns(in_its_own, caller) || target.is_some_and(|target| self.in_netns(Some(target), caller))
     }
 

@@ -16,7 +16,6 @@ use serde_json::{Map, Value, json};
 use super::landlock::{self, Domain};
 use super::netns::{DIRECTORY, Identity, Netns};
 use super::{capabilities, filter, namespaces, tun};
-use crate::audit::Trail;
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::call::needs::LastStage;
@@ -33,7 +32,6 @@ pub struct Confined {
     _permit: Permit,
     /// Its descriptors are closed by the end of the process: the last filter has no line for that.
     work: ManuallyDrop<Work>,
-    trail: Trail,
 }
 
 /// What is left to do.
@@ -48,12 +46,12 @@ pub(super) enum Work {
 }
 
 impl Confined {
-    pub(super) fn new(permit: Permit, work: Work, trail: Trail) -> Self {
-        Self { _permit: permit, work: ManuallyDrop::new(work), trail }
+    pub(super) fn new(permit: Permit, work: Work) -> Self {
+        Self { _permit: permit, work: ManuallyDrop::new(work) }
     }
 
     /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
-    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> (Executed, Trail) {
+    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> Executed {
         let mut lost = Vec::new();
         let result = match &mut *self.work {
             Work::Transaction(netlink, prepared) => {
@@ -64,7 +62,7 @@ impl Confined {
             Work::Names(directory) => names(directory, each),
             Work::Namespaces(task) => task.run(),
         };
-        (Executed { result, lost }, self.trail)
+        Executed { result, lost }
     }
 }
 

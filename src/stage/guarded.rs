@@ -5,13 +5,13 @@
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, RawFd};
 
 use super::confined::{self, Confined};
 use super::inherited::Begun;
 use super::netns::Identity;
 use super::{capabilities, filter, trusted};
-use crate::audit::{Record, Trail};
+use crate::audit::Record;
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
 use crate::policy::compiled::{Compiled, Settings};
@@ -27,23 +27,14 @@ pub struct Guarded {
     /// Its descriptor is closed by the end of the process: no other file may get its number, which the first filter lets be
     /// read. The last filter lets nothing be read.
     policy: ManuallyDrop<Compiled<File>>,
-    trail: Trail,
     begun: Begun,
 }
 
 impl Guarded {
     /// Reads what the policy grants this caller at most, keeps the capabilities for that, and goes behind the filter.
-    pub(super) fn new(
-        caller: Caller,
-        way: Way,
-        identity: Identity,
-        trail: Trail,
-        begun: Begun,
-    ) -> Result<Self, (Refusal, Trail)> {
-        match Self::restrict(&caller) {
-            Ok(policy) => Ok(Self { caller, way, identity, policy: ManuallyDrop::new(policy), trail, begun }),
-            Err(refusal) => Err((refusal, trail)),
-        }
+    pub(super) fn new(caller: Caller, way: Way, identity: Identity, begun: Begun) -> Result<Self, Refusal> {
+        let policy = ManuallyDrop::new(Self::restrict(&caller)?);
+        Ok(Self { caller, way, identity, policy, begun })
     }
 
     fn restrict(caller: &Caller) -> Result<Compiled<File>, Refusal> {
@@ -92,12 +83,6 @@ impl Guarded {
         self.policy.settings()
     }
 
-    /// The trail.
-    #[must_use]
-    pub fn trail(&self) -> &Trail {
-        &self.trail
-    }
-
     /// Judges a request, without a look at the system.
     ///
     /// # Errors
@@ -106,16 +91,14 @@ impl Guarded {
         self.policy.judge(&self.caller, request).map_err(|damage| trusted::damaged(damage.0))
     }
 
-    /// Enters the namespace that the permit names and gives up everything the call does not need.
+    /// Enters the namespace that the permit names and gives up everything the call does not need. `trail` is the descriptor
+    /// that the outcome is recorded on.
     ///
     /// # Errors
     /// [`Refusal::NoSuchNetns`], [`Refusal::NoSuchLink`], or [`Refusal::NotConfined`] naming the step.
-    pub fn confine(self, permit: Permit) -> Result<Confined, (Refusal, Trail)> {
-        let Self { identity, policy, trail, .. } = self;
-        let landlock = policy.settings().landlock_required;
-        match confined::prepare(&permit, identity, landlock, trail.descriptor()) {
-            Ok(work) => Ok(Confined::new(permit, work, trail)),
-            Err(refusal) => Err((refusal, trail)),
-        }
+    pub fn confine(self, permit: Permit, trail: Option<RawFd>) -> Result<Confined, Refusal> {
+        let landlock = self.policy.settings().landlock_required;
+        let work = confined::prepare(&permit, self.identity, landlock, trail)?;
+        Ok(Confined::new(permit, work))
     }
 }

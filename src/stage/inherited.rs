@@ -124,12 +124,13 @@ impl Inherited {
         &self.begun
     }
 
-    /// Finds out who asks, becomes the system user, and goes behind the first filter.
+    /// Finds out who asks, becomes the system user, and goes behind the first filter. With it comes the trail, which was
+    /// connected to before.
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`] naming what is missing, [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`],
     /// [`Refusal::SystemError`]. None of them is on record before the process has become the system user.
-    pub fn guard(self, peer: bool) -> Result<Guarded, Refused> {
+    pub fn guard(self, peer: bool) -> Result<(Guarded, Trail), Refused> {
         let proc = Proc::open()?;
         proc.require_identity_map()?;
         let user = SystemUser::find()?;
@@ -143,10 +144,13 @@ impl Inherited {
         prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
         let trail = Trail::connect();
         let record = Record::new("refused", &self.begun.id, &caller, way);
-        Guarded::new(caller, way, Identity { own, first }, trail, self.begun).map_err(|(refusal, trail)| {
-            let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
-            Refused { refusal, recorded }
-        })
+        match Guarded::new(caller, way, Identity { own, first }, self.begun) {
+            Ok(guarded) => Ok((guarded, trail)),
+            Err(refusal) => {
+                let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
+                Err(Refused { refusal, recorded })
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, inside: None, naming: Naming::Refers }
+    Use { field, absence, counts_in: IN_NETNS, also_in: None, inside: None, naming: Naming::Refers }
 }
 
 const fn inside(field: &'static Field, absence: Absence) -> Use {
@@ -52,12 +52,13 @@ pub(super) static SET: Call = call(
     900,
     &[
         used(&NETNS.field, Absence::Required),
-        used(&LINK.field, Absence::Required),
+        Use { also_in: Some(&TARGET_NETNS.field), ..used(&LINK.field, Absence::Required) },
         used(&UP.field, OFF),
         Use {
             field: &NEW_NAME.field,
             absence: Absence::Untouched,
             counts_in: IN_TARGET_NETNS,
+            also_in: None,
             inside: None,
             naming: Naming::Gives,
         },
@@ -84,6 +85,7 @@ pub(super) static ADD: Call = call(
                     field: &PEER_NAME.field,
                     absence: Absence::Required,
                     counts_in: IN_PEER_NETNS,
+                    also_in: None,
                     inside: None,
                     naming: Naming::Gives,
                 },
