@@ -22,6 +22,8 @@ pub mod caller;
 pub mod ctl;
 pub mod netlink;
 pub mod policy;
+#[cfg(test)]
+mod properties;
 pub mod refusal;
 pub mod reply;
 pub mod serve;

@@ -77,13 +77,14 @@ fn each_of_the_fields_mistakes_is_held_by_tests_that_there_are() {
 fn each_sentence_on_what_rules_mean_is_held_by_tests_that_there_are() {
     let manual = read("packaging/man/netbroker-policy.5");
     let section = manual.split_once(".Sh WHAT RULES MEAN\n").unwrap().1.split("\n.Sh ").next().unwrap();
-    let tests: Vec<String> = sources("src/policy").iter().flat_map(|file| tests_of(file)).collect();
+    let files = ["src/policy", "src/properties"].into_iter().flat_map(sources);
+    let tests: Vec<String> = files.flat_map(|file| tests_of(&file)).collect();
     let sentences: Vec<&str> = section.split("\n.It\n").skip(1).collect();
     for sentence in &sentences {
         let cited: Vec<&str> = sentence.lines().filter_map(|line| line.strip_prefix(".D1 Li ")).collect();
         assert!(!cited.is_empty() || sentence.contains(".\\\" By construction: "), "no test holds: {sentence}");
         for name in cited {
-            assert!(tests.iter().any(|test| test == name), "src/policy has no test {name}");
+            assert!(tests.iter().any(|test| test == name), "src/policy and src/properties have no test {name}");
         }
     }
     assert!(sentences.len() > 5, "{section}");

@@ -20,8 +20,6 @@ pub mod diagnostics;
 #[cfg(feature = "ctl")]
 mod entries;
 pub mod judge;
-#[cfg(test)]
-mod properties;
 pub mod rule;
 #[cfg(feature = "ctl")]
 mod sets;

@@ -49,8 +49,11 @@ fn questions() -> Vec<(Caller, Request)> {
 
 /// What the broker would do.
 fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
+    let compiled = match Compiled::open(bytes.to_vec()) {
+        Ok(compiled) => compiled,
+        Err(damage) => return vec![Err(damage); questions.len()],
+    };
     let answer = |(caller, request): &(Caller, Request)| {
-        let compiled = Compiled::open(bytes.to_vec())?;
         let verdict = compiled.judge(caller, request.clone())?;
         Ok((verdict.decision().clone(), compiled.profile(caller)?, compiled.settings()))
     };

@@ -23,18 +23,20 @@ mod spellings;
 mod universe;
 mod written;
 
+use std::sync::{LazyLock, OnceLock};
+
 use self::asked::{Asked, everything_asked};
-use self::oracle::{acts, fates, grants, lacking, names_something, speaks_of, within};
-use self::random::{Random, seeds};
+use self::oracle::{Act, acts, fates, grants, lacking, names_something, speaks_of, within};
+use self::random::{Random, each_seed};
 use self::universe::{CALLS, caller, varieties};
 use self::written::{Says, Written};
-use super::judge::{Verdict, judge};
-use super::rule::{Rule, Ruling};
-use super::{Decision, rule::Principal};
 use crate::call::field::{Field, LINK, NETNS, by_name};
 use crate::call::request::Request;
 use crate::call::types::Type;
 use crate::call::{Absence, Call, all, is_object};
+use crate::policy::Decision;
+use crate::policy::judge::{Verdict, judge};
+use crate::policy::rule::{Principal, Rule, Ruling};
 use crate::refusal::Refusal;
 
 /// A rule at random for a call. An allow names more than a deny, or it would permit nothing.
@@ -107,31 +109,72 @@ fn allowed(rules: &[Rule], request: &Request) -> bool {
     matches!(judge(rules, &caller(), request), Decision::Allowed { .. })
 }
 
-/// Everything that can be asked of each invented call, read once.
-fn world() -> Vec<(&'static Call, Vec<(Asked, Request)>)> {
-    let read = |call| everything_asked(call).into_iter().map(|asked| (asked.clone(), asked.request())).collect();
-    CALLS.into_iter().map(|call| (call, read(call))).collect()
+/// One thing that can be requested, and what several tests ask about it. Nothing here depends on a rule.
+struct Case {
+    asked: Asked,
+    request: Request,
+    acts: OnceLock<Vec<Act>>,
+    fates: OnceLock<Vec<Act>>,
+    narrower: OnceLock<Vec<(Asked, Request)>>,
 }
 
+impl Case {
+    fn acts(&self) -> &[Act] {
+        self.acts.get_or_init(|| acts(&self.asked))
+    }
+
+    fn fates(&self) -> &[Act] {
+        self.fates.get_or_init(|| fates(&self.asked))
+    }
+
+    fn narrower(&self) -> &[(Asked, Request)] {
+        let read = |asked: Asked| (asked.clone(), asked.request());
+        self.narrower.get_or_init(|| single::narrower(&self.asked).into_iter().map(read).collect())
+    }
+}
+
+/// Everything that can be asked of each invented call, read once.
+static WORLD: LazyLock<Vec<(&Call, Vec<Case>)>> = LazyLock::new(|| {
+    let case = |asked: Asked| Case {
+        request: asked.request(),
+        asked,
+        acts: OnceLock::new(),
+        fates: OnceLock::new(),
+        narrower: OnceLock::new(),
+    };
+    CALLS.into_iter().map(|call| (call, everything_asked(call).into_iter().map(case).collect())).collect()
+});
+
+/// A policy with some of what can be asked of its call.
+struct Round {
+    random: Random,
+    policy: Vec<Written>,
+    rules: Vec<Rule>,
+    some: Vec<&'static Case>,
+}
+
+/// Many policies, the same for each test.
+static ROUNDS: LazyLock<Vec<Round>> = LazyLock::new(|| {
+    each_seed(4000, |mut random| {
+        let (call, requests) = random.of(&WORLD);
+        let policy = policy(&mut random, call);
+        let some = (0..24).map(|_| random.of(requests)).collect();
+        Round { random, rules: lowered(&policy), policy, some }
+    })
+});
+
 /// Many policies, each with some of what can be asked.
-fn policies(rounds: u64, mut test: impl FnMut(&mut Random, &[Written], &[&(Asked, Request)])) {
-    let world = world();
-    seeds(rounds, |random| {
-        let (call, requests) = random.of(&world);
-        let policy = policy(random, call);
-        let some: Vec<_> = (0..24).map(|_| random.of(requests)).collect();
-        test(random, &policy, &some);
-    });
+fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &Round)) {
+    ROUNDS[..rounds].iter().for_each(|round| test(&mut round.random.clone(), round));
 }
 
 #[test]
 fn order_is_irrelevant() {
-    policies(3000, |random, policy, requests| {
-        let rules = lowered(policy);
+    policies(3000, |random, Round { policy, rules, some, .. }| {
         let mut shuffled = rules.clone();
         random.shuffle(&mut shuffled);
-        for (asked, request) in requests {
-            let decisions = [&rules, &shuffled].map(|rules| judge(rules, &caller(), request));
+        for Case { asked, request, .. } in some {
+            let decisions = [rules, &shuffled].map(|rules| judge(rules, &caller(), request));
             assert_eq!(decisions[0], decisions[1], "{asked:?} {policy:?}");
         }
     });
@@ -140,13 +183,12 @@ fn order_is_irrelevant() {
 /// Tries one more rule, at any place.
 fn adding(ruling: Ruling, holds: fn(was: bool, is: bool) -> bool) {
     let mut permitted = 0;
-    policies(2000, |random, policy, requests| {
-        let before = lowered(policy);
-        let mut after = before.clone();
-        let more = written(random, requests[0].0.call, ruling);
+    policies(2000, |random, Round { policy, rules, some, .. }| {
+        let mut after = rules.clone();
+        let more = written(random, some[0].asked.call, ruling);
         after.insert(random.below(after.len() + 1), more.rule("more"));
-        for (asked, request) in requests {
-            let (was, is) = (allowed(&before, request), allowed(&after, request));
+        for Case { asked, request, .. } in some {
+            let (was, is) = (allowed(rules, request), allowed(&after, request));
             permitted += usize::from(was);
             assert!(holds(was, is), "{asked:?} {more:?} {policy:?}");
         }
@@ -167,15 +209,14 @@ fn adding_an_allow_never_refuses_more() {
 #[test]
 fn silence_is_refusal_and_one_allow_permits_the_whole_request() {
     let mut permitted = 0;
-    policies(3000, |_, policy, requests| {
-        for (asked, request) in requests {
-            let fates = fates(asked);
+    policies(3000, |_, Round { policy, rules, some, .. }| {
+        for case @ Case { asked, request, .. } in some {
             let mut deciding = policy.iter().filter(|rule| !spares(rule));
             let forbidden = deciding
                 .clone()
-                .any(|rule| rule.ruling == Ruling::Deny && fates.iter().any(|act| speaks_of(rule, act)));
+                .any(|rule| rule.ruling == Ruling::Deny && case.fates().iter().any(|act| speaks_of(rule, act)));
             let granted = deciding.any(|rule| rule.ruling == Ruling::Allow && grants(rule, asked));
-            let is = allowed(&lowered(policy), request);
+            let is = allowed(rules, request);
             assert_eq!(is, granted && !forbidden, "{asked:?} {policy:?}");
             permitted += usize::from(is);
         }
@@ -185,14 +226,14 @@ fn silence_is_refusal_and_one_allow_permits_the_whole_request() {
 
 #[test]
 fn what_is_permitted_is_inside_one_allow_and_outside_every_deny() {
-    policies(3000, |_, policy, requests| {
-        let rules = lowered(policy);
-        for (asked, _) in requests.iter().filter(|(_, request)| allowed(&rules, request)) {
-            let acts = acts(asked);
+    policies(3000, |_, Round { policy, rules, some, .. }| {
+        for case in some.iter().filter(|case| allowed(rules, &case.request)) {
+            let asked = &case.asked;
             let allows = || policy.iter().filter(|rule| rule.ruling == Ruling::Allow && !spares(rule));
-            assert!(allows().any(|rule| acts.iter().all(|act| within(rule, asked, act))), "{asked:?} {policy:?}");
+            let inside = |rule| case.acts().iter().all(|act| within(rule, asked, act));
+            assert!(allows().any(inside), "{asked:?} {policy:?}");
             for deny in policy.iter().filter(|rule| rule.ruling == Ruling::Deny && !spares(rule)) {
-                assert!(!fates(asked).iter().any(|act| speaks_of(deny, act)), "{asked:?} {deny:?}");
+                assert!(!case.fates().iter().any(|act| speaks_of(deny, act)), "{asked:?} {deny:?}");
             }
         }
     });
@@ -201,11 +242,10 @@ fn what_is_permitted_is_inside_one_allow_and_outside_every_deny() {
 #[test]
 fn who_may_do_it_to_all_may_do_it_to_one_by_every_policy() {
     let mut narrowed = 0;
-    policies(4000, |_, policy, requests| {
-        let rules = lowered(policy);
-        for (asked, _) in requests.iter().filter(|(_, request)| allowed(&rules, request)) {
-            for narrower in single::narrower(asked) {
-                assert!(allowed(&rules, &narrower.request()), "{asked:?} {narrower:?} {policy:?}");
+    policies(4000, |_, Round { policy, rules, some, .. }| {
+        for case in some.iter().filter(|case| allowed(rules, &case.request)) {
+            for (narrower, request) in case.narrower() {
+                assert!(allowed(rules, request), "{:?} {narrower:?} {policy:?}", case.asked);
                 narrowed += 1;
             }
         }
@@ -215,17 +255,15 @@ fn who_may_do_it_to_all_may_do_it_to_one_by_every_policy() {
 
 #[test]
 fn the_first_rule_by_id_is_cited_or_else_the_nearest() {
-    policies(2000, |_, policy, requests| {
-        let rules = lowered(policy);
-        for (asked, request) in requests {
-            let fates = fates(asked);
+    policies(2000, |_, Round { policy, rules, some, .. }| {
+        for case @ Case { asked, request, .. } in some {
             let first = |ruling, decides: &dyn Fn(&Written) -> bool| {
                 let found = |rule: &Written| rule.ruling == ruling && !spares(rule) && decides(rule);
                 policy.iter().position(found).map(|n| format!("r{n}"))
             };
-            let deny = first(Ruling::Deny, &|rule| fates.iter().any(|act| speaks_of(rule, act)));
+            let deny = first(Ruling::Deny, &|rule| case.fates().iter().any(|act| speaks_of(rule, act)));
             let allow = first(Ruling::Allow, &|rule| grants(rule, asked));
-            let decision = judge(&rules, &caller(), request);
+            let decision = judge(rules, &caller(), request);
             assert_eq!(decision.rule(), deny.or(allow).as_deref(), "{asked:?} {policy:?}");
             if let Decision::Forbidden { rule, field } = &decision {
                 let deny = &policy[rule.strip_prefix('r').unwrap().parse::<usize>().unwrap()];
@@ -259,19 +297,18 @@ fn the_first_rule_by_id_is_cited_or_else_the_nearest() {
 
 #[test]
 fn a_permit_is_for_what_was_judged_and_a_refusal_names_its_rule_if_it_may() {
-    policies(1000, |_, policy, requests| {
-        let rules = lowered(policy);
-        for (asked, request) in requests {
-            let verdict = || Verdict::on(&rules, &caller(), request.clone());
+    policies(1000, |_, Round { policy, rules, some, .. }| {
+        for Case { asked, request, .. } in some {
+            let verdict = || Verdict::on(rules, &caller(), request.clone());
             let decision = verdict().decision().clone();
-            assert_eq!(decision, judge(&rules, &caller(), request));
+            assert_eq!(decision, judge(rules, &caller(), request));
             match (verdict().permit(true), verdict().permit(false)) {
                 (Ok(permit), Ok(_)) => {
                     assert_eq!(decision.rule(), Some(permit.rule()), "{asked:?} {policy:?}");
                     assert_eq!(format!("{:?}", permit.request()), format!("{request:?}"));
                 }
                 (Err(shown), Err(hidden)) => {
-                    assert!(!allowed(&rules, request), "{asked:?} {policy:?}");
+                    assert!(!allowed(rules, request), "{asked:?} {policy:?}");
                     let named = |refusal: &Refusal| match refusal {
                         Refusal::Denied { call, rule, .. } if *call == asked.call.name => rule.clone(),
                         other => panic!("{other:?}"),

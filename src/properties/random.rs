@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A deterministic generator (xorshift64*, Vigna 2016): the same seed, the same test.
 
+use std::thread;
+
 /// Says its seed when a test fails.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Random {
     state: u64,
     seed: u64,
@@ -51,6 +53,17 @@ impl Drop for Random {
             eprintln!("seed {}", self.seed);
         }
     }
+}
+
+/// Makes something of each of so many seeds, in order; the processors share the work.
+pub(super) fn each_seed<T: Send>(rounds: u64, make: impl Fn(Random) -> T + Sync) -> Vec<T> {
+    let threads = u64::try_from(thread::available_parallelism().map_or(1, usize::from)).unwrap();
+    let share = |n: u64| 1 + rounds * n / threads..=rounds * (n + 1) / threads;
+    let made = |n| share(n).map(|seed| make(Random::new(seed))).collect::<Vec<T>>();
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|n| scope.spawn(move || made(n))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 /// Runs a test with each of so many seeds.

@@ -2,9 +2,10 @@
 //! Policies at random as people write them, over the real calls: what the compiler makes of them decides as they do.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::asked::{Asked, everything_asked, values_in};
-use super::random::{Random, seeds};
+use super::random::{Random, each_seed, seeds};
 use super::single::unfiltered;
 use super::universe::{SET, caller, values, varieties};
 use super::written::{Entry, Says, Written};
@@ -227,13 +228,19 @@ fn allowed(decision: &Decision) -> bool {
     matches!(decision, Decision::Allowed { .. })
 }
 
-/// Policies that compile, each with some requests of calls that it names or not.
-fn policies(rounds: u64, mut test: impl FnMut(&mut Random, &[Text], &Policy, &[(Asked, Request)])) {
-    let mut tried = 0;
-    seeds(rounds, |random| {
-        let texts = texts(random);
-        let Some(policy) = compiled(&texts) else { return };
-        tried += 1;
+/// A policy that compiles, with some requests.
+struct Round {
+    random: Random,
+    texts: Vec<Text>,
+    policy: Policy,
+    requests: Vec<(Asked, Request)>,
+}
+
+/// Many policies, the same for each test: none where what was written does not compile.
+static ROUNDS: LazyLock<Vec<Option<Round>>> = LazyLock::new(|| {
+    each_seed(1500, |mut random| {
+        let texts = texts(&mut random);
+        let policy = compiled(&texts)?;
         let calls: Vec<_> = texts
             .iter()
             .flat_map(|text| all().filter(|call| text.calls.contains(&call.name)))
@@ -242,12 +249,21 @@ fn policies(rounds: u64, mut test: impl FnMut(&mut Random, &[Text], &Policy, &[(
         let asked: Vec<Asked> = (0..16)
             .map(|_| {
                 let call = *random.of(&calls);
-                asked(random, call)
+                asked(&mut random, call)
             })
             .collect();
-        let requests: Vec<_> = asked.into_iter().map(|asked| (asked.clone(), asked.request())).collect();
-        test(random, &texts, &policy, &requests);
-    });
+        let requests = asked.into_iter().map(|asked| (asked.clone(), asked.request())).collect();
+        Some(Round { random, texts, policy, requests })
+    })
+});
+
+/// Policies that compile, each with some requests of calls that it names or not.
+fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &[Text], &Policy, &[(Asked, Request)])) {
+    let mut tried = 0;
+    for Round { random, texts, policy, requests } in ROUNDS[..rounds].iter().flatten() {
+        test(&mut random.clone(), texts, policy, requests);
+        tried += 1;
+    }
     assert!(tried > rounds / 3, "only {tried} of {rounds} policies compile");
 }
 
