@@ -233,6 +233,12 @@ impl Refusal {
         }
     }
 
+    /// Whether a part of the change may have been made.
+    #[must_use]
+    pub fn may_have_changed(&self) -> bool {
+        matches!(self, Self::Kernel(KernelRefusal { may_have_changed: true, .. }))
+    }
+
     /// The same, where the call has changed something by now: `SystemError` and `Busy` mean that nothing was done.
     #[must_use]
     pub fn after_a_change(self) -> Self {

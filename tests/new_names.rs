@@ -59,6 +59,53 @@ fn a_new_name_with_a_character_that_a_shell_takes_for_more_than_itself_is_refuse
 }
 
 #[test]
+fn a_new_name_that_other_programs_take_for_an_option_a_pattern_or_a_process_is_refused() {
+    let host = host();
+    let before = host.snapshot(&["w", "far"]);
+    for name in ["-rf", "--all", "-", ".x", "..x", "^x", "=x", "+x", ",x"] {
+        for (method, field, parameters) in giving(name) {
+            let reply = host.caller().call(method, parameters);
+            assert!(reply.error().ends_with(".InvalidRequest"), "{method} {name}: {reply}");
+            assert_eq!(reply.get("field"), field, "{method} {name}");
+            let reason = reply.get("reason");
+            assert!(
+                reason.as_str().unwrap().contains("does not begin with a letter, a digit or _"),
+                "{method}: {reason}"
+            );
+        }
+    }
+    for name in ["1", "3176"] {
+        let reply = host.caller().call("Netns.Add", json!({"netns": name}));
+        assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Netns.InvalidRequest".into(), json!("netns")));
+        assert!(reply.get("reason").as_str().unwrap().contains("is a number"), "{reply}");
+    }
+    assert_eq!(host.snapshot(&["w", "far"]), before);
+    assert_eq!(host.sh("ls /run/netns"), "far\nw\n");
+}
+
+#[test]
+fn a_link_that_moves_takes_no_such_name_along() {
+    let host = host();
+    for (at, name) in ["a;id|sh", "-rf"].into_iter().enumerate() {
+        host.run(&["ip", "-n", "w", "link", "add", "name", name, "type", "bridge"]).ok();
+        let before = host.snapshot(&["w", "far"]);
+        for more in [json!({}), json!({"new_name": "fine"})] {
+            let mut fields = json!({"netns": "w", "link": name, "target_netns": "far"});
+            fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let reply = host.caller().call("Link.Set", fields);
+            assert!(reply.error().ends_with(".InvalidRequest"), "{reply}");
+            assert_eq!(reply.get("field"), "link", "{reply}");
+            assert_eq!(host.snapshot(&["w", "far"]), before);
+        }
+        // First another name, then the move.
+        let fine = format!("fine{at}");
+        host.caller().call("Link.Set", json!({"netns": "w", "link": name, "new_name": fine})).ok();
+        host.caller().call("Link.Set", json!({"netns": "w", "link": fine, "target_netns": "far"})).ok();
+        assert!(host.ip_in("far", "link show").contains(&fine));
+    }
+}
+
+#[test]
 fn existing_links_and_namespaces_with_such_names_are_listed_changed_renamed_and_deleted() {
     let host = host();
     let (netns, link) = ("a;b\"'`|&<>()#~", "x;\"'`|&<>()#~");

@@ -254,6 +254,55 @@ fn a_link_that_is_renamed_right_before_a_change_by_index_is_in_the_reply_and_in_
 }
 
 #[test]
+fn half_a_change_on_a_renamed_link_is_told_as_such() {
+    let host = host();
+    host.sh("ip link add brx type bridge; ip tuntap add t0 mode tap; ip link set t0 up");
+    host.forget_trail();
+    let fields = json!({"netns": "@host", "link": "t0", "master": "brx", "txqueuelen": 4_294_967_295_u32});
+    let reply = held_back(&host, 6, "Link.Set", &fields, || drop(host.ip("link set brx name eth0")));
+    assert_eq!((reply.status(), reply.get("may_have_changed")), (1, json!(true)), "{reply}");
+    assert!(host.ip("link show t0").contains("master eth0"), "the kernel did the first half");
+    assert_eq!(reply.get("changed_meanwhile"), json!(["master"]), "{reply}");
+    assert_eq!(host.trail_where("NETBROKER_CHANGED_MEANWHILE", "master").len(), 1);
+}
+
+#[test]
+fn what_is_there_already_on_a_renamed_link_is_told_as_such() {
+    let host = host();
+    host.sh("ip link add ci7 up type bridge; ip addr add 10.0.0.1/32 dev ci7");
+    let fields = json!({"netns": "@host", "link": "ci7", "address": "10.0.0.1/32", "exists_ok": true});
+    let reply = held_back(&host, 4, "Address.Add", &fields, || drop(host.ip("link set ci7 name eth0")));
+    assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!(["link"])), "{reply}");
+}
+
+#[test]
+fn a_new_tap_whose_name_changes_hands_gives_nothing_to_the_link_that_has_it_then() {
+    let host = host();
+    host.ip("link add eth0 type bridge");
+    let before = picture(&host, "eth0");
+    let fields =
+        json!({"netns": "@host", "link": "t0", "kind": "tun", "tun": {"mode": "tap"}, "mtu": 1400, "alias": "mine"});
+    let swap = || drop(host.sh("ip link set t0 name t1; ip link set eth0 name t0"));
+    // Before it is looked up, and before it is looked up again: nothing is left of it.
+    for nth in [2, 3] {
+        let reply = held_back(&host, nth, "Link.Add", &fields, swap);
+        assert_eq!(reply.error(), "io.netbroker.Link.Busy", "{nth}: {reply}");
+        host.sh("ip link set t0 name eth0; ! ip link show t1 2>/dev/null");
+        assert_eq!(picture(&host, "eth0"), before, "{nth}");
+    }
+    // Right before the change: the tap is the one that changes.
+    let reply = held_back(&host, 4, "Link.Add", &fields, swap);
+    assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!(["link"])), "{reply}");
+    let tap = picture(&host, "t1");
+    assert_eq!(
+        (&tap["mtu"], &tap["ifalias"], &tap["ifindex"]),
+        (&json!(1400), &json!("mine"), &reply.get("link_index"))
+    );
+    host.ip("link set t0 name eth0");
+    assert_eq!(picture(&host, "eth0"), before);
+}
+
+#[test]
 fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
     let host = host();
     host.ip("link add ci7 type bridge");

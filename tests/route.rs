@@ -307,6 +307,61 @@ fn a_route_that_the_kernel_would_take_another_one_for_stays() {
     assert!(left.contains("dev v0") && !left.contains("dev v1"), "{left}");
 }
 
+/// What a request has closed for a deny, the route that goes does not have.
+#[test]
+fn a_route_with_several_ways_does_not_go_by_a_field_of_a_route_with_one() {
+    let (host, a, _) = host();
+    host.policy(&format!(
+        "{ALL_ROUTES}
+        [[deny]]
+        id = \"uplink\"
+        who = \"*\"
+        call = \"Route.Delete\"
+        nexthops.link = \"v0\"
+        "
+    ));
+    host.ip_in(a, "route add 10.9.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 dev v1");
+    host.ip_in(a, "route add 10.8.0.0/16 onlink nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 dev v1");
+    host.ip_in(a, "-6 route add 2001:db8:9::/48 nexthop via 2001:db8::9 dev v0 nexthop via fe80::9 dev v1");
+    let before = host.snapshot(&[a]);
+    for destination in ["10.9.0.0/16", "10.8.0.0/16", "2001:db8:9::/48"] {
+        let gateway = if destination.contains(':') { "2001:db8::9" } else { "10.0.0.9" };
+        for fields in
+            [json!({"onlink": false}), json!({"onlink": true}), json!({"gateway": gateway}), json!({"link": "v1"})]
+        {
+            let mut fields = fields;
+            fields["destination"] = destination.into();
+            let reply = act(&host, "Delete", a, &fields);
+            assert!(reply.status() != 0, "{fields}: {reply}");
+            assert_eq!(host.snapshot(&[a]), before, "{fields}");
+        }
+        assert!(act(&host, "Delete", a, &json!({"destination": destination})).error().ends_with(".Denied"));
+    }
+    host.ip_in(a, "route add 10.7.0.0/16 via 10.0.1.9 dev v1");
+    act(&host, "Delete", a, &json!({"destination": "10.7.0.0/16", "onlink": false})).ok();
+    assert_eq!(host.snapshot(&[a]), before);
+}
+
+/// The kernel keeps a table of its own for each source prefix.
+#[test]
+fn a_route_for_some_sources_only_is_none_that_a_request_means() {
+    let (host, a, _) = host();
+    host.ip_in(a, "-6 route add 2001:db8:9::/48 from 2001:db8:5::/48 dev v0 metric 7");
+    let listed = |source: &str| {
+        let reply = host.caller().call("Route.List", json!({"netns": a, "destination": "2001:db8:9::/48"}));
+        reply.get("/routes").as_array().unwrap().iter().any(|route| route["source"] == source)
+    };
+    assert!(listed("2001:db8:5::/48"));
+    let reply = act(&host, "Delete", a, &json!({"destination": "2001:db8:9::/48"}));
+    assert!(reply.error().ends_with(".NotFound"), "{reply}");
+    let plain = json!({"destination": "2001:db8:9::/48", "link": "v0", "metric": 7, "exists_ok": true});
+    act(&host, "Add", a, &plain).ok();
+    assert_eq!(host.ip_in(a, "-6 route show 2001:db8:9::/48").lines().count(), 2, "it is another route");
+    act(&host, "Delete", a, &json!({"destination": "2001:db8:9::/48", "link": "v0"})).ok();
+    assert!(listed("2001:db8:5::/48"));
+    assert_eq!(host.ip_in(a, "-6 route show 2001:db8:9::/48").lines().count(), 1);
+}
+
 /// Permits all that the two tests below ask for.
 const ALL_ROUTES: &str = r#"
     [[allow]]

@@ -243,6 +243,11 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
     if request.values().all(|(field, _)| which.contains(&field)) {
         return Err(Invalid::new("", "names nothing to set"));
     }
+    // A link that moves brings its name along, and is announced with it before it has another.
+    if let (Some(_), Some(link)) = (request.value(&TARGET_NETNS.field), request.value(&LINK.field)) {
+        let why = "; the target namespace would have it";
+        link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
+    }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
         _ => Ok(()),

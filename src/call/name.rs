@@ -19,7 +19,8 @@ const SPECIAL: &[u8] = b"/:%*?!$@{}[]\\";
 /// name has none of these. An existing one may: it can be looked at and deleted.
 const QUOTING: &[u8] = b"\"'`;|&<>()#~";
 /// What a new name must be, for the manual.
-pub const NEW_NAMES: &str = "It must not contain quotation marks, backticks or any of ; | & < > ( ) # ~.";
+pub const NEW_NAMES: &str = "It begins with a letter, a digit or _, and must not contain quotation marks, backticks or any \
+                             of ; | & < > ( ) # ~. The name of a new namespace is not a number alone.";
 
 /// Why a name was refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub enum NameError {
         /// Its position, from 0.
         at: usize,
     },
+    /// A new name begins with something that other programs take for an option or a pattern.
+    Begins,
+    /// A new namespace is called like the number of a process, which `ip link set … netns` takes as well.
+    Number,
     /// `.`, `..`, `all`, `default`: paths and sysctl directories give them another meaning.
     Reserved,
     /// A control or bidirectional character in free text.
@@ -68,6 +73,8 @@ impl fmt::Display for NameError {
             Self::Quoting { at } => {
                 write!(f, "has a byte at position {at} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~")
             }
+            Self::Begins => f.write_str("does not begin with a letter, a digit or _, as a new name must"),
+            Self::Number => f.write_str("is a number: other programs take it for a process where a namespace is meant"),
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
             Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),
             Self::UnknownWord => f.write_str("begins with `@`; the only such word is `@host`"),
@@ -89,9 +96,22 @@ fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
 /// Checks what only a new name must be.
 ///
 /// # Errors
-/// [`NameError::Quoting`]
+/// [`NameError::Quoting`], [`NameError::Begins`]
 pub fn require_plain(name: &str) -> Result<(), NameError> {
-    name.bytes().position(|b| QUOTING.contains(&b)).map_or(Ok(()), |at| Err(NameError::Quoting { at }))
+    if let Some(at) = name.bytes().position(|b| QUOTING.contains(&b)) {
+        return Err(NameError::Quoting { at });
+    }
+    let begins_plainly = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if begins_plainly { Ok(()) } else { Err(NameError::Begins) }
+}
+
+/// Checks what only the name of a new namespace must be.
+///
+/// # Errors
+/// As [`require_plain`]; [`NameError::Number`]
+pub fn require_plain_netns(name: &str) -> Result<(), NameError> {
+    require_plain(name)?;
+    if name.bytes().all(|b| b.is_ascii_digit()) { Err(NameError::Number) } else { Ok(()) }
 }
 
 /// A link name that the kernel and the policy take literally: 1 to 15 bytes of printable ASCII, none of them special.
@@ -193,10 +213,10 @@ impl Text {
     }
 }
 
-/// Characters that change how others are shown: bidirectional controls (Unicode `Bidi_Control`), line and paragraph
-/// separators, and the byte order mark.
-fn misleads(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Characters that change how others are shown, or are not shown themselves: bidirectional controls (Unicode
+/// `Bidi_Control`), line and paragraph separators, those without width, and the byte order mark.
+pub(crate) fn misleads(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -230,12 +250,37 @@ mod tests {
             assert_eq!(NetnsName::parse(&raw).unwrap().as_str(), raw, "an existing namespace may have it");
             assert_eq!(require_plain(&raw), Err(NameError::Quoting { at: 1 }), "{raw}");
         }
-        let rest: Vec<u8> = (0x21..0x7f).filter(|b| !QUOTING.contains(b) && !SPECIAL.contains(b)).collect();
+        let rest: Vec<u8> = rest_of_names().collect();
         assert_eq!(
             String::from_utf8(rest.clone()).unwrap(),
             "+,-.0123456789=ABCDEFGHIJKLMNOPQRSTUVWXYZ^_abcdefghijklmnopqrstuvwxyz"
         );
-        assert_eq!(require_plain(std::str::from_utf8(&rest).unwrap()), Ok(()));
+        assert_eq!(require_plain(&format!("a{}", std::str::from_utf8(&rest).unwrap())), Ok(()));
+    }
+
+    #[test]
+    fn a_new_name_begins_with_nothing_that_is_an_option_or_a_pattern() {
+        for byte in rest_of_names().filter(|b| !b.is_ascii_alphanumeric() && *b != b'_') {
+            let raw = format!("{}a", char::from(byte));
+            assert_eq!(LinkName::parse(&raw).unwrap().as_str(), raw, "an existing link may have it");
+            assert_eq!(require_plain(&raw), Err(NameError::Begins), "{raw}");
+        }
+        for good in ["a", "Z-", "0.1", "_x", "20"] {
+            assert_eq!(require_plain(good), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_new_namespace_is_not_called_like_a_process() {
+        assert_eq!(require_plain_netns("3176"), Err(NameError::Number));
+        assert_eq!(require_plain_netns("3176a"), Ok(()));
+        assert_eq!(require_plain_netns("-1"), Err(NameError::Begins));
+        assert_eq!(NetnsName::parse("3176").unwrap().as_str(), "3176", "an existing namespace may be called so");
+    }
+
+    /// What a name may hold, and a new one too.
+    fn rest_of_names() -> impl Iterator<Item = u8> {
+        (0x21..0x7f).filter(|b| !QUOTING.contains(b) && !SPECIAL.contains(b))
     }
 
     #[test]
@@ -258,7 +303,7 @@ mod tests {
     #[test]
     fn text_has_no_character_that_changes_how_others_are_shown() {
         assert_eq!(Text::parse("uplink to Zürich").unwrap().as_str(), "uplink to Zürich");
-        for bad in ["a\n", "a\u{1b}", "a\0", "a\u{202e}", "a\u{2066}", "a\u{9b}", "a\u{2028}"] {
+        for bad in ["a\n", "a\u{1b}", "a\0", "a\u{202e}", "a\u{2066}", "a\u{9b}", "a\u{2028}", "a\u{200b}"] {
             assert_eq!(Text::parse(bad), Err(NameError::BadCharacter { at: 1 }), "{bad:?}");
         }
     }

@@ -99,6 +99,12 @@ pub(crate) static ROUTE_STATE: Object = Object {
     kinds: &[],
     rows: &[
         row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).always(),
+        result(
+            "source",
+            Place::Attribute(&[2]),
+            Form::Prefix(2),
+            "The prefix of the sources of the packets that it is for; absent for all.",
+        ),
         row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
         row(&GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
         row(&LINK.field, Place::Attribute(&[4]), Form::Link),

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::field::{Field, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
-use super::name::{Label, LinkName, NetnsName, Text};
+use super::name::{Label, LinkName, NetnsName, Text, require_plain, require_plain_netns};
 use super::types::{Constant, DEFAULT, Elements, Type, Values};
 
 /// A value that a request gives, or that a default stands for.
@@ -217,13 +217,13 @@ impl Value {
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the field.
     pub(super) fn require_new_name(&self) -> Result<(), String> {
-        let name = match self {
-            Self::Netns(name) => name.as_str(),
-            Self::Link(name) => name.as_str(),
-            Self::Label(label) => label.as_str(),
+        let (name, result) = match self {
+            Self::Netns(NetnsName::Named(name)) => (name.as_str(), require_plain_netns(name)),
+            Self::Link(name) => (name.as_str(), require_plain(name.as_str())),
+            Self::Label(label) => (label.as_str(), require_plain(label.as_str())),
             _ => return Ok(()),
         };
-        super::name::require_plain(name).map_err(|error| format!("`{}` {error}", shown(name)))
+        result.map_err(|error| format!("`{}` {error}", shown(name)))
     }
 
     /// The value as JSON, as a request would give it.

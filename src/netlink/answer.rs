@@ -4,6 +4,8 @@
 
 use nix::errno::Errno;
 
+use crate::call::name::misleads;
+
 /// `NLMSG_NOOP`, `NLMSG_ERROR`, `NLMSG_DONE` (`linux/netlink.h`).
 const NOOP: u16 = 1;
 const ERROR: u16 = 2;
@@ -161,14 +163,15 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == 0).next().unwrap_or_default()
 }
 
-/// A name of the kernel's as JSON text: bytes that are no UTF-8, controls, and the backslash itself as `\xNN`, so that
-/// a listing never fails because of one name and two names never look the same.
+/// A name of the kernel's as JSON text: bytes that are no UTF-8, controls, characters that change how others are shown or
+/// are not shown themselves, and the backslash itself as `\xNN`, so that a listing never fails because of one name and no
+/// name is shown as what it is not.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '\\' || c.is_control() {
+            if c == '\\' || c.is_control() || misleads(c) {
                 let mut encoded = [0; 4];
                 text.extend(c.encode_utf8(&mut encoded).bytes().map(|b| format!("\\x{b:02x}")));
             } else {

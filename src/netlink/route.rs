@@ -154,6 +154,11 @@ fn refused(failure: Failure, request: &Request) -> Refusal {
     failure.of(class, in_steps)
 }
 
+/// A request can mean no route for packets of one type of service only, or from some sources only.
+fn is_for_all_packets(seen: &Seen) -> bool {
+    seen.head(2).get(..2) == Some(&[0, 0])
+}
+
 fn read(payload: &[u8]) -> Option<Seen> {
     let seen = Seen::new(&ROUTE_STATE, payload)?;
     [INET, INET6].contains(&seen.family()).then_some(())?;
@@ -255,10 +260,18 @@ impl Wanted {
             && (self.index == 0 || hops(seen).iter().any(|hop| hop.index == self.index))
     }
 
-    /// What is removed: a gateway and a link are those of a route with one next hop.
+    /// What is removed.
     fn is(&self, seen: &Seen) -> bool {
-        let tos = seen.head(3).first().copied();
-        tos == Some(0) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+        is_for_all_packets(seen) && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+    }
+
+    /// The fields that are not given together with `nexthops` are those of a route with one next hop: a request with one of
+    /// them was not judged by `nexthops`. The flags of a route with several may be those of the first.
+    fn is_one_way(&self, seen: &Seen) -> bool {
+        let excluded = self.given.request.call().excludes.iter().map(|(one, _, _)| *one);
+        let is_given = excluded.into_iter().any(|field| self.given.request.value(field).is_some());
+        let is_by_object = seen.get(rta::NH_ID).is_some() && seen.get(rta::OIF).is_none();
+        !is_given || (seen.get(rta::MULTIPATH).is_none() && !is_by_object)
     }
 
     fn has_these_hops(&self, seen: &Seen) -> bool {
@@ -322,7 +335,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
     let is_meant = |seen: &&Seen| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
-        seen.head(3).first() == Some(&0)
+        is_for_all_packets(seen)
             && own.and_then(|own| own.as_u64()) == given.request.get(&field::METRIC).copied()
             && seen.difference(of(&field::DESTINATION.field), given.view(), true).is_none()
     };

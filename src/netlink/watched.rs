@@ -82,12 +82,11 @@ impl Netlink {
         let result = watch.links.iter().try_for_each(|link| link.compare(self.look_up(link.field, &link.name)));
         let result = result.map_err(Failure::Broken).and_then(|()| {
             let result = self.transact(message, each);
-            if result.is_ok() {
-                for link in watch.links.iter().filter(|link| link.refers != Refers::ByName) {
-                    let now = link.compare(self.look_up(link.field, &link.name));
-                    if now.is_err() && !watch.lost.contains(&link.field.name) {
-                        watch.lost.push(link.field.name);
-                    }
+            // After an error, too: part of the change may have been made, or the object be there already.
+            for link in watch.links.iter().filter(|link| link.refers != Refers::ByName) {
+                let now = link.compare(self.look_up(link.field, &link.name));
+                if now.is_err() && !watch.lost.contains(&link.field.name) {
+                    watch.lost.push(link.field.name);
                 }
             }
             result

@@ -367,12 +367,7 @@ fn an_allow_permits_only_where_what_it_requires_is_there() {
             let rule = allow.rule("a");
             for Case { asked, request, .. } in requests {
                 let has = call.uses(asked.kind).any(|other| other.field == used.field);
-                assert_eq!(
-                    permits(&rule, request),
-                    there(asked, used) || !has,
-                    "{asked:?} {}",
-                    used.field.name
-                );
+                assert_eq!(permits(&rule, request), there(asked, used) || !has, "{asked:?} {}", used.field.name);
             }
         }
     }

@@ -288,6 +288,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Several(Type::InterfaceAddress) => {
             &[r#"["10.0.0.6/32"]"#, r#"["10.0.0.1/30","10.0.0.6/32"]"#, r#"["10.0.0.4/31","2001:db8::1/125"]"#]
         }
+        Type::Several(Type::Address) => &[r#"["10.0.0.6"]"#, r#"["10.0.0.1","10.0.0.6"]"#],
         Type::Several(_) => &[r#"["global"]"#, r#"["link","global"]"#],
         Type::List(_) => &[],
     };

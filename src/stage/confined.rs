@@ -56,7 +56,10 @@ impl Confined {
         let result = match &mut *self.work {
             Work::Transaction(netlink, prepared) => {
                 let result = prepared.run(netlink, each);
-                lost.extend_from_slice(netlink.lost());
+                // What was refused whole says nothing of links.
+                if result.as_ref().map_or_else(Refusal::may_have_changed, |_| true) {
+                    lost.extend_from_slice(netlink.lost());
+                }
                 result
             }
             Work::Names(directory) => names(directory, each),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::super::rows::{Given, encode};
 use super::super::sides::{After, Before};
+use super::super::watched::Refers;
 use super::super::{Prepared, not_encoded};
 use super::{Target, add, changed, compare, seen};
 use crate::call::field::{self, Field, Key};
@@ -52,18 +53,35 @@ fn finish(after: &mut After<'_>, device: BorrowedFd<'_>, given: &Given) -> Resul
     let request = &given.request;
     set(device, sys::TUN_OWNER, &field::TUN_OWNER, request)?;
     set(device, sys::TUN_GROUP, &field::TUN_GROUP, request)?;
-    let name = request.needed(&field::LINK)?;
-    let index = after.look_up(&field::LINK.field, name)?.index;
+    let index = own_index(after, request)?;
     let is_given =
         |field: &&Field| request.value(field).is_some() && (**field != field::UP.field || request.is_set(&field::UP));
     let fields: Vec<&Field> = BY_MESSAGE.into_iter().filter(is_given).collect();
     if !fields.is_empty() {
         let rows = LINK_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| fields.contains(&field)));
-        let message = Target::Name(&field::LINK.field, name).change(encode(LINK_STATE.head, rows, given.view())?)?;
+        let message = Target::Index(index).change(encode(LINK_STATE.head, rows, given.view())?)?;
         after.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
     }
     sys::tun_set(device, sys::TUN_PERSIST, 1).map_err(|errno| refused(errno, &field::KIND.field))?;
     Ok(Map::from_iter([("link_index".to_owned(), index.into())]))
+}
+
+/// The index of the link that was just made. Somebody may have renamed it since then, and have given its name to another.
+fn own_index(after: &mut After<'_>, request: &Request) -> Result<i32, Refusal> {
+    match seen::find(after, &field::LINK, request)? {
+        Some(link) if persists(&link) == Some(false) => {
+            let name = request.needed(&field::LINK)?;
+            after.watch.add(&field::LINK.field, name, link.index, Refers::ByIndex);
+            Ok(link.index)
+        }
+        _ => Err(Refusal::Busy { reason: "link: the new link was renamed before it was ready".to_owned() }),
+    }
+}
+
+/// Whether a link made by `/dev/net/tun` is there without a program.
+fn persists(link: &seen::Link) -> Option<bool> {
+    let row = link.rows().find(|row| row.name() == "tun.persist")?;
+    link.seen.value(row)??.as_bool()
 }
 
 fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Request) -> Result<(), Refusal> {
@@ -75,12 +93,8 @@ fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Requ
 /// A link that is not persistent is somebody's for the moment, or is being made: its owner may be missing yet.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let reason = "the link is being made, or exists only as long as a program is attached to it".to_owned();
-    let persists = |link: &seen::Link| {
-        let row = link.rows().find(|row| row.name() == "tun.persist")?;
-        link.seen.value(row)?
-    };
     match seen::find(after, &field::LINK, &given.request)?.as_ref().and_then(persists) {
-        Some(Value::Bool(false)) => Err(Refusal::Busy { reason }),
+        Some(false) => Err(Refusal::Busy { reason }),
         _ => compare::same(after, None, Refusal::Busy { reason }, given),
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
     Ok(None)
 }
 
-/// `RTM_GETROUTE`: length of the prefix, type of service, table, protocol, scope and type are bytes of the header.
+/// `RTM_GETROUTE`: lengths of the two prefixes, type of service, table, protocol, scope and type are bytes of the header.
 fn byte(seen: &Seen, at: usize) -> u8 {
     seen.head(at).first().copied().unwrap_or(0)
 }
@@ -49,7 +49,7 @@ fn is_taken_for(own: &Seen, other: &Seen) -> bool {
     };
     let beside = || hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its)));
     same(&[rta::DST, rta::TABLE, rta::PRIORITY])
-        && same_bytes(&[1, 3])
+        && same_bytes(&[1, 2, 3])
         && (byte(own, 5) == 0 || byte(own, 5) == byte(other, 5))
         && (own.family() == INET6 || same_bytes(&[6, 7]))
         && beside()

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::answer::find;
+use super::super::answer::{find, until_nul};
 use super::super::inet::all;
 use super::{View, attribute, form};
 use crate::call::field::Field;
@@ -155,7 +155,10 @@ impl Seen {
             }
             (Form::Prefix(_), Value::InterfaceAddress(given)) if given.length == 0 && own().is_none() => true,
             (Form::Positive(_), Value::Number(given)) => own().and_then(|own| own.as_u64()).unwrap_or(0) == *given,
-            (Form::Text, Value::Text(text)) if text.as_str().is_empty() => own().is_none(),
+            (Form::Text, Value::Text(text)) => {
+                let own = self.bytes(row).flatten().map_or(&b""[..], until_nul);
+                own == text.as_str().as_bytes()
+            }
             _ => own() == Some(given.json()),
         }
     }

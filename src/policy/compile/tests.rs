@@ -87,7 +87,7 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
         ["Link.Add", "Link.Set", "Route.Add", "Route.Replace", "Route.Delete"]
     );
     assert_eq!(deny("call = \"@change\"\npeer.mtu = 1\n"), ["Link.Add"]);
-    assert_eq!(deny("call = \"@change\"\nkind = \"bridge\"\n"), ["Link.Add"]);
+    assert_eq!(deny("call = \"@change\"\nkind = \"bridge\"\n"), ["Link.Add", "Link.Set"]);
     assert_eq!(
         deny("call = [\"@change\"]\ntouches = { link = \"eth*\" }\n"),
         [

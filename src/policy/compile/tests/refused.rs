@@ -201,7 +201,7 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
         &[
             (
                 "kind = \"vet\"\n",
-                "7:8: `kind`: `vet` is none of veth, bridge, vxlan, macvlan, macvtap, ifb, tun; did you mean `veth`?",
+                "7:8: `kind`: `vet` is none of veth, bridge, bond, vxlan, macvlan, macvtap, ifb, tun; did you mean `veth`?",
             ),
             ("kind = \"bridge\"\npeer.nam = \"b\"\n", "8:6: `peer.nam` is no field of Link.Add of a bridge"),
             ("kind = \"bridge\"\n[allow.peer]\nname = \"b\"\n", "9:1: `peer.name` is no field of Link.Add of a bridge"),
@@ -234,11 +234,11 @@ fn an_allow_names_what_it_must() {
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = \"*\"\npeer = { name = \"a\", netns = \"b\" }\n",
-                "7:8: an allow lists the kinds of Link.Add one by one: veth, bridge, vxlan, macvlan, macvtap, ifb, tun",
+                "7:8: an allow lists the kinds of Link.Add one by one: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, tun",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nfree = [\"kind\"]\n",
-                "7:9: an allow lists the kinds of Link.Add one by one: veth, bridge, vxlan, macvlan, macvtap, ifb, tun",
+                "7:9: an allow lists the kinds of Link.Add one by one: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, tun",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = [\"bridge\", \"veth\"]\npeer.netns = \"b\"\n",
