@@ -130,7 +130,12 @@ fn difference(example: &Example) -> Option<String> {
         }
     }
     let request = parse(example);
-    let (mut messages, parts) = expect(&request, &sent.links);
+    let (mut messages, mut parts) = expect(&request, &sent.links);
+    // A kernel that does not know the kind was sent the first message only; the alias is in the second.
+    if reply.messages().iter().any(|reply| reply["error"] == "io.netbroker.Link.NotSupported") {
+        messages.truncate(1);
+        parts.retain(|part| !part.starts_with("IfAlias(") && part != "index 0");
+    }
     // `Netns.Get` and lists are look-ups themselves.
     let is_own = |shown: &Shown| !shown.message.starts_with("Get") || messages.contains(&shown.message.as_str());
     let (own, look_ups): (Vec<Shown>, Vec<Shown>) = shown.into_iter().partition(is_own);

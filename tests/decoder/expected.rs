@@ -385,7 +385,9 @@ const LINK_ADD: &[Row] = &[
         "link",
         Shows::Parts(|given, value| match (given.is_kind("tun"), link_messages(given).is_empty()) {
             (true, true) => Vec::new(),
-            (true, false) | (false, _) => vec![format!("IfName({value})")],
+            // It is made without a message, and referred to by its index from then on.
+            (true, false) => vec![format!("index {}", given.index(given.text("link").unwrap()))],
+            (false, _) => vec![format!("IfName({value})")],
         }),
     ),
     ("kind", Shows::Parts(kind)),
@@ -397,9 +399,7 @@ const LINK_ADD: &[Row] = &[
         "alias",
         Shows::Parts(|given, value| {
             let mut parts = vec![format!("IfAlias({value})")];
-            if given.is_kind("vxlan") {
-                parts.push(format!("IfName({})", given.fields["link"])); // the kernel sends no echo of it
-            } else if !given.is_kind("tun") {
+            if !given.is_kind("tun") {
                 parts.push(format!("index {}", given.index(given.text("link").unwrap())));
             }
             parts
