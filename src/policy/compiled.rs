@@ -11,6 +11,12 @@
 //! cost does not grow with the rules of others. Every byte that it reads is under a CRC-32 together with *where* it
 //! was found, so that damage and exchanged blocks refuse instead of deciding otherwise. That guards against broken
 //! disks and half-written files; against people, the file's owner and mode do.
+//!
+//! A slot names its principal by a class and a number: 0 is an empty slot, 1 everyone, 2 a uid, 3 a gid. Every other class
+//! refuses as damage. A principal that is a name (a socket, later) fits into the same slot: a class that is not used yet,
+//! with the CRC-32 of the name as the number. Its block then begins with the name, which decides between two names of one
+//! CRC. [`MAGIC`] gets a new number with the class, because a broker that does not look for the class passes over its
+//! denies.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ctl")]
@@ -31,7 +37,8 @@ use crate::caller::Caller;
 #[cfg(feature = "ctl")]
 pub use write::{Placed, write};
 
-/// Eight bytes; the last is the format's number.
+/// Eight bytes; the last is the format's number. A test holds the bytes of a policy that has one of everything: what changes
+/// them needs a new number.
 const MAGIC: &[u8; 8] = b"netbrkr\x03";
 /// Bytes of the header.
 const HEADER: usize = 64;
@@ -212,7 +219,8 @@ impl<R: ReadAt> Compiled<R> {
             let slot = u64::from(hash(principal)).wrapping_add(probe) & (slots - 1);
             let at = slot.checked_mul(20).and_then(|offset| slots_at.checked_add(offset)).ok_or(Damage("slots"))?;
             let place = [&table.to_le_bytes()[..], &slot.to_le_bytes()[..]];
-            let found = Slot::read(&self.entry(at, &place, "its slots are damaged")?).ok_or(Damage("slots"))?;
+            let unknown = Damage("it has rules for a class of principals that this broker does not know");
+            let found = Slot::read(&self.entry(at, &place, "its slots are damaged")?).ok_or(unknown)?;
             match found {
                 Slot::Empty => return Ok(None),
                 Slot::Block { of, at, length } if of == principal => {
@@ -284,10 +292,10 @@ enum Slot {
 }
 
 impl Slot {
+    /// `None` where its class is unknown.
     fn read(covered: &[u8; COVERED]) -> Option<Self> {
         let mut fields = Fields(covered);
-        let [class]: [u8; 1] = fields.take()?;
-        let _reserved: [u8; 3] = fields.take()?;
+        let class = u32::from_le_bytes(fields.take()?);
         let id = u32::from_le_bytes(fields.take()?);
         let at = u32::from_le_bytes(fields.take()?);
         let length = u32::from_le_bytes(fields.take()?);

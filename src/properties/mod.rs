@@ -33,7 +33,7 @@ use self::written::{Says, Written};
 use crate::call::field::{Field, LINK, NETNS, by_name};
 use crate::call::request::Request;
 use crate::call::types::Type;
-use crate::call::{Absence, Call, all, is_object};
+use crate::call::{Absence, Call, Use, all, is_object};
 use crate::policy::Decision;
 use crate::policy::judge::{Verdict, judge};
 use crate::policy::rule::{Principal, Rule, Ruling};
@@ -116,6 +116,7 @@ struct Case {
     acts: OnceLock<Vec<Act>>,
     fates: OnceLock<Vec<Act>>,
     narrower: OnceLock<Vec<(Asked, Request)>>,
+    unfiltered: OnceLock<Vec<(&'static Use, Request)>>,
 }
 
 impl Case {
@@ -131,6 +132,10 @@ impl Case {
         let read = |asked: Asked| (asked.clone(), asked.request());
         self.narrower.get_or_init(|| single::narrower(&self.asked).into_iter().map(read).collect())
     }
+
+    fn unfiltered(&self) -> &[(&'static Use, Request)] {
+        self.unfiltered.get_or_init(|| single::unfiltered(&self.asked))
+    }
 }
 
 /// Everything that can be asked of each invented call, read once.
@@ -141,6 +146,7 @@ static WORLD: LazyLock<Vec<(&Call, Vec<Case>)>> = LazyLock::new(|| {
         acts: OnceLock::new(),
         fates: OnceLock::new(),
         narrower: OnceLock::new(),
+        unfiltered: OnceLock::new(),
     };
     CALLS.into_iter().map(|call| (call, everything_asked(call).into_iter().map(case).collect())).collect()
 });

@@ -3,7 +3,9 @@
 //! happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then read
 //! against one such thing.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Mutex;
 
 use super::asked::Asked;
 use super::universe::{closes, ip, is_outside_of, values};
@@ -69,9 +71,11 @@ fn things(value: &Value) -> Vec<Thing> {
     }
 }
 
-/// Everything that a field can be.
-fn anything(field: &Field) -> Vec<Thing> {
-    values(field).iter().flat_map(things).map(|thing| Thing { said: false, ..thing }).collect()
+/// Everything that a field can be. It is asked for all the time, and so it is kept, by the field's number.
+fn anything(field: &Field) -> &'static [Thing] {
+    static KEPT: Mutex<BTreeMap<u16, &[Thing]>> = Mutex::new(BTreeMap::new());
+    let make = || values(field).iter().flat_map(things).map(|thing| Thing { said: false, ..thing }).collect();
+    KEPT.lock().unwrap().entry(field.number).or_insert_with(|| Vec::leak(make()))
 }
 
 /// Whether absence leaves a field open, which another field that is given may close.
@@ -95,7 +99,7 @@ fn stands_for(used: &Use, said: Option<&Value>, asked: &Asked) -> Vec<Thing> {
         (None, Absence::Default(constant)) => {
             things(&constant.value(UID)).into_iter().map(|thing| Thing { said: false, ..thing }).collect()
         }
-        (None, _) if is_open(used, asked, |_| true) => anything(used.field),
+        (None, _) if is_open(used, asked, |_| true) => anything(used.field).to_vec(),
         (None, _) => Vec::new(),
     }
 }
@@ -133,7 +137,7 @@ fn acts_of(asked: &Asked, open: &[&Field]) -> Vec<Act> {
     let mut acts = vec![Act::default()];
     for used in uses().filter(|used| !matches!(used.field.ty, Type::List(_))) {
         let things = match open.contains(&used.field) {
-            true => anything(used.field),
+            true => anything(used.field).to_vec(),
             false => stands_for(used, asked.value(used.field), asked),
         };
         acts = with(&acts, used.field, &things);
@@ -148,7 +152,7 @@ fn acts_of(asked: &Asked, open: &[&Field]) -> Vec<Act> {
 fn with_one_element(acts: &[Act], list: &Use, asked: &Asked, open: bool) -> Vec<Act> {
     let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
     let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if open || is_open(list, asked, |_| true) {
-        vec![inside().map(|used| (used.field, anything(used.field))).collect()]
+        vec![inside().map(|used| (used.field, anything(used.field).to_vec())).collect()]
     } else {
         let laid_open = |element: &Element| {
             inside().map(|used| (used.field, stands_for(used, element.value(used.field), asked))).collect()

@@ -55,15 +55,22 @@ impl Drop for Random {
     }
 }
 
-/// Makes something of each of so many seeds, in order; the processors share the work.
-pub(super) fn each_seed<T: Send>(rounds: u64, make: impl Fn(Random) -> T + Sync) -> Vec<T> {
-    let threads = u64::try_from(thread::available_parallelism().map_or(1, usize::from)).unwrap();
-    let share = |n: u64| 1 + rounds * n / threads..=rounds * (n + 1) / threads;
-    let made = |n| share(n).map(|seed| make(Random::new(seed))).collect::<Vec<T>>();
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|n| scope.spawn(move || made(n))).collect();
+/// Makes something of each number below `count`, in order; the processors share the work.
+pub(super) fn in_parallel<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let made = |first| (first..count).step_by(threads).map(|n| (n, make(n))).collect::<Vec<_>>();
+    let mut made: Vec<(usize, T)> = thread::scope(|scope| {
+        let made = &made;
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn(move || made(first))).collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    })
+    });
+    made.sort_by_key(|(n, _)| *n);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
+/// Makes something of each of so many seeds, in order; the processors share the work.
+pub(super) fn each_seed<T: Send>(rounds: usize, make: impl Fn(Random) -> T + Sync) -> Vec<T> {
+    in_parallel(rounds, |n| make(Random::new(u64::try_from(n + 1).unwrap())))
 }
 
 /// Runs a test with each of so many seeds.

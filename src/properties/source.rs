@@ -362,7 +362,7 @@ fn a_filter_that_an_allow_of_a_real_call_does_not_name_helps_nothing() {
     let has_filters = |call: &&Call| call.all_uses().any(|used| matches!(used.absence, Absence::Any));
     let calls: Vec<_> = all().filter(has_filters).collect();
     let mut tried = 0;
-    seeds(7000, |random| {
+    seeds(9000, |random| {
         let call = *random.of(&calls);
         let (allow, asked) = (wide(random, call), asked(random, call));
         let permits = |request: &Request| judge(&[allow.rule("a")], &caller(), request).rule().is_some();

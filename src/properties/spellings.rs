@@ -2,13 +2,12 @@
 //! One meaning has one spelling: two requests of one call, about the same namespaces, that become the same bytes are
 //! judged alike. The real encoder makes the bytes, in a namespace of the test's own.
 
-use std::collections::BTreeMap;
 use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 
 use super::asked::Asked;
-use super::random::{Random, seeds};
+use super::random::{Random, each_seed};
 use super::universe::{caller, values, varieties};
 use super::written::{Entry, Says, Written};
 use super::{allowed, says, written};
@@ -168,36 +167,41 @@ fn in_a_namespace_of_its_own(links: &[&str]) {
 
 #[test]
 fn requests_that_become_the_same_bytes_are_judged_alike() {
-    std::thread::spawn(|| {
-        in_a_namespace_of_its_own(&["a0", "v7-x"]);
-        let calls = calls();
-        let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
-        seeds(6000, |random| {
-            let call = *random.of(&calls);
-            let one = asked(random, call);
-            let Ok(request) = one.read() else { return };
-            let Some(bytes) = changes(&request) else { return };
-            for _ in 0..6 {
-                let other = another(random, &one);
-                let Ok(second) = other.read() else { continue };
-                if other.given == one.given
-                    || may_differ(&request, &second)
-                    || changes(&second).as_ref() != Some(&bytes)
-                {
-                    continue;
-                }
-                let rules = rules(random, &one);
-                for rule in &rules {
-                    let rule = std::slice::from_ref(rule);
-                    assert_eq!(decides(rule, &request), decides(rule, &second), "{one:?}\n{other:?}\n{rule:?}");
-                }
-                *alike.entry(call.name).or_default() += 1;
-            }
-        });
-        for call in calls {
-            assert!(alike.get(call.name).is_some_and(|count| *count > 5), "{}: {alike:?}", call.name);
+    thread_local! {
+        static NAMESPACE: () = in_a_namespace_of_its_own(&["a0", "v7-x"]);
+    }
+    let calls = calls();
+    let alike = each_seed(6000, |mut random| {
+        NAMESPACE.with(|()| ());
+        let call = *random.of(&calls);
+        (call.name, pairs_alike(&mut random, call))
+    });
+    for call in calls {
+        let count: usize = alike.iter().filter(|(name, _)| *name == call.name).map(|(_, count)| count).sum();
+        assert!(count > 5, "{}: {count}", call.name);
+    }
+}
+
+/// Tries some changes to a request: how many of them became the same bytes.
+fn pairs_alike(random: &mut Random, call: &'static Call) -> usize {
+    let one = asked(random, call);
+    let Ok(request) = one.read() else { return 0 };
+    let Some(bytes) = changes(&request) else { return 0 };
+    let mut alike = 0;
+    for _ in 0..6 {
+        let other = another(random, &one);
+        if other.given == one.given {
+            continue;
         }
-    })
-    .join()
-    .unwrap();
+        let Ok(second) = other.read() else { continue };
+        if may_differ(&request, &second) || changes(&second).as_ref() != Some(&bytes) {
+            continue;
+        }
+        for rule in &rules(random, &one) {
+            let rule = std::slice::from_ref(rule);
+            assert_eq!(decides(rule, &request), decides(rule, &second), "{one:?}\n{other:?}\n{rule:?}");
+        }
+        alike += 1;
+    }
+    alike
 }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Damage: a decision is the right one or none.
 
+use sha2::Digest as _;
+
 use super::*;
 use crate::call::by_name;
 use crate::call::json::Json;
 use crate::policy::Decision;
 use crate::policy::compile::compile;
+use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
 use crate::policy::diagnostics::Source;
+use crate::policy::rule::{Ruling, Touches};
 
+/// Its calls are few, since each further call is a block like these and one more that no question reads.
 const POLICY: &str = r#"
 [[allow]]
 id = "routers"
@@ -20,7 +25,7 @@ mtu = "1280..1500"
 [[deny]]
 id = "uplinks"
 who = ["*", "!gid:2001"]
-call = "@change"
+call = ["Link.Add", "Link.Delete", "Link.Set"]
 touches = { netns = "@host", link = "eth*" }
 "#;
 
@@ -103,5 +108,96 @@ fn what_is_found_at_another_place_refuses_or_changes_nothing() {
             damaged[other..other + ENTRY].copy_from_slice(&bytes[one..one + ENTRY]);
             refused_or_the_same(&answers(&damaged, &questions), &sound, &format!("{one} and {other}"));
         }
+    }
+}
+
+/// A policy with one of everything that a file can hold, whatever calls and fields there are.
+fn one_of_everything() -> Vec<u8> {
+    let prefix = |raw: &str, length| Prefix::new(raw.parse().unwrap(), length);
+    let patterns = |raw: &[&str]| Entries::Patterns(raw.iter().map(|raw| (*raw).to_owned()).collect());
+    let ranges = vec![
+        Range::Inside(prefix("10.0.0.0", 8)),
+        Range::Inside(prefix("2001:db8::", 32)),
+        Range::Lengths(prefix("10.0.0.0", 8), 24, 32),
+        Range::Exactly("10.1.2.3".parse().unwrap(), 24),
+    ];
+    let all = [
+        patterns(&["qr-*", "@host"]),
+        Entries::Numbers(vec![Numbers::Between(1280, u64::MAX), Numbers::Uid]),
+        Entries::Bools(vec![false, true]),
+        Entries::Addresses(ranges),
+    ];
+    let principals = vec![Principal::Everyone, Principal::Uid(64100), Principal::Gid(2000)];
+    let constraint =
+        |entries: &Entries| Constraint { any: false, entries: entries.clone(), except: Some(entries.clone()) };
+    let allow = Rule {
+        id: "allow".to_owned(),
+        ruling: Ruling::Allow,
+        except: Vec::new(),
+        fields: (1..).zip(all.iter().map(constraint)).chain([(300, Constraint::ANY)]).collect(),
+        require: vec![1, 300],
+        touches: None,
+    };
+    let touches = Touches { netns: None, link: Some(constraint(&patterns(&["eth*"]))) };
+    let deny = Rule {
+        id: "deny".to_owned(),
+        ruling: Ruling::Deny,
+        except: principals.clone(),
+        fields: Vec::new(),
+        require: Vec::new(),
+        touches: Some(touches),
+    };
+    let placed = |call, rule: &Rule| Placed { call, principals: principals.clone(), rule: rule.clone() };
+    [&allow, &deny].into_iter().for_each(says_only_what_is_known);
+    let rules = [placed(1, &allow), placed(1, &deny), placed(3, &deny)];
+    let profiles = [(Principal::Everyone, Profile::NAMESPACES), (Principal::Gid(2000), Profile::TUN)];
+    write(&rules, &profiles, Settings { audit_required: true, show_rule: false, landlock_required: true }).unwrap()
+}
+
+/// Does not compile when something new can be said: it belongs into [`one_of_everything`].
+fn says_only_what_is_known(rule: &Rule) {
+    let Rule { id: _, ruling: Ruling::Allow | Ruling::Deny, except, fields, require: _, touches } = rule;
+    let (Some(Touches { netns: _, link: _ }) | None) = touches;
+    for Principal::Everyone | Principal::Uid(_) | Principal::Gid(_) in except {}
+    for (_, Constraint { any: _, entries, except: _ }) in fields {
+        match entries {
+            Entries::Patterns(_) | Entries::Bools(_) => {}
+            Entries::Numbers(numbers) => for Numbers::Between(..) | Numbers::Uid in numbers {},
+            Entries::Addresses(ranges) => for Range::Inside(_) | Range::Lengths(..) | Range::Exactly(..) in ranges {},
+        }
+    }
+}
+
+#[test]
+fn the_number_of_the_format_stands_for_these_bytes() {
+    let bytes = one_of_everything();
+    let digest: String = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        (MAGIC[7], bytes.len(), digest.as_str()),
+        (3, 1358, "7d0f29e5604792a54e1a77f476df1a2d4544661421bf9418a2a1403aa4f9743f"),
+        "the layout of compiled policies changed: give MAGIC a new number, and update this test"
+    );
+}
+
+#[test]
+fn a_class_of_principals_that_is_unknown_is_refused() {
+    let caller = Caller { uid: 64100, gid: 2000, groups: Vec::new() };
+    let sound = one_of_everything();
+    assert_eq!(Compiled::open(sound.clone()).unwrap().profile(&caller), Ok(Profile::NAMESPACES.and(Profile::TUN)));
+    // The slots of the table of profiles, by its entry of the directory.
+    let number = |at: usize| usize::try_from(u64::from_le_bytes(sound[at..at + 8].try_into().unwrap())).unwrap();
+    let (slots_at, slots) = (number(HEADER), number(HEADER + 8));
+    for class in [4_u32, 5, 255, 256, 1 << 24, u32::MAX] {
+        let mut changed = sound.clone();
+        for slot in 0..slots {
+            let at = slots_at + slot * ENTRY;
+            let covered = at..at + COVERED;
+            changed[at..at + 4].copy_from_slice(&class.to_le_bytes());
+            let place = [&PROFILES.to_le_bytes()[..], &u64::try_from(slot).unwrap().to_le_bytes()];
+            let sum = crc(&[place[0], place[1], &changed[covered]]);
+            changed[at + COVERED..at + ENTRY].copy_from_slice(&sum.to_le_bytes());
+        }
+        let refusal = Damage("it has rules for a class of principals that this broker does not know");
+        assert_eq!(Compiled::open(changed).unwrap().profile(&caller), Err(refusal), "{class}");
     }
 }
