@@ -14,6 +14,7 @@
 //! * [`refusal`]: every way in which a call can end without being done
 //! * [`sys`]: the few system calls that `nix` lacks; all unsafe code
 //! * `ctl`: `netbrokerctl` (feature `ctl`)
+//! * `properties` (tests only): what holds of every policy
 
 pub mod audit;
 pub mod call;
