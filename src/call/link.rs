@@ -239,10 +239,6 @@ pub(super) static CALLS: &[Call] = &[
 
 /// `no_master` says something where it is true only; and something must be set.
 fn set(request: &mut Request) -> Result<(), Invalid> {
-    let which = [&NETNS.field, &LINK.field, &KIND.field];
-    if request.values().all(|(field, _)| which.contains(&field)) {
-        return Err(Invalid::new("", "names nothing to set"));
-    }
     // A link that moves brings its name along, and is announced with it before it has another.
     if let (Some(_), Some(link)) = (request.value(&TARGET_NETNS.field), request.value(&LINK.field)) {
         let why = "; the target namespace would have it";

@@ -134,6 +134,9 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = before.resolve(given_rows(request), 0)?;
     let encoded = encode(LINK_STATE.head, given_rows(request), given.view())?;
     let fields = request.values().filter(|(field, _)| !NOT_SET.contains(field)).count();
+    if fields == 0 {
+        return Err(invalid("", "names nothing to set"));
+    }
     let has_own = request
         .kind()
         .into_iter()

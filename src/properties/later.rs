@@ -12,12 +12,8 @@ use super::written::{Says, Written};
 use super::{Case, WORLD, allowed};
 use crate::call::field::{Field, KIND, NETNS};
 use crate::call::request::Request;
-<<<<<<< HEAD
 use crate::call::{Absence, Call, Kind, Kinds, Use};
-=======
-use crate::call::{Absence, Call, Kind, Use};
 use crate::policy::Decision;
->>>>>>> h9p
 use crate::policy::judge::judge;
 use crate::policy::rule::{Rule, Ruling};
 
