@@ -70,7 +70,7 @@ fn a_family_that_there_is_not_is_refused() {
 #[test]
 fn every_test_that_the_manual_of_the_language_cites_is_there() {
     let mut sources = String::new();
-    let mut directories = vec![tree().join("src/policy")];
+    let mut directories = vec![tree().join("src/policy"), tree().join("src/properties")];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             match entry.unwrap().path() {

@@ -259,7 +259,7 @@ call = "Route.Add"
             }
             let kept = fields(record);
             assert_eq!((&kept["netns"], &kept["destination"]), (&json!(netns), &json!("2001:db8:1::/48")));
-            assert!(kept.get("nexthops").is_none(), "{kept}");
+            assert!(kept.get("nexthops").is_none(), "{} bytes: {kept}", record.raw.len());
             assert_eq!(record.field("NETBROKER_REFERENCE"), quotes(64));
             assert_eq!(record.field("NETBROKER_LEFT_OUT"), "nexthops");
             assert_eq!(record.field("NETBROKER_LEFT_OUT_COUNT"), "1");
