@@ -34,7 +34,7 @@ fn assert_declared(parts: &[Part], told: &Value) {
             Shape::Strings => assert!(value.as_array().unwrap().iter().all(Value::is_string), "{name}: {value}"),
             Shape::Object(inner) => assert_declared(&inner.all(), value),
             Shape::List(_, inner) => {
-                value.as_array().unwrap().iter().for_each(|value| assert_declared(&inner.all(), value))
+                value.as_array().unwrap().iter().for_each(|value| assert_declared(&inner.all(), value));
             }
         }
     }

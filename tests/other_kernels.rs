@@ -150,7 +150,7 @@ fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
         same["bond"]["mode"] = json!(if bond["mode"] == "broadcast" { "balance_rr" } else { "broadcast" });
         let reply = call(&host, "Link.Add", same);
         assert_eq!(
-            (reply.error(), reply.get("field")),
+            (reply.error().as_str(), reply.get("field")),
             ("io.netbroker.Link.AlreadyExists", json!("bond.mode")),
             "{reply}"
         );
@@ -188,12 +188,16 @@ fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
         fields["link"] = json!(link);
         let reply = call(&host, "Link.Set", fields.clone());
         assert_eq!(
-            (reply.error(), reply.get("field")),
+            (reply.error().as_str(), reply.get("field")),
             ("io.netbroker.Link.KernelRefused", field),
             "{fields}: {reply}"
         );
         assert_eq!(host.snapshot(&[a]), before, "{fields}");
     }
     let reply = call(&host, "Link.Set", json!({"link": "bond0", "kind": "bond", "bond": {"primary": "none"}}));
-    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Link.NoSuchLink", json!("bond.primary")), "{reply}");
+    assert_eq!(
+        (reply.error().as_str(), reply.get("field")),
+        ("io.netbroker.Link.NoSuchLink", json!("bond.primary")),
+        "{reply}"
+    );
 }

@@ -81,7 +81,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             other => other.map_err(|failure| failure.about_link(request))?,
         };
         let is_meant =
-            |seen: &&Seen| seen.difference(ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none();
+            |seen: &&Seen| seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none();
         let peers: Vec<Option<IpAddr>> =
             found.iter().filter(is_meant).map(|seen| seen.get(ADDRESS).and_then(ip)).collect();
         let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
@@ -158,17 +158,17 @@ fn name_first_flag(seen: &Seen, result: &mut Map<String, Value>) {
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let wanted = given.request.needed(&field::ADDRESS)?.to_string();
     let index = given.view().number(&field::LINK.field).unwrap_or(0);
-    let found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
+    let mut found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
     let address = ADDRESS_STATE.rows.iter().find(|row| row.field() == Some(&field::ADDRESS.field));
     let is_meant = |seen: &&mut Seen| address.and_then(|row| seen.value(row)?) == Some(json!(wanted));
     let mut first: &'static Field = &field::ADDRESS.field;
-    for seen in found.clone().iter_mut().filter(is_meant) {
+    for seen in found.iter_mut().filter(is_meant) {
         // Of a deprecated address that stays forever the kernel reports no lifetime.
         if seen.get(FLAGS).and_then(|bytes| u32_at(bytes, 0)).is_some_and(|flags| flags & DEPRECATED != 0) {
             let info = seen.get(CACHEINFO).map(|info| [&[0; 4], info.get(4..).unwrap_or_default()].concat());
             seen.instead(CACHEINFO, info);
         }
-        match seen.difference(ADDRESS_STATE.rows, given.view(), false) {
+        match seen.difference(&ADDRESS_STATE.rows, given.view(), false) {
             None => return Ok(Map::new()),
             Some(other) => first = other,
         }

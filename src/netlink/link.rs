@@ -180,8 +180,9 @@ fn changed(failure: Failure, request: &Request, may_have_changed: bool) -> Refus
 
 /// Lists one link or all of them.
 fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
-    let name = before.request().get(&field::LINK).cloned();
-    let index = listing::index(before.request())?;
+    let request = before.into_request();
+    let name = request.get(&field::LINK).cloned();
+    let index = listing::index(request)?;
     let message = match (&name, index) {
         (_, Some(index)) => by_index(index)?,
         (Some(name), None) => by_name(name, &field::LINK.field)?,

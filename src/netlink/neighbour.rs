@@ -182,7 +182,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let Some(seen) = fetch(after, given)? else {
         return Err(already(&field::ADDRESS.field, "there was one, and it was removed meanwhile"));
     };
-    match seen.difference(NEIGHBOUR_STATE.rows, given.view(), false) {
+    match seen.difference(&NEIGHBOUR_STATE.rows, given.view(), false) {
         None => Ok(Map::new()),
         Some(field) => Err(differs(field)),
     }

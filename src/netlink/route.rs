@@ -251,7 +251,7 @@ impl Wanted {
 
     /// Whether a route is as given, in every field of these rows.
     fn agrees(&self, seen: &Seen, with: impl Fn(&&'static Row) -> bool + Clone) -> bool {
-        seen.difference(ROUTE_STATE.rows.iter().filter(with), self.given.view(), true).is_none()
+        seen.difference(&ROUTE_STATE.rows.iter().filter(with), self.given.view(), true).is_none()
     }
 
     /// What is listed: a route with several next hops has the link that any of them has.
@@ -277,7 +277,7 @@ impl Wanted {
     fn has_these_hops(&self, seen: &Seen) -> bool {
         let wanted: Vec<View<'_>> = self.given.elements(&field::NEXTHOPS).collect();
         let own = several(seen).unwrap_or_default();
-        let is = |(view, hop): (&View<'_>, &Seen)| hop.difference(NEXTHOP_STATE.rows, *view, true).is_none();
+        let is = |(view, hop): (&View<'_>, &Seen)| hop.difference(&NEXTHOP_STATE.rows, *view, true).is_none();
         wanted.is_empty() || (wanted.len() == own.len() && wanted.iter().zip(&own).all(is))
     }
 
@@ -337,7 +337,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
         is_for_all_packets(seen)
             && own.and_then(|own| own.as_u64()) == given.request.get(&field::METRIC).copied()
-            && seen.difference(of(&field::DESTINATION.field), given.view(), true).is_none()
+            && seen.difference(&of(&field::DESTINATION.field), given.view(), true).is_none()
     };
     let mut first: &'static Field = &field::DESTINATION.field;
     for seen in found.iter().filter(is_meant) {
@@ -366,12 +366,12 @@ fn difference(seen: &Seen, given: &Given) -> Option<&'static Field> {
     if leads_somewhere && !own.is_empty() {
         return Some(&field::GATEWAY.field);
     }
-    seen.difference(ROUTE_STATE.rows, given.view(), false)
+    seen.difference(&ROUTE_STATE.rows, given.view(), false)
 }
 
 /// The same next hops, in any order; a link that was left to the kernel is the one that it chose.
 fn same_hops(own: &[Seen], wanted: &[View<'_>]) -> bool {
-    let is = |own: &Seen, wanted: &View<'_>| own.difference(NEXTHOP_STATE.rows, *wanted, false).is_none();
+    let is = |own: &Seen, wanted: &View<'_>| own.difference(&NEXTHOP_STATE.rows, *wanted, false).is_none();
     own.len() == wanted.len()
         && wanted.iter().all(|wanted| own.iter().any(|own| is(own, wanted)))
         && own.iter().all(|own| wanted.iter().any(|wanted| is(own, wanted)))

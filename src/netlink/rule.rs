@@ -64,7 +64,7 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 /// The kernel takes what is 0 or absent for anything, and deletes the first rule that fits. So the rules are listed
 /// first, and the one that is as requested is deleted by all that the kernel reports of it.
 fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
-    let given = given(before.request());
+    let given = given(before.into_request());
     let tolerant = given.request.is_set(&field::MISSING_OK);
     Ok(Prepared::new(move |after, _| {
         let gone = || Failure::Refused { errno: Errno::ENOENT, text: None, field: None };
@@ -142,7 +142,7 @@ fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, Failure> {
 
 /// `Rule.List`
 fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
-    let family = listing::family(before.request());
+    let family = listing::family(before.into_request());
     Ok(Prepared::new(move |after, each| {
         let found = fetch(after, family).map_err(Failure::refusal)?;
         let report = |seen: &Seen| seen.report(RULE_STATE.rows, "").map(Value::Object);
@@ -179,7 +179,7 @@ fn difference(seen: &Seen, given: &Given, absence_is_any: bool) -> Option<&'stat
     let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
     let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
     let differs = mask.is_some_and(|mask| own != Some(*mask));
-    seen.difference(RULE_STATE.rows, given.view(), absence_is_any).or(differs.then_some(&field::FWMASK.field))
+    seen.difference(&RULE_STATE.rows, given.view(), absence_is_any).or(differs.then_some(&field::FWMASK.field))
 }
 
 /// `exists_ok`: whether one of the rules at this priority is the requested one.

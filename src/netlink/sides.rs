@@ -40,6 +40,11 @@ impl<'a> Before<'a> {
         self.request
     }
 
+    /// The request, for what looks nothing up.
+    pub(super) fn into_request(self) -> &'a Request {
+        self.request
+    }
+
     /// The namespaces and devices that the stage opened.
     pub(super) fn places(&mut self) -> &mut Places {
         &mut self.places

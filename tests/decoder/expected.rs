@@ -609,7 +609,7 @@ const ROUTE: &[Row] = &[
         Shows::Parts(|given, value| {
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
             let own = if is_ipv4 { 0 } else { 1024 }; // what the kernel takes without one
-            if *value == Value::from(own) { Vec::new() } else { vec![format!("Priority({value})")] }
+            if value.as_u64() == Some(own) { Vec::new() } else { vec![format!("Priority({value})")] }
         }),
     ),
     (

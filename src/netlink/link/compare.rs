@@ -26,7 +26,7 @@ pub(super) fn same(
 ) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     let Some(link) = find(after, &field::LINK, request)? else { return Err(by_others(after, taken, request)) };
-    if let Some(field) = link.seen.difference(link.rows(), given.view(), false) {
+    if let Some(field) = link.seen.difference(&link.rows(), given.view(), false) {
         return Err(differs(field));
     }
     require(!request.is_set(&field::UP) || is_up(&link), &field::UP.field)?;

@@ -124,7 +124,7 @@ impl Seen {
     /// where the object has it, unless absence means any.
     pub(in crate::netlink) fn difference(
         &self,
-        rows: impl IntoIterator<Item = &'static Row> + Clone,
+        rows: &(impl IntoIterator<Item = &'static Row> + Clone),
         given: View<'_>,
         absence_is_any: bool,
     ) -> Option<&'static Field> {
