@@ -248,7 +248,7 @@ fn a_link_that_stands_on_another_is_sent_with_its_index() {
 }
 
 #[test]
-fn a_tap_is_looked_up_and_then_changed_by_its_name_if_at_all() {
+fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
     let host = host();
     let tap = json!({"netns": "a", "link": "n0", "kind": "tun", "tun": {"mode": "tap", "group": 1}});
     let find = "GETLINK - 3=n0 29";
@@ -261,8 +261,8 @@ fn a_tap_is_looked_up_and_then_changed_by_its_name_if_at_all() {
     let others = json!({"mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true, "alias": "x"});
     every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     let master = "GETLINK - 3=br0 29";
-    let change = "SETLINK - flags=1/1 3=n0 1 4 20=x 10=br0";
-    assert_sends(&host, "Link.Add", every, &[master, find, master, change, master]);
+    let change = "SETLINK n0 flags=1/1 1 4 20=x 10=br0";
+    assert_sends(&host, "Link.Add", every, &[master, find, master, find, change, master, find]);
 }
 
 /// The fields of a request about `v0` in `a`.
@@ -345,7 +345,7 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
         assert_sends(&host, "Neighbour.Add", on(fields), &around(find, line));
     }
     let again = on(json!({"address": "10.9.0.1", "mac": mac, "exists_ok": true}));
-    let lines = [find, find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", "GETNEIGH v0 state=0 flags=0 1"];
+    let lines = [find, find, "NEWNEIGH create excl v0 state=80 flags=0 1 2", find, "GETNEIGH v0 state=0 flags=0 1"];
     assert_sends(&host, "Neighbour.Add", again, &lines);
     for (state, number, mac) in [
         ("incomplete", 1, None),

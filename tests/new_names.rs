@@ -87,7 +87,7 @@ fn a_new_name_that_other_programs_take_for_an_option_a_pattern_or_a_process_is_r
 fn a_link_that_moves_takes_no_such_name_along() {
     let host = host();
     for (at, name) in ["a;id|sh", "-rf"].into_iter().enumerate() {
-        host.run(&["ip", "-n", "w", "link", "add", "name", name, "type", "bridge"]).ok();
+        host.run(&["ip", "-n", "w", "link", "add", "name", name, "type", "ifb"]).ok();
         let before = host.snapshot(&["w", "far"]);
         for more in [json!({}), json!({"new_name": "fine"})] {
             let mut fields = json!({"netns": "w", "link": name, "target_netns": "far"});
