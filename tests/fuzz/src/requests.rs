@@ -11,7 +11,7 @@ use netbroker::call::request::{Invalid, Request};
 use netbroker::call::types::Type;
 use netbroker::call::{self, Absence, Call, Kind, Use};
 use netbroker::caller::Caller;
-use netbroker::netlink::{Places, Route, acts_at_peer};
+use netbroker::netlink::{Netlink, Places, Protocol};
 use serde_json::{Map, Value};
 
 /// Names of links, and of namespaces.
@@ -55,10 +55,8 @@ fn make_parameters(bytes: &mut Unstructured<'_>) -> Result<(&'static Call, Value
     let count = call::all().count();
     let nth = || call::all().nth(usize::from(number) % count);
     let call = call::all().find(|call| call.number == number).or_else(nth).expect("there are calls");
-    let kind = match call.kinds {
-        [] => None,
-        kinds => Some(bytes.choose(kinds)?),
-    };
+    let varieties: Vec<Option<&'static Kind>> = call.varieties().collect();
+    let kind = *bytes.choose(&varieties)?;
     Ok((call, Value::Object(fields(call, kind, None, bytes)?)))
 }
 
@@ -108,7 +106,7 @@ fn value(ty: Type, kind: Option<&Kind>, bytes: &mut Unstructured<'_>) -> Result<
         Type::Netns | Type::Link | Type::Label => name(bytes)?.into(),
         Type::Word(words) => match kind.filter(|kind| words.all().any(|word| word == kind.name)) {
             Some(kind) => kind.name.into(),
-            None => bytes.choose(words.words)?.0.into(),
+            None => (*bytes.choose(&words.all().collect::<Vec<_>>())?).into(),
         },
         Type::Bool => (!bytes.arbitrary::<bool>()?).into(),
         Type::Number(least, most) => match bytes.ratio(1, 2)? {
@@ -175,11 +173,13 @@ pub fn places(request: &Request) -> Places {
         if field.name == "netns" {
             places.netns = (value.to_string() != "@host").then(open);
         } else if Some(value) != own.as_ref() {
-            places.others.push((field.name, open()));
+            places.named.push((field, open()));
         }
     }
-    if acts_at_peer(request) && !places.others.is_empty() {
-        places.visited = Route::open().ok();
+    if request.kind().and_then(|kind| kind.visits).is_some_and(|visit| (visit.when)(request))
+        && !places.named.is_empty()
+    {
+        places.visited = Netlink::open(Protocol::Route).ok();
     }
     places
 }

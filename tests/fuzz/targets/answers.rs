@@ -2,9 +2,9 @@
 //! The kernel's answers. The first bytes of the input make a request, the rest is what the kernel says to each message
 //! of it: datagrams with their lengths in front. Messages of sequence 0 get that of the question.
 //!
-//! A call succeeds, and knows that its links are what they were, only if every one of its questions was answered well: to the end, whole, of one listing, without an
-//! error but one that says that there is no such thing, or already one. What it then tells is what its declaration
-//! says.
+//! A call succeeds, and knows that its links are what they were, only if every one of its questions was answered well: to
+//! the end, whole, of one listing, without an error but one that says that there is no such thing, or already one. What it
+//! then tells is what its declaration says.
 #![no_main]
 
 use std::cell::RefCell;
@@ -12,8 +12,9 @@ use std::rc::Rc;
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::{Corpus, fuzz_target};
-use netbroker::call::{Needs, Part, Shape};
-use netbroker::netlink::{self, Route};
+use netbroker::call::needs::LastStage;
+use netbroker::call::{Part, Shape};
+use netbroker::netlink::{self, Netlink, Protocol};
 use netbroker_fuzz::netlink::{DONE, ERROR, INTERRUPTED, Message, NOOP};
 use netbroker_fuzz::netlink::{answer, attributes, head_of, i32_at, messages, new_of};
 use netbroker_fuzz::requests::{make, places};
@@ -117,8 +118,10 @@ fn assert_told(told: &Value, parts: &[Part]) {
             Shape::Int => assert!(value.is_i64(), "{name} in {told}"),
             Shape::String => assert!(value.is_string(), "{name} in {told}"),
             Shape::Strings => assert!(value.as_array().expect(name).iter().all(Value::is_string), "{name} in {told}"),
-            Shape::Object(_, parts) => assert_told(value, parts),
-            Shape::List(_, parts) => value.as_array().expect(name).iter().for_each(|one| assert_told(one, parts)),
+            Shape::Object(inner) => assert_told(value, &inner.all()),
+            Shape::List(_, inner) => {
+                value.as_array().expect(name).iter().for_each(|one| assert_told(one, &inner.all()))
+            }
         }
     }
 }
@@ -127,7 +130,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Some((request, script)) = bytes.split_at_checked(REQUEST) else { return Corpus::Reject };
     let Some(request) = make(&mut Unstructured::new(request)) else { return Corpus::Reject };
     let call = request.call();
-    if !matches!(call.needs, Needs::Nothing | Needs::NetAdmin) {
+    if request.needs().stage != LastStage::Transaction {
         return Corpus::Reject;
     }
     let parses: fn(Message<'_>) -> bool =
@@ -135,7 +138,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let script = Rc::new(RefCell::new(Script { rest: script.to_vec(), ends: Vec::new(), changed: false, parses }));
     let kernel = script.clone();
     netlink::answer_with(move |datagram| kernel.borrow_mut().answer(datagram));
-    let mut route = Route::open().expect("it opens nothing");
+    let mut route = Netlink::open(Protocol::Route).expect("it opens nothing");
     let mut listed = Vec::new();
     let result = netlink::prepare(&mut route, places(&request), &request)
         .and_then(|mut prepared| prepared.run(&mut route, &mut |elements| listed.extend(elements)));

@@ -11,11 +11,12 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
+use netbroker::call::needs::Profile;
 use netbroker::call::{self, request::Request};
 use netbroker::caller::Caller;
 use netbroker::policy::Decision;
 use netbroker::policy::compile::compile;
-use netbroker::policy::compiled::{Compiled, Damage, Profile, Settings};
+use netbroker::policy::compiled::{Compiled, Damage, Settings};
 use netbroker::policy::diagnostics::Source;
 use netbroker_fuzz::requests::{json, parse};
 

@@ -13,14 +13,15 @@ use std::os::fd::AsRawFd as _;
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::{Corpus, fuzz_target};
+use netbroker::call::Effect;
+use netbroker::call::needs::LastStage;
 use netbroker::call::request::Request;
 use netbroker::call::varlink::Asked;
-use netbroker::call::{Effect, Needs};
-use netbroker::netlink::{self, Places, Route};
+use netbroker::netlink::{self, Netlink, Places, Protocol};
 use netbroker::wire;
 use netbroker_fuzz::netlink::{
-    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute, attributes,
-    build, head_of, messages, new_of, u16_at, u32_at,
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute,
+    attributes, build, head_of, messages, new_of, u16_at, u32_at,
 };
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
 use serde_json::Value;
@@ -88,7 +89,7 @@ impl Named {
         flatten(&parameters(request), "", &mut fields);
         let mut forms: BTreeMap<String, Vec<Vec<u8>>> =
             fields.iter().map(|(name, value)| (name.clone(), forms(value))).collect();
-        let others = places.others.iter().map(|(field, netns)| (*field, netns));
+        let others = places.named.iter().map(|(field, netns)| (field.name, netns));
         for (field, netns) in others.chain(places.netns.iter().map(|netns| ("netns", netns))) {
             forms.entry(field.to_owned()).or_default().push(netns.as_raw_fd().to_ne_bytes().to_vec());
         }
@@ -384,7 +385,7 @@ fn read(bytes: &[u8]) -> Option<(Request, [u8; 2])> {
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Some((request, [which, after])) = read(bytes) else { return Corpus::Reject };
-    if !matches!(request.call().needs, Needs::Nothing | Needs::NetAdmin) {
+    if request.needs().stage != LastStage::Transaction {
         return Corpus::Reject;
     }
     let places = places(&request);
@@ -392,7 +393,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let refuses = (after < 4).then_some((after, errno));
     let mut kernel = Kernel { named: Named::by(&request, &places), refuses };
     netlink::answer_with(move |datagram| kernel.answer(datagram));
-    let mut route = Route::open().expect("it opens nothing");
+    let mut route = Netlink::open(Protocol::Route).expect("it opens nothing");
     let _any =
         netlink::prepare(&mut route, places, &request).and_then(|mut prepared| prepared.run(&mut route, &mut |_| {}));
     Corpus::Keep
