@@ -42,9 +42,9 @@ pub const DEFAULT: &str = "default";
 /// The type of a field.
 #[derive(Debug, Clone, Copy)]
 pub enum Type {
-    /// A network namespace: [`NetnsName`].
+    /// A network namespace: [`super::name::NetnsName`].
     Netns,
-    /// A link, by name: [`LinkName`].
+    /// A link, by name: [`super::name::LinkName`].
     Link,
     /// One of some keywords.
     Word(&'static Words),
@@ -52,19 +52,19 @@ pub enum Type {
     Bool,
     /// A whole number between two bounds, both included.
     Number(u64, u64),
-    /// A hardware address: [`Mac`].
+    /// A hardware address: [`super::inet::Mac`].
     Mac,
     /// One IPv4 or IPv6 address.
     Address,
-    /// An address with the length of its prefix, [`InterfaceAddress`], or without one: the call's `settle` refuses what
-    /// it has no meaning for.
+    /// An address with the length of its prefix, [`super::inet::InterfaceAddress`], or without one: the call's `settle`
+    /// refuses what it has no meaning for.
     InterfaceAddress,
     /// An address with the length of its prefix, or `default`: all addresses of a family. The call's `settle` makes a
     /// prefix of the word before anything is judged.
     Prefix,
-    /// An address label: [`Label`].
+    /// An address label: [`super::name::Label`].
     Label,
-    /// Free text: [`Text`].
+    /// Free text: [`super::name::Text`].
     Text,
     /// A list of structures, whose fields are declared behind it; the name of their Varlink type.
     List(&'static str),

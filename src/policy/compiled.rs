@@ -15,7 +15,7 @@
 //! A slot names its principal by a class and a number: 0 is an empty slot, 1 everyone, 2 a uid, 3 a gid. Every other class
 //! refuses as damage. A principal that is a name (a socket, later) fits into the same slot: a class that is not used yet,
 //! with the CRC-32 of the name as the number. Its block then begins with the name, which decides between two names of one
-//! CRC. [`MAGIC`] gets a new number with the class, because a broker that does not look for the class passes over its
+//! CRC. `MAGIC` gets a new number with the class, because a broker that does not look for the class passes over its
 //! denies.
 #![forbid(unsafe_code)]
 
