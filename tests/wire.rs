@@ -12,13 +12,21 @@ const POLICY: &str = r#"
 [[allow]]
 id = "links"
 who = "*"
-call = ["Link.Set", "Link.List", "Link.Add"]
+call = ["Link.Set", "Link.List"]
+netns = "@host"
+link = "*"
+free = ["mtu", "alias", "index", "up"]
+
+[[allow]]
+id = "new-links"
+who = "*"
+call = "Link.Add"
 netns = "@host"
 link = "*"
 kind = ["veth", "bridge"]
 "peer.name" = "*"
 "peer.netns" = "@host"
-free = ["mtu", "alias", "index", "up"]
+free = ["mtu", "alias", "up"]
 "#;
 const SET: &str = r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
 const MIB: usize = 1 << 20;
