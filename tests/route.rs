@@ -567,7 +567,7 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "nexthops": [{"link": "v0"}]}),
             "link",
-            "one way or several",
+            "one next hop or a list of them",
         ),
         (json!({"destination": "10.1.0.0/16", "nexthops": []}), "nexthops", "an empty list"),
         (json!({"destination": "10.1.0.0/16", "nexthops": {"link": "v0"}}), "nexthops", "an object"),

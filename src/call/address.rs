@@ -56,7 +56,7 @@ pub(crate) static ADDRESS_STATE: Object = Object {
         row(&BROADCAST.field, Place::Attribute(&[4]), Form::Ip),
         row(&PEER_ADDRESS.field, Place::Attribute(&[1]), Form::Interface(1)).identity(),
         row(&LABEL.field, Place::Attribute(&[3]), Form::Name),
-        row(&SCOPE.field, Place::Head(3), Form::Code(Width::One)).always().or(scope),
+        row(&SCOPE.field, Place::Head(3), Form::WordNumber(Width::One)).always().or(scope),
         row(&NODAD.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
         row(&HOME_ADDRESS.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
         row(&NOPREFIXROUTE.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),

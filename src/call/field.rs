@@ -239,15 +239,15 @@ fields! {
     NOPREFIXROUTE: bool = 36 "noprefixroute" Type::Bool;
     /// The address is a home address (Mobile IPv6, RFC 6275).
     HOME_ADDRESS: bool = 37 "home_address" Type::Bool;
-    /// How long the address stays, in seconds; 4294967295 is for ever.
+    /// How long the address stays, in seconds; 4294967295 means forever.
     VALID_LIFETIME: u64 = 38 "valid_lifetime" U32;
-    /// How long the address is used for new connections, in seconds; 4294967295 is for ever.
+    /// How long the address is used for new connections, in seconds; 4294967295 means forever.
     PREFERRED_LIFETIME: u64 = 39 "preferred_lifetime" U32;
     /// Metric of the route; of several to one prefix that with the lowest is used.
     METRIC: u64 = 40 "metric" U32;
     /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
-    /// The link that the new one stands on. A macvlan or macvtap takes no macvlan, macvtap, ipvlan or ipvtap: the kernel
+    /// The link below the new one. A macvlan or macvtap takes no macvlan, macvtap, ipvlan or ipvtap: the kernel
     /// would put it on the link below that one.
     PARENT: LinkName = 42 "parent" Type::Link;
     /// Number of the VXLAN segment (VNI, RFC 7348). Needed, unless it comes with each packet (`vxlan.collect_metadata`).
@@ -281,7 +281,7 @@ fields! {
     TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
     /// The uid whose programs may attach to the link.
     TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
-    /// The gid whose programs may attach to the link, if they are the owner's too.
+    /// Only programs of this gid may attach to the link, and only if they are also its owner's.
     TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
     /// Where packets go to: an address with the length of its prefix; `default` is every address of the family.
     DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;
@@ -297,7 +297,7 @@ fields! {
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
     /// Takes the gateway for one that the link reaches, even if no route says so.
     ONLINK: bool = 66 "onlink" Type::Bool;
-    /// Several ways to the destination, among which packets are shared out. A list of one is the same as `gateway`,
+    /// The next hops of a multipath route: the kernel distributes packets among them. A list of one is the same as `gateway`,
     /// `link` and `onlink`.
     NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop");
     /// The router of this way.
@@ -308,7 +308,7 @@ fields! {
     NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256), alone Alone::Always(Constant::Number(1));
     /// Takes this gateway for one that the link reaches, even if no route says so.
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(&ONLINK.field);
-    /// The place of a rule: the lowest number is asked first.
+    /// The priority of a routing rule: the rule with the lowest number is evaluated first.
     PRIORITY: u64 = 72 "priority" U32;
     /// Where packets come from: an address with the length of its prefix, host bits are kept; `default` is every address.
     SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
@@ -322,37 +322,39 @@ fields! {
     FWMASK: u64 = 77 "fwmask" Type::Number(1, 0xffff_ffff);
     /// What the rule does.
     ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
-    /// Pass over routes whose prefix is no longer than this, in bits.
+    /// The rule ignores routes whose prefix length is at most this.
     SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
     /// The state of the neighbour.
     STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
     /// Whether a proxy entry is meant: one by which the link answers in a neighbour's place.
     PROXY: bool = 81 "proxy" Type::Bool;
-    /// How the bond shares out packets among its ports.
+    /// How the bond distributes packets among its ports.
     BOND_MODE: &'static str = 82 "bond.mode" Type::Word(&BOND_MODES);
-    /// How often the bond looks whether its ports have a carrier, in milliseconds; 0 for never.
+    /// How often the bond checks the carrier of its ports, in milliseconds; 0 turns this off.
     BOND_MIIMON: u64 = 83 "bond.miimon" U31;
-    /// How long a port has a carrier before the bond uses it, in milliseconds; a multiple of `bond.miimon`.
+    /// How long a port has a carrier before the bond uses it, in milliseconds. The kernel rounds it down to a multiple of
+    /// `bond.miimon`; a request that gives both must give such a multiple.
     BOND_UPDELAY: u64 = 84 "bond.updelay" U31;
-    /// How long a port has no carrier before the bond stops using it, in milliseconds; a multiple of `bond.miimon`.
+    /// How long a port has no carrier before the bond stops using it, in milliseconds. The kernel rounds it down to a multiple
+    /// of `bond.miimon`; a request that gives both must give such a multiple.
     BOND_DOWNDELAY: u64 = 85 "bond.downdelay" U31;
     /// How many ports must work for the bond to have a carrier (mode `ieee802_3ad`).
     BOND_MIN_LINKS: u64 = 86 "bond.min_links" U31;
-    /// How often the bond asks its partner for LACP packets: every 30 seconds or every second (mode `ieee802_3ad`).
+    /// How often the bond requests LACP packets from its partner: every 30 seconds or every second (mode `ieee802_3ad`).
     BOND_LACP_RATE: &'static str = 87 "bond.lacp_rate" Type::Word(&LACP_RATES);
-    /// By what the bond chooses among aggregators (mode `ieee802_3ad`).
+    /// How the bond selects an aggregator (mode `ieee802_3ad`).
     BOND_AD_SELECT: &'static str = 88 "bond.ad_select" Type::Word(&AD_SELECTS);
-    /// By what the bond chooses the port of a packet (modes `balance_xor`, `ieee802_3ad`, `balance_tlb`).
+    /// How the bond selects the port for a packet (modes `balance_xor`, `ieee802_3ad`, `balance_tlb`).
     BOND_XMIT_HASH_POLICY: &'static str = 89 "bond.xmit_hash_policy" Type::Word(&XMIT_HASH_POLICIES);
-    /// Whose hardware address the ports of an `active_backup` bond have.
+    /// Which hardware address the ports of an `active_backup` bond have.
     BOND_FAIL_OVER_MAC: &'static str = 90 "bond.fail_over_mac" Type::Word(&FAIL_OVER_MACS);
     /// Whether the bond delivers packets that arrive on ports that are not active.
     BOND_ALL_PORTS_ACTIVE: bool = 91 "bond.all_ports_active" Type::Bool;
-    /// The port that the bond prefers while it works. The kernel reports it once it is a port.
+    /// The port that the bond prefers. The kernel reports it only while it is a port of the bond.
     BOND_PRIMARY: LinkName = 92 "bond.primary" Type::Link;
-    /// How often the bond asks the `bond.arp_ip_target` by ARP, in milliseconds; 0 for never.
+    /// How often the bond probes `bond.arp_ip_target` by ARP, in milliseconds; 0 turns this off.
     BOND_ARP_INTERVAL: u64 = 93 "bond.arp_interval" U31;
-    /// The IPv4 addresses that the bond asks by ARP, at most 16.
+    /// The IPv4 addresses that the bond probes by ARP, at most 16.
     BOND_ARP_IP_TARGET: Values = 94 "bond.arp_ip_target" Type::Several(&Type::Address);
 }
 

@@ -135,8 +135,8 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
               their own right after: an error in one of these leaves the link made (`may_have_changed`). A tun or tap is \
-              made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete; with `exists_ok`, one that is not \
-              persistent is `Busy`: it is being made, or somebody's for the moment.",
+              made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete. With `exists_ok`, an \
+              existing one that is not persistent is `Busy`: it is being made, or a program holds it open.",
         elsewhere: "A veth pair has its other end in `peer.netns`. A tun or tap is persistent: it stays until it is \
                     deleted, and its owner's programs may attach to it by `/dev/net/tun`. A macvtap has a device file \
                     of its own, `/dev/tap` with its index.",
@@ -237,7 +237,7 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// `no_master` says something where it is true only; and something must be set.
+/// Refuses `no_master` where it is false, and a name that a link must not bring into another namespace.
 fn set(request: &mut Request) -> Result<(), Invalid> {
     // A link that moves brings its name along, and is announced with it before it has another.
     if let (Some(_), Some(link)) = (request.value(&TARGET_NETNS.field), request.value(&LINK.field)) {

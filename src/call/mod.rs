@@ -153,6 +153,7 @@ impl Kind {
         self.sinks_through = kinds;
         self
     }
+
     /// What its objects have in addition.
     pub fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
         self.tables.iter().flat_map(|table| table.iter())
@@ -330,6 +331,9 @@ impl Use {
         }
         match self.naming {
             Naming::Refers => doc,
+            Naming::Gives if matches!(self.field.ty, Type::Netns) => {
+                format!("{doc} {} {}", name::NEW_NAMES, name::NEW_NETNS)
+            }
             Naming::Gives => format!("{doc} {}", name::NEW_NAMES),
         }
     }

@@ -20,7 +20,9 @@ const SPECIAL: &[u8] = b"/:%*?!$@{}[]\\";
 const QUOTING: &[u8] = b"\"'`;|&<>()#~";
 /// What a new name must be, for the manual.
 pub const NEW_NAMES: &str = "It begins with a letter, a digit or _, and must not contain quotation marks, backticks or any \
-                             of ; | & < > ( ) # ~. The name of a new namespace is not a number alone.";
+                             of ; | & < > ( ) # ~.";
+/// What the name of a new namespace must also be.
+pub const NEW_NETNS: &str = "It is not a number alone: other programs would take that for a process.";
 
 /// Why a name was refused.
 #[derive(Debug, PartialEq, Eq)]

@@ -38,8 +38,9 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NAMESPACES,
         doc: "Removes the name of a network namespace, as `ip netns delete` does, or the plain file that a killed `Netns.Add` \
-              or `ip netns add` left. Anything else that has the name (a directory, symbolic link, FIFO, socket, device, a \
-              mounted file, a namespace of another type) is `NoSuchNetns` with the reason `not_a_namespace`, and stays.",
+              or `ip netns add` left. Anything else that has the name (a directory, symbolic link, FIFO, socket, device, \
+              mounted file, or a namespace that is not a network namespace) is `NoSuchNetns` with the reason \
+              `not_a_namespace`, and is not removed.",
         elsewhere: "With its last user a namespace ends, and with it its virtual links and the other ends of its veth \
                     pairs; physical links return to the initial namespace.",
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
@@ -75,8 +76,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 4,
         effect: Effect::Reads,
         needs: Needs::LOOK,
-        doc: "Tells whether a namespace is ready, and by which number `@host` knows it. A namespace of another type is \
-              `NoSuchNetns` with the reason `not_a_namespace`.",
+        doc: "Reports whether a namespace is ready, and by which number `@host` knows it. A name of a namespace that is not \
+              a network namespace is `NoSuchNetns` with the reason `not_a_namespace`.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
         kinds: NO_KINDS,

@@ -100,7 +100,7 @@ pub enum Form {
     /// A keyword of the field, as its number; results report the keyword.
     Word(Width),
     /// A keyword of the field, as its number; results report the number.
-    Code(Width),
+    WordNumber(Width),
     /// A keyword of the field, as text.
     Keyword,
     /// One of these keywords, as its number: results report more of them than the field has.
@@ -307,9 +307,22 @@ impl Row {
             | Form::LessOne(_)
             | Form::Compact(_)
             | Form::Ticks(_)
-            | Form::Code(_)
+            | Form::WordNumber(_)
             | Form::Netns => Shape::Int,
-            _ => Shape::String,
+            Form::Word(_)
+            | Form::Keyword
+            | Form::Named(..)
+            | Form::Ip
+            | Form::OwnFamily
+            | Form::OtherFamily
+            | Form::Ipv4(_)
+            | Form::Ipv6(_)
+            | Form::Interface(_)
+            | Form::Prefix(_)
+            | Form::Mac
+            | Form::Name
+            | Form::Text
+            | Form::Link => Shape::String,
         }
     }
 
@@ -319,7 +332,8 @@ impl Row {
             Of::Result(_, doc) => doc,
         };
         match (self.form, self.words()) {
-            (Form::Code(_), Some(words)) => Doc::Numbers(doc, words),
+            (Form::WordNumber(_), Some(words)) => Doc::Numbers(doc, words),
+            _ if self.adjusted => Doc::Adjusted(doc),
             _ => Doc::Text(doc),
         }
     }
@@ -330,6 +344,8 @@ impl Row {
 pub enum Doc {
     /// This text.
     Text(&'static str),
+    /// This text, and that the kernel may have taken another value than the given one.
+    Adjusted(&'static str),
     /// This text, and the numbers of these keywords, since the part is a number.
     Numbers(&'static str, &'static Words),
     /// The part is an object of what only the kind of this name has.
@@ -340,6 +356,7 @@ impl fmt::Display for Doc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text.trim()),
+            Self::Adjusted(text) => write!(f, "{} The kernel may have adjusted the requested value.", text.trim()),
             Self::Numbers(text, words) => {
                 let numbers: Vec<String> =
                     words.words.iter().map(|(word, number)| format!("{number} {word}")).collect();

@@ -111,7 +111,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
         result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "That link's index."),
         row(&TABLE.field, Place::Attribute(&[15]), Form::Compact(4)).always(),
         row(&METRIC.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
-        row(&SCOPE.field, Place::Head(6), Form::Code(Width::One)).always().or(scope),
+        row(&SCOPE.field, Place::Head(6), Form::WordNumber(Width::One)).always().or(scope),
         row(&PROTOCOL.field, Place::Head(5), Form::Number(Width::One)).always(),
         row(&ROUTE_TYPE.field, Place::Head(7), Form::Named(Width::One, &TYPES)).always(),
         row(&PREFERRED_SOURCE.field, Place::Attribute(&[7]), Form::Ip),
@@ -175,9 +175,9 @@ static REPLACED: &[Use] = made![];
 
 /// One way or several.
 static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
-    (&GATEWAY.field, &NEXTHOPS.field, "a route goes one way or several"),
-    (&LINK.field, &NEXTHOPS.field, "a route goes one way or several"),
-    (&ONLINK.field, &NEXTHOPS.field, "a route goes one way or several"),
+    (&GATEWAY.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
+    (&LINK.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
+    (&ONLINK.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
 ];
 
 /// The kernel finds the route to replace by `destination`, `table` and `metric`. All else that `Route.Delete` can tell

@@ -55,7 +55,7 @@ pub(crate) static RULE_STATE: Object = Object {
         row(&OIF.field, Place::Attribute(&[17]), Form::Name).identity(),
         row(&FWMARK.field, Place::Attribute(&[10]), Form::Number(Width::Four)).identity(),
         row(&FWMASK.field, Place::Attribute(&[16]), Form::Number(Width::Four)).uncompared(),
-        row(&ACTION.field, Place::Head(7), Form::Code(Width::One)).always(),
+        row(&ACTION.field, Place::Head(7), Form::WordNumber(Width::One)).always(),
         row(&TABLE.field, Place::Attribute(&[15]), Form::Number(Width::Four)).always(),
         attribute("protocol", &[21], Form::OrZero(Width::One), "Who made it (`RTPROT_…`); 0 where it was not said.").always(),
         result(

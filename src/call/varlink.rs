@@ -185,7 +185,7 @@ pub fn absence(absence: Absence) -> String {
         Absence::Required => "required".to_owned(),
         Absence::Default(Constant::Uid) => "if absent the caller's uid".to_owned(),
         Absence::Default(constant) => format!("if absent {}", constant.value(0)),
-        Absence::Follows => "if absent as the other fields have it".to_owned(),
+        Absence::Follows => "if absent, it follows from the other fields".to_owned(),
         Absence::Untouched => "if absent left alone".to_owned(),
         Absence::Any => "if absent any".to_owned(),
         Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),

@@ -90,9 +90,9 @@ The request is refused.
 .It if absent Ar value
 That value, filled in before the policy is asked:
 to say it is to say nothing.
-.It if absent as the other fields have it
+.It if absent, it follows from the other fields
 The value that the call's text names for it, filled in before the policy is
-asked.
+evaluated.
 .It if absent left alone
 The thing stays as it is, or as the kernel makes it.
 .It if absent any

@@ -101,7 +101,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 
 /// Whether a field of Address.Delete is compared: all but the link, which the listing is filtered by.
 fn identifies(row: &&'static Row) -> bool {
-    [&field::ADDRESS.field, &field::PEER_ADDRESS.field].iter().any(|field| row.field() == Some(field))
+    row.field() != Some(&field::LINK.field)
 }
 
 /// Lists addresses; the kernel filters by family and index (strict checking).

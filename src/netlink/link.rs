@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::listing::{self, Names, in_chunks, unparsed};
-use super::lookup::{Found, by_index, by_name, head};
+use super::lookup::{Found, IFNAME, by_index, by_name, head};
 use super::message::{Attributes, Message};
 use super::rows::{Encoded, encode, with_nul};
 use super::sides::Before;
@@ -27,8 +27,6 @@ use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, Refusal, invalid, redirected};
 use seen::Link;
 
-/// `IFLA_IFNAME`
-const IFNAME: u16 = 3;
 /// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and which of them are meant.
 const GOING_UP: [u32; 2] = [1, 1];
 
@@ -39,7 +37,12 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: Some(&LINK_STATE),
         settled: &[&field::EXISTS_OK.field, &field::PEER_UP.field],
     },
-    Encoder { call: "Link.Delete", prepare: delete, object: Some(&LINK_STATE), settled: &[&field::MISSING_OK.field] },
+    Encoder {
+        call: "Link.Delete",
+        prepare: delete,
+        object: None,
+        settled: &[&field::LINK.field, &field::MISSING_OK.field],
+    },
     Encoder { call: "Link.Set", prepare: set, object: Some(&LINK_STATE), settled: &[] },
     Encoder { call: "Link.List", prepare: list, object: None, settled: &[] },
 ];
@@ -110,10 +113,16 @@ fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
     LINK_STATE.rows.iter().filter(move |row| !identifies(row))
 }
 
+/// Whether a request gives something that only links of its kind have.
+fn gives_own(request: &Request) -> bool {
+    let mut own = request.kind().into_iter().flat_map(Kind::rows).filter_map(Row::field);
+    own.any(|field| request.value(field).is_some())
+}
+
 /// What is given of a link that is changed: with what only its kind has goes the kind, for the kernel to compare.
 fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone + use<> {
     let own: Vec<&'static Row> = request.kind().into_iter().flat_map(Kind::rows).collect();
-    let has_own = own.iter().any(|row| row.field().is_some_and(|field| request.value(field).is_some()));
+    let has_own = gives_own(request);
     let kind = LINK_STATE.rows.iter().filter(move |row| has_own && row.field() == Some(&field::KIND.field));
     changeable().chain(kind).chain(own)
 }
@@ -137,12 +146,7 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     if fields == 0 {
         return Err(invalid("", "names nothing to set"));
     }
-    let has_own = request
-        .kind()
-        .into_iter()
-        .flat_map(Kind::rows)
-        .any(|row| row.field().is_some_and(|f| request.value(f).is_some()));
-    let message = target.message(if has_own { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
+    let message = target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
     let in_steps = fields > 1 || request.get(&field::MASTER).is_some() || goes_to.is_some();

@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 const HEAD: usize = 16;
 /// Attributes of a link (`IFLA_…`, `linux/if_link.h`), beside those of the tables in `call`.
 const ADDRESS: u16 = 1;
-const IFNAME: u16 = 3;
+pub(super) const IFNAME: u16 = 3;
 const LINKINFO: u16 = 18;
 const EXT_MASK: u16 = 29;
 /// Inside `LINKINFO`.

@@ -185,6 +185,47 @@ mod tests {
         }
     }
 
+    /// `encode` would cut what does not fit.
+    #[test]
+    fn the_place_of_a_row_is_inside_the_header_or_the_structure() {
+        let objects = || encoders().filter_map(|encoder| encoder.object);
+        let inner = objects().flat_map(Object::all_rows).filter_map(|row| match row.form {
+            Form::Objects(object) => Some(object),
+            _ => None,
+        });
+        for object in objects().chain(inner) {
+            for row in object.all_rows() {
+                let bytes = match row.form {
+                    Form::Number(width)
+                    | Form::Positive(width)
+                    | Form::OrZero(width)
+                    | Form::LessOne(width)
+                    | Form::Ticks(width)
+                    | Form::Flag(width)
+                    | Form::Bit(width, _)
+                    | Form::Word(width)
+                    | Form::WordNumber(width)
+                    | Form::Named(width, _)
+                    | Form::Flags(width, _) => width.bytes(),
+                    Form::Masked(..) | Form::Signed | Form::Link | Form::NoLink | Form::Netns => 4,
+                    _ => 0,
+                };
+                let named = match row.form {
+                    Form::Masked(_, _, at) => at + 4,
+                    Form::Interface(at) | Form::Prefix(at) | Form::Compact(at) => at + 1,
+                    _ => 0,
+                };
+                assert!(named <= object.head, "{} of {}", row.name(), object.name);
+                match row.place {
+                    Place::Head(at) => assert!(bytes > 0 && at + bytes <= object.head, "{}", row.name()),
+                    Place::Inside(_, at, whole) => assert!(bytes > 0 && at + bytes <= whole, "{}", row.name()),
+                    Place::Attribute(path) => assert!(!path.is_empty(), "{}", row.name()),
+                    Place::Code => {}
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_form_of_a_row_fits_the_type_of_its_field() {
         for row in encoders().filter_map(|encoder| encoder.object).flat_map(Object::all_rows) {
@@ -199,7 +240,7 @@ mod tests {
                     matches!(field.ty, Type::Number(..))
                 }
                 Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => matches!(field.ty, Type::Bool),
-                Form::Word(_) | Form::Code(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
+                Form::Word(_) | Form::WordNumber(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
                     let own = field.ty.words().unwrap();
                     matches!(row.form, Form::Keyword)
                         || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))

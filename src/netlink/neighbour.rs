@@ -42,8 +42,8 @@ pub(super) static ENCODERS: &[Encoder] = &[
     Encoder {
         call: "Neighbour.Delete",
         prepare: delete,
-        object: Some(&NEIGHBOUR_STATE),
-        settled: &[&field::MISSING_OK.field],
+        object: None,
+        settled: &[&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field, &field::MISSING_OK.field],
     },
     Encoder { call: "Neighbour.List", prepare: list, object: None, settled: &[] },
 ];
@@ -54,18 +54,17 @@ fn address(request: &Request) -> Result<IpAddr, Refusal> {
     held.ok_or_else(|| invalid(field::ADDRESS.field.name, "is missing"))
 }
 
-/// A message about the neighbour of a request, or about its proxy entry, with what these fields give.
-fn about(kind: Rtm, flags: NlmF, given: &Given, with: &[&Field]) -> Result<Message, Refusal> {
-    let has = |row: &&'static Row| row.field().is_some_and(|field| with.contains(&field));
-    let encoded = encode(NEIGHBOUR_STATE.head, NEIGHBOUR_STATE.rows.iter().filter(has), given.view())?;
+/// A message about the neighbour of a request, or about its proxy entry, with what these rows encode.
+fn about(kind: Rtm, flags: NlmF, given: &Given, rows: impl Iterator<Item = &'static Row>) -> Result<Message, Refusal> {
+    let encoded = encode(NEIGHBOUR_STATE.head, rows, given.view())?;
     Ok(Message::route(kind, flags | NlmF::ACK, encoded))
 }
 
-/// What identifies a neighbour.
-static IDENTITY: [&Field; 3] = [&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field];
-/// All that a request can give of one.
-static WHOLE: [&Field; 5] =
-    [&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field, &field::MAC.field, &field::STATE.field];
+/// The rows that identify a neighbour.
+fn identity() -> impl Iterator<Item = &'static Row> {
+    const FIELDS: [&Field; 3] = [&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field];
+    NEIGHBOUR_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| FIELDS.contains(&field)))
+}
 
 /// Refuses what the kernel would do something else with than was requested.
 fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
@@ -101,7 +100,7 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     require_possible(link, &given.request)?;
     let replaces = given.request.call().verb() == "Replace";
     let flags = NlmF::CREATE | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
-    let message = about(Rtm::Newneigh, flags, &given, &WHOLE)?;
+    let message = about(Rtm::Newneigh, flags, &given, NEIGHBOUR_STATE.rows.iter())?;
     Ok(Prepared::new(move |after, _| {
         if given.request.is_set(&field::PROXY) && is_proxied(after, &given)? && !replaces {
             return Ok(Map::new());
@@ -116,7 +115,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?.1,
     };
-    let message = about(Rtm::Delneigh, NlmF::empty(), &given, &IDENTITY)?;
+    let message = about(Rtm::Delneigh, NlmF::empty(), &given, identity())?;
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
         Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
         Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
@@ -155,7 +154,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 
 /// What the kernel has for the address of a request on a link: the neighbour, or the proxy entry.
 fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen>, Refusal> {
-    let message = about(Rtm::Getneigh, NlmF::empty(), given, &IDENTITY)?;
+    let message = about(Rtm::Getneigh, NlmF::empty(), given, identity())?;
     match after.ask(&message, "parse a neighbour", read) {
         Ok(found) => Ok(found.into_iter().next()),
         Err(Failure::Refused { errno: Errno::ENOENT, .. }) => Ok(None),

@@ -149,7 +149,7 @@ pub(super) fn encode(
     Ok(Encoded { head, attributes })
 }
 
-/// Sets the bits of `bytes` at an offset. What does not fit is cut: offsets are declared together with the header.
+/// Sets the bits of `bytes` at an offset. A test makes sure that the place of every row fits its header or structure.
 fn write(into: &mut [u8], at: usize, bytes: &[u8]) {
     for (into, byte) in into.iter_mut().skip(at).zip(bytes) {
         *into |= byte;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Kinds of links that `Link.Add` makes, and what `Link.List` tells of them besides.
+//! Kinds of links that `Link.Add` makes and `Link.Set` changes, and what `Link.List` reports of each.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
@@ -255,7 +255,7 @@ fn bond(request: &mut Request) -> Result<(), Invalid> {
 
 /// What the kernel has one of, for a bond.
 pub(super) const ONE_MONITOR: (&Field, &Field, &str) =
-    (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would switch the one off for the other");
+    (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would turn one of the two monitors off");
 
 pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
     ONE_MONITOR,

@@ -34,7 +34,10 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
         (Form::Masked(bit, opposite, _), Value::Bool(truth)) => {
             (if *truth == opposite { 0 } else { bit }).to_ne_bytes().to_vec()
         }
-        (Form::Word(width) | Form::Code(width) | Form::Named(width, _) | Form::Flags(width, _), Value::Word(word)) => {
+        (
+            Form::Word(width) | Form::WordNumber(width) | Form::Named(width, _) | Form::Flags(width, _),
+            Value::Word(word),
+        ) => {
             let number = row.words().and_then(|words| words.number(word)).ok_or("has no number")?;
             number_bytes(width, number.into())?
         }
@@ -116,7 +119,7 @@ pub(super) fn read(row: &Row, bytes: &[u8], length: u8, family: u8) -> Option<Op
         (is == cast).then(|| address.to_string().into())
     };
     Some(Some(match row.form {
-        Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::Code(width) => {
+        Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::WordNumber(width) => {
             number(width, bytes)?.into()
         }
         Form::Signed => i32::from_ne_bytes(at(bytes, 0)?).into(),

@@ -150,7 +150,7 @@ impl Seen {
             (Form::Ticks(_), Value::Number(given)) => {
                 own().and_then(|own| own.as_u64()).is_some_and(|own| own.abs_diff(*given) <= 1)
             }
-            (Form::Code(width) | Form::Flags(width, _), Value::Word(word)) => {
+            (Form::WordNumber(width) | Form::Flags(width, _), Value::Word(word)) => {
                 self.number(row, width) == row.words().and_then(|words| words.number(word)).map(u64::from)
             }
             (Form::Prefix(_), Value::InterfaceAddress(given)) if given.length == 0 && own().is_none() => true,
