@@ -302,6 +302,32 @@ fn a_new_tap_whose_name_changes_hands_gives_nothing_to_the_link_that_has_it_then
     assert_eq!(picture(&host, "eth0"), before);
 }
 
+/// The kernel does not say which link a new vxlan is: it is looked up by its name.
+#[test]
+fn a_new_link_whose_name_changes_hands_gives_nothing_to_a_link_of_another_kind_that_has_it_then() {
+    let host = host();
+    host.sh("ip link add eth0 type bridge; ip link add ok0 type bridge");
+    let before = picture(&host, "eth0");
+    let swap = || drop(host.sh("ip link set x0 name x1; ip link set eth0 name x0"));
+    for more in [json!({"alias": "mine"}), json!({"alias": "mine", "parent": "ok0"})] {
+        let mut fields = json!({"netns": "@host", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7}});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        // The record, look-ups of the parent, the message that makes the link; then the look-up, and the alias.
+        let look_up = if fields["parent"].is_string() { 5 } else { 3 };
+        let reply = held_back(&host, look_up, "Link.Add", &fields, swap);
+        assert_eq!((reply.status(), reply.get("may_have_changed")), (1, json!(true)), "{fields}: {reply}");
+        host.sh("ip link set x0 name eth0; ip link del x1");
+        assert_eq!(picture(&host, "eth0"), before, "{fields}");
+    }
+    let fields = json!({"netns": "@host", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7}, "alias": "mine"});
+    let reply = held_back(&host, 4, "Link.Add", &fields, swap);
+    let made = picture(&host, "x1");
+    assert_eq!((reply.status(), reply.get("link_index")), (0, made["ifindex"].clone()), "{reply}");
+    assert_eq!(made["ifalias"], "mine");
+    host.ip("link set x0 name eth0");
+    assert_eq!(picture(&host, "eth0"), before);
+}
+
 #[test]
 fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
     let host = host();

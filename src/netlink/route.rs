@@ -268,8 +268,9 @@ impl Wanted {
     /// The fields that are not given together with `nexthops` are those of a route with one next hop: a request with one of
     /// them was not judged by `nexthops`. The flags of a route with several may be those of the first.
     fn is_one_way(&self, seen: &Seen) -> bool {
-        let excluded = self.given.request.call().excludes.iter().map(|(one, _, _)| *one);
-        let is_given = excluded.into_iter().any(|field| self.given.request.value(field).is_some());
+        let request = &self.given.request;
+        let mut excluded = request.call().excludes.iter().filter(|(_, other, _)| *other == &field::NEXTHOPS.field);
+        let is_given = excluded.any(|(one, _, _)| request.value(one).is_some());
         let is_by_object = seen.get(rta::NH_ID).is_some() && seen.get(rta::OIF).is_none();
         !is_given || (seen.get(rta::MULTIPATH).is_none() && !is_by_object)
     }

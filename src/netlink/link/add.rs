@@ -61,11 +61,11 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let result = after.act(&message, &mut |_, payload| {
             // The echo of a pair reports both ends; the requested one has its name.
             let echoed = Link::read(payload).filter(|link| link.is_called(&name));
-            made = echoed.map(|link| Made { echoed: true, ..Made::from(&link) }).or(made);
+            made = echoed.map(|link| Made::from(&link)).or(made);
         });
         match result {
             Ok(()) => {
-                let made = made.map_or_else(|| look_up(after, request), Ok).map_err(half_made)?;
+                let made = made.map_or_else(|| look_up(after, request, kind), Ok).map_err(half_made)?;
                 require_parent(after, &given, made)?;
                 complete(after, &given, made).map_err(half_made)
             }
@@ -78,12 +78,10 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// What the kernel reported of the new link.
+/// What the kernel reported of the new link. Messages about it refer to it by its index, whatever it is called by now.
 #[derive(Debug, Clone, Copy)]
 struct Made {
     index: i32,
-    /// Whether the kernel said that this link is the new one. Else it is the one that has its name.
-    echoed: bool,
     peer_index: Option<i32>,
     /// The link that it is on top of, if that is in the same namespace.
     parent_index: Option<i32>,
@@ -95,7 +93,6 @@ impl From<&Link> for Made {
     fn from(link: &Link) -> Self {
         Self {
             index: link.index,
-            echoed: false,
             peer_index: link.number("peer_index"),
             parent_index: link.number("parent_index"),
             elsewhere: link.is_elsewhere(),
@@ -103,20 +100,11 @@ impl From<&Link> for Made {
     }
 }
 
-impl Made {
-    /// How messages about it refer to it. Its index is its own, whatever it is called by now.
-    fn target(self, request: &Request) -> Result<Target<'_>, Refusal> {
-        if self.echoed {
-            return Ok(Target::Index(self.index));
-        }
-        Ok(Target::Name(&field::LINK.field, request.needed(&field::LINK)?))
-    }
-}
-
-/// No echo: before Linux 6.2, and of kinds that announce themselves before they know for whom (vxlan).
-fn look_up(netlink: &mut Netlink, request: &Request) -> Result<Made, Refusal> {
+/// No echo: before Linux 6.2, and of kinds that announce themselves before they know for whom (vxlan). Somebody may have
+/// renamed the new link since it was made, and have given its name to another: that is found out where the kinds differ.
+fn look_up(netlink: &mut Netlink, request: &Request, kind: &Kind) -> Result<Made, Refusal> {
     let gone = || Failure::Refused { errno: Errno::ENODEV, text: None, field: None };
-    let found = seen::find(netlink, &field::LINK, request)?;
+    let found = seen::find(netlink, &field::LINK, request)?.filter(|link| link.is_kind(kind));
     found.map(|link| Made::from(&link)).ok_or_else(|| changed(gone(), request, true))
 }
 
@@ -127,7 +115,7 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<()
         return Ok(());
     }
     let why = "the kernel put the new link on another link than this one";
-    match netlink.transact(&made.target(&given.request)?.remove()?, &mut |_, _| {}) {
+    match netlink.transact(&Target::Index(made.index).remove()?, &mut |_, _| {}) {
         Ok(()) => Err(redirected(&field::PARENT.field, format!("{why}; it was removed again"))),
         Err(failure) => {
             let error = failure.refusal();
@@ -141,7 +129,7 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<()
 fn complete(after: &mut After<'_>, given: &Given, made: Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
-        let peer = match made.peer_index.filter(|_| made.echoed) {
+        let peer = match made.peer_index {
             Some(index) => Target::Index(index),
             None => Target::Name(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?),
         };
@@ -150,7 +138,7 @@ fn complete(after: &mut After<'_>, given: &Given, made: Made) -> Result<Map<Stri
     }
     if request.get(&field::ALIAS).is_some() {
         let alias = LINK_STATE.rows.iter().filter(|row| row.field() == Some(&field::ALIAS.field));
-        let message = made.target(request)?.change(encode(LINK_STATE.head, alias, given.view())?)?;
+        let message = Target::Index(made.index).change(encode(LINK_STATE.head, alias, given.view())?)?;
         after.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))

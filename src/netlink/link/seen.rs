@@ -40,6 +40,11 @@ impl Link {
         Some(link)
     }
 
+    /// Whether it is of this kind.
+    pub(super) fn is_kind(&self, kind: &Kind) -> bool {
+        self.kind.is_some_and(|own| own.name == kind.name)
+    }
+
     /// What a link of its kind has.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'static Row> + Clone + use<> {
         let tables = self.kind.map_or(OTHER, |kind| kind.tables);
