@@ -119,6 +119,7 @@ pub struct Compiled<R> {
     bytes: R,
     /// The beginning of the file, so that most look-ups read nothing.
     head: Vec<u8>,
+    length: u64,
     settings: Settings,
     digest: String,
     tables: u16,
@@ -155,6 +156,7 @@ impl<R: ReadAt> Compiled<R> {
         Ok(Self {
             bytes,
             head,
+            length,
             settings: Settings { audit_required: audit, show_rule: show, landlock_required: landlock },
             digest: digest.iter().map(|b| format!("{b:02x}")).collect(),
             tables,
@@ -215,6 +217,10 @@ impl<R: ReadAt> Compiled<R> {
         let mut fields = Fields(&entry);
         let slots_at = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
         let slots = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
+        let end = slots.checked_mul(ENTRY as u64).and_then(|length| slots_at.checked_add(length));
+        if slots != 0 && !(slots.is_power_of_two() && end.is_some_and(|end| end <= self.length)) {
+            return Err(Damage("its directory is damaged"));
+        }
         for probe in 0..slots {
             let slot = u64::from(hash(principal)).wrapping_add(probe) & (slots - 1);
             let at = slot.checked_mul(20).and_then(|offset| slots_at.checked_add(offset)).ok_or(Damage("slots"))?;
