@@ -173,7 +173,7 @@ impl Record {
 
     /// Adds the call with its fields and the caller's own reference.
     #[must_use]
-    pub fn of(mut self, request: &Request) -> Self {
+    pub fn about(mut self, request: &Request) -> Self {
         self.call = request.values().map(|(f, value)| (f.name.to_owned(), value.json())).collect();
         let fields = text(&self.call);
         let record = self.with("CALL", request.call().name).with("FIELDS", fields);

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::call::{Call, Shape, varlink};
 use crate::refusal::{Executed, Exit, Refusal};
-use crate::wire::{Message, Wire};
+use crate::wire::{CallMessage, Wire};
 
 /// A reply on its way: the elements of a listing go out as they come where `more` was said, else all in one.
 #[derive(Debug)]
 pub struct Reply<'a> {
     wire: &'a Wire,
-    message: &'a Message,
+    message: &'a CallMessage,
     call: &'static Call,
     /// The id of the request in the trail.
     id: &'a str,
@@ -25,7 +25,7 @@ pub struct Reply<'a> {
 impl<'a> Reply<'a> {
     /// A reply to this call.
     #[must_use]
-    pub fn new(wire: &'a Wire, call: &'static Call, message: &'a Message, id: &'a str) -> Self {
+    pub fn new(wire: &'a Wire, call: &'static Call, message: &'a CallMessage, id: &'a str) -> Self {
         let listing = call.result.parts.iter().find(|part| matches!(part.ty, Shape::List(..))).map(|part| part.name);
         Self { wire, message, call, id, listing, held: Vec::new(), lost: false }
     }
@@ -71,7 +71,7 @@ fn refused(call: &Call, refusal: &Refusal, id: &str) -> Value {
 
 /// Sends a reply, unless none is wanted.
 #[must_use]
-pub fn send(wire: &Wire, message: &Message, reply: &Value, exit: Exit) -> Exit {
+pub fn send(wire: &Wire, message: &CallMessage, reply: &Value, exit: Exit) -> Exit {
     if message.oneway {
         return exit;
     }

@@ -10,7 +10,7 @@ use crate::audit::{NotTaken, Record, Refused, Trail};
 use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::value::shown;
-use crate::call::varlink::Asked;
+use crate::call::varlink::Method;
 use crate::call::{Call, Effect};
 use crate::caller::Way;
 use crate::policy::{Decision, Permit};
@@ -18,7 +18,7 @@ use crate::refusal::{Exit, Refusal};
 use crate::reply::{self, Reply};
 use crate::stage::{Begun, Guarded, Inherited, give_up};
 use crate::sys;
-use crate::wire::{Complaints, End, Message, Wire};
+use crate::wire::{CallMessage, Complaints, End, Wire};
 
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
@@ -100,7 +100,7 @@ struct NoCall {
 }
 
 /// Takes messages until one is a call. Questions about the service do not count.
-fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), NoCall> {
+fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
     let mut answered = false;
     loop {
         let message = match wire.take() {
@@ -108,16 +108,16 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, Message), NoCall> {
             Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
             Err(end) => return Err(ended(wire, &end)),
         };
-        match message.asked() {
-            Asked::Call(call) => {
+        match message.method_kind() {
+            Method::Call(call) => {
                 wire.require_end().map_err(|end| ended(wire, &end))?;
                 return Ok((call, message));
             }
-            Asked::Unknown(error) => {
+            Method::Unknown(error) => {
                 let why = Some(format!("no such method: {}", shown(&message.method)));
                 return Err(NoCall { why, exit: reply::send(wire, &message, &error, Exit::Request) });
             }
-            Asked::Service(answer) => match reply::send(wire, &message, &answer, Exit::Done) {
+            Method::Service(answer) => match reply::send(wire, &message, &answer, Exit::Done) {
                 Exit::Done => answered = true,
                 exit => return Err(NoCall { why: None, exit }),
             },
@@ -130,14 +130,14 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 }
 
 /// Judge, record, confine, execute, record, reply.
-fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &Message) -> Exit {
+fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &CallMessage) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
     let mut reply = Reply::new(wire, call, message, &id);
     let permit = match permit(&guarded, trail, call, &message.parameters) {
         Ok(permit) => permit,
         Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),
     };
-    let mut outcome = guarded.record("outcome").of(permit.request()).with("RULE", permit.rule());
+    let mut outcome = guarded.record("outcome").about(permit.request()).with("RULE", permit.rule());
     let executed = match guarded.confine(permit, trail.descriptor()) {
         Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
         Err(refusal) => refusal.into(),
@@ -168,7 +168,7 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
         guarded.judge(request).map_err(|refusal| refuse(guarded.record("refused").with("CALL", call.name), refusal))?;
     let record =
         guarded.record(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
-    let mut record = record.of(verdict.request());
+    let mut record = record.about(verdict.request());
     if let Some(rule) = verdict.decision().rule() {
         record = record.with("RULE", rule);
     }

@@ -20,7 +20,7 @@ use crate::caller::Caller;
 use crate::refusal::{Exit, Refusal, system};
 use crate::sys;
 
-pub use message::Message;
+pub use message::CallMessage;
 
 /// The largest message, in bytes.
 const MESSAGE: usize = 1 << 20;
@@ -120,11 +120,11 @@ impl Wire {
     ///
     /// # Errors
     /// [`End`]
-    pub fn take(&mut self) -> Result<Message, End> {
+    pub fn take(&mut self) -> Result<CallMessage, End> {
         self.time_left()?; // what is there already takes time, too
         let bytes = self.take_bytes()?;
         self.time_left()?; // a caller that froze the process meanwhile would be judged by a policy of long ago
-        Message::parse(&bytes).map_err(End::Malformed)
+        CallMessage::parse(&bytes).map_err(End::Malformed)
     }
 
     /// Whether bytes that belong to no process any more are left: a pipe cannot be peeked into.

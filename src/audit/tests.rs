@@ -137,7 +137,7 @@ fn the_longest_record_of_every_call_has_a_bound_and_accounts_for_what_it_leaves_
                         let record = Record::new(event, &"f".repeat(32), &caller, Way::Peer)
                             .with("HOST_NETNS", format!("net:[{}]", u64::MAX))
                             .with("POLICY", "f".repeat(64))
-                            .of(&request)
+                            .about(&request)
                             .with("RULE", "\"".repeat(64))
                             .ended(refusal, Instant::now());
                         left_out += is_bounded(&record, &request);

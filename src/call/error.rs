@@ -31,13 +31,13 @@ static KERNEL: &[Part] = &[
     ERRNO_NAME,
 ];
 
-const fn of(name: &'static str, parts: &'static [Part], doc: &'static str) -> Declared {
+const fn declared(name: &'static str, parts: &'static [Part], doc: &'static str) -> Declared {
     Declared { name, parts, doc }
 }
 
 /// The errors of every interface. Each has `request` besides, the id of its record in the trail.
 pub static ERRORS: &[Declared] = &[
-    of(
+    declared(
         "Denied",
         &[
             part("call", Shape::String, "The call."),
@@ -47,17 +47,17 @@ pub static ERRORS: &[Declared] = &[
         ],
         "The policy does not permit it.",
     ),
-    of(
+    declared(
         "InvalidRequest",
         &[part("field", Shape::String, "The field, or nothing where the whole is meant."), REASON],
         "The request is wrong; nothing was done.",
     ),
-    of(
+    declared(
         "NoSuchNetns",
         &[FIELD, NAME, part("reason", Shape::String, "`absent`, or `not_a_namespace`."), ERRNO, ERRNO_NAME],
         "There is no such namespace.",
     ),
-    of(
+    declared(
         "NoSuchLink",
         &[
             FIELD,
@@ -68,23 +68,23 @@ pub static ERRORS: &[Declared] = &[
         ],
         "There is no such link.",
     ),
-    of("AlreadyExists", KERNEL, "The object exists, or one that differs from what was asked for."),
-    of("NotFound", KERNEL, "There is no such object."),
-    of("NotSupported", KERNEL, "This kernel, this kind of link or this way in cannot do it."),
-    of("KernelRefused", KERNEL, "The kernel refused."),
-    of(
+    declared("AlreadyExists", KERNEL, "The object exists, or one that differs from what was asked for."),
+    declared("NotFound", KERNEL, "There is no such object."),
+    declared("NotSupported", KERNEL, "This kernel, this kind of link or this way in cannot do it."),
+    declared("KernelRefused", KERNEL, "The kernel refused."),
+    declared(
         "Busy",
         &[REASON],
         "Nothing was done; repeat. Somebody else holds what is needed, the trail takes no record, or another link took a \
          name of the request while it ran.",
     ),
-    of("Interrupted", &[], "A listing changed while it was read, or its link was renamed; repeat."),
-    of("PolicyInvalid", &[HINT], "The compiled policy cannot be used; every call is refused."),
-    of(
+    declared("Interrupted", &[], "A listing changed while it was read, or its link was renamed; repeat."),
+    declared("PolicyInvalid", &[HINT], "The compiled policy cannot be used; every call is refused."),
+    declared(
         "NotPrivileged",
         &[part("missing", Shape::String, "What is missing."), HINT],
         "The broker was not given what it needs; nothing was done.",
     ),
-    of("NotConfined", &[STEP, ERRNO, ERRNO_NAME], "The broker could not confine itself; nothing was done."),
-    of("SystemError", &[STEP, ERRNO, ERRNO_NAME], "The system failed the broker; nothing was done."),
+    declared("NotConfined", &[STEP, ERRNO, ERRNO_NAME], "The broker could not confine itself; nothing was done."),
+    declared("SystemError", &[STEP, ERRNO, ERRNO_NAME], "The system failed the broker; nothing was done."),
 ];

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{self, Field, Key};
+use super::field::{self, Alone, Field, Key};
 use super::json::Json;
 use super::types::Type;
 use super::value::{Element, Held, Value, in_element, require_some, shown};
@@ -36,7 +36,7 @@ fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
 
 /// What a request says of a field.
 #[derive(Debug, Clone, Copy)]
-pub enum Said<'a> {
+pub enum FieldValue<'a> {
     /// This value, which may be a default.
     Value(&'a Value),
     /// Nothing, and that leaves open which object is meant: every value is possible.
@@ -85,8 +85,8 @@ impl Request {
                 return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
             }
         }
-        super::settle::lists_of_one(&mut request, uid)?;
-        super::settle::one_of_two(&mut request, uid);
+        lists_of_one(&mut request, uid)?;
+        one_of_two(&mut request, uid);
         (call.settle)(&mut request)?;
         kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
         request.values.sort_by_key(|(field, _)| call.uses(kind).position(|used| used.field == *field));
@@ -212,16 +212,16 @@ impl Request {
 
     /// What it says of the field, this time.
     #[must_use]
-    pub fn said(&self, used: &Use, time: usize) -> Said<'_> {
+    pub fn field_value(&self, used: &Use, time: usize) -> FieldValue<'_> {
         let value = match used.inside.map(|list| self.value(list)) {
             None => self.value(used.field),
             Some(Some(Value::List(elements))) => elements.get(time).and_then(|element| element.value(used.field)),
-            Some(_) => return Said::Open,
+            Some(_) => return FieldValue::Open,
         };
         match value {
-            Some(value) => Said::Value(value),
-            None if self.is_open(used) => Said::Open,
-            None => Said::Nothing,
+            Some(value) => FieldValue::Value(value),
+            None if self.is_open(used) => FieldValue::Open,
+            None => FieldValue::Nothing,
         }
     }
 
@@ -296,6 +296,67 @@ fn element(
         Some(unknown) => Err(invalid(unknown, unknown_field(call, kind, unknown))),
         None => Ok(Element(values)),
     }
+}
+
+/// What can be said by a list or by fields of its own is said in one way only: a list of one becomes these fields
+/// ([`Alone`]).
+fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
+    let (call, kind) = (request.call(), request.kind());
+    for list in call.uses(kind).filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field) {
+        let inside: Vec<&Use> = call.uses(kind).filter(|used| used.inside == Some(list)).collect();
+        let fits = |used: &&Use| match used.field.alone {
+            Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field == outside),
+            Some(Alone::Always(_)) => true,
+            None => false,
+        };
+        let Some(Value::List(elements)) = request.value(list) else { continue };
+        if let (true, [one]) = (inside.iter().all(fits), elements.as_slice()) {
+            let one = one.clone();
+            request.remove(list);
+            settle_one(request, list, &inside, &one, uid)?;
+        }
+    }
+    Ok(())
+}
+
+/// Of two fields that are not given together, the one that is given takes the place of the other, whose absence leaves
+/// nothing open then; nor does it have a default.
+fn one_of_two(request: &mut Request, uid: u32) {
+    for (one, other, _) in request.call().excludes {
+        for (given, absent) in [(one, other), (other, one)] {
+            if request.carries(given, uid) {
+                request.remove(absent);
+                request.close(absent, given);
+            }
+        }
+    }
+}
+
+/// Gives the fields outside of a list what its only element says.
+fn settle_one(
+    request: &mut Request,
+    list: &'static Field,
+    inside: &[&Use],
+    one: &Element,
+    uid: u32,
+) -> Result<(), Invalid> {
+    let mut says = false;
+    for used in inside {
+        let Some(value) = one.value(used.field) else { continue };
+        match used.field.alone {
+            Some(Alone::Field(outside)) => {
+                says |= used.absence.constant(uid).as_ref() != Some(value);
+                request.settle(outside, value.clone());
+            }
+            Some(Alone::Always(constant)) if constant.value(uid) == *value => {}
+            Some(Alone::Always(constant)) => {
+                let why = format!("is {value}, but must be {} in a list of one element", constant.value(uid));
+                return Err(Invalid::new(used.field.name, why));
+            }
+            None => {}
+        }
+    }
+    if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which says nothing: leave it out")) }
 }
 
 fn read(field: &'static Field, json: &Json) -> Result<Value, Invalid> {

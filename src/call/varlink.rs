@@ -72,7 +72,7 @@ error ExpectedMore ()
 
 /// What a method is.
 #[derive(Debug)]
-pub enum Asked {
+pub enum Method {
     /// A call.
     Call(&'static Call),
     /// A question about the service itself, with its answer.
@@ -83,17 +83,17 @@ pub enum Asked {
 
 /// Finds out what a method is.
 #[must_use]
-pub fn asked(method: &str, parameters: &Json) -> Asked {
-    let (interface, name) = method.rsplit_once('.').unwrap_or(("", method));
+pub fn method(name: &str, parameters: &Json) -> Method {
+    let (interface, name) = name.rsplit_once('.').unwrap_or(("", name));
     if interface == SERVICE {
         return service(name, parameters);
     }
     let Some(family) = interface.strip_prefix(PREFIX).filter(|family| has_family(family)) else {
-        return Asked::Unknown(error("InterfaceNotFound", "interface", interface));
+        return Method::Unknown(error("InterfaceNotFound", "interface", interface));
     };
     match super::by_name(&format!("{family}.{name}")) {
-        Some(call) => Asked::Call(call),
-        None => Asked::Unknown(error("MethodNotFound", "method", name)),
+        Some(call) => Method::Call(call),
+        None => Method::Unknown(error("MethodNotFound", "method", name)),
     }
 }
 
@@ -113,37 +113,37 @@ fn error(name: &str, field: &str, value: &str) -> Value {
 }
 
 /// Answers a method of `org.varlink.service`.
-fn service(method: &str, parameters: &Json) -> Asked {
+fn service(method: &str, parameters: &Json) -> Method {
     let pairs = match parameters {
         Json::Null => &[][..],
         Json::Object(pairs) => pairs,
-        _ => return Asked::Unknown(error("InvalidParameter", "parameter", "parameters")),
+        _ => return Method::Unknown(error("InvalidParameter", "parameter", "parameters")),
     };
     match (method, pairs) {
         ("GetInfo", []) => {
             let interfaces: Vec<String> = std::iter::once(SERVICE.to_owned())
                 .chain(families().map(|family| format!("{PREFIX}{family}")))
                 .collect();
-            Asked::Service(json!({ "parameters": {
+            Method::Service(json!({ "parameters": {
                 "vendor": "netbroker", "product": "netbroker", "version": env!("CARGO_PKG_VERSION"), "url": "",
                 "interfaces": interfaces,
             }}))
         }
         ("GetInterfaceDescription", [(key, Json::String(interface))]) if key == "interface" => describe(interface),
-        ("GetInfo", [(unknown, _), ..]) => Asked::Unknown(error("InvalidParameter", "parameter", unknown)),
-        ("GetInterfaceDescription", _) => Asked::Unknown(error("InvalidParameter", "parameter", "interface")),
-        _ => Asked::Unknown(error("MethodNotFound", "method", method)),
+        ("GetInfo", [(unknown, _), ..]) => Method::Unknown(error("InvalidParameter", "parameter", unknown)),
+        ("GetInterfaceDescription", _) => Method::Unknown(error("InvalidParameter", "parameter", "interface")),
+        _ => Method::Unknown(error("MethodNotFound", "method", method)),
     }
 }
 
-fn describe(interface: &str) -> Asked {
+fn describe(interface: &str) -> Method {
     let family = interface.strip_prefix(PREFIX).and_then(|name| families().find(|family| *family == name));
     let description = match family {
         Some(family) => description(family),
         None if interface == SERVICE => SERVICE_DESCRIPTION.to_owned(),
-        None => return Asked::Unknown(error("InterfaceNotFound", "interface", interface)),
+        None => return Method::Unknown(error("InterfaceNotFound", "interface", interface)),
     };
-    Asked::Service(json!({ "parameters": { "description": description } }))
+    Method::Service(json!({ "parameters": { "description": description } }))
 }
 
 /// The definitions of types by name.

@@ -69,7 +69,7 @@ fn start(arguments: &Arguments) -> Result<Child, Failure> {
             io::ErrorKind::NotFound => ": is netbroker installed, or is it elsewhere (--broker)?",
             _ => "",
         };
-        Failure::Said(
+        Failure::Message(
             Exit::NotPrivileged,
             format!("cannot start {}: {}{hint}", arguments.broker.display(), reason(&error)),
         )
@@ -89,7 +89,7 @@ fn send(broker: &mut Child, message: &Value) -> Result<(), Failure> {
 
 /// What the last reply was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+enum LastReply {
     /// There was none, or it said that another one follows.
     Unfinished,
     Done,
@@ -98,8 +98,8 @@ enum Answer {
 }
 
 /// Shows the replies as they come.
-fn replies(broker: &mut Child, compact: bool) -> Result<Answer, Failure> {
-    let mut answer = Answer::Unfinished;
+fn replies(broker: &mut Child, compact: bool) -> Result<LastReply, Failure> {
+    let mut answer = LastReply::Unfinished;
     let Some(pipe) = broker.stdout.take() else { return Ok(answer) };
     let mut reader = BufReader::new(pipe);
     let mut bytes = Vec::new();
@@ -116,7 +116,7 @@ fn replies(broker: &mut Child, compact: bool) -> Result<Answer, Failure> {
     Ok(answer)
 }
 
-fn show(reply: &[u8], compact: bool) -> Result<Answer, Failure> {
+fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
     let no_reply = |what: &str| unanswered(&format!("the broker answered with {what}"));
     let reply: Map<String, Value> = serde_json::from_slice(reply).map_err(|_| no_reply("something else than JSON"))?;
     let parameters = reply.get("parameters").cloned().unwrap_or_else(|| json!({}));
@@ -126,24 +126,24 @@ fn show(reply: &[u8], compact: bool) -> Result<Answer, Failure> {
             .and_then(|name| name.rsplit('.').next())
             .ok_or_else(|| no_reply("an error without a name"))?;
         warn(line(name, parameters.as_object().unwrap_or(&Map::new())));
-        return Ok(Answer::Refused(name.to_owned()));
+        return Ok(LastReply::Refused(name.to_owned()));
     }
     print(if compact { parameters.to_string() } else { format!("{parameters:#}") })?;
     let continues = reply.get("continues").and_then(Value::as_bool) == Some(true);
-    Ok(if continues { Answer::Unfinished } else { Answer::Done })
+    Ok(if continues { LastReply::Unfinished } else { LastReply::Done })
 }
 
 /// The exit status is the broker's own; a missing reply is never reported as anything but an unknown outcome.
-fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
+fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     match (answer, code) {
-        (Answer::Unfinished, Some(0 | UNANSWERED)) => Err(unanswered("the broker ended without a reply")),
-        (Answer::Unfinished, None) => {
+        (LastReply::Unfinished, Some(0 | UNANSWERED)) => Err(unanswered("the broker ended without a reply")),
+        (LastReply::Unfinished, None) => {
             let signal = status.signal().map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
             Err(unanswered(&format!("the broker ended by {signal}")))
         }
-        (Answer::Refused(name), None | Some(0)) => Ok(exit(&name).into()),
-        (Answer::Done, None) => Ok(Exit::Done.into()),
+        (LastReply::Refused(name), None | Some(0)) => Ok(exit(&name).into()),
+        (LastReply::Done, None) => Ok(Exit::Done.into()),
         (_, Some(code)) => Ok(code.into()),
     }
 }
@@ -152,42 +152,45 @@ fn outcome(answer: Answer, status: ExitStatus) -> Result<ExitCode, Failure> {
 const UNANSWERED: u8 = 74;
 
 fn unanswered(why: &str) -> Failure {
-    Failure::Said(Exit::Unanswered, format!("outcome unknown: {why}"))
+    Failure::Message(Exit::Unanswered, format!("outcome unknown: {why}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(answer: Answer, raw: i32) -> Result<ExitCode, String> {
+    fn of(answer: LastReply, raw: i32) -> Result<ExitCode, String> {
         outcome(answer, ExitStatus::from_raw(raw)).map_err(|failure| match failure {
-            Failure::Said(Exit::Unanswered, why) => why,
+            Failure::Message(Exit::Unanswered, why) => why,
             other => panic!("{other:?}"),
         })
     }
 
     #[test]
     fn a_missing_reply_is_an_unknown_outcome() {
-        assert_eq!(of(Answer::Unfinished, 9).unwrap_err(), "outcome unknown: the broker ended by signal 9");
-        assert_eq!(of(Answer::Unfinished, 0).unwrap_err(), "outcome unknown: the broker ended without a reply");
-        assert_eq!(of(Answer::Unfinished, 74 << 8).unwrap_err(), "outcome unknown: the broker ended without a reply");
-        assert_eq!(of(Answer::Unfinished, 69 << 8), Ok(ExitCode::from(69))); // it said why on standard error
+        assert_eq!(of(LastReply::Unfinished, 9).unwrap_err(), "outcome unknown: the broker ended by signal 9");
+        assert_eq!(of(LastReply::Unfinished, 0).unwrap_err(), "outcome unknown: the broker ended without a reply");
+        assert_eq!(
+            of(LastReply::Unfinished, 74 << 8).unwrap_err(),
+            "outcome unknown: the broker ended without a reply"
+        );
+        assert_eq!(of(LastReply::Unfinished, 69 << 8), Ok(ExitCode::from(69))); // it said why on standard error
     }
 
     #[test]
     fn the_exit_status_is_the_brokers() {
-        assert_eq!(of(Answer::Done, 0), Ok(ExitCode::from(0)));
-        let refused = || Answer::Refused("Denied".to_owned());
+        assert_eq!(of(LastReply::Done, 0), Ok(ExitCode::from(0)));
+        let refused = || LastReply::Refused("Denied".to_owned());
         assert_eq!(of(refused(), 77 << 8), Ok(ExitCode::from(77)));
         assert_eq!(of(refused(), 9), Ok(ExitCode::from(77)));
     }
 
     #[test]
     fn a_reply_says_whether_another_one_follows() {
-        assert_eq!(show(br#"{"parameters":{}}"#, true).unwrap(), Answer::Done);
-        assert_eq!(show(br#"{"parameters":{},"continues":true}"#, true).unwrap(), Answer::Unfinished);
+        assert_eq!(show(br#"{"parameters":{}}"#, true).unwrap(), LastReply::Done);
+        assert_eq!(show(br#"{"parameters":{},"continues":true}"#, true).unwrap(), LastReply::Unfinished);
         let refused = show(br#"{"error":"io.netbroker.Link.Busy","parameters":{"reason":"x"}}"#, true).unwrap();
-        assert_eq!(refused, Answer::Refused("Busy".to_owned()));
+        assert_eq!(refused, LastReply::Refused("Busy".to_owned()));
         assert!(show(b"Segmentation fault", true).is_err());
     }
 }

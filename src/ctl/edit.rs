@@ -18,8 +18,8 @@ use nix::sys::stat::fstatat;
 use nix::unistd::{Gid, Uid, fsync, mkdtemp};
 
 use super::enable::root;
-use super::files::{Files, INSTALLED, Tree, is_policy, is_test, test_of, unusable};
-use super::read::{SOURCE, all_of, open_named};
+use super::files::{Files, INSTALLED, Tree, is_policy, is_test, test_of};
+use super::read::{SOURCE, all_of, open_named, unusable};
 use super::replace::{Rights, replace};
 use super::{Failure, policy, print, reason, tell, test};
 use crate::policy::diagnostics::Source;
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// What is done about a copy that is not sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum Choice {
     Again,
     Stop,
 }
@@ -63,11 +63,11 @@ struct Copy {
 }
 
 fn refused(why: String) -> Failure {
-    Failure::Said(Exit::Policy, why)
+    Failure::Message(Exit::Policy, why)
 }
 
 fn failed(what: &Path, error: &io::Error) -> Failure {
-    Failure::Said(Exit::System, format!("{}: {}", what.display(), reason(error)))
+    Failure::Message(Exit::System, format!("{}: {}", what.display(), reason(error)))
 }
 
 /// What a name without an ending is meant to be.
@@ -115,19 +115,19 @@ impl<'t> Edited<'t> {
     fn edit(
         &self,
         editor: &dyn Fn(&Path) -> Result<(), String>,
-        ask: &dyn Fn(&Failure) -> Option<Answer>,
+        ask: &dyn Fn(&Failure) -> Option<Choice>,
     ) -> Result<String, Failure> {
         let copy = Copy::make(self.tree, self.name(), self.before.as_deref().unwrap_or_default())?;
         loop {
             let ended = editor(&copy.path);
             let bytes = open_named(&copy.path).and_then(|file| all_of(file, &copy.path, SOURCE));
-            let bytes = bytes.map_err(|why| copy.kept(Failure::Said(Exit::System, why), &self.path))?;
+            let bytes = bytes.map_err(|why| copy.kept(Failure::Message(Exit::System, why), &self.path))?;
             if bytes == self.before.as_deref().unwrap_or_default() {
                 copy.remove();
                 let unchanged = format!("unchanged: {}", self.path.display());
-                return ended.map(|()| unchanged).map_err(|why| Failure::Said(Exit::System, why));
+                return ended.map(|()| unchanged).map_err(|why| Failure::Message(Exit::System, why));
             }
-            let sound = ended.map_err(|why| Failure::Said(Exit::System, why)).and_then(|()| self.check(&bytes));
+            let sound = ended.map_err(|why| Failure::Message(Exit::System, why)).and_then(|()| self.check(&bytes));
             let Err(failure) = sound else {
                 self.put(&bytes).map_err(|failure| copy.kept(failure, &self.path))?;
                 copy.remove();
@@ -135,10 +135,10 @@ impl<'t> Edited<'t> {
                 return Ok(format!("edited: {path}; `netbrokerctl policy install` puts it in force"));
             };
             match ask(&failure) {
-                Some(Answer::Again) => {}
-                Some(Answer::Stop) => {
+                Some(Choice::Again) => {}
+                Some(Choice::Stop) => {
                     let why = format!("{} is as it was; the copy is {}", self.path.display(), copy.path.display());
-                    return Err(Failure::Said(failure.exit(), why));
+                    return Err(Failure::Message(failure.exit(), why));
                 }
                 None => return Err(copy.kept(failure, &self.path)),
             }
@@ -172,7 +172,7 @@ impl<'t> Edited<'t> {
             group: what.map(|what| Gid::from_raw(what.st_gid)),
             mode: what.map_or(0o644, |what| what.st_mode & 0o755), // it is trusted, so others cannot write it
         };
-        let system = |why| Failure::Said(Exit::System, why);
+        let system = |why| Failure::Message(Exit::System, why);
         replace(&self.directory, &self.path, bytes, rights).map_err(system)?;
         fsync(&self.directory).map_err(|errno| system(unusable(Path::new(INSTALLED), errno)))
     }
@@ -203,7 +203,7 @@ impl Copy {
                 lines.push(format!("netbrokerctl: {kept}"));
                 Failure::Policy(lines)
             }
-            Failure::Said(exit, why) => Failure::Said(exit, format!("{why}; {kept}")),
+            Failure::Message(exit, why) => Failure::Message(exit, format!("{why}; {kept}")),
             Failure::Closed => Failure::Closed,
         }
     }
@@ -224,7 +224,7 @@ fn with_editor(copy: &Path) -> Result<(), String> {
 }
 
 /// Tells what is wrong and asks at the terminal whether to go on; `None` where there is none.
-fn ask(failure: &Failure) -> Option<Answer> {
+fn ask(failure: &Failure) -> Option<Choice> {
     if !io::stdin().is_terminal() {
         return None;
     }
@@ -233,10 +233,10 @@ fn ask(failure: &Failure) -> Option<Answer> {
         let _ = write!(io::stderr(), "edit again (e), or stop and keep the copy (q)? ");
         let mut line = String::new();
         match io::stdin().lock().read_line(&mut line) {
-            Ok(0) | Err(_) => return Some(Answer::Stop),
+            Ok(0) | Err(_) => return Some(Choice::Stop),
             Ok(_) => match line.trim() {
-                "e" | "" => return Some(Answer::Again),
-                "q" => return Some(Answer::Stop),
+                "e" | "" => return Some(Choice::Again),
+                "q" => return Some(Choice::Stop),
                 _ => {}
             },
         }

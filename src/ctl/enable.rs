@@ -13,7 +13,8 @@ use nix::fcntl::{AtFlags, readlinkat};
 use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
 
-use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names, unusable};
+use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names};
+use super::read::unusable;
 use super::{Failure, print};
 use crate::refusal::Exit;
 
@@ -44,7 +45,7 @@ pub(super) fn root(what: &str) -> Result<(), Failure> {
     if geteuid().is_root() {
         return Ok(());
     }
-    Err(Failure::Said(Exit::NotPrivileged, format!("only root can {what}")))
+    Err(Failure::Message(Exit::NotPrivileged, format!("only root can {what}")))
 }
 
 /// The name of the file; `10-x` and `10-x.toml` mean the same.
@@ -58,7 +59,7 @@ fn file_of(name: &str) -> Result<String, Failure> {
 }
 
 fn refused(why: String) -> Failure {
-    Failure::Said(Exit::Policy, why)
+    Failure::Message(Exit::Policy, why)
 }
 
 fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
@@ -78,7 +79,7 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
             Err(refused(format!("{} is enabled already; {INSTALL}", link.display())))
         }
         Err(Errno::EEXIST) => Err(refused(format!("{} is there already, and something else", link.display()))),
-        Err(errno) => Err(Failure::Said(Exit::System, unusable(&link, errno))),
+        Err(errno) => Err(Failure::Message(Exit::System, unusable(&link, errno))),
         Ok(()) => {
             settle(&directory)?;
             Ok(format!("enabled: {} -> {}; {INSTALL}", link.display(), target.display()))
@@ -108,7 +109,7 @@ fn unlink(tree: &Tree, name: &str) -> Result<String, Failure> {
         Ok(_) => return Err(refused(format!("{} leads to no shipped policy", link.display()))),
     }
     unlinkat(&directory, file.as_str(), UnlinkatFlags::NoRemoveDir)
-        .map_err(|errno| Failure::Said(Exit::System, unusable(&link, errno)))?;
+        .map_err(|errno| Failure::Message(Exit::System, unusable(&link, errno)))?;
     settle(&directory)?;
     Ok(format!("disabled: {}; `netbrokerctl policy install` puts what is left in force", link.display()))
 }
@@ -119,7 +120,7 @@ fn leads(directory: &OwnedFd, file: &str) -> Option<PathBuf> {
 
 fn settle(directory: &OwnedFd) -> Result<(), Failure> {
     fsync(directory).map_err(|errno| {
-        Failure::Said(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", errno.desc()))
+        Failure::Message(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", errno.desc()))
     })
 }
 
@@ -141,7 +142,7 @@ mod tests {
 
     fn why(ended: Result<String, Failure>) -> String {
         match ended {
-            Err(Failure::Said(Exit::Policy, why)) => why,
+            Err(Failure::Message(Exit::Policy, why)) => why,
             other => panic!("{other:?}"),
         }
     }

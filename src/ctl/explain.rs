@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let compiled = Compiled::open(written(&policy)?).map_err(damaged)?;
     compare(compiled.digest());
     let verdict = compiled.judge(&caller, given.request).map_err(damaged)?;
-    print(policy.told(verdict.decision(), verdict.request()))?;
+    print(policy.describe(verdict.decision(), verdict.request()))?;
     Ok(match verdict.decision() {
         Decision::Allowed { .. } => Exit::Done.into(),
         _ => Exit::Denied.into(),
@@ -124,5 +124,5 @@ fn number(whole: &str, raw: &str) -> Result<u32, Failure> {
 }
 
 fn unknown(why: String) -> Failure {
-    Failure::Said(Exit::Request, why)
+    Failure::Message(Exit::Request, why)
 }

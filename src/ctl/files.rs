@@ -4,17 +4,17 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use super::Failure;
-use super::read::{SOURCE, all_of, open_in, open_named};
+use super::read::{SOURCE, all_of, file_state, open_in, open_named, unusable};
 use crate::policy::diagnostics::Source;
 use crate::policy::testing::TestFile;
 
@@ -47,7 +47,7 @@ impl Tree {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut at = PathBuf::from("/");
         let mut directory = open(&self.top, flags, Mode::empty()).map_err(|errno| unusable(&at, errno))?;
-        self.trust(&at, &of(&directory, &at)?)?;
+        self.trust(&at, &file_state(&directory, &at)?)?;
         for component in path.components() {
             let name = match component {
                 Component::RootDir => continue,
@@ -56,7 +56,7 @@ impl Tree {
             };
             at.push(name);
             directory = openat(&directory, name, flags, Mode::empty()).map_err(|errno| unusable(&at, errno))?;
-            self.trust(&at, &of(&directory, &at)?)?;
+            self.trust(&at, &file_state(&directory, &at)?)?;
         }
         Ok(directory)
     }
@@ -116,7 +116,7 @@ impl Tree {
             Some(file) => file,
             None => self.open_shipped(directory, name, shown)?,
         };
-        self.trust(shown, &of(&file, shown)?)?;
+        self.trust(shown, &file_state(&file, shown)?)?;
         Ok(file)
     }
 
@@ -240,22 +240,6 @@ pub(super) fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool
     }
     names.sort();
     Ok(names)
-}
-
-/// The state of what is open.
-pub(super) fn of(file: impl AsFd, path: &Path) -> Result<FileStat, String> {
-    fstat(file).map_err(|errno| unusable(path, errno))
-}
-
-pub(super) fn is(what: &FileStat, ty: SFlag) -> bool {
-    what.st_mode & SFlag::S_IFMT.bits() == ty.bits()
-}
-
-pub(super) fn unusable(path: &Path, errno: Errno) -> String {
-    match errno {
-        Errno::ELOOP | Errno::ENOTDIR => format!("{} is a symbolic link or no directory", path.display()),
-        other => format!("{}: {}", path.display(), other.desc()),
-    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) fn run(what: &What) -> Result<ExitCode, Failure> {
         What::Varlink { family } => {
             let hint = did_you_mean(family, varlink::families());
             let message = format!("there is no family `{}`{hint}", family.escape_debug());
-            return Err(Failure::Said(Exit::Request, message));
+            return Err(Failure::Message(Exit::Request, message));
         }
     };
     print(text.trim_end())?;

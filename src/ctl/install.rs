@@ -12,8 +12,8 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
 
-use super::files::{INSTALLED, Tree, of, unusable};
-use super::read::{COMPILED, all_of, open_in};
+use super::files::{INSTALLED, Tree};
+use super::read::{COMPILED, all_of, file_state, open_in, unusable};
 use super::replace::{Rights, replace};
 use super::{Failure, names, policy, print, reason, test, warn};
 use crate::policy::compile::Policy;
@@ -40,11 +40,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !geteuid().is_root() {
         let message = "only root can install a policy; `netbrokerctl policy check` checks one".to_owned();
-        return Err(Failure::Said(Exit::NotPrivileged, message));
+        return Err(Failure::Message(Exit::NotPrivileged, message));
     }
     let directory = std::path::absolute(&arguments.directory);
     let directory =
-        directory.map_err(|error| Failure::Said(Exit::Policy, format!("--directory: {}", reason(&error))))?;
+        directory.map_err(|error| Failure::Message(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     print(install(&Tree::system(), &directory)?)?;
     if let Err(why) = names::share_directory() {
         warn(format!(
@@ -92,19 +92,19 @@ fn still(failure: Failure) -> Failure {
 }
 
 fn refused(why: impl Into<String>) -> Failure {
-    Failure::Said(Exit::System, why.into() + "; the policy in force is as it was")
+    Failure::Message(Exit::System, why.into() + "; the policy in force is as it was")
 }
 
 /// The directory of the compiled policy.
 #[derive(Debug)]
-struct Place {
+struct StateDirectory {
     directory: OwnedFd,
     owner: Uid,
     group: Gid,
 }
 
 /// Makes the directories that are absent and opens the one where the policy goes.
-fn prepare(tree: &Tree) -> Result<Place, String> {
+fn prepare(tree: &Tree) -> Result<StateDirectory, String> {
     let (owner, group) = (Uid::from_raw(tree.owner), system_group(tree)?);
     make(tree, "/run", "netns", 0o755)?;
     make(tree, "/var/lib", "netbroker", 0o750)?;
@@ -113,7 +113,7 @@ fn prepare(tree: &Tree) -> Result<Place, String> {
     let failed = |errno| unusable(path, errno);
     fchown(&directory, Some(owner), Some(group)).map_err(failed)?;
     fchmod(&directory, Mode::from_bits_truncate(0o750)).map_err(failed)?;
-    Ok(Place { directory, owner, group })
+    Ok(StateDirectory { directory, owner, group })
 }
 
 /// The group that may read the policy: that of the system user, whose numbers are those of [`RUN`].
@@ -124,7 +124,7 @@ pub(super) fn system_group(tree: &Tree) -> Result<Gid, String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let path = Path::new(RUN);
     let opened = openat(&run, "netbroker", flags, Mode::empty());
-    let what = of(opened.map_err(|errno| format!("{}: {HINT}", unusable(path, errno)))?, path)?;
+    let what = file_state(opened.map_err(|errno| format!("{}: {HINT}", unusable(path, errno)))?, path)?;
     let wrong = NO_SYSTEM_USER.contains(&what.st_uid) || NO_SYSTEM_USER.contains(&what.st_gid);
     if wrong || what.st_mode & 0o7777 != 0o755 {
         let (uid, gid, mode) = (what.st_uid, what.st_gid, what.st_mode & 0o7777);
@@ -148,11 +148,11 @@ fn make(tree: &Tree, parent: &str, name: &str, mode: u32) -> Result<(), String> 
     opened.and_then(|made| fchmod(&made, Mode::from_bits_truncate(mode))).map_err(|errno| unusable(&path, errno))
 }
 
-impl Place {
+impl StateDirectory {
     /// Whether exactly this is in force, and the broker can read it.
     fn holds(&self, bytes: &[u8]) -> bool {
         let Ok(Some(file)) = open_in(&self.directory, FILE.as_ref(), Path::new(FILE)) else { return false };
-        let sound = of(&file, Path::new(FILE)).is_ok_and(|what| {
+        let sound = file_state(&file, Path::new(FILE)).is_ok_and(|what| {
             let owned = what.st_uid == self.owner.as_raw() && what.st_gid == self.group.as_raw();
             owned && what.st_mode & 0o7777 == 0o640
         });
@@ -168,7 +168,7 @@ impl Place {
     fn settle(&self) -> Result<(), Failure> {
         fsync(&self.directory).map_err(|errno| {
             let why = format!("the policy is in force, but {STATE} cannot be written to disk: {}", errno.desc());
-            Failure::Said(Exit::System, why)
+            Failure::Message(Exit::System, why)
         })
     }
 }
@@ -269,7 +269,7 @@ mod tests {
         let (machine, _) = installed();
         fs::remove_file(machine.path(IN_FORCE)).unwrap();
         fs::create_dir(machine.path(IN_FORCE)).unwrap();
-        let Err(Failure::Said(Exit::System, why)) = run(&machine) else { panic!("installed") };
+        let Err(Failure::Message(Exit::System, why)) = run(&machine) else { panic!("installed") };
         assert!(why.starts_with("/var/lib/netbroker/policy cannot be replaced: "), "{why}");
         assert_eq!(machine.names(STATE), ["policy"]);
     }
@@ -280,7 +280,7 @@ mod tests {
         machine.write("/etc/netbroker/policy.d/20.toml", RULE.replace("\"x\"", "\"y\""));
         machine.mode("/run/netbroker", 0o775);
         let refused = |machine: &Machine, start: &str| {
-            let Err(Failure::Said(_, why)) = run(machine) else { panic!("installed") };
+            let Err(Failure::Message(_, why)) = run(machine) else { panic!("installed") };
             assert!(why.starts_with(start) && why.contains("systemd-tmpfiles"), "{why}");
         };
         refused(&machine, "/run/netbroker is ");

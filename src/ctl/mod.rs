@@ -100,7 +100,7 @@ impl PolicyCommand {
 #[derive(Debug)]
 enum Failure {
     /// In one line.
-    Said(Exit, String),
+    Message(Exit, String),
     /// The policy is wrong, in each of these ways.
     Policy(Vec<String>),
     /// The reader of standard output is gone.
@@ -114,7 +114,7 @@ impl Failure {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Said(exit, _) => *exit,
+            Self::Message(exit, _) => *exit,
             Self::Policy(_) => Exit::Policy,
             Self::Closed => Exit::Unanswered,
         }
@@ -149,7 +149,7 @@ pub fn main() -> ExitCode {
 
 fn tell(failure: &Failure) {
     match failure {
-        Failure::Said(_, message) => warn(message),
+        Failure::Message(_, message) => warn(message),
         Failure::Policy(problems) => {
             let _ = writeln!(io::stderr(), "{}", problems.join("\n"));
         }
@@ -172,6 +172,6 @@ fn print(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Said(Exit::Unanswered, format!("standard output: {}", reason(&error))),
+        _ => Failure::Message(Exit::Unanswered, format!("standard output: {}", reason(&error))),
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn call(name: &str) -> Result<&'static Call, Failure> {
 }
 
 fn wrong(message: String) -> Failure {
-    Failure::Said(Exit::Request, message)
+    Failure::Message(Exit::Request, message)
 }
 
 /// Reads `field=value …`.
@@ -45,7 +45,7 @@ pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&st
         let Some((name, raw)) = field.split_once('=') else {
             return Err(wrong(format!("`{}` is no field=value", field.escape_debug())));
         };
-        assign(call, &mut object, name, Said::Typed(raw))?;
+        assign(call, &mut object, name, Given::Typed(raw))?;
     }
     let netns_assumed = !object.contains_key(NETNS.field.name);
     if netns_assumed {
@@ -63,24 +63,24 @@ pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&st
 
 /// A value as a person gave it.
 #[derive(Debug, Clone, Copy)]
-enum Said<'a> {
+enum Given<'a> {
     /// As text.
     Typed(&'a str),
     /// Inside an object.
     Json(&'a Json),
 }
 
-fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: Said<'_>) -> Result<(), Failure> {
+fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: Given<'_>) -> Result<(), Failure> {
     let bad = |why: String| wrong(invalid(name, why).to_string());
     if let Some(used) = call.all_uses().find(|used| used.field.name == name) {
         if let Some(list) = used.inside {
             return Err(bad(format!("stands inside a list, which is given as JSON: {}='[{{…}}]'", list.name)));
         }
         let value = match said {
-            Said::Typed(raw) if matches!(used.field.ty, Type::List(_)) => as_given(raw),
-            Said::Typed(raw) => used.field.ty.parse(raw).map(|value| value.json()),
-            Said::Json(Json::Null) => return Ok(()),
-            Said::Json(json) => used.field.ty.read(json).map(|value| value.json()),
+            Given::Typed(raw) if matches!(used.field.ty, Type::List(_)) => as_given(raw),
+            Given::Typed(raw) => used.field.ty.parse(raw).map(|value| value.json()),
+            Given::Json(Json::Null) => return Ok(()),
+            Given::Json(json) => used.field.ty.read(json).map(|value| value.json()),
         };
         return put(into, name, &value.map_err(bad)?).ok_or_else(|| bad("is given twice".to_owned()));
     }
@@ -91,15 +91,15 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     }
     let parsed;
     let json = match said {
-        Said::Json(json) => json,
-        Said::Typed(raw) => {
+        Given::Json(json) => json,
+        Given::Typed(raw) => {
             parsed = Json::parse(raw.as_bytes()).map_err(|error| bad(format!("is no JSON: {error}")))?;
             &parsed
         }
     };
     let Json::Object(pairs) = json else { return Err(bad(format!("is {}, expected an object", json.what()))) };
     let members = Json::members(pairs).map_err(|key| bad(format!("has `{}` twice", key.escape_debug())))?;
-    members.into_iter().try_for_each(|(key, json)| assign(call, into, &format!("{inside}{key}"), Said::Json(json)))
+    members.into_iter().try_for_each(|(key, json)| assign(call, into, &format!("{inside}{key}"), Given::Json(json)))
 }
 
 /// A list of structures as a person typed it; what stands inside is read with the whole request.
@@ -143,7 +143,7 @@ mod tests {
     fn of(name: &str, fields: &[&str]) -> Result<Parameters, String> {
         let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
         let said = |failure| match failure {
-            Failure::Said(Exit::Request, message) => message,
+            Failure::Message(Exit::Request, message) => message,
             other => panic!("{other:?}"),
         };
         call(name).and_then(|call| read(call, &fields, None)).map_err(said)

@@ -6,14 +6,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
 
-use super::files::{is, unusable};
 use super::reason;
 
 /// Most bytes of a policy or test file: a hundred times what a policy with a thousand rules takes.
@@ -36,7 +35,7 @@ pub(super) fn open_named(path: &Path) -> Result<OwnedFd, String> {
 pub(super) fn open_in(directory: &OwnedFd, name: &OsStr, path: &Path) -> Result<Option<OwnedFd>, String> {
     let failed = |errno| unusable(path, errno);
     let what = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed)?;
-    if is(&what, SFlag::S_IFLNK) {
+    if has_type(&what, SFlag::S_IFLNK) {
         return Ok(None);
     }
     require_regular(&what, path)?;
@@ -75,6 +74,22 @@ pub(super) fn all_of(file: OwnedFd, path: &Path, limit: u64) -> Result<Vec<u8>, 
         return Ok(bytes);
     }
     Err(format!("{}: must not be longer than {} MiB", path.display(), limit >> 20))
+}
+
+/// The state of what is open.
+pub(super) fn file_state(file: impl AsFd, path: &Path) -> Result<FileStat, String> {
+    fstat(file).map_err(|errno| unusable(path, errno))
+}
+
+pub(super) fn has_type(what: &FileStat, ty: SFlag) -> bool {
+    what.st_mode & SFlag::S_IFMT.bits() == ty.bits()
+}
+
+pub(super) fn unusable(path: &Path, errno: Errno) -> String {
+    match errno {
+        Errno::ELOOP | Errno::ENOTDIR => format!("{} is a symbolic link or no directory", path.display()),
+        other => format!("{}: {}", path.display(), other.desc()),
+    }
 }
 
 #[cfg(test)]

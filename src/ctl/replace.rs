@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
-use super::files::unusable;
+use super::read::unusable;
 use super::reason;
 
 /// Owner, group (none: as the file system gives it) and mode of the new file.

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => Tree::system().policy(Path::new(INSTALLED))?,
     };
     let policy = policy::compiled(&sources)?;
-    let shown: Vec<Shown<'_>> = policy.origins().iter().filter_map(|origin| Shown::of(&policy, origin)).collect();
+    let shown: Vec<Shown<'_>> = policy.origins().iter().filter_map(|origin| Shown::new(&policy, origin)).collect();
     if arguments.json {
         let rules: Vec<Value> = shown.iter().map(|rule| rule.json(&name)).collect();
         print(format!("{:#}", json!({"settings": settings_json(policy.settings()), "rules": rules})))?;
@@ -90,7 +90,7 @@ struct Shown<'p> {
 
 impl<'p> Shown<'p> {
     /// `None` where no call is left of it.
-    fn of(policy: &'p Policy, origin: &'p Origin) -> Option<Self> {
+    fn new(policy: &'p Policy, origin: &'p Origin) -> Option<Self> {
         let placed = || policy.placed().iter().filter(|placed| placed.rule.id == origin.id);
         let first = placed().next()?;
         let called = |number: u16| call::all().find(|call| call.number == number).map(|call| call.name);
@@ -263,7 +263,7 @@ require = ["nexthops", "nexthops.gateway"]
     }
 
     fn shown(policy: &Policy) -> String {
-        let rules: Vec<Shown<'_>> = policy.origins().iter().filter_map(|origin| Shown::of(policy, origin)).collect();
+        let rules: Vec<Shown<'_>> = policy.origins().iter().filter_map(|origin| Shown::new(policy, origin)).collect();
         let name = |principal| (principal == Principal::Uid(64100)).then(|| "neutron\n".to_owned());
         text(policy.settings(), &rules, &name)
     }
@@ -304,7 +304,7 @@ require = ["nexthops", "nexthops.gateway"]
     #[test]
     fn a_rule_as_json_says_the_same() {
         let policy = compiled("10-l3.toml", POLICY);
-        let rule = Shown::of(&policy, policy.origin("l3").unwrap()).unwrap().json(&|_| None);
+        let rule = Shown::new(&policy, policy.origin("l3").unwrap()).unwrap().json(&|_| None);
         assert_eq!((&rule["rule"], &rule["line"]), (&json!("allow"), &json!(9)));
         assert_eq!(rule["who"], json!(["uid:64100", "gid:2000", "!uid:7"]));
         assert_eq!(rule["fields"]["metric"], json!([5, "7..9", "!8"]));

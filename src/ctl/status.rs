@@ -13,9 +13,9 @@ use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 
 use super::enable::root;
-use super::files::{INSTALLED, Tree, of};
+use super::files::{INSTALLED, Tree};
 use super::install::{FILE, STATE, system_group, written};
-use super::read::{COMPILED, all_of, open_in};
+use super::read::{COMPILED, all_of, file_state, open_in};
 use super::{Failure, policy, print, reason, tell};
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
@@ -37,7 +37,7 @@ struct InForce {
 
 /// What is the case, and whether it is what the files say.
 fn status(tree: &Tree) -> Result<(String, bool), Failure> {
-    let in_force = InForce::read(tree).map_err(|why| Failure::Said(Exit::Policy, why))?;
+    let in_force = InForce::read(tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
     let head = format!("in force: digest {}, since {}", in_force.digest, utc(in_force.since.0));
     let now = tree.policy(Path::new(INSTALLED)).and_then(|sources| Ok((policy::compiled(&sources)?, sources)));
     let (now, sources) = match now {
@@ -54,7 +54,10 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
     }
     let digest = Compiled::open(bytes).map_or_else(|damage| damage.0.to_owned(), |now| now.digest().to_owned());
     if digest == in_force.digest {
-        return Err(Failure::Said(Exit::Policy, format!("{STATE}/{FILE} is damaged: it is not what its digest says")));
+        return Err(Failure::Message(
+            Exit::Policy,
+            format!("{STATE}/{FILE} is damaged: it is not what its digest says"),
+        ));
     }
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let why = why(tree, &names, in_force.since);
@@ -77,7 +80,7 @@ impl InForce {
         let refused = |why: String| format!("{why}; the broker refuses every call");
         let opened = open_in(&directory, FILE.as_ref(), &path).map_err(refused)?;
         let file = opened.ok_or_else(|| refused(format!("{} is a symbolic link", path.display())))?;
-        let (what, group) = (of(&file, &path)?, system_group(tree)?);
+        let (what, group) = (file_state(&file, &path)?, system_group(tree)?);
         let owned = what.st_uid == tree.owner && what.st_gid == group.as_raw();
         if !owned || what.st_mode & 0o7777 != 0o640 {
             return Err(format!(

@@ -94,5 +94,5 @@ fn parent(files: &[PathBuf]) -> Result<Option<PathBuf>, Failure> {
 }
 
 fn unusable(why: String) -> Failure {
-    Failure::Said(Exit::Policy, why)
+    Failure::Message(Exit::Policy, why)
 }

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::answer::u32_at;
 use super::inet::{INET6, family, ip, octets};
 use super::listing::{self, Selection, in_chunks, unparsed};
-use super::message::{Attributes, Message};
-use super::rows::{Encoded, Given, Seen, encode};
+use super::message::{Attributes, Encoded, Message};
+use super::rows::{Given, Seen, encode};
 use super::sides::{After, Before};
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
@@ -50,7 +50,7 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }
     let message = Message::route(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, encoded);
     Ok(Prepared::new(move |after, _| {
-        after.make(&message, &given.request, Failure::about_link, |after| same(after, &given))
+        after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))
     }))
 }
 
@@ -84,12 +84,13 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             |seen: &&Seen| seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none();
         let peers: Vec<Option<IpAddr>> =
             found.iter().filter(is_meant).map(|seen| seen.get(ADDRESS).and_then(ip)).collect();
-        let mut gone = Failure::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
+        let mut gone =
+            TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
         for message in peers.into_iter().map(|peer| removal(index, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
             match after.act(&message, &mut |_, _| {}) {
                 Ok(()) => removed = true,
-                Err(failure @ Failure::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
+                Err(failure @ TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
                 Err(failure) if failure.is_without_link() => gone = failure,
                 Err(failure) if removed => return Err(failure.about_link(request).after_a_change()),
                 Err(failure) => return Err(failure.about_link(request)),
@@ -105,7 +106,7 @@ fn identifies(row: &&'static Row) -> bool {
 }
 
 /// Lists addresses; the kernel filters by family and index (strict checking).
-fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen>, Failure> {
+fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen>, TransactionError> {
     let head = [&[family, 0, 0, 0][..], &index.to_ne_bytes()].concat();
     let message = Message::route(Rtm::Getaddr, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
     let found = netlink.ask(&message, "parse an address", read)?;
@@ -125,7 +126,7 @@ fn read(payload: &[u8]) -> Option<Seen> {
 
 /// `Address.List`
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let links = Selection::of(&mut before)?;
+    let links = Selection::look_up(&mut before)?;
     let request = before.request().clone();
     Ok(Prepared::new(move |after, each| {
         let found = links.listed(fetch(after, listing::family(&request), links.index().unsigned_abs()))?;

@@ -12,12 +12,13 @@ use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
+use super::found::Found;
 use super::listing::{self, Names, in_chunks, unparsed};
-use super::lookup::{Found, IFNAME, by_index, by_name, head};
-use super::message::{Attributes, Message};
-use super::rows::{Encoded, encode, with_nul};
+use super::lookup::{IFNAME, by_index, by_name, head};
+use super::message::{Attributes, Encoded, Message};
+use super::rows::{encode, with_nul};
 use super::sides::Before;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
@@ -170,15 +171,15 @@ pub(super) fn require_length(link: Found, request: &Request) -> Result<(), Refus
 }
 
 /// What the kernel said to a change: `ENODEV` is the link that was removed after it was found.
-fn changed(failure: Failure, request: &Request, may_have_changed: bool) -> Refusal {
+fn changed(failure: TransactionError, request: &Request, may_have_changed: bool) -> Refusal {
     match failure {
-        Failure::Refused { errno: Errno::ENODEV, field: None, .. } => Refusal::NoSuchLink {
+        TransactionError::Refused { errno: Errno::ENODEV, field: None, .. } => Refusal::NoSuchLink {
             field: field::LINK.field.name,
             name: request.get(&field::LINK).map_or_else(String::new, |name| name.as_str().to_owned()),
             reason: "absent",
             errno: Errno::ENODEV,
         },
-        other => other.of(Class::KernelRefused, may_have_changed),
+        other => other.into_refusal(Class::KernelRefused, may_have_changed),
     }
 }
 
@@ -200,8 +201,8 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         };
         let missing = |reason| Refusal::NoSuchLink { field, name: requested.clone(), reason, errno: Errno::ENODEV };
         let mut links = match after.ask(&message, "parse a link", Link::read) {
-            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => return Err(missing("absent")),
-            other => other.map_err(Failure::refusal)?,
+            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => return Err(missing("absent")),
+            other => other.map_err(TransactionError::refusal)?,
         };
         if let Some(name) = &name {
             let count = links.len();
@@ -224,4 +225,13 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         in_chunks(elements, each);
         Ok(Map::new())
     }))
+}
+
+/// What is given of a new link: the kernel ignores an alias in the message that makes it.
+pub(super) fn new_link_rows(request: &Request, kind: &Kind) -> impl Iterator<Item = &'static Row> + Clone + use<> {
+    let goes_up = request.is_set(&field::UP);
+    let is_sent = move |row: &&'static Row| {
+        row.field() != Some(&field::ALIAS.field) && (goes_up || row.field() != Some(&field::UP.field))
+    };
+    LINK_STATE.rows.iter().chain(kind.tables.iter().flat_map(|table| table.iter())).filter(is_sent)
 }

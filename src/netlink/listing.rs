@@ -12,7 +12,7 @@ use super::inet::{INET, INET6};
 use super::lookup::{by_index, identify};
 use super::rows::{Seen, insert};
 use super::sides::{Before, number};
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::object::{Form, Reported, Row, Width};
@@ -46,7 +46,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] for a name that no link has.
-    pub(super) fn of(before: &mut Before<'_>) -> Result<Self, Refusal> {
+    pub(super) fn look_up(before: &mut Before<'_>) -> Result<Self, Refusal> {
         let index = index(before.request())?;
         let found = before.find(&field::LINK)?;
         Ok(Self { named: before.request().get(&field::LINK).cloned().zip(found.map(|link| link.index)), index })
@@ -76,7 +76,7 @@ impl Selection {
         names.learn(netlink, self.index())?;
         match &self.named {
             _ if self.index() != 0 && names.0.values().all(Option::is_none) => Err(self.missing()),
-            Some((name, index)) if names.of(netlink, *index)? != Some(name.as_str().as_bytes()) => {
+            Some((name, index)) if names.name_of(netlink, *index)? != Some(name.as_str().as_bytes()) => {
                 Err(Refusal::Interrupted)
             }
             _ => Ok(names),
@@ -84,9 +84,9 @@ impl Selection {
     }
 
     /// What became of a listing of these links: `ENODEV` means that the one link is gone.
-    pub(super) fn listed<T>(&self, found: Result<T, Failure>) -> Result<T, Refusal> {
+    pub(super) fn listed<T>(&self, found: Result<T, TransactionError>) -> Result<T, Refusal> {
         found.map_err(|failure| match failure {
-            Failure::Refused { errno: Errno::ENODEV, .. } => self.missing(),
+            TransactionError::Refused { errno: Errno::ENODEV, .. } => self.missing(),
             other => other.refusal(),
         })
     }
@@ -114,8 +114,8 @@ impl Names {
     /// Asks for the name of the link of this index, or of all with 0.
     fn learn(&mut self, netlink: &mut Netlink, index: i32) -> Result<(), Refusal> {
         let found = match netlink.ask(&by_index(index)?, "parse a link", identify) {
-            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
-            other => other.map_err(Failure::refusal)?,
+            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
+            other => other.map_err(TransactionError::refusal)?,
         };
         if index != 0 {
             self.0.insert(index, None);
@@ -125,7 +125,7 @@ impl Names {
     }
 
     /// The name of the link of an index; none where it is gone.
-    pub(super) fn of(&mut self, netlink: &mut Netlink, index: i32) -> Result<Option<&[u8]>, Refusal> {
+    pub(super) fn name_of(&mut self, netlink: &mut Netlink, index: i32) -> Result<Option<&[u8]>, Refusal> {
         if !self.0.contains_key(&index) {
             self.learn(netlink, index)?;
         }
@@ -148,7 +148,7 @@ impl Names {
             let (Some(index), Some(key)) = (index.filter(|index| *index != 0), row.name().strip_prefix(under)) else {
                 continue;
             };
-            if let Some(name) = self.of(netlink, index)? {
+            if let Some(name) = self.name_of(netlink, index)? {
                 insert(result, key, escape(name).into());
             }
         }

@@ -8,10 +8,10 @@ use neli::consts::rtnl::{Iff, Rtm};
 use nix::errno::Errno;
 
 use super::answer::{find, i32_at, u32_at, until_nul};
-use super::message::{Attributes, Message};
-use super::rows::Encoded;
+use super::found::Found;
+use super::message::{Attributes, Encoded, Message};
 use super::rows::with_nul;
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use super::watched::Refers;
 use crate::call::field::Field;
 use crate::call::name::LinkName;
@@ -28,29 +28,6 @@ const EXT_MASK: u16 = 29;
 const INFO_KIND: u16 = 1;
 /// `RTEXT_FILTER_SKIP_STATS`: nobody reads the counters.
 const SKIP_STATS: u32 = 1 << 3;
-
-/// A link as it was found by name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
-    /// Its index.
-    pub(super) index: i32,
-    /// Bytes of its hardware address.
-    pub(super) mac_bytes: usize,
-    /// Its flags (`IFF_…`).
-    pub(super) flags: Iff,
-    /// Its kind, ended by zeros; nothing but zeros where it has none.
-    kind: [u8; KIND],
-}
-
-/// Bytes of a kind's name (`MODULE_NAME_LEN` bounds it to 56 in the kernel; none that matters here is longer than this).
-const KIND: usize = 16;
-
-impl Found {
-    /// Whether it is of this kind.
-    pub(super) fn is_kind(&self, kind: &str) -> bool {
-        until_nul(&self.kind) == kind.as_bytes()
-    }
-}
 
 /// `struct ifinfomsg` with this index and nothing else.
 pub(super) fn head(index: i32) -> Vec<u8> {
@@ -79,13 +56,14 @@ pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
     let flags = Iff::from(u32_at(payload, 8)?);
     let attributes = payload.get(HEAD..)?;
     let mac_bytes = find(attributes, ADDRESS)?.map_or(0, <[u8]>::len);
-    let own_kind = match find(attributes, LINKINFO)? {
+    let kind = match find(attributes, LINKINFO)? {
         Some(info) => find(info, INFO_KIND)?.map(until_nul),
         None => None,
     };
-    let mut kind = [0; KIND];
-    kind.iter_mut().zip(own_kind.unwrap_or_default()).for_each(|(to, from)| *to = *from);
-    Some((Found { index, mac_bytes, flags, kind }, until_nul(find(attributes, IFNAME)??).to_vec()))
+    Some((
+        Found::new(index, mac_bytes, flags, kind.unwrap_or_default()),
+        until_nul(find(attributes, IFNAME)??).to_vec(),
+    ))
 }
 
 impl Netlink {
@@ -137,8 +115,26 @@ impl Netlink {
                 Some(_) => Err(missing("alternative_name", Errno::ENODEV)),
                 None => Err(missing("absent", Errno::ENODEV)),
             },
-            Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Err(missing("absent", Errno::ENODEV)),
+            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Err(missing("absent", Errno::ENODEV)),
             Err(failure) => Err(failure.refusal()),
         }
+    }
+
+    /// Makes a change that refers to links that were looked up.
+    ///
+    /// # Errors
+    /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was: then nothing
+    /// was sent.
+    pub(super) fn act(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), TransactionError> {
+        let mut watch = std::mem::take(&mut self.watch);
+        let result = watch.compare_before(|field, name| self.look_up(field, name));
+        let result = result.map_err(TransactionError::Broken).and_then(|()| {
+            let result = self.transact(message, each);
+            // After an error, too: part of the change may have been made, or the object be there already.
+            watch.compare_after(|field, name| self.look_up(field, name));
+            result
+        });
+        self.watch = watch;
+        result
     }
 }

@@ -12,7 +12,6 @@ use neli::rtnl::RtattrBuilder;
 use neli::types::Buffer;
 use neli::{Size, ToBytes};
 
-use super::rows::Encoded;
 use crate::call::field::Field;
 use crate::refusal::Refusal;
 
@@ -26,6 +25,15 @@ const NESTED: u16 = 1 << 15;
 pub(super) struct Attributes {
     bytes: Vec<u8>,
     marks: Vec<(usize, Option<&'static Field>)>,
+}
+
+/// The family's header, and the attributes after it.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    /// The header.
+    pub(super) head: Vec<u8>,
+    /// The attributes.
+    pub(super) attributes: Attributes,
 }
 
 /// A request.

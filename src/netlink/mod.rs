@@ -8,6 +8,7 @@
 
 mod address;
 mod answer;
+mod found;
 mod inet;
 #[cfg(test)]
 pub(crate) mod kept;

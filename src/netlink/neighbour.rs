@@ -10,14 +10,14 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::answer::i32_at;
+use super::found::Found;
 use super::inet::family;
 use super::link::require_length;
 use super::listing::{self, Selection, in_chunks, unparsed};
-use super::lookup::Found;
-use super::message::{Attributes, Message};
-use super::rows::{Encoded, Given, Resolved, Seen, encode};
+use super::message::{Attributes, Encoded, Message};
+use super::rows::{Given, Resolved, Seen, encode};
 use super::sides::{After, Before};
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
 use crate::call::NEIGHBOUR_STATE;
 use crate::call::field::{self, Field};
@@ -105,7 +105,7 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         if given.request.is_set(&field::PROXY) && is_proxied(after, &given)? && !replaces {
             return Ok(Map::new());
         }
-        after.make(&message, &given.request, Failure::about_link, |after| same(after, &given))
+        after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))
     }))
 }
 
@@ -117,7 +117,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     };
     let message = about(Rtm::Delneigh, NlmF::empty(), &given, identity())?;
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
-        Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
+        Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
         Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&given.request)),
     }))
@@ -129,7 +129,7 @@ fn read(payload: &[u8]) -> Option<Seen> {
 
 /// `Neighbour.List`; the kernel filters by family and index (strict checking).
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let links = Selection::of(&mut before)?;
+    let links = Selection::look_up(&mut before)?;
     let request = before.request();
     let mut attributes = Attributes::default();
     if links.index() != 0 {
@@ -157,7 +157,7 @@ fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen>, Refusal> 
     let message = about(Rtm::Getneigh, NlmF::empty(), given, identity())?;
     match after.ask(&message, "parse a neighbour", read) {
         Ok(found) => Ok(found.into_iter().next()),
-        Err(Failure::Refused { errno: Errno::ENOENT, .. }) => Ok(None),
+        Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) => Ok(None),
         Err(failure) => Err(failure.about_link(&given.request)),
     }
 }

@@ -10,10 +10,9 @@ use nix::errno::Errno;
 use serde_json::Map;
 
 use super::answer::{find, i32_at};
-use super::message::{Attributes, Message};
-use super::rows::Encoded;
+use super::message::{Attributes, Encoded, Message};
 use super::sides::Before;
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field;
 use crate::refusal::{KernelRefusal, Refusal};
@@ -31,7 +30,7 @@ pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<
     let mut attributes = Attributes::default();
     attributes.add(FD, &netns.as_raw_fd().to_ne_bytes())?;
     let message = Message::route(Rtm::Getnsid, NlmF::ACK, Encoded { head: vec![0; HEAD], attributes });
-    let found = netlink.ask(&message, "parse the number of a namespace", nsid).map_err(Failure::refusal)?;
+    let found = netlink.ask(&message, "parse the number of a namespace", nsid).map_err(TransactionError::refusal)?;
     Ok(found.into_iter().next().filter(|nsid| *nsid >= 0))
 }
 

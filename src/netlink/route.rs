@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use super::answer::{at, i32_at};
 use super::inet::{INET, INET6, family, ip};
 use super::listing::{Names, in_chunks, unparsed};
-use super::message::{Attributes, Message};
-use super::rows::{Encoded, Given, Seen, View, encode};
+use super::message::{Attributes, Encoded, Message};
+use super::rows::{Given, Seen, View, encode};
 use super::sides::{After, Before, number};
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::object::Row;
@@ -126,32 +126,33 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 /// route that matches in every given field is removed by all that identifies it.
 fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
-    let wanted = match Wanted::of(&mut before) {
+    let wanted = match Wanted::look_up(&mut before) {
         Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
         other => other?,
     };
     Ok(Prepared::new(move |after, _| {
         let request = &wanted.given.request;
-        let absent = Failure::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
+        let absent =
+            TransactionError::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
         let result = match removal::first(after, &wanted).map_err(|failure| refused(failure, request))? {
             Some(found) => after.act(&removal::message(&found)?, &mut |_, _| {}),
             None => Err(absent),
         };
         match result {
             Ok(()) => Ok(Map::new()),
-            Err(Failure::Refused { errno: Errno::ESRCH, .. }) if tolerant => Ok(Map::new()),
-            Err(Failure::Broken(Refusal::NoSuchLink { .. })) if tolerant => Ok(Map::new()),
+            Err(TransactionError::Refused { errno: Errno::ESRCH, .. }) if tolerant => Ok(Map::new()),
+            Err(TransactionError::Broken(Refusal::NoSuchLink { .. })) if tolerant => Ok(Map::new()),
             Err(failure) => Err(refused(failure, request)),
         }
     }))
 }
 
 /// What the kernel said to a change.
-fn refused(failure: Failure, request: &Request) -> Refusal {
+fn refused(failure: TransactionError, request: &Request) -> Refusal {
     let class = if request.call().verb() == "Delete" { Class::NotFound } else { Class::KernelRefused };
     let is_v6 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv6());
     let in_steps = request.call().verb() == "Replace" && is_v6 && request.get(&field::NEXTHOPS).is_some();
-    failure.of(class, in_steps)
+    failure.into_refusal(class, in_steps)
 }
 
 /// A request can mean no route for packets of one type of service only, or from some sources only.
@@ -204,19 +205,25 @@ fn hops(seen: &Seen) -> Vec<Hop> {
 
 /// Lists routes; the kernel filters by family, table, link and protocol (strict checking). A table that was never used
 /// is empty.
-fn fetch(netlink: &mut Netlink, family: u8, table: u32, index: u32, protocol: u8) -> Result<Vec<Seen>, Failure> {
+fn fetch(
+    netlink: &mut Netlink,
+    family: u8,
+    table: u32,
+    index: u32,
+    protocol: u8,
+) -> Result<Vec<Seen>, TransactionError> {
     let small = u8::try_from(table);
     let mut attributes = Attributes::default();
     if small.is_err() {
-        attributes.put(rta::TABLE, &table.to_ne_bytes(), &field::TABLE.field).map_err(Failure::Broken)?;
+        attributes.put(rta::TABLE, &table.to_ne_bytes(), &field::TABLE.field).map_err(TransactionError::Broken)?;
     }
     if index != 0 {
-        attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field).map_err(Failure::Broken)?;
+        attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field).map_err(TransactionError::Broken)?;
     }
     let head = vec![family, 0, 0, 0, small.unwrap_or(0), protocol, 0, 0, 0, 0, 0, 0];
     let message = Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes });
     match netlink.ask(&message, "parse a route", read) {
-        Err(Failure::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(Vec::new()),
+        Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(Vec::new()),
         other => other,
     }
 }
@@ -233,7 +240,7 @@ struct Wanted {
 
 impl Wanted {
     /// Reads the fields of a request that are filters, and looks up its links.
-    fn of(before: &mut Before<'_>) -> Result<Self, Refusal> {
+    fn look_up(before: &mut Before<'_>) -> Result<Self, Refusal> {
         let request = before.request();
         let families = match (request.get(&field::DESTINATION), request.get(&field::FAMILY)) {
             (Some(prefix), _) => vec![family(prefix.address)],
@@ -282,7 +289,7 @@ impl Wanted {
         wanted.is_empty() || (wanted.len() == own.len() && wanted.iter().zip(&own).all(is))
     }
 
-    fn fetch(&self, netlink: &mut Netlink) -> Result<Vec<Seen>, Failure> {
+    fn fetch(&self, netlink: &mut Netlink) -> Result<Vec<Seen>, TransactionError> {
         let mut found = Vec::new();
         for family in &self.families {
             found.extend(fetch(netlink, *family, self.table, self.index, self.protocol)?);
@@ -293,9 +300,9 @@ impl Wanted {
 
 /// `Route.List`
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let wanted = Wanted::of(&mut before)?;
+    let wanted = Wanted::look_up(&mut before)?;
     Ok(Prepared::new(move |after, each| {
-        let mut found = wanted.fetch(after).map_err(Failure::refusal)?;
+        let mut found = wanted.fetch(after).map_err(TransactionError::refusal)?;
         found.retain(|seen| wanted.is_listed(seen));
         let mut names = Names::default();
         let mut elements = Vec::new();
@@ -304,7 +311,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         }
         if let (Some(name), false) = (wanted.given.request.get(&field::LINK), found.is_empty()) {
             let index = i32::try_from(wanted.index).unwrap_or(0);
-            if names.of(after, index)? != Some(name.as_str().as_bytes()) {
+            if names.name_of(after, index)? != Some(name.as_str().as_bytes()) {
                 return Err(Refusal::Interrupted); // it was renamed before it was listed, or after
             }
         }
@@ -332,7 +339,7 @@ fn report(after: &mut After<'_>, names: &mut Names, seen: &Seen) -> Result<Map<S
 /// `exists_ok`: whether the existing route is the requested one, in every field that was given or has a default.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let table = number(&given.request, &field::TABLE)?.unwrap_or(0);
-    let found = fetch(after, given.family, table, 0, 0).map_err(Failure::refusal)?;
+    let found = fetch(after, given.family, table, 0, 0).map_err(TransactionError::refusal)?;
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
     let is_meant = |seen: &&Seen| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);

@@ -9,8 +9,8 @@ mod seen;
 pub(super) use form::with_nul;
 pub(super) use seen::{Seen, insert};
 
-use super::lookup::Found;
-use super::message::Attributes;
+use super::found::Found;
+use super::message::{Attributes, Encoded};
 use crate::call::field::{Field, Key};
 use crate::call::object::{Form, Place, Row};
 use crate::call::request::Request;
@@ -92,15 +92,6 @@ impl View<'_> {
     }
 }
 
-/// The family's header, and the attributes after it.
-#[derive(Debug, Default)]
-pub(super) struct Encoded {
-    /// The header.
-    pub(super) head: Vec<u8>,
-    /// The attributes.
-    pub(super) attributes: Attributes,
-}
-
 /// Encodes what a request gives by these rows, after a header of this many bytes that begins with the family.
 ///
 /// # Errors
@@ -112,7 +103,7 @@ pub(super) fn encode(
 ) -> Result<Encoded, Refusal> {
     let mut head = vec![0; head];
     write(&mut head, 0, &[given.given.family]);
-    let mut tree = Tree::default();
+    let mut tree = Nested::default();
     for row in rows {
         let Some(field) = row.field() else { continue };
         let filled = || if given.element.is_none() { (row.absent)(&given.given.request) } else { None };
@@ -158,7 +149,7 @@ fn write(into: &mut [u8], at: usize, bytes: &[u8]) {
 
 /// Attributes that hold attributes.
 #[derive(Debug, Default)]
-struct Tree(Vec<Node>);
+struct Nested(Vec<Node>);
 
 #[derive(Debug)]
 struct Node {
@@ -166,10 +157,10 @@ struct Node {
     /// The first field that wrote here: the kernel's extended acknowledgement points at the attribute.
     field: &'static Field,
     payload: Vec<u8>,
-    inside: Tree,
+    inside: Nested,
 }
 
-impl Tree {
+impl Nested {
     fn put(&mut self, path: &[u32], at: usize, whole: usize, bytes: &[u8], field: &'static Field) {
         let Some((step, rest)) = path.split_first() else { return };
         let position = self.0.iter().position(|node| node.step == *step);

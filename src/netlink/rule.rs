@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::answer::{attributes, u32_at};
 use super::inet::{INET, INET6};
 use super::listing::{self, in_chunks, unparsed};
-use super::message::{Attributes, Message};
-use super::rows::{Encoded, Given, Seen, encode};
+use super::message::{Attributes, Encoded, Message};
+use super::rows::{Given, Seen, encode};
 use super::sides::{After, Before};
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::RULE_STATE;
 use crate::call::field;
@@ -58,7 +58,9 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = given(before.request());
     let encoded = encode(RULE_STATE.head, given_rows(&given.request), given.view())?;
     let message = Message::route(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, encoded);
-    Ok(Prepared::new(move |after, _| after.make(&message, &given.request, Failure::about, |after| same(after, &given))))
+    Ok(Prepared::new(move |after, _| {
+        after.make(&message, &given.request, TransactionError::about, |after| same(after, &given))
+    }))
 }
 
 /// The kernel takes what is 0 or absent for anything, and deletes the first rule that fits. So the rules are listed
@@ -67,13 +69,13 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = given(before.into_request());
     let tolerant = given.request.is_set(&field::MISSING_OK);
     Ok(Prepared::new(move |after, _| {
-        let gone = || Failure::Refused { errno: Errno::ENOENT, text: None, field: None };
+        let gone = || TransactionError::Refused { errno: Errno::ENOENT, text: None, field: None };
         let result = match removal(after, &given)? {
             Some(message) => after.act(&message, &mut |_, _| {}),
             None => Err(gone()),
         };
         match result {
-            Err(Failure::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
+            Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
             other => other.map(|()| Map::new()).map_err(|failure| failure.about(&given.request)),
         }
     }))
@@ -134,7 +136,7 @@ fn is_taken_for(own: &Seen, other: &Seen) -> bool {
 }
 
 /// Fetches rules; the kernel filters by family.
-fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, Failure> {
+fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, TransactionError> {
     let head = [&[family][..], &[0; 11]].concat();
     let message = Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
     Ok(netlink.ask(&message, "parse a rule", read)?.into_iter().flatten().collect())
@@ -144,7 +146,7 @@ fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, Failure> {
 fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
     let family = listing::family(before.into_request());
     Ok(Prepared::new(move |after, each| {
-        let found = fetch(after, family).map_err(Failure::refusal)?;
+        let found = fetch(after, family).map_err(TransactionError::refusal)?;
         let report = |seen: &Seen| seen.report(RULE_STATE.rows, "").map(Value::Object);
         in_chunks(found.iter().map(report).collect::<Option<_>>().ok_or_else(|| unparsed("parse a rule"))?, each);
         Ok(Map::new())
@@ -153,7 +155,7 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
 
 /// What deletes the first rule that is as a request says; `None` where there is none.
 fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
-    let found = fetch(after, given.family).map_err(Failure::refusal)?;
+    let found = fetch(after, given.family).map_err(TransactionError::refusal)?;
     let is_meant = |seen: &Seen| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
     let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
     let (before, rest) = found.split_at(at);
@@ -184,7 +186,7 @@ fn difference(seen: &Seen, given: &Given, absence_is_any: bool) -> Option<&'stat
 
 /// `exists_ok`: whether one of the rules at this priority is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
-    let found = fetch(after, given.family).map_err(Failure::refusal)?;
+    let found = fetch(after, given.family).map_err(TransactionError::refusal)?;
     let mut first = already(&field::PRIORITY.field, "there was one, and it was removed meanwhile");
     for seen in found.iter().filter(|seen| given.request.get(&field::PRIORITY) == Some(&priority(seen).into())) {
         first = match difference(seen, given, false) {

@@ -11,10 +11,10 @@ use nix::errno::Errno;
 use serde_json::{Map, Value as Json};
 
 use super::Places;
-use super::lookup::Found;
+use super::found::Found;
 use super::message::Message;
 use super::rows::{Given, Resolved};
-use super::transaction::{Failure, Netlink};
+use super::transaction::{Netlink, TransactionError};
 use crate::call::field::{self, Field, Key};
 use crate::call::name::LinkName;
 use crate::call::object::{Form, Row};
@@ -150,12 +150,14 @@ impl After<'_> {
         &mut self,
         message: &Message,
         request: &Request,
-        refused: impl Fn(Failure, &Request) -> Refusal,
+        refused: impl Fn(TransactionError, &Request) -> Refusal,
         same: impl FnOnce(&mut Self) -> Result<Map<String, Json>, Refusal>,
     ) -> Result<Map<String, Json>, Refusal> {
         match self.act(message, &mut |_, _| {}) {
             Ok(()) => Ok(Map::new()),
-            Err(Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => same(self),
+            Err(TransactionError::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
+                same(self)
+            }
             Err(failure) => Err(refused(failure, request)),
         }
     }

@@ -54,19 +54,25 @@ impl Netlink {
     ///
     /// # Errors
     /// What the kernel said ([`Answer`]); `Lost` and `Interrupted` where the answer itself failed.
-    pub(super) fn transact(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
+    pub(super) fn transact(
+        &mut self,
+        message: &Message,
+        each: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<(), TransactionError> {
         self.sequence += 1;
-        let datagram = message.encode(self.sequence).map_err(Failure::Broken)?;
+        let datagram = message.encode(self.sequence).map_err(TransactionError::Broken)?;
         #[cfg(test)]
         if message.changes() && super::kept::keep(&datagram) {
             return Ok(());
         }
         self.socket.send(&datagram).map_err(broken("send to netlink"))?;
-        let lost = |errno| if message.changes() { Failure::Lost(errno) } else { broken("receive from netlink")(errno) };
+        let lost = |errno| {
+            if message.changes() { TransactionError::Lost(errno) } else { broken("receive from netlink")(errno) }
+        };
         let mut interrupted = false;
         loop {
             let bytes = match self.socket.receive(&mut self.buffer) {
-                Err(Errno::ENOBUFS) if message.lists() => return Err(Failure::Interrupted), // some of it was lost
+                Err(Errno::ENOBUFS) if message.lists() => return Err(TransactionError::Interrupted), // some of it was lost
                 other => other.map_err(lost)?,
             };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
@@ -76,11 +82,13 @@ impl Netlink {
                         each(kind, payload);
                     }
                     Answer::Message { .. } => return Err(lost(Errno::EBADMSG)),
-                    Answer::Done { interrupted: now } if interrupted || now => return Err(Failure::Interrupted),
+                    Answer::Done { interrupted: now } if interrupted || now => {
+                        return Err(TransactionError::Interrupted);
+                    }
                     Answer::Done { .. } => return Ok(()),
                     Answer::Refused { errno, text, offset } => {
                         let field = offset.and_then(|offset| message.field_at(offset));
-                        return Err(Failure::Refused { errno, text, field });
+                        return Err(TransactionError::Refused { errno, text, field });
                     }
                 }
             }
@@ -96,7 +104,7 @@ impl Netlink {
         message: &Message,
         step: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Vec<T>, TransactionError> {
         let mut told = Vec::new();
         self.transact(message, &mut |_, payload| told.push(read(payload)))?;
         told.into_iter().collect::<Option<_>>().ok_or_else(|| broken(step)(Errno::EBADMSG))
@@ -105,7 +113,7 @@ impl Netlink {
 
 /// Why a transaction did not end well.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum TransactionError {
     /// The kernel refused.
     Refused {
         /// Its error number.
@@ -123,11 +131,11 @@ pub(super) enum Failure {
     Broken(Refusal),
 }
 
-fn broken(step: &'static str) -> impl Fn(Errno) -> Failure {
-    move |errno| Failure::Broken(system(step)(errno))
+fn broken(step: &'static str) -> impl Fn(Errno) -> TransactionError {
+    move |errno| TransactionError::Broken(system(step)(errno))
 }
 
-impl Failure {
+impl TransactionError {
     /// Whether a link was not there, or not under its name.
     pub(super) fn is_without_link(&self) -> bool {
         matches!(self, Self::Refused { errno: Errno::ENODEV, .. } | Self::Broken(Refusal::NoSuchLink { .. }))
@@ -135,7 +143,7 @@ impl Failure {
 
     /// As a refusal without more to say: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
-        self.of(crate::refusal::Class::KernelRefused, false)
+        self.into_refusal(crate::refusal::Class::KernelRefused, false)
     }
 
     /// As a refusal of a change of something that a link has: `ENODEV` is the link that went away after it was found.
@@ -155,11 +163,11 @@ impl Failure {
     pub(super) fn about(self, request: &Request) -> Refusal {
         use crate::refusal::Class;
         let deletes = request.call().verb() == "Delete";
-        self.of(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
+        self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
     }
 
     /// As a refusal; `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.
-    pub(super) fn of(self, not_there: crate::refusal::Class, may_have_changed: bool) -> Refusal {
+    pub(super) fn into_refusal(self, not_there: crate::refusal::Class, may_have_changed: bool) -> Refusal {
         use crate::refusal::{Class, KernelRefusal};
         match self {
             Self::Broken(refusal) => refusal,

@@ -4,9 +4,7 @@
 //! and right after it.
 #![forbid(unsafe_code)]
 
-use super::lookup::Found;
-use super::message::Message;
-use super::transaction::{Failure, Netlink};
+use super::found::Found;
 use crate::call::field::Field;
 use crate::call::name::LinkName;
 use crate::refusal::Refusal;
@@ -65,33 +63,33 @@ impl Watch {
         }
     }
 
+    /// Compares every link right before a change.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was.
+    pub(super) fn compare_before(
+        &self,
+        mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,
+    ) -> Result<(), Refusal> {
+        self.links.iter().try_for_each(|link| link.compare(look_up(link.field, &link.name)))
+    }
+
+    /// Compares right after it every link that the kernel did not look up by its name, and keeps the fields of those that
+    /// are not what they were.
+    pub(super) fn compare_after(
+        &mut self,
+        mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,
+    ) {
+        for link in self.links.iter().filter(|link| link.refers != Refers::ByName) {
+            let now = link.compare(look_up(link.field, &link.name));
+            if now.is_err() && !self.lost.contains(&link.field.name) {
+                self.lost.push(link.field.name);
+            }
+        }
+    }
+
     /// The fields whose link was renamed, replaced or removed while the change was made.
     pub(super) fn lost(&self) -> &[&'static str] {
         &self.lost
-    }
-}
-
-impl Netlink {
-    /// Makes a change that refers to links that were looked up.
-    ///
-    /// # Errors
-    /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was: then nothing
-    /// was sent.
-    pub(super) fn act(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Failure> {
-        let mut watch = std::mem::take(&mut self.watch);
-        let result = watch.links.iter().try_for_each(|link| link.compare(self.look_up(link.field, &link.name)));
-        let result = result.map_err(Failure::Broken).and_then(|()| {
-            let result = self.transact(message, each);
-            // After an error, too: part of the change may have been made, or the object be there already.
-            for link in watch.links.iter().filter(|link| link.refers != Refers::ByName) {
-                let now = link.compare(self.look_up(link.field, &link.name));
-                if now.is_err() && !watch.lost.contains(&link.field.name) {
-                    watch.lost.push(link.field.name);
-                }
-            }
-            result
-        });
-        self.watch = watch;
-        result
     }
 }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::constraint::{Constraint, matches};
-use super::diagnostics::{Place, Problem, did_you_mean};
+use super::diagnostics::{Location, Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, RuleSyntax};
 use super::{WORDS, entries};
@@ -18,7 +18,7 @@ pub(super) struct Named<'s> {
     pub(super) field: &'static Field,
     pub(super) constraint: Constraint,
     /// Where it says so.
-    pub(super) value: Place<'s>,
+    pub(super) value: Location<'s>,
     /// Whether it stands in `free`.
     pub(super) free: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct Named<'s> {
 /// The calls of a rule, each with the place that names it, and the kinds that it names.
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
-    pub(super) calls: Vec<(&'static Call, Place<'s>)>,
+    pub(super) calls: Vec<(&'static Call, Location<'s>)>,
     /// What it says of the fields that select varieties.
     kinds: Vec<(&'static Field, Constraint)>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Scope<'s> {
 struct Variety<'s> {
     call: &'static Call,
     kind: Option<&'static Kind>,
-    place: Place<'s>,
+    place: Location<'s>,
 }
 
 impl Variety<'_> {
@@ -63,7 +63,7 @@ impl Variety<'_> {
 impl<'s> Scope<'s> {
     /// Reads `call`.
     pub(super) fn read(rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Self {
-        let mut calls: Vec<(&'static Call, Place<'s>)> = Vec::new();
+        let mut calls: Vec<(&'static Call, Location<'s>)> = Vec::new();
         let mut spared: Vec<u16> = Vec::new();
         for entry in &rule.calls {
             let (taken_away, raw) = entry.it.strip_prefix('!').map_or((false, entry.it.as_str()), |raw| (true, raw));

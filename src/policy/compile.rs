@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use super::check::{self, Named, Scope};
 use super::compiled::{self, Damage, Placed, Settings};
-use super::diagnostics::{Lines, Place, Problem, Source, did_you_mean};
+use super::diagnostics::{Lines, Location, Problem, Source, did_you_mean};
 use super::entries;
 use super::rule::{Principal, Rule, Ruling, Touches};
 use super::sets::Sets;
-use super::source::{self, At, RuleSyntax, Said, Scalar, SettingSyntax};
+use super::source::{self, At, FieldSyntax, RuleSyntax, Scalar, SettingSyntax};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
 use crate::call::field::Field;
@@ -94,7 +94,7 @@ impl Policy {
 pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<Problem>> {
     let mut problems = Vec::new();
     let documents: Vec<_> = sources.iter().map(|source| source::read(source, &mut problems)).collect();
-    let sets = Sets::of(&documents, &mut problems);
+    let sets = Sets::collect(&documents, &mut problems);
     let settings = settings(documents.iter().flat_map(|document| &document.settings), &mut problems);
     let mut compiler =
         Compiler { resolve, problems, rules: Vec::new(), profiles: BTreeMap::new(), origins: Vec::new() };
@@ -103,7 +103,7 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     for rule in documents.iter().flat_map(|document| &document.rules) {
         let rule = open(rule, &sets, resolve, &mut compiler.problems);
         compiler.id(&rule, &mut ids);
-        compiler.rule(&rule, lines.of(rule.place));
+        compiler.rule(&rule, lines.number(rule.place));
     }
     let Compiler { mut problems, rules, profiles, origins, .. } = compiler;
     if problems.is_empty() {
@@ -142,7 +142,7 @@ struct Compiler<'r> {
 }
 
 impl Compiler<'_> {
-    fn id<'s>(&mut self, rule: &RuleSyntax<'s>, ids: &mut BTreeMap<String, Place<'s>>) {
+    fn id<'s>(&mut self, rule: &RuleSyntax<'s>, ids: &mut BTreeMap<String, Location<'s>>) {
         let Some(At { place, it: id }) = &rule.id else { return };
         let wrong = if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
             format!("`id` has 1 to {ID_BYTES} printable ASCII characters without spaces")
@@ -172,7 +172,7 @@ impl Compiler<'_> {
         self.place(rule, &calls, &Lowered { line, named, require, who, touches });
     }
 
-    fn touches(&mut self, said: &[Said<'_>]) -> Touches {
+    fn touches(&mut self, said: &[FieldSyntax<'_>]) -> Touches {
         let mut touches = Touches { netns: None, link: None };
         for said in said {
             let (ty, slot) = match said.name.it.as_str() {
@@ -280,7 +280,7 @@ where
     's: 'd,
 {
     let mut settings = Settings::default();
-    let mut places: BTreeMap<&str, Place<'s>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, Location<'s>> = BTreeMap::new();
     for SettingSyntax { name, value } in said {
         if let Some(other) = places.insert(&name.it, name.place) {
             let place = format!("{}:{}", other.file(), other.line());

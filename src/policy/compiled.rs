@@ -217,7 +217,7 @@ impl<R: ReadAt> Compiled<R> {
         let mut fields = Fields(&entry);
         let slots_at = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
         let slots = u64::from_le_bytes(fields.take().ok_or(Damage("directory"))?);
-        let end = slots.checked_mul(ENTRY as u64).and_then(|length| slots_at.checked_add(length));
+        let end = slots.checked_mul(20).and_then(|length| slots_at.checked_add(length));
         if slots != 0 && !(slots.is_power_of_two() && end.is_some_and(|end| end <= self.length)) {
             return Err(Damage("its directory is damaged"));
         }

@@ -86,7 +86,7 @@ impl Constraint {
             return values.iter().any(|value| self.meets(value, uid));
         }
         let Some(except) = &self.except else { return self.any || self.entries.meet(value, uid) };
-        match (Address::of(value), &self.entries, except) {
+        match (Address::from_value(value), &self.entries, except) {
             (Some(address), Entries::Addresses(ranges), Entries::Addresses(except)) => {
                 let everything = self.any.then_some(Range::Inside(address.prefix()));
                 ranges.iter().copied().chain(everything).any(|range| range.meets_beside(&address, except))
@@ -125,7 +125,7 @@ impl Entries {
             (Self::Numbers(numbers), Value::Number(n)) => numbers.iter().any(|numbers| numbers.contain(*n, uid)),
             (Self::Bools(truths), Value::Bool(truth)) => truths.contains(truth),
             (Self::Addresses(ranges), value) => {
-                Address::of(value).is_some_and(|address| ranges.iter().any(|r| range(r, &address)))
+                Address::from_value(value).is_some_and(|address| ranges.iter().any(|r| range(r, &address)))
             }
             _ => false, // a type that the field never had: the compiler makes none, and nothing is inside
         }
@@ -149,7 +149,7 @@ impl Numbers {
 struct Address(IpAddr, u8);
 
 impl Address {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Address(address) => Some(Self(*address, bits(*address))),
             Value::InterfaceAddress(InterfaceAddress { address, length }) => Some(Self(*address, *length)),

@@ -34,20 +34,20 @@ impl Source {
 
     /// A place in this file, by bytes.
     #[must_use]
-    pub fn place(&self, span: Range<usize>) -> Place<'_> {
-        Place { source: self, start: span.start, end: span.end }
+    pub fn place(&self, span: Range<usize>) -> Location<'_> {
+        Location { source: self, start: span.start, end: span.end }
     }
 }
 
 /// Where something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'s> {
+pub struct Location<'s> {
     source: &'s Source,
     start: usize,
     end: usize,
 }
 
-impl<'s> Place<'s> {
+impl<'s> Location<'s> {
     /// What stands there.
     #[must_use]
     pub fn text(self) -> &'s str {
@@ -97,11 +97,11 @@ impl<'s> Place<'s> {
 /// Counts the lines of places of which most follow each other, each from the one before: from the beginning of its file
 /// for every rule would take time by the square of their number.
 #[derive(Debug, Default)]
-pub struct Lines<'s>(Option<(Place<'s>, usize)>);
+pub struct Lines<'s>(Option<(Location<'s>, usize)>);
 
 impl<'s> Lines<'s> {
     /// The line of a place, counted from 1.
-    pub fn of(&mut self, place: Place<'s>) -> usize {
+    pub fn number(&mut self, place: Location<'s>) -> usize {
         let between = match self.0 {
             Some((before, line)) if std::ptr::eq(before.source, place.source) => {
                 place.source.text.get(before.start..place.start).map(|text| (text, line))
@@ -187,7 +187,7 @@ mod tests {
         let mut lines = Lines::default();
         for (of, at) in [(&one, 0), (&one, 5), (&one, 2), (&two, 7), (&one, 7), (&one, 7), (&two, 0)] {
             let place = of.place(at..at + 1);
-            assert_eq!(lines.of(place), place.line(), "{at}");
+            assert_eq!(lines.number(place), place.line(), "{at}");
         }
     }
 

@@ -6,7 +6,7 @@
 use super::constraint::{Constraint, Entries, Numbers, Prefix, Range, UID, matches};
 use super::diagnostics::{Problem, did_you_mean};
 use super::rule::Ruling;
-use super::source::{At, Said, Scalar};
+use super::source::{At, FieldSyntax, Scalar};
 use crate::call::inet::{self, InterfaceAddress};
 use crate::call::types::{DEFAULT, Type, Words};
 
@@ -17,7 +17,7 @@ const ANY: &str = "*";
 ///
 /// # Errors
 /// Every entry that is none of this type.
-pub(super) fn constraint(said: &Said<'_>, ty: Type, ruling: Ruling) -> Result<Constraint, Vec<Problem>> {
+pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Result<Constraint, Vec<Problem>> {
     let name = &said.name.it;
     let mut problems = Vec::new();
     let (mut any, mut given, mut taken) = (false, Vec::new(), Vec::new());

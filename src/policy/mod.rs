@@ -16,6 +16,8 @@ pub mod compile;
 pub mod compiled;
 pub mod constraint;
 #[cfg(feature = "ctl")]
+mod describe;
+#[cfg(feature = "ctl")]
 pub mod diagnostics;
 #[cfg(feature = "ctl")]
 mod entries;
@@ -27,8 +29,6 @@ mod sets;
 pub mod source;
 #[cfg(feature = "ctl")]
 pub mod testing;
-#[cfg(feature = "ctl")]
-mod told;
 #[cfg(feature = "ctl")]
 mod who;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constraint::Constraint;
 use crate::call::field::{self, Field};
-use crate::call::request::{Request, Said};
+use crate::call::request::{FieldValue, Request};
 use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{Absence, Use};
@@ -136,14 +136,14 @@ impl Rule {
         }
         let times = request.times(used);
         (times > 0 || !required)
-            && (0..times).all(|time| match (request.said(used, time), named) {
-                (Said::Value(value), Some(constraint)) => constraint.contains(value, uid),
+            && (0..times).all(|time| match (request.field_value(used, time), named) {
+                (FieldValue::Value(value), Some(constraint)) => constraint.contains(value, uid),
                 // A filter narrows what its absence already stands for.
-                (Said::Value(value), None) => {
+                (FieldValue::Value(value), None) => {
                     matches!(used.absence, Absence::Any) || request.default(used, uid).as_ref() == Some(value)
                 }
-                (Said::Open, Some(constraint)) => constraint.contains_all() && !required,
-                (Said::Open | Said::Nothing, _) => !required,
+                (FieldValue::Open, Some(constraint)) => constraint.contains_all() && !required,
+                (FieldValue::Open | FieldValue::Nothing, _) => !required,
             })
     }
 
@@ -178,7 +178,7 @@ impl About<'_> {
 
     /// Whether a field meets a constraint, whichever element of a list is looked at.
     fn is_met_outside(self, number: u16, constraint: &Constraint) -> bool {
-        let is_met = |used: &Use| meets(constraint, self.request.said(used, 0), self.uid);
+        let is_met = |used: &Use| meets(constraint, self.request.field_value(used, 0), self.uid);
         let mut uses = self.uses(number).peekable();
         uses.peek().is_some()
             && (self.request.call().always_meets(number) || uses.any(|used| used.inside.is_none() && is_met(used)))
@@ -189,7 +189,7 @@ impl About<'_> {
         let (false, Some((list, others))) = (fields.is_empty(), lists.split_first()) else { return fields.is_empty() };
         let meets = |number, constraint: &Constraint, time| {
             let mut uses = self.uses(number).filter(|used| used.inside == Some(list));
-            uses.any(|used| meets(constraint, self.request.said(used, time), self.uid))
+            uses.any(|used| meets(constraint, self.request.field_value(used, time), self.uid))
         };
         let one = |time| {
             let left: Vec<_> = fields.iter().copied().filter(|(number, c)| !meets(*number, c, time)).collect();
@@ -207,7 +207,7 @@ impl About<'_> {
     fn first_met(self, number: u16, constraint: &Constraint) -> Option<&'static Field> {
         let is_met = |used: &&Use| {
             let mut times = 0..self.request.times(used);
-            times.any(|time| meets(constraint, self.request.said(used, time), self.uid))
+            times.any(|time| meets(constraint, self.request.field_value(used, time), self.uid))
         };
         let open = || self.uses(number).find(|used| self.request.call().leaves_open.contains(&used.field));
         self.uses(number).find(is_met).or_else(open).map(|used| used.field)
@@ -215,11 +215,11 @@ impl About<'_> {
 }
 
 /// Whether some of what a request says of a field is inside a deny's constraint.
-fn meets(constraint: &Constraint, said: Said<'_>, uid: u32) -> bool {
+fn meets(constraint: &Constraint, said: FieldValue<'_>, uid: u32) -> bool {
     match said {
-        Said::Value(value) => constraint.meets(value, uid),
-        Said::Open => true,
-        Said::Nothing => false,
+        FieldValue::Value(value) => constraint.meets(value, uid),
+        FieldValue::Open => true,
+        FieldValue::Nothing => false,
     }
 }
 
@@ -235,7 +235,7 @@ impl Touches {
             Some(link) => uses()
                 .filter(|used| matches!(used.field.ty, Type::Link))
                 .find(|used| {
-                    let named = |time| meets(link, request.said(used, time), caller.uid);
+                    let named = |time| meets(link, request.field_value(used, time), caller.uid);
                     let is_open = request.call().leaves_open.contains(&used.field);
                     (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })

@@ -13,7 +13,7 @@ pub(super) struct Sets<'d, 's>(BTreeMap<&'d str, &'d SetSyntax<'s>>);
 
 impl<'d, 's> Sets<'d, 's> {
     /// Collects them; each name may stand once in all files.
-    pub(super) fn of(documents: &'d [Document<'s>], problems: &mut Vec<Problem>) -> Self {
+    pub(super) fn collect(documents: &'d [Document<'s>], problems: &mut Vec<Problem>) -> Self {
         let mut sets: BTreeMap<&str, &SetSyntax<'s>> = BTreeMap::new();
         for set in documents.iter().flat_map(|document| &document.sets) {
             let At { place, it: name } = &set.name;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::diagnostics::{Place, Problem, Source, did_you_mean};
+use super::diagnostics::{Location, Problem, Source, did_you_mean};
 use super::rule::Ruling;
 
 /// Tables of a file: the rules, the sets, then the settings.
@@ -20,7 +20,7 @@ const TABLES: &[&str] = &["allow", "deny", "set", "audit", "refusals", "confinem
 #[derive(Debug, Clone)]
 pub struct At<'s, T> {
     /// Where.
-    pub place: Place<'s>,
+    pub place: Location<'s>,
     /// What.
     pub it: T,
 }
@@ -48,11 +48,11 @@ impl fmt::Display for Scalar {
 
 /// What a rule says of one field.
 #[derive(Debug, Clone)]
-pub struct Said<'s> {
+pub struct FieldSyntax<'s> {
     /// The field's name, laid flat (`peer.name`).
     pub name: At<'s, String>,
     /// All that is said.
-    pub value: Place<'s>,
+    pub value: Location<'s>,
     /// The entries: one, or those of a list.
     pub entries: Vec<At<'s, Scalar>>,
 }
@@ -61,7 +61,7 @@ pub struct Said<'s> {
 #[derive(Debug, Clone)]
 pub struct RuleSyntax<'s> {
     /// Where it begins.
-    pub place: Place<'s>,
+    pub place: Location<'s>,
     /// Which of the two.
     pub ruling: Ruling,
     /// `id`
@@ -75,9 +75,9 @@ pub struct RuleSyntax<'s> {
     /// `require`
     pub require: Vec<At<'s, String>>,
     /// `touches`
-    pub touches: Option<At<'s, Vec<Said<'s>>>>,
+    pub touches: Option<At<'s, Vec<FieldSyntax<'s>>>>,
     /// All others.
-    pub fields: Vec<Said<'s>>,
+    pub fields: Vec<FieldSyntax<'s>>,
 }
 
 /// One entry of `[set]`.
@@ -224,7 +224,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// Lays nested tables flat, so that every field stands under its own name.
-    fn flat(&mut self, (key, value): Pair<'_, '_>, under: &str, into: &mut Vec<Said<'s>>) {
+    fn flat(&mut self, (key, value): Pair<'_, '_>, under: &str, into: &mut Vec<FieldSyntax<'s>>) {
         let name = format!("{under}{}", key.get_ref());
         match value.get_ref() {
             DeValue::Table(table) if table.is_empty() => self.refuse(key.span(), format!("`{name}` says nothing")),
@@ -232,12 +232,12 @@ impl<'s> Reader<'s, '_> {
             _ => {
                 let entries = self.entries(&name, value);
                 let value = self.source.place(value.span());
-                into.push(Said { name: self.at(key.span(), name), value, entries });
+                into.push(FieldSyntax { name: self.at(key.span(), name), value, entries });
             }
         }
     }
 
-    fn touches(&mut self, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<At<'s, Vec<Said<'s>>>> {
+    fn touches(&mut self, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<At<'s, Vec<FieldSyntax<'s>>>> {
         let DeValue::Table(table) = value.get_ref() else {
             self.refuse(value.span(), "`touches` is a table: `{ netns = …, link = … }`");
             return None;

@@ -10,7 +10,7 @@ mod syntax;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use self::syntax::{Asked, Document, Scope, Test};
+use self::syntax::{Scope, Test, TestRequest, Tests};
 use super::compile::{Account, Origin, Policy, compile};
 use super::compiled::{self, Compiled};
 use super::diagnostics::{Problem, Source, did_you_mean};
@@ -44,7 +44,7 @@ pub struct Report {
     /// How many of them failed.
     pub failed: usize,
     /// Each request that was not decided as expected.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedTest>,
     /// The rules that decided no request of any test.
     pub unreached: Vec<Origin>,
 }
@@ -63,7 +63,7 @@ impl Report {
 
 /// One request that was not decided as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailedTest {
     /// The test file.
     pub file: String,
     /// The line of the request, counted from 1.
@@ -78,7 +78,7 @@ pub struct Failure {
     pub decided: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for FailedTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, name, call, expected, decided } = self;
         let [file, name] = [file, name].map(|text| text.chars().map(harmless).collect::<String>());
@@ -115,7 +115,7 @@ pub fn run(policy: &[Source], files: &[TestFile]) -> Result<Report, Vec<Problem>
 }
 
 /// Refuses names that stand for nothing: a test that means something else than it says proves nothing.
-fn check(file: &TestFile, document: &Document<'_>, policy: &[Source], whole: &Policy, problems: &mut Vec<Problem>) {
+fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Policy, problems: &mut Vec<Problem>) {
     if document.scope == Scope::File && !policy.iter().any(|source| source.name == file.beside) {
         let why = format!("there is no {} beside it; `scope = \"all\"` tests the rules of all files", file.beside);
         problems.push(file.source.place(0..0).problem(why));
@@ -160,14 +160,14 @@ fn no_rule(id: &str, in_scope: &[&str], file: &TestFile, whole: &Policy) -> Stri
 /// The tests of one file, and the policy as it is with the accounts that they invent.
 struct Running<'f> {
     file: &'f TestFile,
-    document: &'f Document<'f>,
+    document: &'f Tests<'f>,
     policy: Policy,
     compiled: Compiled<Vec<u8>>,
 }
 
 impl<'f> Running<'f> {
     /// The settings and sets of all files hold whatever the scope; rules of other files do not, in the scope of a file.
-    fn begin(file: &'f TestFile, document: &'f Document<'f>, policy: &[Source]) -> Result<Self, Vec<Problem>> {
+    fn begin(file: &'f TestFile, document: &'f Tests<'f>, policy: &[Source]) -> Result<Self, Vec<Problem>> {
         let numbered = |account: Account<'_>| {
             let found = match account {
                 Account::User(name) => document.accounts.iter().find(|a| a.name.it == name).map(|a| a.uid),
@@ -203,7 +203,7 @@ impl<'f> Running<'f> {
     }
 
     /// Judges one request; what is not as expected.
-    fn ask(&self, test: &Test<'_>, asked: &Asked<'_>, reached: &mut BTreeSet<String>) -> Option<Failure> {
+    fn ask(&self, test: &Test<'_>, asked: &TestRequest<'_>, reached: &mut BTreeSet<String>) -> Option<FailedTest> {
         let account = self.document.accounts.iter().find(|account| account.name.it == test.who.it)?;
         let groups = account.groups.iter().map(|(_, gid)| *gid).collect();
         let caller = Caller { uid: account.uid, gid: account.gid, groups };
@@ -220,13 +220,13 @@ impl<'f> Running<'f> {
                     if decision.rule().unwrap_or(SILENCE) == test.expect.it {
                         return None;
                     }
-                    self.policy.told(decision, verdict.request())
+                    self.policy.describe(decision, verdict.request())
                 }
             },
         };
         let (file, line) = (self.file.source.name.clone(), asked.place.line());
         let (name, call) = (test.name.clone(), asked.call.it.clone());
-        Some(Failure { file, line, name, call, expected: test.expect.it.clone(), decided })
+        Some(FailedTest { file, line, name, call, expected: test.expect.it.clone(), decided })
     }
 }
 

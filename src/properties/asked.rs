@@ -13,20 +13,20 @@ use crate::call::{Absence, Call, Kind, Use};
 
 /// What is asked: a call, and what it says of which field.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct Question {
     pub(super) call: &'static Call,
     pub(super) kind: Option<&'static Kind>,
     pub(super) given: Vec<(&'static Field, Value)>,
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.call.name)?;
         self.given.iter().try_for_each(|(field, value)| write!(f, " {}={value}", field.name))
     }
 }
 
-impl Asked {
+impl Question {
     pub(super) fn value(&self, field: &Field) -> Option<&Value> {
         self.given.iter().find(|(given, _)| *given == field).map(|(_, value)| value)
     }
@@ -125,10 +125,10 @@ impl Asked {
 }
 
 /// Everything that can be asked of a call here, each thing in one way.
-pub(super) fn everything_asked(call: &'static Call) -> Vec<Asked> {
+pub(super) fn everything_asked(call: &'static Call) -> Vec<Question> {
     let mut all = Vec::new();
     for kind in varieties(call) {
-        let mut partial = vec![Asked { call, kind, given: Vec::new() }];
+        let mut partial = vec![Question { call, kind, given: Vec::new() }];
         for used in call.uses(kind).filter(|used| used.inside.is_none()) {
             let fits = |value: &Value| used.field != &KIND.field || kind.is_some_and(|k| *value == Value::Word(k.name));
             let values: Vec<Value> = values_in(call, kind, used).into_iter().filter(fits).collect();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::asked::{Asked, everything_asked};
+use super::asked::{Question, everything_asked};
 use super::single::every_rule;
 use super::universe::{ADD, caller, closes, is_outside_of, varieties};
 use super::written::{Says, Written};
@@ -42,13 +42,13 @@ fn before_the_field(call: &'static Call, field: &Field) -> &'static Call {
 }
 
 /// The request as it could be asked then.
-fn as_before(asked: &Asked, old: &'static Call, field: &Field) -> Asked {
-    Asked { call: old, kind: asked.kind.and_then(|kind| old.kind(kind.name)), ..asked.without(field) }
+fn as_before(asked: &Question, old: &'static Call, field: &Field) -> Question {
+    Question { call: old, kind: asked.kind.and_then(|kind| old.kind(kind.name)), ..asked.without(field) }
 }
 
 /// What can be asked now.
 struct Pair<'a> {
-    asked: &'a Asked,
+    asked: &'a Question,
     now: &'a Request,
     /// Whether it says more of the new field than its absence would.
     carries: bool,
@@ -83,7 +83,7 @@ fn every_new_field<T: PartialEq>(
 }
 
 /// Whether the request says more of the field than its absence would.
-fn carries(asked: &Asked, used: &Use) -> bool {
+fn carries(asked: &Question, used: &Use) -> bool {
     let constant =
         if let Absence::Default(constant) = used.absence { Some(constant.value(caller().uid)) } else { None };
     asked.said(used).into_iter().flatten().any(|value| Some(value) != constant.as_ref())
@@ -91,7 +91,7 @@ fn carries(asked: &Asked, used: &Use) -> bool {
 
 /// What every allow of before does to everything that can be asked now.
 #[derive(Default)]
-struct Allows {
+struct EarlierAllows {
     /// A request that is permitted with the field, and was not, or says more than the allow could name.
     wider: Option<String>,
     /// A request that could be asked before, and is judged otherwise.
@@ -99,8 +99,8 @@ struct Allows {
 }
 
 /// The allows are tried once for both tests that ask for them.
-static ALLOWS: LazyLock<Allows> = LazyLock::new(|| {
-    let mut found = Allows::default();
+static ALLOWS: LazyLock<EarlierAllows> = LazyLock::new(|| {
+    let mut found = EarlierAllows::default();
     let decide = |rule: &Rule, request: &Request| judge(std::slice::from_ref(rule), &caller(), request);
     let permits = |decision: &Decision| matches!(decision, Decision::Allowed { .. });
     every_new_field(Ruling::Allow, decide, |used, allow, Pair { asked, carries, .. }, was, now| {
@@ -150,9 +150,9 @@ fn a_new_kind_widens_nothing() {
         let old = with(&ADD, ADD.uses, keep(kinds.map(|k| Kind { ..*k }).collect()));
         let knows = |says: &Says| !says.constraint(KIND.field.ty).meets(&crate::call::value::Value::Word(new.name), 0);
         let could_be_written = |rule: &Written| rule.names(&KIND.field).is_none_or(knows);
-        let before = |asked: &Asked| {
+        let before = |asked: &Question| {
             let is_new = asked.kind.is_some_and(|kind| kind.name == new.name);
-            (!is_new).then(|| Asked { call: old, kind: varieties(old)[0], ..asked.clone() }.request())
+            (!is_new).then(|| Question { call: old, kind: varieties(old)[0], ..asked.clone() }.request())
         };
         let requests: Vec<_> =
             everything_asked(&ADD).into_iter().map(|asked| (asked.request(), before(&asked), asked)).collect();

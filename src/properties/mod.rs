@@ -25,7 +25,7 @@ mod written;
 
 use std::sync::{LazyLock, OnceLock};
 
-use self::asked::{Asked, everything_asked};
+use self::asked::{Question, everything_asked};
 use self::oracle::{Act, acts, fates, grants, lacking, names_something, speaks_of, within};
 use self::random::{Random, each_seed};
 use self::universe::{CALLS, caller, varieties};
@@ -111,11 +111,11 @@ fn allowed(rules: &[Rule], request: &Request) -> bool {
 
 /// One thing that can be requested, and what several tests ask about it. Nothing here depends on a rule.
 struct Case {
-    asked: Asked,
+    asked: Question,
     request: Request,
     acts: OnceLock<Vec<Act>>,
     fates: OnceLock<Vec<Act>>,
-    narrower: OnceLock<Vec<(Asked, Request)>>,
+    narrower: OnceLock<Vec<(Question, Request)>>,
     unfiltered: OnceLock<Vec<(&'static Use, Request)>>,
 }
 
@@ -128,8 +128,8 @@ impl Case {
         self.fates.get_or_init(|| fates(&self.asked))
     }
 
-    fn narrower(&self) -> &[(Asked, Request)] {
-        let read = |asked: Asked| (asked.clone(), asked.request());
+    fn narrower(&self) -> &[(Question, Request)] {
+        let read = |asked: Question| (asked.clone(), asked.request());
         self.narrower.get_or_init(|| single::narrower(&self.asked).into_iter().map(read).collect())
     }
 
@@ -140,7 +140,7 @@ impl Case {
 
 /// Everything that can be asked of each invented call, read once.
 static WORLD: LazyLock<Vec<(&Call, Vec<Case>)>> = LazyLock::new(|| {
-    let case = |asked: Asked| Case {
+    let case = |asked: Question| Case {
         request: asked.request(),
         asked,
         acts: OnceLock::new(),

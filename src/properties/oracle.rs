@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-use super::asked::Asked;
+use super::asked::Question;
 use super::universe::{closes, ip, is_outside_of, values};
 use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
@@ -79,21 +79,21 @@ fn anything(field: &Field) -> &'static [Thing] {
 }
 
 /// Whether absence leaves a field open, which another field that is given may close.
-fn is_open(used: &Use, asked: &Asked, closes_it: impl Fn(&Field) -> bool) -> bool {
+fn is_open(used: &Use, asked: &Question, closes_it: impl Fn(&Field) -> bool) -> bool {
     asked.value(used.field).is_none()
         && matches!(used.absence, Absence::Any | Absence::Chosen)
         && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field) && closes_it(given))
 }
 
 /// The same for a reader of one allow, to whom a filter that it does not speak of closes nothing.
-fn is_open_to(allow: &Written, used: &Use, asked: &Asked) -> bool {
+fn is_open_to(allow: &Written, used: &Use, asked: &Question) -> bool {
     let is_filter =
         |by: &Field| asked.call.uses(asked.kind).any(|u| u.field == by && matches!(u.absence, Absence::Any));
     is_open(used, asked, |by| allow.speaks_of(by) || !is_filter(by))
 }
 
 /// Everything that a field stands for by what is said of it; empty where nothing happens to it.
-fn stands_for(used: &Use, said: Option<&Value>, asked: &Asked) -> Vec<Thing> {
+fn stands_for(used: &Use, said: Option<&Value>, asked: &Question) -> Vec<Thing> {
     match (said, used.absence) {
         (Some(value), _) => things(value),
         (None, Absence::Default(constant)) => {
@@ -118,13 +118,13 @@ fn with(acts: &[Act], field: &'static Field, things: &[Thing]) -> Vec<Act> {
 }
 
 /// Every concrete thing that may happen by what is asked.
-pub(super) fn acts(asked: &Asked) -> Vec<Act> {
+pub(super) fn acts(asked: &Question) -> Vec<Act> {
     acts_of(asked, &[])
 }
 
 /// The same, and what is done to the thing that was there before, of which these fields may have been anything: for
 /// denies.
-pub(super) fn fates(asked: &Asked) -> Vec<Act> {
+pub(super) fn fates(asked: &Question) -> Vec<Act> {
     let mut fates = acts(asked);
     if !asked.call.leaves_open.is_empty() {
         fates.extend(acts_of(asked, asked.call.leaves_open));
@@ -132,7 +132,7 @@ pub(super) fn fates(asked: &Asked) -> Vec<Act> {
     fates
 }
 
-fn acts_of(asked: &Asked, open: &[&Field]) -> Vec<Act> {
+fn acts_of(asked: &Question, open: &[&Field]) -> Vec<Act> {
     let uses = || asked.call.uses(asked.kind).filter(|used| used.inside.is_none());
     let mut acts = vec![Act::default()];
     for used in uses().filter(|used| !matches!(used.field.ty, Type::List(_))) {
@@ -149,7 +149,7 @@ fn acts_of(asked: &Asked, open: &[&Field]) -> Vec<Act> {
 }
 
 /// Every way to go on from these acts with one element of a list, if there is one.
-fn with_one_element(acts: &[Act], list: &Use, asked: &Asked, open: bool) -> Vec<Act> {
+fn with_one_element(acts: &[Act], list: &Use, asked: &Question, open: bool) -> Vec<Act> {
     let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
     let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if open || is_open(list, asked, |_| true) {
         vec![inside().map(|used| (used.field, anything(used.field).to_vec())).collect()]
@@ -261,7 +261,7 @@ pub(super) fn speaks_of(deny: &Written, act: &Act) -> bool {
 }
 
 /// A person's reading of an allow: this very thing is inside everything that it says, and so is every list.
-pub(super) fn within(allow: &Written, asked: &Asked, act: &Act) -> bool {
+pub(super) fn within(allow: &Written, asked: &Question, act: &Act) -> bool {
     let inside = |(field, thing): &(&'static Field, Thing)| match allow.names(field) {
         Some(says) => names(says, thing, Ruling::Allow),
         None => !thing.said || needs_no_name(field, &thing.value, asked),
@@ -270,7 +270,7 @@ pub(super) fn within(allow: &Written, asked: &Asked, act: &Act) -> bool {
 }
 
 /// A list that is there, while the allow names nothing that is inside; a filter narrows.
-fn is_unnamed_list(allow: &Written, asked: &Asked, list: &Use) -> bool {
+fn is_unnamed_list(allow: &Written, asked: &Question, list: &Use) -> bool {
     matches!(list.field.ty, Type::List(_))
         && asked.value(list.field).is_some()
         && !matches!(list.absence, Absence::Any)
@@ -278,7 +278,7 @@ fn is_unnamed_list(allow: &Written, asked: &Asked, list: &Use) -> bool {
 }
 
 /// A filter narrows; a default that is said is as good as not said.
-fn needs_no_name(field: &Field, value: &Value, asked: &Asked) -> bool {
+fn needs_no_name(field: &Field, value: &Value, asked: &Question) -> bool {
     let used = asked.call.uses(asked.kind).find(|used| used.field == field).unwrap();
     match used.absence {
         Absence::Any => true,
@@ -288,25 +288,25 @@ fn needs_no_name(field: &Field, value: &Value, asked: &Asked) -> bool {
 }
 
 /// Exactly what an allow permits.
-pub(super) fn grants(allow: &Written, asked: &Asked) -> bool {
+pub(super) fn grants(allow: &Written, asked: &Question) -> bool {
     lacking(allow, asked).is_empty()
 }
 
 /// The fields that keep an allow from permitting, in the order of the declaration: they are carried without a name, not
 /// inside, left open, or required and not there.
-pub(super) fn lacking(allow: &Written, asked: &Asked) -> Vec<&'static Field> {
+pub(super) fn lacking(allow: &Written, asked: &Question) -> Vec<&'static Field> {
     let lacks =
         |used: &&Use| !granted(allow, asked, used) || (allow.require.contains(&used.field) && !there(asked, used));
     asked.call.uses(asked.kind).filter(lacks).map(|used| used.field).collect()
 }
 
 /// Whether a field is there, of a list in every element.
-pub(super) fn there(asked: &Asked, used: &Use) -> bool {
+pub(super) fn there(asked: &Question, used: &Use) -> bool {
     let said = asked.said(used);
     !said.is_empty() && said.iter().all(|said| said.is_some() || matches!(used.absence, Absence::Default(_)))
 }
 
-fn granted(allow: &Written, asked: &Asked, used: &Use) -> bool {
+fn granted(allow: &Written, asked: &Question, used: &Use) -> bool {
     if matches!(used.field.ty, Type::List(_)) {
         return !is_unnamed_list(allow, asked, used);
     }

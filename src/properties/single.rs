@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::asked::{Asked, everything_asked, values_in};
+use super::asked::{Question, everything_asked, values_in};
 use super::oracle::{Act, grants, speaks_of, there, within};
 use super::random::{Random, in_parallel, seeds};
 use super::universe::{CALLS, caller, each, values};
@@ -83,7 +83,7 @@ fn forbids(rule: &Rule, request: &Request) -> bool {
 }
 
 /// What of this stands for less: a filter that is given instead of left open.
-pub(super) fn narrower(asked: &Asked) -> Vec<Asked> {
+pub(super) fn narrower(asked: &Question) -> Vec<Question> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
     let given = |used: &'static Use| {
         let values = values_in(asked.call, asked.kind, used);
@@ -93,7 +93,7 @@ pub(super) fn narrower(asked: &Asked) -> Vec<Asked> {
 }
 
 /// The same without each filter that is given, where that can be asked.
-pub(super) fn unfiltered(asked: &Asked) -> Vec<(&'static Use, Request)> {
+pub(super) fn unfiltered(asked: &Question) -> Vec<(&'static Use, Request)> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
     let given = filters.filter(|used| asked.said(used).iter().any(Option::is_some));
     given.filter_map(|used| Some((used, asked.without(used.field).read().ok()?))).collect()
@@ -310,7 +310,7 @@ fn saying_a_default_is_saying_nothing() {
         for (used, constant) in call.all_uses().filter_map(|used| Some((used, constant(used)?))) {
             for asked in everything_asked(call) {
                 let silent = asked.request();
-                for saying in asked.saying(used, &constant).iter().map(Asked::request) {
+                for saying in asked.saying(used, &constant).iter().map(Question::request) {
                     for rule in &rules {
                         let same = permits(rule, &silent) == permits(rule, &saying);
                         assert!(same && forbids(rule, &silent) == forbids(rule, &saying), "{asked:?} {rule:?}");

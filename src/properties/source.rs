@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::asked::{Asked, everything_asked, values_in};
+use super::asked::{Question, everything_asked, values_in};
 use super::random::{Random, each_seed, seeds};
 use super::single::unfiltered;
 use super::universe::{SET, caller, values, varieties};
@@ -25,7 +25,7 @@ use crate::policy::rule::{Principal, Rule, Ruling};
 
 /// A rule as text.
 #[derive(Debug, Clone)]
-struct Text {
+struct SourceText {
     ruling: Ruling,
     who: Vec<&'static str>,
     calls: Vec<&'static str>,
@@ -43,7 +43,7 @@ fn names(fields: &[&'static Field]) -> String {
     list(&fields.iter().map(|field| field.name).collect::<Vec<_>>())
 }
 
-impl Text {
+impl SourceText {
     fn toml(&self, id: &str) -> String {
         let head = if self.ruling == Ruling::Allow { "allow" } else { "deny" };
         let (who, calls) = (list(&self.who), list(&self.calls));
@@ -109,10 +109,10 @@ fn calls() -> Vec<&'static Call> {
     all().collect()
 }
 
-fn allow(random: &mut Random) -> Text {
+fn allow(random: &mut Random) -> SourceText {
     let calls = calls();
     let chosen: Vec<&'static Call> = (0..=random.below(3)).map(|_| *random.of(&calls)).collect();
-    let mut text = Text {
+    let mut text = SourceText {
         ruling: Ruling::Allow,
         who: vec![
             *random.of(&["*", "uid:7", "gid:70", "gid:71", "gid:72"]),
@@ -143,14 +143,14 @@ fn allow(random: &mut Random) -> Text {
     text
 }
 
-fn deny(random: &mut Random) -> Text {
+fn deny(random: &mut Random) -> SourceText {
     let calls = calls();
     let call = *random.of(&calls);
     let word = if call.effect == Effect::Changes { "@change" } else { "@read" };
     let other = random.of(&calls).name;
     let touches = format!("touches = {{ netns = {} }}\n", said(&says(random, &NETNS.field, Ruling::Deny)));
     let links = format!("touches = {{ link = {} }}\n", said(&says(random, &LINK.field, Ruling::Deny)));
-    let mut text = Text {
+    let mut text = SourceText {
         ruling: Ruling::Deny,
         who: vec![*random.of(&["*", "uid:7"]), *random.of(&["uid:7", "!uid:8", "!gid:71", "!gid:72"])],
         calls: random.of(&[vec![call.name], vec![word], vec![call.name, other]]).clone(),
@@ -168,17 +168,17 @@ fn deny(random: &mut Random) -> Text {
     text
 }
 
-fn texts(random: &mut Random) -> Vec<Text> {
+fn texts(random: &mut Random) -> Vec<SourceText> {
     (0..=random.below(5)).map(|n| if n % 3 == 2 { deny(random) } else { allow(random) }).collect()
 }
 
-fn compiled(texts: &[Text]) -> Option<Policy> {
+fn compiled(texts: &[SourceText]) -> Option<Policy> {
     let text = texts.iter().enumerate().map(|(n, text)| text.toml(&format!("r{n}"))).collect::<Vec<_>>().join("\n");
     compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(None)).ok()
 }
 
 /// Something that can be asked of a call: what its fields refuse among each other is not.
-fn asked(random: &mut Random, call: &'static Call) -> Asked {
+fn asked(random: &mut Random, call: &'static Call) -> Question {
     loop {
         let asked = at_random(random, call);
         if asked.read().is_ok() {
@@ -187,9 +187,9 @@ fn asked(random: &mut Random, call: &'static Call) -> Asked {
     }
 }
 
-fn at_random(random: &mut Random, call: &'static Call) -> Asked {
+fn at_random(random: &mut Random, call: &'static Call) -> Question {
     let kind = *random.of(&varieties(call));
-    let mut asked = Asked { call, kind, given: Vec::new() };
+    let mut asked = Question { call, kind, given: Vec::new() };
     for used in call.uses(kind).filter(|used| used.inside.is_none()) {
         if matches!(used.absence, Absence::Required) || random.once_in(6) {
             let mut values = values_in(call, kind, used);
@@ -229,15 +229,15 @@ fn allowed(decision: &Decision) -> bool {
 }
 
 /// A policy that compiles, with some requests.
-struct Round {
+struct SourceRound {
     random: Random,
-    texts: Vec<Text>,
+    texts: Vec<SourceText>,
     policy: Policy,
-    requests: Vec<(Asked, Request)>,
+    requests: Vec<(Question, Request)>,
 }
 
 /// Many policies, the same for each test: none where what was written does not compile.
-static ROUNDS: LazyLock<Vec<Option<Round>>> = LazyLock::new(|| {
+static ROUNDS: LazyLock<Vec<Option<SourceRound>>> = LazyLock::new(|| {
     each_seed(1500, |mut random| {
         let texts = texts(&mut random);
         let policy = compiled(&texts)?;
@@ -246,21 +246,21 @@ static ROUNDS: LazyLock<Vec<Option<Round>>> = LazyLock::new(|| {
             .flat_map(|text| all().filter(|call| text.calls.contains(&call.name)))
             .chain(all().take(1))
             .collect();
-        let asked: Vec<Asked> = (0..16)
+        let asked: Vec<Question> = (0..16)
             .map(|_| {
                 let call = *random.of(&calls);
                 asked(&mut random, call)
             })
             .collect();
         let requests = asked.into_iter().map(|asked| (asked.clone(), asked.request())).collect();
-        Some(Round { random, texts, policy, requests })
+        Some(SourceRound { random, texts, policy, requests })
     })
 });
 
 /// Policies that compile, each with some requests of calls that it names or not.
-fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &[Text], &Policy, &[(Asked, Request)])) {
+fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &[SourceText], &Policy, &[(Question, Request)])) {
     let mut tried = 0;
-    for Round { random, texts, policy, requests } in ROUNDS[..rounds].iter().flatten() {
+    for SourceRound { random, texts, policy, requests } in ROUNDS[..rounds].iter().flatten() {
         test(&mut random.clone(), texts, policy, requests);
         tried += 1;
     }
@@ -287,8 +287,9 @@ fn a_rule_of_two_calls_is_two_rules() {
     let mut permitted = 0;
     policies(1000, |random, texts, policy, requests| {
         let denies_nothing =
-            |text: &Text| text.ruling == Ruling::Deny && compiled(std::slice::from_ref(text)).is_none();
-        let split: Vec<Text> = texts.iter().flat_map(Text::each).filter(|text| !denies_nothing(text)).collect();
+            |text: &SourceText| text.ruling == Ruling::Deny && compiled(std::slice::from_ref(text)).is_none();
+        let split: Vec<SourceText> =
+            texts.iter().flat_map(SourceText::each).filter(|text| !denies_nothing(text)).collect();
         let split = compiled(&split).unwrap_or_else(|| panic!("{texts:?}"));
         for (asked, request) in requests {
             let caller = a_caller(random);
@@ -332,7 +333,7 @@ fn no_allow_that_does_not_write_the_host_permits_it() {
 
 #[test]
 fn a_new_call_widens_nothing() {
-    let new: Vec<Request> = everything_asked(&SET).iter().map(Asked::request).collect();
+    let new: Vec<Request> = everything_asked(&SET).iter().map(Question::request).collect();
     policies(300, |random, texts, policy, _| {
         let file = Compiled::open(policy.write().unwrap()).unwrap();
         let decision = file.judge(&a_caller(random), random.of(&new).clone()).unwrap().decision().clone();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::asked::Asked;
+use super::asked::Question;
 use super::random::{Random, each_seed};
 use super::universe::{caller, values, varieties};
 use super::written::{Entry, Says, Written};
@@ -45,11 +45,11 @@ fn telling(field: &Field) -> Vec<Value> {
     telling
 }
 
-fn uses(call: &'static Call, asked: &Asked, inside: Option<&'static Field>) -> Vec<&'static Use> {
+fn uses(call: &'static Call, asked: &Question, inside: Option<&'static Field>) -> Vec<&'static Use> {
     call.uses(asked.kind).filter(|used| used.inside == inside && used.field != &KIND.field).collect()
 }
 
-fn element(random: &mut Random, asked: &Asked, list: &'static Field) -> Element {
+fn element(random: &mut Random, asked: &Question, list: &'static Field) -> Element {
     let mut element = Element::default();
     for used in uses(asked.call, asked, Some(list)) {
         if !random.once_in(3) {
@@ -59,7 +59,7 @@ fn element(random: &mut Random, asked: &Asked, list: &'static Field) -> Element 
     element
 }
 
-fn value(random: &mut Random, asked: &Asked, field: &'static Field) -> Value {
+fn value(random: &mut Random, asked: &Question, field: &'static Field) -> Value {
     match field.ty {
         Type::List(_) => Value::List((0..=random.below(2)).map(|_| element(random, asked, field)).collect()),
         Type::Netns => values(field).remove(0), // namespaces are the same in what is compared
@@ -68,10 +68,10 @@ fn value(random: &mut Random, asked: &Asked, field: &'static Field) -> Value {
 }
 
 /// Something that can be asked, with few fields: of many the kernel refuses some.
-fn asked(random: &mut Random, call: &'static Call) -> Asked {
+fn asked(random: &mut Random, call: &'static Call) -> Question {
     let kinds: Vec<_> = varieties(call).into_iter().filter(|kind| kind.is_none_or(|kind| kind.name != "tun")).collect();
     let kind = *random.of(&kinds);
-    let mut asked = Asked { call, kind, given: Vec::new() };
+    let mut asked = Question { call, kind, given: Vec::new() };
     asked.given.extend(kind.map(|kind| (&KIND.field, Value::Word(kind.name))));
     for used in uses(call, &asked, None) {
         if matches!(used.absence, Absence::Required) || random.once_in(4) {
@@ -83,7 +83,7 @@ fn asked(random: &mut Random, call: &'static Call) -> Asked {
 }
 
 /// The same with one field less, more or otherwise, or with a list instead of fields.
-fn another(random: &mut Random, asked: &Asked) -> Asked {
+fn another(random: &mut Random, asked: &Question) -> Question {
     let all = uses(asked.call, asked, None);
     let open: Vec<_> = all.iter().filter(|used| !matches!(used.field.ty, Type::Netns)).collect();
     let used = random.of(&open);
@@ -117,7 +117,7 @@ fn may_differ(one: &Request, other: &Request) -> bool {
 }
 
 /// Of each field a deny that names nothing else, and allows that name all others: those show it if it is judged.
-fn rules(random: &mut Random, asked: &Asked) -> Vec<Rule> {
+fn rules(random: &mut Random, asked: &Question) -> Vec<Rule> {
     let fields: Vec<_> = asked.call.uses(asked.kind).map(|used| used.field).collect();
     let named: Vec<_> = fields.iter().copied().filter(|field| !matches!(field.ty, Type::List(_))).collect();
     let bare = |ruling, fields| Written { ruling, fields, require: Vec::new(), touches: None, spares: Vec::new() };

@@ -295,12 +295,15 @@ pub const DIRECTORY: &[Line] = &[
 ];
 
 /// What the first filter has for each bit of a profile, in addition to [`GUARDED`].
-pub const EXTRAS: [(Profile, Filter); 2] = [(Profile::NAMESPACES, &[NAMESPACES, MOUNTS]), (Profile::TUN, &[TUN])];
+pub const EXTRA_FILTERS: [(Profile, Filter); 2] =
+    [(Profile::NAMESPACES, &[NAMESPACES, MOUNTS]), (Profile::TUN, &[TUN])];
 
 /// The tables of the first filter of a caller with this profile.
 pub fn first(profile: Profile) -> impl Iterator<Item = &'static [Line]> {
-    let extra =
-        EXTRAS.into_iter().filter(move |(bit, _)| profile.has(*bit)).flat_map(|(_, tables)| tables.iter().copied());
+    let extra = EXTRA_FILTERS
+        .into_iter()
+        .filter(move |(bit, _)| profile.has(*bit))
+        .flat_map(|(_, tables)| tables.iter().copied());
     std::iter::once(GUARDED).chain(extra)
 }
 
@@ -371,7 +374,7 @@ struct Sockets<'a> {
 }
 
 impl Sockets<'_> {
-    fn of(&self, socket: Socket) -> &[RawFd] {
+    fn descriptors(&self, socket: Socket) -> &[RawFd] {
         match socket {
             Socket::Netlink => self.netlink,
             Socket::Trail => self.trail.as_slice(),
@@ -387,8 +390,8 @@ impl Sockets<'_> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refusal> {
-    const SORTED: [(Profile, &[Bare]); EXTRAS.len()] =
-        [(EXTRAS[0].0, bare!(EXTRAS[0].1)), (EXTRAS[1].0, bare!(EXTRAS[1].1))];
+    const SORTED: [(Profile, &[Bare]); EXTRA_FILTERS.len()] =
+        [(EXTRA_FILTERS[0].0, bare!(EXTRA_FILTERS[0].1)), (EXTRA_FILTERS[1].0, bare!(EXTRA_FILTERS[1].1))];
     let mut lines = bare!(&[GUARDED]).to_vec();
     lines.extend(SORTED.iter().filter(|(bit, _)| profile.has(*bit)).flat_map(|(_, more)| *more));
     lines.sort_by_key(|(number, _)| *number); // of sorted runs: a merge

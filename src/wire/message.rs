@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use crate::call::json::Json;
 use crate::call::value::shown;
-use crate::call::varlink::{self, Asked};
+use crate::call::varlink::{self, Method};
 
 /// One message.
 #[derive(Debug)]
-pub struct Message {
+pub struct CallMessage {
     /// The method, `io.netbroker.Link.Set`.
     pub method: String,
     /// Its parameters.
@@ -21,7 +21,7 @@ pub struct Message {
     pub oneway: bool,
 }
 
-impl Message {
+impl CallMessage {
     /// Reads the bytes of one message, without what ends it.
     ///
     /// # Errors
@@ -63,8 +63,8 @@ impl Message {
 
     /// What the method is.
     #[must_use]
-    pub fn asked(&self) -> Asked {
-        varlink::asked(&self.method, &self.parameters)
+    pub fn method_kind(&self) -> Method {
+        varlink::method(&self.method, &self.parameters)
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        Message::parse(text.as_bytes()).unwrap_err()
+        CallMessage::parse(text.as_bytes()).unwrap_err()
     }
 
     #[test]
@@ -91,18 +91,20 @@ mod tests {
 
     #[test]
     fn absent_parameters_are_null() {
-        let message = Message::parse(br#"{"method":"io.netbroker.Link.Set"}"#).unwrap();
+        let message = CallMessage::parse(br#"{"method":"io.netbroker.Link.Set"}"#).unwrap();
         assert_eq!(message.parameters, Json::Null);
-        assert!(matches!(message.asked(), Asked::Call(call) if call.name == "Link.Set"));
+        assert!(matches!(message.method_kind(), Method::Call(call) if call.name == "Link.Set"));
     }
 
     #[test]
     fn an_unknown_method_is_told_as_varlink_says() {
-        let asked =
-            |method: &str| match Message::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes()).unwrap().asked() {
-                Asked::Unknown(error) => error.to_string(),
-                other => panic!("{other:?}"),
-            };
+        let asked = |method: &str| match CallMessage::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes())
+            .unwrap()
+            .method_kind()
+        {
+            Method::Unknown(error) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
         assert!(asked("io.netbroker.Link.Fly").contains("MethodNotFound"));
         assert!(asked("io.netbroker.Bird.Fly").contains("InterfaceNotFound"));
         assert!(asked("Fly").contains("InterfaceNotFound"));

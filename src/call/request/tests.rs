@@ -130,8 +130,11 @@ fn a_field_inside_a_list_is_said_once_for_each_element() {
         (ways("{}").unwrap(), ways(r#"{"nexthops":[{"link":"a"},{"link":"b","gateway":"::1"}]}"#).unwrap());
     assert_eq!([list, link, gateway].map(|used| none.times(used)), [1, 0, 0]);
     assert_eq!([list, link, gateway].map(|used| two.times(used)), [1, 2, 2]);
-    assert!(matches!(two.said(link, 1), Said::Value(name) if name.to_string() == "b"));
-    assert!(matches!((two.said(gateway, 0), two.said(gateway, 1)), (Said::Open, Said::Value(_))));
+    assert!(matches!(two.field_value(link, 1), FieldValue::Value(name) if name.to_string() == "b"));
+    assert!(matches!(
+        (two.field_value(gateway, 0), two.field_value(gateway, 1)),
+        (FieldValue::Open, FieldValue::Value(_))
+    ));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn machine() -> Machine {
     machine
 }
 
-fn edit(machine: &Machine, file: &str, texts: &[&str], answer: Option<Answer>) -> Result<String, Failure> {
+fn edit(machine: &Machine, file: &str, texts: &[&str], answer: Option<Choice>) -> Result<String, Failure> {
     let turn = Cell::new(0);
     let editor = |copy: &Path| {
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
@@ -77,9 +77,9 @@ fn an_edit_that_is_not_sound_is_kept_beside_and_the_file_is_as_it_was() {
 fn whoever_is_asked_may_edit_again_or_stop() {
     let machine = machine();
     let (broken, good) = (RULE.replace("netns", "netn"), RULE.replace("q*", "q1*"));
-    edit(&machine, FILE, &[&broken, &good], Some(Answer::Again)).unwrap();
+    edit(&machine, FILE, &[&broken, &good], Some(Choice::Again)).unwrap();
     assert_eq!((text(&machine), copies(&machine)), (good.clone(), 0));
-    let Err(Failure::Said(Exit::Policy, why)) = edit(&machine, FILE, &[&broken], Some(Answer::Stop)) else {
+    let Err(Failure::Message(Exit::Policy, why)) = edit(&machine, FILE, &[&broken], Some(Choice::Stop)) else {
         panic!("edited")
     };
     assert!(why.contains("is as it was; the copy is "), "{why}");
@@ -95,7 +95,7 @@ fn what_somebody_else_wrote_meanwhile_stays() {
         fs::write(copy, RULE.replace("q*", "q1*")).map_err(|error| error.to_string())
     };
     let edited = Edited::open(&machine.tree, Path::new(FILE)).unwrap();
-    let Err(Failure::Said(Exit::Policy, why)) = edited.edit(&editor, &|_| None) else { panic!("edited") };
+    let Err(Failure::Message(Exit::Policy, why)) = edited.edit(&editor, &|_| None) else { panic!("edited") };
     assert!(why.contains("has been changed by somebody else meanwhile; "), "{why}");
     assert_eq!(text(&machine), other);
 }
@@ -105,9 +105,9 @@ fn an_editor_that_fails_changes_nothing() {
     let machine = machine();
     let edited = Edited::open(&machine.tree, Path::new(FILE)).unwrap();
     let failed = |_: &Path| Err("`vi`: exit status: 1".to_owned());
-    assert!(matches!(edited.edit(&failed, &|_| None), Err(Failure::Said(Exit::System, _))));
+    assert!(matches!(edited.edit(&failed, &|_| None), Err(Failure::Message(Exit::System, _))));
     let failed = |copy: &Path| fs::write(copy, "").map_err(|e| e.to_string()).and(Err("x".to_owned()));
-    assert!(matches!(edited.edit(&failed, &|_| None), Err(Failure::Said(Exit::System, _))));
+    assert!(matches!(edited.edit(&failed, &|_| None), Err(Failure::Message(Exit::System, _))));
     assert_eq!((text(&machine), copies(&machine)), (RULE.to_owned(), 1));
 }
 
@@ -123,9 +123,9 @@ fn only_files_of_the_policy_are_edited() {
         ("./10.toml", "does not lie in"),
         ("l3.toml", "is a link: "),
     ] {
-        let Err(Failure::Said(Exit::Policy, said)) = edit(&machine, file, &[], None) else { panic!("{file}") };
+        let Err(Failure::Message(Exit::Policy, said)) = edit(&machine, file, &[], None) else { panic!("{file}") };
         assert!(said.contains(why), "{said}");
     }
     machine.mode(FILE, 0o666);
-    assert!(matches!(edit(&machine, FILE, &[], None), Err(Failure::Said(Exit::Policy, _))));
+    assert!(matches!(edit(&machine, FILE, &[], None), Err(Failure::Message(Exit::Policy, _))));
 }

@@ -10,13 +10,12 @@ use serde_json::{Map, Value};
 use super::super::message::Message;
 use super::super::rows::{Given, encode};
 use super::super::sides::{After, Before};
-use super::super::transaction::{Failure, Netlink};
+use super::super::transaction::{Netlink, TransactionError};
 use super::super::{Prepared, not_encoded};
 use super::seen::{self, Link};
-use super::{Target, changed, compare, tun};
+use super::{Target, changed, compare, new_link_rows, tun};
 use crate::call::field;
 use crate::call::needs::LastStage;
-use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, KernelRefusal, Refusal, redirected};
@@ -33,15 +32,6 @@ fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
     }
 }
 
-/// What is given of a new link: the kernel ignores an alias in the message that makes it.
-pub(super) fn rows(request: &Request, kind: &Kind) -> impl Iterator<Item = &'static Row> + Clone + use<> {
-    let goes_up = request.is_set(&field::UP);
-    let is_sent = move |row: &&'static Row| {
-        row.field() != Some(&field::ALIAS.field) && (goes_up || row.field() != Some(&field::UP.field))
-    };
-    LINK_STATE.rows.iter().chain(kind.tables.iter().flat_map(|table| table.iter())).filter(is_sent)
-}
-
 /// `RTM_NEWLINK` that must make a link. The kernel reports the index by echo (`NLM_F_ECHO`, Linux 6.2).
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
@@ -50,9 +40,9 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         return tun::prepare(before, kind);
     }
     let name = request.needed(&field::LINK)?.clone();
-    let given = before.resolve(rows(request, kind), 0)?;
+    let given = before.resolve(new_link_rows(request, kind), 0)?;
     require_own_parent(&given, kind)?;
-    let encoded = encode(LINK_STATE.head, rows(request, kind), given.view())?;
+    let encoded = encode(LINK_STATE.head, new_link_rows(request, kind), given.view())?;
     let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK | NlmF::ECHO, encoded);
     let peer_netns = before.take_netns(&field::PEER_NETNS.field);
     Ok(Prepared::new(move |after, _| {
@@ -69,7 +59,9 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
                 require_parent(after, &given, made)?;
                 complete(after, &given, made).map_err(half_made)
             }
-            Err(failure @ Failure::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
+            Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. })
+                if request.is_set(&field::EXISTS_OK) =>
+            {
                 let taken = changed(failure, request, false);
                 compare::same(after, peer_netns.as_ref(), taken, &given)
             }
@@ -103,7 +95,7 @@ impl From<&Link> for Made {
 /// No echo: before Linux 6.2, and of kinds that announce themselves before they know for whom (vxlan). Somebody may have
 /// renamed the new link since it was made, and have given its name to another: that is found out where the kinds differ.
 fn look_up(netlink: &mut Netlink, request: &Request, kind: &Kind) -> Result<Made, Refusal> {
-    let gone = || Failure::Refused { errno: Errno::ENODEV, text: None, field: None };
+    let gone = || TransactionError::Refused { errno: Errno::ENODEV, text: None, field: None };
     let found = seen::find(netlink, &field::LINK, request)?.filter(|link| link.is_kind(kind));
     found.map(|link| Made::from(&link)).ok_or_else(|| changed(gone(), request, true))
 }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::super::answer::{i32_at, until_nul};
 use super::super::lookup::by_name;
 use super::super::rows::Seen;
-use super::super::transaction::{Failure, Netlink};
+use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
 use crate::call::field::Key;
 use crate::call::name::LinkName;
@@ -86,7 +86,7 @@ pub(super) fn find(
     let name = request.needed(key)?;
     match netlink.ask(&by_name(name, &key.field)?, "parse a link", Link::read) {
         Ok(found) => Ok(found.into_iter().find(|link| link.is_called(name))),
-        Err(Failure::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
+        Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
         Err(failure) => Err(failure.refusal()),
     }
 }

@@ -13,7 +13,7 @@ use super::super::rows::{Given, encode};
 use super::super::sides::{After, Before};
 use super::super::watched::Refers;
 use super::super::{Prepared, not_encoded};
-use super::{Target, add, changed, compare, seen};
+use super::{Target, changed, compare, new_link_rows, seen};
 use crate::call::field::{self, Field, Key};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
@@ -30,7 +30,7 @@ const ALWAYS: u16 = 0x8000 | 0x1000 | 0x0040;
 
 pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, Refusal> {
     let mut device = before.places().tun.take();
-    let given = before.resolve(add::rows(before.request(), kind), 0)?;
+    let given = before.resolve(new_link_rows(before.request(), kind), 0)?;
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
         // Closed at the end of this, before the answer: by then the link is gone, or free for who will attach to it.

@@ -7,22 +7,22 @@ use neli::consts::rtnl::Rtm;
 
 use super::super::answer::find;
 use super::super::inet::{INET6, family, octets};
-use super::super::message::{Attributes, Message};
-use super::super::rows::{Encoded, Seen};
-use super::super::transaction::{Failure, Netlink};
+use super::super::message::{Attributes, Encoded, Message};
+use super::super::rows::Seen;
+use super::super::transaction::{Netlink, TransactionError};
 use super::{Hop, ONLINK, Wanted, hops, rta};
 use crate::call::field::{self, Field};
 use crate::refusal::{Refusal, another_goes, invalid};
 
 /// The first route that matches in every given field: of several to one prefix the one with the lowest metric.
-pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen>, Failure> {
+pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen>, TransactionError> {
     let mut before: Vec<Seen> = Vec::new();
     for seen in wanted.fetch(netlink)? {
         if wanted.is(&seen) {
             let another = before.iter().any(|other| is_taken_for(&seen, other));
             let why = "the kernel would delete another route to this prefix, of the same metric";
             return if another {
-                Err(Failure::Broken(another_goes(&field::DESTINATION.field, why)))
+                Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, why)))
             } else {
                 Ok(Some(seen))
             };

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::call::json::Json;
-use crate::policy::diagnostics::{Place, Problem, Source};
+use crate::policy::diagnostics::{Location, Problem, Source};
 use crate::policy::source::{At, Pair, Reader};
 
 /// Words of a test file.
@@ -44,8 +44,8 @@ pub(super) struct Invented<'s> {
 
 /// One request of a test.
 #[derive(Debug)]
-pub(super) struct Asked<'s> {
-    pub(super) place: Place<'s>,
+pub(super) struct TestRequest<'s> {
+    pub(super) place: Location<'s>,
     pub(super) call: At<'s, String>,
     pub(super) with: Json,
 }
@@ -55,13 +55,13 @@ pub(super) struct Asked<'s> {
 pub(super) struct Test<'s> {
     pub(super) name: String,
     pub(super) who: At<'s, String>,
-    pub(super) asked: Vec<Asked<'s>>,
+    pub(super) asked: Vec<TestRequest<'s>>,
     pub(super) expect: At<'s, String>,
 }
 
 /// One file.
 #[derive(Debug, Default)]
-pub(super) struct Document<'s> {
+pub(super) struct Tests<'s> {
     pub(super) scope: Scope,
     pub(super) accounts: Vec<Invented<'s>>,
     pub(super) tests: Vec<Test<'s>>,
@@ -70,13 +70,13 @@ pub(super) struct Document<'s> {
 type Node<'i> = Spanned<DeValue<'i>>;
 
 /// Reads one file; what is wrong with its shape goes to `problems`.
-pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
+pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Tests<'s> {
     Reader { source, problems }.whole(Reader::tests)
 }
 
 impl<'s> Reader<'s, '_> {
-    fn tests(&mut self, table: &DeTable<'_>) -> Document<'s> {
-        let mut document = Document::default();
+    fn tests(&mut self, table: &DeTable<'_>) -> Tests<'s> {
+        let mut document = Tests::default();
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("scope", _) => document.scope = self.scope(value),
@@ -163,7 +163,7 @@ impl<'s> Reader<'s, '_> {
         let who = self.needed(table, test.span(), "who");
         let expect = self.needed(table, test.span(), "expect");
         let asked = match table.get("each") {
-            None => self.asked(table, test.span()).into_iter().collect(),
+            None => self.request(table, test.span()).into_iter().collect(),
             Some(each) => {
                 for (key, _) in table.iter().filter(|(key, _)| EACH.contains(&key.get_ref().as_ref())) {
                     self.refuse(key.span(), format!("`{}` stands beside `each`: write it into each", key.get_ref()));
@@ -174,7 +174,7 @@ impl<'s> Reader<'s, '_> {
         Some(Test { name: name?.it, who: who?, asked, expect: expect? })
     }
 
-    fn each(&mut self, each: &Node<'_>) -> Vec<Asked<'s>> {
+    fn each(&mut self, each: &Node<'_>) -> Vec<TestRequest<'s>> {
         const SHAPE: &str = "`each` is a list of requests: `[{ call = \"…\", with = { … } }, …]`";
         let DeValue::Array(list) = each.get_ref() else {
             self.refuse(each.span(), SHAPE);
@@ -192,12 +192,12 @@ impl<'s> Reader<'s, '_> {
             for (key, _) in table.iter().filter(|(key, _)| !EACH.contains(&key.get_ref().as_ref())) {
                 self.unknown(key.span(), key.get_ref(), "an entry of `each`", EACH);
             }
-            asked.extend(self.asked(table, entry.span()));
+            asked.extend(self.request(table, entry.span()));
         }
         asked
     }
 
-    fn asked(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<Asked<'s>> {
+    fn request(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<TestRequest<'s>> {
         let with = match table.get("with").map(|with| (with, with.get_ref())) {
             None => Json::Object(Vec::new()),
             Some((_, table @ DeValue::Table(_))) => json(table),
@@ -207,7 +207,7 @@ impl<'s> Reader<'s, '_> {
             }
         };
         let call = self.needed(table, span.clone(), "call")?;
-        Some(Asked { place: self.source.place(span), call, with })
+        Some(TestRequest { place: self.source.place(span), call, with })
     }
 
     /// A text that must be there.

@@ -114,7 +114,7 @@ fn a_failure_says_what_decided_instead_and_where() {
         "26: a: Link.Set: expected `silence`, but the request is wrong (InvalidRequest): \
          field `mtv` is no field of Link.Set",
     ];
-    let said: Vec<_> = report.failures.iter().map(Failure::to_string).collect();
+    let said: Vec<_> = report.failures.iter().map(FailedTest::to_string).collect();
     assert_eq!(said, expected.map(|line| format!("10-ports.test.toml:{line}")));
 }
 

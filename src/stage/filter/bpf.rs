@@ -122,7 +122,7 @@ fn block(ways: Vec<BpfProgram>) -> Option<BpfProgram> {
 
 /// The ways to pass a check, each a sequence of comparisons that must all hold; none for one on a socket that is not there.
 fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
-    let of = |socket| sockets.of(socket).iter().map(|fd| is(0, fd.unsigned_abs()));
+    let of = |socket| sockets.descriptors(socket).iter().map(|fd| is(0, fd.unsigned_abs()));
     match check {
         Check::Free => vec![vec![]],
         Check::Is(argument, value) => vec![is(argument, value)],
@@ -132,7 +132,8 @@ fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
         Check::On(socket) => of(socket).collect(),
         Check::Asks(socket, request) => of(socket).map(|way| [way, is(1, request)].concat()).collect(),
         Check::Off(socket) => {
-            let others = sockets.of(socket).iter().map(|fd| instruction(IF_EQUAL, FAILS, 0, fd.unsigned_abs()));
+            let others =
+                sockets.descriptors(socket).iter().map(|fd| instruction(IF_EQUAL, FAILS, 0, fd.unsigned_abs()));
             vec![std::iter::once(low(0)).chain(others).collect()]
         }
         Check::All(checks) => checks.iter().fold(vec![vec![]], |before, check| {

@@ -377,7 +377,7 @@ fn read(bytes: &[u8]) -> Option<(Request, [u8; 2])> {
         return Some((make(&mut Unstructured::new(bytes))?, *how));
     }
     let text = bytes.split(|byte| *byte == 0).next()?;
-    let message = wire::Message::parse(text).ok()?;
+    let message = wire::RequestMessage::parse(text).ok()?;
     let Asked::Call(call) = message.asked() else { return None };
     let how = bytes.get(text.len() + 1..).and_then(|rest| rest.first_chunk().copied());
     Some((parse(call, &message.parameters, &caller()).ok()?, how.unwrap_or([0xff; 2])))

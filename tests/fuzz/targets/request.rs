@@ -7,7 +7,7 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use netbroker::call::json::Json;
 use netbroker::call::varlink::Asked;
-use netbroker::wire::Message;
+use netbroker::wire::RequestMessage;
 use netbroker_fuzz::requests::{caller, json, parameters, parse};
 use serde_json::Value;
 

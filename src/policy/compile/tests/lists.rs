@@ -136,7 +136,7 @@ fn a_refusal_in_words_says_what_the_elements_say() {
             .filter(|placed| placed.call == request.call().number)
             .map(|placed| placed.rule.clone())
             .collect();
-        policy.told(&judge(&rules, &caller, &request), &request)
+        policy.describe(&judge(&rules, &caller, &request), &request)
     };
     let required = format!("{WAYS}require = [\"nexthops\"]\n");
     for (policy, with, end) in [

@@ -4,12 +4,12 @@
 
 use super::Decision;
 use super::compile::{Origin, Policy};
-use crate::call::request::{Request, Said};
+use crate::call::request::{FieldValue, Request};
 
 impl Policy {
     /// A decision in words: the rule, and where it stands.
     #[must_use]
-    pub fn told(&self, decision: &Decision, request: &Request) -> String {
+    pub fn describe(&self, decision: &Decision, request: &Request) -> String {
         let place = |id: &str| match self.origin(id) {
             Some(Origin { file, line, .. }) => format!("`{id}` ({file}:{line})"),
             None => format!("`{id}`"),
@@ -28,7 +28,7 @@ impl Policy {
             Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
             Decision::Silence { nearest: Some((rule, name)) } => {
                 let said = self.origin(rule).and_then(|origin| origin.said.iter().find(|(field, _)| field == name));
-                let value = asked(request, name);
+                let value = requested(request, name);
                 let why = match said {
                     Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
                         format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
@@ -47,10 +47,10 @@ impl Policy {
 const ABSENT: &str = "its absence";
 
 /// What a request says of a field; where elements of a list differ, what each of them says.
-fn asked(request: &Request, name: &str) -> String {
+fn requested(request: &Request, name: &str) -> String {
     let used = request.call().uses(request.kind()).find(|used| used.field.name == name);
-    let said = |time| match used.map(|used| request.said(used, time)) {
-        Some(Said::Value(value)) => format!("`{value}`"),
+    let said = |time| match used.map(|used| request.field_value(used, time)) {
+        Some(FieldValue::Value(value)) => format!("`{value}`"),
         _ => ABSENT.to_owned(),
     };
     let mut all: Vec<String> = (0..used.map_or(0, |used| request.times(used))).map(said).collect();
