@@ -64,6 +64,71 @@ pub fn close_from(first: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// The capability sets of a process (capabilities(7)), a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What the kernel looks at.
+    pub effective: u64,
+    /// What can be made effective.
+    pub permitted: u64,
+    /// What could pass through exec.
+    pub inheritable: u64,
+}
+
+/// `_LINUX_CAPABILITY_VERSION_3`, and this process (`linux/capability.h`).
+const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
+
+/// Reads all capability sets of this process (capget(2)).
+///
+/// # Errors
+/// None is documented for this version.
+pub fn capabilities() -> Result<Capabilities, Errno> {
+    let (mut head, mut data) = (CAPABILITIES, [0_u32; 6]);
+    // SAFETY: the header is of this version, whose data are two times three numbers of 32 bits; both live across the call.
+    let result = unsafe { libc::syscall(libc::SYS_capget, head.as_mut_ptr(), data.as_mut_ptr()) };
+    let [effective, permitted, inheritable, more_effective, more_permitted, more_inheritable] = data;
+    let both = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+    Errno::result(result).map(|_| Capabilities {
+        effective: both(effective, more_effective),
+        permitted: both(permitted, more_permitted),
+        inheritable: both(inheritable, more_inheritable),
+    })
+}
+
+/// Sets all capability sets of this process (capset(2)).
+///
+/// # Errors
+/// `EPERM` for more than is permitted.
+pub fn set_capabilities(to: Capabilities) -> Result<(), Errno> {
+    let half = |bits: u64, shift: u32| u32::try_from(bits >> shift & 0xffff_ffff).unwrap_or(0);
+    let sets = [to.effective, to.permitted, to.inheritable];
+    let (mut head, mut data) = (CAPABILITIES, [0_u32; 6]);
+    data.iter_mut()
+        .zip([0, 32].iter().flat_map(|shift| sets.map(|set| half(set, *shift))))
+        .for_each(|(at, to)| *at = to);
+    // SAFETY: as for `capabilities`; the kernel reads the data.
+    let result = unsafe { libc::syscall(libc::SYS_capset, head.as_mut_ptr(), data.as_ptr()) };
+    Errno::result(result).map(drop)
+}
+
+/// Leaves all supplementary groups and becomes this user and group for good: real, effective and saved. One thread is all
+/// there is, so these are the kernel's own calls; a C library would stop the others first.
+///
+/// # Errors
+/// `EPERM`: the capability is missing; `EINVAL`: the number is not mapped here. With the step that failed.
+pub fn become_user(uid: u32, gid: u32) -> Result<(), (&'static str, Errno)> {
+    let named = |step: &'static str| move |errno: Errno| (step, errno);
+    // SAFETY: with a count of 0 no address is read.
+    let result = unsafe { libc::syscall(libc::SYS_setgroups, 0_usize, ptr::null::<u32>()) };
+    Errno::result(result).map_err(named("setgroups"))?;
+    // SAFETY: takes numbers.
+    let result = unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) };
+    Errno::result(result).map_err(named("setresgid"))?;
+    // SAFETY: takes numbers.
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) };
+    Errno::result(result).map_err(named("setresuid")).map(drop)
+}
+
 /// Takes every variable out of the environment.
 ///
 /// # Errors

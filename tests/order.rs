@@ -79,7 +79,6 @@ fn a_change_gives_up_step_by_step() {
                 &["setns(", "CLONE_NEWNET"],
                 &["socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE)"],
                 &["sendto(", "nlmsg_type="],
-                &["capset(", "effective=1<<CAP_NET_ADMIN"],
                 &["capset(", "effective=1<<CAP_NET_ADMIN, permitted=1<<CAP_NET_ADMIN, inheritable=0}"],
                 &["capget(", "effective=1<<CAP_NET_ADMIN, permitted=1<<CAP_NET_ADMIN, inheritable=0}"],
                 &["landlock_create_ruleset("],

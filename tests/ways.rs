@@ -218,6 +218,39 @@ fn in_a_user_namespace_of_the_callers_nothing_is_done() {
     });
 }
 
+/// The number of a process's user namespace is in the text of a link, which neither a descriptor of another namespace nor
+/// a mount can stand for.
+#[test]
+fn a_user_namespace_that_passes_itself_off_as_the_initial_one_is_none() {
+    let host = host(Way::Setuid);
+    let covers = [
+        // The whole directory, with the initial namespace bound to the name.
+        "mount -t tmpfs none /proc/$$/ns; touch /proc/$$/ns/user; mount --bind /proc/self/fd/9 /proc/$$/ns/user",
+        // The same with a link of that text.
+        "mount -t tmpfs none /proc/$$/ns; ln -s 'user:[4026531837]' /proc/$$/ns/user",
+        // The directory of a process in the initial namespace.
+        "mount --bind /proc/1/ns /proc/$$/ns",
+        // The link alone, where the kernel lets something be mounted on one.
+        r#"perl -MFcntl -e 'sysopen my $on, "/proc/'$$'/ns/user", 010000000 | O_NOFOLLOW or die; $^F = 99;
+            my ($from, $to) = ("/proc/self/fd/9", "/proc/self/fd/" . fileno $on);
+            syscall 165, $from, $to, 0, 4096, 0'"#,
+    ];
+    unchanged(&host, || {
+        for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
+            host.install(way.clone());
+            let alice = if way == Way::Root { host.as_uid(ALICE).groups(&[]) } else { host.as_uid(ALICE) };
+            for cover in covers {
+                let outside = format!(
+                    "exec 9</proc/self/ns/user; exec unshare --user --map-root-user --mount sh -euc '{}; exec \"$@\"' sh \"$@\"",
+                    cover.replace('\'', r"'\''")
+                );
+                let reply = set_mtu(&alice.clone().prefix(&["sh", "-euc", &outside, "sh"]), 1400);
+                lacks(&reply, "a user namespace that maps every id to itself");
+            }
+        }
+    });
+}
+
 #[test]
 fn the_system_user_is_named_by_a_directory_of_its_own() {
     let host = host(Way::Setuid);

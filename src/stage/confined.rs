@@ -132,7 +132,7 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
             other => Some(other?),
         },
     };
-    capabilities::set(caps::CapSet::Effective, &enter)?;
+    capabilities::permitted()?.make_effective(&enter)?;
     let visit = request.kind().and_then(|kind| kind.visits).filter(|visit| (visit.when)(request));
     for (field, name, netns) in &named {
         netns.enter(field.name, name)?; // of one of another type the kernel's answer would not say which it was

@@ -17,6 +17,7 @@ use nix::fcntl::OFlag;
 use nix::mount::MsFlags;
 use seccompiler::apply_filter;
 
+use self::bpf::Program;
 use crate::call::needs::Profile;
 use crate::refusal::Refusal;
 use crate::sys;
@@ -142,9 +143,6 @@ const REWINDING: Check = Check::All(&[Check::Null(1), Check::Is(2, int(libc::SEE
 /// same user: other brokers.
 const FLAGS: Check = Check::Is(1, int(libc::F_GETFL));
 const CLOSED_ON_EXEC: Check = Check::All(&[Check::Is(1, int(libc::F_SETFD)), Check::Is(2, int(libc::FD_CLOEXEC))]);
-/// No ambient capability, and `no_new_privs`.
-const NOT_AMBIENT: Check =
-    Check::All(&[Check::Is(0, int(libc::PR_CAP_AMBIENT)), Check::Is(1, int(libc::PR_CAP_AMBIENT_CLEAR_ALL))]);
 const NO_NEW_PRIVS: Check = Check::All(&[Check::Is(0, int(libc::PR_SET_NO_NEW_PRIVS)), Check::Is(1, 1)]);
 /// `SECCOMP_SET_MODE_FILTER` without a flag: no listener either.
 const FILTERING: Check = Check::All(&[Check::Is(0, 1), Check::Is(1, 0)]);
@@ -198,8 +196,7 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_close, CLOSING, "descriptors dropped on the way"),
     (libc::SYS_capget, Check::Free, "stage::capabilities: read back"),
     (libc::SYS_capset, Check::Free, "stage::capabilities: give up"),
-    (libc::SYS_prctl, NOT_AMBIENT, "stage::capabilities: ambient"),
-    (libc::SYS_prctl, NO_NEW_PRIVS, "landlock, seccompiler: no_new_privs"),
+    (libc::SYS_prctl, NO_NEW_PRIVS, "seccompiler: no_new_privs"),
     (libc::SYS_landlock_create_ruleset, Check::Free, "stage::landlock"),
     (libc::SYS_landlock_restrict_self, Check::Free, "stage::landlock"),
     (libc::SYS_seccomp, FILTERING, "stage::filter: the second filter"),
@@ -385,17 +382,34 @@ impl Sockets<'_> {
     }
 }
 
+/// The program of the first filter of a caller whose rules need nothing more.
+const PLAIN: Program = bpf::assemble(bare!(&[GUARDED]));
+/// The programs of the last filters.
+const TRANSACT_PROGRAM: Program = bpf::assemble(bare!(TRANSACT));
+const MAKE_TUN_PROGRAM: Program = bpf::assemble(bare!(MAKE_TUN));
+const LIST_NAMES_PROGRAM: Program = bpf::assemble(bare!(LIST_NAMES));
+const MAKE_NAMESPACES_PROGRAM: Program = bpf::assemble(bare!(MAKE_NAMESPACES));
+
+/// The program of the first filter of a caller with this profile.
+fn first_program(profile: Profile) -> Program {
+    const SORTED: [(Profile, &[Bare]); EXTRA_FILTERS.len()] =
+        [(EXTRA_FILTERS[0].0, bare!(EXTRA_FILTERS[0].1)), (EXTRA_FILTERS[1].0, bare!(EXTRA_FILTERS[1].1))];
+    let mut more = SORTED.iter().filter(|(bit, _)| profile.has(*bit)).peekable();
+    if more.peek().is_none() {
+        return PLAIN;
+    }
+    let mut lines = bare!(&[GUARDED]).to_vec();
+    lines.extend(more.flat_map(|(_, lines)| *lines));
+    lines.sort_by_key(|(number, _)| *number); // of sorted runs: a merge
+    bpf::assemble(&lines)
+}
+
 /// Goes behind the first filter, which lets the policy be read where there is one.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refusal> {
-    const SORTED: [(Profile, &[Bare]); EXTRA_FILTERS.len()] =
-        [(EXTRA_FILTERS[0].0, bare!(EXTRA_FILTERS[0].1)), (EXTRA_FILTERS[1].0, bare!(EXTRA_FILTERS[1].1))];
-    let mut lines = bare!(&[GUARDED]).to_vec();
-    lines.extend(SORTED.iter().filter(|(bit, _)| profile.has(*bit)).flat_map(|(_, more)| *more));
-    lines.sort_by_key(|(number, _)| *number); // of sorted runs: a merge
-    install(&lines, &Sockets { policy, ..Sockets::default() }, "first filter")
+    install(first_program(profile), &Sockets { policy, ..Sockets::default() }, "first filter")
 }
 
 /// Goes behind the last filter of a transaction.
@@ -403,7 +417,7 @@ pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refus
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(TRANSACT), &Sockets { netlink, trail, ..Sockets::default() }, "second filter")
+    install(TRANSACT_PROGRAM, &Sockets { netlink, trail, ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of a transaction that also makes a link by this descriptor of `/dev/net/tun`.
@@ -411,7 +425,7 @@ pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Re
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(MAKE_TUN), &Sockets { netlink, trail, tun: Some(device), ..Sockets::default() }, "second filter")
+    install(MAKE_TUN_PROGRAM, &Sockets { netlink, trail, tun: Some(device), ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of a listing of the names in this directory.
@@ -419,7 +433,7 @@ pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn list_namespaces(names: RawFd, trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(LIST_NAMES), &Sockets { trail, names: Some(names), ..Sockets::default() }, "second filter")
+    install(LIST_NAMES_PROGRAM, &Sockets { trail, names: Some(names), ..Sockets::default() }, "second filter")
 }
 
 /// Goes behind the last filter of the namespace stage.
@@ -427,13 +441,13 @@ pub(super) fn list_namespaces(names: RawFd, trail: Option<RawFd>) -> Result<(), 
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub(super) fn make_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
-    install(bare!(MAKE_NAMESPACES), &Sockets { trail, ..Sockets::default() }, "second filter")
+    install(MAKE_NAMESPACES_PROGRAM, &Sockets { trail, ..Sockets::default() }, "second filter")
 }
 
-/// Builds a filter and goes behind it; `seccompiler` sets `no_new_privs` first.
-fn install(lines: &[Bare], sockets: &Sockets<'_>, step: &'static str) -> Result<(), Refusal> {
-    let program = bpf::assemble(lines, sockets).ok_or(Refusal::NotConfined { step, errno: None })?;
-    apply_filter(&program).map_err(|error| Refusal::NotConfined {
+/// Goes behind a filter; `seccompiler` sets `no_new_privs` first.
+fn install(mut program: Program, sockets: &Sockets<'_>, step: &'static str) -> Result<(), Refusal> {
+    let program = program.filled(sockets).ok_or(Refusal::NotConfined { step, errno: None })?;
+    apply_filter(program).map_err(|error| Refusal::NotConfined {
         step,
         errno: match error {
             seccompiler::Error::Prctl(why) | seccompiler::Error::Seccomp(why) => {

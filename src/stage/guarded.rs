@@ -3,14 +3,16 @@
 //! judged. Whoever takes over the parser gets no more than these capabilities behind that filter.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd as _, RawFd};
+
+use nix::unistd::Gid;
 
 use super::confined::{self, Confined};
 use super::inherited::Begun;
 use super::netns::Identity;
-use super::{capabilities, filter, trusted};
+use super::trusted::{self, PolicyFile};
+use super::{capabilities, filter};
 use crate::audit::Record;
 use crate::call::request::Request;
 use crate::caller::{Caller, Way};
@@ -26,26 +28,27 @@ pub struct Guarded {
     identity: Identity,
     /// Its descriptor is closed by the end of the process: no other file may get its number, which the first filter lets be
     /// read. The last filter lets nothing be read.
-    policy: ManuallyDrop<Compiled<File>>,
+    policy: ManuallyDrop<Compiled<PolicyFile>>,
     begun: Begun,
 }
 
 impl Guarded {
-    /// Reads what the policy grants this caller at most, keeps the capabilities for that, and goes behind the filter.
-    pub(super) fn new(caller: Caller, way: Way, identity: Identity, begun: Begun) -> Result<Self, Refusal> {
-        let policy = ManuallyDrop::new(Self::restrict(&caller)?);
+    /// Reads what the policy, a file of this group, grants this caller at most, keeps the capabilities for that, and goes
+    /// behind the filter.
+    pub(super) fn new(caller: Caller, way: Way, group: Gid, identity: Identity, begun: Begun) -> Result<Self, Refusal> {
+        let policy = ManuallyDrop::new(Self::restrict(&caller, group)?);
         Ok(Self { caller, way, identity, policy, begun })
     }
 
-    fn restrict(caller: &Caller) -> Result<Compiled<File>, Refusal> {
-        let policy = trusted::policy()?;
+    fn restrict(caller: &Caller, group: Gid) -> Result<Compiled<PolicyFile>, Refusal> {
+        let policy = trusted::policy(group)?;
         let profile = policy.profile(caller).map_err(|damage| trusted::damaged(damage.0))?;
         let held = capabilities::permitted()?;
         // Without its capabilities the calls are refused all the same: no reason to let the parser near mount(2).
-        let lacking = profile.extras().filter(|extra| !extra.capabilities.iter().all(|cap| held.contains(cap)));
+        let lacking = profile.extras().filter(|extra| !extra.capabilities.iter().all(|cap| held.has(*cap)));
         let profile = lacking.fold(profile, |profile, extra| profile.without(extra.profile));
         let extra = profile.extras().flat_map(|extra| extra.capabilities);
-        let wanted = capabilities::KEPT.iter().chain(extra).copied().filter(|cap| held.contains(cap));
+        let wanted = capabilities::KEPT.iter().chain(extra).copied().filter(|cap| held.has(*cap));
         capabilities::keep_only(&[], &wanted.collect::<Vec<_>>())?;
         filter::guard(profile, Some(policy.source().as_raw_fd()))?;
         Ok(policy)

@@ -3,11 +3,11 @@
 //! environment of this process; after hygiene none of its choices is left that could matter later.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, openat, openat2};
+use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, openat, openat2, readlinkat};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -144,7 +144,7 @@ impl Inherited {
         prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
         let trail = Trail::connect();
         let record = Record::new("refused", &self.begun.id, &caller, way);
-        match Guarded::new(caller, way, Identity { own, first }, self.begun) {
+        match Guarded::new(caller, way, user.gid(), Identity { own, first }, self.begun) {
             Ok(guarded) => Ok((guarded, trail)),
             Err(refusal) => {
                 let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
@@ -267,10 +267,12 @@ fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
 }
 
 /// The real /proc: its root, not something that was mounted over it.
-struct Proc(std::os::fd::OwnedFd);
+struct Proc(OwnedFd);
 
 /// `PROC_ROOT_INO` (`linux/proc_fs.h`).
 const PROC_ROOT: u64 = 1;
+/// `USER_NS_INIT_INO` (`linux/nsfs.h`), as `/proc/PID/ns/user` has it. No other namespace gets this number.
+const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
 
 impl Proc {
     fn open() -> Result<Self, Refusal> {
@@ -285,12 +287,13 @@ impl Proc {
     }
 
     /// In a user namespace with another map, real uid, owners of files and the policy are what its maker wants, and
-    /// file capabilities are honoured all the same.
+    /// file capabilities are honoured all the same. The initial namespace maps every id to itself.
     fn require_identity_map(&self) -> Result<(), Refusal> {
+        if self.is_in_initial_user_namespace() {
+            return Ok(());
+        }
         for map in ["self/uid_map", "self/gid_map"] {
-            // Nothing may be mounted over the file either: resolution stays on this mount.
-            let how = OpenHow::new().flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_XDEV);
-            let file = openat2(self.0.as_fd(), map, how).map_err(system("open /proc/self/uid_map"))?;
+            let file = self.open_own(map, OFlag::O_RDONLY).map_err(system("open /proc/self/uid_map"))?;
             let mut text = [0; 128];
             let bytes = read(&file, &mut text).map_err(system("read /proc/self/uid_map"))?;
             let words: Vec<&[u8]> = text
@@ -307,6 +310,19 @@ impl Proc {
             }
         }
         Ok(())
+    }
+
+    /// By its number, which the kernel writes into the link itself: the link is read and not followed, so that nothing
+    /// bound to it or mounted over it is taken for it. Anything else than that number leaves the question to the maps.
+    fn is_in_initial_user_namespace(&self) -> bool {
+        let link = self.open_own("self/ns/user", OFlag::O_PATH | OFlag::O_NOFOLLOW);
+        link.and_then(|link| readlinkat(link, "")).is_ok_and(|number| number == INITIAL_USER_NAMESPACE)
+    }
+
+    /// Opens a file of this process. Nothing may be mounted over it: resolution stays on this mount.
+    fn open_own(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_XDEV);
+        openat2(self.0.as_fd(), path, how)
     }
 
     /// The identity of a process's network namespace.

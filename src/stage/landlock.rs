@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetError,
-    RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 use nix::errno::Errno;
 
@@ -58,6 +58,7 @@ fn restrict(domain: Domain, abi: ABI) -> Result<bool, RulesetError> {
     if domain == Domain::AllButFiles && AccessNet::from_all(abi).is_empty() {
         return Ok(true); // before ABI 4 there is nothing but files
     }
-    let status = rules.create()?.restrict_self()?;
-    Ok(status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs)
+    // The first filter has set no_new_privs; without it the kernel would refuse the domain.
+    let status = rules.create()?.no_new_privs(false).restrict_self()?;
+    Ok(status.ruleset == RulesetStatus::FullyEnforced)
 }

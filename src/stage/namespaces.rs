@@ -56,7 +56,7 @@ impl Task {
         let action = if request.call().verb() == "Add" { Action::Add } else { Action::Delete };
         let held = capabilities::permitted()?;
         let needed = request.needs().capabilities;
-        if let Some(missing) = needed.iter().find(|cap| !held.contains(cap)) {
+        if let Some(missing) = needed.iter().find(|cap| !held.has(**cap)) {
             let missing = format!("{}, which {} needs", missing.to_string().to_lowercase(), request.call().name);
             return Err(Refusal::NotPrivileged { missing, hint: WAYS.to_owned() });
         }

@@ -3,7 +3,7 @@
 //! the caller's own uid could signal and trace the process: so it is never one of these again.
 #![forbid(unsafe_code)]
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::prctl;
@@ -58,21 +58,23 @@ impl SystemUser {
         self.uid.as_raw()
     }
 
+    pub(super) fn gid(self) -> Gid {
+        self.gid
+    }
+
     /// Becomes the user. The permitted capabilities stay until the policy says which of them this caller can need.
     pub(super) fn become_it(self, caller: &Caller) -> Result<(), Refusal> {
         if caller.uid == self.uid.as_raw() || caller.all_gids().any(|gid| gid == self.gid.as_raw()) {
             return Err(not_privileged("a caller other than the user and group netbroker themselves"));
         }
         let held = capabilities::permitted()?;
-        let missing: Vec<Capability> = capabilities::NEEDED.into_iter().filter(|cap| !held.contains(cap)).collect();
+        let missing: Vec<Capability> = capabilities::NEEDED.into_iter().filter(|cap| !held.has(*cap)).collect();
         if !missing.is_empty() {
             return Err(not_privileged(lacking(&missing)));
         }
-        capabilities::set(CapSet::Effective, &[Capability::CAP_SETUID, Capability::CAP_SETGID])?;
+        held.make_effective(&[Capability::CAP_SETUID, Capability::CAP_SETGID])?;
         prctl::set_keepcaps(true).map_err(unconfined("keepcaps"))?;
-        setgroups(&[]).map_err(unconfined("setgroups"))?;
-        setresgid(self.gid, self.gid, self.gid).map_err(unconfined("setresgid"))?;
-        setresuid(self.uid, self.uid, self.uid).map_err(unconfined("setresuid"))?;
+        sys::become_user(self.uid.as_raw(), self.gid.as_raw()).map_err(|(step, errno)| unconfined(step)(errno))?;
         prctl::set_keepcaps(false).map_err(unconfined("keepcaps"))?;
         self.read_back()
     }

@@ -5,15 +5,16 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::getegid;
+use nix::unistd::Gid;
 
 use super::system_user::is_directory;
-use crate::policy::compiled::Compiled;
+use crate::policy::compiled::{Compiled, ReadAt};
 use crate::refusal::Refusal;
 
 /// Where the compiled policy lies, from `/` on.
@@ -21,16 +22,39 @@ const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];
 /// Its path, for errors.
 const PATH: &str = "/var/lib/netbroker/policy";
 
+/// The file, and its length when it was looked at.
+#[derive(Debug)]
+pub(super) struct PolicyFile {
+    file: File,
+    bytes: u64,
+}
+
+impl ReadAt for PolicyFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.bytes)
+    }
+
+    fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        self.file.fill(buffer, at)
+    }
+}
+
+impl AsRawFd for PolicyFile {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+}
+
 fn invalid(hint: String) -> Refusal {
     Refusal::PolicyInvalid { hint }
 }
 
-/// Opens the compiled policy and checks its header.
+/// Opens the compiled policy, a file of the system user's group, and checks its header.
 ///
 /// # Errors
 /// [`Refusal::PolicyInvalid`] with what is wrong and what to do; [`Refusal::SystemError`].
-pub(super) fn policy() -> Result<Compiled<File>, Refusal> {
-    let file = open_file()?;
+pub(super) fn policy(group: Gid) -> Result<Compiled<PolicyFile>, Refusal> {
+    let file = open_file(group)?;
     Compiled::open(file).map_err(|damage| damaged(damage.0))
 }
 
@@ -39,7 +63,7 @@ pub(super) fn damaged(what: &str) -> Refusal {
     invalid(format!("{PATH}: {what}; `netbrokerctl policy install` writes it anew"))
 }
 
-fn open_file() -> Result<File, Refusal> {
+fn open_file(group: Gid) -> Result<PolicyFile, Refusal> {
     let walk = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut path = String::from("/");
     let mut directory = openat(AT_FDCWD, "/", walk, Mode::empty()).map_err(|errno| unusable("/", errno))?;
@@ -52,8 +76,8 @@ fn open_file() -> Result<File, Refusal> {
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = openat(&directory, "policy", flags, Mode::empty()).map_err(|errno| unusable(PATH, errno))?;
-    trust_file(&file)?;
-    Ok(File::from(file))
+    let bytes = trust_file(&file, group)?;
+    Ok(PolicyFile { file: File::from(file), bytes })
 }
 
 fn unusable(path: &str, errno: Errno) -> Refusal {
@@ -77,11 +101,12 @@ fn trust_directory(path: &str, directory: &OwnedFd) -> Result<(), Refusal> {
     }
 }
 
-fn trust_file(file: &OwnedFd) -> Result<(), Refusal> {
+/// Its length in bytes.
+fn trust_file(file: &OwnedFd, group: Gid) -> Result<u64, Refusal> {
     let what = fstat(file).map_err(|errno| unusable(PATH, errno))?;
     let regular = what.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits();
-    if regular && what.st_uid == 0 && what.st_gid == getegid().as_raw() && what.st_mode & 0o7777 == 0o640 {
-        Ok(())
+    if regular && what.st_uid == 0 && what.st_gid == group.as_raw() && what.st_mode & 0o7777 == 0o640 {
+        Ok(u64::try_from(what.st_size).unwrap_or(0))
     } else {
         Err(invalid(format!("{PATH} must be a file of root:netbroker with mode 0640")))
     }

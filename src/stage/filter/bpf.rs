@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Filters as short programs, looked up by halves. `seccompiler`'s own are lists of five instructions a line; the kernel
-//! takes their 165 instructions 113 µs to compile and walk in every process, this tree of the same numbers a quarter.
+//! Filters as short programs. When a filter is attached, the kernel compiles it and walks it once for every number of a
+//! system call (`seccomp_cache_prepare`). So a program halves the space of the numbers, not the list of those that are
+//! allowed: the wide gaps between them end after few comparisons. All ways end in one of two shared instructions.
+//!
+//! Programs are assembled when this program is built; only their descriptors are filled in when it runs.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "const; `assemble` stays within the arrays, and says so where a program does not fit"
+)]
 
-use seccompiler::{BpfProgram, sock_filter};
+use seccompiler::sock_filter;
 
-use super::{Bare, Check, Sockets};
+use super::{Bare, Check, Socket, Sockets};
 
 /// `BPF_LD | BPF_W | BPF_ABS`, `BPF_ALU | BPF_AND | BPF_K`, `BPF_JMP | BPF_JEQ | BPF_K`,
 /// `BPF_JMP | BPF_JGE | BPF_K`, `BPF_RET | BPF_K`
@@ -15,10 +24,20 @@ const AND: u16 = 0x54;
 const IF_EQUAL: u16 = 0x15;
 const IF_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
-/// Where a comparison that fails goes: [`block`] puts the end of its way here.
-const FAILS: u8 = u8::MAX;
-/// Numbers that are compared one after the other.
-const LEAF: usize = 4;
+/// Instructions of a program: a jump reaches no further than 255.
+const MOST: usize = 248;
+/// Numbers of system calls in a program.
+const NUMBERS: usize = 64;
+/// Places in a program where a descriptor goes.
+const HOLES: usize = 32;
+/// All numbers of system calls are less.
+const SPACE: u32 = 512;
+/// Jumps whose distance is not known yet: to the end of the process, to what allows the call, to the next line of the
+/// same number, to the next comparison of the line.
+const TO_KILL: u8 = u8::MAX;
+const TO_ALLOW: u8 = TO_KILL - 1;
+const TO_NEXT_LINE: u8 = TO_KILL - 2;
+const TO_NEXT_CHECK: u8 = TO_KILL - 3;
 /// `SECCOMP_RET_KILL_PROCESS`, `SECCOMP_RET_ALLOW` (`linux/seccomp.h`).
 const KILL: u32 = 0x8000_0000;
 const ALLOW: u32 = 0x7fff_0000;
@@ -34,141 +53,309 @@ const OWN: u32 = 0xc000_00b7;
 #[cfg(target_arch = "riscv64")]
 const OWN: u32 = 0xc000_00f3;
 
-fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+/// A program. It allows what its lines say; anything else, another architecture's and x32's numbers among it, ends the
+/// process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Program {
+    code: [sock_filter; MOST],
+    length: usize,
+    holes: [Hole; HOLES],
+    number_of_holes: usize,
+    /// Whether it did not fit: then it is no program.
+    is_too_long: bool,
+}
+
+/// An instruction that compares with the descriptor of a socket, or with one of its two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hole {
+    at: usize,
+    socket: Socket,
+    which: usize,
+}
+
+/// The lines of one number.
+#[derive(Clone, Copy)]
+struct Entry {
+    number: u32,
+    from: usize,
+    to: usize,
+}
+
+/// Assembles lines that are in the order of their numbers.
+pub(super) const fn assemble(lines: &[Bare]) -> Program {
+    let mut entries = [Entry { number: 0, from: 0, to: 0 }; NUMBERS];
+    let (mut numbers, mut line) = (0, 0);
+    while line < lines.len() && numbers < NUMBERS {
+        let from = line;
+        while line < lines.len() && lines[line].0 == lines[from].0 {
+            line += 1;
+        }
+        entries[numbers] = Entry { number: lines[from].0, from, to: line };
+        numbers += 1;
+    }
+    let mut program = Program {
+        code: [const { instruction(RETURN, 0, 0, KILL) }; MOST],
+        length: 0,
+        holes: [Hole { at: 0, socket: Socket::Netlink, which: 0 }; HOLES],
+        number_of_holes: 0,
+        is_too_long: line < lines.len(),
+    };
+    program.push(instruction(LOAD, 0, 0, ARCHITECTURE));
+    program.push(instruction(IF_EQUAL, 0, TO_KILL, OWN));
+    program.push(instruction(LOAD, 0, 0, NUMBER));
+    program.tree(lines, &entries, (0, numbers), (0, SPACE));
+    let kill = program.push(instruction(RETURN, 0, 0, KILL));
+    let allow = program.push(instruction(RETURN, 0, 0, ALLOW));
+    program.resolve(0, TO_KILL, kill);
+    program.resolve(0, TO_ALLOW, allow);
+    program
+}
+
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-fn end(with: u32) -> sock_filter {
-    instruction(RETURN, 0, 0, with)
-}
-
-/// A program that allows what the lines say, which stand in the order of their numbers. Anything else, another
-/// architecture's and x32's numbers among it, ends the process. `None` where it would be too long for a jump.
-pub(super) fn assemble(lines: &[Bare], sockets: &Sockets<'_>) -> Option<BpfProgram> {
-    let mut entries = Vec::new();
-    for lines in lines.chunk_by(|(one, _), (next, _)| one == next) {
-        let number = lines.first()?.0;
-        let ways: Vec<BpfProgram> = lines.iter().flat_map(|(_, check)| ways(*check, sockets)).collect();
-        let is_free = ways.iter().any(Vec::is_empty);
-        entries.push((number, if is_free { None } else { Some(block(ways)?) }));
-    }
-    let mut program = vec![
-        instruction(LOAD, 0, 0, ARCHITECTURE),
-        instruction(IF_EQUAL, 1, 0, OWN),
-        end(KILL),
-        instruction(LOAD, 0, 0, NUMBER),
-    ];
-    program.extend(tree(&entries)?);
-    Some(program)
-}
-
-/// A number, and what looks at its arguments where they are not free.
-type Entry = (u32, Option<BpfProgram>);
-
-/// Halves the numbers until few are left: when a filter is attached, the kernel walks it once for every number that
-/// there is (`seccomp_cache_prepare`), and in a list most of them would go to the end.
-fn tree(entries: &[Entry]) -> Option<BpfProgram> {
-    let (left, right) = entries.split_at(entries.len() / 2);
-    match right.first() {
-        Some((middle, _)) if entries.len() > LEAF => {
-            let left = tree(left)?;
-            let mut program = vec![instruction(IF_AT_LEAST, u8::try_from(left.len()).ok()?, 0, *middle)];
-            program.extend(left);
-            program.extend(tree(right)?);
-            Some(program)
-        }
-        _ => leaf(entries),
+/// Whether a check looks at nothing.
+const fn is_free(check: Check) -> bool {
+    match check {
+        Check::Free => true,
+        Check::All(checks) => last_that_looks(checks).is_none(),
+        _ => false,
     }
 }
 
-/// One comparison after the other.
-fn leaf(entries: &[Entry]) -> Option<BpfProgram> {
-    let mut blocks = Vec::new();
-    for (number, block) in entries {
-        if let Some(block) = block {
-            blocks.push(instruction(IF_EQUAL, 0, u8::try_from(block.len()).ok()?, *number));
-            blocks.extend(block.iter().cloned());
+const fn last_that_looks(checks: &[Check]) -> Option<usize> {
+    let mut at = checks.len();
+    while at > 0 {
+        at -= 1;
+        if !is_free(checks[at]) {
+            return Some(at);
         }
     }
-    let free: Vec<u32> = entries.iter().filter(|(_, block)| block.is_none()).map(|(number, _)| *number).collect();
-    let mut program = Vec::new();
-    for (at, number) in free.iter().enumerate() {
-        let to_the_end = free.len() - at - 1 + blocks.len() + 1;
-        program.push(instruction(IF_EQUAL, u8::try_from(to_the_end).ok()?, 0, *number));
-    }
-    program.extend(blocks);
-    program.extend([end(KILL), end(ALLOW)]);
-    Some(program)
+    None
 }
 
-/// What follows the number of a call whose arguments are looked at: way after way, then the end of the process.
-fn block(ways: Vec<BpfProgram>) -> Option<BpfProgram> {
-    let mut block = Vec::new();
-    for mut way in ways {
-        way.push(end(ALLOW));
-        // A check that fails goes on behind this way.
-        let length = way.len();
-        for (at, one) in way.iter_mut().enumerate() {
-            let behind = u8::try_from(length - at - 1).ok()?;
-            for jump in [&mut one.jt, &mut one.jf].into_iter().filter(|jump| **jump == FAILS) {
-                *jump = behind;
+impl Program {
+    /// The instructions, with these descriptors; none where the program is too long.
+    pub(super) fn filled(&mut self, sockets: &Sockets<'_>) -> Option<&[sock_filter]> {
+        for hole in &self.holes[..self.number_of_holes] {
+            let one = &mut self.code[hole.at];
+            match sockets.descriptors(hole.socket).get(hole.which) {
+                Some(descriptor) => one.k = descriptor.unsigned_abs(),
+                None => one.jt = one.jf, // nothing is equal to a descriptor that is not there
             }
         }
-        block.extend(way);
+        (!self.is_too_long).then(|| &self.code[..self.length])
     }
-    block.push(end(KILL));
-    Some(block)
-}
 
-/// The ways to pass a check, each a sequence of comparisons that must all hold; none for one on a socket that is not there.
-fn ways(check: Check, sockets: &Sockets<'_>) -> Vec<BpfProgram> {
-    let of = |socket| sockets.descriptors(socket).iter().map(|fd| is(0, fd.unsigned_abs()));
-    match check {
-        Check::Free => vec![vec![]],
-        Check::Is(argument, value) => vec![is(argument, value)],
-        Check::Without(argument, bits) => vec![vec![low(argument), instruction(AND, 0, 0, bits), equal(0)]],
-        Check::AtLeast(argument, least) => vec![vec![low(argument), instruction(IF_AT_LEAST, 0, FAILS, least)]],
-        Check::Null(argument) => vec![null(argument)],
-        Check::On(socket) => of(socket).collect(),
-        Check::Asks(socket, request) => of(socket).map(|way| [way, is(1, request)].concat()).collect(),
-        Check::Off(socket) => {
-            let others =
-                sockets.descriptors(socket).iter().map(|fd| instruction(IF_EQUAL, FAILS, 0, fd.unsigned_abs()));
-            vec![std::iter::once(low(0)).chain(others).collect()]
+    /// Appends an instruction; its place.
+    const fn push(&mut self, one: sock_filter) -> usize {
+        let at = self.length;
+        if at < MOST {
+            self.code[at] = one;
+            self.length += 1;
+        } else {
+            self.is_too_long = true;
         }
-        Check::All(checks) => checks.iter().fold(vec![vec![]], |before, check| {
-            let then = ways(*check, sockets);
-            before.iter().flat_map(|one| then.iter().map(|next| [&one[..], next].concat())).collect()
-        }),
-        Check::To(socket) => of(socket).map(|way| [way, null(4)].concat()).collect(),
+        at
+    }
+
+    /// Lets the jumps from `from` on whose distance is not known yet lead to an instruction.
+    const fn resolve(&mut self, from: usize, open: u8, to: usize) {
+        let mut at = from;
+        while at < self.length {
+            if self.code[at].jt == open {
+                self.code[at].jt = self.distance(at, to);
+            }
+            if self.code[at].jf == open {
+                self.code[at].jf = self.distance(at, to);
+            }
+            at += 1;
+        }
+    }
+
+    /// From behind an instruction to another one.
+    const fn distance(&mut self, from: usize, to: usize) -> u8 {
+        if to <= from || to - from > TO_NEXT_CHECK as usize {
+            self.is_too_long = true;
+            return 0;
+        }
+        (to - from - 1) as u8
+    }
+
+    /// Looks for a number among those of `entries` from `range.0` to `range.1`, which are what is allowed of the numbers
+    /// from `space.0` to `space.1`.
+    const fn tree(&mut self, lines: &[Bare], entries: &[Entry], range: (usize, usize), space: (u32, u32)) {
+        let (from, to) = range;
+        let (count, width) = (to - from, space.1.saturating_sub(space.0));
+        if count <= 2 || count <= 4 && width <= 16 {
+            return self.leaf(lines, entries, range);
+        }
+        // Where the halves weigh about the same: numbers that are walked, and instructions that are compiled.
+        let (mut middle, mut least, mut at) = (from + 1, u32::MAX, from + 1);
+        while at < to {
+            let left = entries[at].number.saturating_sub(space.0) + 8 * (at - from) as u32;
+            let right = space.1.saturating_sub(entries[at].number) + 8 * (to - at) as u32;
+            if left.abs_diff(right) < least {
+                (middle, least) = (at, left.abs_diff(right));
+            }
+            at += 1;
+        }
+        let number = entries[middle].number;
+        let split = self.push(instruction(IF_AT_LEAST, TO_NEXT_CHECK, 0, number));
+        self.tree(lines, entries, (from, middle), (space.0, number));
+        if split < MOST {
+            self.code[split].jt = self.distance(split, self.length);
+        }
+        self.tree(lines, entries, (middle, to), (number, space.1));
+    }
+
+    /// One comparison after the other, then what looks at the arguments.
+    const fn leaf(&mut self, lines: &[Bare], entries: &[Entry], (from, to): (usize, usize)) {
+        let first = self.length;
+        let mut at = from;
+        while at < to {
+            let none = if at + 1 == to { TO_KILL } else { 0 };
+            self.push(instruction(IF_EQUAL, TO_ALLOW, none, entries[at].number));
+            at += 1;
+        }
+        at = from;
+        while at < to {
+            if !is_any_free(lines, entries[at]) {
+                let (number, arguments) = (first + at - from, self.length);
+                self.arguments(lines, entries[at]);
+                if number < MOST {
+                    self.code[number].jt = self.distance(number, arguments);
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// What looks at the arguments of a number: line after line, of which one must hold.
+    const fn arguments(&mut self, lines: &[Bare], entry: Entry) {
+        let mut line = entry.from;
+        while line < entry.to {
+            let begins = self.length;
+            self.check(lines[line].1, true);
+            line += 1;
+            if line < entry.to {
+                self.resolve(begins, TO_NEXT_LINE, self.length);
+            } else {
+                self.fail(begins, TO_KILL);
+            }
+        }
+    }
+
+    /// Lets the checks of the last line end the process where they fail.
+    const fn fail(&mut self, from: usize, with: u8) {
+        let mut at = from;
+        while at < self.length {
+            if self.code[at].jt == TO_NEXT_LINE {
+                self.code[at].jt = with;
+            }
+            if self.code[at].jf == TO_NEXT_LINE {
+                self.code[at].jf = with;
+            }
+            at += 1;
+        }
+    }
+
+    /// One check; where it holds, the next one of the line follows, or the call is allowed.
+    const fn check(&mut self, check: Check, is_last: bool) {
+        let begins = self.length;
+        let holds = if is_last { TO_ALLOW } else { TO_NEXT_CHECK };
+        match check {
+            Check::Free => {}
+            Check::Is(argument, value) => self.equal(argument, value, holds),
+            Check::Without(argument, bits) => {
+                self.low(argument);
+                self.push(instruction(AND, 0, 0, bits));
+                self.push(instruction(IF_EQUAL, holds, TO_NEXT_LINE, 0));
+            }
+            Check::AtLeast(argument, least) => {
+                self.low(argument);
+                self.push(instruction(IF_AT_LEAST, holds, TO_NEXT_LINE, least));
+            }
+            Check::Null(argument) => self.null(argument, holds),
+            Check::On(socket) => self.descriptor(socket, holds, TO_NEXT_LINE),
+            Check::Off(socket) => self.descriptor(socket, TO_NEXT_LINE, holds),
+            Check::To(socket) => {
+                self.descriptor(socket, TO_NEXT_CHECK, TO_NEXT_LINE);
+                self.resolve(begins, TO_NEXT_CHECK, self.length);
+                self.null(4, holds);
+            }
+            Check::Asks(socket, request) => {
+                self.descriptor(socket, TO_NEXT_CHECK, TO_NEXT_LINE);
+                self.resolve(begins, TO_NEXT_CHECK, self.length);
+                self.equal(1, request, holds);
+            }
+            Check::All(checks) => {
+                let last = last_that_looks(checks);
+                let mut at = 0;
+                while at < checks.len() {
+                    self.check(checks[at], is_last && matches!(last, Some(last) if last == at));
+                    at += 1;
+                }
+            }
+        }
+        self.resolve(begins, TO_NEXT_CHECK, self.length);
+    }
+
+    /// The first argument is a descriptor of this socket's, which has at most two.
+    const fn descriptor(&mut self, socket: Socket, one: u8, none: u8) {
+        let most = if matches!(socket, Socket::Netlink) { 2 } else { 1 };
+        self.low(0);
+        let mut which = 0;
+        while which < most {
+            let at = self.push(instruction(IF_EQUAL, one, if which + 1 == most { none } else { 0 }, u32::MAX));
+            if self.number_of_holes < HOLES {
+                self.holes[self.number_of_holes] = Hole { at, socket, which };
+                self.number_of_holes += 1;
+            } else {
+                self.is_too_long = true;
+            }
+            which += 1;
+        }
+    }
+
+    /// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
+    const fn equal(&mut self, argument: u8, value: u32, holds: u8) {
+        self.low(argument);
+        self.push(instruction(IF_EQUAL, holds, TO_NEXT_LINE, value));
+    }
+
+    const fn null(&mut self, argument: u8, holds: u8) {
+        self.low(argument);
+        self.push(instruction(IF_EQUAL, 0, TO_NEXT_LINE, 0));
+        self.push(instruction(LOAD, 0, 0, ARGUMENTS + 8 * argument as u32 + 4));
+        self.push(instruction(IF_EQUAL, holds, TO_NEXT_LINE, 0));
+    }
+
+    const fn low(&mut self, argument: u8) {
+        self.push(instruction(LOAD, 0, 0, ARGUMENTS + 8 * argument as u32));
     }
 }
 
-/// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
-fn is(argument: u8, value: u32) -> BpfProgram {
-    vec![low(argument), equal(value)]
-}
-
-fn null(argument: u8) -> BpfProgram {
-    let high = instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument) + 4);
-    vec![low(argument), equal(0), high, equal(0)]
-}
-
-fn low(argument: u8) -> sock_filter {
-    instruction(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(argument))
-}
-
-fn equal(value: u32) -> sock_filter {
-    instruction(IF_EQUAL, 0, FAILS, value)
+/// Whether a number is allowed whatever its arguments are.
+const fn is_any_free(lines: &[Bare], entry: Entry) -> bool {
+    let mut line = entry.from;
+    while line < entry.to {
+        if is_free(lines[line].1) {
+            return true;
+        }
+        line += 1;
+    }
+    false
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Socket;
     use super::*;
+    use crate::call::needs::Profile;
 
     /// Runs a program as the kernel does (`net/core/filter.c`), over a call of this architecture.
-    fn run(program: &BpfProgram, architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    fn run(program: &[sock_filter], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
         let mut data = [number.to_ne_bytes(), architecture.to_ne_bytes(), [0; 4], [0; 4]].concat();
         data.extend(arguments.iter().flat_map(|argument| argument.to_le_bytes()));
         let (mut at, mut held) = (0_usize, 0_u32);
@@ -202,8 +389,9 @@ mod tests {
             (260, Check::All(&[Check::On(Socket::Policy), Check::Free])),
             (261, Check::Off(Socket::Policy)),
         ];
-        let program = assemble(&lines, &Sockets { netlink: &[5, 4], ..Sockets::default() }).unwrap();
-        let allowed = |number, arguments| run(&program, OWN, number, arguments) == ALLOW;
+        let mut assembled = assemble(&lines);
+        let program = assembled.filled(&Sockets { netlink: &[5, 4], ..Sockets::default() }).unwrap();
+        let allowed = |number, arguments| run(program, OWN, number, arguments) == ALLOW;
         assert!(allowed(2, [9; 6]) && allowed(231, [0; 6]));
         assert!(allowed(1, [1, 9, 9, 0, 0, 0]) && !allowed(1, [2, 0, 0, 0, 0, 0]));
         assert!(allowed(1, [0xffff_ffff_0000_0001, 0, 0, 0, 0, 0]), "an int is its low half");
@@ -226,8 +414,101 @@ mod tests {
         for number in 0..600 {
             let arguments = [7; 6];
             assert_eq!(allowed(number, arguments), [2, 231, 258, 261].contains(&number), "{number}");
-            assert_eq!(run(&program, OWN, number | 0x4000_0000, arguments), KILL, "x32 {number}");
-            assert_eq!(run(&program, 0x4000_0003, number, arguments), KILL, "i386 {number}");
+            assert_eq!(run(program, OWN, number | 0x4000_0000, arguments), KILL, "x32 {number}");
+            assert_eq!(run(program, 0x4000_0003, number, arguments), KILL, "i386 {number}");
+        }
+    }
+
+    /// What a check says, read straight from its declaration.
+    fn holds(check: Check, arguments: [u64; 6], sockets: &Sockets<'_>) -> bool {
+        let low = |at: u8| u32::try_from(arguments[usize::from(at)] & 0xffff_ffff).unwrap();
+        let on = |socket| sockets.descriptors(socket).iter().any(|fd| fd.unsigned_abs() == low(0));
+        match check {
+            Check::Free => true,
+            Check::Is(at, value) => low(at) == value,
+            Check::Without(at, bits) => low(at) & bits == 0,
+            Check::AtLeast(at, least) => low(at) >= least,
+            Check::Null(at) => arguments[usize::from(at)] == 0,
+            Check::On(socket) => on(socket),
+            Check::Off(socket) => !on(socket),
+            Check::All(checks) => checks.iter().all(|check| holds(*check, arguments, sockets)),
+            Check::Asks(socket, request) => on(socket) && low(1) == request,
+            Check::To(socket) => on(socket) && arguments[4] == 0,
+        }
+    }
+
+    /// Arguments that some check of the lines looks at, one more and one less, and some that none does.
+    fn interesting(lines: &[Bare]) -> Vec<u64> {
+        fn of(check: Check, into: &mut Vec<u64>) {
+            match check {
+                Check::Is(_, value) | Check::Without(_, value) | Check::AtLeast(_, value) | Check::Asks(_, value) => {
+                    into.push(u64::from(value));
+                }
+                Check::All(checks) => checks.iter().for_each(|check| of(*check, into)),
+                _ => {}
+            }
+        }
+        let mut values = vec![0, 1, 2, 3, 4, 5, 6, 7, 1 << 32, u64::MAX];
+        lines.iter().for_each(|(_, check)| of(*check, &mut values));
+        let near = values.iter().flat_map(|value| [value.wrapping_sub(1), *value, value.wrapping_add(1)]);
+        let mut values: Vec<u64> = near.collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    #[test]
+    fn every_filter_allows_what_its_lines_say_and_is_the_same_whenever_it_is_assembled() {
+        use super::super::{LIST_NAMES, LIST_NAMES_PROGRAM, MAKE_NAMESPACES, MAKE_NAMESPACES_PROGRAM, MAKE_TUN};
+        use super::super::{MAKE_TUN_PROGRAM, PLAIN, TRANSACT, TRANSACT_PROGRAM, first, first_program};
+        let mut profiles = vec![Profile::LINK];
+        for extra in &crate::call::needs::EXTRAS {
+            profiles.extend(profiles.clone().into_iter().map(|profile| profile.and(extra.profile)));
+        }
+        let sorted = |tables: Vec<&'static [super::super::Line]>| {
+            let mut lines: Vec<Bare> = tables
+                .into_iter()
+                .flatten()
+                .map(|(number, check, _)| (u32::try_from(*number).unwrap(), *check))
+                .collect();
+            lines.sort_by_key(|(number, _)| *number);
+            lines
+        };
+        let firsts = profiles.iter().map(|profile| (first_program(*profile), sorted(first(*profile).collect())));
+        let lasts = [
+            (TRANSACT_PROGRAM, sorted(TRANSACT.to_vec())),
+            (MAKE_TUN_PROGRAM, sorted(MAKE_TUN.to_vec())),
+            (LIST_NAMES_PROGRAM, sorted(LIST_NAMES.to_vec())),
+            (MAKE_NAMESPACES_PROGRAM, sorted(MAKE_NAMESPACES.to_vec())),
+        ];
+        assert_eq!(first_program(Profile::LINK), PLAIN);
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap()
+        };
+        for (program, lines) in firsts.chain(lasts) {
+            assert_eq!(program, assemble(&lines), "assembled when this was built, and now");
+            let sockets = Sockets { netlink: &[6, 5], trail: Some(4), tun: Some(7), policy: Some(3), names: Some(5) };
+            let some = Sockets { netlink: &[6], ..Sockets::default() };
+            for sockets in [&sockets, &some] {
+                let mut program = program.clone();
+                let program = program.filled(sockets).expect("it fits");
+                let values = interesting(&lines);
+                for number in 0..SPACE {
+                    let own: Vec<Check> =
+                        lines.iter().filter(|line| line.0 == number).map(|(_, check)| *check).collect();
+                    for _ in 0..if own.is_empty() { 2 } else { 3000 } {
+                        let arguments = [(); 6].map(|()| values[random() % values.len()]);
+                        let expected = own.iter().any(|check| holds(*check, arguments, sockets));
+                        assert_eq!(
+                            run(program, OWN, number, arguments) == ALLOW,
+                            expected,
+                            "{number} {arguments:?} {own:?}"
+                        );
+                    }
+                }
+            }
         }
     }
 }
