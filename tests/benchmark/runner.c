@@ -3,7 +3,8 @@
  * Measures what whole processes cost, from before the fork to reaped, in turn within one run.
  *
  *     runner [--rounds N] [--warmup N] [--caller UID:GID:GROUP] [--trail SOCKET]... [--ratio-to LABEL]... [--policy PLACE]
- *            LABEL root|caller[=STATUS] STDIN PROGRAM ARGUMENT... ';'  ...
+ *            [--output kept|read|shown] LABEL root|caller[=STATUS] STDIN [--before PROGRAM ARGUMENT... ,] PROGRAM ARGUMENT... ';'
+ *            LABEL resident - PROGRAM ARGUMENT... ';'  ...
  *
  * In turn (A B C A B C …), because a machine's speed drifts with heat, neighbours and frequency: measured one after another, two
  * equal programs differ. The caller's ids are taken in the child by three system calls before execve, the same for every program
@@ -15,6 +16,18 @@
  *
  * With --policy each peer has its own policy: before the clock starts, STDIN.policy becomes PLACE, as a hard link, so that what
  * the kernel has cached of it stays cached.
+ *
+ * With `--output read` a reader empties the pipe while the program runs, as the caller of a long listing does. The table is
+ * then in milliseconds, and shows when the first bytes came. With `--output shown` the output itself is printed and no table. Otherwise the output must fit
+ * into a pipe.
+ *
+ * `--before` runs a command as root before each run, outside of the measured time. It must end with status 0.
+ *
+ * A resident is a program that stays and measures itself: it is started once, as the caller, and for each byte that it reads
+ * on descriptor 0 it does its work and writes a line with the nanoseconds that this took.
+ *
+ * Context switches and page faults are what wait4 reports of the child, medians. The few of the child before execve are
+ * among them, and the same for every program.
  *
  * Linked statically and kept small: what wait4 reports as a child's peak memory includes what it shared with its
  * parent before execve, so the runner's own size is the least that the last column can show.
@@ -47,9 +60,20 @@ struct peer {
 	int as_caller;
 	int status; /* that it ends with */
 	const char *input;
+	char **before; /* a command that runs before each run; or none */
 	char **argv;
-	uint64_t *ns;  /* one for each round */
+	int resident;
+	int ask, answer; /* a resident's descriptors 0 and 1 */
+	uint64_t *ns;    /* these four have one for each round */
+	uint64_t *first_ns;
+	uint64_t *switches;
+	uint64_t *faults;
 	long peak_kib;
+};
+
+/* What one run cost. */
+struct cost {
+	uint64_t ns, first_ns, switches, faults;
 };
 
 struct trail {
@@ -68,6 +92,7 @@ static size_t rounds = 400, warmup = 20;
 static uid_t caller_uid;
 static gid_t caller_gid, caller_group;
 static const char *policy_place;
+static int output_is_read, output_is_shown;
 static int output[2];
 
 /* What a child is given: nothing of the environment in which the benchmark was started may change a figure. */
@@ -113,6 +138,18 @@ failed:
 	_exit(127);
 }
 
+/* A function of its own: what lives across vfork stays few. The child never returns from it. */
+static pid_t __attribute__((noinline)) start_peer(const struct peer *peer, int input, volatile int *failure)
+{
+	pid_t child = vfork();
+
+	if (child == 0)
+		become_peer(peer, input, failure);
+	if (child < 0)
+		give_up("vfork: %s", strerror(errno));
+	return child;
+}
+
 /* What the child wrote, ready to be shown; empties the pipe for the next run. */
 static const char *said(void)
 {
@@ -143,30 +180,136 @@ static void place_policy(const struct peer *peer)
 		give_up("%s: `%s` as %s: %s", peer->label, from, policy_place, strerror(errno));
 }
 
-static uint64_t run(struct peer *peer)
+/* Runs the command that a peer has before each run. What it says goes to descriptor 2. */
+static void prepare(const struct peer *peer)
 {
+	int status;
+	pid_t child = vfork();
+
+	if (child == 0) {
+		execve(peer->before[0], peer->before, environment);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		give_up("%s: vfork: %s", peer->label, strerror(errno));
+	if (status != 0)
+		give_up("%s: `%s` before it failed", peer->label, peer->before[0]);
+}
+
+/* Reads what the child writes until it ends. Keeps the beginning, for a message; returns when the first bytes came. */
+static uint64_t read_output(int from, char *text, size_t room)
+{
+	static char block[65536];
+	uint64_t first = 0;
+	ssize_t bytes;
+
+	while ((bytes = read(from, block, sizeof block)) != 0) {
+		if (bytes < 0) {
+			if (errno == EINTR)
+				continue;
+			give_up("read: %s", strerror(errno));
+		}
+		if (output_is_shown)
+			fwrite(block, 1, (size_t)bytes, stdout);
+		if (first)
+			continue;
+		first = now_ns();
+		memcpy(text, block, (size_t)bytes < room ? (size_t)bytes : room);
+	}
+	return first;
+}
+
+/* The write end must be this child's alone, so that its end is the end of the output. */
+static void fresh_output(void)
+{
+	if (output[0] > 0)
+		close(output[0]);
+	if (pipe2(output, O_CLOEXEC) != 0)
+		give_up("pipe: %s", strerror(errno));
+}
+
+/* Takes a line with a number from a resident. */
+static uint64_t ask_resident(const struct peer *peer)
+{
+	char line[64];
+	size_t bytes = 0;
+
+	if (write(peer->ask, "\n", 1) != 1)
+		give_up("%s: write: %s", peer->label, strerror(errno));
+	while (bytes < sizeof line - 1) {
+		ssize_t more = read(peer->answer, line + bytes, sizeof line - 1 - bytes);
+
+		if (more <= 0)
+			give_up("%s: ended without an answer", peer->label);
+		bytes += (size_t)more;
+		if (line[bytes - 1] == '\n')
+			break;
+	}
+	line[bytes] = '\0';
+	uint64_t ns = strtoull(line, NULL, 10);
+	if (!ns)
+		give_up("%s: answered `%s`", peer->label, line);
+	return ns;
+}
+
+static void start_resident(struct peer *peer)
+{
+	int to[2], from[2];
+	pid_t parent = getpid();
+
+	if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0)
+		give_up("pipe: %s", strerror(errno));
+	pid_t child = fork();
+	if (child < 0)
+		give_up("fork: %s", strerror(errno));
+	if (child == 0) {
+		if (dup2(to[0], 0) < 0 || dup2(from[1], 1) < 0 || syscall(SYS_setgroups, 1, &caller_group) != 0 ||
+		    syscall(SYS_setresgid, caller_gid, caller_gid, caller_gid) != 0 ||
+		    syscall(SYS_setresuid, caller_uid, caller_uid, caller_uid) != 0 ||
+		    prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+			_exit(126);
+		execve(peer->argv[0], peer->argv, environment);
+		_exit(127);
+	}
+	close(to[0]);
+	close(from[1]);
+	peer->ask = to[1];
+	peer->answer = from[0];
+}
+
+static struct cost run(struct peer *peer)
+{
+	static char text[4097];
 	volatile int failure = 0;
 	struct rusage usage;
+	uint64_t first = 0;
 	int status;
-	int input = open(peer->input, O_RDONLY | O_CLOEXEC);
 
+	if (peer->before)
+		prepare(peer);
+	if (peer->resident)
+		return (struct cost){ .ns = ask_resident(peer) };
+	int input = open(peer->input, O_RDONLY | O_CLOEXEC);
 	if (input < 0)
 		give_up("%s: %s", peer->input, strerror(errno));
 	if (policy_place)
 		place_policy(peer);
+	if (output_is_read)
+		fresh_output();
 	uint64_t start = now_ns();
-	pid_t child = vfork();
-	if (child == 0)
-		become_peer(peer, input, &failure);
-	if (child < 0)
-		give_up("vfork: %s", strerror(errno));
+	pid_t child = start_peer(peer, input, &failure);
+	if (output_is_read) {
+		close(output[1]);
+		memset(text, 0, sizeof text);
+		first = read_output(output[0], text, sizeof text - 1);
+	}
 	while (wait4(child, &status, 0, &usage) < 0)
 		if (errno != EINTR)
 			give_up("wait4: %s", strerror(errno));
 	uint64_t ns = now_ns() - start;
 	close(input);
 
-	const char *words = said();
+	const char *words = output_is_read ? text : said();
 	if (failure)
 		give_up("%s: cannot start `%s`: %s", peer->label, peer->argv[0], strerror(failure));
 	if (WIFSIGNALED(status))
@@ -175,7 +318,12 @@ static uint64_t run(struct peer *peer)
 		give_up("%s: exit status %d\n%s", peer->label, WEXITSTATUS(status), words);
 	if (usage.ru_maxrss > peer->peak_kib)
 		peer->peak_kib = usage.ru_maxrss;
-	return ns;
+	return (struct cost){
+		.ns = ns,
+		.first_ns = first ? first - start : 0,
+		.switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw),
+		.faults = (uint64_t)(usage.ru_minflt + usage.ru_majflt),
+	};
 }
 
 /* Plays journald on one socket: takes every record and keeps none. */
@@ -227,11 +375,11 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Of sorted values: the smallest that at least `percent` of all do not exceed. */
-static double percentile_us(const struct peer *peer, size_t percent)
+static uint64_t percentile(const uint64_t *values, size_t percent)
 {
 	size_t rank = (rounds * percent + 99) / 100;
 
-	return (double)peer->ns[rank ? rank - 1 : 0] / 1000;
+	return values[rank ? rank - 1 : 0];
 }
 
 static const struct peer *labelled(const char *label)
@@ -242,31 +390,64 @@ static const struct peer *labelled(const char *label)
 	return NULL;
 }
 
-static void print_table(void)
+/* In microseconds, or where the output is read in milliseconds. */
+static void print_time(uint64_t ns)
 {
-	for (size_t i = 0; i < peer_count; i++)
-		qsort(peers[i].ns, rounds, sizeof *peers[i].ns, by_size);
-	fputs("| program | median µs | p95 µs | minimum µs |", stdout);
+	if (output_is_read)
+		printf(" %.2f |", (double)ns / 1e6);
+	else
+		printf(" %.0f |", (double)ns / 1e3);
+}
+
+static void print_header(void)
+{
+	const char *unit = output_is_read ? "ms" : "µs";
+
+	printf("| program | median %s | p95 %s | minimum %s |", unit, unit, unit);
+	if (output_is_read)
+		fputs(" first reply ms |", stdout);
 	for (size_t r = 0; r < ratio_count; r++)
 		printf(" × %s |", ratio_to[r]);
-	fputs(" peak KiB |\n|---|--:|--:|--:|", stdout);
-	for (size_t r = 0; r < ratio_count; r++)
+	fputs(" context switches | page faults | peak KiB |\n|---|--:|--:|--:|", stdout);
+	for (size_t r = 0; r < ratio_count + (output_is_read != 0); r++)
 		fputs("--:|", stdout);
-	fputs("--:|\n", stdout);
-	for (size_t i = 0; i < peer_count; i++) {
-		double median = percentile_us(&peers[i], 50);
+	fputs("--:|--:|--:|\n", stdout);
+}
 
-		printf("| %s | %.0f | %.0f | %.0f |", peers[i].label, median, percentile_us(&peers[i], 95),
-		       (double)peers[i].ns[0] / 1000);
+static void print_table(void)
+{
+	for (size_t i = 0; i < peer_count; i++) {
+		uint64_t *all[] = { peers[i].ns, peers[i].first_ns, peers[i].switches, peers[i].faults };
+
+		for (size_t n = 0; n < sizeof all / sizeof *all; n++)
+			qsort(all[n], rounds, sizeof **all, by_size);
+	}
+	print_header();
+	for (size_t i = 0; i < peer_count; i++) {
+		const struct peer *peer = &peers[i];
+		uint64_t median = percentile(peer->ns, 50);
+
+		printf("| %s |", peer->label);
+		print_time(median);
+		print_time(percentile(peer->ns, 95));
+		print_time(peer->ns[0]);
+		if (output_is_read && percentile(peer->first_ns, 50))
+			print_time(percentile(peer->first_ns, 50));
+		else if (output_is_read)
+			fputs(" – |", stdout); /* wrote nothing */
 		for (size_t r = 0; r < ratio_count; r++) {
 			const struct peer *other = labelled(ratio_to[r]);
 
 			if (other)
-				printf(" %.2f |", median / percentile_us(other, 50));
+				printf(" %.2f |", (double)median / (double)percentile(other->ns, 50));
 			else
 				fputs(" – |", stdout); /* left out of this run */
 		}
-		printf(" %ld |\n", peers[i].peak_kib);
+		if (peer->resident)
+			puts(" – | – | – |"); /* measures its children itself */
+		else
+			printf(" %" PRIu64 " | %" PRIu64 " | %ld |\n", percentile(peer->switches, 50),
+			       percentile(peer->faults, 50), peer->peak_kib);
 	}
 }
 
@@ -300,7 +481,12 @@ static char **parse_options(char **at)
 			ratio_to[ratio_count++] = value;
 		else if (strcmp(option, "--policy") == 0)
 			policy_place = value;
-		else
+		else if (strcmp(option, "--output") == 0) {
+			output_is_shown = strcmp(value, "shown") == 0;
+			output_is_read = output_is_shown || strcmp(value, "read") == 0;
+			if (!output_is_read && strcmp(value, "kept") != 0)
+				give_up("`--output` takes `kept`, `read` or `shown`");
+		} else
 			give_up("unknown option `%s`, or too many of it", option);
 	}
 	return at;
@@ -314,30 +500,51 @@ static void parse_peers(char **at)
 		if (peer_count++ == MOST_PEERS)
 			give_up("more than %d programs", MOST_PEERS);
 		if (!at[1] || !at[2] || !at[3])
-			give_up("`%s`: expected LABEL root|caller[=STATUS] STDIN PROGRAM ARGUMENT... ';'", at[0]);
+			give_up("`%s`: expected LABEL root|caller[=STATUS]|resident STDIN PROGRAM ARGUMENT... ';'", at[0]);
 		peer->label = at[0];
 		char *status = strchr(at[1], '=');
 		if (status)
 			*status++ = '\0';
 		peer->status = status ? atoi(status) : 0;
-		peer->as_caller = strcmp(at[1], "caller") == 0;
+		peer->resident = strcmp(at[1], "resident") == 0;
+		peer->as_caller = peer->resident || strcmp(at[1], "caller") == 0;
 		if (!peer->as_caller && strcmp(at[1], "root") != 0)
-			give_up("`%s` is neither `root` nor `caller`", at[1]);
+			give_up("`%s` is none of `root`, `caller` and `resident`", at[1]);
 		if (peer->as_caller && !caller_uid)
 			give_up("%s: runs as the caller, but there is no `--caller`", peer->label);
 		peer->input = at[2];
-		peer->argv = at + 3;
-		for (at += 3; *at && strcmp(*at, ";") != 0; at++)
+		at += 3;
+		if (strcmp(*at, "--before") == 0) {
+			peer->before = ++at;
+			while (*at && strcmp(*at, ",") != 0)
+				at++;
+			if (!*at || !at[1])
+				give_up("%s: the command before it has no `,` at its end, or none follows", peer->label);
+			*at++ = NULL;
+		}
+		peer->argv = at;
+		for (; *at && strcmp(*at, ";") != 0; at++)
 			;
 		if (!*at)
 			give_up("%s: the command has no `;` at its end", peer->label);
 		*at++ = NULL;
-		peer->ns = calloc(rounds, sizeof *peer->ns);
+		peer->ns = calloc(4 * rounds, sizeof *peer->ns);
 		if (!peer->ns)
 			give_up("out of memory");
+		peer->first_ns = peer->ns + rounds;
+		peer->switches = peer->first_ns + rounds;
+		peer->faults = peer->switches + rounds;
 	}
 	if (!peer_count)
 		give_up("no program to measure");
+}
+
+static void keep(struct peer *peer, size_t round, struct cost cost)
+{
+	peer->ns[round] = cost.ns;
+	peer->first_ns[round] = cost.first_ns;
+	peer->switches[round] = cost.switches;
+	peer->faults[round] = cost.faults;
 }
 
 int main(int argc, char **argv)
@@ -350,14 +557,18 @@ int main(int argc, char **argv)
 		give_up("pipe: %s", strerror(errno));
 	for (size_t i = 0; i < trail_count; i++)
 		open_trail(&trails[i]);
+	for (size_t p = 0; p < peer_count; p++)
+		if (peers[p].resident)
+			start_resident(&peers[p]);
 	for (size_t i = 0; i < warmup; i++)
 		for (size_t p = 0; p < peer_count; p++)
 			run(&peers[p]);
 	for (size_t i = 0; i < rounds; i++)
 		for (size_t p = 0; p < peer_count; p++)
-			peers[p].ns[i] = run(&peers[p]);
+			keep(&peers[p], i, run(&peers[p]));
 	for (size_t i = 0; i < trail_count; i++)
 		close_trail(&trails[i]);
-	print_table();
+	if (!output_is_shown)
+		print_table();
 	return fflush(stdout) == 0 ? 0 : 1;
 }
