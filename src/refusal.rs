@@ -387,8 +387,9 @@ pub(crate) fn another_goes(field: &'static Field, message: &str) -> Refusal {
     })
 }
 
-/// The kernel would take another link than the one that a field names: nothing is sent.
-pub(crate) fn redirected(field: &'static Field, message: impl Into<String>) -> Refusal {
+/// What is given in a field does not suit what it would be done to, as a look at the system shows: nothing is sent. What the
+/// request alone shows is [`Refusal::InvalidRequest`], before anything is judged.
+pub(crate) fn unsuitable(field: &'static Field, message: impl Into<String>) -> Refusal {
     Refusal::Kernel(KernelRefusal {
         class: Class::KernelRefused,
         errno: Errno::EINVAL,

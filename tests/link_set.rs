@@ -148,9 +148,10 @@ fn what_the_kernel_refuses_says_why_and_leaves_everything() {
             "NoSuchNetns",
             json!({"field": "target_netns", "reason": "absent", "errno": 2}),
         ),
-        (json!({"mac": "02:00:00:00:00:00:01"}), "InvalidRequest", json!({"field": "mac"})),
-        (json!({"mac": "02:00:00:00:00"}), "InvalidRequest", json!({"field": "mac"})),
+        (json!({"mac": "02:00:00:00:00:00:01"}), "KernelRefused", json!({"field": "mac"})),
+        (json!({"mac": "02:00:00:00:00"}), "KernelRefused", json!({"field": "mac"})),
         (json!({}), "InvalidRequest", json!({})),
+        (json!({"link": "absent"}), "InvalidRequest", json!({})), // before anything is looked up
         (json!({"master": "br0", "target_netns": "b"}), "InvalidRequest", json!({"field": "master"})),
         (json!({"master": "br0", "no_master": true}), "InvalidRequest", json!({"field": "master"})),
         (json!({"no_master": false}), "InvalidRequest", json!({"field": "no_master"})),

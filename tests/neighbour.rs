@@ -192,23 +192,24 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
     let before = neighbours(&host, a);
     let mac = |address: &str| json!({"address": address, "mac": MAC});
     let invalid = |field: &str| ("InvalidRequest", json!({"field": field}));
+    let unsuitable = |field: &str| ("KernelRefused", json!({"field": field, "may_have_changed": false}));
     let cases = [
         (mac("10.0.0.1/24"), invalid("address")),
         (mac("10.0.0.1/32"), invalid("address")),
         (mac("::ffff:10.0.0.1"), invalid("address")),
         (mac("fe80::1%v0"), invalid("address")),
         (mac("x"), invalid("address")),
-        (json!({"address": "10.0.0.1"}), invalid("mac")),
-        (json!({"address": "10.0.0.1", "state": "stale"}), invalid("mac")),
-        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00"}), invalid("mac")),
-        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00:01:02"}), invalid("mac")),
+        (json!({"address": "10.0.0.1"}), unsuitable("mac")),
+        (json!({"address": "10.0.0.1", "state": "stale"}), unsuitable("mac")),
+        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00"}), unsuitable("mac")),
+        (json!({"address": "10.0.0.1", "mac": "02:00:00:00:00:01:02"}), unsuitable("mac")),
         (json!({"address": "10.0.0.1", "mac": MAC, "state": "none"}), invalid("mac")),
         (json!({"address": "10.0.0.1", "mac": MAC, "state": "incomplete"}), invalid("mac")),
         (json!({"address": "10.0.0.1", "mac": MAC, "state": "failed"}), invalid("mac")),
         (json!({"address": "10.0.0.1", "mac": MAC, "state": "gone"}), invalid("state")),
         (json!({"address": "10.0.0.1", "mac": MAC, "proxy": true}), invalid("mac")),
         (json!({"address": "10.0.0.1", "state": "stale", "proxy": true}), invalid("state")),
-        (json!({"address": "10.0.0.1", "mac": MAC, "link": "lo"}), invalid("address")),
+        (json!({"address": "10.0.0.1", "mac": MAC, "link": "lo"}), unsuitable("address")),
         (json!({"address": "10.0.0.201", "proxy": true}), ("AlreadyExists", json!({"field": "link", "errno": 17}))),
         (json!({"address": "10.0.0.1", "mac": MAC, "link": "v9"}), ("NoSuchLink", json!({"name": "v9", "errno": 19}))),
     ];

@@ -292,7 +292,7 @@ fn the_hosts_own_namespace_has_no_other_name() {
         for (method, field, parameters) in naming("own") {
             let reply = host.caller().call(method, parameters);
             let (error, parameters) = refused(&reply);
-            assert!(error.ends_with(".InvalidRequest") && parameters["field"] == json!(field), "{way:?} {reply}");
+            assert!(error.ends_with(".KernelRefused") && parameters["field"] == json!(field), "{way:?} {reply}");
         }
         assert_eq!(host.snapshot(&[]), before, "{way:?}");
     }
@@ -312,8 +312,8 @@ fn the_namespace_of_pid_1_has_no_other_name_where_it_can_be_looked_up() {
         for (method, field, parameters) in naming("one") {
             let reply = host.caller().under(&apart).call(method, parameters);
             let (error, parameters) = refused(&reply);
-            assert!(error.ends_with(".InvalidRequest") && parameters["field"] == json!(field), "{way:?} {reply}");
-            assert!(parameters["reason"].as_str().unwrap().contains("pid 1"), "{way:?} {reply}");
+            assert!(error.ends_with(".KernelRefused") && parameters["field"] == json!(field), "{way:?} {reply}");
+            assert!(parameters["message"].as_str().unwrap().contains("pid 1"), "{way:?} {reply}");
         }
         assert_eq!(host.snapshot(&["caller"]), before, "{way:?}");
     }

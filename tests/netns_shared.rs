@@ -150,6 +150,37 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
     assert!(host.ip_in("there", "link show lo").contains("UP"));
 }
 
+/// What process 1 mounts is as good as unknown to the hosts of these tests; from here on it is what this one mounts.
+fn be_the_machine(host: &Host) {
+    let own = std::fs::read_link("/proc/thread-self").unwrap();
+    host.sh(&format!("mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
+}
+
+#[test]
+fn a_namespace_that_only_its_maker_would_see_is_not_made() {
+    let host = host();
+    be_the_machine(&host);
+    let private = host.caller().under(&["unshare", "-m", "--propagation", "private"]);
+    let shared = host.caller().under(&["unshare", "-m", "--propagation", "shared"]);
+    for is_mount in [false, true] {
+        if is_mount {
+            host.ip("netns add there"); // /run/netns is a shared mount of its own now
+        }
+        let before = host.snapshot(&[]);
+        let reply = private.call("Netns.Add", json!({"netns": "x"}));
+        assert_eq!(reply.error(), "io.netbroker.Netns.NotSupported", "{reply}");
+        assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("netns"), json!(false)));
+        assert!(reply.get("message").as_str().unwrap().contains("private mount namespace"), "{reply}");
+        assert_eq!(host.snapshot(&[]), before);
+    }
+    // A copy that shares what is mounted is as good as the machine's own.
+    shared.call("Netns.Add", json!({"netns": "x"})).ok();
+    host.ip("netns exec x true");
+    add(&host, "y").ok();
+    // Removing needs no other to see it: the name goes, and the mount with it.
+    host.caller().call("Netns.Delete", json!({"netns": "x"})).ok();
+}
+
 /// The same with the lock in the hands of another user, who opens the directory as anybody may.
 fn locked_by_bob(host: &Host) -> Background {
     let guard = host
@@ -205,8 +236,9 @@ fn policy_install_makes_the_shared_mount_with_its_directory_and_keeps_what_was_t
 #[test]
 fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_says_so() {
     let host = host();
+    // The namespace of a test is another one than that of the machine's process 1, which shows itself now.
+    host.sh("umount /proc/1/mountinfo");
     let before = (mounts(&host), host.snapshot(&[]));
-    // The namespace of a test is another one than that of the machine's process 1.
     let told = |ran: &Ran| {
         assert_eq!(ran.status(), 0, "{ran}");
         let line = "netbrokerctl: /run/netns is not made a shared mount: this process is not in the mount namespace of process 1";

@@ -244,6 +244,9 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
         let why = "; the target namespace would have it";
         link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
     }
+    if request.values().all(|(field, _)| [&NETNS.field, &LINK.field, &KIND.field].contains(&field)) {
+        return Err(Invalid::new("", "gives nothing to set"));
+    }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
         _ => Ok(()),

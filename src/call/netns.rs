@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::field::{EXISTS_OK, MISSING_OK, NETNS};
+use super::name::NetnsName;
 use super::object::Parts;
+use super::request::{Invalid, Request};
 use super::{AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
@@ -29,7 +31,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: named,
         result: NOTHING,
     },
     Call {
@@ -47,7 +49,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: named,
         result: NOTHING,
     },
     Call {
@@ -61,7 +63,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: of_the_host,
         result: Output {
             parts: &[part(
                 "namespaces",
@@ -97,3 +99,19 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// A namespace that is made or removed has a name.
+fn named(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&NETNS) {
+        Some(NetnsName::Host) => Err(Invalid::new(NETNS.field.name, "is `@host`, which is neither made nor removed")),
+        _ => Ok(()),
+    }
+}
+
+/// The names are those of the host's directory.
+fn of_the_host(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&NETNS) {
+        Some(NetnsName::Named(_)) => Err(Invalid::new(NETNS.field.name, "must be `@host`: names are the host's")),
+        _ => Ok(()),
+    }
+}

@@ -25,7 +25,7 @@ use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Class, Refusal, invalid, redirected};
+use crate::refusal::{Class, Refusal, unsuitable};
 use seen::Link;
 
 /// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and which of them are meant.
@@ -139,14 +139,11 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
     if let Some(kind) = request.get(&field::KIND).filter(|kind| !link.is_kind(kind)) {
-        return Err(redirected(&field::KIND.field, format!("the link is not a {kind}")));
+        return Err(unsuitable(&field::KIND.field, format!("the link is not a {kind}")));
     }
     let given = before.resolve(given_rows(request), 0)?;
     let encoded = encode(LINK_STATE.head, given_rows(request), given.view())?;
     let fields = request.values().filter(|(field, _)| !NOT_SET.contains(field)).count();
-    if fields == 0 {
-        return Err(invalid("", "names nothing to set"));
-    }
     let message = target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
@@ -164,7 +161,7 @@ pub(super) fn require_length(link: Found, request: &Request) -> Result<(), Refus
     match request.get(&field::MAC) {
         Some(mac) if mac.bytes().len() != link.mac_bytes => {
             let (given, own) = (mac.bytes().len(), link.mac_bytes);
-            Err(invalid(field::MAC.field.name, format!("has {given} bytes, the link's address has {own}")))
+            Err(unsuitable(&field::MAC.field, format!("has {given} bytes, the link's address has {own}")))
         }
         _ => Ok(()),
     }

@@ -24,7 +24,7 @@ use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::call::value::Held as _;
-use crate::refusal::{Refusal, already, differs, invalid};
+use crate::refusal::{Refusal, already, differs, invalid, unsuitable};
 
 /// `NDA_IFINDEX`
 const IFINDEX: u16 = 8;
@@ -76,12 +76,18 @@ fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     let has_one = link.flags.intersects(Iff::LOOPBACK | Iff::POINTOPOINT);
     if has_one && address.is_ipv4() && !address.is_unspecified() {
         // `arp_constructor`: whatever the address, the entry is 0.0.0.0's.
-        return Err(invalid("address", "on a loopback or point-to-point link IPv4 has one neighbour only, `0.0.0.0`"));
+        return Err(unsuitable(
+            &field::ADDRESS.field,
+            "on a loopback or point-to-point link IPv4 has one neighbour only, `0.0.0.0`",
+        ));
     }
     let has_none = matches!(state, "none" | "incomplete" | "failed");
     if request.get(&field::MAC).is_none() && !has_none && link.mac_bytes > 0 {
         // The kernel would refuse, but leave an entry without a state.
-        return Err(invalid("mac", format!("is missing: on this link, a neighbour in state {state} has one")));
+        return Err(unsuitable(
+            &field::MAC.field,
+            format!("is missing: on this link, a neighbour in state {state} has one"),
+        ));
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::call::request::Request;
 use crate::call::route::IPV6_METRIC;
 use crate::call::value::Value as Held;
 use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
-use crate::refusal::{Class, Refusal, differs, invalid, redirected};
+use crate::refusal::{Class, Refusal, differs, invalid, unsuitable};
 
 /// Attributes of a route (`RTA_…`) that code writes or reads.
 mod rta {
@@ -99,7 +99,7 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
         let is_onlink = view.value(&onlink.field) == Some(&Held::Bool(true));
         if is_vrf && is_v4 && !is_onlink {
             let why = "it is a VRF: the kernel would put the route on the port of it that leads to the gateway";
-            return Err(redirected(link, why));
+            return Err(unsuitable(link, why));
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ use crate::call::needs::LastStage;
 use crate::call::value::Held as _;
 use crate::netlink::{self, Netlink, Places, Prepared, Protocol, escape};
 use crate::policy::Permit;
-use crate::refusal::{Executed, Exit, Refusal, invalid, system};
+use crate::refusal::{Executed, Exit, Refusal, system, unsuitable};
 use crate::sys;
 
 /// The last stage.
@@ -119,12 +119,12 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
         let Some(name) = request.value(used.field).and_then(NetnsName::held).filter(|name| *name != netns) else {
             continue;
         };
-        named.push((used.field, name, Netns::open(used.field.name, name, identity)?));
+        named.push((used.field, name, Netns::open(used.field, name, identity)?));
     }
     let enters = request.needs().enters;
     let own = match netns {
         NetnsName::Host if named.is_empty() => None, // the process stands there
-        name => match Netns::open(field::NETNS.field.name, name, identity) {
+        name => match Netns::open(&field::NETNS.field, name, identity) {
             Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if !enters => {
                 places.left_over = true;
                 None
@@ -156,7 +156,7 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
 
 fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
     if permit.request().needed(&field::NETNS)? != &NetnsName::Host {
-        return Err(invalid("netns", "must be `@host`: names are the host's"));
+        return Err(unsuitable(&field::NETNS.field, "must be `@host`: names are the host's"));
     }
     Dir::openat(AT_FDCWD, DIRECTORY, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(system("open /run/netns"))

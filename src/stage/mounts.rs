@@ -20,8 +20,8 @@ use crate::refusal::{Class, KernelRefusal, Refusal, system};
 pub(super) const PATIENCE: u32 = 100;
 
 /// What is said where nobody outside would see the namespace.
-const IN_PRIVATE: &str = "the mount that holds /run/netns is a slave: this process is in a private mount namespace, and a \
-    namespace made here would not be seen outside; ask a broker outside, through its socket (netbroker --peer)";
+const IN_PRIVATE: &str = "this process is in a private mount namespace, and a namespace made here would not be seen outside; \
+    ask a broker outside, through its socket (netbroker --peer)";
 
 /// The mounts that a process sees.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ impl Mounts {
     }
 
     /// Those of process 1.
-    #[cfg(feature = "ctl")]
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`], also where this /proc does not show other users' processes.
     pub(crate) fn of_first_process() -> Result<Self, Refusal> {
         read_whole("/proc/1/mountinfo").map(Self)
     }
@@ -74,15 +76,25 @@ impl Mounts {
         holder(&self.0).is_some_and(|mount| holder(&other.0).is_some_and(|of_other| of_other.id == mount.id))
     }
 
-    /// Whether a namespace that is made here shows in every mount namespace already.
+    /// Whether what is mounted under /run/netns here never shows in process 1's mount namespace: the mount there is another
+    /// one, and no peer of this one.
+    fn is_copy_of(&self, first: &Self) -> bool {
+        let (Some(own), Some(of_first)) = (holder(&self.0), holder(&first.0)) else { return true };
+        let is_peer = |group| first.0.lines().filter_map(Mount::parse).any(|mount| mount.group() == Some(group));
+        own.id != of_first.id && !own.group().is_some_and(is_peer)
+    }
+
+    /// Whether a namespace that is made here shows in every mount namespace already. `first` is what process 1 sees, where
+    /// that can be read.
     ///
     /// # Errors
     /// [`Refusal::Kernel`] where it never would; [`Refusal::SystemError`].
-    pub(super) fn is_shared(&self) -> Result<bool, Refusal> {
+    pub(super) fn is_shared(&self, first: Option<&Self>) -> Result<bool, Refusal> {
+        let is_copy = first.is_some_and(|first| self.is_copy_of(first));
         match self.sharing()? {
-            Sharing::Shared => Ok(true),
-            Sharing::Unshared => Ok(false),
-            Sharing::Slave => Err(Refusal::Kernel(KernelRefusal {
+            Sharing::Shared if !is_copy => Ok(true),
+            Sharing::Unshared if !is_copy => Ok(false),
+            _ => Err(Refusal::Kernel(KernelRefusal {
                 class: Class::NotSupported,
                 errno: Errno::EINVAL,
                 message: IN_PRIVATE.to_owned(),
@@ -168,6 +180,11 @@ impl<'a> Mount<'a> {
         self.point == DIRECTORY || self.point == "/" || within()
     }
 
+    /// The peer group that it shares what is mounted under it with (`shared:N`, mount_namespaces(7)).
+    fn group(&self) -> Option<&'a str> {
+        self.fields.split(' ').skip(6).find_map(|word| word.strip_prefix("shared:"))
+    }
+
     fn is(&self, what: &str) -> bool {
         self.fields.split(' ').skip(6).any(|word| word.starts_with(what))
     }
@@ -239,6 +256,19 @@ mod tests {
         assert_eq!([holds(&[other]), holds(&[network, above]), holds(&[above, network]), holds(&[under])], [true; 4]);
         let hidden = "50 27 0:30 / /run rw shared:2 - tmpfs tmpfs rw\n"; // /run/netns is another directory now
         assert!(!holds(&[other, hidden]));
+    }
+
+    #[test]
+    fn a_copy_of_the_mount_is_told_from_the_mount_and_from_a_peer() {
+        let of = |lines: &str| Mounts(format!("{ROOT}{lines}"));
+        let copy = |lines: &str| Mounts(format!("827 801 254:0 / / rw - ext4 /dev/vda rw\n{lines}"));
+        let first = of("42 27 254:0 /run/netns /run/netns rw shared:1 - ext4 /dev/vda rw\n");
+        assert!(!first.is_copy_of(&first));
+        assert!(copy("842 827 254:0 /run/netns /run/netns rw - ext4 /dev/vda rw\n").is_copy_of(&first));
+        assert!(copy("842 827 254:0 /run/netns /run/netns rw shared:9 - ext4 /dev/vda rw\n").is_copy_of(&first));
+        assert!(!copy("842 827 254:0 /run/netns /run/netns rw shared:1 - ext4 /dev/vda rw\n").is_copy_of(&first));
+        assert!(!of("").is_copy_of(&of("")));
+        assert!(copy("").is_copy_of(&of("")));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::caller::WAYS;
 use crate::policy::Permit;
-use crate::refusal::{Class, KernelRefusal, Refusal, invalid, system};
+use crate::refusal::{Class, KernelRefusal, Refusal, system, unsuitable};
 
 /// What to do to which name.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Task {
     pub(super) fn prepare(permit: &Permit, identity: Identity) -> Result<Self, Refusal> {
         let request = permit.request();
         let NetnsName::Named(name) = request.needed(&field::NETNS)? else {
-            return Err(invalid("netns", "is `@host`, which is neither made nor removed"));
+            return Err(unsuitable(&field::NETNS.field, "is `@host`, which is neither made nor removed"));
         };
         let action = if request.call().verb() == "Add" { Action::Add } else { Action::Delete };
         let held = capabilities::permitted()?;
@@ -63,15 +63,14 @@ impl Task {
         if action == Action::Delete {
             // The host's own is refused; absent and left-over ones are told apart when it is their turn.
             let named = NetnsName::Named(name.clone());
-            if let Err(refusal @ Refusal::InvalidRequest { .. }) =
-                Netns::open(field::NETNS.field.name, &named, identity)
-            {
+            if let Err(refusal @ Refusal::Kernel(_)) = Netns::open(&field::NETNS.field, &named, identity) {
                 return Err(refusal);
             }
         }
         // First the mount, then the directory: one that was opened before a mount came lies under it.
         let mounts = Mounts::read()?;
-        let is_shared = mounts.is_shared()?;
+        let first = if action == Action::Add { Mounts::of_first_process().ok() } else { None };
+        let is_shared = mounts.is_shared(first.as_ref())?;
         let directory = open_directory()?;
         let what = fstat(&directory).map_err(system("stat /run/netns"))?;
         if what.st_uid != 0 || what.st_mode & 0o022 != 0 {

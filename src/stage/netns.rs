@@ -10,8 +10,9 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
+use crate::call::field::Field;
 use crate::call::name::NetnsName;
-use crate::refusal::{Refusal, invalid, system, unconfined};
+use crate::refusal::{Refusal, system, unconfined, unsuitable};
 
 /// A file itself, for fstatat(2). Not to mount anything goes without saying here; said, it keeps musl from asking lstat(2).
 pub(super) const ITSELF: AtFlags = AtFlags::AT_SYMLINK_NOFOLLOW.union(AtFlags::AT_NO_AUTOMOUNT);
@@ -41,8 +42,8 @@ impl Netns {
     /// Opens the namespace that `field` names.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchNetns`]; [`Refusal::InvalidRequest`] where another name turns out to be the host's.
-    pub fn open(field: &'static str, name: &NetnsName, identity: Identity) -> Result<Self, Refusal> {
+    /// [`Refusal::NoSuchNetns`]; [`Refusal::Kernel`] where another name turns out to be the host's.
+    pub fn open(field: &'static Field, name: &NetnsName, identity: Identity) -> Result<Self, Refusal> {
         let path = match name {
             NetnsName::Host => "/proc/self/ns/net".to_owned(),
             NetnsName::Named(name) => format!("{DIRECTORY}/{name}"),
@@ -51,19 +52,19 @@ impl Netns {
         let link = if *name == NetnsName::Host { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | link;
         let opened = openat(AT_FDCWD, path.as_str(), flags, Mode::empty())
-            .map_err(|errno| missing(field, name, &path, identity, errno))?;
+            .map_err(|errno| missing(field.name, name, &path, identity, errno))?;
         let kind = fstatfs(&opened).map_err(system("statfs of a namespace"))?.filesystem_type();
         if kind != NSFS_MAGIC {
-            return Err(missing(field, name, &path, identity, Errno::EINVAL));
+            return Err(missing(field.name, name, &path, identity, Errno::EINVAL));
         }
         let what = fstat(&opened).map_err(system("stat of a namespace"))?;
         let is = (what.st_dev, what.st_ino);
         match name {
             NetnsName::Named(_) if is == identity.own => {
-                Err(invalid(field, "names the namespace that the broker was started in: write `@host`"))
+                Err(unsuitable(field, "names the namespace that the broker was started in: write `@host`"))
             }
             NetnsName::Named(_) if Some(is) == identity.first => {
-                Err(invalid(field, "names the namespace of pid 1, which is reached as `@host` only"))
+                Err(unsuitable(field, "names the namespace of pid 1, which is reached as `@host` only"))
             }
             _ => Ok(Self(opened)),
         }

@@ -30,6 +30,10 @@ impl Origin {
         mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).expect("private mounts");
         // `ip netns add` has made it a mount on many a machine, and what is covered stays in mountinfo. An error: none is left.
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
+        // To the broker the machine's process 1 is outside, where nothing that is made here would be seen. It must not know:
+        // this is a file that the system user cannot read, and no list of mounts.
+        mount(Some("/etc/shadow"), "/proc/1/mountinfo", NOTHING, MsFlags::MS_BIND, NOTHING)
+            .expect("a cover for the mounts of process 1");
         origin
     }
 }

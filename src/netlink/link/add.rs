@@ -18,7 +18,7 @@ use crate::call::field;
 use crate::call::needs::LastStage;
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Class, KernelRefusal, Refusal, redirected};
+use crate::refusal::{Class, KernelRefusal, Refusal, unsuitable};
 
 /// Refuses a parent in whose place the kernel would take the link below it, which nobody judged.
 fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
@@ -26,7 +26,7 @@ fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
     match kind.sinks_through.iter().find(|of| parent.is_some_and(|parent| parent.is_kind(of))) {
         Some(of) => {
             let why = format!("it is a {of}: the kernel would put the new link on the link below it");
-            Err(redirected(&field::PARENT.field, why))
+            Err(unsuitable(&field::PARENT.field, why))
         }
         None => Ok(()),
     }
@@ -108,10 +108,10 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<()
     }
     let why = "the kernel put the new link on another link than this one";
     match netlink.transact(&Target::Index(made.index).remove()?, &mut |_, _| {}) {
-        Ok(()) => Err(redirected(&field::PARENT.field, format!("{why}; it was removed again"))),
+        Ok(()) => Err(unsuitable(&field::PARENT.field, format!("{why}; it was removed again"))),
         Err(failure) => {
             let error = failure.refusal();
-            Err(redirected(&field::PARENT.field, format!("{why}, and was not removed: {error}")).after_a_change())
+            Err(unsuitable(&field::PARENT.field, format!("{why}, and was not removed: {error}")).after_a_change())
         }
     }
 }
