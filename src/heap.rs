@@ -18,9 +18,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sys;
 
-/// The arena, in bytes. Two receive buffers of 128 KiB fit beside all that a usual request needs. A page that nothing is
-/// written to is never there.
+/// The arena, in bytes. A page that nothing is written to takes no memory.
 const ARENA: usize = 512 * 1024;
+/// The largest piece that is of the arena: a receive buffer of netlink. Larger ones are a request of unusual length, a caller
+/// in tens of thousands of groups, a long answer: they would leave too little for the last stage.
+const LARGEST: usize = 128 * 1024;
 /// What is taken or free as a whole, in bytes; also the strictest alignment that the arena serves.
 const GRANULE: usize = 32;
 const GRANULES: usize = ARENA / GRANULE;
@@ -166,6 +168,10 @@ impl Heap {
     /// Maps the arena. Without it the process ends: the last filters of some calls rely on it.
     pub fn prepare(&self) {
         let arena = or_exit(sys::map_apart(ARENA).unwrap_or(ptr::null_mut()));
+        if cfg!(target_env = "gnu") {
+            // The first use of glibc's allocator asks for random bytes, which no filter allows.
+            drop(std::hint::black_box(Box::new(0_u8)));
+        }
         self.arena.store(arena, Ordering::Release);
     }
 
@@ -183,7 +189,7 @@ impl Heap {
     /// Memory of the arena, and how many bytes of it may have been in use before.
     fn take(&self, layout: Layout) -> Option<(*mut u8, usize)> {
         let arena = self.arena.load(Ordering::Acquire);
-        if arena.is_null() || layout.align() > GRANULE {
+        if arena.is_null() || layout.align() > GRANULE || layout.size() > LARGEST {
             return None;
         }
         let (at, fresh) = self.bitmap().take(granules(layout.size()))?;
@@ -227,7 +233,9 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         match self.granule(memory) {
-            Some(at) if self.bitmap().resize(at, granules(layout.size()), granules(bytes)) => return memory,
+            Some(at) if bytes <= LARGEST && self.bitmap().resize(at, granules(layout.size()), granules(bytes)) => {
+                return memory;
+            }
             None if !is_arena_only() => {
                 // SAFETY: this memory is from `System`; the caller vouches for the layout and the size.
                 return or_exit(unsafe { System.realloc(memory, layout, bytes) });

@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering;
 
-use super::{ARENA, Bitmap, GRANULE, GRANULES, Heap};
+use super::{ARENA, Bitmap, GRANULE, GRANULES, Heap, LARGEST, WORD};
 
 /// xorshift64* (Vigna 2016): the same seed, the same test.
 struct Random(u64);
@@ -25,7 +25,8 @@ impl Random {
 }
 
 /// Miri is a thousand times slower.
-const STEPS: usize = if cfg!(miri) { 400 } else { 20_000 };
+const STEPS: usize = if cfg!(miri) { 150 } else { 4000 };
+const SEEDS: u64 = if cfg!(miri) { 1 } else { 4 };
 
 /// A granule a flag, and each run found by looking at all of them.
 struct Model {
@@ -35,7 +36,12 @@ struct Model {
 
 impl Model {
     fn take(&mut self, count: usize) -> Option<(usize, usize)> {
-        let at = self.taken.windows(count).position(|run| !run.contains(&true))?;
+        let mut free = 0;
+        let last = self.taken.iter().position(|taken| {
+            free = if *taken { 0 } else { free + 1 };
+            free == count
+        })?;
+        let at = last + 1 - count;
         let fresh = self.fresh;
         self.set(at, at + count);
         Some((at, fresh))
@@ -61,13 +67,13 @@ impl Model {
 
 #[test]
 fn the_bitmap_takes_what_a_model_takes() {
-    for seed in 1..=if cfg!(miri) { 1 } else { 20 } {
+    for seed in 1..=SEEDS {
         let mut random = Random(seed);
         let mut bitmap = Bitmap::new();
         let mut model = Model { taken: vec![false; GRANULES], fresh: 0 };
         let mut runs: Vec<(usize, usize)> = Vec::new();
         let mut full = 0;
-        for step in 0..STEPS / 20 {
+        for step in 0..STEPS / 4 {
             let nth = random.below(runs.len().max(1));
             match random.below(5) {
                 0 | 1 => {
@@ -94,8 +100,8 @@ fn the_bitmap_takes_what_a_model_takes() {
                 }
                 _ => continue,
             }
-            let taken = |at: usize| bitmap.next(at, true) == at;
-            assert!((0..GRANULES).all(|at| taken(at) == model.taken[at]), "seed {seed}, step {step}");
+            let is_same = |(word, flags): (&u64, &[bool])| (0..WORD).all(|bit| (word >> bit & 1 == 1) == flags[bit]);
+            assert!(bitmap.taken.iter().zip(model.taken.chunks(WORD)).all(is_same), "seed {seed}, step {step}");
         }
         assert!(full > 0 || cfg!(miri), "seed {seed}: it was never full");
     }
@@ -203,8 +209,8 @@ fn exercise(heap: &Heap, seed: u64) {
     for step in 0..STEPS {
         let nth = random.below(pieces.len().max(1));
         let size = match random.below(40) {
-            0 => 1 + random.below(ARENA + ARENA / 2),
-            1..4 => random.count(20_000),
+            0 if !cfg!(miri) && step % 50 == 0 => 1 + random.below(2 * LARGEST),
+            1..4 if !cfg!(miri) => random.count(20_000),
             _ => random.count(600),
         };
         match random.below(if pieces.len() > 300 { 8 } else { 5 }) {
@@ -223,7 +229,7 @@ fn exercise(heap: &Heap, seed: u64) {
 
 #[test]
 fn every_piece_keeps_what_was_written_to_it() {
-    for seed in 1..=if cfg!(miri) { 1 } else { 10 } {
+    for seed in 1..=SEEDS {
         let own = Own::new(0);
         exercise(&own.0, seed);
         assert_eq!(own.0.bitmap().next(0, true), GRANULES, "seed {seed}: something was not given back");
@@ -251,7 +257,7 @@ fn without_an_arena_it_is_that_of_the_system() {
 fn what_is_too_large_or_too_strictly_aligned_is_of_the_systems_allocator_and_moves_when_it_fits() {
     let own = Own::new(0);
     for (size, align, is_own) in
-        [(1, 1, true), (ARENA / 2, 8, true), (1, GRANULE, true), (1, 2 * GRANULE, false), (ARENA + 1, 1, false)]
+        [(1, 1, true), (LARGEST, 8, true), (1, GRANULE, true), (1, 2 * GRANULE, false), (LARGEST + 1, 1, false)]
     {
         let piece = Piece::new(&own.0, Layout::from_size_align(size, align).unwrap(), 7, false);
         assert_eq!(own.holds(piece.memory), is_own, "{size} {align}");
@@ -264,7 +270,7 @@ fn what_is_too_large_or_too_strictly_aligned_is_of_the_systems_allocator_and_mov
     let next = Piece::new(&own.0, Layout::array::<u8>(100).unwrap(), 8, false);
     piece.resize(&own.0, 3000);
     assert!(own.holds(piece.memory) && piece.memory != first);
-    piece.resize(&own.0, ARENA + 1);
+    piece.resize(&own.0, LARGEST + 1);
     assert!(!own.holds(piece.memory));
     next.free(&own.0);
     piece.free(&own.0);
@@ -324,7 +330,7 @@ mod processes {
     fn where_memory_ends_at_the_arena_the_process_ends_with_the_status_of_that() {
         let heap = Heap::new();
         heap.prepare();
-        let (page, large) = (Layout::array::<u8>(4096).unwrap(), Layout::array::<u8>(ARENA + 1).unwrap());
+        let (page, large) = (Layout::array::<u8>(4096).unwrap(), Layout::array::<u8>(LARGEST + 1).unwrap());
         let systems = Piece::new(&heap, large, 9, false);
         let Piece { memory, .. } = systems;
         let ends = |of: &dyn Fn()| {
@@ -335,7 +341,7 @@ mod processes {
             }))
         };
         // SAFETY: no size here is 0.
-        let take = |layout| drop(unsafe { heap.alloc(layout) });
+        let take = |layout| assert!(!unsafe { heap.alloc(layout) }.is_null());
         assert_eq!(ends(&|| (0..ARENA / 4096).for_each(|_| take(page))), 0);
         assert_eq!(ends(&|| (0..=ARENA / 4096).for_each(|_| take(page))), 74);
         assert_eq!(ends(&|| take(large)), 74);
@@ -349,14 +355,13 @@ mod processes {
 
     #[test]
     fn the_end_of_memory_has_the_status_that_was_set() {
-        assert_eq!(status(end(|| drop(or_exit(std::ptr::null_mut())))), 71);
-        let ends = |says_so| {
+        let ends = |status_of: Option<u8>| {
             status(end(|| {
-                when_memory_ends(74, says_so);
+                status_of.into_iter().for_each(|status| when_memory_ends(status, false));
                 or_exit(std::ptr::null_mut());
             }))
         };
-        assert_eq!((ends(true), ends(false)), (74, 74));
+        assert_eq!((ends(None), ends(Some(74))), (71, 74));
     }
 
     #[test]
