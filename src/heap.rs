@@ -168,10 +168,9 @@ impl Heap {
     /// Maps the arena. Without it the process ends: the last filters of some calls rely on it.
     pub fn prepare(&self) {
         let arena = or_exit(sys::map_apart(ARENA).unwrap_or(ptr::null_mut()));
-        if cfg!(target_env = "gnu") {
-            // The first use of glibc's allocator asks for random bytes, which no filter allows.
-            drop(std::hint::black_box(Box::new(0_u8)));
-        }
+        // The first use of the C library's allocator asks for random bytes (glibc) or maps a page at a place that it names
+        // (musl), which no filter allows: so it is used now.
+        std::hint::black_box(Box::leak(Box::new(0_u8)));
         self.arena.store(arena, Ordering::Release);
     }
 
