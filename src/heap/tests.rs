@@ -176,8 +176,8 @@ impl Piece {
     }
 
     fn fill(&mut self, from: usize) {
-        // SAFETY: so long is the memory that was given.
-        unsafe { self.memory.add(from).write_bytes(self.byte, self.layout.size() - from) };
+        let byte = self.byte;
+        self.bytes()[from..].fill(byte);
     }
 
     fn check(&mut self) {
