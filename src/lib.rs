@@ -12,7 +12,7 @@
 //! * [`netlink`]: the transaction
 //! * [`wire`], [`reply`], [`audit`]: what the caller says and hears, and what stays on record
 //! * [`refusal`]: every way in which a call can end without being done
-//! * [`sys`]: the few system calls that `nix` lacks; all unsafe code
+//! * [`sys`], [`heap`]: the few system calls that `nix` lacks, and the allocator; all unsafe code
 //! * `ctl`: `netbrokerctl` (feature `ctl`)
 //! * `properties` (tests only): what holds of every policy
 
@@ -21,6 +21,7 @@ pub mod call;
 pub mod caller;
 #[cfg(feature = "ctl")]
 pub mod ctl;
+pub mod heap;
 pub mod netlink;
 pub mod policy;
 #[cfg(test)]

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The few system calls that `nix` lacks, and the entry point: a function each, no decisions. All unsafe code of the
-//! project is in this file.
+//! project is in this file and in `heap.rs`.
 #![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{ptr, slice};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -172,18 +170,17 @@ pub fn default_signal(number: Signal) -> Result<(), Errno> {
     unsafe { signal(number, SigHandler::SigDfl) }.map(drop)
 }
 
-/// 128 random bits (getrandom(2)).
+/// Random bytes, at most 256 (getrandom(2)).
 ///
 /// # Errors
 /// `ENOSYS`; `EINTR` cannot be, the request is short.
-pub fn random_id() -> Result<[u8; 16], Errno> {
-    let mut id = [0_u8; 16];
+pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Errno> {
+    let mut bytes = [0; BYTES];
     // SAFETY: the buffer is as long as is said.
-    let got = unsafe { libc::getrandom(id.as_mut_ptr().cast(), id.len(), 0) };
-    match Errno::result(got) {
-        Ok(16) => Ok(id),
-        Ok(_) => Err(Errno::EIO),
-        Err(errno) => Err(errno),
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), BYTES, 0) };
+    match usize::try_from(Errno::result(got)?) {
+        Ok(got) if got == BYTES => Ok(bytes),
+        _ => Err(Errno::EIO),
     }
 }
 
@@ -305,57 +302,72 @@ pub fn is_secure_execution() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The heap of the C library, but where it has nothing to give the process ends with an exit status. The standard library
-/// would abort, which is a signal, and behind a filter another one.
-#[derive(Debug, Clone, Copy)]
-pub struct Heap;
+/// Pages without access on each side of [`map_apart`]'s memory, in bytes: a multiple of every page size.
+const GUARD: usize = 64 * 1024;
 
-/// The exit status where memory ends, and whether a line says so (the highest bit).
-static WITHOUT_MEMORY: AtomicU8 = AtomicU8::new(71);
-/// The bit of [`WITHOUT_MEMORY`] for the line.
-const SAYS_SO: u8 = 0x80;
-
-/// From here on, the end of memory ends the process with this status, and with a line on descriptor 2 if that `says_so`.
-pub fn when_memory_ends(status: u8, says_so: bool) {
-    WITHOUT_MEMORY.store(status | if says_so { SAYS_SO } else { 0 }, Ordering::Relaxed);
+/// Maps so many bytes, a multiple of 64 KiB, between pages without access, at a random place: the kernel puts what it
+/// chooses itself right beside the program or its libraries, so one address would tell the others.
+///
+/// # Errors
+/// `ENOMEM` where a limit or the machine has no room for them.
+pub fn map_apart(bytes: usize) -> Result<*mut u8, Errno> {
+    let anywhere = usize::from_ne_bytes(random()?) >> 18; // below the end of what a process has, on every architecture
+    let all = bytes + 2 * GUARD;
+    // SAFETY: without `MAP_FIXED` the address is a wish, and nothing that is mapped is replaced.
+    let start = unsafe {
+        libc::mmap(
+            ptr::without_provenance_mut(anywhere),
+            all,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    // SAFETY: the mapping is longer than that.
+    let inner = unsafe { start.byte_add(GUARD) };
+    // SAFETY: these pages are in the mapping, and nobody uses them yet.
+    let result = unsafe { libc::mprotect(inner, bytes, libc::PROT_READ | libc::PROT_WRITE) };
+    Errno::result(result).map(|_| inner.cast())
 }
 
-/// `memory` itself, unless it is null.
-fn or_exit(memory: *mut u8) -> *mut u8 {
-    const LINE: &str = "netbroker: out of memory\n";
-    if !memory.is_null() {
-        return memory;
+/// Makes read-only what need not be written once the program is relocated: tables of functions and addresses
+/// (`PT_GNU_RELRO`). The start-up code of a static program of musl's does not; glibc's has done it.
+///
+/// # Errors
+/// `ENOMEM` where a limit on the number of mappings is reached.
+pub fn protect_relocated() -> Result<(), Errno> {
+    /// Called for the program itself first, and for nothing else.
+    unsafe extern "C" fn protect(object: *mut libc::dl_phdr_info, _: usize, result: *mut c_void) -> c_int {
+        // SAFETY: the C library gives a description that lives across the call.
+        let object = unsafe { &*object };
+        // SAFETY: and this is its table of so many headers, mapped with the program.
+        let headers = unsafe { slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) };
+        for header in headers.iter().filter(|header| header.p_type == libc::PT_GNU_RELRO) {
+            // SAFETY: takes a number.
+            let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.unsigned_abs();
+            let start = (object.dlpi_addr + header.p_vaddr) & !(page - 1);
+            let end = (object.dlpi_addr + header.p_vaddr + header.p_memsz) & !(page - 1);
+            // SAFETY: the linker put nothing into these pages that is written after relocation.
+            let done = unsafe { libc::syscall(libc::SYS_mprotect, start, end - start, libc::PROT_READ) };
+            // SAFETY: this is the caller's result.
+            unsafe { result.cast::<libc::c_long>().write(done) };
+        }
+        1
     }
-    let how = WITHOUT_MEMORY.load(Ordering::Relaxed);
-    if how & SAYS_SO != 0 {
-        let _unheard = nix::unistd::write(stderr(), LINE.as_bytes());
-    }
-    // SAFETY: takes a number and does not return. Nothing is left to be run at the end: no handler, no buffer.
-    unsafe { libc::_exit(c_int::from(how & !SAYS_SO)) }
+    let mut result: libc::c_long = 0;
+    // SAFETY: the function takes what it is given here.
+    unsafe { libc::dl_iterate_phdr(Some(protect), (&raw mut result).cast()) };
+    Errno::result(result).map(drop)
 }
 
-// SAFETY: each request goes to `System` as it is, and what that gives is given on. Instead of null, which `GlobalAlloc` permits
-// but does not demand, the process ends; nothing unwinds.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller vouches for the layout.
-        or_exit(unsafe { System.alloc(layout) })
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as for `alloc`.
-        or_exit(unsafe { System.alloc_zeroed(layout) })
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        // SAFETY: the caller vouches for memory that `System` gave with this layout, and for the size.
-        or_exit(unsafe { System.realloc(memory, layout, bytes) })
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as for `realloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
+/// Ends the process at once: no handler, no buffer is left to be run.
+pub fn exit_now(status: u8) -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(c_int::from(status)) }
 }
 
 /// Makes `$main`, a `fn(&[&CStr]) -> Exit` of the command line, the program, without the start-up code of the standard library: that would open
@@ -365,7 +377,7 @@ unsafe impl GlobalAlloc for Heap {
 macro_rules! program {
     ($main:path) => {
         #[global_allocator]
-        static HEAP: $crate::sys::Heap = $crate::sys::Heap;
+        static HEAP: $crate::heap::Heap = $crate::heap::Heap::new();
 
         /// The C entry point.
         ///
@@ -377,6 +389,7 @@ macro_rules! program {
             count: std::ffi::c_int,
             words: *const *const std::ffi::c_char,
         ) -> std::ffi::c_int {
+            HEAP.prepare();
             // SAFETY: these are what the C library starts `main` with.
             let words = unsafe { $crate::sys::command_line(count, words) };
             std::ffi::c_int::from($main(&words).status())

@@ -14,7 +14,7 @@ use netbroker::call::needs::{EXTRAS, LastStage, Profile};
 use netbroker::stage::filter::{self, Check, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT};
 
 /// Lines of a filter that no trace shows, and why they stay. The check is given where the number has other lines, too.
-const UNSEEN: [(&str, i64, Option<Check>, &str); 9] = [
+const UNSEEN: [(&str, i64, Option<Check>, &str); 8] = [
     ("link", libc::SYS_fstat, None, FSTAT),
     ("link+namespaces", libc::SYS_fstat, None, FSTAT),
     ("link+tun", libc::SYS_fstat, None, FSTAT),
@@ -23,14 +23,6 @@ const UNSEEN: [(&str, i64, Option<Check>, &str); 9] = [
     ("link+namespaces", libc::SYS_write, COMPLAINT, NO_CALL),
     ("link+tun", libc::SYS_write, COMPLAINT, NO_CALL),
     ("link+namespaces+tun", libc::SYS_write, COMPLAINT, NO_CALL),
-    (
-        "MAKE_NAMESPACES",
-        libc::SYS_brk,
-        None,
-        "the little that is allocated there fits what was freed before, and what is freed stays in the heap: with requests, \
-         groups, rules and mounts in any number. But both are the allocator's to decide, and a process that it made die \
-         after the change would leave its caller without an answer",
-    ),
 ];
 const FSTAT: &str = "glibc 2.33 and some later ones ask newfstatat for fstat(3), others this";
 const COMPLAINT: Option<Check> = Some(Check::Is(0, 2));

@@ -123,7 +123,7 @@ fn wherever_descriptors_memory_or_stack_run_out_nothing_is_half_done() {
     let sweeps: [(&str, u32, Vec<u64>); 4] = [
         ("descriptors", 7, (0..14).collect()),
         ("addresses", 9, (0..20).map(|n| n * 512 * K).collect()),
-        ("data", 2, (0..12).map(|n| n * 64 * K).collect()),
+        ("data", 2, (0..18).map(|n| n * 64 * K).collect()), // the arena of the heap alone is 512 KiB
         ("stack", 3, (0..12).map(|n| n * 16 * K).collect()),
     ];
     for (what, resource, limits) in sweeps {

@@ -6,9 +6,11 @@
 mod common;
 
 use common::scene::LINKS;
-use common::{ALICE, Host, NETBROKER, Running, Way};
+use common::tracer::{self, Fate};
+use common::{ALICE, BROKER, Host, NETBROKER, Running, Way};
 use serde_json::{Value, json};
 use std::fs;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 const NAMESPACES: &str = r#"
@@ -410,4 +412,90 @@ fn its_caller_can_neither_signal_nor_trace_nor_read_it() {
         running.send(&set_mtu()[20..]);
         running.finish().ok();
     }
+}
+
+/// What is mapped: where, what may be done there, and the file that it is of.
+struct Mapping {
+    place: Range<u64>,
+    rights: String,
+    file: String,
+}
+
+fn mappings(pid: u32) -> Vec<Mapping> {
+    let address = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
+    let mapping = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (from, end) = words[0].split_once('-').unwrap();
+        let file = words.get(5).copied().unwrap_or_default().to_owned();
+        Mapping { place: address(from)..address(end), rights: words[1].to_owned(), file }
+    };
+    fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().map(mapping).collect()
+}
+
+/// The pages of a program that the linker wants read-only once it is relocated (`PT_GNU_RELRO`), from its start on.
+fn relocated(program: &[u8]) -> Range<u64> {
+    const RELRO: u64 = 0x6474_e552;
+    let number =
+        |at: usize, bytes: usize| program[at..at + bytes].iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
+    let headers = usize::try_from(number(32, 8)).unwrap();
+    let mut headers = (0..usize::try_from(number(56, 2)).unwrap()).map(|nth| headers + 56 * nth);
+    let relro = headers.find(|at| number(*at, 4) == RELRO).expect("a program with tables to be made read-only");
+    let (start, bytes) = (number(relro + 16, 8), number(relro + 40, 8));
+    start & !4095..(start + bytes) & !4095
+}
+
+/// Where the arena of the heap is: memory of its own between pages that nobody may touch.
+fn arena(mappings: &[Mapping]) -> Range<u64> {
+    let bytes = |mapping: &Mapping| mapping.place.end - mapping.place.start;
+    let is_arena = |three: &&[Mapping]| {
+        let rights = [&three[0], &three[1], &three[2]].map(|mapping| mapping.rights.as_str());
+        let adjoin = three[0].place.end == three[1].place.start && three[1].place.end == three[2].place.start;
+        adjoin && rights == ["---p", "rw-p", "---p"] && bytes(&three[0]) >= 65_536 && bytes(&three[2]) >= 65_536
+    };
+    let mut arenas = mappings.windows(3).filter(is_arena).map(|three| three[1].place.clone());
+    let arena = arenas.next().expect("an arena");
+    assert_eq!((arena.end - arena.start, arenas.next()), (512 * 1024, None));
+    arena
+}
+
+#[test]
+fn in_every_stage_tables_are_read_only_and_the_heap_stands_alone() {
+    let host = host(Way::Setuid, &[LINKS]);
+    let tables = relocated(&fs::read(BROKER).unwrap());
+    assert!(tables.end - tables.start >= 16 * 4096, "{tables:x?}");
+    let mut distances = Vec::new();
+    for _ in 0..3 {
+        let mut running = tracer::stopped(&host.caller()).start();
+        running.send(&set_mtu());
+        let pid = running.pid();
+        let (mut is_own, mut seen, mut filters) = (false, [0; 3], 0);
+        tracer::trace(&running, |step| {
+            // The first call of the broker's own: before it, the loader writes to the tables.
+            is_own = is_own || step.number == libc::SYS_alarm || step.number == libc::SYS_setitimer;
+            if is_own {
+                let mappings = mappings(pid);
+                let start = mappings.iter().find(|mapping| mapping.file == BROKER).unwrap().place.start;
+                for Mapping { place, rights, .. } in &mappings {
+                    assert!(!(rights.contains('w') && rights.contains('x')), "{step:?}: {place:x?} {rights}");
+                    let is_table = place.start < start + tables.end && place.end > start + tables.start;
+                    assert!(
+                        !is_table || rights == "r--p",
+                        "{step:?}: {place:x?} {rights}, tables {tables:x?} of {start:x}"
+                    );
+                }
+                let distance = arena(&mappings).start.abs_diff(start);
+                if !distances.contains(&distance) {
+                    distances.push(distance);
+                }
+                seen[filters] += 1;
+                filters += usize::from(step.number == libc::SYS_seccomp);
+            }
+            Fate::Done
+        });
+        running.finish().ok();
+        assert!(seen[0] > 30 && seen[1] > 10 && seen[2] > 3, "{seen:?}");
+        host.ip_in("w", "link set v0 mtu 1500");
+    }
+    // The kernel would put it right below the program, or its libraries: one address would tell the other.
+    assert!(distances.len() == 3 && distances.iter().all(|distance| *distance > 1 << 28), "{distances:x?}");
 }

@@ -20,10 +20,10 @@ use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::call::needs::LastStage;
 use crate::call::value::Held as _;
+use crate::heap;
 use crate::netlink::{self, Netlink, Places, Prepared, Protocol, escape};
 use crate::policy::Permit;
 use crate::refusal::{Executed, Exit, Refusal, system, unsuitable};
-use crate::sys;
 
 /// The last stage.
 #[derive(Debug)]
@@ -78,12 +78,13 @@ pub(super) fn prepare(
 ) -> Result<Work, Refusal> {
     let request = permit.request();
     // From the second filter on nothing can be said on descriptor 2, and the change may have been made.
-    sys::when_memory_ends(Exit::Unanswered.status(), false);
+    heap::when_memory_ends(Exit::Unanswered.status(), false);
     let needs = request.needs();
     match needs.stage {
         LastStage::Namespaces => {
             let task = namespaces::Task::prepare(permit, identity)?;
             landlock::enter(Domain::AllButFiles, landlock)?;
+            heap::take_from_arena_only();
             filter::make_namespaces(trail)?;
             Ok(Work::Namespaces(task))
         }
@@ -100,7 +101,10 @@ pub(super) fn prepare(
             capabilities::keep_only(needs.capabilities, needs.capabilities)?;
             landlock::enter(Domain::Everything, landlock)?;
             match prepared.tun() {
-                Some(device) => filter::make_tun(device, &sockets, trail)?,
+                Some(device) => {
+                    heap::take_from_arena_only();
+                    filter::make_tun(device, &sockets, trail)?;
+                }
                 None => filter::transact(&sockets, trail)?,
             }
             Ok(Work::Transaction(netlink, prepared))

@@ -200,10 +200,10 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_landlock_create_ruleset, Check::Free, "stage::landlock"),
     (libc::SYS_landlock_restrict_self, Check::Free, "stage::landlock"),
     (libc::SYS_seccomp, FILTERING, "stage::filter: the second filter"),
-    (libc::SYS_brk, Check::Free, "memory"),
-    (libc::SYS_mmap, MEMORY, "memory"),
-    (libc::SYS_munmap, Check::Free, "memory"),
-    (libc::SYS_mremap, GROWING, "memory"),
+    (libc::SYS_brk, Check::Free, "heap: what does not fit the arena, and its return"),
+    (libc::SYS_mmap, MEMORY, "heap: what does not fit the arena"),
+    (libc::SYS_munmap, Check::Free, "heap: its return"),
+    (libc::SYS_mremap, GROWING, "heap: what does not fit the arena, and grows"),
     (libc::SYS_getdents64, Check::Free, "stage::confined: the names under /run/netns"),
     (libc::SYS_lseek, REWINDING, "stage::confined: rewinddir(3)"),
     (libc::SYS_fcntl, FLAGS, "stage::confined: fdopendir(3)"),
@@ -254,17 +254,17 @@ pub const LAST_WORDS: &[Line] = &[
     (libc::SYS_write, Check::Is(0, 1), "wire: the reply"),
     (POLL, Check::Free, "wire: room for the reply, on a descriptor that does not wait"),
     (libc::SYS_clock_gettime, MONOTONIC, "audit: duration (where there is no vDSO)"),
-    (libc::SYS_brk, Check::Free, "memory, and its return"),
-    (libc::SYS_munmap, Check::Free, "the return of memory"),
     (libc::SYS_restart_syscall, Check::Free, "what waited goes on after a stop (SIGSTOP, a frozen cgroup)"),
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
-/// Memory for an answer of any length.
-pub const LONG_ANSWERS: &[Line] = &[(libc::SYS_mmap, MEMORY, "memory"), (libc::SYS_mremap, GROWING, "memory")];
-
-/// Memory where an answer is short: musl's allocator maps a page for little, too; glibc's has a heap.
-pub const LITTLE: &[Line] = if cfg!(target_env = "musl") { LONG_ANSWERS } else { &[] };
+/// Memory for an answer of any length. Where an answer is short, all memory is of the arena (`heap::take_from_arena_only`).
+pub const LONG_ANSWERS: &[Line] = &[
+    (libc::SYS_brk, Check::Free, "heap: what does not fit the arena, and its return"),
+    (libc::SYS_mmap, MEMORY, "heap: what does not fit the arena"),
+    (libc::SYS_munmap, Check::Free, "heap: its return"),
+    (libc::SYS_mremap, GROWING, "heap: what does not fit the arena, and grows"),
+];
 
 /// One transaction, by index.
 pub const TRANSACTION: &[Line] = &[
@@ -305,13 +305,13 @@ pub fn first(profile: Profile) -> impl Iterator<Item = &'static [Line]> {
 }
 
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
-pub const MAKE_TUN: Filter = &[LAST_WORDS, LITTLE, TRANSACTION, DEVICE];
+pub const MAKE_TUN: Filter = &[LAST_WORDS, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
 pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
 /// The last filter of a listing of namespaces.
 pub const LIST_NAMES: Filter = &[LAST_WORDS, LONG_ANSWERS, NAMES, LOOKS];
 /// The last filter of the making and removing of namespaces.
-pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, LITTLE, NAMESPACES, LOOKS, DIRECTORY];
+pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, NAMESPACES, LOOKS, DIRECTORY];
 
 /// A line as the broker carries it: without its reader.
 type Bare = (u32, Check);

@@ -22,6 +22,7 @@ use super::netns::Identity;
 use super::system_user::SystemUser;
 use crate::audit::{Record, Refused, Trail};
 use crate::caller::{Caller, WAYS};
+use crate::heap;
 use crate::refusal::{Exit, Refusal, system, unconfined};
 use crate::sys;
 use crate::wire::{Complaints, Input};
@@ -67,7 +68,7 @@ pub struct Begun {
 
 impl Begun {
     fn now() -> Result<Self, Errno> {
-        let id = sys::random_id()?.iter().map(|b| format!("{b:02x}")).collect();
+        let id = sys::random::<16>()?.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Self { at: Instant::now(), id })
     }
 }
@@ -78,7 +79,7 @@ impl Inherited {
     /// # Errors
     /// An exit status; a line on descriptor 2 says why, if that is fit to be written to.
     pub fn take() -> Result<Self, Exit> {
-        if arm().is_err() {
+        if sys::protect_relocated().and_then(|()| arm()).is_err() {
             return Err(Exit::System);
         }
         if fit(sys::stderr(), OFlag::O_WRONLY).is_err() {
@@ -89,7 +90,7 @@ impl Inherited {
             complaints.say(&format!("descriptor {descriptor} {what}"));
             Err(Exit::System)
         };
-        sys::when_memory_ends(Exit::System.status(), complaints == Complaints::Written);
+        heap::when_memory_ends(Exit::System.status(), complaints == Complaints::Written);
         let input = match fit(sys::stdin(), OFlag::O_RDONLY) {
             Ok(input) => input,
             Err(what) => return told(0, what),
