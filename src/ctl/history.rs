@@ -145,3 +145,6 @@ fn same_accounts(
     changed.push("netbrokerctl: the policy in force is as it was".to_owned());
     Err(Failure::Policy(changed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,7 +108,7 @@ impl Installed {
 }
 
 /// Installs the policy of a directory and says what was done.
-fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Installed, Failure> {
+pub(super) fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Installed, Failure> {
     let files = tree.files(directory)?;
     let (policy, accounts) = policy::compiled_here(&files.policy)?;
     test::passes(&files).map_err(still)?;

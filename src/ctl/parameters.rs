@@ -232,4 +232,14 @@ mod tests {
             assert!(message.starts_with(expected), "{slip}: {message}");
         }
     }
+
+    #[test]
+    fn defaults_are_those_of_the_caller_that_is_asked_about() {
+        let fields = ["netns=n", "link=t0", "kind=tun", "tun.mode=tap"].map(str::to_owned);
+        let owner = |uid| {
+            let given = read(call("Link.Add").unwrap(), &fields, None, uid).unwrap();
+            given.request.value(&crate::call::field::TUN_OWNER.field).unwrap().to_string()
+        };
+        assert_eq!((owner(7), owner(1000)), ("7".to_owned(), "1000".to_owned()));
+    }
 }

@@ -265,7 +265,8 @@ who = ["user:neutron", "group:netusers"]
 
 [[allow]]
 id = "l3"
-who = ["$who", "!uid:7"]
+description = "a \"b\\ \u202e\t of routers"
+who = ["$who", "!uid:7", "user?:gone"]
 call = ["Address.Add", "Link.Set", "Link.Add"]
 kind = "veth"
 netns = ["q*", "@host", "!qdhcp-*"]
@@ -297,7 +298,10 @@ require = ["nexthops", "nexthops.gateway"]
 "#;
 
     fn compiled(name: &str, text: &str) -> Policy {
-        let account = |account: Account<'_>| Ok(Some(if account == Account::User("neutron") { 64100 } else { 2000 }));
+        let account = |account: Account<'_>| {
+            let number = if account == Account::User("neutron") { 64100 } else { 2000 };
+            Ok((account != Account::User("gone")).then_some(number))
+        };
         compile(&[Source { name: name.to_owned(), text: text.to_owned() }], &account)
             .unwrap_or_else(|problems| panic!("{}\n{text}", problems[0]))
     }
@@ -330,8 +334,8 @@ require = ["nexthops", "nexthops.gateway"]
         assert_eq!(rules(&again), rules(&policy), "{text}");
         assert_eq!((again.settings(), again.profiles()), (policy.settings(), policy.profiles()));
         for line in [
-            "# 10-l3.toml:9\n[[allow]]\nid = \"l3\"\n",
-            "who = [\"uid:64100\",\"gid:2000\",\"!uid:7\"] # uid:64100 is neutron\\n\n",
+            "# 10-l3.toml:9\n[[allow]]\nid = \"l3\"\ndescription = \"a \\\"b\\\\ \\U0000202E\\U00000009 of routers\"\n",
+            "who = [\"uid:64100\",\"gid:2000\",\"!uid:7\",\"user?:gone\"] # uid:64100 is neutron\\n\n",
             "link = [\"qr-*\",\"lo\",\"v{uid}--\",\"!qr-7\"]\n",
             "touches = { link = [\"eth*\",\"!eth7\"], netns = [\"@host\",\"mgmt\"] }",
             "nexthops.gateway = [\"10.0.0.0/8\"]\nnexthops.link = [\"qr-*\",\"lo\",\"v{uid}--\"]\nnexthops.weight = [\"1..8\"]\n",
@@ -346,7 +350,8 @@ require = ["nexthops", "nexthops.gateway"]
         let policy = compiled("10-l3.toml", POLICY);
         let rule = Shown::new(&policy, policy.origin("l3").unwrap()).unwrap().json(&|_| None);
         assert_eq!((&rule["rule"], &rule["line"]), (&json!("allow"), &json!(9)));
-        assert_eq!(rule["who"], json!(["uid:64100", "gid:2000", "!uid:7"]));
+        assert_eq!(rule["who"], json!(["uid:64100", "gid:2000", "!uid:7", "user?:gone"]));
+        assert_eq!(rule["description"], json!("a \"b\\ \u{202e}\t of routers"));
         assert_eq!(rule["fields"]["metric"], json!([5, "7..9", "!8"]));
         assert_eq!(rule["require"], json!(["address", "up"]));
     }

@@ -17,7 +17,7 @@ pub mod compile;
 pub mod compiled;
 pub mod constraint;
 #[cfg(feature = "ctl")]
-mod covers;
+pub mod covers;
 #[cfg(feature = "ctl")]
 mod describe;
 #[cfg(feature = "ctl")]
