@@ -95,7 +95,7 @@ fn a_rollback_stays_until_a_person_installs() {
 
     host.forget_trail();
     ends(
-        &host.tool(&["policy", "rollback", &first[..12]]),
+        &host.tool(&["policy", "rollback", first.get(..12).unwrap()]),
         0,
         &["rolled back: 1 rule in 1 file", &first, "pinned until"],
     );

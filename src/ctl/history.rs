@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::accounts::Accounts;
 use super::enable::root;
 use super::files::Tree;
-use super::install::{Installed, Leave, New};
+use super::install::{Installed, Leave, New, Put, in_force_but};
 use super::kept::{self, History, Kept};
 use super::status::{InForce, utc};
 use super::{Failure, policy, print};
@@ -93,15 +93,13 @@ fn back(tree: &Tree, digest: &str, leave: Leave) -> Result<Installed, Failure> {
     let policy = policy::compiled(&sources, &Accounts::Recorded(kept.accounts.clone()))?;
     let counted = policy::counted(&policy, &sources);
     let new = New { policy, sources, accounts: kept.accounts, by: "rollback" };
-    let (digest, change) = new.put(tree, leave)?;
-    kept::pin(tree, &digest).map_err(|why| {
-        Failure::Message(Exit::System, format!("the policy with digest {digest} is in force, but not pinned: {why}"))
-    })?;
+    let Put { digest, change, after } = new.put(tree, leave)?;
+    let pinned = kept::pin(tree, &digest).map_err(|why| in_force_but(&format!("it is not pinned: {why}")));
     let said = format!(
         "rolled back: {counted}, digest {digest}; pinned until a person runs `netbrokerctl policy install`\n\
          The files in /etc/netbroker/policy.d are as they were"
     );
-    Ok(Installed { said, warnings: Vec::new(), change })
+    Ok(Installed { said, warnings: Vec::new(), change, after: after.and(pinned) })
 }
 
 fn find(all: Vec<Kept>, digest: &str) -> Result<Kept, Failure> {

@@ -91,6 +91,8 @@ pub(super) struct Installed {
     pub(super) warnings: Vec<String>,
     /// What goes to the trail; none where nothing has changed.
     pub(super) change: Option<Change>,
+    /// What became of the steps after the one that put it in force. They do not keep it from the trail.
+    pub(super) after: Result<(), Failure>,
 }
 
 impl Installed {
@@ -103,7 +105,7 @@ impl Installed {
         if let Some(Err(why)) = self.change.map(|change| change.send(tree)) {
             warn(format!("the installation is not on record: {why}"));
         }
-        printed.map(|()| Exit::Done.into())
+        self.after.and(printed).map(|()| Exit::Done.into())
     }
 }
 
@@ -124,13 +126,17 @@ pub(super) fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Ins
         );
         return Err(Failure::Message(Exit::Policy, why));
     }
-    let (digest, change) = new.put(tree, leave)?;
-    kept::unpin(tree)
-        .map_err(|why| Failure::Message(Exit::System, format!("the policy is in force, but pinned: {why}")))?;
-    let done = if change.is_some() { "installed" } else { "unchanged" };
-    let unpinned = if pinned.is_some() { "; no policy is pinned any more" } else { "" };
-    let said = format!("{done}: {counted}, digest {digest}{unpinned}");
-    Ok(Installed { said, warnings: warnings.collect(), change })
+    let put = new.put(tree, leave)?;
+    let unpinned = kept::unpin(tree).map_err(|why| in_force_but(&format!("the pin cannot be removed: {why}")));
+    let done = if put.change.is_some() { "installed" } else { "unchanged" };
+    let end = if pinned.is_some() { "; no policy is pinned any more" } else { "" };
+    let said = format!("{done}: {counted}, digest {}{end}", put.digest);
+    Ok(Installed { said, warnings: warnings.collect(), change: put.change, after: put.after.and(unpinned) })
+}
+
+/// Something that went wrong when the policy was in force already.
+pub(super) fn in_force_but(why: &str) -> Failure {
+    Failure::Message(Exit::System, format!("the policy is in force, but {why}"))
 }
 
 /// A policy that is sound, on its way to be put in force.
@@ -141,9 +147,18 @@ pub(super) struct New {
     pub(super) by: &'static str,
 }
 
+/// What came of putting it in force.
+pub(super) struct Put {
+    pub(super) digest: String,
+    /// Nothing where it was in force already.
+    pub(super) change: Option<Change>,
+    /// What became of the steps after that.
+    pub(super) after: Result<(), Failure>,
+}
+
 impl New {
-    /// Puts it in force and keeps it. Gives its digest and what that changed; nothing where it was in force already.
-    pub(super) fn put(self, tree: &Tree, leave: Leave) -> Result<(String, Option<Change>), Failure> {
+    /// Puts it in force and keeps it.
+    pub(super) fn put(self, tree: &Tree, leave: Leave) -> Result<Put, Failure> {
         let bytes = written(&self.policy)?;
         let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
         let place = prepare(tree).map_err(refused)?;
@@ -156,33 +171,36 @@ impl New {
         }
         let history = History::make(tree).map_err(refused)?;
         let is_new = history.of(&digest).map_err(refused)?.is_none();
-        let is_latest = history.all().map_err(refused)?.first().is_some_and(|kept| kept.digest == digest);
+        let all = history.all().map_err(refused)?;
+        let latest = all.first();
         let rules = kept::digests(&self.policy);
-        let known = |before: &Compiled<Vec<u8>>| history.of(before.digest()).ok().flatten().map(|kept| kept.rules);
+        let known = |before: &Compiled<Vec<u8>>| {
+            all.iter().find(|kept| kept.digest == before.digest()).map(|kept| kept.rules.clone())
+        };
         let rules_before = before.as_ref().map_or_else(|| Some(BTreeMap::new()), known);
         let unchanged = place.holds(&bytes);
-        if !(unchanged && is_latest) {
-            history.keep(self.kept(&digest, &rules)).map_err(refused)?;
+        if !(unchanged && latest.is_some_and(|kept| kept.digest == digest)) {
+            let sequence = latest.map_or(0, |kept| kept.sequence).saturating_add(1);
+            history.keep(&self.kept(&digest, sequence, &rules)).map_err(refused)?;
         }
         if unchanged {
-            return Ok((digest, None));
+            return Ok(Put { digest, change: None, after: Ok(()) });
         }
         if let Err(why) = place.replace(&bytes) {
             let _ = is_new.then(|| history.forget(&digest)); // it never was in force; the failure is told
             return Err(refused(why));
         }
-        place.settle()?;
-        history.prune().map_err(|why| Failure::Message(Exit::System, format!("the policy is in force, but {why}")))?;
+        let after = place.settle().and_then(|()| history.prune(&all, &digest).map_err(|why| in_force_but(&why)));
         let before = before.map(|before| before.digest().to_owned());
         let change = Change { by: self.by, before, after: digest.clone(), rules_before, rules_after: rules };
-        Ok((digest, Some(change)))
+        Ok(Put { digest, change: Some(change), after })
     }
 
-    fn kept(&self, digest: &str, rules: &BTreeMap<String, String>) -> Kept {
+    fn kept(&self, digest: &str, sequence: u64, rules: &BTreeMap<String, String>) -> Kept {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Kept {
             digest: digest.to_owned(),
-            sequence: 0, // the history counts
+            sequence,
             installed: i64::try_from(now).unwrap_or(i64::MAX),
             uid: getuid().as_raw(),
             loginuid: record::loginuid(),
@@ -299,10 +317,8 @@ impl StateDirectory {
 
     /// Waits until the new name would survive a loss of power.
     fn settle(&self) -> Result<(), Failure> {
-        fsync(&self.directory).map_err(|errno| {
-            let why = format!("the policy is in force, but {STATE} cannot be written to disk: {}", errno.desc());
-            Failure::Message(Exit::System, why)
-        })
+        fsync(&self.directory)
+            .map_err(|errno| in_force_but(&format!("{STATE} cannot be written to disk: {}", errno.desc())))
     }
 }
 

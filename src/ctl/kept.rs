@@ -149,21 +149,21 @@ impl History {
         let file = open_in(&self.directory, name, &path)?;
         let file = file.ok_or_else(|| format!("{} is a symbolic link", path.display()))?;
         let bytes = all_of(file, &path, COMPILED)?;
-        serde_json::from_slice(&bytes).map_err(|error| format!("{} is not a kept policy: {error}", path.display()))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| format!("{} is not a kept policy: {error}; remove it", path.display()))
     }
 
-    /// Keeps a policy, as the latest.
-    pub(super) fn keep(&self, mut kept: Kept) -> Result<(), String> {
-        let latest = self.all()?.first().map_or(0, |kept| kept.sequence);
-        kept.sequence = latest.saturating_add(1);
+    /// Keeps a policy.
+    pub(super) fn keep(&self, kept: &Kept) -> Result<(), String> {
         let path = path().join(format!("{}{ENDING}", kept.digest));
-        let bytes = serde_json::to_vec(&kept).map_err(|error| format!("{}: {error}", path.display()))?;
+        let bytes = serde_json::to_vec(kept).map_err(|error| format!("{}: {error}", path.display()))?;
         replace(&self.directory, &path, &bytes, Rights { owner: self.owner, group: None, mode: 0o600 })
     }
 
-    /// Removes what is older than the latest ten.
-    pub(super) fn prune(&self) -> Result<(), String> {
-        self.all()?.iter().skip(MOST).try_for_each(|kept| self.forget(&kept.digest))
+    /// Removes what is older than the latest ten. `before` are those that there were before this one, the latest first.
+    pub(super) fn prune(&self, before: &[Kept], latest: &str) -> Result<(), String> {
+        let others = before.iter().filter(|kept| kept.digest != latest);
+        others.skip(MOST - 1).try_for_each(|kept| self.forget(&kept.digest))
     }
 
     /// Removes one.

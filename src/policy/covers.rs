@@ -270,8 +270,9 @@ fn pattern_inside(narrow: &str, wide: &str) -> bool {
     if narrow == wide {
         return true;
     }
-    let is_word = narrow.starts_with('@') || wide.starts_with('@');
-    !is_word && !(wide.contains('?') && several) && matches(wide, narrow)
+    // `?` would take one character of several, and no pattern takes a word.
+    let is_unlike = narrow.starts_with('@') || wide.starts_with('@') || (several && wide.contains('?'));
+    !is_unlike && matches(wide, narrow)
 }
 
 fn numbers_inside(narrow: Numbers, wide: Numbers) -> bool {

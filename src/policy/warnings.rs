@@ -4,9 +4,10 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::check::{Named, Scope};
-use super::constraint::{Entries, Range};
+use super::constraint::{Entries, Prefix, Range};
 use super::diagnostics::{Location, Problem};
 use super::entries;
 use super::possible;
@@ -91,7 +92,13 @@ fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope
     }
     match &entries {
         Entries::Addresses(ranges) => {
-            let message = ranges.first().and_then(|range| addresses(field, &it.to_string(), *range))?;
+            let of_routes = scope.uses().any(|(call, used)| call.family() == "Route" && used.field == field);
+            let gives = ruling == Ruling::Allow && !entry.it.to_string().starts_with('!');
+            let message = match ranges.first()? {
+                Range::Exactly(address, length) => one_address(field, &it.to_string(), *address, *length)?,
+                range if of_routes => routes(field, &it.to_string(), *range, gives)?,
+                _ => return None,
+            };
             Some(Warning::new(entry.place, format!("`{}`: {message}", field.name)))
         }
         _ => as_text(field, &it, entry.place),
@@ -106,29 +113,34 @@ fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<
     all?.into_iter().next()
 }
 
-/// What prefixes are often taken for.
-fn addresses(field: &Field, raw: &str, range: Range) -> Option<String> {
+/// What prefixes of routes are often taken for.
+fn routes(field: &Field, raw: &str, range: Range, gives: bool) -> Option<String> {
     match (range, field.ty) {
         (Range::Inside(prefix), Type::Prefix) if prefix.length == 0 => Some(format!(
             "`{raw}` is every prefix of its family; write `{raw} len 0` for the default route alone, or `{raw} len 0..{}` \
              if every prefix is meant",
             bits(prefix.network)
         )),
-        (Range::Lengths(prefix, 1, _), Type::Prefix) if prefix.length == 0 => Some(format!(
+        (Range::Lengths(prefix, 1, _), Type::Prefix) if prefix.length == 0 && gives => Some(format!(
             "`{raw}` leaves out the default route, but not its two halves, `len 1`, which draw the same packets; write \
              the lengths that are meant, such as `len 8..{}`",
             bits(prefix.network)
         )),
-        (Range::Exactly(address, length), Type::InterfaceAddress) if !raw.contains(" len ") => {
-            let network = super::constraint::Prefix::new(address, length).network;
-            Some(format!(
-                "`{raw}` is that address with that length only; write `{network}/{length}` for all addresses in its \
-                 prefix, `{address}/{}` for the address with its full length, or `{raw} len {length}` if just this is meant",
-                bits(address)
-            ))
-        }
         _ => None,
     }
+}
+
+/// What an address with host bits is often taken for. With `len` it is taken for what it is.
+fn one_address(field: &Field, raw: &str, address: IpAddr, length: u8) -> Option<String> {
+    let network = Prefix::new(address, length).network;
+    let is_meant = raw.contains(" len ") || !matches!(field.ty, Type::InterfaceAddress);
+    (!is_meant).then(|| {
+        format!(
+            "`{raw}` is that address with that length only; write `{network}/{length}` for all addresses in its prefix, \
+             `{address}/{}` for the address with its full length, or `{raw} len {length}` if just this is meant",
+            bits(address)
+        )
+    })
 }
 
 /// What names and patterns are often taken for.

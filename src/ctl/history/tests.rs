@@ -76,7 +76,7 @@ fn a_rollback_puts_the_same_bytes_in_force_and_pins_them() {
     let first = installed(&machine, &rule("a"));
     let bytes = fs::read(machine.path(IN_FORCE)).unwrap();
     let second = installed(&machine, &(rule("a").replace("q*", "r*") + &rule("b")));
-    let back = back(&machine.tree, &first[..8], UNPIN).unwrap();
+    let back = back(&machine.tree, first.get(..8).unwrap(), UNPIN).unwrap();
     assert!(back.said.contains(&format!("digest {first}; pinned until a person runs")), "{}", back.said);
     assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), bytes);
     let change = back.change.unwrap();
@@ -101,7 +101,7 @@ fn a_rollback_names_what_it_cannot_find() {
     let machine = Machine::new();
     let digest = installed(&machine, &rule("a"));
     for (wrong, start) in [
-        (&digest[..7], "`"),
+        (digest.get(..7).unwrap(), "`"),
         ("DEADBEEF", "`DEADBEEF` is not a digest: write at least 8 of its digits"),
         ("\u{1b}0123456789", "`\\u{1b}0123456789` is not a digest"),
         ("00000000", "no policy with digest `00000000` is kept; `netbrokerctl policy history` lists them"),

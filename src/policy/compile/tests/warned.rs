@@ -205,6 +205,14 @@ fn prefixes_that_are_often_taken_for_something_else_are_named() {
             "destination = \"*\"",
         ],
     );
+    // A routing rule has no default route, and a deny is met by the halves.
+    silent(
+        "[[deny]]\nid = \"x\"\nwho = \"*\"\n",
+        &[
+            "call = \"Rule.Add\"\nsource = \"0.0.0.0/0\"\ndestination = \"::/0\"",
+            "call = \"Route.Add\"\ndestination = \"0.0.0.0/0 len 1..32\"",
+        ],
+    );
     warn(
         ALLOW_ADDRESSES,
         &[(
@@ -262,7 +270,7 @@ fn a_deny_on_a_link_by_its_own_field_alone_is_named() {
             ),
             (
                 "call = \"Link.Set\"\nlink = \"eth*\"",
-                "5:8: only the field `link` is compared, and these calls also reach links by `master`, `new_name`; write `touches = { link = \"eth*\" }`",
+                "5:8: only the field `link` is compared, and these calls also reach links by `bond.primary`, `master`, `new_name`; write `touches = { link = \"eth*\" }`",
             ),
         ],
     );
