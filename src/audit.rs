@@ -36,13 +36,18 @@ const RECORD: usize = 8192;
 const NEVER_LEFT_OUT: [&str; 2] = [field::NETNS.field.name, field::LINK.field.name];
 /// The longest result, in bytes as a JSON string. Longer ones are none of the broker's own; their beginning says what it is.
 const RESULT: usize = 1536;
+/// The longest list of rules, in bytes. A value also stands in the message, there as a JSON string.
+#[cfg(feature = "ctl")]
+const RULES: usize = 700;
 /// How long a record waits for room, in seconds.
 const PATIENCE: i64 = 1;
-/// `MESSAGE_ID` of a refusal, of a permission, of an outcome; documented in netbroker(8).
-const IDS: [(&str, &str); 3] = [
+/// `MESSAGE_ID` of a refusal, of a permission, of an outcome, of a policy that was put in force; documented in
+/// netbroker(8).
+const IDS: [(&str, &str); 4] = [
     ("refused", "7c0f3a6ad8e94d0fb1c5d2a2b9a5e0c1"),
     ("permitted", "e6a3b1a0c5f14a5d9f0e7d4c2b8a1f36"),
     ("outcome", "2b9d8c4f6e1a4b7c8d3f5a6e7b0c9d12"),
+    ("installed", "7b7bdf878d3643e6873cdc0750e819e7"),
 ];
 /// `LOG_AUTHPRIV`
 const AUTHPRIV: u8 = 10;
@@ -162,6 +167,37 @@ impl Record {
             ("WAY", way.word().to_owned()),
         ];
         Self { event, fields, call: Map::new() }
+    }
+
+    /// A record of a policy that was put in force.
+    #[cfg(feature = "ctl")]
+    #[must_use]
+    pub fn of_policy(by: &str) -> Self {
+        Self { event: "installed", fields: vec![("BY", by.to_owned())], call: Map::new() }
+    }
+
+    /// Adds a list of rules by their ids, unless it is empty: their number and, where the list would be too long, its
+    /// beginning and the digest of all of it.
+    #[cfg(feature = "ctl")]
+    #[must_use]
+    pub fn with_ids(self, [name, count, digest]: [&'static str; 3], ids: &[String]) -> Self {
+        let whole = ids.join(" ");
+        let mut shown = String::new();
+        for id in ids {
+            if shown.len() + id.len() >= RULES {
+                break;
+            }
+            shown.push_str(if shown.is_empty() { "" } else { " " });
+            shown.push_str(id);
+        }
+        match whole.len() - shown.len() {
+            _ if ids.is_empty() => self,
+            0 => self.with(name, shown).with(count, ids.len().to_string()),
+            _ => {
+                let record = self.with(name, shown + " …").with(count, ids.len().to_string());
+                record.with(digest, sha256::hex(whole.as_bytes()))
+            }
+        }
     }
 
     /// Adds a field.

@@ -184,7 +184,7 @@ fn a_broken_edit_leaves_the_policy_that_was_in_force() {
     // What is whole again is in force.
     host.tool(&["policy", "install"]).ok();
     assert_eq!(set(&host).error(), "io.netbroker.Link.Denied");
-    assert_eq!(host.sh("ls -A /var/lib/netbroker"), "policy\n");
+    assert_eq!(host.sh("ls -A /var/lib/netbroker"), "history\npolicy\n");
 }
 
 #[test]

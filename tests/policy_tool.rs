@@ -188,7 +188,9 @@ fn a_shipped_policy_is_enabled_with_its_tests_and_disabled_again() {
 
     ends(&host.tool(&["policy", "disable", "links"]), 0, &["disabled: /etc/netbroker/policy.d/links.toml; "]);
     ends(&host.tool(&["policy", "disable", "links"]), 78, &["is not there"]);
-    host.tool(&["policy", "install"]).ok();
+    ends(&host.tool(&["policy", "install"]), 78, &["the new policy has no rule", "as it was"]);
+    assert!(mtu_is_set(&host, 1400));
+    host.tool(&["policy", "install", "--allow-empty"]).ok();
     assert!(!mtu_is_set(&host, 1400));
     host.policy_file("links.toml", RULES);
     ends(&host.tool(&["policy", "disable", "links"]), 78, &["the machine's own"]);

@@ -163,3 +163,24 @@ fn a_result_of_any_length_keeps_its_beginning() {
         assert!(record.bounded(Dialect::Journal).len() <= RECORD);
     }
 }
+
+#[cfg(feature = "ctl")]
+#[test]
+fn a_list_of_rules_is_whole_or_has_its_number_and_digest() {
+    let names = ["RULES_ADDED", "RULES_ADDED_COUNT", "RULES_ADDED_SHA256"];
+    let of = |ids: &[String]| String::from_utf8(Record::of_policy("install").with_ids(names, ids).journal()).unwrap();
+    assert!(!of(&[]).contains("RULES_ADDED"));
+    let two = of(&["a".to_owned(), "b".to_owned()]);
+    assert!(two.contains("\nNETBROKER_RULES_ADDED=a b\nNETBROKER_RULES_ADDED_COUNT=2\n"), "{two}");
+    assert!(two.contains("\nMESSAGE_ID=7b7bdf878d3643e6873cdc0750e819e7\n") && !two.contains("SHA256"), "{two}");
+    let ids: Vec<String> = (0..1000).map(|n| format!("{n:\\>64}")).collect();
+    let many = of(&ids);
+    let digest = sha256::hex(ids.join(" ").as_bytes());
+    assert!(many.contains(" …\nNETBROKER_RULES_ADDED_COUNT=1000\n") && many.contains(&digest), "{many}");
+    let record =
+        [names, names, names].iter().fold(Record::of_policy("rollback"), |of, names| of.with_ids(*names, &ids));
+    let record = record.with("POLICY", "f".repeat(64)).with("POLICY_BEFORE", "f".repeat(64)).with("UID", "0");
+    for dialect in [Dialect::Journal, Dialect::Syslog(7)] {
+        assert!(record.bounded(dialect).len() < RECORD);
+    }
+}

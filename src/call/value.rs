@@ -216,7 +216,7 @@ impl Value {
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the field.
-    pub(super) fn require_new_name(&self) -> Result<(), String> {
+    pub(crate) fn require_new_name(&self) -> Result<(), String> {
         let (name, result) = match self {
             Self::Netns(NetnsName::Named(name)) => (name.as_str(), require_plain_netns(name)),
             Self::Link(name) => (name.as_str(), require_plain(name.as_str())),

@@ -2,11 +2,13 @@
 //! `netbrokerctl call`: starts the broker for one call, over two pipes, and shows what it answers.
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
+use nix::unistd::getuid;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, parameters, print, reason, warn};
@@ -39,7 +41,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let call = parameters::call(&arguments.name)?;
-    let given = parameters::read(call, &arguments.fields, arguments.reference.as_deref())?;
+    let given = parameters::read(call, &arguments.fields, arguments.reference.as_deref(), caller_uid())?;
     if given.netns_assumed {
         warn("netns is not given: using @host");
     }
@@ -53,6 +55,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let status =
         broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {}", reason(&error))))?;
     outcome(answered?, status)
+}
+
+/// The uid that the broker will take for the caller's: under sudo that of whoever ran sudo.
+fn caller_uid() -> u32 {
+    let uid = getuid();
+    let by_sudo = || env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+    if uid.is_root() { by_sudo().unwrap_or(0) } else { uid.as_raw() }
 }
 
 fn start(arguments: &Arguments) -> Result<Child, Failure> {

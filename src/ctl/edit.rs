@@ -17,6 +17,7 @@ use nix::fcntl::{AtFlags, readlinkat};
 use nix::sys::stat::fstatat;
 use nix::unistd::{Gid, Uid, fsync, mkdtemp};
 
+use super::accounts::Accounts;
 use super::enable::root;
 use super::files::{Files, INSTALLED, Tree, is_policy, is_test, test_of};
 use super::read::{SOURCE, all_of, open_named, unusable};
@@ -157,7 +158,7 @@ impl<'t> Edited<'t> {
             policy.sort_by(|one, other| one.name.cmp(&other.name));
         }
         let files = Files { policy, tests };
-        policy::compiled(&files.policy)?;
+        policy::compiled(&files.policy, &Accounts::Machine)?;
         test::passes(&files)
     }
 

@@ -13,9 +13,12 @@ use nix::fcntl::{AtFlags, readlinkat};
 use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
 
+use super::accounts::Accounts;
 use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names};
+use super::install::system_group;
 use super::read::unusable;
-use super::{Failure, print};
+use super::{Failure, policy, print, tell_line};
+use crate::policy::warnings::Warning;
 use crate::refusal::Exit;
 
 /// What remains to be done.
@@ -30,7 +33,9 @@ pub(super) struct Arguments {
 
 pub(super) fn enable(arguments: &Arguments) -> Result<ExitCode, Failure> {
     root("enable a policy")?;
-    print(link(&Tree::system(), &arguments.name)?)?;
+    let tree = Tree::system();
+    print(link(&tree, &arguments.name)?)?;
+    missing(&tree).iter().for_each(tell_line);
     Ok(Exit::Done.into())
 }
 
@@ -38,6 +43,23 @@ pub(super) fn disable(arguments: &Arguments) -> Result<ExitCode, Failure> {
     root("disable a policy")?;
     print(unlink(&Tree::system(), &arguments.name)?)?;
     Ok(Exit::Done.into())
+}
+
+/// What the policy still needs before it can be installed, and its callers before they can call. Nothing of that keeps a
+/// policy from being enabled.
+fn missing(tree: &Tree) -> Vec<String> {
+    let compiled = tree.policy(Path::new(INSTALLED)).and_then(|sources| policy::compiled(&sources, &Accounts::Machine));
+    let mut missing = match compiled {
+        Ok(policy) => policy::strangers(&policy, &Accounts::Machine).iter().map(Warning::to_string).collect(),
+        Err(Failure::Policy(problems)) => problems,
+        Err(Failure::Message(_, why)) => vec![why],
+        Err(Failure::Closed) => Vec::new(),
+    };
+    missing.extend(system_group(tree).err());
+    if !missing.is_empty() {
+        missing.insert(0, "netbrokerctl: still missing:".to_owned());
+    }
+    missing
 }
 
 /// Refuses whoever is not root.

@@ -2,26 +2,27 @@
 //! `netbrokerctl policy explain`: which rule decides a call, by the function that the broker decides with.
 #![forbid(unsafe_code)]
 
-use std::ffi::CString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use nix::unistd::{Group, User, geteuid, getgrouplist};
+use nix::unistd::geteuid;
 
+use super::accounts::{Accounts, NO_GROUP, unknown};
+use super::enable::root;
 use super::files::{self, INSTALLED, Tree};
 use super::install::written;
 use super::read::open_named;
-use super::{Failure, parameters, policy, print, warn};
+use super::status::InForce;
+use super::{Failure, history, parameters, policy, print, warn};
 use crate::caller::Caller;
 use crate::policy::Decision;
-use crate::policy::compiled::Compiled;
+use crate::policy::compile::{Account, Policy};
+use crate::policy::compiled::{Compiled, Damage};
 use crate::refusal::Exit;
 
 /// The policy in force.
 const IN_FORCE: &str = "/var/lib/netbroker/policy";
-/// No account has this group, and no policy can name it.
-const NO_GROUP: u32 = u32::MAX;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -40,29 +41,74 @@ pub(super) struct Arguments {
     /// The directory with the policy's files
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// A file whose `[accounts]` has the users and groups, in place of this machine's
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// By the policy in force, in place of the files (root only)
+    #[arg(long, conflicts_with_all = ["directory", "accounts"])]
+    installed: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let call = parameters::call(&arguments.name)?;
-    let given = parameters::read(call, &arguments.fields, None)?;
+    let asked = if arguments.installed { Asked::in_force()? } else { Asked::of_files(arguments)? };
+    let caller = caller(&arguments.who, &arguments.group, &asked.accounts)?;
+    let given = parameters::read(call, &arguments.fields, None, caller.uid)?;
     if given.netns_assumed {
         warn("netns is not given: using @host");
     }
-    let caller = caller(&arguments.who, &arguments.group)?;
-    let sources = match &arguments.directory {
-        Some(directory) => files::given(std::slice::from_ref(directory))?,
-        None => Tree::system().policy(Path::new(INSTALLED))?,
-    };
-    let policy = policy::compiled(&sources)?;
-    let damaged = |damage: crate::policy::compiled::Damage| Failure::Policy(vec![damage.0.to_owned()]);
-    let compiled = Compiled::open(written(&policy)?).map_err(damaged)?;
-    compare(compiled.digest());
-    let verdict = compiled.judge(&caller, given.request).map_err(damaged)?;
-    print(policy.describe(verdict.decision(), verdict.request()))?;
+    if !arguments.installed {
+        compare(asked.compiled.digest());
+    }
+    let verdict = asked.compiled.judge(&caller, given.request).map_err(damaged)?;
+    print(asked.policy.describe(verdict.decision(), verdict.request()))?;
     Ok(match verdict.decision() {
         Decision::Allowed { .. } => Exit::Done.into(),
         _ => Exit::Denied.into(),
     })
+}
+
+fn damaged(damage: Damage) -> Failure {
+    Failure::Policy(vec![damage.0.to_owned()])
+}
+
+/// What is asked: the bytes that decide, the places of their rules, and whom names mean.
+struct Asked {
+    compiled: Compiled<Vec<u8>>,
+    policy: Policy,
+    accounts: Vec<Accounts>,
+}
+
+impl Asked {
+    fn of_files(arguments: &Arguments) -> Result<Self, Failure> {
+        let accounts = Accounts::choose(arguments.accounts.as_deref())?;
+        let sources = match &arguments.directory {
+            Some(directory) => files::given(std::slice::from_ref(directory))?,
+            None => Tree::system().policy(Path::new(INSTALLED))?,
+        };
+        let policy = policy::compiled(&sources, &accounts)?;
+        let compiled = Compiled::open(written(&policy)?).map_err(damaged)?;
+        Ok(Self { compiled, policy, accounts: vec![accounts] })
+    }
+
+    /// An account that is gone has the number that it had.
+    fn in_force() -> Result<Self, Failure> {
+        root("read the policy in force")?;
+        let tree = Tree::system();
+        let in_force = InForce::read(&tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
+        let (policy, recorded) = match history::in_force(&tree, &in_force)? {
+            Some(kept) => {
+                let recorded = Accounts::Recorded(kept.accounts.clone());
+                (policy::compiled(&kept.sources(), &recorded)?, Some(recorded))
+            }
+            None => {
+                warn("the files of the policy in force are not kept: rules are named without their places");
+                (policy::compiled(&[], &Accounts::Machine)?, None)
+            }
+        };
+        let compiled = Compiled::open(in_force.bytes).map_err(damaged)?;
+        Ok(Self { compiled, policy, accounts: [Accounts::Machine].into_iter().chain(recorded).collect() })
+    }
 }
 
 /// Says so when the broker decides by another policy than the one that is explained.
@@ -85,19 +131,20 @@ fn compare(digest: &str) {
     }
 }
 
-fn caller(who: &str, groups: &[String]) -> Result<Caller, Failure> {
+/// The caller by the first of these accounts that knows the names.
+fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller, Failure> {
     let mut caller = match who.split_once(':') {
-        Some(("user", name)) => user(name)?,
+        Some(("user", name)) => first(accounts, |of| of.user(name))?,
         Some(("uid", number)) => Caller { uid: self::number(who, number)?, gid: NO_GROUP, groups: Vec::new() },
         _ => return Err(unknown(format!("`{}` is neither `user:NAME` nor `uid:N`", who.escape_debug()))),
     };
     for group in groups {
         let gid = match group.split_once(':') {
-            Some(("group", name)) => match Group::from_name(name) {
-                Ok(Some(group)) => group.gid.as_raw(),
-                Ok(None) => return Err(unknown(format!("there is no group `{}`", name.escape_debug()))),
-                Err(errno) => return Err(unknown(format!("groups cannot be looked up: {}", errno.desc()))),
-            },
+            Some(("group", name)) => first(accounts, |of| match of.number(Account::Group(name)) {
+                Ok(Some(gid)) => Ok(gid),
+                Ok(None) => Err(unknown(format!("there is no group `{}`", name.escape_debug()))),
+                Err(why) => Err(unknown(format!("groups cannot be looked up: {why}"))),
+            })?,
             Some(("gid", number)) => self::number(group, number)?,
             _ => return Err(unknown(format!("`{}` is neither `group:NAME` nor `gid:N`", group.escape_debug()))),
         };
@@ -106,23 +153,14 @@ fn caller(who: &str, groups: &[String]) -> Result<Caller, Failure> {
     Ok(caller)
 }
 
-/// A user with the groups that a login would give.
-fn user(name: &str) -> Result<Caller, Failure> {
-    let failed = |errno: nix::errno::Errno| unknown(format!("users cannot be looked up: {}", errno.desc()));
-    let user = User::from_name(name).map_err(failed)?;
-    let user = user.ok_or_else(|| unknown(format!("there is no user `{}`", name.escape_debug())))?;
-    let name = CString::new(name).map_err(|_| unknown("a name holds no NUL".to_owned()))?;
-    let groups = getgrouplist(&name, user.gid).map_err(failed)?;
-    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-    Ok(Caller { uid, gid, groups: groups.into_iter().map(nix::unistd::Gid::as_raw).collect() })
+/// What the first of these accounts gives, or else why the last has none.
+fn first<T>(accounts: &[Accounts], find: impl Fn(&Accounts) -> Result<T, Failure>) -> Result<T, Failure> {
+    let none = Err(unknown("no account is known".to_owned()));
+    accounts.iter().fold(none, |found, of| found.or_else(|_| find(of)))
 }
 
 fn number(whole: &str, raw: &str) -> Result<u32, Failure> {
     let plain = raw.bytes().all(|b| b.is_ascii_digit());
     let number = raw.parse().ok().filter(|_| plain);
     number.ok_or_else(|| unknown(format!("`{}` has no number", whole.escape_debug())))
-}
-
-fn unknown(why: String) -> Failure {
-    Failure::Message(Exit::Request, why)
 }

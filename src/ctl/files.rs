@@ -68,6 +68,11 @@ impl Tree {
         sources(names.iter().map(|name| self.read(&directory, path.join(name))))
     }
 
+    /// A warning for each file of a directory that nobody reads.
+    pub(super) fn unread(&self, path: &Path) -> Result<Vec<String>, String> {
+        unread(&self.directory(path)?, path)
+    }
+
     /// All policy files of a directory and their tests; those of a shipped policy lie where it lies.
     pub(super) fn files(&self, path: &Path) -> Result<Files, Failure> {
         self.files_but(path, OsStr::new(""))
@@ -167,6 +172,33 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         }
     }
     given_files(&files)
+}
+
+/// A file that a person names.
+pub(super) fn given_file(path: &Path) -> Result<Source, Failure> {
+    let bytes = open_named(path).and_then(|file| all_of(file, path, SOURCE)).map_err(wrong)?;
+    Source::new(&path.display().to_string(), bytes).map_err(|problem| Failure::problems(&[problem]))
+}
+
+/// A warning for each file in directories that a person names which nobody reads.
+pub(super) fn given_unread(paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut warnings = Vec::new();
+    for path in paths.iter().filter(|path| path.is_dir()) {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(path, flags, Mode::empty()).map_err(|errno| wrong(unusable(path, errno)))?;
+        warnings.extend(unread(&directory, path).map_err(wrong)?);
+    }
+    Ok(warnings)
+}
+
+fn unread(directory: &OwnedFd, path: &Path) -> Result<Vec<String>, String> {
+    let names = names(directory, path, |name| !is_policy(name) && !is_test(name) && name != "." && name != "..")?;
+    let warning = |name: &OsString| {
+        let shown = path.join(name).display().to_string().escape_debug().to_string();
+        let why = if name.as_bytes().starts_with(b".") { "begins with a dot" } else { "does not end in `.toml`" };
+        format!("warning: {shown}: nothing reads this file, since its name {why}; rename it, or move it elsewhere")
+    };
+    Ok(names.iter().map(warning).collect())
 }
 
 /// Files that a person names, each of them one file.

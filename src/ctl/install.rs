@@ -3,21 +3,27 @@
 //! the policy that was in force as it was.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
-use nix::unistd::{Gid, Uid, fchown, fsync, geteuid};
+use nix::unistd::{Gid, Uid, fchown, fsync, geteuid, getuid};
 
 use super::files::{INSTALLED, Tree};
+use super::kept::{self, History, Kept};
 use super::read::{COMPILED, all_of, file_state, open_in, unusable};
+use super::record::{self, Change};
 use super::replace::{Rights, replace};
-use super::{Failure, names, policy, print, reason, test, warn};
+use super::{Failure, names, policy, print, reason, tell_line, test, warn};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
+use crate::policy::diagnostics::Source;
 use crate::refusal::Exit;
 use crate::stage::netns::DIRECTORY;
 
@@ -35,6 +41,12 @@ pub(super) struct Arguments {
     /// The directory with the policy's files
     #[arg(long, value_name = "DIR", default_value = INSTALLED)]
     directory: PathBuf,
+    /// Let a policy without rules, which refuses every call, replace one that has rules
+    #[arg(long)]
+    allow_empty: bool,
+    /// End the pin of `policy rollback` without being asked at a terminal
+    #[arg(long)]
+    unpin: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -45,31 +57,159 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let directory = std::path::absolute(&arguments.directory);
     let directory =
         directory.map_err(|error| Failure::Message(Exit::Policy, format!("--directory: {}", reason(&error))))?;
-    print(install(&Tree::system(), &directory)?)?;
+    let leave = Leave { empty: arguments.allow_empty, unpin: arguments.unpin || is_person() };
+    let tree = Tree::system();
+    let installed = install(&tree, &directory, leave);
+    // Whatever became of the policy: after each start of the machine this is what `policy install` is run for, too.
     if let Err(why) = names::share_directory() {
         warn(format!(
             "{DIRECTORY} is not made a shared mount: {why}; until it is one, any user can keep Netns.Add busy"
         ));
     }
-    Ok(Exit::Done.into())
+    installed?.finish(&tree)
+}
+
+/// Whether a person runs this: at a terminal, and not by way of a package's script.
+fn is_person() -> bool {
+    std::io::stdin().is_terminal() && std::env::var_os("DPKG_MAINTSCRIPT_NAME").is_none()
+}
+
+/// What an installation may do that it does not do unasked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Leave {
+    /// Replace a policy that has rules by one that has none.
+    pub(super) empty: bool,
+    /// Replace a policy that is pinned.
+    pub(super) unpin: bool,
+}
+
+/// What came of an installation.
+#[derive(Debug)]
+pub(super) struct Installed {
+    /// In words.
+    pub(super) said: String,
+    pub(super) warnings: Vec<String>,
+    /// What goes to the trail; none where nothing has changed.
+    pub(super) change: Option<Change>,
+    /// What became of the steps after the one that put it in force. They do not keep it from the trail.
+    pub(super) after: Result<(), Failure>,
+}
+
+impl Installed {
+    /// Says what was done and sends the record, which gives up root: the last thing that the process does.
+    pub(super) fn finish(self, tree: &Tree) -> Result<ExitCode, Failure> {
+        for warning in &self.warnings {
+            tell_line(warning);
+        }
+        let printed = print(&self.said);
+        if let Some(Err(why)) = self.change.map(|change| change.send(tree)) {
+            warn(format!("the installation is not on record: {why}"));
+        }
+        self.after.and(printed).map(|()| Exit::Done.into())
+    }
 }
 
 /// Installs the policy of a directory and says what was done.
-fn install(tree: &Tree, directory: &Path) -> Result<String, Failure> {
+pub(super) fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Installed, Failure> {
     let files = tree.files(directory)?;
-    let policy = policy::compiled(&files.policy)?;
+    let (policy, accounts) = policy::compiled_here(&files.policy)?;
     test::passes(&files).map_err(still)?;
-    let bytes = written(&policy)?;
-    let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
-    let place = prepare(tree).map_err(refused)?;
-    let done = if place.holds(&bytes) {
-        "unchanged"
-    } else {
-        place.replace(&bytes).map_err(refused)?;
-        place.settle()?;
-        "installed"
-    };
-    Ok(format!("{done}: {}, digest {digest}", policy::counted(&policy, &files.policy)))
+    let unread = tree.unread(directory).map_err(|why| Failure::Policy(vec![why]))?;
+    let warnings = policy::refused_later(&policy).into_iter().chain(unread);
+    let counted = policy::counted(&policy, &files.policy);
+    let new = New { policy, sources: files.policy, accounts, by: "install" };
+    let pinned = kept::pinned(tree).ok().flatten(); // without the directory there is no pin
+    if let (Some(digest), false) = (&pinned, leave.unpin) {
+        let why = format!(
+            "`policy rollback` has pinned the policy with digest {digest}, which stays in force; a person ends that by \
+             `netbrokerctl policy install` at a terminal, or by `netbrokerctl policy install --unpin`"
+        );
+        return Err(Failure::Message(Exit::Policy, why));
+    }
+    let put = new.put(tree, leave)?;
+    let unpinned = kept::unpin(tree).map_err(|why| in_force_but(&format!("the pin cannot be removed: {why}")));
+    let done = if put.change.is_some() { "installed" } else { "unchanged" };
+    let end = if pinned.is_some() { "; no policy is pinned any more" } else { "" };
+    let said = format!("{done}: {counted}, digest {}{end}", put.digest);
+    Ok(Installed { said, warnings: warnings.collect(), change: put.change, after: put.after.and(unpinned) })
+}
+
+/// Something that went wrong when the policy was in force already.
+pub(super) fn in_force_but(why: &str) -> Failure {
+    Failure::Message(Exit::System, format!("the policy is in force, but {why}"))
+}
+
+/// A policy that is sound, on its way to be put in force.
+pub(super) struct New {
+    pub(super) policy: Policy,
+    pub(super) sources: Vec<Source>,
+    pub(super) accounts: BTreeMap<String, u32>,
+    pub(super) by: &'static str,
+}
+
+/// What came of putting it in force.
+pub(super) struct Put {
+    pub(super) digest: String,
+    /// Nothing where it was in force already.
+    pub(super) change: Option<Change>,
+    /// What became of the steps after that.
+    pub(super) after: Result<(), Failure>,
+}
+
+impl New {
+    /// Puts it in force and keeps it.
+    pub(super) fn put(self, tree: &Tree, leave: Leave) -> Result<Put, Failure> {
+        let bytes = written(&self.policy)?;
+        let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
+        let place = prepare(tree).map_err(refused)?;
+        let before = place.before();
+        let has_rules = before.as_ref().is_some_and(Compiled::has_rules);
+        if self.policy.origins().is_empty() && has_rules && !leave.empty {
+            let why =
+                "the new policy has no rule, so every call would be refused; `--allow-empty` says that this is meant";
+            return Err(Failure::Message(Exit::Policy, format!("{why}; the policy in force is as it was")));
+        }
+        let history = History::make(tree).map_err(refused)?;
+        let is_new = history.of(&digest).map_err(refused)?.is_none();
+        let all = history.all().map_err(refused)?;
+        let latest = all.first();
+        let rules = kept::digests(&self.policy);
+        let known = |before: &Compiled<Vec<u8>>| {
+            all.iter().find(|kept| kept.digest == before.digest()).map(|kept| kept.rules.clone())
+        };
+        let rules_before = before.as_ref().map_or_else(|| Some(BTreeMap::new()), known);
+        let unchanged = place.holds(&bytes);
+        if !(unchanged && latest.is_some_and(|kept| kept.digest == digest)) {
+            let sequence = latest.map_or(0, |kept| kept.sequence).saturating_add(1);
+            history.keep(&self.kept(&digest, sequence, &rules)).map_err(refused)?;
+        }
+        if unchanged {
+            return Ok(Put { digest, change: None, after: Ok(()) });
+        }
+        if let Err(why) = place.replace(&bytes) {
+            let _ = is_new.then(|| history.forget(&digest)); // it never was in force; the failure is told
+            return Err(refused(why));
+        }
+        let after = place.settle().and_then(|()| history.prune(&all, &digest).map_err(|why| in_force_but(&why)));
+        let before = before.map(|before| before.digest().to_owned());
+        let change = Change { by: self.by, before, after: digest.clone(), rules_before, rules_after: rules };
+        Ok(Put { digest, change: Some(change), after })
+    }
+
+    fn kept(&self, digest: &str, sequence: u64, rules: &BTreeMap<String, String>) -> Kept {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Kept {
+            digest: digest.to_owned(),
+            sequence,
+            installed: i64::try_from(now).unwrap_or(i64::MAX),
+            uid: getuid().as_raw(),
+            loginuid: record::loginuid(),
+            by: self.by.to_owned(),
+            files: Kept::files_of(&self.sources),
+            accounts: self.accounts.clone(),
+            rules: rules.clone(),
+        }
+    }
 }
 
 pub(super) fn written(policy: &Policy) -> Result<Vec<u8>, Failure> {
@@ -118,6 +258,11 @@ fn prepare(tree: &Tree) -> Result<StateDirectory, String> {
 
 /// The group that may read the policy: that of the system user, whose numbers are those of [`RUN`].
 pub(super) fn system_group(tree: &Tree) -> Result<Gid, String> {
+    system_user(tree).map(|(_, gid)| gid)
+}
+
+/// The system user, by number.
+pub(super) fn system_user(tree: &Tree) -> Result<(Uid, Gid), String> {
     const HINT: &str = "`systemd-tmpfiles --create` makes it, as does \
                         `install -d -m 0755 -o netbroker -g netbroker /run/netbroker`";
     let run = tree.directory(Path::new("/run"))?;
@@ -132,7 +277,7 @@ pub(super) fn system_group(tree: &Tree) -> Result<Gid, String> {
             "{RUN} is {uid}:{gid} with mode {mode:04o}, expected netbroker:netbroker with 0755: {HINT}"
         ));
     }
-    Ok(Gid::from_raw(what.st_gid))
+    Ok((Uid::from_raw(what.st_uid), Gid::from_raw(what.st_gid)))
 }
 
 /// Makes a directory if there is none; its mode does not depend on the umask.
@@ -149,6 +294,12 @@ fn make(tree: &Tree, parent: &str, name: &str, mode: u32) -> Result<(), String> 
 }
 
 impl StateDirectory {
+    /// The policy in force, if the broker could read it.
+    fn before(&self) -> Option<Compiled<Vec<u8>>> {
+        let file = open_in(&self.directory, FILE.as_ref(), Path::new(FILE)).ok()??;
+        Compiled::open(all_of(file, Path::new(FILE), COMPILED).ok()?).ok()
+    }
+
     /// Whether exactly this is in force, and the broker can read it.
     fn holds(&self, bytes: &[u8]) -> bool {
         let Ok(Some(file)) = open_in(&self.directory, FILE.as_ref(), Path::new(FILE)) else { return false };
@@ -166,10 +317,8 @@ impl StateDirectory {
 
     /// Waits until the new name would survive a loss of power.
     fn settle(&self) -> Result<(), Failure> {
-        fsync(&self.directory).map_err(|errno| {
-            let why = format!("the policy is in force, but {STATE} cannot be written to disk: {}", errno.desc());
-            Failure::Message(Exit::System, why)
-        })
+        fsync(&self.directory)
+            .map_err(|errno| in_force_but(&format!("{STATE} cannot be written to disk: {}", errno.desc())))
     }
 }
 
@@ -185,7 +334,11 @@ mod tests {
     const IN_FORCE: &str = "/var/lib/netbroker/policy";
 
     fn run(machine: &Machine) -> Result<String, Failure> {
-        install(&machine.tree, Path::new(INSTALLED))
+        run_with(machine, Leave::default())
+    }
+
+    fn run_with(machine: &Machine, leave: Leave) -> Result<String, Failure> {
+        install(&machine.tree, Path::new(INSTALLED), leave).map(|installed| installed.said)
     }
 
     /// A machine where a policy is in force, and its bytes.
@@ -208,7 +361,7 @@ mod tests {
         assert_eq!(of(IN_FORCE), (machine.tree.owner, machine.gid, 0o640));
         assert_eq!(of(STATE), (machine.tree.owner, machine.gid, 0o750));
         assert_eq!(of("/run/netns").2, 0o755);
-        assert_eq!(machine.names(STATE), ["policy"]);
+        assert_eq!(machine.names(STATE), ["history", "policy"]);
         let compiled = Compiled::open(bytes).unwrap();
         assert!(run(&machine).unwrap().ends_with(&format!("digest {}", compiled.digest())));
     }
@@ -222,7 +375,7 @@ mod tests {
         machine.mode("/etc/netbroker/policy.d", 0o777);
         assert!(matches!(run(&machine), Err(Failure::Policy(_))));
         assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
-        assert_eq!(machine.names(STATE), ["policy"]);
+        assert_eq!(machine.names(STATE), ["history", "policy"]);
     }
 
     #[test]
@@ -271,7 +424,7 @@ mod tests {
         fs::create_dir(machine.path(IN_FORCE)).unwrap();
         let Err(Failure::Message(Exit::System, why)) = run(&machine) else { panic!("installed") };
         assert!(why.starts_with("/var/lib/netbroker/policy cannot be replaced: "), "{why}");
-        assert_eq!(machine.names(STATE), ["policy"]);
+        assert_eq!(machine.names(STATE), ["history", "policy"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! own.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod call;
 mod describe;
 mod edit;
@@ -10,13 +11,16 @@ mod enable;
 mod explain;
 mod files;
 mod generate;
+mod history;
 mod install;
+mod kept;
 #[cfg(test)]
 mod machine;
 mod names;
 mod parameters;
 mod policy;
 mod read;
+mod record;
 mod replace;
 mod show;
 mod status;
@@ -78,6 +82,10 @@ enum PolicyCommand {
     Status,
     /// Edit a file of the policy; it counts when the whole policy is sound (root only)
     Edit(edit::Arguments),
+    /// List the last policies that were put in force (root only)
+    History,
+    /// Put an earlier policy in force again, and pin it (root only)
+    Rollback(history::Arguments),
 }
 
 impl PolicyCommand {
@@ -92,6 +100,8 @@ impl PolicyCommand {
             Self::Show(arguments) => show::run(arguments),
             Self::Status => status::run(),
             Self::Edit(arguments) => edit::run(arguments),
+            Self::History => history::list(),
+            Self::Rollback(arguments) => history::rollback(arguments),
         }
     }
 }
@@ -160,6 +170,11 @@ fn tell(failure: &Failure) {
 /// An error of the system in its own words, without its number.
 fn reason(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned())
+}
+
+/// Text on standard error as it is: what compilers print has its own beginning.
+fn tell_line(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// One line on standard error; there is nobody to tell when that fails.

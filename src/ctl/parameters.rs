@@ -2,7 +2,6 @@
 //! `field=value …` as the parameters of a call: typed by the declaration, never by the look of the text.
 #![forbid(unsafe_code)]
 
-use nix::unistd::getuid;
 use serde_json::{Map, Value};
 
 use super::Failure;
@@ -38,8 +37,14 @@ fn wrong(message: String) -> Failure {
     Failure::Message(Exit::Request, message)
 }
 
-/// Reads `field=value …`.
-pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&str>) -> Result<Parameters, Failure> {
+/// Reads `field=value …` for a caller of this uid: defaults such as `tun.owner` are the caller's, not those of whoever
+/// runs the tool.
+pub(super) fn read(
+    call: &'static Call,
+    fields: &[String],
+    reference: Option<&str>,
+    uid: u32,
+) -> Result<Parameters, Failure> {
     let mut object = Map::new();
     for field in fields {
         let Some((name, raw)) = field.split_once('=') else {
@@ -56,7 +61,6 @@ pub(super) fn read(call: &'static Call, fields: &[String], reference: Option<&st
     }
     let json = Json::parse(Value::Object(object.clone()).to_string().as_bytes());
     let json = json.map_err(|error| wrong(format!("the parameters are no JSON: {error}")))?;
-    let uid = getuid().as_raw(); // where somebody else is meant, the broker or the judge fills in his
     let request = Request::parse(call, &json, uid).map_err(|invalid| wrong(Refusal::from(invalid).to_string()))?;
     Ok(Parameters { request, object, netns_assumed })
 }
@@ -146,7 +150,7 @@ mod tests {
             Failure::Message(Exit::Request, message) => message,
             other => panic!("{other:?}"),
         };
-        call(name).and_then(|call| read(call, &fields, None)).map_err(said)
+        call(name).and_then(|call| read(call, &fields, None, 7)).map_err(said)
     }
 
     #[test]
@@ -227,5 +231,15 @@ mod tests {
             let message = of("Route.Add", &[&route[..], &[slip]].concat()).unwrap_err();
             assert!(message.starts_with(expected), "{slip}: {message}");
         }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_caller_that_is_asked_about() {
+        let fields = ["netns=n", "link=t0", "kind=tun", "tun.mode=tap"].map(str::to_owned);
+        let owner = |uid| {
+            let given = read(call("Link.Add").unwrap(), &fields, None, uid).unwrap();
+            given.request.value(&crate::call::field::TUN_OWNER.field).unwrap().to_string()
+        };
+        assert_eq!((owner(7), owner(1000)), ("7".to_owned(), "1000".to_owned()));
     }
 }

@@ -7,13 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use nix::unistd::{Gid, Group, Uid, User};
 use serde_json::{Map, Value, json};
 
+use super::accounts::Accounts;
+use super::enable::root;
 use super::files::{self, INSTALLED, Tree};
-use super::{Failure, policy, print};
+use super::install;
+use super::status::InForce;
+use super::{Failure, history, policy, print};
 use crate::call;
 use crate::call::field::FIELDS;
+use crate::call::name::Text;
 use crate::policy::compile::{Origin, Policy};
 use crate::policy::compiled::Settings;
 use crate::policy::constraint::{Constraint, Entries, Numbers, Range, UID};
@@ -28,14 +32,17 @@ pub(super) struct Arguments {
     /// The directory with the policy's files
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// A file whose `[accounts]` has the users and groups, in place of this machine's
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// The policy in force, in place of the files (root only)
+    #[arg(long, conflicts_with_all = ["directory", "accounts"])]
+    installed: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let sources = match &arguments.directory {
-        Some(directory) => files::given(std::slice::from_ref(directory))?,
-        None => Tree::system().policy(Path::new(INSTALLED))?,
-    };
-    let policy = policy::compiled(&sources)?;
+    let (policy, accounts) = if arguments.installed { in_force(&Tree::system())? } else { of_files(arguments)? };
+    let name = |principal| accounts.name(principal);
     let shown: Vec<Shown<'_>> = policy.origins().iter().filter_map(|origin| Shown::new(&policy, origin)).collect();
     if arguments.json {
         let rules: Vec<Value> = shown.iter().map(|rule| rule.json(&name)).collect();
@@ -44,6 +51,34 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         print(text(policy.settings(), &shown, &name))?;
     }
     Ok(Exit::Done.into())
+}
+
+fn of_files(arguments: &Arguments) -> Result<(Policy, Accounts), Failure> {
+    let accounts = Accounts::choose(arguments.accounts.as_deref())?;
+    let sources = match &arguments.directory {
+        Some(directory) => files::given(std::slice::from_ref(directory))?,
+        None => Tree::system().policy(Path::new(INSTALLED))?,
+    };
+    Ok((policy::compiled(&sources, &accounts)?, accounts))
+}
+
+/// The policy in force, from the sources that were kept of it, if these make the very same bytes.
+fn in_force(tree: &Tree) -> Result<(Policy, Accounts), Failure> {
+    root("read the policy in force")?;
+    let wrong = |why: String| Failure::Message(Exit::Policy, why);
+    let in_force = InForce::read(tree).map_err(wrong)?;
+    let kept = history::in_force(tree, &in_force)?.ok_or_else(|| {
+        wrong(
+            "the files of the policy in force are not kept; the next `netbrokerctl policy install` keeps them"
+                .to_owned(),
+        )
+    })?;
+    let accounts = Accounts::Recorded(kept.accounts.clone());
+    let policy = policy::compiled(&kept.sources(), &accounts)?;
+    if install::written(&policy)? != in_force.bytes {
+        return Err(wrong("the kept files do not make the policy in force: another version installed it".to_owned()));
+    }
+    Ok((policy, accounts))
 }
 
 /// All of it as text.
@@ -63,15 +98,6 @@ fn settings_json(settings: Settings) -> Value {
         "refusals.show_rule": settings.show_rule,
         "confinement.landlock": if settings.landlock_required { "required" } else { "available" },
     })
-}
-
-/// The name of an account on this machine, now.
-fn name(principal: Principal) -> Option<String> {
-    match principal {
-        Principal::Everyone => None,
-        Principal::Uid(uid) => User::from_uid(Uid::from_raw(uid)).ok()?.map(|user| user.name),
-        Principal::Gid(gid) => Group::from_gid(Gid::from_raw(gid)).ok()?.map(|group| group.name),
-    }
 }
 
 /// One rule, put together again from all its calls.
@@ -112,7 +138,7 @@ impl<'p> Shown<'p> {
     fn who(&self) -> Vec<Value> {
         let given = self.principals.iter().map(|principal| account(*principal));
         let spared = self.except.iter().map(|principal| format!("!{}", account(*principal)));
-        given.chain(spared).map(Value::from).collect()
+        given.chain(spared).chain(self.origin.absent.iter().cloned()).map(Value::from).collect()
     }
 
     /// Numbers of accounts with their names.
@@ -129,7 +155,7 @@ impl<'p> Shown<'p> {
     }
 
     fn text(&self, name: &dyn Fn(Principal) -> Option<String>) -> String {
-        let Origin { id, file, line, .. } = self.origin;
+        let Origin { id, file, line, description, .. } = self.origin;
         let list = |values: &[Value]| Value::from(values.to_vec()).to_string(); // JSON's lists are TOML's
         let names = self.names(name).into_iter().map(|(number, name)| format!("{number} is {}", name.escape_debug()));
         let names = names.collect::<Vec<_>>().join(", ");
@@ -137,9 +163,12 @@ impl<'p> Shown<'p> {
             format!("# {}:{line}", file.escape_debug()),
             format!("[[{}]]", self.ruling()),
             format!("id = {}", Value::from(id.as_str())),
+        ];
+        lines.extend(description.as_ref().map(|text| format!("description = {}", quoted(text))));
+        lines.extend([
             format!("who = {}{}{names}", list(&self.who()), if names.is_empty() { "" } else { " # " }),
             format!("call = {}", Value::from(self.calls.clone())),
-        ];
+        ]);
         lines.extend(self.fields.iter().map(|(name, entries)| format!("{name} = {}", list(entries))));
         if !self.require.is_empty() {
             lines.push(format!("require = {}", Value::from(self.require.iter().copied().collect::<Vec<_>>())));
@@ -157,11 +186,21 @@ impl<'p> Shown<'p> {
         };
         let names: Map<String, Value> = self.names(name).into_iter().map(|(key, name)| (key, name.into())).collect();
         json!({
-            "id": self.origin.id, "rule": self.ruling(), "file": self.origin.file, "line": self.origin.line,
+            "id": self.origin.id, "description": self.origin.description, "rule": self.ruling(), "file": self.origin.file, "line": self.origin.line,
             "who": self.who(), "names": names, "call": self.calls, "fields": map(&self.fields),
             "require": self.require, "touches": map(&self.touches),
         })
     }
+}
+
+/// Free text as a string of TOML that shows nothing but itself.
+fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() => c.to_string(),
+        c => format!("\\U{:08X}", u32::from(c)),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 fn account(principal: Principal) -> String {
@@ -204,7 +243,8 @@ fn addresses(range: Range) -> String {
     match range {
         Range::Inside(prefix) => format!("{}/{}", prefix.network, prefix.length),
         Range::Lengths(prefix, least, most) => format!("{}/{} len {least}..{most}", prefix.network, prefix.length),
-        Range::Exactly(address, length) => format!("{address}/{length}"),
+        // Alone it would mean the same, and be warned of.
+        Range::Exactly(address, length) => format!("{address}/{length} len {length}"),
     }
 }
 
@@ -225,7 +265,8 @@ who = ["user:neutron", "group:netusers"]
 
 [[allow]]
 id = "l3"
-who = ["$who", "!uid:7"]
+description = "a \"b\\ \u202e\t of routers"
+who = ["$who", "!uid:7", "user?:gone"]
 call = ["Address.Add", "Link.Set", "Link.Add"]
 kind = "veth"
 netns = ["q*", "@host", "!qdhcp-*"]
@@ -257,7 +298,10 @@ require = ["nexthops", "nexthops.gateway"]
 "#;
 
     fn compiled(name: &str, text: &str) -> Policy {
-        let account = |account: Account<'_>| Ok(Some(if account == Account::User("neutron") { 64100 } else { 2000 }));
+        let account = |account: Account<'_>| {
+            let number = if account == Account::User("neutron") { 64100 } else { 2000 };
+            Ok((account != Account::User("gone")).then_some(number))
+        };
         compile(&[Source { name: name.to_owned(), text: text.to_owned() }], &account)
             .unwrap_or_else(|problems| panic!("{}\n{text}", problems[0]))
     }
@@ -290,8 +334,8 @@ require = ["nexthops", "nexthops.gateway"]
         assert_eq!(rules(&again), rules(&policy), "{text}");
         assert_eq!((again.settings(), again.profiles()), (policy.settings(), policy.profiles()));
         for line in [
-            "# 10-l3.toml:9\n[[allow]]\nid = \"l3\"\n",
-            "who = [\"uid:64100\",\"gid:2000\",\"!uid:7\"] # uid:64100 is neutron\\n\n",
+            "# 10-l3.toml:9\n[[allow]]\nid = \"l3\"\ndescription = \"a \\\"b\\\\ \\U0000202E\\U00000009 of routers\"\n",
+            "who = [\"uid:64100\",\"gid:2000\",\"!uid:7\",\"user?:gone\"] # uid:64100 is neutron\\n\n",
             "link = [\"qr-*\",\"lo\",\"v{uid}--\",\"!qr-7\"]\n",
             "touches = { link = [\"eth*\",\"!eth7\"], netns = [\"@host\",\"mgmt\"] }",
             "nexthops.gateway = [\"10.0.0.0/8\"]\nnexthops.link = [\"qr-*\",\"lo\",\"v{uid}--\"]\nnexthops.weight = [\"1..8\"]\n",
@@ -306,7 +350,8 @@ require = ["nexthops", "nexthops.gateway"]
         let policy = compiled("10-l3.toml", POLICY);
         let rule = Shown::new(&policy, policy.origin("l3").unwrap()).unwrap().json(&|_| None);
         assert_eq!((&rule["rule"], &rule["line"]), (&json!("allow"), &json!(9)));
-        assert_eq!(rule["who"], json!(["uid:64100", "gid:2000", "!uid:7"]));
+        assert_eq!(rule["who"], json!(["uid:64100", "gid:2000", "!uid:7", "user?:gone"]));
+        assert_eq!(rule["description"], json!("a \"b\\ \u{202e}\t of routers"));
         assert_eq!(rule["fields"]["metric"], json!([5, "7..9", "!8"]));
         assert_eq!(rule["require"], json!(["address", "up"]));
     }

@@ -12,11 +12,12 @@ use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 
+use super::accounts::Accounts;
 use super::enable::root;
 use super::files::{INSTALLED, Tree};
 use super::install::{FILE, STATE, system_group, written};
 use super::read::{COMPILED, all_of, file_state, open_in};
-use super::{Failure, policy, print, reason, tell};
+use super::{Failure, kept, policy, print, reason, tell, tell_line};
 use crate::policy::compiled::Compiled;
 use crate::refusal::Exit;
 
@@ -28,9 +29,9 @@ pub(super) fn run() -> Result<ExitCode, Failure> {
 }
 
 /// The policy that the broker reads.
-struct InForce {
-    bytes: Vec<u8>,
-    digest: String,
+pub(super) struct InForce {
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: String,
     /// Seconds and nanoseconds since 1970.
     since: (i64, i64),
 }
@@ -38,8 +39,21 @@ struct InForce {
 /// What is the case, and whether it is what the files say.
 fn status(tree: &Tree) -> Result<(String, bool), Failure> {
     let in_force = InForce::read(tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
-    let head = format!("in force: digest {}, since {}", in_force.digest, utc(in_force.since.0));
-    let now = tree.policy(Path::new(INSTALLED)).and_then(|sources| Ok((policy::compiled(&sources)?, sources)));
+    let pinned = kept::pinned(tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
+    let pinned = match pinned {
+        Some(digest) if digest == in_force.digest => {
+            "\npinned by `policy rollback`: only a person's `netbrokerctl policy install` ends that".to_owned()
+        }
+        Some(digest) => format!("\npinned by `policy rollback`, but to digest {digest}, which is not in force"),
+        None => String::new(),
+    };
+    for warning in tree.unread(Path::new(INSTALLED)).unwrap_or_default() {
+        tell_line(warning); // where the directory cannot be read, the next line says why
+    }
+    let head = format!("in force: digest {}, since {}{pinned}", in_force.digest, utc(in_force.since.0));
+    let now = tree
+        .policy(Path::new(INSTALLED))
+        .and_then(|sources| Ok((policy::compiled(&sources, &Accounts::Machine)?, sources)));
     let (now, sources) = match now {
         Ok(now) => now,
         Err(failure) => {
@@ -66,7 +80,7 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
 
 impl InForce {
     /// Reads it if the broker would.
-    fn read(tree: &Tree) -> Result<Self, String> {
+    pub(super) fn read(tree: &Tree) -> Result<Self, String> {
         let path = Path::new(STATE).join(FILE);
         let none = || format!("no policy is in force: {} is absent; the broker refuses every call", path.display());
         if matches!(fs::symlink_metadata(real(tree, STATE)), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
@@ -124,7 +138,7 @@ fn real(tree: &Tree, path: &str) -> PathBuf {
 }
 
 /// `2026-11-20 23:45:10 UTC`
-fn utc(seconds: i64) -> String {
+pub(super) fn utc(seconds: i64) -> String {
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Days since 1 March of year 0 in eras of 400 years, as in Howard Hinnant's `civil_from_days`.
     let (era, of_era) = ((day + 719_468).div_euclid(146_097), (day + 719_468).rem_euclid(146_097));

@@ -106,6 +106,11 @@ impl<'s> Scope<'s> {
         self.kinds(call).is_some_and(|kinds| !kinds.any)
     }
 
+    /// The fields of all calls and kinds that it means.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (&'static Call, &'static Use)> + '_ {
+        self.varieties().flat_map(|variety| variety.uses().map(move |used| (variety.call, used)))
+    }
+
     /// The calls that have all that a deny names.
     pub(super) fn with_all(&self, named: &[Named<'_>]) -> Vec<&'static Call> {
         let mut calls: Vec<&'static Call> = self.varieties().filter(|v| v.has_all(named)).map(|v| v.call).collect();

@@ -12,6 +12,7 @@ use super::entries;
 use super::rule::{Principal, Rule, Ruling, Touches};
 use super::sets::Sets;
 use super::source::{self, At, FieldSyntax, RuleSyntax, Scalar, SettingSyntax};
+use super::warnings::{self, Warning};
 use super::who::{self, Who};
 pub use super::who::{Account, Resolve};
 use crate::call::field::Field;
@@ -32,6 +33,8 @@ pub struct Policy {
     profiles: Vec<(Principal, Profile)>,
     settings: Settings,
     origins: Vec<Origin>,
+    warnings: Vec<Warning>,
+    users: BTreeMap<String, Problem>,
 }
 
 /// Where a rule was written.
@@ -43,6 +46,10 @@ pub struct Origin {
     pub file: String,
     /// The line, counted from 1.
     pub line: usize,
+    /// Its `description`, where it has one.
+    pub description: Option<String>,
+    /// The entries of its `who` that name optional accounts which do not exist.
+    pub absent: Vec<String>,
     /// What it says of which field, as it was written.
     pub said: Vec<(&'static str, String)>,
 }
@@ -80,6 +87,18 @@ impl Policy {
         &self.origins
     }
 
+    /// What is sound in single rules and sets, and probably not what was meant.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The users that allows name, each with the first place that does, as a problem without a message.
+    #[must_use]
+    pub fn users(&self) -> &BTreeMap<String, Problem> {
+        &self.users
+    }
+
     /// Where the rule of this id was written.
     #[must_use]
     pub fn origin(&self, id: &str) -> Option<&Origin> {
@@ -96,8 +115,15 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     let documents: Vec<_> = sources.iter().map(|source| source::read(source, &mut problems)).collect();
     let sets = Sets::collect(&documents, &mut problems);
     let settings = settings(documents.iter().flat_map(|document| &document.settings), &mut problems);
-    let mut compiler =
-        Compiler { resolve, problems, rules: Vec::new(), profiles: BTreeMap::new(), origins: Vec::new() };
+    let mut compiler = Compiler {
+        resolve,
+        problems,
+        rules: Vec::new(),
+        profiles: BTreeMap::new(),
+        origins: Vec::new(),
+        warnings: Vec::new(),
+        users: BTreeMap::new(),
+    };
     let mut ids = BTreeMap::new();
     let mut lines = Lines::default();
     for rule in documents.iter().flat_map(|document| &document.rules) {
@@ -105,9 +131,12 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
         compiler.id(&rule, &mut ids);
         compiler.rule(&rule, lines.number(rule.place));
     }
-    let Compiler { mut problems, rules, profiles, origins, .. } = compiler;
+    let Compiler { mut problems, rules, profiles, origins, mut warnings, users, .. } = compiler;
     if problems.is_empty() {
-        return Ok(Policy { rules, profiles: profiles.into_iter().collect(), settings, origins });
+        warnings.extend(sets.unused());
+        warnings.sort();
+        warnings.dedup(); // what is in a set is so for each of its rules
+        return Ok(Policy { rules, profiles: profiles.into_iter().collect(), settings, origins, warnings, users });
     }
     problems.sort();
     problems.dedup(); // what is wrong in a set is so for each of its rules
@@ -139,6 +168,8 @@ struct Compiler<'r> {
     rules: Vec<Placed>,
     profiles: BTreeMap<Principal, Profile>,
     origins: Vec<Origin>,
+    warnings: Vec<Warning>,
+    users: BTreeMap<String, Problem>,
 }
 
 impl Compiler<'_> {
@@ -159,9 +190,10 @@ impl Compiler<'_> {
     fn rule(&mut self, rule: &RuleSyntax<'_>, line: usize) {
         let who = who::read(&rule.who, rule.ruling, self.resolve, &mut self.problems);
         let mut scope = Scope::read(rule, &mut self.problems);
+        self.name_users(rule);
         let named = scope.fields(rule, &mut self.problems);
         let touches = rule.touches.as_ref().map(|at| self.touches(&at.it));
-        let calls = match rule.ruling {
+        let calls: Vec<_> = match rule.ruling {
             Ruling::Allow => {
                 check::allow(rule, &scope, &named, &mut self.problems);
                 scope.calls.iter().map(|(call, _)| *call).collect()
@@ -169,7 +201,17 @@ impl Compiler<'_> {
             Ruling::Deny => self.denied(rule, &scope, &named, touches.as_ref()),
         };
         let require = scope.required(rule, &named, &mut self.problems);
+        warnings::of_rule(rule, &scope, &named, &calls, &mut self.warnings);
         self.place(rule, &calls, &Lowered { line, named, require, who, touches });
+    }
+
+    /// Remembers which users an allow names.
+    fn name_users(&mut self, rule: &RuleSyntax<'_>) {
+        for entry in rule.who.iter().filter(|_| rule.ruling == Ruling::Allow) {
+            if let Some(name) = entry.it.strip_prefix("user:").or_else(|| entry.it.strip_prefix("user?:")) {
+                self.users.entry(name.to_owned()).or_insert_with(|| entry.place.problem(""));
+            }
+        }
     }
 
     fn touches(&mut self, said: &[FieldSyntax<'_>]) -> Touches {
@@ -246,6 +288,8 @@ impl Compiler<'_> {
             id: id.clone(),
             file: rule.place.file().to_owned(),
             line: *line,
+            description: rule.description.as_ref().map(|at| at.it.clone()),
+            absent: who.absent.clone(),
             said: named.iter().map(said).collect(),
         });
     }

@@ -169,6 +169,12 @@ impl<R: ReadAt> Compiled<R> {
         self.settings
     }
 
+    /// Whether it has a rule, as far as its header says.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        self.tables > PROFILES + 1
+    }
+
     /// What it is read from.
     #[must_use]
     pub fn source(&self) -> &R {

@@ -26,25 +26,42 @@ impl Policy {
             }
             Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
             Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
-            Decision::Silence { nearest: Some((rule, name)) } => {
-                let said = self.origin(rule).and_then(|origin| origin.said.iter().find(|(field, _)| field == name));
-                let value = requested(request, name);
-                let why = match said {
-                    Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
-                        format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
+            Decision::Silence { nearest: Some((rule, fields)) } => {
+                let mut why = Vec::new();
+                let mut fields = fields.iter().copied().peekable();
+                while let Some(name) = fields.next() {
+                    let mut mismatch = self.mismatch(rule, name, request);
+                    // Fields that are not named share one clause.
+                    while let Some(next) = fields.next_if(|next| {
+                        mismatch.starts_with(UNNAMED) && self.mismatch(rule, next, request).starts_with(UNNAMED)
+                    }) {
+                        mismatch.push_str(&format!(", `{next}`"));
                     }
-                    Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
-                    // What is absent needs no name.
-                    None if value == ABSENT => format!("which requires `{name}`"),
-                    None => format!("which does not name `{name}`"),
-                };
-                format!("refused: no rule permits it; nearest is {}, {why}", place(rule))
+                    why.push(mismatch);
+                }
+                format!("refused: no rule permits it; nearest is {}, {}", place(rule), why.join(", "))
             }
+        }
+    }
+
+    /// Why the allow of this id does not permit what a request says of one field.
+    fn mismatch(&self, rule: &str, name: &str, request: &Request) -> String {
+        let value = requested(request, name);
+        let Some(origin) = self.origin(rule) else { return format!("which does not permit {value} of `{name}`") };
+        match origin.said.iter().find(|(field, _)| *field == name) {
+            Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
+                format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
+            }
+            Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
+            // What is absent needs no name.
+            None if value == ABSENT => format!("which requires `{name}`"),
+            None => format!("{UNNAMED}`{name}`"),
         }
     }
 }
 
 const ABSENT: &str = "its absence";
+const UNNAMED: &str = "which does not name ";
 
 /// What a request says of a field; where elements of a list differ, what each of them says.
 fn requested(request: &Request, name: &str) -> String {

@@ -32,6 +32,20 @@ impl Source {
         }
     }
 
+    /// A line, counted from 1, without blanks around it.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Location<'_> {
+        let mut start = 0;
+        for (at, line) in self.text.split_inclusive('\n').enumerate() {
+            if at + 1 == number {
+                let blanks = line.len() - line.trim_start().len();
+                return self.place(start + blanks..start + line.trim_end().len().max(blanks));
+            }
+            start += line.len();
+        }
+        self.place(start..start)
+    }
+
     /// A place in this file, by bytes.
     #[must_use]
     pub fn place(&self, span: Range<usize>) -> Location<'_> {

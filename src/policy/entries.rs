@@ -81,6 +81,17 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
     }
 }
 
+/// One entry alone, without the `!` in front of it; `None` where it is `"*"`, or none of this type.
+pub(super) fn one(entry: &At<'_, Scalar>, ty: Type, ruling: Ruling) -> Option<Entries> {
+    let it = match &entry.it {
+        Scalar::Text(text) if text == ANY => return None,
+        // What is behind `!` is text, whatever the type.
+        Scalar::Text(text) => typed(ty, text),
+        other => other.clone(),
+    };
+    entries(&[At { place: entry.place, it }], ty, ruling).ok()
+}
+
 type Refused<'e, 's> = Vec<(&'e At<'s, Scalar>, String)>;
 
 /// All entries, or all that are wrong.
@@ -192,7 +203,14 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
 }
 
 fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Range, String> {
-    let Range::Inside(prefix) = range(Type::Address, prefix)? else { return Err(format!("`{raw}` has host bits")) };
+    let prefix = match range(Type::Prefix, prefix)? {
+        // What `10.1.2.3/24` alone means, by a spelling that nobody takes for the prefix.
+        exactly @ Range::Exactly(_, length) if lengths == length.to_string() && !matches!(ty, Type::Address) => {
+            return Ok(exactly);
+        }
+        Range::Inside(prefix) => prefix,
+        _ => return Err(format!("`{raw}` has host bits")),
+    };
     let most = inet::bits(prefix.network);
     let bound = |raw: &str| digits(raw).and_then(|length| u8::try_from(length).ok()).filter(|length| *length <= most);
     let (from, to) = lengths.split_once("..").unwrap_or((lengths, lengths));

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::rule::{Rule, Ruling};
-use crate::call::field::NETNS;
+use crate::call::field::{Field, NETNS};
 use crate::call::request::Request;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
@@ -27,8 +27,8 @@ pub enum Decision {
     },
     /// No rule permits it.
     Silence {
-        /// The allow that came nearest, and the first field that kept it from permitting.
-        nearest: Option<(String, &'static str)>,
+        /// The allow that came nearest, and every field that keeps it from permitting, in the order of the declaration.
+        nearest: Option<(String, Vec<&'static str>)>,
     },
 }
 
@@ -53,17 +53,20 @@ pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
             return Decision::Forbidden { rule: rule.id.clone(), field: field.map(|f| f.name) };
         }
     }
-    let mut nearest: Option<((bool, usize), &Rule, &'static str)> = None;
+    let mut nearest: Option<((bool, usize), &Rule, Vec<&'static Field>)> = None;
     for rule in by_id.iter().filter(|rule| rule.ruling == Ruling::Allow) {
         let Some(mismatches) = rule.mismatches(caller, request) else { continue };
-        let Some(first) = mismatches.first() else { return Decision::Allowed { rule: rule.id.clone() } };
+        if mismatches.is_empty() {
+            return Decision::Allowed { rule: rule.id.clone() };
+        }
         // A rule for another namespace is further off than any for this one.
         let distance = (mismatches.contains(&&NETNS.field), mismatches.len());
-        if nearest.is_none_or(|(other, ..)| distance < other) {
-            nearest = Some((distance, rule, first.name));
+        if nearest.as_ref().is_none_or(|(other, ..)| distance < *other) {
+            nearest = Some((distance, rule, mismatches));
         }
     }
-    Decision::Silence { nearest: nearest.map(|(_, rule, field)| (rule.id.clone(), field)) }
+    let names = |fields: Vec<&'static Field>| fields.into_iter().map(|field| field.name).collect();
+    Decision::Silence { nearest: nearest.map(|(_, rule, fields)| (rule.id.clone(), names(fields))) }
 }
 
 /// Proof that the policy allows exactly this request to this caller. Only [`Verdict::permit`] makes one; not `Clone`:
@@ -125,7 +128,9 @@ impl Verdict {
         let (rule, field, reason) = match self.decision {
             Decision::Allowed { rule } => return Ok(Permit { request: self.request, rule }),
             Decision::Forbidden { rule, field } => (Some(rule), field, "a deny forbids it"),
-            Decision::Silence { nearest: Some((rule, field)) } => (Some(rule), Some(field), "no allow permits it"),
+            Decision::Silence { nearest: Some((rule, fields)) } => {
+                (Some(rule), fields.first().copied(), "no allow permits it")
+            }
             Decision::Silence { nearest: None } => (None, None, "no allow permits it"),
         };
         Err(Refusal::Denied { call, field: field.map(str::to_owned), rule: rule.filter(|_| show_rule), reason })

@@ -6,6 +6,7 @@
 //! * `judge`: all rules of a caller against one request; only it makes a [`Permit`]
 //! * `compiled`: the file; what a decision reads of it is checked
 //! * `source`, `compile` and their like (feature `ctl`): what people write, and how it becomes rules
+//! * `warnings`, `possible`, `covers` (feature `ctl`): what is sound, and probably not what was meant
 //! * `testing` (feature `ctl`): requests with the rule that is expected to decide
 #![forbid(unsafe_code)]
 
@@ -16,12 +17,16 @@ pub mod compile;
 pub mod compiled;
 pub mod constraint;
 #[cfg(feature = "ctl")]
+pub mod covers;
+#[cfg(feature = "ctl")]
 mod describe;
 #[cfg(feature = "ctl")]
 pub mod diagnostics;
 #[cfg(feature = "ctl")]
 mod entries;
 pub mod judge;
+#[cfg(feature = "ctl")]
+mod possible;
 pub mod rule;
 #[cfg(feature = "ctl")]
 mod sets;
@@ -29,6 +34,8 @@ mod sets;
 pub mod source;
 #[cfg(feature = "ctl")]
 pub mod testing;
+#[cfg(feature = "ctl")]
+pub mod warnings;
 #[cfg(feature = "ctl")]
 mod who;
 

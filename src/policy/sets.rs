@@ -3,13 +3,15 @@
 //! each of them away.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostics::{Problem, did_you_mean};
 use super::source::{At, Document, Scalar, SetSyntax};
+use super::warnings::Warning;
 
-/// The sets of all files.
-pub(super) struct Sets<'d, 's>(BTreeMap<&'d str, &'d SetSyntax<'s>>);
+/// The sets of all files, and the names of those that a rule has used.
+pub(super) struct Sets<'d, 's>(BTreeMap<&'d str, &'d SetSyntax<'s>>, RefCell<BTreeSet<&'d str>>);
 
 impl<'d, 's> Sets<'d, 's> {
     /// Collects them; each name may stand once in all files.
@@ -27,7 +29,7 @@ impl<'d, 's> Sets<'d, 's> {
                 problems.push(place.problem("a set does not hold another set"));
             }
         }
-        Self(sets)
+        Self(sets, RefCell::default())
     }
 
     /// The entries of a list with the sets in it laid open. They stand where the set is named, since that is where they
@@ -44,11 +46,12 @@ impl<'d, 's> Sets<'d, 's> {
                 open.push(entry.clone());
                 continue;
             };
-            let Some(set) = self.0.get(name) else {
+            let Some((name, set)) = self.0.get_key_value(name) else {
                 let hint = did_you_mean(name, self.0.keys().copied());
                 problems.push(entry.place.problem(format!("there is no set `{name}`{hint}")));
                 continue;
             };
+            self.1.borrow_mut().insert(name);
             for At { place, it } in &set.entries {
                 let place = if is_wrong(it) { *place } else { entry.place };
                 let it = if taken_away { Scalar::Text(format!("!{it}")) } else { it.clone() };
@@ -56,6 +59,15 @@ impl<'d, 's> Sets<'d, 's> {
             }
         }
         open
+    }
+
+    /// A warning for each set that no rule uses.
+    pub(super) fn unused(&self) -> Vec<Warning> {
+        let used = self.1.borrow();
+        let unused = self.0.iter().filter(|(name, _)| !used.contains(*name));
+        let message =
+            |name: &str| format!("no rule uses the set `{name}`; write `\"${name}\"` where it is meant, or remove it");
+        unused.map(|(name, set)| Warning::new(set.name.place, message(name))).collect()
     }
 
     /// The same for a list of texts.

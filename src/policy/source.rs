@@ -66,6 +66,8 @@ pub struct RuleSyntax<'s> {
     pub ruling: Ruling,
     /// `id`
     pub id: Option<At<'s, String>>,
+    /// `description`
+    pub description: Option<At<'s, String>>,
     /// `who`
     pub who: Vec<At<'s, String>>,
     /// `call`
@@ -191,7 +193,8 @@ impl<'s> Reader<'s, '_> {
     fn rule(&mut self, ruling: Ruling, span: Range<usize>, table: &DeTable<'_>) -> RuleSyntax<'s> {
         let place = self.source.place(span.clone());
         let (id, who, calls, free, require) = (None, Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut rule = RuleSyntax { place, ruling, id, who, calls, free, require, touches: None, fields: Vec::new() };
+        let (description, touches, fields) = (None, None, Vec::new());
+        let mut rule = RuleSyntax { place, ruling, id, description, who, calls, free, require, touches, fields };
         for word in ["id", "who", "call"] {
             if !table.contains_key(word) {
                 self.refuse(span.clone(), format!("this rule has no `{word}`"));
@@ -200,9 +203,7 @@ impl<'s> Reader<'s, '_> {
         for (key, value) in table {
             match (key.get_ref().as_ref(), ruling) {
                 ("id", _) => rule.id = self.text("id", value),
-                ("description", _) => {
-                    self.text("description", value);
-                }
+                ("description", _) => rule.description = self.text("description", value),
                 ("who", _) => rule.who = self.texts("who", value),
                 ("call", _) => rule.calls = self.texts("call", value),
                 ("free", Ruling::Allow) => rule.free = self.texts("free", value),

@@ -5,11 +5,13 @@
 //! of the machine play no part: a name that the test file does not invent is a number that no caller has.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod syntax;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
+pub use self::accounts::Accounts;
 use self::syntax::{Scope, Test, TestRequest, Tests};
 use super::compile::{Account, Origin, Policy, compile};
 use super::compiled::{self, Compiled};
@@ -121,12 +123,7 @@ fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Polic
         problems.push(file.source.place(0..0).problem(why));
         return;
     }
-    let mut gids: BTreeMap<&str, u32> = BTreeMap::new();
-    for (group, gid) in document.accounts.iter().flat_map(|account| &account.groups) {
-        if *gids.entry(&group.it).or_insert(*gid) != *gid {
-            problems.push(group.place.problem(format!("the group `{}` has another number above", group.it)));
-        }
-    }
+    syntax::agree(&document.accounts, problems);
     let in_scope = |origin: &&Origin| document.scope == Scope::All || origin.file == file.beside;
     let ids: Vec<&str> = whole.origins().iter().filter(in_scope).map(|origin| origin.id.as_str()).collect();
     for Test { who, asked, expect, .. } in &document.tests {
@@ -168,17 +165,8 @@ struct Running<'f> {
 impl<'f> Running<'f> {
     /// The settings and sets of all files hold whatever the scope; rules of other files do not, in the scope of a file.
     fn begin(file: &'f TestFile, document: &'f Tests<'f>, policy: &[Source]) -> Result<Self, Vec<Problem>> {
-        let numbered = |account: Account<'_>| {
-            let found = match account {
-                Account::User(name) => document.accounts.iter().find(|a| a.name.it == name).map(|a| a.uid),
-                Account::Group(name) => {
-                    let mut groups = document.accounts.iter().flat_map(|account| &account.groups);
-                    groups.find(|(group, _)| group.it == name).map(|(_, gid)| *gid)
-                }
-            };
-            Ok(Some(found.unwrap_or(NO_CALLER)))
-        };
-        let policy = compile(policy, &numbered)?;
+        let accounts = Accounts::of(&document.accounts);
+        let policy = compile(policy, &|account: Account<'_>| Ok(Some(accounts.number(account).unwrap_or(NO_CALLER))))?;
         let in_scope = |id: &str| {
             document.scope == Scope::All || policy.origin(id).is_some_and(|origin| origin.file == file.beside)
         };
@@ -204,15 +192,14 @@ impl<'f> Running<'f> {
 
     /// Judges one request; what is not as expected.
     fn ask(&self, test: &Test<'_>, asked: &TestRequest<'_>, reached: &mut BTreeSet<String>) -> Option<FailedTest> {
-        let account = self.document.accounts.iter().find(|account| account.name.it == test.who.it)?;
-        let groups = account.groups.iter().map(|(_, gid)| *gid).collect();
-        let caller = Caller { uid: account.uid, gid: account.gid, groups };
+        let accounts = Accounts::of(&self.document.accounts);
+        let caller: &Caller = accounts.caller(&test.who.it)?;
         let decided = match Request::parse(call::by_name(&asked.call.it)?, &asked.with, caller.uid) {
             Err(Invalid { field, reason }) if test.expect.it != INVALID => {
                 format!("the request is wrong ({INVALID}): field `{field}` {reason}")
             }
             Err(_) => return None,
-            Ok(request) => match self.compiled.judge(&caller, request) {
+            Ok(request) => match self.compiled.judge(caller, request) {
                 Err(damage) => damage.0.to_owned(),
                 Ok(verdict) => {
                     let decision = verdict.decision();

@@ -26,6 +26,9 @@ pub type Resolve<'r> = &'r dyn Fn(Account<'_>) -> Result<Option<u32>, String>;
 pub(super) struct Who {
     pub(super) principals: Vec<Principal>,
     pub(super) except: Vec<Principal>,
+    /// Entries of optional accounts that do not exist. They add nobody to either list: a rule that names nobody else
+    /// applies to nobody.
+    pub(super) absent: Vec<String>,
 }
 
 /// Reads `who`; what is wrong goes to `problems`.
@@ -36,9 +39,15 @@ pub(super) fn read(who: &[At<'_, String>], ruling: Ruling, resolve: Resolve<'_>,
             Some(raw) => (true, raw),
             None => (false, entry.it.as_str()),
         };
-        match principal(raw, resolve).and_then(|principal| stands(principal, spared, ruling).map(|()| principal)) {
-            Ok(principal) if spared => read.except.push(principal),
-            Ok(principal) => read.principals.push(principal),
+        // One that does not exist must also be of a class that may be here: it may exist tomorrow.
+        let may_stand = |found: Option<Principal>| {
+            let of_its_class = if raw.starts_with('g') { Principal::Gid(0) } else { Principal::Uid(0) };
+            stands(found.unwrap_or(of_its_class), spared, ruling).map(|()| found)
+        };
+        match principal(raw, resolve).and_then(may_stand) {
+            Ok(Some(principal)) if spared => read.except.push(principal),
+            Ok(Some(principal)) => read.principals.push(principal),
+            Ok(None) => read.absent.push(entry.it.clone()),
             Err(why) => problems.push(entry.place.problem(why)),
         }
     }
@@ -67,7 +76,7 @@ fn stands(principal: Principal, spared: bool, ruling: Ruling) -> Result<(), Stri
     Err(wrong.to_owned())
 }
 
-/// Whether this names an account that is not there, or cannot be looked up.
+/// Whether this names an account that must exist and does not, or that cannot be looked up.
 pub(super) fn is_missing(entry: &str, resolve: Resolve<'_>) -> bool {
     let account = match entry.strip_prefix('!').unwrap_or(entry).split_once(':') {
         Some(("user", name)) => Account::User(name),
@@ -77,9 +86,10 @@ pub(super) fn is_missing(entry: &str, resolve: Resolve<'_>) -> bool {
     !matches!(resolve(account), Ok(Some(_)))
 }
 
-fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Principal, String> {
+/// Whom an entry names; none where it names an optional account that does not exist.
+fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Option<Principal>, String> {
     if raw == "*" {
-        return Ok(Principal::Everyone);
+        return Ok(Some(Principal::Everyone));
     }
     let expected = "expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*`";
     let Some((class, name)) = raw.split_once(':') else {
@@ -88,24 +98,24 @@ fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Principal, String> {
         let hint = is.map_or_else(String::new, |(class, _)| format!("; did you mean `{class}:{raw}`?"));
         return Err(format!("`{raw}`: {expected}{hint}"));
     };
-    let found = |account, what| match resolve(account) {
-        Ok(Some(id)) => Ok(id),
-        Ok(None) => Err(format!("there is no {what} `{name}`")),
-        Err(why) => Err(format!("the {what} `{name}` cannot be looked up: {why}")),
-    };
+    let found =
+        |account, what| resolve(account).map_err(|why| format!("the {what} `{name}` cannot be looked up: {why}"));
     let id = match class {
-        "user" => found(Account::User(name), "user")?,
-        "group" => found(Account::Group(name), "group")?,
-        "uid" | "gid" => number(name).ok_or_else(|| format!("`{name}` is no number of an account"))?,
+        "user" | "user?" => found(Account::User(name), "user")?,
+        "group" | "group?" => found(Account::Group(name), "group")?,
+        "uid" | "gid" => Some(number(name).ok_or_else(|| format!("`{name}` is no number of an account"))?),
         _ => {
             let hint = did_you_mean(class, ["user", "group", "uid", "gid"]);
             return Err(format!("`{raw}`: {expected}{hint}"));
         }
     };
+    let Some(id) = id else {
+        return if class.ends_with('?') { Ok(None) } else { Err(format!("there is no {class} `{name}`")) };
+    };
     if NOBODY.contains(&id) {
         return Err(format!("`{raw}` is {id}, which is nobody: no request comes from it"));
     }
-    Ok(if class.starts_with('u') { Principal::Uid(id) } else { Principal::Gid(id) })
+    Ok(Some(if class.starts_with('u') { Principal::Uid(id) } else { Principal::Gid(id) }))
 }
 
 fn number(raw: &str) -> Option<u32> {

@@ -292,9 +292,10 @@ fn the_first_rule_by_id_is_cited_or_else_the_nearest() {
                 let allows = policy.iter().enumerate().filter(|(_, r)| r.ruling == Ruling::Allow && !spares(r));
                 let distance = |(n, rule)| {
                     let lacking = lacking(rule, asked);
-                    (lacking.contains(&&NETNS.field), lacking.len(), n, lacking[0].name)
+                    let names = lacking.iter().map(|field| field.name).collect::<Vec<_>>();
+                    (lacking.contains(&&NETNS.field), lacking.len(), n, names)
                 };
-                let expected = allows.map(distance).min().map(|(.., n, field)| (format!("r{n}"), field));
+                let expected = allows.map(distance).min().map(|(.., n, names)| (format!("r{n}"), names));
                 assert_eq!(nearest, expected, "{asked:?} {policy:?}");
             }
         }

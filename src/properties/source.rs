@@ -19,6 +19,7 @@ use crate::caller::Caller;
 use crate::policy::Decision;
 use crate::policy::compile::{Policy, compile};
 use crate::policy::compiled::Compiled;
+use crate::policy::covers::Relation;
 use crate::policy::diagnostics::Source;
 use crate::policy::judge::judge;
 use crate::policy::rule::{Principal, Rule, Ruling};
@@ -375,4 +376,71 @@ fn a_filter_that_an_allow_of_a_real_call_does_not_name_helps_nothing() {
         }
     });
     assert!(tried > 100, "{tried}");
+}
+
+/// A rule that says less than this one, or the same: to fewer people, of fewer calls, with less that is free.
+fn narrower(random: &mut Random, text: &SourceText) -> SourceText {
+    let mut less = text.clone();
+    if let (true, Some(first)) = (random.once_in(2), less.who.iter().copied().find(|who| !who.starts_with('!'))) {
+        less.who.retain(|who| *who == first || who.starts_with('!'));
+    }
+    if less.free.len() > 1 && random.once_in(2) {
+        less.free.pop();
+    }
+    if less.ruling == Ruling::Allow && random.once_in(3) {
+        let named = less.fields.first().map(|(field, _)| *field);
+        less.require.extend(named.filter(|field| !less.require.contains(field)));
+    }
+    if less.ruling == Ruling::Deny && random.once_in(2) {
+        less.fields.push((&NETNS.field, "[\"q1\"]".to_owned()));
+        less.fields.dedup_by_key(|(field, _)| field.number);
+    }
+    less
+}
+
+#[test]
+fn a_rule_that_is_said_to_be_superfluous_decides_nothing() {
+    let mut told = [0; 3];
+    policies(1500, |random, texts, _, requests| {
+        let mut texts = texts.to_vec();
+        let some = random.of(&texts).clone();
+        texts.push(narrower(random, &some));
+        let Some(policy) = compiled(&texts) else { return };
+        for (origin, relation, _) in policy.superfluous() {
+            told[[Relation::Equal, Relation::Covered, Relation::Denied]
+                .iter()
+                .position(|of| *of == relation)
+                .unwrap()] += 1;
+            for (asked, request) in requests {
+                let caller = a_caller(random);
+                let mut rules = rules(&policy, &caller, request.call().number);
+                let with = allowed(&judge(&rules, &caller, request));
+                rules.retain(|rule| rule.id != origin.id);
+                let without = allowed(&judge(&rules, &caller, request));
+                assert_eq!(with, without, "{} {relation:?}: {caller:?} {asked:?} {texts:?}", origin.id);
+            }
+        }
+    });
+    assert!(told[0] > 100 && told[1] > 100, "{told:?}"); // equal, covered
+}
+
+#[test]
+fn an_optional_account_is_an_account_or_nobody() {
+    let of = |texts: &[SourceText], uid: Option<u32>| {
+        let text = texts.iter().enumerate().map(|(n, text)| text.toml(&format!("r{n}"))).collect::<Vec<_>>().join("\n");
+        let policy = compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(uid)).unwrap();
+        policy.placed().iter().map(|of| (of.call, of.principals.clone(), of.rule.clone())).collect::<Vec<_>>()
+    };
+    let with = |texts: &[SourceText], who: &'static str| -> Vec<SourceText> {
+        texts.iter().map(|text| SourceText { who: [&text.who[..], &[who]].concat(), ..text.clone() }).collect()
+    };
+    policies(300, |random, texts, _, _| {
+        let [optional, number] = *random.of(&[["user?:a", "uid:9"], ["!user?:a", "!uid:9"]]);
+        let optional = with(texts, optional);
+        assert_eq!(of(&optional, Some(9)), of(&with(texts, number), None), "{texts:?}");
+        assert_eq!(of(&optional, None), of(texts, None), "{texts:?}");
+        let alone: Vec<_> = texts.iter().map(|text| SourceText { who: vec!["user?:a"], ..text.clone() }).collect();
+        let nobody = of(&alone, None);
+        assert!(nobody.iter().all(|(_, principals, _)| principals.is_empty()), "{texts:?}");
+    });
 }

@@ -106,6 +106,10 @@ impl Trail {
         Self { playing, socket: Some(socket), reader }
     }
 
+    pub(super) fn is_deaf(&self) -> bool {
+        matches!(self.playing, Playing::Deaf { .. })
+    }
+
     pub(super) fn forget(&self) {
         let socket = self.socket.as_ref().expect("this host has no trail");
         socket.drain(usize::MAX);

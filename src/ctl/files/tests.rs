@@ -35,6 +35,31 @@ fn policy_is_what_ends_in_toml_sorted_by_name() {
 }
 
 #[test]
+fn a_file_that_nobody_reads_is_named() {
+    let machine = Machine::new();
+    for name in ["a.toml", "a.test.toml", "x.TOML", "x.conf", "x.toml~", ".x.toml", "x.toml.dpkg-new", "e\u{1b}"] {
+        machine.write(&format!("{INSTALLED}/{name}"), EMPTY);
+    }
+    let unread = machine.tree.unread(Path::new(INSTALLED)).unwrap();
+    let why = |name: &str, why: &str| {
+        format!(
+            "warning: {INSTALLED}/{name}: nothing reads this file, since its name {why}; rename it, or move it elsewhere"
+        )
+    };
+    let ending = "does not end in `.toml`";
+    let expected = [
+        why(".x.toml", "begins with a dot"),
+        why("e\\u{1b}", ending),
+        why("x.TOML", ending),
+        why("x.conf", ending),
+        why("x.toml.dpkg-new", ending),
+        why("x.toml~", ending),
+    ];
+    assert_eq!(unread, expected);
+    assert_eq!(given_unread(&[machine.path(INSTALLED)]).unwrap().len(), expected.len());
+}
+
+#[test]
 fn a_path_that_others_may_write_refuses_all() {
     let machine = Machine::new();
     let file = format!("{INSTALLED}/a.toml");

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a rule becomes. In `refused`: what becomes none; in `judged`: how the broker decides by the bytes.
+//! What a rule becomes. In `refused`: what becomes none; in `warned`: what is
+//! probably not meant; in `judged`: how the broker decides by the bytes.
 
 mod judged;
 mod lists;
 mod refused;
+mod warned;
 mod whole;
 
 use super::*;

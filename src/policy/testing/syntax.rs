@@ -3,6 +3,7 @@
 //! judged here, and numbers of accounts.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -72,6 +73,16 @@ type Node<'i> = Spanned<DeValue<'i>>;
 /// Reads one file; what is wrong with its shape goes to `problems`.
 pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Tests<'s> {
     Reader { source, problems }.whole(Reader::tests)
+}
+
+/// Refuses a group that has two numbers.
+pub(super) fn agree(accounts: &[Invented<'_>], problems: &mut Vec<Problem>) {
+    let mut gids: BTreeMap<&str, u32> = BTreeMap::new();
+    for (group, gid) in accounts.iter().flat_map(|account| &account.groups) {
+        if *gids.entry(&group.it).or_insert(*gid) != *gid {
+            problems.push(group.place.problem(format!("the group `{}` has another number above", group.it)));
+        }
+    }
 }
 
 impl<'s> Reader<'s, '_> {

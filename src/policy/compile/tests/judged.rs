@@ -136,7 +136,7 @@ pub(super) fn decision(texts: &[&str], caller: &str, call: &str, with: &str) -> 
         Decision::Allowed { rule } => rule.clone(),
         Decision::Forbidden { rule, field } => format!("{rule} {}", field.unwrap_or("-")),
         Decision::Silence { nearest: None } => "silence".to_owned(),
-        Decision::Silence { nearest: Some((rule, field)) } => format!("silence {rule} {field}"),
+        Decision::Silence { nearest: Some((rule, fields)) } => format!("silence {rule} {}", fields[0]),
     }
 }
 

@@ -147,8 +147,13 @@ fn a_refusal_in_words_says_what_the_elements_say() {
             ways(r#"{"link":"qr-1"},{"gateway":"192.0.2.1"}"#),
             "whose `nexthops.link` = \"qr-*\" does not permit each of `qr-1`, its absence",
         ),
-        (ONE_WAY, ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "which does not name `nexthops`"),
+        (ONE_WAY, ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "which does not name `nexthops`, `nexthops.link`"),
         (&required, with(r#""link":"qr-1""#), "which requires `nexthops`"),
+        (
+            WAYS,
+            with(r#""link":"eth0","metric":7,"table":9"#),
+            "whose `link` = \"qr-*\" does not permit `eth0`, which does not name `table`, `metric`",
+        ),
     ] {
         let told = told(policy, "Route.Add", &with);
         assert!(told.ends_with(end), "{told}");

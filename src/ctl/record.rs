@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The record of an installation: who put which policy in force, in place of which. It is sent as the user netbroker,
+//! since readers of the trail take only what journald itself says that this user sent.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
+
+use super::files::Tree;
+use super::install::system_user;
+use crate::audit::{NotTaken, Record, Trail};
+
+/// The login's uid where there was no login.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// What an installation changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    /// `install` or `rollback`.
+    pub(super) by: &'static str,
+    /// Digest of the policy before; none where none was in force, or none that the broker would read.
+    pub(super) before: Option<String>,
+    /// Digest of the policy now.
+    pub(super) after: String,
+    /// Each rule's digest by id, before; none where they are not known.
+    pub(super) rules_before: Option<BTreeMap<String, String>>,
+    pub(super) rules_after: BTreeMap<String, String>,
+}
+
+/// The uid of the login that this process comes from, as the kernel keeps it.
+pub(super) fn loginuid() -> Option<u32> {
+    let text = fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != NO_LOGIN)
+}
+
+impl Change {
+    /// Adds the ids of the rules that were added, removed, changed.
+    fn with_rules(&self, record: Record) -> Record {
+        let Some(before) = &self.rules_before else { return record.with("RULES_BEFORE", "unknown") };
+        let after = &self.rules_after;
+        let only_in = |of: &'_ BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+            of.keys().filter(|id| !other.contains_key(*id)).cloned().collect::<Vec<_>>()
+        };
+        let is_changed = |(id, digest): &(&String, &String)| before.get(*id).is_some_and(|before| before != *digest);
+        let changed: Vec<String> = after.iter().filter(is_changed).map(|(id, _)| id.clone()).collect();
+        record
+            .with_ids(["RULES_ADDED", "RULES_ADDED_COUNT", "RULES_ADDED_SHA256"], &only_in(after, before))
+            .with_ids(["RULES_REMOVED", "RULES_REMOVED_COUNT", "RULES_REMOVED_SHA256"], &only_in(before, after))
+            .with_ids(["RULES_CHANGED", "RULES_CHANGED_COUNT", "RULES_CHANGED_SHA256"], &changed)
+    }
+
+    fn record(&self) -> Record {
+        let loginuid = loginuid().map_or_else(|| "unset".to_owned(), |uid| uid.to_string());
+        let record = Record::of_policy(self.by)
+            .with("UID", getuid().to_string())
+            .with("LOGINUID", loginuid)
+            .with("POLICY", self.after.as_str())
+            .with("POLICY_BEFORE", self.before.as_deref().unwrap_or("none"))
+            .with("RULES", self.rules_after.len().to_string());
+        self.with_rules(record)
+    }
+
+    /// Becomes the system user, for good, and sends the record. Everything that needs root has been done before.
+    pub(super) fn send(&self, tree: &Tree) -> Result<(), String> {
+        let record = self.record(); // the uid is still that of whoever installs
+        let (uid, gid) = system_user(tree)?;
+        become_it(uid, gid).map_err(|errno| format!("cannot become the user netbroker: {}", errno.desc()))?;
+        Trail::connect().write(&record).map_err(|why| match why {
+            NotTaken::Absent => "there is neither journald nor syslog".to_owned(),
+            NotTaken::Refused(errno) => format!("the trail did not take the record: {}", errno.desc()),
+        })
+    }
+}
+
+fn become_it(uid: Uid, gid: Gid) -> Result<(), Errno> {
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    let (uids, gids) = (getresuid()?, getresgid()?);
+    let is_it = [uids.real, uids.effective, uids.saved].iter().all(|of| *of == uid)
+        && [gids.real, gids.effective, gids.saved].iter().all(|of| *of == gid);
+    if is_it { Ok(()) } else { Err(Errno::EPERM) }
+}

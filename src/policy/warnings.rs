@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a policy says that is sound, and probably not what was meant. One rule is enough to see it; what takes two is in
+//! `covers`.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::check::{Named, Scope};
+use super::constraint::{Entries, Prefix, Range};
+use super::diagnostics::{Location, Problem};
+use super::entries;
+use super::possible;
+use super::rule::Ruling;
+use super::source::{At, FieldSyntax, RuleSyntax, Scalar};
+use crate::call::field::{Field, LINK, NETNS};
+use crate::call::inet::bits;
+use crate::call::types::Type;
+use crate::call::{self, Call};
+
+/// Something to look at in a policy that is sound.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// Where, and what to write instead.
+    pub problem: Problem,
+    /// Whether the next release refuses the policy for it. This release does not, so that an upgrade never leaves a
+    /// machine without a policy.
+    pub refused_later: bool,
+}
+
+impl Warning {
+    /// Something that is allowed to stay.
+    #[must_use]
+    pub fn new(place: Location<'_>, message: impl Into<String>) -> Self {
+        Self { problem: place.problem(message), refused_later: false }
+    }
+
+    /// Something that the last release accepted, and that the next one refuses.
+    #[must_use]
+    pub fn refused_later(place: Location<'_>, message: impl fmt::Display) -> Self {
+        Self { problem: place.problem(format!("{message}; the next release refuses this")), refused_later: true }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = format!("warning: {}", self.problem.message);
+        write!(f, "{}", Problem { message, ..self.problem.clone() })
+    }
+}
+
+/// Looks at one rule, its sets laid open. `calls` are those that it applies to.
+pub(super) fn of_rule(
+    rule: &RuleSyntax<'_>,
+    scope: &Scope<'_>,
+    named: &[Named<'_>],
+    calls: &[&'static Call],
+    warnings: &mut Vec<Warning>,
+) {
+    for said in &rule.fields {
+        let Some(field) = named.iter().map(|named| named.field).find(|field| field.name == said.name.it) else {
+            continue;
+        };
+        for entry in &said.entries {
+            warnings.extend(entry_of(field, entry, rule.ruling, scope));
+        }
+    }
+    for said in rule.touches.iter().flat_map(|touches| &touches.it) {
+        let field = if said.name.it == NETNS.field.name { &NETNS.field } else { &LINK.field };
+        warnings.extend(said.entries.iter().filter_map(|entry| as_text(field, &bare(&entry.it), entry.place)));
+    }
+    if rule.ruling == Ruling::Deny {
+        warnings.extend(only_by_its_own_name(rule, scope, named));
+        warnings.extend(named.iter().filter_map(|one| only_inside_a_list(one, named)));
+        warnings.extend(calls_left_out(rule, scope, named, calls));
+    }
+}
+
+/// An entry without the `!` in front of it.
+fn bare(entry: &Scalar) -> Scalar {
+    match entry {
+        Scalar::Text(text) => Scalar::Text(text.strip_prefix('!').unwrap_or(text).to_owned()),
+        other => other.clone(),
+    }
+}
+
+fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope: &Scope<'_>) -> Option<Warning> {
+    let it = bare(&entry.it);
+    let entries = entries::one(&At { place: entry.place, it: it.clone() }, field.ty, ruling)?;
+    if let Some(why) = never(field, &entries, scope) {
+        return Some(Warning::refused_later(entry.place, format!("`{}`: `{it}` {why}", field.name)));
+    }
+    match &entries {
+        Entries::Addresses(ranges) => {
+            let of_routes = scope.uses().any(|(call, used)| call.family() == "Route" && used.field == field);
+            let gives = ruling == Ruling::Allow && !entry.it.to_string().starts_with('!');
+            let message = match ranges.first()? {
+                Range::Exactly(address, length) => one_address(field, &it.to_string(), *address, *length)?,
+                range if of_routes => routes(field, &it.to_string(), *range, gives)?,
+                _ => return None,
+            };
+            Some(Warning::new(entry.place, format!("`{}`: {message}", field.name)))
+        }
+        _ => as_text(field, &it, entry.place),
+    }
+}
+
+/// Why no request of any call of the rule can have a value that fits an entry.
+fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<String> {
+    let mut reasons = scope.uses().filter(|(_, used)| used.field.is_met_as(field.number)).peekable();
+    reasons.peek()?;
+    let all: Option<Vec<String>> = reasons.map(|(call, used)| possible::refusal(call, used, entries)).collect();
+    all?.into_iter().next()
+}
+
+/// What prefixes of routes are often taken for.
+fn routes(field: &Field, raw: &str, range: Range, gives: bool) -> Option<String> {
+    match (range, field.ty) {
+        (Range::Inside(prefix), Type::Prefix) if prefix.length == 0 => Some(format!(
+            "`{raw}` is every prefix of its family; write `{raw} len 0` for the default route alone, or `{raw} len 0..{}` \
+             if every prefix is meant",
+            bits(prefix.network)
+        )),
+        (Range::Lengths(prefix, 1, _), Type::Prefix) if prefix.length == 0 && gives => Some(format!(
+            "`{raw}` leaves out the default route, but not its two halves, `len 1`, which draw the same packets; write \
+             the lengths that are meant, such as `len 8..{}`",
+            bits(prefix.network)
+        )),
+        _ => None,
+    }
+}
+
+/// What an address with host bits is often taken for. With `len` it is taken for what it is.
+fn one_address(field: &Field, raw: &str, address: IpAddr, length: u8) -> Option<String> {
+    let network = Prefix::new(address, length).network;
+    let is_meant = raw.contains(" len ") || !matches!(field.ty, Type::InterfaceAddress);
+    (!is_meant).then(|| {
+        format!(
+            "`{raw}` is that address with that length only; write `{network}/{length}` for all addresses in its prefix, \
+             `{address}/{}` for the address with its full length, or `{raw} len {length}` if just this is meant",
+            bits(address)
+        )
+    })
+}
+
+/// What names and patterns are often taken for.
+fn as_text(field: &Field, entry: &Scalar, place: Location<'_>) -> Option<Warning> {
+    let Scalar::Text(raw) = entry else { return None };
+    let message = match field.ty {
+        Type::Netns if raw == "host" => {
+            "`host` is a namespace of this name under /run/netns; write `@host` for the host's own".to_owned()
+        }
+        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text if is_like_a_regular_expression(raw) => {
+            format!(
+                "`{raw}` looks like a regular expression; in a pattern only `*` (any characters) and `?` (one character) \
+             are special, so `.`, `^`, `$`, `+` and `|` stand for themselves"
+            )
+        }
+        _ => return None,
+    };
+    Some(Warning::new(place, format!("`{}`: {message}", field.name)))
+}
+
+/// `eth0.*`, the VLANs of a link, is a pattern like others: a dot behind a digit, `*`, `?` or `}` is taken for one.
+fn is_like_a_regular_expression(raw: &str) -> bool {
+    let repeats = |times: &str| {
+        raw.match_indices(times).any(|(at, _)| {
+            let before = raw.get(..at).and_then(|before| before.chars().last());
+            before.is_none_or(|c| !c.is_ascii_digit() && !matches!(c, '*' | '?' | '}'))
+        })
+    };
+    raw.starts_with('^')
+        || (raw.len() > 1 && raw.ends_with('$'))
+        || raw.contains("\\d")
+        || raw.contains("[0-9]")
+        || (raw.contains('(') && raw.contains('|'))
+        || raw.contains(".+")
+        || repeats(".*")
+}
+
+/// A deny on `link` where other fields refer to links, too.
+fn only_by_its_own_name(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Warning> {
+    let others_are_named = named.iter().any(|named| ![&NETNS.field, &LINK.field].contains(&named.field));
+    let link = named.iter().find(|named| named.field == &LINK.field && !named.constraint.any)?;
+    if rule.touches.is_some() || others_are_named {
+        return None;
+    }
+    let refers = |field: &Field| matches!(field.ty, Type::Link) && !field.is_met_as(LINK.field.number);
+    let mut names: Vec<&str> = scope.uses().map(|(_, used)| used.field).filter(|f| refers(f)).map(|f| f.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let text = |field: &Field| {
+        let said = rule.fields.iter().find(|said| said.name.it == field.name);
+        said.map(|said| format!("{} = {}", field.name, one_line(said)))
+    };
+    let touches = [text(&NETNS.field), text(&LINK.field)].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "only the field `link` is compared, and these calls also reach links by {}{}; write `touches = {{ {touches} }}`",
+        shown.join(", "),
+        if names.len() > shown.len() { " and others" } else { "" },
+    );
+    Some(Warning::new(link.value, message))
+}
+
+fn one_line(said: &FieldSyntax<'_>) -> String {
+    said.value.text().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A deny on a field inside a list: a list of one is judged as the fields outside.
+fn only_inside_a_list(one: &Named<'_>, named: &[Named<'_>]) -> Option<Warning> {
+    let outside = one.field.outside()?;
+    if named.iter().any(|named| named.field == outside) {
+        return None;
+    }
+    let message = format!(
+        "`{}` does not meet a list of one element, which is judged as `{}`; write `{1}`, which meets both",
+        one.field.name, outside.name
+    );
+    Some(Warning::new(one.value, message))
+}
+
+/// Calls that a deny lists by name and that it never speaks of.
+fn calls_left_out(
+    rule: &RuleSyntax<'_>,
+    scope: &Scope<'_>,
+    named: &[Named<'_>],
+    calls: &[&'static Call],
+) -> Vec<Warning> {
+    let meant = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
+    let applies = |call: &Call| calls.iter().any(|of| of.number == call.number);
+    let lacks = |call: &Call| {
+        let has = |field: &Field| call.all_uses().any(|used| used.field.is_met_as(field.number));
+        match named.iter().find(|named| !has(named.field)) {
+            Some(named) => format!("`{}` has no field `{}`", call.name, named.field.name),
+            None if rule.touches.is_some() => format!("`{}` has no field that holds a link", call.name),
+            None => format!("no kind of `{}` has all fields of this deny", call.name),
+        }
+    };
+    let of = |entry: &At<'_, String>| {
+        let call = call::by_name(&entry.it).filter(|call| meant(call) && !applies(call))?;
+        Some(Warning::refused_later(
+            entry.place,
+            format!("{}: this deny never applies to it; leave it out", lacks(call)),
+        ))
+    };
+    if calls.is_empty() { Vec::new() } else { rule.calls.iter().filter_map(of).collect() }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Who put which policy in force: the record of each installation, the policies that are kept, and how one of them comes
+//! back and stays.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{ALICE, Host, NETBROKER, Ran};
+use serde_json::json;
+
+const LINKS: &str = r#"[[allow]]
+id = "links"
+description = "alice sees links"
+who = "user:alice"
+call = "Link.List"
+netns = ["every", "@host"]
+"#;
+const NAMES: &str = r#"
+[[allow]]
+id = "names"
+who = "user?:carol"
+call = "Netns.List"
+netns = "@host"
+"#;
+
+fn ends(ran: &Ran, status: i32, words: &[&str]) {
+    assert_eq!(ran.status(), status, "{ran}");
+    let said = ran.stdout() + &ran.stderr();
+    words.iter().for_each(|word| assert!(said.contains(word), "{word}: {ran}"));
+}
+
+/// Installs this policy and gives its digest.
+fn install(host: &Host, text: &str) -> String {
+    host.policy_file("10.toml", text);
+    let said = host.tool(&["policy", "install", "--unpin"]).ok();
+    said.lines().next().unwrap().split("digest ").nth(1).unwrap().split(';').next().unwrap().to_owned()
+}
+
+fn lists(host: &Host) -> bool {
+    host.as_uid(ALICE).call("Link.List", json!({"netns": "@host"})).status() == 0
+}
+
+#[test]
+fn an_installation_is_on_record_as_the_system_user_sent_it() {
+    let host = Host::new();
+    let first = install(&host, LINKS);
+    let [record] = &host.installations()[..] else { panic!("{:#?}", host.installations()) };
+    assert_eq!((record.uid, record.gid), (NETBROKER, NETBROKER));
+    assert_eq!(record.field("SYSLOG_IDENTIFIER"), "netbroker");
+    assert_eq!(record.field("MESSAGE_ID"), "7b7bdf878d3643e6873cdc0750e819e7");
+    let field = |name: &str| record.field(&format!("NETBROKER_{name}")).to_owned();
+    assert_eq!([field("BY"), field("UID"), field("POLICY_BEFORE"), field("POLICY")], ["install", "0", "none", &first]);
+    assert_eq!([field("RULES"), field("RULES_ADDED"), field("RULES_ADDED_COUNT")], ["1", "links", "1"]);
+    let login = std::fs::read_to_string("/proc/self/loginuid").unwrap();
+    let login = if login.trim() == "4294967295" { "unset" } else { login.trim() };
+    assert_eq!(field("LOGINUID"), login);
+    assert_eq!((record.get("NETBROKER_RULES_REMOVED"), record.get("NETBROKER_RULES_CHANGED")), (None, None));
+
+    host.forget_trail();
+    assert_eq!(install(&host, LINKS), first); // unchanged: nothing to record
+    assert!(host.installations().is_empty());
+    let second = install(&host, &(LINKS.replace("every", "other") + NAMES));
+    let third = install(&host, NAMES);
+    let records = host.installations();
+    let said = |n: usize, names: &[&str]| -> Vec<String> {
+        names.iter().map(|name| records[n].get(&format!("NETBROKER_{name}")).unwrap_or("-").to_owned()).collect()
+    };
+    let names = ["POLICY_BEFORE", "POLICY", "RULES_ADDED", "RULES_REMOVED", "RULES_CHANGED"];
+    assert_eq!(said(0, &names), [first.as_str(), &second, "names", "-", "links"]);
+    assert_eq!(said(1, &names), [second.as_str(), &third, "-", "links", "-"]);
+    // What is refused leaves no record.
+    host.policy_fails("[[allow]]\n");
+    assert_eq!(host.installations().len(), 2);
+}
+
+#[test]
+fn an_installation_without_a_trail_is_made_and_said_to_be_off_the_record() {
+    let host = Host::builder().no_trail().build();
+    host.policy_file("10.toml", &format!("[audit]\nrequired = false\n{LINKS}"));
+    let ran = host.tool(&["policy", "install"]);
+    ends(&ran, 0, &["installed: 1 rule", "the installation is not on record: there is neither journald nor syslog"]);
+    assert!(lists(&host));
+}
+
+#[test]
+fn a_rollback_stays_until_a_person_installs() {
+    let host = Host::new();
+    let first = install(&host, LINKS);
+    let second = install(&host, NAMES);
+    assert!(!lists(&host));
+    let history = host.tool(&["policy", "history"]).ok();
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with(&second) && lines[0].ends_with(", in force"), "{history}");
+    assert!(lines[1].starts_with(&first) && lines[1].contains(" 1 rule by install of uid 0 ("), "{history}");
+
+    host.forget_trail();
+    ends(
+        &host.tool(&["policy", "rollback", first.get(..12).unwrap()]),
+        0,
+        &["rolled back: 1 rule in 1 file", &first, "pinned until"],
+    );
+    assert!(lists(&host));
+    let records = host.installations();
+    assert_eq!((records.len(), records[0].uid, records[0].field("NETBROKER_BY")), (1, NETBROKER, "rollback"));
+    let pinned = "pinned by `policy rollback`: only a person's `netbrokerctl policy install` ends that";
+    ends(&host.tool(&["policy", "status"]), 1, &["differs", pinned]);
+    // A script's installation does not end it; standard input is no terminal here.
+    ends(&host.tool(&["policy", "install"]), 78, &["has pinned the policy with digest", &first, "--unpin"]);
+    assert!(lists(&host));
+    ends(&host.tool(&["policy", "install", "--unpin"]), 0, &["installed: 1 rule", "no policy is pinned any more"]);
+    assert!(!lists(&host));
+    let status = host.tool(&["policy", "status"]);
+    ends(&status, 0, &["agrees"]);
+    assert!(!status.stdout().contains("pinned"), "{status}");
+    ends(&host.tool(&["policy", "rollback", "0000000000"]), 78, &["no policy with digest `0000000000` is kept"]);
+}
+
+#[test]
+fn an_account_that_has_gone_stops_a_rollback_and_is_still_read() {
+    let host = Host::new();
+    let first = install(&host, LINKS);
+    install(&host, NAMES);
+    host.sh("sed -i.bak '/^alice:/d' /etc/passwd");
+    let gone = format!("the user `alice`, number {ALICE}, does not exist any more");
+    ends(&host.tool(&["policy", "rollback", &first]), 78, &[&gone, "the policy in force is as it was"]);
+    host.sh("sed 's/^alice:x:[0-9]*/alice:x:64999/' /etc/passwd.bak > /etc/passwd");
+    let other = format!("the user `alice` had number {ALICE} and has 64999 now");
+    ends(&host.tool(&["policy", "rollback", &first]), 78, &[&other]);
+    host.sh("cp /etc/passwd.bak /etc/passwd");
+    ends(&host.tool(&["policy", "rollback", &first]), 0, &["rolled back"]);
+
+    host.sh("sed -i '/^alice:/d' /etc/passwd; rm /etc/netbroker/policy.d/*.toml");
+    let who = format!("\"uid:{ALICE}\"");
+    let description = "description = \"alice sees links\"";
+    ends(&host.tool(&["policy", "show", "--installed"]), 0, &[&who, "is alice", description, "10.toml:1"]);
+    let explain = ["policy", "explain", "--installed", "--who", "user:alice", "Link.List", "netns=@host"];
+    ends(&host.tool(&explain), 0, &["allowed by `links` (/etc/netbroker/policy.d/10.toml:1)"]);
+    ends(&host.tool(&["policy", "explain", "--installed", "--who", "user:nemo", "Link.List"]), 65, &["no user `nemo`"]);
+    // Where nothing was kept, the bytes still decide.
+    host.sh("rm -r /var/lib/netbroker/history");
+    let uid = format!("uid:{ALICE}");
+    let explain = ["policy", "explain", "--installed", "--who", &uid, "Link.List", "netns=secret"];
+    ends(&host.tool(&explain), 77, &["nearest is `links`, which does not permit `secret` of `netns`", "are not kept"]);
+    ends(&host.tool(&["policy", "show", "--installed"]), 78, &["the files of the policy in force are not kept"]);
+}
+
+#[test]
+fn only_root_reads_what_is_kept() {
+    let host = Host::new();
+    let digest = install(&host, LINKS);
+    let alice = host.as_uid(ALICE);
+    for words in [
+        &["policy", "history"][..],
+        &["policy", "rollback", &digest],
+        &["policy", "show", "--installed"],
+        &["policy", "explain", "--installed", "--who", "uid:0", "Netns.List"],
+    ] {
+        ends(&alice.tool(words), 69, &["only root can"]);
+    }
+    assert_eq!(host.sh("stat -c %a:%u /var/lib/netbroker/history").trim(), "700:0");
+    assert_eq!(host.sh("stat -c %a:%u /var/lib/netbroker/history/*").trim(), "600:0");
+}
