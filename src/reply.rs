@@ -2,13 +2,14 @@
 //! The reply to a call: one, or with `more` several, in the call's interface.
 #![forbid(unsafe_code)]
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::call::{Call, Shape, varlink};
-use crate::refusal::{Executed, Exit, Refusal};
+use crate::netlink::Elements;
+use crate::refusal::{Executed, Exit, Refusal, system};
 use crate::wire::{CallMessage, Wire};
 
-/// A reply on its way: the elements of a listing go out as they come where `more` was said, else all in one.
+/// A reply on its way: the elements of a listing go out while they come where `more` was said, else all in one.
 #[derive(Debug)]
 pub struct Reply<'a> {
     wire: &'a Wire,
@@ -18,8 +19,43 @@ pub struct Reply<'a> {
     id: &'a str,
     /// The part of the result that is a listing.
     listing: Option<&'static str>,
-    held: Vec<Value>,
+    /// Elements that were not sent yet. They stay in the pieces in which they came: one text of all of them would be copied
+    /// again and again while it grows.
+    held: Vec<String>,
+    sent: usize,
     lost: bool,
+}
+
+impl Elements for Reply<'_> {
+    /// With `more`, the elements that came before are known not to be the last, and go out.
+    fn push(&mut self, elements: String) -> Result<String, Refusal> {
+        if elements.is_empty() {
+            return Ok(elements);
+        }
+        self.held.push(elements);
+        let streams = self.message.more && self.call.result.streams && self.held.len() > 1;
+        let (true, Some(listing)) = (streams, self.listing) else { return Ok(String::new()) };
+        let mut first = self.held.remove(0);
+        let head = format!(r#"{{"continues":true,"parameters":{{"{listing}":["#);
+        let sent = self.wire.reply(&[&head, &first, "]}}"]);
+        self.sent += 1;
+        self.lost = sent.is_err(); // nothing follows what broke off
+        sent.map_err(system("send a part of the reply"))?;
+        first.clear();
+        Ok(first)
+    }
+
+    fn count(&self) -> usize {
+        self.sent + self.held.len()
+    }
+
+    fn forget(&mut self, count: usize) -> bool {
+        let held = count.checked_sub(self.sent);
+        held.is_some_and(|held| {
+            self.held.truncate(held);
+            true
+        })
+    }
 }
 
 impl<'a> Reply<'a> {
@@ -27,55 +63,69 @@ impl<'a> Reply<'a> {
     #[must_use]
     pub fn new(wire: &'a Wire, call: &'static Call, message: &'a CallMessage, id: &'a str) -> Self {
         let listing = call.result.parts.iter().find(|part| matches!(part.ty, Shape::List(..))).map(|part| part.name);
-        Self { wire, message, call, id, listing, held: Vec::new(), lost: false }
-    }
-
-    /// Takes some elements. With `more`, those held before are known not to be the last.
-    pub fn push(&mut self, elements: Vec<Value>) {
-        let streams = self.message.more && self.call.result.streams;
-        if let (true, Some(listing)) = (streams && !self.held.is_empty(), self.listing) {
-            let held = std::mem::take(&mut self.held);
-            let reply = json!({ "parameters": { listing: held }, "continues": true });
-            self.lost = self.lost || self.wire.reply(&reply).is_err(); // nothing follows what broke off
-        }
-        self.held.extend(elements);
+        Self { wire, message, call, id, listing, held: Vec::new(), sent: 0, lost: false }
     }
 
     /// The last reply. `recorded` is whether the trail has how the call ended, where there is a trail.
     #[must_use]
     pub fn end(self, Executed { result, lost }: Executed, recorded: bool) -> Exit {
-        let (mut reply, exit) = match result {
+        if self.lost {
+            return Exit::Unanswered;
+        }
+        let mut also = Map::new();
+        if !recorded {
+            also.insert("recorded".to_owned(), false.into());
+        }
+        if !lost.is_empty() {
+            also.insert("changed_meanwhile".to_owned(), lost.into());
+        }
+        match result {
             Ok(mut result) => {
-                result.extend(self.listing.map(|listing| (listing.to_owned(), self.held.into())));
-                (json!({ "parameters": result }), Exit::Done)
+                result.append(&mut also);
+                self.send_result(result)
             }
-            Err(refusal) => (refused(self.call, &refusal, self.id), refusal.exit()),
-        };
-        if let Some(parameters) = reply.get_mut("parameters").and_then(Value::as_object_mut) {
-            if !recorded {
-                parameters.insert("recorded".to_owned(), false.into());
-            }
-            if !lost.is_empty() {
-                parameters.insert("changed_meanwhile".to_owned(), lost.into());
+            Err(refusal) => {
+                let reply = refused(self.call, &refusal, self.id, also);
+                send(self.wire, self.message, &reply, refusal.exit())
             }
         }
-        if self.lost { Exit::Unanswered } else { send(self.wire, self.message, &reply, exit) }
+    }
+
+    /// Sends a result: the listing, where it is one, and what else it has.
+    fn send_result(self, result: Map<String, Value>) -> Exit {
+        let rest = Value::Object(result).to_string();
+        let Some(listing) = self.listing else {
+            return send_parts(self.wire, self.message, &[r#"{"parameters":"#, &rest, "}"], Exit::Done);
+        };
+        let head = format!(r#"{{"parameters":{{"{listing}":["#);
+        let mut parts = vec![head.as_str()];
+        for (at, elements) in self.held.iter().enumerate() {
+            parts.extend((at > 0).then_some(",").into_iter().chain([elements.as_str()]));
+        }
+        let rest = rest.strip_prefix('{').unwrap_or_default();
+        parts.extend([if rest == "}" { "]" } else { "]," }, rest, "}"]);
+        send_parts(self.wire, self.message, &parts, Exit::Done)
     }
 }
 
-fn refused(call: &Call, refusal: &Refusal, id: &str) -> Value {
+fn refused(call: &Call, refusal: &Refusal, id: &str, mut also: Map<String, Value>) -> Value {
     let mut parameters = refusal.parameters();
     parameters.insert("request".to_owned(), id.into());
+    parameters.append(&mut also);
     json!({ "error": format!("{}{}.{}", varlink::PREFIX, call.family(), refusal.name()), "parameters": parameters })
 }
 
 /// Sends a reply, unless none is wanted.
 #[must_use]
 pub fn send(wire: &Wire, message: &CallMessage, reply: &Value, exit: Exit) -> Exit {
+    send_parts(wire, message, &[&reply.to_string()], exit)
+}
+
+fn send_parts(wire: &Wire, message: &CallMessage, parts: &[&str], exit: Exit) -> Exit {
     if message.oneway {
         return exit;
     }
-    match wire.reply(reply) {
+    match wire.reply(parts) {
         Ok(()) => exit,
         Err(_) => Exit::Unanswered,
     }

@@ -139,7 +139,7 @@ fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, 
     };
     let mut outcome = guarded.record("outcome").about(permit.request()).with("RULE", permit.rule());
     let executed = match guarded.confine(permit, trail.descriptor()) {
-        Ok(confined) => confined.execute(&mut |elements| reply.push(elements)),
+        Ok(confined) => confined.execute(&mut reply),
         Err(refusal) => refusal.into(),
     };
     if !executed.lost.is_empty() {

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
 use nix::unistd::{read, write};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::caller::Caller;
 use crate::refusal::{Exit, Refusal, system};
@@ -24,8 +24,10 @@ pub use message::CallMessage;
 
 /// The largest message, in bytes.
 const MESSAGE: usize = 1 << 20;
-/// How long a request may take to arrive whole.
+/// How long a request may take to arrive whole, and how long a reader may take nothing of the reply.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much is written at a time: what a pipe or a socket has room for where poll(2) says that it has some (`PIPE_BUF`).
+const PIECE: usize = 4096;
 /// How much is read at a time.
 const CHUNK: usize = 8192;
 
@@ -248,23 +250,24 @@ impl Wire {
         self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(late)
     }
 
-    /// Writes a reply.
+    /// Writes a reply, the text of which is given in parts.
     ///
     /// # Errors
-    /// What the descriptor said; the caller then has no reply.
-    pub fn reply(&self, reply: &Value) -> Result<(), Errno> {
-        let mut bytes = reply.to_string().into_bytes();
-        bytes.push(if self.ended_by_nul || self.input == Input::Socket { 0 } else { b'\n' });
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            match write(sys::stdout().as_fd(), rest) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => wait_for_room(sys::stdout())?,
-                Err(errno) => return Err(errno),
+    /// What the descriptor said, `ETIMEDOUT` where nobody made room in time; the caller then has no reply.
+    pub fn reply(&self, parts: &[&str]) -> Result<(), Errno> {
+        let end = if self.ended_by_nul || self.input == Input::Socket { "\0" } else { "\n" };
+        let mut piece = Vec::with_capacity(PIECE);
+        for part in parts.iter().chain([&end]) {
+            let mut rest = part.as_bytes();
+            while let Some((some, others)) = rest.split_at_checked(PIECE - piece.len()) {
+                piece.extend_from_slice(some);
+                write_whole(&piece)?;
+                piece.clear();
+                rest = others;
             }
+            piece.extend_from_slice(rest);
         }
-        Ok(())
+        write_whole(&piece)
     }
 
     /// Answers a conversation that ended without a call: malformed input on a file or pipe with an error; a socket is
@@ -274,7 +277,7 @@ impl Wire {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
         if self.input != Input::Socket && matches!(end, End::Malformed(_)) {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
-            let _unheard = self.reply(&reply);
+            let _unheard = self.reply(&[&reply.to_string()]);
         } else {
             self.complaints.say(&why);
         }
@@ -291,9 +294,28 @@ fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
     }
 }
 
+/// Writes bytes that fit into the room that poll(2) reports, as often as there is some: a write for which there is room does
+/// not wait, so that a reader that takes nothing is noticed.
+fn write_whole(bytes: &[u8]) -> Result<(), Errno> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        wait_for_room(sys::stdout())?;
+        match write(sys::stdout().as_fd(), rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
 fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-    match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], PollTimeout::NONE) {
-        Err(Errno::EINTR) => Ok(()), // there may be room: the next write says
-        other => other.map(drop),
+    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
+    loop {
+        match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout) {
+            Ok(0) => return Err(Errno::ETIMEDOUT),
+            Err(Errno::EINTR) => {}
+            other => return other.map(drop),
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::field::{
     NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
 };
 use super::inet::InterfaceAddress;
-use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::with_length;
 use super::types::Words;
@@ -19,24 +19,30 @@ use super::{
     untouched,
 };
 
-/// `IFA_F_…` (`linux/if_addr.h`). The first is `temporary` to IPv6.
-static FLAGS: Words = Words {
-    name: "AddressFlag",
-    words: &[
-        ("secondary", 1),
-        ("nodad", 1 << 1),
-        ("optimistic", 1 << 2),
-        ("dadfailed", 1 << 3),
-        ("homeaddress", 1 << 4),
-        ("deprecated", 1 << 5),
-        ("tentative", 1 << 6),
-        ("permanent", 1 << 7),
-        ("managetempaddr", 1 << 8),
-        ("noprefixroute", 1 << 9),
-        ("mcautojoin", 1 << 10),
-        ("stable_privacy", 1 << 11),
-    ],
-};
+/// `IFA_F_…` (`linux/if_addr.h`). The first means another thing to each protocol.
+macro_rules! flags {
+    ($first:literal) => {
+        Words {
+            name: "AddressFlag",
+            words: &[
+                ($first, 1),
+                ("nodad", 1 << 1),
+                ("optimistic", 1 << 2),
+                ("dadfailed", 1 << 3),
+                ("homeaddress", 1 << 4),
+                ("deprecated", 1 << 5),
+                ("tentative", 1 << 6),
+                ("permanent", 1 << 7),
+                ("managetempaddr", 1 << 8),
+                ("noprefixroute", 1 << 9),
+                ("mcautojoin", 1 << 10),
+                ("stable_privacy", 1 << 11),
+            ],
+        }
+    };
+}
+static FLAGS: Words = flags!("secondary");
+static FLAGS_INET6: Words = flags!("temporary");
 
 /// `IFA_CACHEINFO`: preferred and valid lifetime in seconds, and two times that the kernel fills in.
 const LIFETIMES: &[u32] = &[6];
@@ -60,13 +66,7 @@ pub(crate) static ADDRESS_STATE: Object = Object {
         row(&NODAD.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
         row(&HOME_ADDRESS.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
         row(&NOPREFIXROUTE.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),
-        result(
-            "flags",
-            Place::Attribute(&[8]),
-            Form::Flags(Width::Four, &FLAGS),
-            "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
-        )
-        .always(),
+        reported_flags(&FLAGS),
         row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four)),
         row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four)),
         row(&METRIC.field, Place::Attribute(&[9]), Form::Positive(Width::Four)),
@@ -78,6 +78,14 @@ pub(crate) static ADDRESS_STATE: Object = Object {
         ),
     ],
 };
+
+const fn reported_flags(words: &'static Words) -> Row {
+    let doc = "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.";
+    result("flags", Place::Attribute(&[8]), Form::Flags(Width::Four, words), doc).always()
+}
+
+/// What is reported of an IPv6 address in place of the row of the same name.
+pub(crate) static ADDRESS_FLAGS_INET6: Row = reported_flags(&FLAGS_INET6);
 
 /// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.
 fn scope(request: &Request) -> Option<Value> {

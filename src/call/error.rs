@@ -78,7 +78,12 @@ pub static ERRORS: &[Declared] = &[
         "Nothing was done; repeat. Somebody else holds what is needed, the trail takes no record, or another link took a \
          name of the request while it ran.",
     ),
-    declared("Interrupted", &[], "A listing changed while it was read, or its link was renamed; repeat."),
+    declared(
+        "Interrupted",
+        &[],
+        "A listing changed while it was read, or its link was renamed; repeat. With `more`, elements may have been sent \
+         before; they are not the whole listing.",
+    ),
     declared("PolicyInvalid", &[HINT], "The compiled policy cannot be used; every call is refused."),
     declared(
         "NotPrivileged",

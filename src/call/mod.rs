@@ -25,7 +25,7 @@ pub mod types;
 pub mod value;
 pub mod varlink;
 
-pub(crate) use address::ADDRESS_STATE;
+pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::Field;
 pub(crate) use link::{LINK_STATE, OTHER};
 pub(crate) use neighbour::NEIGHBOUR_STATE;

@@ -160,6 +160,12 @@ Where the request says
 and the call's result comes in pieces, each reply but the last has
 .Ql \\(dqcontinues\\(dq\\&: true ,
 and each holds some elements of the list.
+They are sent while the kernel is still being read.
+Where the kernel reports that the listing changed meanwhile, it is read again,
+up to ten times, unless a part of it was sent.
+Else the last reply is the error
+.Ql Interrupted ,
+and what was sent before it is not the whole listing.
 With
 .Ql \\(dqoneway\\(dq\\&: true
 there is no reply.

@@ -7,21 +7,22 @@ use std::net::IpAddr;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::u32_at;
 use super::inet::{INET6, family, ip, octets};
-use super::listing::{self, Selection, in_chunks, unparsed};
+use super::listing::{self, Listing, Names, Selection};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Seen, encode};
+use super::rows::{Decoded, Given, Members, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::inet::InterfaceAddress;
-use crate::call::{ADDRESS_STATE, object::Row};
+use crate::call::{ADDRESS_FLAGS_INET6, ADDRESS_STATE, object::Row};
 use crate::refusal::{Refusal, differs};
 
+const STEP: &str = "parse an address";
 /// Attributes of an address (`IFA_…`) that code writes or reads.
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
@@ -80,15 +81,16 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             Err(failure) if tolerant && failure.is_without_link() => Vec::new(), // gone, and its addresses
             other => other.map_err(|failure| failure.about_link(request))?,
         };
-        let is_meant =
-            |seen: &&Seen| seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none();
+        let is_meant = |seen: &&Seen<'_>| {
+            seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none()
+        };
         let peers: Vec<Option<IpAddr>> =
             found.iter().filter(is_meant).map(|seen| seen.get(ADDRESS).and_then(ip)).collect();
         let mut gone =
             TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
         let mut removed = false;
         for message in peers.into_iter().map(|peer| removal(index, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
-            match after.act(&message, &mut |_, _| {}) {
+            match after.act(&message, &mut |_| Ok(())) {
                 Ok(()) => removed = true,
                 Err(failure @ TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
                 Err(failure) if failure.is_without_link() => gone = failure,
@@ -105,20 +107,31 @@ fn identifies(row: &&'static Row) -> bool {
     row.field() != Some(&field::LINK.field)
 }
 
-/// Lists addresses; the kernel filters by family and index (strict checking).
-fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen>, TransactionError> {
+/// Asks for addresses; the kernel filters by family and index (strict checking).
+fn question(family: u8, index: u32) -> Message {
     let head = [&[family, 0, 0, 0][..], &index.to_ne_bytes()].concat();
-    let message = Message::route(Rtm::Getaddr, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
-    let found = netlink.ask(&message, "parse an address", read)?;
-    Ok(found.into_iter().filter(|seen| index == 0 || u32_at(seen.head(4), 0) == Some(index)).collect())
+    Message::route(Rtm::Getaddr, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
+}
+
+/// Whether an address is of the link of this index, or of any link with 0.
+fn is_of(seen: &Seen<'_>, index: u32) -> bool {
+    index == 0 || u32_at(seen.head(4), 0) == Some(index)
+}
+
+/// Fetches the addresses of a link.
+fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen<'static>>, TransactionError> {
+    netlink.pick(&question(family, index), STEP, |payload| {
+        Some(Some(read(payload)?).filter(|seen| is_of(seen, index)).map(Seen::into_owned))
+    })
 }
 
 /// Where an address has no other end, the kernel repeats it in place of the other end's, or leaves it out (IPv6).
-fn read(payload: &[u8]) -> Option<Seen> {
+fn read(payload: &[u8]) -> Option<Seen<'_>> {
     let mut seen = Seen::new(&ADDRESS_STATE, payload)?;
-    let (local, other) = (seen.get(LOCAL).map(<[u8]>::to_vec), seen.get(ADDRESS).map(<[u8]>::to_vec));
+    let (local, other) = (seen.get(LOCAL), seen.get(ADDRESS));
     if local.is_none() || local == other {
-        seen.instead(LOCAL, Some(local.or(other)?));
+        let address = local.or(other)?.to_vec();
+        seen.instead(LOCAL, Some(address));
         seen.instead(ADDRESS, None);
     }
     Some(seen)
@@ -127,41 +140,50 @@ fn read(payload: &[u8]) -> Option<Seen> {
 /// `Address.List`
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let links = Selection::look_up(&mut before)?;
-    let request = before.request().clone();
-    Ok(Prepared::new(move |after, each| {
-        let found = links.listed(fetch(after, listing::family(&request), links.index().unsigned_abs()))?;
-        let mut names = links.names(after)?;
-        let scope = request.get(&field::SCOPE).and_then(|word| field::SCOPE.field.ty.words()?.number(word));
-        let mut elements = Vec::new();
-        for seen in found.iter().filter(|_| !links.is_empty()) {
-            let mut result = seen.report(ADDRESS_STATE.rows, "").ok_or_else(|| unparsed("parse an address"))?;
-            if scope.is_some_and(|scope| result.get("scope") != Some(&scope.into())) {
-                continue;
-            }
-            names.put(after, &mut result, seen, ADDRESS_STATE.rows, "")?;
-            name_first_flag(seen, &mut result);
-            elements.push(Value::Object(result));
-        }
-        in_chunks(elements, each);
-        Ok(Map::new())
-    }))
+    let request = before.request();
+    let scope = request.get(&field::SCOPE).and_then(|word| field::SCOPE.field.ty.words()?.number(word));
+    let index = links.index().unsigned_abs();
+    let message = question(listing::family(request), index);
+    let second = before.open_second()?;
+    let prepared = Prepared::new(move |after, elements| {
+        let confirm = |names: &mut Names<'_>, _| links.confirm(names);
+        let mut listing = Listing::begin(after, elements, &confirm);
+        links.introduce(&mut listing.names);
+        let received = listing.receive(&message, &mut |payload, names, text| {
+            let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
+            let mut members = Members::begin(text);
+            seen.report(rows(&seen), "", STEP, names, &mut members)?;
+            members.end();
+            Ok(!links.is_empty() && is_of(&seen, index) && scope.is_none_or(|scope| has_scope(&seen, scope)))
+        });
+        links.listed(received)?;
+        listing.end()
+    });
+    Ok(prepared.with_second(second))
 }
 
-/// The first flag means another thing to each protocol.
-fn name_first_flag(seen: &Seen, result: &mut Map<String, Value>) {
-    if let (INET6, Some(flags)) = (seen.family(), result.get_mut("flags").and_then(Value::as_array_mut)) {
-        flags.iter_mut().filter(|flag| *flag == "secondary").for_each(|flag| *flag = json!("temporary"));
-    }
+/// The rows that a result reports of an address.
+fn rows(seen: &Seen<'_>) -> impl Iterator<Item = &'static Row> {
+    let is_v6 = seen.family() == INET6;
+    let of_family = move |row: &'static Row| {
+        if is_v6 && row.name() == ADDRESS_FLAGS_INET6.name() { &ADDRESS_FLAGS_INET6 } else { row }
+    };
+    ADDRESS_STATE.rows.iter().map(of_family)
+}
+
+/// `ifa_scope`
+fn has_scope(seen: &Seen<'_>, scope: u32) -> bool {
+    seen.head(3).first().copied().map(u32::from) == Some(scope)
 }
 
 /// `exists_ok`: whether the existing address is the requested one, in every field that was given or has a default, and
 /// with the same other end. A finite lifetime runs down, so it is the same in its first second only.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
-    let wanted = given.request.needed(&field::ADDRESS)?.to_string();
+    let wanted = *given.request.needed(&field::ADDRESS)?;
     let index = given.view().number(&field::LINK.field).unwrap_or(0);
     let mut found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
     let address = ADDRESS_STATE.rows.iter().find(|row| row.field() == Some(&field::ADDRESS.field));
-    let is_meant = |seen: &&mut Seen| address.and_then(|row| seen.value(row)?) == Some(json!(wanted));
+    let is_meant = |seen: &&mut Seen<'_>| matches!(address.and_then(|row| seen.value(row)?), Some(Decoded::Prefix(own)) if own == wanted);
     let mut first: &'static Field = &field::ADDRESS.field;
     for seen in found.iter_mut().filter(is_meant) {
         // Of a deprecated address that stays forever the kernel reports no lifetime.

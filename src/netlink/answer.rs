@@ -196,7 +196,7 @@ pub(super) fn i32_at(bytes: &[u8], offset: usize) -> Option<i32> {
     at(bytes, offset).map(i32::from_ne_bytes)
 }
 
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
     at(bytes, offset).map(u16::from_ne_bytes)
 }
 

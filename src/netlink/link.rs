@@ -10,13 +10,13 @@ mod tun;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::found::Found;
-use super::listing::{self, Names, in_chunks, unparsed};
+use super::listing::{self, Listing, Names};
 use super::lookup::{IFNAME, by_index, by_name, head};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{encode, with_nul};
+use super::rows::{Members, encode, unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
@@ -28,6 +28,7 @@ use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, Refusal, unsuitable};
 use seen::Link;
 
+const STEP: &str = "parse a link";
 /// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and which of them are meant.
 const GOING_UP: [u32; 2] = [1, 1];
 
@@ -98,7 +99,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     };
     let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
     let request = request.clone();
-    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
+    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
         Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
     }))
@@ -151,7 +152,7 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = request.clone();
     Ok(Prepared::new(move |after, _| {
         let _open_until_sent = &goes_to;
-        after.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, &request, in_steps))?;
+        after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, &request, in_steps))?;
         Ok(Map::new())
     }))
 }
@@ -182,7 +183,7 @@ fn changed(failure: TransactionError, request: &Request, may_have_changed: bool)
 
 /// Lists one link or all of them.
 fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
-    let request = before.into_request();
+    let request = before.request();
     let name = request.get(&field::LINK).cloned();
     let index = listing::index(request)?;
     let message = match (&name, index) {
@@ -190,38 +191,45 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         (Some(name), None) => by_name(name, &field::LINK.field)?,
         (None, None) => by_index(0)?,
     };
-    Ok(Prepared::new(move |after, each| {
+    let second = before.open_second()?;
+    let prepared = Prepared::new(move |after, elements| {
         let (field, requested) = match (index, &name) {
             (Some(index), _) => (field::INDEX.field.name, index.to_string()),
             (None, Some(name)) => (field::LINK.field.name, name.as_str().to_owned()),
             (None, None) => ("", String::new()),
         };
         let missing = |reason| Refusal::NoSuchLink { field, name: requested.clone(), reason, errno: Errno::ENODEV };
-        let mut links = match after.ask(&message, "parse a link", Link::read) {
+        let (mut is_called_so, mut is_found) = (false, false);
+        let mut listing = Listing::begin(after, elements, &|_, _| Ok(()));
+        let received = listing.receive(&message, &mut |payload, names, text| {
+            let link = Link::begin(payload).ok_or_else(|| unparsed(STEP))?;
+            report(&link, names, text)?;
+            let is_meant = name.as_ref().is_none_or(|name| link.is_called(name));
+            (is_called_so, is_found) = (is_called_so || is_meant, true);
+            Ok(is_meant)
+        });
+        match received {
             Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => return Err(missing("absent")),
             other => other.map_err(TransactionError::refusal)?,
-        };
-        if let Some(name) = &name {
-            let count = links.len();
-            links.retain(|link| link.is_called(name));
-            if index.is_none() && links.is_empty() {
-                return Err(missing(if count > 0 { "alternative_name" } else { "absent" }));
-            }
         }
-        let mut names = Names::default();
-        links.iter().for_each(|link| names.insert(link.index, link.name.clone()));
-        let mut elements = Vec::new();
-        for link in &links {
-            let mut result = link.seen.report(link.rows(), "").ok_or_else(|| unparsed("parse a link"))?;
-            // The index of a parent in another namespace is that of another link here.
-            let here = |row: &&'static Row| !link.is_elsewhere() || row.field() != Some(&field::PARENT.field);
-            let others = link.rows().filter(|row| row.field() != Some(&field::LINK.field)).filter(here);
-            names.put(after, &mut result, &link.seen, others, "")?;
-            elements.push(Value::Object(result));
+        if name.is_some() && index.is_none() && !is_called_so {
+            return Err(missing(if is_found { "alternative_name" } else { "absent" }));
         }
-        in_chunks(elements, each);
-        Ok(Map::new())
-    }))
+        listing.end()
+    });
+    Ok(prepared.with_second(second))
+}
+
+/// Writes what a result reports of a link.
+fn report(link: &Link<'_>, names: &mut Names<'_>, text: &mut String) -> Result<(), Refusal> {
+    names.insert(link.index, &link.name);
+    // The index of a parent in another namespace is that of another link here.
+    let is_elsewhere = link.is_elsewhere();
+    let rows = link.rows().filter(|row| !is_elsewhere || row.field() != Some(&field::PARENT.field));
+    let mut members = Members::begin(text);
+    link.seen.report(rows, "", STEP, names, &mut members)?;
+    members.end();
+    Ok(())
 }
 
 /// What is given of a new link: the kernel ignores an alias in the message that makes it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What listings share: the families and the links that a listing is about, and the names of links in results.
+//! What listings share: the families and the links that a listing is about, the names of links in results, and how elements
+//! are handed on while the kernel is still being read.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -7,17 +8,17 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::answer::escape;
+use super::Elements;
 use super::inet::{INET, INET6};
 use super::lookup::{by_index, identify};
-use super::rows::{Seen, insert};
-use super::sides::{Before, number};
-use super::transaction::{Netlink, TransactionError};
+use super::message::Message;
+use super::rows::{LinkNames, put_string};
+use super::sides::{After, Before, number};
+use super::transaction::{ATTEMPTS, Netlink, TransactionError};
 use crate::call::field;
 use crate::call::name::LinkName;
-use crate::call::object::{Form, Reported, Row, Width};
 use crate::call::request::Request;
-use crate::refusal::{Refusal, invalid};
+use crate::refusal::{Refusal, invalid, system};
 
 /// The family that `family` names; 0, which is all of them, where it is absent.
 pub(super) fn family(request: &Request) -> u8 {
@@ -52,6 +53,13 @@ impl Selection {
         Ok(Self { named: before.request().get(&field::LINK).cloned().zip(found.map(|link| link.index)), index })
     }
 
+    /// Tells what is known of the one link's name.
+    pub(super) fn introduce(&self, names: &mut Names<'_>) {
+        if let Some((name, index)) = &self.named {
+            names.insert(*index, name.as_str().as_bytes());
+        }
+    }
+
     /// The index of the one link; 0 for all.
     pub(super) fn index(&self) -> i32 {
         self.named_index().or(self.index).unwrap_or(0)
@@ -66,20 +74,18 @@ impl Selection {
         self.index.is_some() && self.named.is_some() && self.index != self.named_index()
     }
 
-    /// The names of the links. To be called after the listing: what was listed is then the named link's, which nobody
-    /// renamed.
+    /// Makes sure that the one link is still called so: what was received before is then that link's, which nobody renamed.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] where the one link is gone; [`Refusal::Interrupted`] where it was renamed.
-    pub(super) fn names(&self, netlink: &mut Netlink) -> Result<Names, Refusal> {
-        let mut names = Names::default();
-        names.learn(netlink, self.index())?;
-        match &self.named {
-            _ if self.index() != 0 && names.0.values().all(Option::is_none) => Err(self.missing()),
-            Some((name, index)) if names.name_of(netlink, *index)? != Some(name.as_str().as_bytes()) => {
-                Err(Refusal::Interrupted)
-            }
-            _ => Ok(names),
+    pub(super) fn confirm(&self, names: &mut Names<'_>) -> Result<(), Refusal> {
+        if self.index() == 0 {
+            return Ok(());
+        }
+        match (names.look_up(self.index())?, &self.named) {
+            (None, _) => Err(self.missing()),
+            (Some(own), Some((name, _))) if own != name.as_str().as_bytes() => Err(Refusal::Interrupted),
+            _ => Ok(()),
         }
     }
 
@@ -101,73 +107,124 @@ impl Selection {
     }
 }
 
-/// Names of links by index; none for one that is gone.
-#[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<i32, Option<Vec<u8>>>);
+/// Names of links, each looked up once. A socket on which a listing is being received cannot be asked, so it is another one.
+#[derive(Debug)]
+pub(super) struct Names<'n> {
+    netlink: Option<&'n mut Netlink>,
+    /// By index, as JSON text; none for a link that is gone.
+    known: BTreeMap<i32, Option<String>>,
+}
 
-impl Names {
+impl Names<'_> {
     /// Takes a name that is known.
-    pub(super) fn insert(&mut self, index: i32, name: Vec<u8>) {
-        self.0.insert(index, Some(name));
+    pub(super) fn insert(&mut self, index: i32, name: &[u8]) {
+        let mut text = String::new();
+        put_string(&mut text, name);
+        self.known.insert(index, Some(text));
     }
 
-    /// Asks for the name of the link of this index, or of all with 0.
-    fn learn(&mut self, netlink: &mut Netlink, index: i32) -> Result<(), Refusal> {
-        let found = match netlink.ask(&by_index(index)?, "parse a link", identify) {
-            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
-            other => other.map_err(TransactionError::refusal)?,
-        };
-        if index != 0 {
-            self.0.insert(index, None);
+    /// Looks up the name of the link of an index; none where it is gone.
+    pub(super) fn look_up(&mut self, index: i32) -> Result<Option<Vec<u8>>, Refusal> {
+        let netlink = self.netlink.as_deref_mut();
+        let netlink = netlink.ok_or_else(|| system("look up the name of a link")(Errno::EBADF))?;
+        match netlink.ask(&by_index(index)?, "parse a link", identify) {
+            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
+            other => Ok(other.map_err(TransactionError::refusal)?.into_iter().next().map(|(_, name)| name)),
         }
-        self.0.extend(found.into_iter().map(|(link, name)| (link.index, Some(name))));
-        Ok(())
     }
+}
 
-    /// The name of the link of an index; none where it is gone.
-    pub(super) fn name_of(&mut self, netlink: &mut Netlink, index: i32) -> Result<Option<&[u8]>, Refusal> {
-        if !self.0.contains_key(&index) {
-            self.learn(netlink, index)?;
-        }
-        Ok(self.0.get(&index).and_then(Option::as_deref))
-    }
-
-    /// Puts the names of the links that rows refer to by index into a result. A link that is gone stays reported by its
-    /// index.
-    pub(super) fn put(
-        &mut self,
-        netlink: &mut Netlink,
-        result: &mut Map<String, Value>,
-        seen: &Seen,
-        rows: impl IntoIterator<Item = &'static Row>,
-        under: &str,
-    ) -> Result<(), Refusal> {
-        for row in rows {
-            let (Form::Link, Reported::Always | Reported::Sometimes) = (row.form, row.reported) else { continue };
-            let index = seen.number(row, Width::Four).and_then(|index| i32::try_from(index).ok());
-            let (Some(index), Some(key)) = (index.filter(|index| *index != 0), row.name().strip_prefix(under)) else {
-                continue;
-            };
-            if let Some(name) = self.name_of(netlink, index)? {
-                insert(result, key, escape(name).into());
+impl LinkNames for Names<'_> {
+    fn name(&mut self, index: i32) -> Result<Option<&str>, Refusal> {
+        if !self.known.contains_key(&index) {
+            match self.look_up(index)? {
+                Some(name) => self.insert(index, &name),
+                None => drop(self.known.insert(index, None)),
             }
         }
-        Ok(())
+        Ok(self.known.get(&index).and_then(Option::as_deref))
     }
 }
 
-/// How many elements one reply of a stream holds.
-const CHUNK: usize = 64;
+/// How many elements are handed on at a time.
+const MANY: usize = 64;
+/// Elements are handed on before they are that many when their text has this many bytes.
+const ENOUGH: usize = 32 * 1024;
 
-/// Hands the elements of a listing on, some at a time.
-pub(super) fn in_chunks(elements: Vec<Value>, each: super::Each<'_>) {
-    let mut elements = elements.into_iter().peekable();
-    while elements.peek().is_some() {
-        each(elements.by_ref().take(CHUNK).collect());
-    }
+/// Makes sure that what was received may be handed on; whether that is anything.
+pub(super) type Confirm<'l> = &'l dyn Fn(&mut Names<'_>, bool) -> Result<(), Refusal>;
+
+/// A listing that is handed on while it is received.
+pub(super) struct Listing<'l> {
+    netlink: &'l mut Netlink,
+    pub(super) names: Names<'l>,
+    elements: &'l mut dyn Elements,
+    confirm: Confirm<'l>,
+    /// Elements that are not handed on yet, with commas between them.
+    text: String,
+    /// How many these are.
+    count: usize,
 }
 
-/// What a message of a listing that was not written as the kernel writes it is.
-pub(super) fn unparsed(step: &'static str) -> Refusal {
-    Refusal::SystemError { step: step.to_owned(), errno: Some(Errno::EBADMSG) }
+/// Writes the element that a message is about after the text; whether it is one that was asked for.
+pub(super) type Write<'w> = &'w mut dyn FnMut(&[u8], &mut Names<'_>, &mut String) -> Result<bool, Refusal>;
+
+impl<'l> Listing<'l> {
+    pub(super) fn begin(after: &'l mut After<'_>, elements: &'l mut dyn Elements, confirm: Confirm<'l>) -> Self {
+        let (netlink, second) = after.both();
+        let names = Names { netlink: second, known: BTreeMap::new() };
+        Self { netlink, names, elements, confirm, text: String::new(), count: 0 }
+    }
+
+    /// Asks for objects, and hands on what `write` makes of each message. Where the kernel says that the listing changed
+    /// meanwhile, it is begun again, as long as nothing of it was sent.
+    ///
+    /// # Errors
+    /// As [`Netlink::transact`]; what `write` fails with.
+    pub(super) fn receive(&mut self, message: &Message, write: Write<'_>) -> Result<(), TransactionError> {
+        let (handed_on, before, count) = (self.elements.count(), self.text.clone(), self.count);
+        let mut attempts = ATTEMPTS;
+        loop {
+            let Self { netlink, names, elements, confirm, text, count: held } = self;
+            let result = netlink.transact(message, &mut |payload| {
+                let end = text.len();
+                if end > 0 {
+                    text.push(',');
+                }
+                if !write(payload, names, text)? {
+                    text.truncate(end);
+                    return Ok(());
+                }
+                *held += 1;
+                if *held >= MANY || text.len() >= ENOUGH {
+                    confirm(names, true)?;
+                    let room = text.len() + text.len() / 8; // for as many of the next ones
+                    (*text, *held) = (elements.push(std::mem::take(text))?, 0);
+                    text.reserve(room);
+                }
+                Ok(())
+            });
+            attempts -= 1;
+            match result {
+                Err(TransactionError::Interrupted) if attempts > 0 && self.elements.forget(handed_on) => {
+                    self.text.clone_from(&before);
+                    self.count = count;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Hands on the rest.
+    ///
+    /// # Errors
+    /// What keeps it from being handed on.
+    pub(super) fn end(mut self) -> Result<Map<String, Value>, Refusal> {
+        let is_some = !self.text.is_empty() || self.elements.count() > 0;
+        (self.confirm)(&mut self.names, is_some)?;
+        if !self.text.is_empty() {
+            self.elements.push(self.text)?;
+        }
+        Ok(Map::new())
+    }
 }

@@ -11,7 +11,7 @@ use super::answer::{find, i32_at, u32_at, until_nul};
 use super::found::Found;
 use super::message::{Attributes, Encoded, Message};
 use super::rows::with_nul;
-use super::transaction::{Netlink, TransactionError};
+use super::transaction::{EachMessage, Netlink, TransactionError};
 use super::watched::Refers;
 use crate::call::field::Field;
 use crate::call::name::LinkName;
@@ -125,7 +125,7 @@ impl Netlink {
     /// # Errors
     /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was: then nothing
     /// was sent.
-    pub(super) fn act(&mut self, message: &Message, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), TransactionError> {
+    pub(super) fn act(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
         let mut watch = std::mem::take(&mut self.watch);
         let result = watch.compare_before(|field, name| self.look_up(field, name));
         let result = result.map_err(TransactionError::Broken).and_then(|()| {

@@ -45,15 +45,28 @@ use crate::call::request::Request;
 use crate::refusal::Refusal;
 use sides::{After, Before};
 
-/// Takes the elements of a listing as they come.
-pub type Each<'a> = &'a mut dyn FnMut(Vec<Value>);
+/// Takes the elements of a listing while they come.
+pub trait Elements {
+    /// Takes some: their JSON text, with commas between them. Gives back an empty text for the next ones.
+    ///
+    /// # Errors
+    /// They could not be sent: nobody takes what follows.
+    fn push(&mut self, elements: String) -> Result<String, Refusal>;
 
-type Run = Box<dyn FnMut(&mut After<'_>, Each<'_>) -> Result<Map<String, Value>, Refusal>>;
+    /// How often some were taken.
+    fn count(&self) -> usize;
+
+    /// Forgets what was taken after the first `count` times, if none of that was sent; else it is not forgotten.
+    fn forget(&mut self, count: usize) -> bool;
+}
+
+type Run = Box<dyn FnMut(&mut After<'_>, &mut dyn Elements) -> Result<Map<String, Value>, Refusal>>;
 
 /// An encoded transaction that only has to be run.
 pub struct Prepared {
     run: Run,
-    visited: Option<Netlink>,
+    /// A socket in another namespace, or one for look-ups while a listing is received.
+    second: Option<Netlink>,
     tun: Option<RawFd>,
 }
 
@@ -64,14 +77,20 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    fn new(run: impl FnMut(&mut After<'_>, Each<'_>) -> Result<Map<String, Value>, Refusal> + 'static) -> Self {
-        Self { run: Box::new(run), visited: None, tun: None }
+    fn new(
+        run: impl FnMut(&mut After<'_>, &mut dyn Elements) -> Result<Map<String, Value>, Refusal> + 'static,
+    ) -> Self {
+        Self { run: Box::new(run), second: None, tun: None }
     }
 
-    /// The descriptor of the socket in another namespace, where the transaction has one, for the last filter.
+    fn with_second(self, netlink: Netlink) -> Self {
+        Self { second: Some(netlink), ..self }
+    }
+
+    /// The descriptor of its second socket, where the transaction has one, for the last filter.
     #[must_use]
-    pub fn visited(&self) -> Option<RawFd> {
-        self.visited.as_ref().map(Netlink::descriptor)
+    pub fn second(&self) -> Option<RawFd> {
+        self.second.as_ref().map(Netlink::descriptor)
     }
 
     /// The descriptor of `/dev/net/tun`, where the transaction has one, for the last filter.
@@ -84,8 +103,8 @@ impl Prepared {
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn run(&mut self, netlink: &mut Netlink, each: Each<'_>) -> Result<Map<String, Value>, Refusal> {
-        (self.run)(&mut After::new(netlink, self.visited.as_mut()), each)
+    pub fn run(&mut self, netlink: &mut Netlink, elements: &mut dyn Elements) -> Result<Map<String, Value>, Refusal> {
+        (self.run)(&mut After::new(netlink, self.second.as_mut()), elements)
     }
 }
 
@@ -146,7 +165,8 @@ pub fn prepare(netlink: &mut Netlink, mut places: Places, request: &Request) -> 
         return Err(Refusal::SystemError { step: format!("encode {}.{}", encoder.call, field.name), errno: None });
     }
     let prepared = (encoder.prepare)(Before::new(netlink, places, request))?;
-    Ok(Prepared { visited, tun, ..prepared })
+    let second = visited.or(prepared.second);
+    Ok(Prepared { second, tun, ..prepared })
 }
 
 /// A call that a family's file does not know: its declaration came without its encoding.
@@ -159,6 +179,7 @@ mod tests {
     use super::*;
     use crate::call;
     use crate::call::needs::LastStage;
+    use crate::call::object::Reported;
     use crate::call::types::Type;
 
     fn encoders() -> impl Iterator<Item = &'static Encoder> {
@@ -223,6 +244,29 @@ mod tests {
                     Place::Attribute(path) => assert!(!path.is_empty(), "{}", row.name()),
                     Place::Code => {}
                 }
+            }
+        }
+    }
+
+    /// A result is written in the order of the rows, and nothing that is written is looked for again.
+    #[test]
+    fn rows_of_one_member_are_next_to_each_other() {
+        fn once(names: impl Iterator<Item = &'static str>, of: &str) {
+            let mut names: Vec<&str> = names.collect();
+            names.dedup();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{of}: {names:?}");
+        }
+        let written = |row: &&'static Row| row.reported != Reported::Never;
+        for object in encoders().filter_map(|encoder| encoder.object).chain([&call::NEXTHOP_STATE]) {
+            let of_kinds = object.kinds.iter().map(|kind| kind.rows().collect::<Vec<_>>());
+            for more in of_kinds.chain([Vec::new(), call::OTHER.iter().copied().flatten().collect()]) {
+                let rows: Vec<&Row> = object.rows.iter().chain(more).filter(written).collect();
+                once(rows.iter().map(|row| row.name()), object.name);
+                once(rows.iter().map(|row| row.name().split('.').next().unwrap()), object.name);
+                assert!(rows.iter().all(|row| row.name().matches('.').count() < 2), "{}", object.name);
             }
         }
     }

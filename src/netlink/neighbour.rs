@@ -13,9 +13,9 @@ use super::answer::i32_at;
 use super::found::Found;
 use super::inet::family;
 use super::link::require_length;
-use super::listing::{self, Selection, in_chunks, unparsed};
+use super::listing::{self, Listing, Names, Selection};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Resolved, Seen, encode};
+use super::rows::{Given, Members, Resolved, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
@@ -26,6 +26,7 @@ use crate::call::request::Request;
 use crate::call::value::Held as _;
 use crate::refusal::{Refusal, already, differs, invalid, unsuitable};
 
+const STEP: &str = "parse a neighbour";
 /// `NDA_IFINDEX`
 const IFINDEX: u16 = 8;
 /// `NTF_PROXY`
@@ -122,14 +123,14 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         other => other?.1,
     };
     let message = about(Rtm::Delneigh, NlmF::empty(), &given, identity())?;
-    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_, _| {}) {
+    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
         Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
         Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&given.request)),
     }))
 }
 
-fn read(payload: &[u8]) -> Option<Seen> {
+fn read(payload: &[u8]) -> Option<Seen<'_>> {
     Seen::new(&NEIGHBOUR_STATE, payload)
 }
 
@@ -144,24 +145,28 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let flags = if request.is_set(&field::PROXY) { PROXY } else { 0 };
     let head = vec![listing::family(request), 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
     let message = Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes });
-    Ok(Prepared::new(move |after, each| {
-        let found = links.listed(after.ask(&message, "parse a neighbour", read))?;
-        let mut names = links.names(after)?;
-        let mut elements = Vec::new();
-        for seen in found.iter().filter(|_| !links.is_empty()) {
-            let mut result = seen.report(NEIGHBOUR_STATE.rows, "").ok_or_else(|| unparsed("parse a neighbour"))?;
-            names.put(after, &mut result, seen, NEIGHBOUR_STATE.rows, "")?;
-            elements.push(Value::Object(result));
-        }
-        in_chunks(elements, each);
-        Ok(Map::new())
-    }))
+    let second = before.open_second()?;
+    let prepared = Prepared::new(move |after, elements| {
+        let confirm = |names: &mut Names<'_>, _| links.confirm(names);
+        let mut listing = Listing::begin(after, elements, &confirm);
+        links.introduce(&mut listing.names);
+        let received = listing.receive(&message, &mut |payload, names, text| {
+            let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
+            let mut members = Members::begin(text);
+            seen.report(NEIGHBOUR_STATE.rows, "", STEP, names, &mut members)?;
+            members.end();
+            Ok(!links.is_empty())
+        });
+        links.listed(received)?;
+        listing.end()
+    });
+    Ok(prepared.with_second(second))
 }
 
 /// What the kernel has for the address of a request on a link: the neighbour, or the proxy entry.
-fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen>, Refusal> {
+fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen<'static>>, Refusal> {
     let message = about(Rtm::Getneigh, NlmF::empty(), given, identity())?;
-    match after.ask(&message, "parse a neighbour", read) {
+    match after.ask(&message, STEP, |payload| read(payload).map(Seen::into_owned)) {
         Ok(found) => Ok(found.into_iter().next()),
         Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) => Ok(None),
         Err(failure) => Err(failure.about_link(&given.request)),

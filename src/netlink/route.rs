@@ -13,13 +13,14 @@ use serde_json::{Map, Value};
 
 use super::answer::{at, i32_at};
 use super::inet::{INET, INET6, family, ip};
-use super::listing::{Names, in_chunks, unparsed};
+use super::listing::{Listing, Names};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Seen, View, encode};
+use super::rows::{Given, Members, Seen, View, encode, unparsed};
 use super::sides::{After, Before, number};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
+use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::call::route::IPV6_METRIC;
@@ -27,6 +28,7 @@ use crate::call::value::Value as Held;
 use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
 use crate::refusal::{Class, Refusal, differs, invalid, unsuitable};
 
+const STEP: &str = "parse a route";
 /// Attributes of a route (`RTA_…`) that code writes or reads.
 mod rta {
     pub(super) const DST: u16 = 1;
@@ -135,7 +137,7 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let absent =
             TransactionError::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
         let result = match removal::first(after, &wanted).map_err(|failure| refused(failure, request))? {
-            Some(found) => after.act(&removal::message(&found)?, &mut |_, _| {}),
+            Some(found) => after.act(&removal::message(&found)?, &mut |_| Ok(())),
             None => Err(absent),
         };
         match result {
@@ -156,21 +158,23 @@ fn refused(failure: TransactionError, request: &Request) -> Refusal {
 }
 
 /// A request can mean no route for packets of one type of service only, or from some sources only.
-fn is_for_all_packets(seen: &Seen) -> bool {
+fn is_for_all_packets(seen: &Seen<'_>) -> bool {
     seen.head(2).get(..2) == Some(&[0, 0])
 }
 
-fn read(payload: &[u8]) -> Option<Seen> {
+fn read(payload: &[u8]) -> Option<Seen<'_>> {
     let seen = Seen::new(&ROUTE_STATE, payload)?;
-    [INET, INET6].contains(&seen.family()).then_some(())?;
-    several(&seen)?;
-    seen.report(ROUTE_STATE.rows, "")?; // all of it is as the kernel writes it
-    Some(seen)
+    [INET, INET6].contains(&seen.family()).then_some(seen)
+}
+
+/// Whether all of it is as the kernel writes it.
+fn parses(seen: &Seen<'_>) -> bool {
+    several(seen).is_some() && seen.parses(ROUTE_STATE.rows)
 }
 
 /// The next hops of a route with several (`struct rtnexthop`, one after the other, each with its attributes); `None` where
 /// they do not parse.
-fn several(seen: &Seen) -> Option<Vec<Seen>> {
+fn several<'s>(seen: &'s Seen<'_>) -> Option<Vec<Seen<'s>>> {
     let mut rest = seen.get(rta::MULTIPATH).unwrap_or_default();
     let mut hops = Vec::new();
     while !rest.is_empty() {
@@ -182,8 +186,8 @@ fn several(seen: &Seen) -> Option<Vec<Seen>> {
 }
 
 /// The next hops of a route.
-fn hops(seen: &Seen) -> Vec<Hop> {
-    let gateway = |seen: &Seen| {
+fn hops(seen: &Seen<'_>) -> Vec<Hop> {
+    let gateway = |seen: &Seen<'_>| {
         let via = || seen.get(rta::VIA).and_then(|via| via.get(2..)).and_then(ip);
         seen.get(rta::GATEWAY).and_then(ip).or_else(via)
     };
@@ -194,7 +198,7 @@ fn hops(seen: &Seen) -> Vec<Hop> {
         let (index, is_onlink) = (index(seen.get(rta::OIF)), is_onlink(seen.head(8)));
         return vec![Hop { gateway: gateway(seen), index, weight: 0, is_onlink }];
     }
-    let hop = |hop: &Seen| Hop {
+    let hop = |hop: &Seen<'_>| Hop {
         gateway: gateway(hop),
         index: index(Some(hop.head(4))),
         weight: hop.head(3).first().copied().unwrap_or(0),
@@ -203,29 +207,48 @@ fn hops(seen: &Seen) -> Vec<Hop> {
     several.iter().map(hop).collect()
 }
 
-/// Lists routes; the kernel filters by family, table, link and protocol (strict checking). A table that was never used
-/// is empty.
-fn fetch(
-    netlink: &mut Netlink,
-    family: u8,
-    table: u32,
-    index: u32,
-    protocol: u8,
-) -> Result<Vec<Seen>, TransactionError> {
+/// Asks for routes; the kernel filters by family, table, link and protocol (strict checking).
+fn question(family: u8, table: u32, index: u32, protocol: u8) -> Result<Message, Refusal> {
     let small = u8::try_from(table);
     let mut attributes = Attributes::default();
     if small.is_err() {
-        attributes.put(rta::TABLE, &table.to_ne_bytes(), &field::TABLE.field).map_err(TransactionError::Broken)?;
+        attributes.put(rta::TABLE, &table.to_ne_bytes(), &field::TABLE.field)?;
     }
     if index != 0 {
-        attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field).map_err(TransactionError::Broken)?;
+        attributes.put(rta::OIF, &index.to_ne_bytes(), &field::LINK.field)?;
     }
     let head = vec![family, 0, 0, 0, small.unwrap_or(0), protocol, 0, 0, 0, 0, 0, 0];
-    let message = Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes });
-    match netlink.ask(&message, "parse a route", read) {
-        Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(Vec::new()),
+    Ok(Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes }))
+}
+
+/// A table that was never used is empty.
+fn or_empty<T: Default>(result: Result<T, TransactionError>, table: u32) -> Result<T, TransactionError> {
+    match result {
+        Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(T::default()),
         other => other,
     }
+}
+
+/// Fetches the routes that `is_meant` is true of: a table may hold a million others.
+fn fetch(
+    netlink: &mut Netlink,
+    message: &Message,
+    table: u32,
+    is_meant: impl Fn(&Seen<'_>) -> Option<bool>,
+) -> Result<Vec<Seen<'static>>, TransactionError> {
+    let found = netlink.pick(message, STEP, |payload| {
+        let seen = read(payload)?;
+        if is_meant(&seen)? { parses(&seen).then(|| Some(seen.into_owned())) } else { Some(None) }
+    });
+    or_empty(found, table)
+}
+
+/// Whether a route is to the destination that is given; `None` where the message is not as the kernel writes it.
+fn is_to(seen: &Seen<'_>, given: &Given) -> Option<bool> {
+    let row = ROUTE_STATE.rows.iter().find(|row| row.field() == Some(&field::DESTINATION.field));
+    let wanted = given.request.value(&field::DESTINATION.field);
+    let own = seen.value(row?)?;
+    Some(own.zip(wanted).is_some_and(|(own, wanted)| own.is(wanted)))
 }
 
 /// What a route must be like.
@@ -257,24 +280,24 @@ impl Wanted {
     }
 
     /// Whether a route is as given, in every field of these rows.
-    fn agrees(&self, seen: &Seen, with: impl Fn(&&'static Row) -> bool + Clone) -> bool {
+    fn agrees(&self, seen: &Seen<'_>, with: impl Fn(&&'static Row) -> bool + Clone) -> bool {
         seen.difference(&ROUTE_STATE.rows.iter().filter(with), self.given.view(), true).is_none()
     }
 
     /// What is listed: a route with several next hops has the link that any of them has.
-    fn is_listed(&self, seen: &Seen) -> bool {
+    fn is_listed(&self, seen: &Seen<'_>) -> bool {
         self.agrees(seen, |row| row.field() != Some(&field::LINK.field))
             && (self.index == 0 || hops(seen).iter().any(|hop| hop.index == self.index))
     }
 
     /// What is removed.
-    fn is(&self, seen: &Seen) -> bool {
+    fn is(&self, seen: &Seen<'_>) -> bool {
         is_for_all_packets(seen) && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
     }
 
     /// The fields that are not given together with `nexthops` are those of a route with one next hop: a request with one of
     /// them was not judged by `nexthops`. The flags of a route with several may be those of the first.
-    fn is_one_way(&self, seen: &Seen) -> bool {
+    fn is_one_way(&self, seen: &Seen<'_>) -> bool {
         let request = &self.given.request;
         let mut excluded = request.call().excludes.iter().filter(|(_, other, _)| *other == &field::NEXTHOPS.field);
         let is_given = excluded.any(|(one, _, _)| request.value(one).is_some());
@@ -282,70 +305,80 @@ impl Wanted {
         !is_given || (seen.get(rta::MULTIPATH).is_none() && !is_by_object)
     }
 
-    fn has_these_hops(&self, seen: &Seen) -> bool {
+    fn has_these_hops(&self, seen: &Seen<'_>) -> bool {
         let wanted: Vec<View<'_>> = self.given.elements(&field::NEXTHOPS).collect();
         let own = several(seen).unwrap_or_default();
-        let is = |(view, hop): (&View<'_>, &Seen)| hop.difference(&NEXTHOP_STATE.rows, *view, true).is_none();
+        let is = |(view, hop): (&View<'_>, &Seen<'_>)| hop.difference(&NEXTHOP_STATE.rows, *view, true).is_none();
         wanted.is_empty() || (wanted.len() == own.len() && wanted.iter().zip(&own).all(is))
     }
 
-    fn fetch(&self, netlink: &mut Netlink) -> Result<Vec<Seen>, TransactionError> {
-        let mut found = Vec::new();
-        for family in &self.families {
-            found.extend(fetch(netlink, *family, self.table, self.index, self.protocol)?);
+    /// What asks for the routes of a family.
+    fn question(&self, family: u8) -> Result<Message, Refusal> {
+        question(family, self.table, self.index, self.protocol)
+    }
+
+    /// The link that is given: its index and its name.
+    fn link(&self) -> Option<(i32, &LinkName)> {
+        Some((i32::try_from(self.index).ok()?, self.given.request.get(&field::LINK)?))
+    }
+
+    /// What was received is the given link's if that is still called so; nothing was where there is none of it.
+    fn confirm(&self, names: &mut Names<'_>, is_some: bool) -> Result<(), Refusal> {
+        match self.link() {
+            Some((index, name)) if is_some && names.look_up(index)?.as_deref() != Some(name.as_str().as_bytes()) => {
+                Err(Refusal::Interrupted) // it was renamed before it was listed, or after
+            }
+            _ => Ok(()),
         }
-        Ok(found)
     }
 }
 
 /// `Route.List`
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let wanted = Wanted::look_up(&mut before)?;
-    Ok(Prepared::new(move |after, each| {
-        let mut found = wanted.fetch(after).map_err(TransactionError::refusal)?;
-        found.retain(|seen| wanted.is_listed(seen));
-        let mut names = Names::default();
-        let mut elements = Vec::new();
-        for seen in &found {
-            elements.push(Value::Object(report(after, &mut names, seen)?));
+    let second = before.open_second()?;
+    let prepared = Prepared::new(move |after, elements| {
+        let confirm = |names: &mut Names<'_>, is_some| wanted.confirm(names, is_some);
+        let mut listing = Listing::begin(after, elements, &confirm);
+        if let Some((index, name)) = wanted.link() {
+            listing.names.insert(index, name.as_str().as_bytes());
         }
-        if let (Some(name), false) = (wanted.given.request.get(&field::LINK), found.is_empty()) {
-            let index = i32::try_from(wanted.index).unwrap_or(0);
-            if names.name_of(after, index)? != Some(name.as_str().as_bytes()) {
-                return Err(Refusal::Interrupted); // it was renamed before it was listed, or after
-            }
+        for family in &wanted.families {
+            let received = listing.receive(&wanted.question(*family)?, &mut |payload, names, text| {
+                let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
+                report(&seen, names, text)?;
+                Ok(wanted.is_listed(&seen))
+            });
+            or_empty(received, wanted.table).map_err(TransactionError::refusal)?;
         }
-        in_chunks(elements, each);
-        Ok(Map::new())
-    }))
+        listing.end()
+    });
+    Ok(prepared.with_second(second))
 }
 
-fn report(after: &mut After<'_>, names: &mut Names, seen: &Seen) -> Result<Map<String, Value>, Refusal> {
-    let unparsed = || unparsed("parse a route");
-    let mut result = seen.report(ROUTE_STATE.rows, "").ok_or_else(unparsed)?;
-    names.put(after, &mut result, seen, ROUTE_STATE.rows, "")?;
-    let mut hops = Vec::new();
-    for hop in several(seen).ok_or_else(unparsed)? {
-        let mut result = hop.report(NEXTHOP_STATE.rows, "nexthops.").ok_or_else(unparsed)?;
-        names.put(after, &mut result, &hop, NEXTHOP_STATE.rows, "nexthops.")?;
-        hops.push(Value::Object(result));
-    }
+/// Writes what a result reports of a route.
+fn report(seen: &Seen<'_>, names: &mut Names<'_>, text: &mut String) -> Result<(), Refusal> {
+    let mut members = Members::begin(text);
+    seen.report(ROUTE_STATE.rows, "", STEP, names, &mut members)?;
+    let hops = several(seen).ok_or_else(|| unparsed(STEP))?;
     if !hops.is_empty() {
-        result.insert("nexthops".to_owned(), hops.into());
+        members.list(field::NEXTHOPS.field.name, &hops, |hop, members| {
+            hop.report(NEXTHOP_STATE.rows, "nexthops.", STEP, names, members)
+        })?;
     }
-    Ok(result)
+    members.end();
+    Ok(())
 }
 
 /// `exists_ok`: whether the existing route is the requested one, in every field that was given or has a default.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let table = number(&given.request, &field::TABLE)?.unwrap_or(0);
-    let found = fetch(after, given.family, table, 0, 0).map_err(TransactionError::refusal)?;
+    let message = question(given.family, table, 0, 0)?;
+    let found = fetch(after, &message, table, |seen| is_to(seen, given)).map_err(TransactionError::refusal)?;
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
-    let is_meant = |seen: &&Seen| {
+    let is_meant = |seen: &&Seen<'_>| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
-        is_for_all_packets(seen)
-            && own.and_then(|own| own.as_u64()) == given.request.get(&field::METRIC).copied()
-            && seen.difference(&of(&field::DESTINATION.field), given.view(), true).is_none()
+        is_for_all_packets(seen) && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
     };
     let mut first: &'static Field = &field::DESTINATION.field;
     for seen in found.iter().filter(is_meant) {
@@ -363,7 +396,7 @@ fn own_metric(family: u8) -> u64 {
 }
 
 /// The first given field in which a route differs from what was requested.
-fn difference(seen: &Seen, given: &Given) -> Option<&'static Field> {
+fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
     let own = several(seen).unwrap_or_default();
     let wanted: Vec<View<'_>> = given.elements(&field::NEXTHOPS).collect();
     if !wanted.is_empty() && !same_hops(&own, &wanted) {
@@ -378,8 +411,8 @@ fn difference(seen: &Seen, given: &Given) -> Option<&'static Field> {
 }
 
 /// The same next hops, in any order; a link that was left to the kernel is the one that it chose.
-fn same_hops(own: &[Seen], wanted: &[View<'_>]) -> bool {
-    let is = |own: &Seen, wanted: &View<'_>| own.difference(&NEXTHOP_STATE.rows, *wanted, false).is_none();
+fn same_hops(own: &[Seen<'_>], wanted: &[View<'_>]) -> bool {
+    let is = |own: &Seen<'_>, wanted: &View<'_>| own.difference(&NEXTHOP_STATE.rows, *wanted, false).is_none();
     own.len() == wanted.len()
         && wanted.iter().all(|wanted| own.iter().any(|own| is(own, wanted)))
         && own.iter().all(|own| wanted.iter().any(|wanted| is(own, wanted)))

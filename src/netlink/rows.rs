@@ -3,11 +3,15 @@
 //! reports. A value that has no place in a message is an error, never left out.
 #![forbid(unsafe_code)]
 
+mod decoded;
 mod form;
 mod seen;
+mod text;
 
+pub(super) use decoded::Decoded;
 pub(super) use form::with_nul;
-pub(super) use seen::{Seen, insert};
+pub(super) use seen::{LinkNames, Seen, unparsed};
+pub(super) use text::{Members, put_string};
 
 use super::found::Found;
 use super::message::{Attributes, Encoded};

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::answer::{attributes, u32_at};
 use super::inet::{INET, INET6};
-use super::listing::{self, in_chunks, unparsed};
+use super::listing::{self, Listing};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Seen, encode};
+use super::rows::{Given, Members, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
@@ -21,6 +21,7 @@ use crate::call::object::Row;
 use crate::call::request::Request;
 use crate::refusal::{Refusal, already, another_goes, differs};
 
+const STEP: &str = "parse a rule";
 /// Attributes of a routing rule (`FRA_…`).
 const PRIORITY: u16 = 6;
 const FWMARK: u16 = 10;
@@ -71,7 +72,7 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
     Ok(Prepared::new(move |after, _| {
         let gone = || TransactionError::Refused { errno: Errno::ENOENT, text: None, field: None };
         let result = match removal(after, &given)? {
-            Some(message) => after.act(&message, &mut |_, _| {}),
+            Some(message) => after.act(&message, &mut |_| Ok(())),
             None => Err(gone()),
         };
         match result {
@@ -82,12 +83,12 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
 }
 
 /// Reads a rule; the kernel also lists those of multicast routing (`RTNL_FAMILY_IPMR`), which are not a subject here.
-fn read(payload: &[u8]) -> Option<Option<Seen>> {
+fn read(payload: &[u8]) -> Option<Option<Seen<'_>>> {
     let mut seen = Seen::new(&RULE_STATE, payload)?;
     if ![INET, INET6].contains(&seen.family()) {
         return Some(None);
     }
-    let is = |seen: &Seen, kind, number| seen.get(kind).and_then(|bytes| u32_at(bytes, 0)) == Some(number);
+    let is = |seen: &Seen<'_>, kind, number| seen.get(kind).and_then(|bytes| u32_at(bytes, 0)) == Some(number);
     if seen.get(FWMASK).is_none() || is(&seen, FWMASK, 0) {
         seen.instead(FWMASK, None);
         seen.instead(FWMARK, None);
@@ -97,30 +98,29 @@ fn read(payload: &[u8]) -> Option<Option<Seen>> {
     if is(&seen, SUPPRESS_PREFIXLEN, u32::MAX) {
         seen.instead(SUPPRESS_PREFIXLEN, None);
     }
-    seen.report(RULE_STATE.rows, "")?; // all of it is as the kernel writes it
     Some(Some(seen))
 }
 
-fn flags(seen: &Seen) -> u32 {
+fn flags(seen: &Seen<'_>) -> u32 {
     u32_at(seen.head(8), 0).unwrap_or(0)
 }
 
-fn priority(seen: &Seen) -> u32 {
+fn priority(seen: &Seen<'_>) -> u32 {
     seen.get(PRIORITY).and_then(|bytes| u32_at(bytes, 0)).unwrap_or(0)
 }
 
-fn byte(seen: &Seen, at: usize) -> u8 {
+fn byte(seen: &Seen<'_>, at: usize) -> u8 {
     seen.head(at).first().copied().unwrap_or(0)
 }
 
 /// Whether it has no more than what fields of a request can say.
-fn is_plain(seen: &Seen) -> bool {
+fn is_plain(seen: &Seen<'_>) -> bool {
     let known = |attribute: Option<(u16, &[u8])>| attribute.is_some_and(|(kind, _)| KNOWN.contains(&kind));
     byte(seen, 3) == 0 && flags(seen) & INVERT == 0 && attributes(seen.attributes()).all(known)
 }
 
 /// What identifies it: its attributes that say something. The kernel takes the others for anything.
-fn marks(seen: &Seen) -> impl Iterator<Item = (u16, &[u8])> {
+fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
         PAD => false,
         SUPPRESS_PREFIXLEN => payload.iter().any(|byte| *byte != 0xff),
@@ -129,34 +129,48 @@ fn marks(seen: &Seen) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// Whether the kernel (`rule_find`) would take `other` for it.
-fn is_taken_for(own: &Seen, other: &Seen) -> bool {
+fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     IDENTIFYING.iter().all(|at| byte(own, *at) == 0 || byte(own, *at) == byte(other, *at))
         && priority(own) == priority(other)
         && marks(own).all(|mark| marks(other).any(|its| its == mark))
 }
 
-/// Fetches rules; the kernel filters by family.
-fn fetch(netlink: &mut Netlink, family: u8) -> Result<Vec<Seen>, TransactionError> {
+/// Asks for rules; the kernel filters by family.
+fn question(family: u8) -> Message {
     let head = [&[family][..], &[0; 11]].concat();
-    let message = Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() });
-    Ok(netlink.ask(&message, "parse a rule", read)?.into_iter().flatten().collect())
+    Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
+}
+
+/// Fetches the rules of the priority that a request gives: no others can be meant, or be taken for the one that is.
+fn fetch(netlink: &mut Netlink, given: &Given) -> Result<Vec<Seen<'static>>, TransactionError> {
+    let wanted = given.request.get(&field::PRIORITY).copied();
+    netlink.pick(&question(given.family), STEP, |payload| {
+        let seen = read(payload)?.filter(|seen| wanted == Some(priority(seen).into()));
+        seen.map_or(Some(None), |seen| seen.parses(RULE_STATE.rows).then(|| Some(seen.into_owned())))
+    })
 }
 
 /// `Rule.List`
 fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
-    let family = listing::family(before.into_request());
-    Ok(Prepared::new(move |after, each| {
-        let found = fetch(after, family).map_err(TransactionError::refusal)?;
-        let report = |seen: &Seen| seen.report(RULE_STATE.rows, "").map(Value::Object);
-        in_chunks(found.iter().map(report).collect::<Option<_>>().ok_or_else(|| unparsed("parse a rule"))?, each);
-        Ok(Map::new())
+    let message = question(listing::family(before.into_request()));
+    Ok(Prepared::new(move |after, elements| {
+        let mut listing = Listing::begin(after, elements, &|_, _| Ok(()));
+        let received = listing.receive(&message, &mut |payload, names, text| {
+            let Some(seen) = read(payload).ok_or_else(|| unparsed(STEP))? else { return Ok(false) };
+            let mut members = Members::begin(text);
+            seen.report(RULE_STATE.rows, "", STEP, names, &mut members)?;
+            members.end();
+            Ok(true)
+        });
+        received.map_err(TransactionError::refusal)?;
+        listing.end()
     }))
 }
 
 /// What deletes the first rule that is as a request says; `None` where there is none.
 fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
-    let found = fetch(after, given.family).map_err(TransactionError::refusal)?;
-    let is_meant = |seen: &Seen| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
+    let found = fetch(after, given).map_err(TransactionError::refusal)?;
+    let is_meant = |seen: &Seen<'_>| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
     let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
     let (before, rest) = found.split_at(at);
     let Some(seen) = rest.first() else { return Ok(None) };
@@ -177,7 +191,7 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
 }
 
 /// The first field in which a rule is not as a request says. Rule.Add has a mask even where it has no mark.
-fn difference(seen: &Seen, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
+fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
     let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
     let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
     let differs = mask.is_some_and(|mask| own != Some(*mask));
@@ -186,9 +200,9 @@ fn difference(seen: &Seen, given: &Given, absence_is_any: bool) -> Option<&'stat
 
 /// `exists_ok`: whether one of the rules at this priority is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
-    let found = fetch(after, given.family).map_err(TransactionError::refusal)?;
+    let found = fetch(after, given).map_err(TransactionError::refusal)?;
     let mut first = already(&field::PRIORITY.field, "there was one, and it was removed meanwhile");
-    for seen in found.iter().filter(|seen| given.request.get(&field::PRIORITY) == Some(&priority(seen).into())) {
+    for seen in &found {
         first = match difference(seen, given, false) {
             None if is_plain(seen) => return Ok(Map::new()),
             None => already(&field::PRIORITY.field, "there is one already, with conditions that no field has"),

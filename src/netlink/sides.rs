@@ -10,11 +10,11 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use nix::errno::Errno;
 use serde_json::{Map, Value as Json};
 
-use super::Places;
 use super::found::Found;
 use super::message::Message;
 use super::rows::{Given, Resolved};
 use super::transaction::{Netlink, TransactionError};
+use super::{Places, Protocol};
 use crate::call::field::{self, Field, Key};
 use crate::call::name::LinkName;
 use crate::call::object::{Form, Row};
@@ -48,6 +48,14 @@ impl<'a> Before<'a> {
     /// The namespaces and devices that the stage opened.
     pub(super) fn places(&mut self) -> &mut Places {
         &mut self.places
+    }
+
+    /// Opens a second socket in the same namespace, for look-ups while a listing is received on the first.
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`]
+    pub(super) fn open_second(&self) -> Result<Netlink, Refusal> {
+        Netlink::open(Protocol::Route)
     }
 
     /// The namespace that a field names; none where it is that of `netns`.
@@ -123,20 +131,25 @@ fn link_in<'e>(element: &'e Element, field: &Field) -> Option<&'e LinkName> {
 #[derive(Debug)]
 pub(super) struct After<'a> {
     netlink: &'a mut Netlink,
-    visited: Option<&'a mut Netlink>,
+    second: Option<&'a mut Netlink>,
 }
 
 impl<'a> After<'a> {
-    pub(super) fn new(netlink: &'a mut Netlink, visited: Option<&'a mut Netlink>) -> Self {
-        Self { netlink, visited }
+    pub(super) fn new(netlink: &'a mut Netlink, second: Option<&'a mut Netlink>) -> Self {
+        Self { netlink, second }
     }
 
     /// The socket in the second namespace, where the call does something there; else that of the request's namespace.
     pub(super) fn visited(&mut self) -> &mut Netlink {
-        match &mut self.visited {
+        match &mut self.second {
             Some(visited) => visited,
             None => self.netlink,
         }
+    }
+
+    /// The socket for a listing, and that for look-ups while it is received, where there is one.
+    pub(super) fn both(&mut self) -> (&mut Netlink, Option<&mut Netlink>) {
+        (self.netlink, self.second.as_deref_mut())
     }
 }
 
@@ -153,7 +166,7 @@ impl After<'_> {
         refused: impl Fn(TransactionError, &Request) -> Refusal,
         same: impl FnOnce(&mut Self) -> Result<Map<String, Json>, Refusal>,
     ) -> Result<Map<String, Json>, Refusal> {
-        match self.act(message, &mut |_, _| {}) {
+        match self.act(message, &mut |_| Ok(())) {
             Ok(()) => Ok(Map::new()),
             Err(TransactionError::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 same(self)

@@ -18,6 +18,12 @@ use crate::refusal::{Refusal, system};
 /// that it can have (`IFLA_PROP_LIST`, 64 KiB) is longer. Pages that no answer reaches are never touched.
 const BUFFER: usize = 128 * 1024;
 
+/// How often a listing is asked for that changes while it is read.
+pub(super) const ATTEMPTS: usize = 10;
+
+/// Takes the messages of an answer as they come.
+pub(super) type EachMessage<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Refusal>;
+
 /// A netlink socket of one protocol, in one namespace.
 #[derive(Debug)]
 pub struct Netlink {
@@ -49,16 +55,13 @@ impl Netlink {
         self.watch.lost()
     }
 
-    /// Sends a request and takes the kernel's answer: every message of it goes to `each`. It ends with the
-    /// acknowledgement, or with the end of a listing.
+    /// Sends a request and takes the kernel's answer: every message of it goes to `each`, up to the one by which the kernel
+    /// says that the listing changed meanwhile. It ends with the acknowledgement, or with the end of a listing. What `each`
+    /// fails with ends it, too; of a change nothing is known then, so that is for listings and look-ups.
     ///
     /// # Errors
     /// What the kernel said ([`Answer`]); `Lost` and `Interrupted` where the answer itself failed.
-    pub(super) fn transact(
-        &mut self,
-        message: &Message,
-        each: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<(), TransactionError> {
+    pub(super) fn transact(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(TransactionError::Broken)?;
         #[cfg(test)]
@@ -72,14 +75,17 @@ impl Netlink {
         let mut interrupted = false;
         loop {
             let bytes = match self.socket.receive(&mut self.buffer) {
-                Err(Errno::ENOBUFS) if message.lists() => return Err(TransactionError::Interrupted), // some of it was lost
+                // Some of it was lost, the end perhaps: there is nothing to wait for before it could be asked again.
+                Err(Errno::ENOBUFS) if message.lists() => return Err(Refusal::Interrupted.into()),
                 other => other.map_err(lost)?,
             };
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
                 match answer.ok_or_else(|| lost(Errno::EBADMSG))? {
                     Answer::Message { kind, payload, interrupted: now } if message.is_answered_by(kind) => {
                         interrupted |= now;
-                        each(kind, payload);
+                        if !interrupted {
+                            each(payload)?;
+                        }
                     }
                     Answer::Message { .. } => return Err(lost(Errno::EBADMSG)),
                     Answer::Done { interrupted: now } if interrupted || now => {
@@ -95,7 +101,8 @@ impl Netlink {
         }
     }
 
-    /// Asks, and reads what every message of the answer tells. One that does not parse is an error, named by `step`.
+    /// Asks, and reads what every message of the answer tells. One that does not parse is an error, named by `step`. A
+    /// listing that changed while it was read is asked for again, some times.
     ///
     /// # Errors
     /// As [`Self::transact`].
@@ -105,9 +112,32 @@ impl Netlink {
         step: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, TransactionError> {
-        let mut told = Vec::new();
-        self.transact(message, &mut |_, payload| told.push(read(payload)))?;
-        told.into_iter().collect::<Option<_>>().ok_or_else(|| broken(step)(Errno::EBADMSG))
+        self.pick(message, step, |payload| read(payload).map(Some))
+    }
+
+    /// The same, for an answer of which not everything is wanted: the rest, for which `read` gives nothing, is not kept.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(super) fn pick<T>(
+        &mut self,
+        message: &Message,
+        step: &'static str,
+        read: impl Fn(&[u8]) -> Option<Option<T>>,
+    ) -> Result<Vec<T>, TransactionError> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            let mut told = Vec::new();
+            let result = self.transact(message, &mut |payload| {
+                told.extend(read(payload).ok_or_else(|| system(step)(Errno::EBADMSG))?);
+                Ok(())
+            });
+            attempts -= 1;
+            match result {
+                Err(TransactionError::Interrupted) if attempts > 0 => {}
+                other => return other.map(|()| told),
+            }
+        }
     }
 }
 
@@ -123,12 +153,18 @@ pub(super) enum TransactionError {
         /// The field behind the attribute that it points at.
         field: Option<&'static Field>,
     },
-    /// A listing was inconsistent.
+    /// A listing was inconsistent. It was received to its end, so that it can be asked for again.
     Interrupted,
     /// The kernel's answer to a change was lost: it may have been made.
     Lost(Errno),
     /// The transaction itself failed, and nothing was changed.
     Broken(Refusal),
+}
+
+impl From<Refusal> for TransactionError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Broken(refusal)
+    }
 }
 
 fn broken(step: &'static str) -> impl Fn(Errno) -> TransactionError {

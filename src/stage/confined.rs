@@ -21,7 +21,7 @@ use crate::call::name::NetnsName;
 use crate::call::needs::LastStage;
 use crate::call::value::Held as _;
 use crate::heap;
-use crate::netlink::{self, Netlink, Places, Prepared, Protocol, escape};
+use crate::netlink::{self, Elements, Netlink, Places, Prepared, Protocol, escape};
 use crate::policy::Permit;
 use crate::refusal::{Executed, Exit, Refusal, system, unsuitable};
 
@@ -50,19 +50,19 @@ impl Confined {
         Self { _permit: permit, work: ManuallyDrop::new(work) }
     }
 
-    /// Carries out what was permitted, once. Elements of a listing go to `each` as they come.
-    pub fn execute(mut self, each: &mut dyn FnMut(Vec<Value>)) -> Executed {
+    /// Carries out what was permitted, once. Elements of a listing go to `elements` while they come.
+    pub fn execute(mut self, elements: &mut dyn Elements) -> Executed {
         let mut lost = Vec::new();
         let result = match &mut *self.work {
             Work::Transaction(netlink, prepared) => {
-                let result = prepared.run(netlink, each);
+                let result = prepared.run(netlink, elements);
                 // What was refused whole says nothing of links.
                 if result.as_ref().map_or_else(Refusal::may_have_changed, |_| true) {
                     lost.extend_from_slice(netlink.lost());
                 }
                 result
             }
-            Work::Names(directory) => names(directory, each),
+            Work::Names(directory) => names(directory, elements),
             Work::Namespaces(task) => task.run(),
         };
         Executed { result, lost }
@@ -97,7 +97,7 @@ pub(super) fn prepare(
         }
         LastStage::Transaction | LastStage::Tun => {
             let (netlink, prepared) = resolve(permit, identity)?;
-            let sockets: Vec<RawFd> = prepared.visited().into_iter().chain([netlink.descriptor()]).collect();
+            let sockets: Vec<RawFd> = prepared.second().into_iter().chain([netlink.descriptor()]).collect();
             capabilities::keep_only(needs.capabilities, needs.capabilities)?;
             landlock::enter(Domain::Everything, landlock)?;
             match prepared.tun() {
@@ -167,7 +167,7 @@ fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
 }
 
 /// The names under /run/netns, and whether a namespace is mounted there. `O_PATH` needs no right of Landlock's.
-fn names(directory: &mut Dir, each: &mut dyn FnMut(Vec<Value>)) -> Result<Map<String, Value>, Refusal> {
+fn names(directory: &mut Dir, elements: &mut dyn Elements) -> Result<Map<String, Value>, Refusal> {
     let mut found = Vec::new();
     for entry in directory.iter() {
         let name = entry.map_err(system("read /run/netns"))?.file_name().to_bytes().to_vec();
@@ -184,8 +184,8 @@ fn names(directory: &mut Dir, each: &mut dyn FnMut(Vec<Value>)) -> Result<Map<St
             other => other.map_err(system("look at a namespace"))?,
         };
         let what = fstatfs(&entry).map_err(system("look at a namespace"))?;
-        entries.push(json!({ "netns": escape(&name), "ready": what.filesystem_type() == NSFS_MAGIC }));
+        let entry = json!({ "netns": escape(&name), "ready": what.filesystem_type() == NSFS_MAGIC });
+        entries.push(entry.to_string());
     }
-    each(entries);
-    Ok(Map::new())
+    elements.push(entries.join(",")).map(|_| Map::new())
 }

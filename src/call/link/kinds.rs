@@ -118,10 +118,11 @@ pub(super) static CHANGED: &[Kind] =
 static VXLAN: &[Row] = &[
     row(&VXLAN_ID.field, data!(1), Form::Number(Width::Four)),
     row(&VXLAN_GROUP.field, data!(2), Form::Ipv4(Cast::Group)),
+    row(&VXLAN_GROUP.field, data!(16), Form::Ipv6(Cast::Group)),
     row(&VXLAN_REMOTE.field, data!(2), Form::Ipv4(Cast::One)),
-    row(&PARENT.field, data!(3), Form::Link),
-    result("parent_index", data!(3), Form::Positive(Width::Four), PARENT_INDEX),
+    row(&VXLAN_REMOTE.field, data!(16), Form::Ipv6(Cast::One)),
     row(&VXLAN_LOCAL.field, data!(4), Form::Ipv4(Cast::One)),
+    row(&VXLAN_LOCAL.field, data!(17), Form::Ipv6(Cast::One)),
     row(&VXLAN_TTL.field, data!(5), Form::Number(Width::One)),
     row(&VXLAN_TOS.field, data!(6), Form::Number(Width::One)),
     row(&VXLAN_LEARNING.field, data!(7), Form::Flag(Width::One)).or(not_learning),
@@ -129,10 +130,9 @@ static VXLAN: &[Row] = &[
     row(&VXLAN_SOURCE_PORT_MAX.field, Place::Inside(&[18, 2, 10], 2, 4), Form::Number(Width::Net2)),
     row(&VXLAN_PROXY.field, data!(11), Form::Flag(Width::One)),
     row(&VXLAN_PORT.field, data!(15), Form::Number(Width::Net2)),
-    row(&VXLAN_GROUP.field, data!(16), Form::Ipv6(Cast::Group)),
-    row(&VXLAN_REMOTE.field, data!(16), Form::Ipv6(Cast::One)),
-    row(&VXLAN_LOCAL.field, data!(17), Form::Ipv6(Cast::One)),
     row(&VXLAN_COLLECT_METADATA.field, data!(25), Form::Flag(Width::One)),
+    row(&PARENT.field, data!(3), Form::Link),
+    result("parent_index", data!(3), Form::Positive(Width::Four), PARENT_INDEX),
 ];
 
 /// The kernel's default is to learn; iproute2's is not to where the packets say their destination.

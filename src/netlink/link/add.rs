@@ -48,10 +48,11 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
         let mut made = None;
-        let result = after.act(&message, &mut |_, payload| {
+        let result = after.act(&message, &mut |payload| {
             // The echo of a pair reports both ends; the requested one has its name.
             let echoed = Link::read(payload).filter(|link| link.is_called(&name));
             made = echoed.map(|link| Made::from(&link)).or(made);
+            Ok(())
         });
         match result {
             Ok(()) => {
@@ -81,8 +82,8 @@ struct Made {
     elsewhere: bool,
 }
 
-impl From<&Link> for Made {
-    fn from(link: &Link) -> Self {
+impl From<&Link<'_>> for Made {
+    fn from(link: &Link<'_>) -> Self {
         Self {
             index: link.index,
             peer_index: link.number("peer_index"),
@@ -107,7 +108,7 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<()
         return Ok(());
     }
     let why = "the kernel put the new link on another link than this one";
-    match netlink.transact(&Target::Index(made.index).remove()?, &mut |_, _| {}) {
+    match netlink.transact(&Target::Index(made.index).remove()?, &mut |_| Ok(())) {
         Ok(()) => Err(unsuitable(&field::PARENT.field, format!("{why}; it was removed again"))),
         Err(failure) => {
             let error = failure.refusal();
@@ -126,12 +127,12 @@ fn complete(after: &mut After<'_>, given: &Given, made: Made) -> Result<Map<Stri
             None => Target::Name(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?),
         };
         let message = peer.take_up()?;
-        after.visited().transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
+        after.visited().transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     if request.get(&field::ALIAS).is_some() {
         let alias = LINK_STATE.rows.iter().filter(|row| row.field() == Some(&field::ALIAS.field));
         let message = Target::Index(made.index).change(encode(LINK_STATE.head, alias, given.view())?)?;
-        after.transact(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, true))?;
+        after.transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::lookup::by_name;
 use super::super::netns::ask_nsid;
-use super::super::rows::Given;
+use super::super::rows::{Decoded, Given};
 use super::super::sides::After;
 use super::super::transaction::Netlink;
 use super::seen::{Link, find};
@@ -41,7 +41,7 @@ pub(super) fn same(
 fn same_peer(
     after: &mut After<'_>,
     peer_netns: Option<&OwnedFd>,
-    link: &Link,
+    link: &Link<'_>,
     request: &Request,
 ) -> Result<(), Refusal> {
     let nsid = peer_netns.map(|netns| ask_nsid(after, netns)).transpose()?.flatten();
@@ -49,19 +49,19 @@ fn same_peer(
     let peer = find(after.visited(), &field::PEER_NAME, request)?.ok_or_else(|| differs(&field::PEER_NAME.field))?;
     require(link.number("peer_index") == Some(peer.index), &field::PEER_NAME.field)?;
     for (field, own) in [(&field::PEER_MTU.field, &field::MTU.field), (&field::PEER_MAC.field, &field::MAC.field)] {
-        let given = request.value(field).map(|value| value.json());
-        require(given.is_none() || reported(&peer, own) == given, field)?;
+        let given = request.value(field);
+        require(given.is_none_or(|given| reported(&peer, own).is_some_and(|own| own.is(given))), field)?;
     }
     require(!request.is_set(&field::PEER_UP) || is_up(&peer), &field::PEER_UP.field)
 }
 
 /// What a result reports of a field.
-fn reported(link: &Link, field: &'static Field) -> Option<Value> {
+fn reported<'l>(link: &'l Link<'_>, field: &'static Field) -> Option<Decoded<'l>> {
     link.rows().filter(|row| row.field() == Some(field)).find_map(|row| link.seen.value(row)?)
 }
 
-fn is_up(link: &Link) -> bool {
-    reported(link, &field::UP.field) == Some(Value::Bool(true))
+fn is_up(link: &Link<'_>) -> bool {
+    matches!(reported(link, &field::UP.field), Some(Decoded::Truth(true)))
 }
 
 fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
@@ -73,7 +73,9 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
 fn by_others(netlink: &mut Netlink, taken: Refusal, request: &Request) -> Refusal {
     let question = request.needed(&field::LINK).map_err(Refusal::from);
     let question = question.and_then(|name| by_name(name, &field::LINK.field));
-    match question.map(|question| netlink.ask(&question, "parse a link", Link::read)) {
+    match question
+        .map(|question| netlink.ask(&question, "parse a link", |payload| Link::read(payload).map(Link::into_owned)))
+    {
         Ok(Ok(found)) if !found.is_empty() => already(&field::LINK.field, "it is the alternative name of another link"),
         _ if request.get(&field::PEER_NAME).is_some() => {
             already(&field::PEER_NAME.field, "there is a link of this name already")

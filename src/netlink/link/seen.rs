@@ -6,10 +6,10 @@ use nix::errno::Errno;
 
 use super::super::answer::{i32_at, until_nul};
 use super::super::lookup::by_name;
-use super::super::rows::Seen;
+use super::super::rows::{Decoded, Seen};
 use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
-use crate::call::field::Key;
+use crate::call::field::{KIND, Key};
 use crate::call::name::LinkName;
 use crate::call::object::{Row, Width};
 use crate::call::request::Request;
@@ -18,26 +18,38 @@ use crate::refusal::Refusal;
 
 /// A link.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Link<'a> {
     pub(super) index: i32,
     pub(super) name: Vec<u8>,
-    pub(super) seen: Seen,
+    pub(super) seen: Seen<'a>,
     /// Its kind, where it is one that can be made.
     kind: Option<&'static Kind>,
 }
 
-impl Link {
+impl<'a> Link<'a> {
     /// Reads a link; `None` where the message is not as the kernel writes it.
-    pub(super) fn read(payload: &[u8]) -> Option<Self> {
+    pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
+        Self::begin(payload).filter(|link| link.seen.parses(link.rows()))
+    }
+
+    /// Reads what a link is. Whether the rest is as the kernel writes it remains to be seen.
+    pub(super) fn begin(payload: &'a [u8]) -> Option<Self> {
         let seen = Seen::new(&LINK_STATE, payload)?;
         let index = i32_at(seen.head(4), 0)?;
         let name = until_nul(seen.get(IFNAME)?).to_vec();
-        let result = seen.report(LINK_STATE.rows, "")?;
-        let kind = result.get("kind").and_then(|kind| kind.as_str());
-        let kind = LINK_STATE.kinds.iter().find(|known| Some(known.name) == kind);
-        let link = Self { index, name, seen, kind };
-        link.seen.report(link.rows(), "")?; // all of it is as the kernel writes it
-        Some(link)
+        let kind = match LINK_STATE.rows.iter().find(|row| row.field() == Some(&KIND.field)) {
+            Some(row) => match seen.value(row)? {
+                Some(Decoded::Text(own)) => LINK_STATE.kinds.iter().find(|known| known.name.as_bytes() == own),
+                _ => None,
+            },
+            None => None,
+        };
+        Some(Self { index, name, seen, kind })
+    }
+
+    /// The same with bytes of its own.
+    pub(super) fn into_owned(self) -> Link<'static> {
+        Link { seen: self.seen.into_owned(), ..self }
     }
 
     /// Whether it is of this kind.
@@ -82,9 +94,10 @@ pub(super) fn find(
     netlink: &mut Netlink,
     key: &'static Key<LinkName>,
     request: &Request,
-) -> Result<Option<Link>, Refusal> {
+) -> Result<Option<Link<'static>>, Refusal> {
     let name = request.needed(key)?;
-    match netlink.ask(&by_name(name, &key.field)?, "parse a link", Link::read) {
+    match netlink.ask(&by_name(name, &key.field)?, "parse a link", |payload| Link::read(payload).map(Link::into_owned))
+    {
         Ok(found) => Ok(found.into_iter().find(|link| link.is_called(name))),
         Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
         Err(failure) => Err(failure.refusal()),
@@ -123,10 +136,9 @@ mod tests {
     #[test]
     fn a_kind_that_does_not_parse_is_not_taken_for_none() {
         let kind = attribute(1, b"bridge\0");
-        let report =
-            |info: &[u8]| Link::read(&link(None, &attribute(18, info))).and_then(|l| l.seen.report(l.rows(), ""));
-        assert_eq!(report(&kind).unwrap()["kind"], "bridge");
-        assert!(report(&kind[..kind.len() - 2]).is_none());
-        assert!(report(&[kind, attribute(2, &[9, 0, 0, 0])].concat()).is_none());
+        let kind_of = |info: &[u8]| Link::read(&link(None, &attribute(18, info))).map(|link| link.kind.unwrap().name);
+        assert_eq!(kind_of(&kind), Some("bridge"));
+        assert_eq!(kind_of(&kind[..kind.len() - 2]), None);
+        assert_eq!(kind_of(&[kind, attribute(2, &[9, 0, 0, 0])].concat()), None);
     }
 }

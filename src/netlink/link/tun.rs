@@ -9,7 +9,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::super::rows::{Given, encode};
+use super::super::rows::{Decoded, Given, encode};
 use super::super::sides::{After, Before};
 use super::super::watched::Refers;
 use super::super::{Prepared, not_encoded};
@@ -60,7 +60,7 @@ fn finish(after: &mut After<'_>, device: BorrowedFd<'_>, given: &Given) -> Resul
     if !fields.is_empty() {
         let rows = LINK_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| fields.contains(&field)));
         let message = Target::Index(index).change(encode(LINK_STATE.head, rows, given.view())?)?;
-        after.act(&message, &mut |_, _| {}).map_err(|failure| changed(failure, request, false))?;
+        after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, false))?;
     }
     sys::tun_set(device, sys::TUN_PERSIST, 1).map_err(|errno| refused(errno, &field::KIND.field))?;
     Ok(Map::from_iter([("link_index".to_owned(), index.into())]))
@@ -79,9 +79,9 @@ fn own_index(after: &mut After<'_>, request: &Request) -> Result<i32, Refusal> {
 }
 
 /// Whether a link made by `/dev/net/tun` is there without a program.
-fn persists(link: &seen::Link) -> Option<bool> {
+fn persists(link: &seen::Link<'_>) -> Option<bool> {
     let row = link.rows().find(|row| row.name() == "tun.persist")?;
-    link.seen.value(row)??.as_bool()
+    if let Decoded::Truth(persists) = link.seen.value(row)?? { Some(persists) } else { None }
 }
 
 fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Request) -> Result<(), Refusal> {

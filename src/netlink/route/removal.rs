@@ -10,14 +10,19 @@ use super::super::inet::{INET6, family, octets};
 use super::super::message::{Attributes, Encoded, Message};
 use super::super::rows::Seen;
 use super::super::transaction::{Netlink, TransactionError};
-use super::{Hop, ONLINK, Wanted, hops, rta};
+use super::{Hop, ONLINK, Wanted, fetch, hops, is_to, rta};
 use crate::call::field::{self, Field};
 use crate::refusal::{Refusal, another_goes, invalid};
 
 /// The first route that matches in every given field: of several to one prefix the one with the lowest metric.
-pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen>, TransactionError> {
-    let mut before: Vec<Seen> = Vec::new();
-    for seen in wanted.fetch(netlink)? {
+pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen<'static>>, TransactionError> {
+    let mut found = Vec::new();
+    for family in &wanted.families {
+        let message = wanted.question(*family)?;
+        found.extend(fetch(netlink, &message, wanted.table, |seen| is_to(seen, &wanted.given))?);
+    }
+    let mut before: Vec<Seen<'_>> = Vec::new();
+    for seen in found {
         if wanted.is(&seen) {
             let another = before.iter().any(|other| is_taken_for(&seen, other));
             let why = "the kernel would delete another route to this prefix, of the same metric";
@@ -27,21 +32,19 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
                 Ok(Some(seen))
             };
         }
-        if wanted.agrees(&seen, |row| row.field() == Some(&field::DESTINATION.field)) {
-            before.push(seen);
-        }
+        before.push(seen);
     }
     Ok(None)
 }
 
 /// `RTM_GETROUTE`: lengths of the two prefixes, type of service, table, protocol, scope and type are bytes of the header.
-fn byte(seen: &Seen, at: usize) -> u8 {
+fn byte(seen: &Seen<'_>, at: usize) -> u8 {
     seen.head(at).first().copied().unwrap_or(0)
 }
 
 /// Whether the kernel (`fib_table_delete`, `ip6_route_del`) would take `other`, which is listed before it, for it: it
 /// compares no more than this, and may be content with one next hop of several. Such neighbours are made by appending.
-fn is_taken_for(own: &Seen, other: &Seen) -> bool {
+fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     let same = |kinds: &[u16]| kinds.iter().all(|kind| own.get(*kind) == other.get(*kind));
     let same_bytes = |offsets: &[usize]| offsets.iter().all(|at| byte(own, *at) == byte(other, *at));
     let is = |own: &Hop, its: &Hop| {
@@ -56,7 +59,7 @@ fn is_taken_for(own: &Seen, other: &Seen) -> bool {
 }
 
 /// What removes exactly this route: a nexthop object stands for all next hops.
-pub(super) fn message(seen: &Seen) -> Result<Message, Refusal> {
+pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     let copied: [(u16, &'static Field); 4] = [
         (rta::DST, &field::DESTINATION.field),

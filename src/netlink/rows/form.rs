@@ -4,14 +4,12 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value as Json;
-
-use super::super::answer::{at, attributes, escape, until_nul};
+use super::super::answer::{at, attributes, until_nul};
 use super::super::inet::{INET, family, ip, octets};
 use super::View;
-use crate::call::inet::{InterfaceAddress, bits, hex};
+use super::decoded::Decoded;
+use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::object::{Cast, Form, Row, Width};
-use crate::call::types::Words;
 use crate::call::value::Value;
 
 /// The bytes of a value; none where it has no place in this attribute. A form whose length or number may be in the header
@@ -112,51 +110,43 @@ pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// What a value of one form is in a result; `None` where the bytes are not of the form.
-pub(super) fn read(row: &Row, bytes: &[u8], length: u8, family: u8) -> Option<Option<Json>> {
+/// What the bytes of one form are; the inner `None` where the object has no such value, the outer one where the bytes are
+/// not of the form.
+pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Option<Option<Decoded<'a>>> {
     let sort = |address: IpAddr, cast: Cast| {
         let is = if address.is_multicast() { Cast::Group } else { Cast::One };
-        (is == cast).then(|| address.to_string().into())
+        (is == cast).then_some(Decoded::Address(address))
     };
     Some(Some(match row.form {
         Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::WordNumber(width) => {
-            number(width, bytes)?.into()
+            Decoded::Number(number(width, bytes)?)
         }
-        Form::Signed => i32::from_ne_bytes(at(bytes, 0)?).into(),
-        Form::Positive(width) => return Some(Some(number(width, bytes)?).filter(|n| *n != 0).map(Json::from)),
-        Form::LessOne(width) => (number(width, bytes)? + 1).into(),
-        Form::Compact(_) => number(Width::Four, bytes)?.into(),
-        Form::Flag(width) => (number(width, bytes)? != 0).into(),
-        Form::Bit(width, bit) => (number(width, bytes)? & u64::from(bit) != 0).into(),
-        Form::Masked(bit, opposite, _) => ((number(Width::Four, bytes)? & u64::from(bit) != 0) != opposite).into(),
-        Form::Word(width) | Form::Named(width, _) => word(row.words()?, number(width, bytes)?).into(),
-        Form::Flags(width, words) => set(words, number(width, bytes)?),
-        Form::Keyword | Form::Name | Form::Text => escape(until_nul(bytes)).into(),
-        Form::Ip | Form::OwnFamily => ip(bytes)?.to_string().into(),
-        Form::OtherFamily => ip(bytes.get(2..)?)?.to_string().into(),
+        Form::Signed => Decoded::Signed(i32::from_ne_bytes(at(bytes, 0)?)),
+        Form::Positive(width) => return Some(Some(number(width, bytes)?).filter(|n| *n != 0).map(Decoded::Number)),
+        Form::LessOne(width) => Decoded::Number(number(width, bytes)? + 1),
+        Form::Compact(_) => Decoded::Number(number(Width::Four, bytes)?),
+        Form::Flag(width) => Decoded::Truth(number(width, bytes)? != 0),
+        Form::Bit(width, bit) => Decoded::Truth(number(width, bytes)? & u64::from(bit) != 0),
+        Form::Masked(bit, opposite, _) => {
+            Decoded::Truth((number(Width::Four, bytes)? & u64::from(bit) != 0) != opposite)
+        }
+        Form::Word(width) | Form::Named(width, _) => Decoded::Word(row.words()?, number(width, bytes)?),
+        Form::Flags(width, words) => Decoded::Set(words, number(width, bytes)?),
+        Form::Keyword | Form::Name | Form::Text => Decoded::Text(until_nul(bytes)),
+        Form::Ip | Form::OwnFamily => Decoded::Address(ip(bytes)?),
+        Form::OtherFamily => Decoded::Address(ip(bytes.get(2..)?)?),
         Form::Ipv4(cast) => return Some(sort(IpAddr::from(at::<4>(bytes, 0)?), cast)),
         Form::Ipv6(cast) => return Some(sort(IpAddr::from(at::<16>(bytes, 0)?), cast)),
         Form::Interface(_) | Form::Prefix(_) => {
             let address = ip(bytes)?;
             let fits = length <= bits(address) && (family == INET) == address.is_ipv4();
-            return fits.then(|| Some(InterfaceAddress { address, length }.to_string().into()));
+            return fits.then(|| Some(Decoded::Prefix(InterfaceAddress { address, length })));
         }
         Form::Ipv4List => {
-            let address = |attribute: Option<(u16, &[u8])>| Some(Json::from(ip(attribute?.1)?.to_string()));
-            attributes(bytes).map(address).collect::<Option<Vec<_>>>()?.into()
+            let address = |attribute: Option<(u16, &[u8])>| ip(attribute?.1);
+            Decoded::Addresses(attributes(bytes).map(address).collect::<Option<_>>()?)
         }
-        Form::Mac => hex(bytes).into(),
+        Form::Mac => Decoded::Mac(bytes),
         Form::Link | Form::NoLink | Form::Netns | Form::Objects(_) => return Some(None),
     }))
-}
-
-/// The word of a number, or the number.
-pub(super) fn word(words: &Words, number: u64) -> String {
-    words.word(number).map_or_else(|| number.to_string(), str::to_owned)
-}
-
-/// The names of set bits; a bit without a name as its number.
-pub(super) fn set(words: &Words, bits: u64) -> Json {
-    let set = (0..64).map(|shift| 1_u64 << shift).filter(|bit| bits & bit != 0);
-    set.map(|bit| words.word(bit).map_or_else(|| format!("{bit:#x}"), str::to_owned)).collect()
 }

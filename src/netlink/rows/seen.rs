@@ -2,29 +2,67 @@
 //! An object as the kernel reports it.
 #![forbid(unsafe_code)]
 
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
 
-use super::super::answer::{find, until_nul};
+use nix::errno::Errno;
+
+use super::super::answer::{attributes, find, u16_at, until_nul};
 use super::super::inet::all;
+use super::decoded::Decoded;
+use super::text::Members;
 use super::{View, attribute, form};
 use crate::call::field::Field;
 use crate::call::object::{Compared, Form, Object, Place, Reported, Row, Width};
 use crate::call::value::Value;
+use crate::refusal::{Refusal, system};
+
+/// Attributes of smaller types than this are found by an index. Those of links go to about 70.
+const INDEXED: usize = 80;
+/// Attributes begin at multiples of this many bytes (`NLA_ALIGNTO`).
+const ALIGNMENT: usize = 4;
+/// Bytes of the header of an attribute (`struct nlattr`).
+const HEADER: usize = 4;
 
 /// One object of an answer.
 #[derive(Debug, Clone)]
-pub(in crate::netlink) struct Seen {
+pub(in crate::netlink) struct Seen<'a> {
     head: usize,
-    payload: Vec<u8>,
+    payload: Cow<'a, [u8]>,
+    /// Where the first attribute of each type is, in units of [`ALIGNMENT`]; 0 where there is none. Without it each row would
+    /// walk through all attributes, of which a link has fifty.
+    index: [u16; INDEXED],
     /// Attributes that mean something else than their bytes say: their type, and the bytes that count, if any.
     instead: Vec<(u16, Option<Vec<u8>>)>,
 }
 
-impl Seen {
+/// Who knows the names of links.
+pub(in crate::netlink) trait LinkNames {
+    /// The name of the link of an index as JSON text; none where it is gone.
+    ///
+    /// # Errors
+    /// The look-up failed.
+    fn name(&mut self, index: i32) -> Result<Option<&str>, Refusal>;
+}
+
+impl<'a> Seen<'a> {
     /// Takes a message of this object; `None` where it does not parse.
-    pub(in crate::netlink) fn new(object: &Object, payload: &[u8]) -> Option<Self> {
-        find(payload.get(object.head..)?, 0)?; // every length fits
-        Some(Self { head: object.head, payload: payload.to_vec(), instead: Vec::new() })
+    pub(in crate::netlink) fn new(object: &Object, payload: &'a [u8]) -> Option<Self> {
+        let mut index = [0; INDEXED];
+        let whole = payload.get(object.head..)?;
+        let mut at = object.head;
+        for attribute in attributes(whole) {
+            let (kind, bytes) = attribute?; // every length fits
+            if let Some(place @ 0) = index.get_mut(usize::from(kind)) {
+                *place = u16::try_from(at / ALIGNMENT).ok()?;
+            }
+            at += (HEADER + bytes.len()).next_multiple_of(ALIGNMENT);
+        }
+        Some(Self { head: object.head, payload: payload.into(), index, instead: Vec::new() })
+    }
+
+    /// The same with bytes of its own.
+    pub(in crate::netlink) fn into_owned(self) -> Seen<'static> {
+        Seen { payload: self.payload.into_owned().into(), ..self }
     }
 
     /// `AF_…`
@@ -46,8 +84,15 @@ impl Seen {
     pub(in crate::netlink) fn get(&self, kind: u16) -> Option<&[u8]> {
         match self.instead.iter().find(|(of, _)| *of == kind) {
             Some((_, bytes)) => bytes.as_deref(),
-            None => find(self.attributes(), kind).flatten(),
+            None => self.find(kind),
         }
+    }
+
+    fn find(&self, kind: u16) -> Option<&[u8]> {
+        let Some(place) = self.index.get(usize::from(kind)) else { return find(self.attributes(), kind).flatten() };
+        let at = usize::from(*place) * ALIGNMENT;
+        let length = usize::from(u16_at(&self.payload, at)?);
+        if *place == 0 { None } else { self.payload.get(at + HEADER..at + length) }
     }
 
     /// Takes other bytes for an attribute, or none.
@@ -80,8 +125,8 @@ impl Seen {
         }
     }
 
-    /// What a result reports of a row; the outer `None` where the message is not as the kernel writes it.
-    pub(in crate::netlink) fn value(&self, row: &Row) -> Option<Option<Json>> {
+    /// What a row's bytes are; the outer `None` where the message is not as the kernel writes it.
+    pub(in crate::netlink) fn value(&self, row: &Row) -> Option<Option<Decoded<'_>>> {
         let byte = |at: usize| self.head(at).first().copied();
         let (length, family) = match row.form {
             Form::Interface(at) | Form::Prefix(at) => (byte(at)?, self.family()),
@@ -90,11 +135,11 @@ impl Seen {
         let always = row.reported == Reported::Always;
         let value = match (self.bytes(row)?, row.form) {
             (Some(bytes), _) => form::read(row, bytes, length, family)?,
-            (None, Form::Compact(at)) => Some(byte(at)?.into()),
-            (None, Form::Bit(..)) => Some(false.into()),
-            (None, Form::OrZero(_)) => Some(0.into()),
-            (None, Form::Flags(..)) => Some(Json::Array(Vec::new())),
-            (None, Form::Prefix(_)) if always && length == 0 => Some(all(family)?.to_string().into()),
+            (None, Form::Compact(at)) => Some(Decoded::Number(byte(at)?.into())),
+            (None, Form::Bit(..)) => Some(Decoded::Truth(false)),
+            (None, Form::OrZero(_)) => Some(Decoded::Number(0)),
+            (None, Form::Flags(_, words)) => Some(Decoded::Set(words, 0)),
+            (None, Form::Prefix(_)) if always && length == 0 => Some(Decoded::Prefix(all(family)?)),
             (None, _) => None,
         };
         if always && value.is_none() && !matches!(row.place, Place::Code) { None } else { Some(value) }
@@ -105,19 +150,43 @@ impl Seen {
         form::number(width, self.bytes(row)??)
     }
 
-    /// What a result reports, by these rows, whose names begin so; `None` where the message is not as the kernel writes it.
+    /// Whether all that results report of these rows is as the kernel writes it.
+    pub(in crate::netlink) fn parses(&self, rows: impl IntoIterator<Item = &'static Row>) -> bool {
+        rows.into_iter().filter(|row| row.reported != Reported::Never).all(|row| self.value(row).is_some())
+    }
+
+    /// Writes what a result reports by these rows, whose names begin with `under`. `names` has the names of the links that
+    /// rows refer to by index; a link that is gone stays reported by its index. `step` names what fails where the message is
+    /// not as the kernel writes it.
+    ///
+    /// # Errors
+    /// [`Refusal::SystemError`] for such a message; what `names` fails with.
     pub(in crate::netlink) fn report(
         &self,
         rows: impl IntoIterator<Item = &'static Row>,
         under: &str,
-    ) -> Option<Map<String, Json>> {
-        let mut result = Map::new();
+        step: &'static str,
+        names: &mut dyn LinkNames,
+        members: &mut Members<'_>,
+    ) -> Result<(), Refusal> {
         for row in rows.into_iter().filter(|row| row.reported != Reported::Never) {
-            if let (Some(value), Some(name)) = (self.value(row)?, row.name().strip_prefix(under)) {
-                insert(&mut result, name, value);
+            let value = self.value(row).ok_or_else(|| unparsed(step))?;
+            let Some(name) = row.name().strip_prefix(under) else { continue };
+            if let Some(value) = value {
+                members.write(name, |text| value.write(text));
+            } else if let (Form::Link, Some(index)) = (row.form, self.link_index(row)) {
+                if let Some(link) = names.name(index)? {
+                    members.write(name, |text| text.push_str(link));
+                }
             }
         }
-        Some(result)
+        Ok(())
+    }
+
+    /// The index of the link that a row refers to, if to one.
+    fn link_index(&self, row: &Row) -> Option<i32> {
+        let index = self.number(row, Width::Four).filter(|index| *index != 0)?;
+        i32::try_from(index).ok()
     }
 
     /// The first field in which the object is not as given. A field that identifies it and is not given is a difference
@@ -135,7 +204,7 @@ impl Seen {
                 !absence_is_any
                     && of(field).any(|row| {
                         row.compared == Compared::Identity
-                            && self.value(row).flatten().is_some_and(|v| v != Json::Bool(false))
+                            && self.value(row).flatten().is_some_and(|value| !matches!(value, Decoded::Truth(false)))
                     })
             }
         };
@@ -148,35 +217,23 @@ impl Seen {
         match (row.form, given) {
             (Form::Link, _) => self.number(row, Width::Four) == all.number(field).map(u64::from),
             (Form::Ticks(_), Value::Number(given)) => {
-                own().and_then(|own| own.as_u64()).is_some_and(|own| own.abs_diff(*given) <= 1)
+                own().and_then(|own| own.number()).is_some_and(|own| own.abs_diff(*given) <= 1)
             }
             (Form::WordNumber(width) | Form::Flags(width, _), Value::Word(word)) => {
                 self.number(row, width) == row.words().and_then(|words| words.number(word)).map(u64::from)
             }
             (Form::Prefix(_), Value::InterfaceAddress(given)) if given.length == 0 && own().is_none() => true,
-            (Form::Positive(_), Value::Number(given)) => own().and_then(|own| own.as_u64()).unwrap_or(0) == *given,
+            (Form::Positive(_), Value::Number(given)) => own().and_then(|own| own.number()).unwrap_or(0) == *given,
             (Form::Text, Value::Text(text)) => {
                 let own = self.bytes(row).flatten().map_or(&b""[..], until_nul);
                 own == text.as_str().as_bytes()
             }
-            _ => own() == Some(given.json()),
+            _ => own().is_some_and(|own| own.is(given)),
         }
     }
 }
 
-/// Puts a value into a result under its name; a dot leads into an object. Lists of two rows are one.
-pub(in crate::netlink) fn insert(result: &mut Map<String, Json>, name: &str, value: Json) {
-    match name.split_once('.') {
-        None => match (result.get_mut(name), value) {
-            (Some(Json::Array(first)), Json::Array(more)) => first.extend(more),
-            (Some(_), _) => {}
-            (None, value) => drop(result.insert(name.to_owned(), value)),
-        },
-        Some((head, rest)) => {
-            let inner = result.entry(head).or_insert_with(|| Json::Object(Map::new()));
-            if let Json::Object(inner) = inner {
-                insert(inner, rest, value);
-            }
-        }
-    }
+/// What a message that is not as the kernel writes it is.
+pub(in crate::netlink) fn unparsed(step: &'static str) -> Refusal {
+    system(step)(Errno::EBADMSG)
 }

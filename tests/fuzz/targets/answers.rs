@@ -15,7 +15,8 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use netbroker::call::needs::LastStage;
 use netbroker::call::{Part, Shape};
 use netbroker::netlink::{self, Netlink, Protocol};
-use netbroker_fuzz::netlink::{DONE, ERROR, INTERRUPTED, Message, NOOP};
+use netbroker_fuzz::listed::Listed;
+use netbroker_fuzz::netlink::{DONE, DUMP, ERROR, GETLINK, INTERRUPTED, Message, NOOP};
 use netbroker_fuzz::netlink::{answer, attributes, head_of, i32_at, messages, new_of};
 use netbroker_fuzz::requests::{make, places};
 use serde_json::Value;
@@ -30,7 +31,9 @@ const TOLERABLE: [i32; 5] = [2, 3, 17, 19, 99];
 enum End {
     Well,
     Refused(i32),
-    /// It does not parse, is of another kind, or of a listing that changed.
+    /// It is of a listing that changed meanwhile: the broker may ask again.
+    Changed,
+    /// It does not parse, or is of another kind.
     Badly,
     /// It does not end.
     Open,
@@ -38,19 +41,20 @@ enum End {
 
 /// What is to be made of an answer, by the headers of the kernel; `parses` says what of a message must parse.
 fn end(datagrams: &[Vec<u8>], asked: Message<'_>, parses: fn(Message<'_>) -> bool) -> End {
-    let mut whole = true;
+    let (mut whole, mut changed) = (true, false);
     for message in datagrams.iter().flat_map(|datagram| messages(datagram)) {
         let Some(message) = message else { return End::Badly };
         if message.sequence != asked.sequence || message.kind == NOOP {
             continue;
         }
-        whole &= message.flags & INTERRUPTED == 0;
+        changed |= message.flags & INTERRUPTED != 0;
         match (message.kind, i32_at(message.payload, 0)) {
-            (ERROR | DONE, Some(0)) if whole => return End::Well,
+            (ERROR | DONE, Some(0)) if whole => return if changed { End::Changed } else { End::Well },
             (ERROR | DONE, Some(code @ i32::MIN..0)) if code != i32::MIN => return End::Refused(-code),
             (ERROR | DONE, _) => return End::Badly,
             (kind, _) if kind != new_of(asked.kind) => return End::Badly,
-            // What is told besides an acknowledgement is not needed.
+            // What is told besides an acknowledgement is not needed, nor is the rest of a listing that changed.
+            _ if changed => {}
             _ => whole &= asked.kind & 3 != 2 || parses(message),
         }
     }
@@ -74,7 +78,10 @@ fn inside(message: Message<'_>) -> Option<Vec<(u16, &[u8])>> {
 /// What the kernel says, and how each of its answers ended.
 struct Script {
     rest: Vec<u8>,
-    ends: Vec<End>,
+    /// Each question, without its number, and how its answer ended.
+    ends: Vec<(Vec<u8>, End)>,
+    /// Whether the call is a listing: it looks links up before it has read all of the listing, which may end badly then.
+    lists: bool,
     /// Whether a change was sent. The look-ups after it may end anyhow: whatever came of the change, the answer says that it
     /// is not known what its links are called.
     sent: bool,
@@ -84,10 +91,11 @@ struct Script {
 impl Script {
     fn answer(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
         let asked = messages(datagram)[0].expect("the broker's own message");
-        let failed = self.ends.iter().any(|end| matches!(end, End::Badly | End::Open));
-        assert!(!failed || self.sent, "it goes on after an answer that does not parse");
+        let failed = self.ends.iter().any(|(_, end)| matches!(end, End::Badly | End::Open));
+        let looks_up = self.lists && asked.kind == GETLINK && asked.flags & DUMP == 0;
+        assert!(!failed || self.sent || looks_up, "it goes on after an answer that does not parse");
         let mut said = Vec::new();
-        self.ends.push(End::Open);
+        self.ends.push((asked.payload.to_vec(), End::Open));
         while let Some((length, rest)) = self.rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
             let (mut datagram, rest) = (rest[..length].to_vec(), rest[length..].to_vec());
@@ -95,13 +103,23 @@ impl Script {
             answer(&mut datagram, asked.sequence);
             said.push(datagram);
             let end = end(&said, asked, self.parses);
-            *self.ends.last_mut().expect("pushed above") = end;
+            self.ends.last_mut().expect("pushed above").1 = end;
             if end != End::Open {
                 break;
             }
         }
         self.sent |= asked.kind & 3 != 2;
         said
+    }
+
+    /// Whether every question was answered well, if not the first time.
+    fn ended_well(&self) -> bool {
+        self.ends.iter().enumerate().all(|(at, (question, end))| match end {
+            End::Well => true,
+            End::Refused(errno) => TOLERABLE.contains(errno),
+            End::Changed => self.ends[at + 1..].iter().any(|(again, _)| again == question),
+            End::Badly | End::Open => false,
+        })
     }
 }
 
@@ -135,20 +153,19 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     let parses: fn(Message<'_>) -> bool =
         if call.family() == "Link" && call.result.streams { parses_deep } else { parses };
-    let script = Rc::new(RefCell::new(Script { rest: script.to_vec(), ends: Vec::new(), sent: false, parses }));
+    let script = Rc::new(RefCell::new(Script { rest: script.to_vec(), ends: Vec::new(), lists: call.result.streams, sent: false, parses }));
     let kernel = script.clone();
     netlink::answer_with(move |datagram| kernel.borrow_mut().answer(datagram));
     let mut route = Netlink::open(Protocol::Route).expect("it opens nothing");
-    let mut listed = Vec::new();
+    let mut listed = Listed::default();
     let result = netlink::prepare(&mut route, places(&request), &request)
-        .and_then(|mut prepared| prepared.run(&mut route, &mut |elements| listed.extend(elements)));
+        .and_then(|mut prepared| prepared.run(&mut route, &mut listed));
     if let (Ok(result), true) = (result, route.lost().is_empty()) {
-        let well =
-            |end: &End| matches!(end, End::Well) || matches!(end, End::Refused(errno) if TOLERABLE.contains(errno));
-        assert!(script.borrow().ends.iter().all(well), "{:?}: {result:?}", script.borrow().ends);
+        assert!(script.borrow().ended_well(), "{:?}: {result:?}", script.borrow().ends);
         let mut told = Value::Object(result);
         if let (true, Some(list)) = (call.result.streams, call.result.parts.first()) {
-            told[list.name] = listed.into();
+            let text = format!("[{}]", listed.0.join(","));
+            told[list.name] = serde_json::from_str(&text).expect("JSON");
         }
         assert_told(&told, call.result.parts);
     }

@@ -16,9 +16,10 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use netbroker::call::Effect;
 use netbroker::call::needs::LastStage;
 use netbroker::call::request::Request;
-use netbroker::call::varlink::Asked;
+use netbroker::call::varlink::Method;
 use netbroker::netlink::{self, Netlink, Places, Protocol};
 use netbroker::wire;
+use netbroker_fuzz::listed::Listed;
 use netbroker_fuzz::netlink::{
     DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute,
     attributes, build, head_of, messages, new_of, u16_at, u32_at,
@@ -377,8 +378,8 @@ fn read(bytes: &[u8]) -> Option<(Request, [u8; 2])> {
         return Some((make(&mut Unstructured::new(bytes))?, *how));
     }
     let text = bytes.split(|byte| *byte == 0).next()?;
-    let message = wire::RequestMessage::parse(text).ok()?;
-    let Asked::Call(call) = message.asked() else { return None };
+    let message = wire::CallMessage::parse(text).ok()?;
+    let Method::Call(call) = message.method_kind() else { return None };
     let how = bytes.get(text.len() + 1..).and_then(|rest| rest.first_chunk().copied());
     Some((parse(call, &message.parameters, &caller()).ok()?, how.unwrap_or([0xff; 2])))
 }
@@ -394,7 +395,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let mut kernel = Kernel { named: Named::by(&request, &places), refuses };
     netlink::answer_with(move |datagram| kernel.answer(datagram));
     let mut route = Netlink::open(Protocol::Route).expect("it opens nothing");
-    let _any =
-        netlink::prepare(&mut route, places, &request).and_then(|mut prepared| prepared.run(&mut route, &mut |_| {}));
+    let _any = netlink::prepare(&mut route, places, &request)
+        .and_then(|mut prepared| prepared.run(&mut route, &mut Listed::default()));
     Corpus::Keep
 });

@@ -6,8 +6,8 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use netbroker::call::json::Json;
-use netbroker::call::varlink::Asked;
-use netbroker::wire::RequestMessage;
+use netbroker::call::varlink::Method;
+use netbroker::wire::CallMessage;
 use netbroker_fuzz::requests::{caller, json, parameters, parse};
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ fn same_address(held: &str, said: &str) -> bool {
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(message) = Message::parse(bytes) else { return Corpus::Keep };
-    let Asked::Call(call) = message.asked() else { return Corpus::Keep };
+    let Method::Call(call) = message.method_kind() else { return Corpus::Keep };
     let request = match parse(call, &message.parameters, &caller()) {
         Ok(request) => request,
         Err(invalid) => {

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The elements of a listing, kept.
+
+use netbroker::netlink::Elements;
+use netbroker::refusal::Refusal;
+
+/// Takes the elements of a listing, in the pieces in which they come.
+#[derive(Debug, Default)]
+pub struct Listed(pub Vec<String>);
+
+impl Elements for Listed {
+    fn push(&mut self, elements: String) -> Result<String, Refusal> {
+        self.0.push(elements);
+        Ok(String::new())
+    }
+
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn forget(&mut self, count: usize) -> bool {
+        self.0.truncate(count);
+        true
+    }
+}
