@@ -39,14 +39,14 @@ pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message,
     let mut attributes = Attributes::default();
     attributes.put(IFNAME, &with_nul(name.as_str()), field)?;
     attributes.add(EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    Ok(Message::route(Rtm::Getlink, NlmF::ACK, Encoded { head: head(0), attributes }))
+    Ok(Message::route(Rtm::Getlink, NlmF::empty(), Encoded { head: head(0), attributes }))
 }
 
 /// Asks for the link of this index; for all links with 0.
 pub(super) fn by_index(index: i32) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     attributes.add(EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    let flags = if index == 0 { NlmF::DUMP } else { NlmF::ACK };
+    let flags = if index == 0 { NlmF::DUMP } else { NlmF::empty() };
     Ok(Message::route(Rtm::Getlink, flags, Encoded { head: head(index), attributes }))
 }
 

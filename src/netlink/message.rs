@@ -145,6 +145,11 @@ impl Message {
         self.answer == kind
     }
 
+    /// Whether one message is all of the answer: neither an acknowledgement nor more of a listing follows.
+    pub(super) fn is_answered_at_once(&self) -> bool {
+        !self.flags.intersects(NlmF::DUMP | NlmF::ACK)
+    }
+
     /// Whether it asks for a change.
     pub(super) fn changes(&self) -> bool {
         self.changes

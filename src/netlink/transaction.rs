@@ -82,13 +82,16 @@ impl Netlink {
             for answer in messages(self.buffer.get(..bytes).unwrap_or_default(), self.sequence) {
                 match answer.ok_or_else(|| lost(Errno::EBADMSG))? {
                     Answer::Message { kind, payload, interrupted: now } if message.is_answered_by(kind) => {
-                        interrupted |= now;
+                        interrupted |= now && message.lists();
                         if !interrupted {
                             each(payload)?;
                         }
+                        if message.is_answered_at_once() {
+                            return Ok(());
+                        }
                     }
                     Answer::Message { .. } => return Err(lost(Errno::EBADMSG)),
-                    Answer::Done { interrupted: now } if interrupted || now => {
+                    Answer::Done { interrupted: now } if interrupted || now && message.lists() => {
                         return Err(TransactionError::Interrupted);
                     }
                     Answer::Done { .. } => return Ok(()),

@@ -26,6 +26,10 @@ const REQUEST: usize = 32;
 /// `ENOENT`, `ESRCH`, `EEXIST`, `ENODEV`, `EADDRNOTAVAIL`: what a call can be told to tolerate.
 const TOLERABLE: [i32; 5] = [2, 3, 17, 19, 99];
 
+/// `NLM_F_ACK`, `NLM_F_DUMP` (`linux/netlink.h`).
+const ACK: u16 = 0x4;
+const DUMP: u16 = 0x300;
+
 /// How the answer to one question ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
@@ -47,12 +51,14 @@ fn end(datagrams: &[Vec<u8>], asked: Message<'_>, parses: fn(Message<'_>) -> boo
         if message.sequence != asked.sequence || message.kind == NOOP {
             continue;
         }
-        changed |= message.flags & INTERRUPTED != 0;
+        changed |= message.flags & INTERRUPTED != 0 && asked.flags & DUMP != 0;
         match (message.kind, i32_at(message.payload, 0)) {
             (ERROR | DONE, Some(0)) if whole => return if changed { End::Changed } else { End::Well },
             (ERROR | DONE, Some(code @ i32::MIN..0)) if code != i32::MIN => return End::Refused(-code),
             (ERROR | DONE, _) => return End::Badly,
             (kind, _) if kind != new_of(asked.kind) => return End::Badly,
+            // Without an acknowledgement one message is all there is.
+            _ if asked.flags & (ACK | DUMP) == 0 => return if parses(message) { End::Well } else { End::Badly },
             // What is told besides an acknowledgement is not needed, nor is the rest of a listing that changed.
             _ if changed => {}
             _ => whole &= asked.kind & 3 != 2 || parses(message),
