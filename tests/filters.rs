@@ -14,7 +14,7 @@ use netbroker::call::needs::{EXTRAS, LastStage, Profile};
 use netbroker::stage::filter::{self, Check, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT};
 
 /// Lines of a filter that no trace shows, and why they stay. The check is given where the number has other lines, too.
-const UNSEEN: [(&str, i64, Option<Check>, &str); 8] = [
+const UNSEEN: [(&str, i64, Option<Check>, &str); 16] = [
     ("link", libc::SYS_fstat, None, FSTAT),
     ("link+namespaces", libc::SYS_fstat, None, FSTAT),
     ("link+tun", libc::SYS_fstat, None, FSTAT),
@@ -23,7 +23,17 @@ const UNSEEN: [(&str, i64, Option<Check>, &str); 8] = [
     ("link+namespaces", libc::SYS_write, COMPLAINT, NO_CALL),
     ("link+tun", libc::SYS_write, COMPLAINT, NO_CALL),
     ("link+namespaces+tun", libc::SYS_write, COMPLAINT, NO_CALL),
+    ("link", libc::SYS_mremap, None, GROWTH),
+    ("link+namespaces", libc::SYS_mremap, None, GROWTH),
+    ("link+tun", libc::SYS_mremap, None, GROWTH),
+    ("link+namespaces+tun", libc::SYS_mremap, None, GROWTH),
+    ("TRANSACT", libc::SYS_mmap, None, GROWTH),
+    ("TRANSACT", libc::SYS_mremap, None, GROWTH),
+    ("TRANSACT", libc::SYS_munmap, None, GROWTH),
+    ("LIST_NAMES", libc::SYS_mremap, None, GROWTH),
 ];
+const GROWTH: &str = "glibc maps, and lets grow, only what is larger than 128 KiB: a request of that size, or the list of the parts of a listing \
+                      with hundreds of thousands of elements";
 const FSTAT: &str = "glibc 2.33 and some later ones ask newfstatat for fstat(3), others this";
 const COMPLAINT: Option<Check> = Some(Check::Is(0, 2));
 const NO_CALL: &str = "the examples are calls; tests/conversation.rs has what ends without one";

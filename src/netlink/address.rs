@@ -144,7 +144,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let scope = request.get(&field::SCOPE).and_then(|word| field::SCOPE.field.ty.words()?.number(word));
     let index = links.index().unsigned_abs();
     let message = question(listing::family(request), index);
-    let second = before.open_second()?;
+    let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {
         let confirm = |names: &mut Names<'_>, _| links.confirm(names);
         let mut listing = Listing::begin(after, elements, &confirm);

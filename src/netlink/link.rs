@@ -191,7 +191,7 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         (Some(name), None) => by_name(name, &field::LINK.field)?,
         (None, None) => by_index(0)?,
     };
-    let second = before.open_second()?;
+    let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {
         let (field, requested) = match (index, &name) {
             (Some(index), _) => (field::INDEX.field.name, index.to_string()),

@@ -145,7 +145,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let flags = if request.is_set(&field::PROXY) { PROXY } else { 0 };
     let head = vec![listing::family(request), 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
     let message = Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes });
-    let second = before.open_second()?;
+    let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {
         let confirm = |names: &mut Names<'_>, _| links.confirm(names);
         let mut listing = Listing::begin(after, elements, &confirm);

@@ -336,7 +336,7 @@ impl Wanted {
 /// `Route.List`
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let wanted = Wanted::look_up(&mut before)?;
-    let second = before.open_second()?;
+    let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {
         let confirm = |names: &mut Names<'_>, is_some| wanted.confirm(names, is_some);
         let mut listing = Listing::begin(after, elements, &confirm);

@@ -50,11 +50,12 @@ impl<'a> Before<'a> {
         &mut self.places
     }
 
-    /// Opens a second socket in the same namespace, for look-ups while a listing is received on the first.
+    /// Opens a second socket in the same namespace, for look-ups while a listing is received on the first, after all that is
+    /// looked up before.
     ///
     /// # Errors
     /// [`Refusal::SystemError`]
-    pub(super) fn open_second(&self) -> Result<Netlink, Refusal> {
+    pub(super) fn into_second(self) -> Result<Netlink, Refusal> {
         Netlink::open(Protocol::Route)
     }
 

@@ -41,9 +41,9 @@ impl Decoded<'_> {
             (Self::Address(own), Value::Address(given)) => own == given,
             (Self::Prefix(own), Value::InterfaceAddress(given)) => own == given,
             _ => {
-                let mut own = String::new();
+                let (mut own, given) = (String::new(), given.json().to_string());
                 self.write(&mut own);
-                own == given.json().to_string()
+                own == given
             }
         }
     }

@@ -140,7 +140,7 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
         Form::Interface(_) | Form::Prefix(_) => {
             let address = ip(bytes)?;
             let fits = length <= bits(address) && (family == INET) == address.is_ipv4();
-            return fits.then(|| Some(Decoded::Prefix(InterfaceAddress { address, length })));
+            return fits.then_some(Some(Decoded::Prefix(InterfaceAddress { address, length })));
         }
         Form::Ipv4List => {
             let address = |attribute: Option<(u16, &[u8])>| ip(attribute?.1);
