@@ -73,7 +73,7 @@ impl Policy {
 /// All rules, by id and by where the broker looks for them: only rules of one place can say something of each other.
 struct Pairs<'p> {
     of_id: BTreeMap<&'p str, Parts<'p>>,
-    at: BTreeMap<(bool, u16, Principal), Vec<&'p str>>,
+    at: BTreeMap<(bool, u16, Principal), Parts<'p>>,
 }
 
 impl<'p> Pairs<'p> {
@@ -83,48 +83,64 @@ impl<'p> Pairs<'p> {
             pairs.of_id.entry(&placed.rule.id).or_default().push(placed);
             for principal in &placed.principals {
                 let place = (placed.rule.ruling == Ruling::Deny, placed.call, *principal);
-                pairs.at.entry(place).or_default().push(&placed.rule.id);
+                pairs.at.entry(place).or_default().push(placed);
             }
         }
         pairs
     }
 
-    /// What makes the rule of this id superfluous, if anything does.
+    /// What makes the rule of this id superfluous, if anything does; of several the first by id.
     fn superfluous(&self, id: &str) -> Option<(Relation, &'p str)> {
         let parts = self.of_id.get(id)?;
-        let first = parts.first()?;
+        let first = *parts.first()?;
         let principal = *first.principals.first()?;
-        let denies = first.rule.ruling == Ruling::Deny;
-        let find = |denies: bool, holds: fn(&Parts<'_>, &Parts<'_>) -> bool| {
+        let call = call_of(first)?;
+        // Nearly all are told apart by their part for one call: the others are not looked up.
+        let find = |denies: bool, one: PartHolds, all: fn(&Parts<'_>, &Parts<'_>) -> bool| {
             let near =
                 [principal, Principal::Everyone].into_iter().filter_map(|of| self.at.get(&(denies, first.call, of)));
-            let mut others: Vec<&'p str> = near.flatten().copied().filter(|other| *other != id).collect();
-            others.sort_unstable();
-            others.dedup();
-            others.into_iter().find(|other| self.of_id.get(other).is_some_and(|other| holds(parts, other)))
+            let likely = near.flatten().filter(|other| other.rule.id != id && one(call, first, other));
+            let mut ids: Vec<&'p str> = likely.map(|other| other.rule.id.as_str()).collect();
+            ids.sort_unstable();
+            ids.into_iter().find(|other| self.of_id.get(other).is_some_and(|other| all(parts, other)))
         };
-        if let Some(other) = find(denies, covered) {
+        let denies = first.rule.ruling == Ruling::Deny;
+        if let Some(other) = find(denies, part_covered, covered) {
             let is_equal = self.of_id.get(other).is_some_and(|other| covered(other, parts));
             return Some((if is_equal { Relation::Equal } else { Relation::Covered }, other));
         }
-        let deny = if denies { None } else { find(true, wholly_denied) };
+        let deny = if denies { None } else { find(true, part_denied, wholly_denied) };
         deny.map(|deny| (Relation::Denied, deny))
     }
 }
 
+/// What is asked of two rules for one call.
+type PartHolds = fn(&Call, &Placed, &Placed) -> bool;
+
+fn call_of(placed: &Placed) -> Option<&'static Call> {
+    call::all().find(|call| call.number == placed.call)
+}
+
+/// Whether something holds of a rule and the other one, for each call of the rule.
+fn for_each_call(parts: &Parts<'_>, other: &Parts<'_>, holds: PartHolds) -> bool {
+    parts.iter().all(|part| {
+        let of_its_call = |other: &&&Placed| other.call == part.call;
+        call_of(part).is_some_and(|call| other.iter().filter(of_its_call).any(|other| holds(call, part, other)))
+    })
+}
+
 /// Whether the other rule says of every call all that this one says.
 fn covered(parts: &Parts<'_>, other: &Parts<'_>) -> bool {
-    parts.iter().all(|part| {
-        let of_its_call = other.iter().filter(|other| other.call == part.call && other.rule.ruling == part.rule.ruling);
-        let call = call::all().find(|call| call.number == part.call);
-        of_its_call.into_iter().any(|other| {
-            whoever(part, other)
-                && match part.rule.ruling {
-                    Ruling::Allow => call.is_some_and(|call| permits_all(call, &part.rule, &other.rule)),
-                    Ruling::Deny => forbids_all(&part.rule, &other.rule),
-                }
-        })
-    })
+    for_each_call(parts, other, part_covered)
+}
+
+fn part_covered(call: &Call, part: &Placed, other: &Placed) -> bool {
+    part.rule.ruling == other.rule.ruling
+        && whoever(part, other)
+        && match part.rule.ruling {
+            Ruling::Allow => permits_all(call, &part.rule, &other.rule),
+            Ruling::Deny => forbids_all(&part.rule, &other.rule),
+        }
 }
 
 /// Whether a rule speaks of everybody that another one speaks of.
@@ -188,13 +204,11 @@ fn touches_all(of: &Touches, other: &Touches) -> bool {
 
 /// Whether a deny forbids every request that an allow permits.
 fn wholly_denied(parts: &Parts<'_>, deny: &Parts<'_>) -> bool {
-    parts.iter().all(|part| {
-        let call = call::all().find(|call| call.number == part.call);
-        let of_its_call = deny.iter().filter(|deny| deny.call == part.call);
-        of_its_call
-            .into_iter()
-            .any(|deny| call.is_some_and(|call| meets_whoever(part, deny) && meets_all(call, &part.rule, &deny.rule)))
-    })
+    for_each_call(parts, deny, part_denied)
+}
+
+fn part_denied(call: &Call, part: &Placed, deny: &Placed) -> bool {
+    meets_whoever(part, deny) && meets_all(call, &part.rule, &deny.rule)
 }
 
 /// A deny spares by groups, too, and a user may be in any.
