@@ -316,7 +316,8 @@ fn nothing_of_a_request_is_remembered_for_the_next() {
         set_mtu(&host.caller(), 1500).ok();
         is_denied(&set_mtu(&host.as_root().env("SUDO_UID", "64124").env("SUDO_GID", "64124"), 1400));
         assert_eq!(host.sh(list), files);
-        host.policy("");
+        host.policy_file("test.toml", "");
+        host.tool(&["policy", "install", "--allow-empty"]).ok();
         is_denied(&set_mtu(&host.caller(), 1400));
         assert_eq!(mtu(&host), "1500");
     }

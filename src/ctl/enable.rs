@@ -15,8 +15,8 @@ use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
 
 use super::accounts::Accounts;
 use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names};
-use super::install::system_group;
 use super::read::unusable;
+use super::state::system_group;
 use super::{Failure, policy, print, tell_line};
 use crate::policy::warnings::Warning;
 use crate::refusal::Exit;

@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use super::files::{Tree, names};
-use super::install::STATE;
 use super::read::{COMPILED, all_of, open_in, unusable};
 use super::replace::{Rights, replace};
+use super::state::STATE;
 use crate::policy::compile::Policy;
 use crate::policy::diagnostics::Source;
 

@@ -23,6 +23,7 @@ mod read;
 mod record;
 mod replace;
 mod show;
+mod state;
 mod status;
 mod test;
 

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
 
 use super::files::Tree;
-use super::install::system_user;
+use super::state::system_user;
 use crate::audit::{NotTaken, Record, Trail};
 
 /// The login's uid where there was no login.
