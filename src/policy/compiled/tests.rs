@@ -41,7 +41,7 @@ fn questions() -> Vec<(Caller, Request)> {
     let requests = [
         ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":1400}"#),
         ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":9000}"#),
-        ("Link.Set", r#"{"netns":"@host","link":"eth0"}"#),
+        ("Link.Set", r#"{"netns":"@host","link":"eth0","mtu":1400}"#),
         ("Netns.Add", r#"{"netns":"qrouter-1"}"#),
         ("Address.List", r#"{"netns":"qrouter-1"}"#),
     ];

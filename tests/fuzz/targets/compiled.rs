@@ -62,7 +62,7 @@ fn questions() -> Vec<(Caller, Request)> {
     let asked = [
         ("Link.Set", serde_json::json!({"netns": "qrouter-1", "link": "qr-1", "mtu": 1400})),
         ("Link.Set", serde_json::json!({"netns": "qrouter-1", "link": "qr-1", "mtu": 9000})),
-        ("Link.Set", serde_json::json!({"netns": "@host", "link": "eth0"})),
+        ("Link.Set", serde_json::json!({"netns": "@host", "link": "eth0", "mtu": 1400})),
         ("Netns.Add", serde_json::json!({"netns": "qrouter-1"})),
         ("Address.List", serde_json::json!({"netns": "qrouter-1"})),
     ];

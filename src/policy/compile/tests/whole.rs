@@ -73,21 +73,25 @@ fn lengths_and_interface_addresses_are_exact() {
 fn the_callers_own_uid_names_the_callers_own_things() {
     let rule = "[[allow]]\nid = \"own\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = [\"u{uid}-*\", \"@host\"]\nlink = \"v{uid}-*\"\nmtu = \"{uid}\"\n";
     let set = |caller: &str, with: &str| decided(&[rule], caller, "Link.Set", with);
-    assert_eq!(set("alice", r#"{"netns":"u1000-a","link":"v1000-a"}"#), "own");
+    assert_eq!(set("alice", r#"{"netns":"u1000-a","link":"v1000-a","mtu":1000}"#), "own");
     assert_eq!(set("alice", r#"{"netns":"@host","link":"v1000-a","mtu":1000}"#), "own");
     assert_eq!(set("alice", r#"{"netns":"@host","link":"v1000-a","mtu":1001}"#), "silence");
-    assert_eq!(set("alice", r#"{"netns":"@host","link":"v10001-a"}"#), "silence");
-    assert_eq!(set("neutron", r#"{"netns":"@host","link":"v1000-a"}"#), "silence");
+    assert_eq!(set("alice", r#"{"netns":"@host","link":"v10001-a","mtu":1000}"#), "silence");
+    assert_eq!(set("neutron", r#"{"netns":"@host","link":"v1000-a","mtu":1000}"#), "silence");
     let deny =
         "[[deny]]\nid = \"others\"\nwho = \"*\"\ncall = \"Link.*\"\ntouches = { link = [\"v*\", \"!v{uid}-*\"] }\n";
-    assert_eq!(decided(&[rule, deny], "alice", "Link.Set", r#"{"netns":"@host","link":"v1000-a"}"#), "own");
-    assert_eq!(decided(&[rule, deny], "alice", "Link.Set", r#"{"netns":"@host","link":"v7-a"}"#), "others link");
+    assert_eq!(decided(&[rule, deny], "alice", "Link.Set", r#"{"netns":"@host","link":"v1000-a","mtu":1000}"#), "own");
+    assert_eq!(
+        decided(&[rule, deny], "alice", "Link.Set", r#"{"netns":"@host","link":"v7-a","mtu":1000}"#),
+        "others link"
+    );
 }
 
 #[test]
 fn a_deny_may_name_calls_and_kinds_by_patterns() {
     let allow = "[[allow]]\nid = \"add\"\nwho = \"*\"\ncall = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = [\"veth\", \"bridge\"]\npeer.name = \"b\"\npeer.netns = \"q\"\n\
-        [[allow]]\nid = \"rest\"\nwho = \"*\"\ncall = [\"Link.Set\", \"Link.Delete\", \"Link.List\"]\nnetns = \"q\"\nlink = \"*\"\n";
+        [[allow]]\nid = \"rest\"\nwho = \"*\"\ncall = [\"Link.Delete\", \"Link.List\"]\nnetns = \"q\"\nlink = \"*\"\n\
+        [[allow]]\nid = \"set\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"q\"\nlink = \"*\"\nfree = [\"up\"]\n";
     let kinds = "[[deny]]\nid = \"pairs\"\nwho = \"*\"\ncall = \"Link.Add\"\nkind = \"v*\"\n";
     let veth = r#"{"netns":"q","link":"a","kind":"veth","peer":{"name":"b","netns":"q"}}"#;
     let bridge = r#"{"netns":"q","link":"a","kind":"bridge"}"#;
@@ -96,7 +100,7 @@ fn a_deny_may_name_calls_and_kinds_by_patterns() {
     let calls = "[[deny]]\nid = \"links\"\nwho = \"*\"\ncall = [\"Link.*\", \"!Link.Set\", \"!@read\"]\n";
     let link = r#"{"netns":"q","link":"a"}"#;
     assert_eq!(decided(&[allow, calls], "alice", "Link.Delete", link), "links -");
-    assert_eq!(decided(&[allow, calls], "alice", "Link.Set", link), "rest");
+    assert_eq!(decided(&[allow, calls], "alice", "Link.Set", r#"{"netns":"q","link":"a","up":true}"#), "set");
     assert_eq!(decided(&[allow, calls], "alice", "Link.List", r#"{"netns":"q"}"#), "rest");
 }
 
