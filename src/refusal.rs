@@ -22,6 +22,8 @@ pub enum Exit {
     Kernel = 1,
     /// The request is wrong.
     Request = 65,
+    /// The caller closed the connection without a request.
+    NoRequest = 66,
     /// Not privileged.
     NotPrivileged = 69,
     /// The process could not confine itself, or the system failed it.
@@ -30,6 +32,8 @@ pub enum Exit {
     Unanswered = 74,
     /// Nothing was done; repeat.
     Again = 75,
+    /// What came over the connection is not a request of its caller, and was not answered.
+    Protocol = 76,
     /// The policy says no.
     Denied = 77,
     /// The policy cannot be used.
@@ -50,10 +54,12 @@ impl Exit {
             Self::Done => 0,
             Self::Kernel => 1,
             Self::Request => 65,
+            Self::NoRequest => 66,
             Self::NotPrivileged => 69,
             Self::System => 71,
             Self::Unanswered => 74,
             Self::Again => 75,
+            Self::Protocol => 76,
             Self::Denied => 77,
             Self::Policy => 78,
         }

@@ -105,7 +105,12 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
     loop {
         let message = match wire.take() {
             Ok(message) => message,
+            Err(End::Silence) if answered && wire.is_from_peer() => {
+                return Err(NoCall { why: None, exit: Exit::NoRequest });
+            }
             Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
+            // What a slow caller sends later is for the next process.
+            Err(End::Idle) if answered && wire.is_from_peer() => return Err(NoCall { why: None, exit: Exit::Done }),
             Err(end) => return Err(ended(wire, &end)),
         };
         match message.method_kind() {

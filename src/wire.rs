@@ -81,6 +81,8 @@ pub struct Wire {
 pub enum End {
     /// The caller said nothing, or nothing more.
     Silence,
+    /// No byte of a message came in time.
+    Idle,
     /// What came is no message; why.
     Malformed(String),
     /// A part of the request was sent under other ids than the connection was made with.
@@ -95,16 +97,21 @@ impl End {
     pub fn why(&self) -> Option<String> {
         match self {
             Self::Silence => None,
+            Self::Idle => Some(late()),
             Self::Malformed(why) => Some(why.clone()),
             Self::OtherSender => Some("a part of the request was sent under other ids".to_owned()),
             Self::Failed(refusal) => Some(refusal.to_string()),
         }
     }
 
-    fn exit(&self) -> Exit {
+    /// A listener that gives the connection to one process after the other closes it after these statuses of its own. After
+    /// 65 it keeps the connection open: that request was answered.
+    fn exit(&self, from_peer: bool) -> Exit {
         match self {
-            Self::Silence | Self::Malformed(_) => Exit::Request,
-            Self::OtherSender => Exit::Denied,
+            Self::Silence if from_peer => Exit::NoRequest,
+            Self::Idle | Self::Malformed(_) if from_peer => Exit::Protocol,
+            Self::Silence | Self::Idle | Self::Malformed(_) => Exit::Request,
+            Self::OtherSender => Exit::Protocol,
             Self::Failed(refusal) => refusal.exit(),
         }
     }
@@ -118,14 +125,20 @@ impl Wire {
         Self { input, complaints, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
     }
 
+    /// Whether a listener passed on the connection of a peer.
+    #[must_use]
+    pub fn is_from_peer(&self) -> bool {
+        self.sender.is_some()
+    }
+
     /// Takes one message.
     ///
     /// # Errors
     /// [`End`]
     pub fn take(&mut self) -> Result<CallMessage, End> {
-        self.time_left()?; // what is there already takes time, too
+        self.time_left().ok_or(End::Idle)?; // what is there already takes time, too
         let bytes = self.take_bytes()?;
-        self.time_left()?; // a caller that froze the process meanwhile would be judged by a policy of long ago
+        self.time_left().ok_or_else(|| End::Malformed(late()))?; // a caller that froze the process meanwhile would be judged by a policy of long ago
         CallMessage::parse(&bytes).map_err(End::Malformed)
     }
 
@@ -154,7 +167,10 @@ impl Wire {
                 self.ended_by_nul = true;
                 return Ok(message);
             }
-            let chunk = self.more()?;
+            let chunk = self.more().map_err(|end| match end {
+                End::Idle if !message.is_empty() => End::Malformed(late()),
+                other => other,
+            })?;
             if chunk.is_empty() {
                 let blank = message.iter().all(u8::is_ascii_whitespace);
                 return match self.input {
@@ -236,7 +252,8 @@ impl Wire {
     /// Waits for bytes until the deadline.
     fn wait(&self) -> Result<(), End> {
         loop {
-            let timeout = PollTimeout::try_from(self.time_left()?).unwrap_or(PollTimeout::ZERO);
+            let left = self.time_left().ok_or(End::Idle)?;
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
             match poll(&mut [PollFd::new(sys::stdin(), PollFlags::POLLIN)], timeout) {
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return Ok(()),
@@ -245,9 +262,8 @@ impl Wire {
         }
     }
 
-    fn time_left(&self) -> Result<Duration, End> {
-        let late = || End::Malformed(format!("the request is incomplete after {} s", PATIENCE.as_secs()));
-        self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(late)
+    fn time_left(&self) -> Option<Duration> {
+        self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
     /// Writes a reply, the text of which is given in parts.
@@ -275,14 +291,18 @@ impl Wire {
     /// may be written there.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
-        if self.input != Input::Socket && matches!(end, End::Malformed(_)) {
+        if self.input != Input::Socket && matches!(end, End::Idle | End::Malformed(_)) {
             let reply = json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": why } });
             let _unheard = self.reply(&[&reply.to_string()]);
         } else {
             self.complaints.say(&why);
         }
-        end.exit()
+        end.exit(self.is_from_peer())
     }
+}
+
+fn late() -> String {
+    format!("the request is incomplete after {} s", PATIENCE.as_secs())
 }
 
 /// How much came; nothing where the call would have had to wait.

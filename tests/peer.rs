@@ -86,7 +86,7 @@ fn a_request_of_which_a_part_was_sent_under_other_ids_is_denied() {
     let host = host();
     let before = host.snapshot(&[]);
     let (_, broker) = serve(&host, &host.as_uid(0), TURNCOAT, &set_mtu(), true);
-    assert_eq!(broker.status.code(), Some(77), "{broker:?}");
+    assert_eq!(broker.status.code(), Some(76), "{broker:?}");
     assert_eq!(host.snapshot(&[]), before);
     assert!(host.trail_where("NETBROKER_EVENT", "permitted").is_empty());
 }

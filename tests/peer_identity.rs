@@ -79,7 +79,7 @@ fn what_somebody_else_than_the_connector_sent_is_denied() {
     let before = host.snapshot(&[]);
     for (what, uid, script) in OTHERS {
         let (heard, broker) = serve(&host, &host.as_uid(*uid), &format!("{PASS}{script}"), &set_mtu(), true);
-        assert_eq!(broker.status.code(), Some(77), "{what}: {broker:?} {heard}");
+        assert_eq!(broker.status.code(), Some(76), "{what}: {broker:?} {heard}");
         assert!(heard.stdout().is_empty() && heard.stderr().is_empty(), "{what}: {heard}");
     }
     assert_eq!(host.snapshot(&[]), before);
@@ -109,7 +109,7 @@ fn descriptors_sent_with_a_request_are_refused_and_not_kept() {
         my ($byte, $control) = (substr($request, 0, 1), pack 'Q l l l x4', 20, 1, 1, fileno $h); my ($m, $p) = header($byte, $control);
         syscall(46, fileno $s, $m, 0) == 1 or die; send_all($s, substr $request, 1); hear($s);";
     let (_, broker) = serve(&host, &host.as_uid(ALICE), &format!("{PASS}{script}"), &set_mtu(), true);
-    assert_eq!(broker.status.code(), Some(65), "{broker:?}");
+    assert_eq!(broker.status.code(), Some(76), "{broker:?}");
     assert!(text(&broker.stderr).contains("carries descriptors"), "{broker:?}");
     assert_eq!(host.snapshot(&[]), before);
     only_refusals(&host);
@@ -126,7 +126,7 @@ fn an_option_that_is_set_too_late_says_nothing_about_what_was_sent_before() {
         setsockopt(socket, sockopt::PassCred, &true).unwrap();
     };
     let (heard, broker) = serve_after(&host, &host.as_uid(ALICE), script, &set_mtu(), false, late);
-    assert_eq!(broker.status.code(), Some(77), "{broker:?} {heard}");
+    assert_eq!(broker.status.code(), Some(76), "{broker:?} {heard}");
     assert_eq!(host.snapshot(&[]), before);
     only_refusals(&host);
 }
@@ -189,7 +189,7 @@ fn a_clients_end_whose_peer_is_a_listener_of_roots_is_no_way_to_be_root() {
 #[test]
 fn who_made_a_pair_is_the_peer_of_both_ends_and_the_sender_must_be_it() {
     let host = mtu_host(Way::Root);
-    for (sender, status) in [(0, 0), (ALICE, 77)] {
+    for (sender, status) in [(0, 0), (ALICE, 76)] {
         host.ip("link set v0 mtu 1500");
         let (ours, theirs) = UnixStream::pair().unwrap();
         setsockopt(&theirs, sockopt::PassCred, &true).unwrap();
@@ -271,5 +271,5 @@ fn questions_about_the_service_come_before_the_one_call_and_may_be_the_only_ones
     // Whoever asks them: what another sends is not answered.
     let script = "my $s = connected(); become(64123, 64123); send_all($s, $request); hear($s);";
     let (heard, broker) = serve(&host, &host.as_uid(0), script, info, true);
-    assert_eq!((broker.status.code(), heard.stdout().len()), (Some(77), 0), "{broker:?} {heard}");
+    assert_eq!((broker.status.code(), heard.stdout().len()), (Some(76), 0), "{broker:?} {heard}");
 }

@@ -149,6 +149,8 @@ fn every_interface_has_a_description_that_parses_and_all_calls_are_in_them() {
     members.sort();
     assert_eq!(members, ["interfaces", "product", "url", "vendor", "version"]);
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(info["url"], env!("CARGO_PKG_HOMEPAGE"));
+    assert!(info["url"].as_str().unwrap().starts_with("https://"), "{info}");
     let mut methods = BTreeSet::new();
     for name in info["interfaces"].as_array().unwrap() {
         let text = ask(&host, "GetInterfaceDescription", json!({"interface": name}))["description"].clone();

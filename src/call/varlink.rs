@@ -125,7 +125,8 @@ fn service(method: &str, parameters: &Json) -> Method {
                 .chain(families().map(|family| format!("{PREFIX}{family}")))
                 .collect();
             Method::Service(json!({ "parameters": {
-                "vendor": "netbroker", "product": "netbroker", "version": env!("CARGO_PKG_VERSION"), "url": "",
+                "vendor": "netbroker", "product": "netbroker", "version": env!("CARGO_PKG_VERSION"),
+                "url": env!("CARGO_PKG_HOMEPAGE"),
                 "interfaces": interfaces,
             }}))
         }

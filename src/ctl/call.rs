@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl call`: starts the broker for one call, over two pipes, and shows what it answers.
+//! `netbrokerctl call`: takes one call to the broker, by one of its ways in, and shows what it answers.
 #![forbid(unsafe_code)]
 
+mod via;
+
 use std::env;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus};
 
 use nix::unistd::getuid;
 use serde_json::{Map, Value, json};
 
+use self::via::Via;
 use super::{Failure, parameters, print, reason, warn};
 use crate::refusal::{Exit, exit, line};
-
-/// What the broker reads of its environment, at real uid 0 only: who started it.
-const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -34,9 +33,9 @@ pub(super) struct Arguments {
     /// Print each result in one line
     #[arg(long)]
     json: bool,
-    /// The broker
-    #[arg(long, value_name = "PATH", default_value = "/usr/libexec/netbroker/netbroker")]
-    broker: PathBuf,
+    /// How to reach the broker: start a program, start it by `sudo -n`, or connect to a listener's socket
+    #[arg(long, value_name = "program:PATH|sudo:PATH|socket:PATH", default_value = via::DEFAULT)]
+    via: Via,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -49,12 +48,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let (true, Some(members)) = (arguments.more, message.as_object_mut()) {
         members.insert("more".to_owned(), true.into());
     }
-    let mut broker = start(arguments)?;
-    send(&mut broker, &message)?;
-    let answered = replies(&mut broker, arguments.json);
+    let asked = arguments.via.send(format!("{message}\0").as_bytes())?;
+    let answered = replies(asked.replies, arguments.json);
+    let Some(mut broker) = asked.process else { return finished(answered?) };
     let status =
         broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {}", reason(&error))))?;
-    outcome(answered?, status)
+    match (answered?, status.code()) {
+        // The broker has no status 1 without a reply, so this is sudo's.
+        (LastReply::Unfinished, Some(1)) if arguments.via.is_sudo() => {
+            Err(Failure::Message(Exit::NotPrivileged, format!("sudo did not start the broker ({})", arguments.via)))
+        }
+        (answer, _) => outcome(answer, status),
+    }
 }
 
 /// The uid that the broker will take for the caller's: under sudo that of whoever ran sudo.
@@ -62,38 +67,6 @@ fn caller_uid() -> u32 {
     let uid = getuid();
     let by_sudo = || env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
     if uid.is_root() { by_sudo().unwrap_or(0) } else { uid.as_raw() }
-}
-
-fn start(arguments: &Arguments) -> Result<Child, Failure> {
-    let mut command = Command::new(&arguments.broker);
-    command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
-    for name in WHO_STARTED_IT {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    command.spawn().map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::PermissionDenied => ": callers are members of the group `netbroker-callers`",
-            io::ErrorKind::NotFound => ": is netbroker installed, or is it elsewhere (--broker)?",
-            _ => "",
-        };
-        Failure::Message(
-            Exit::NotPrivileged,
-            format!("cannot start {}: {}{hint}", arguments.broker.display(), reason(&error)),
-        )
-    })
-}
-
-/// Writes the request and closes the pipe. A broker that went away before it read is told by what it answered.
-fn send(broker: &mut Child, message: &Value) -> Result<(), Failure> {
-    let Some(mut pipe) = broker.stdin.take() else { return Ok(()) };
-    match pipe.write_all(format!("{message}\0").as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(unanswered(&format!("the request cannot be sent: {}", reason(&error))))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What the last reply was.
@@ -106,16 +79,16 @@ enum LastReply {
     Refused(String),
 }
 
-/// Shows the replies as they come.
-fn replies(broker: &mut Child, compact: bool) -> Result<LastReply, Failure> {
+/// Shows the replies as they come, up to the last one: a listener may keep the connection open for the next call.
+fn replies(from: impl Read, compact: bool) -> Result<LastReply, Failure> {
     let mut answer = LastReply::Unfinished;
-    let Some(pipe) = broker.stdout.take() else { return Ok(answer) };
-    let mut reader = BufReader::new(pipe);
+    let mut reader = BufReader::new(from);
     let mut bytes = Vec::new();
-    while reader
-        .read_until(0, &mut bytes)
-        .map_err(|error| unanswered(&format!("the reply cannot be read: {}", reason(&error))))?
-        > 0
+    while answer == LastReply::Unfinished
+        && reader
+            .read_until(0, &mut bytes)
+            .map_err(|error| unanswered(&format!("the reply cannot be read: {}", reason(&error))))?
+            > 0
     {
         for reply in bytes.split(|b| matches!(b, 0 | b'\n')).filter(|reply| !reply.is_empty()) {
             answer = show(reply, compact)?;
@@ -140,6 +113,15 @@ fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
     print(if compact { parameters.to_string() } else { format!("{parameters:#}") })?;
     let continues = reply.get("continues").and_then(Value::as_bool) == Some(true);
     Ok(if continues { LastReply::Unfinished } else { LastReply::Done })
+}
+
+/// The exit status where nobody but the broker's reply gives one.
+fn finished(answer: LastReply) -> Result<ExitCode, Failure> {
+    match answer {
+        LastReply::Unfinished => Err(unanswered("the connection was closed without a reply")),
+        LastReply::Done => Ok(Exit::Done.into()),
+        LastReply::Refused(name) => Ok(exit(&name).into()),
+    }
 }
 
 /// The exit status is the broker's own; a missing reply is never reported as anything but an unknown outcome.

@@ -180,7 +180,7 @@ impl<'a> Mount<'a> {
         self.point == DIRECTORY || self.point == "/" || within()
     }
 
-    /// The peer group that it shares what is mounted under it with (`shared:N`, mount_namespaces(7)).
+    /// The peer group that it shares what is mounted under it with (`shared:N`, `mount_namespaces(7)`).
     fn group(&self) -> Option<&'a str> {
         self.fields.split(' ').skip(6).find_map(|word| word.strip_prefix("shared:"))
     }

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 /// How the broker gets its privilege.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// 4750 root:netbroker-callers.
+    /// 4754 root:netbroker-callers.
     Setuid,
     /// 0750 root:netbroker-callers with [`CAPABILITIES`].
     FileCapabilities,
@@ -169,7 +169,7 @@ impl Host {
     /// Gives the installed broker the mode, owner and capabilities of another way in.
     pub fn install(&self, way: Way) {
         let (mode, group, capabilities) = match &way {
-            Way::Setuid => (0o4750, CALLERS, None),
+            Way::Setuid => (0o4754, CALLERS, None),
             Way::FileCapabilities => (0o750, CALLERS, Some(CAPABILITIES)),
             Way::Sudo | Way::Root => (0o755, 0, None),
             Way::Installed { mode, capabilities } => (*mode, CALLERS, *capabilities),

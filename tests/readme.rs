@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the README shows of a console is what comes: its first policy is installed, its commands are run, and what they
+//! print is compared, the digest with it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::{BROKER, CALLERS, Host, TOOL};
+use std::fs;
+use std::path::Path;
+
+/// The number of alice in the README. Debian's group `adm` has 4 everywhere.
+const ALICE: u32 = 1000;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The blocks of this language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+/// The id of a request differs each time.
+fn without_ids(text: &str) -> String {
+    let is_id = |word: &str| word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let parts = parts.map(|part| {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if is_id(word) { part.replace(word, "ID") } else { part.to_owned() }
+    });
+    parts.collect()
+}
+
+#[test]
+fn what_the_readme_shows_of_a_console_is_what_comes() {
+    let host = Host::new();
+    host.sh(&format!(
+        "sed -i 's/^alice:x:[0-9]*:[0-9]*:/alice:x:{ALICE}:{ALICE}:/; s/^alice:x:[0-9]*:$/alice:x:{ALICE}:/' \
+         /etc/passwd /etc/group; test \"$(getent group adm | cut -d: -f3)\" = 4"
+    ));
+    let text = readme();
+    let policy = blocks(&text, "toml").into_iter().next().unwrap();
+    fs::write("/etc/netbroker/policy.d/10-alice.toml", policy).unwrap();
+    host.sh("chmod 644 /etc/netbroker/policy.d/10-alice.toml");
+
+    let (mut shown, mut came, mut commands) = (String::new(), String::new(), 0);
+    let mut status = 0;
+    for line in blocks(&text, "console").concat().lines() {
+        let (command, prompt) = match (line.strip_prefix("# "), line.strip_prefix("alice$ ")) {
+            (Some(command), _) => (command, "# "),
+            (_, Some(command)) => (command, "alice$ "),
+            _ => {
+                shown.push_str(&format!("{line}\n"));
+                continue;
+            }
+        };
+        commands += 1;
+        shown.push_str(&format!("{line}\n"));
+        came.push_str(&format!("{prompt}{command}\n"));
+        // The README has them on the PATH.
+        let command = command.replace("netbrokerctl ", &format!("{TOOL} "));
+        let script = format!("exec 2>&1; (exit {status}); {command}");
+        let caller = match prompt {
+            "# " => host.as_root(),
+            _ => host.as_uid(ALICE).groups(&[CALLERS]),
+        };
+        let ran = caller.run(&["sh", "-c", &script]);
+        status = ran.status();
+        // The harness hides the mounts of process 1, so the installation warns here of what it does on a real machine.
+        let out = ran.stdout();
+        let lines = out.lines().filter(|line| !line.starts_with("netbrokerctl: /run/netns is not made a shared mount"));
+        came.extend(lines.map(|line| format!("{}\n", line.trim_end())));
+    }
+    assert_eq!(without_ids(&came), without_ids(&shown), "left: what came; right: what README.md shows");
+    assert!(commands >= 8, "{commands}");
+
+    // The same refusal on the wire.
+    let json = blocks(&text, "json").into_iter().next().unwrap();
+    let request = r#"{"method":"io.netbroker.Address.Add","parameters":{"netns":"alice-1","link":"eth0","address":"10.0.0.1/24"}}"#;
+    let reply = host.as_uid(ALICE).groups(&[CALLERS]).program(&[BROKER]).raw(request.as_bytes());
+    assert_eq!(without_ids(&String::from_utf8_lossy(reply.stdout())), without_ids(&json));
+}
