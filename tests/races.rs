@@ -140,11 +140,11 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
                 .map(|(method, changes)| Held { method, changes, refused, meanwhile })
         })
         .collect();
-    // A call of three messages: the second of them finds the link gone. And where absence is no error, neither is that.
+    // A call of three messages: the second of them finds the link gone. Where the link's absence is no error, that is none.
     let delete = |missing_ok: bool| json!({"address": "10.0.0.9/32", "missing_ok": missing_ok});
     for (method, changes, refused) in [
         ("Address.Delete", delete(false), "NoSuchLink"),
-        ("Address.Delete", delete(true), ""),
+        ("Address.Delete", delete(true), "NoSuchLink"),
         ("Link.Delete", json!({"missing_ok": true}), ""),
     ] {
         cases.push(Held { method, changes, refused, meanwhile: DELETED });

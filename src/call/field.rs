@@ -172,7 +172,7 @@ fields! {
     KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS);
     /// No error where the same object is there already; one that differs in a given field still is an error.
     EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
-    /// No error where the object is not there.
+    /// No error where the object that the call removes is not there. A link that it is on must be there.
     MISSING_OK: bool = 5 "missing_ok" Type::Bool;
     /// The largest packet, in bytes.
     MTU: u64 = 6 "mtu" U32;

@@ -265,7 +265,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: &[],
-        settle: |request| can_be_named(request).map(drop),
+        settle: can_be_found,
         result: NOTHING,
     },
     Call {
@@ -288,7 +288,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: |request| can_be_named(request).map(drop),
+        settle: can_be_found,
         result: Output {
             parts: &[part(
                 "routes",
@@ -357,9 +357,7 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
         return invalid(&ONLINK.field, "is about a gateway, and there is none");
     }
-    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        return invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}"));
-    }
+    has_mtu_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
     }
@@ -371,6 +369,25 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
         request.close(&LINK.field, &ROUTE_TYPE.field); // no link is left to choose
     }
     Ok(())
+}
+
+/// A filter that no route can match is refused in the words of the calls that would have made the route.
+fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
+    let family = can_be_named(request)?;
+    has_mtu_that_can_be(request)?;
+    if family == Some("inet6") {
+        can_be_ipv6(request)?;
+    }
+    Ok(())
+}
+
+fn has_mtu_that_can_be(request: &Request) -> Result<(), Invalid> {
+    match request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
+        Some(mtu) => {
+            invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `blackhole` and its like have no way on.

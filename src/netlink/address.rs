@@ -70,17 +70,11 @@ fn removal(index: u32, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Mes
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
     let wanted = *before.request().needed(&field::ADDRESS)?;
-    let given = match before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address)) {
-        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
-        other => other?,
-    };
+    let given = before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address))?;
     let index = given.view().number(&field::LINK.field).unwrap_or(0);
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
-        let found = match fetch(after, given.family, index) {
-            Err(failure) if tolerant && failure.is_without_link() => Vec::new(), // gone, and its addresses
-            other => other.map_err(|failure| failure.about_link(request))?,
-        };
+        let found = fetch(after, given.family, index).map_err(|failure| failure.about_link(request))?;
         let is_meant = |seen: &&Seen<'_>| {
             seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none()
         };
@@ -93,7 +87,6 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             match after.act(&message, &mut |_| Ok(())) {
                 Ok(()) => removed = true,
                 Err(failure @ TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
-                Err(failure) if failure.is_without_link() => gone = failure,
                 Err(failure) if removed => return Err(failure.about_link(request).after_a_change()),
                 Err(failure) => return Err(failure.about_link(request)),
             }

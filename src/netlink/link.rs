@@ -94,13 +94,15 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let tolerant = request.is_set(&field::MISSING_OK);
     match before.find_by_name(&field::LINK) {
-        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
+        Err(Refusal::NoSuchLink { reason: "absent", .. }) if tolerant => {
+            return Ok(Prepared::new(|_, _| Ok(Map::new())));
+        }
         other => other?,
     };
     let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
     let request = request.clone();
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
-        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
+        Err(failure) if tolerant && failure.is_absent_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
     }))
 }

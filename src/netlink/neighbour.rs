@@ -118,14 +118,10 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
-    let given = match resolve(&mut before) {
-        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
-        other => other?.1,
-    };
+    let (_, given) = resolve(&mut before)?;
     let message = about(Rtm::Delneigh, NlmF::empty(), &given, identity())?;
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
         Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
-        Err(failure) if tolerant && failure.is_without_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(&given.request)),
     }))
 }

@@ -128,10 +128,7 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 /// route that matches in every given field is removed by all that identifies it.
 fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
-    let wanted = match Wanted::look_up(&mut before) {
-        Err(Refusal::NoSuchLink { .. }) if tolerant => return Ok(Prepared::new(|_, _| Ok(Map::new()))),
-        other => other?,
-    };
+    let wanted = Wanted::look_up(&mut before)?;
     Ok(Prepared::new(move |after, _| {
         let request = &wanted.given.request;
         let absent =
@@ -143,7 +140,6 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         match result {
             Ok(()) => Ok(Map::new()),
             Err(TransactionError::Refused { errno: Errno::ESRCH, .. }) if tolerant => Ok(Map::new()),
-            Err(TransactionError::Broken(Refusal::NoSuchLink { .. })) if tolerant => Ok(Map::new()),
             Err(failure) => Err(refused(failure, request)),
         }
     }))

@@ -175,9 +175,12 @@ fn broken(step: &'static str) -> impl Fn(Errno) -> TransactionError {
 }
 
 impl TransactionError {
-    /// Whether a link was not there, or not under its name.
-    pub(super) fn is_without_link(&self) -> bool {
-        matches!(self, Self::Refused { errno: Errno::ENODEV, .. } | Self::Broken(Refusal::NoSuchLink { .. }))
+    /// Whether no link has the name, which is another thing than that one has it as an alternative name.
+    pub(super) fn is_absent_link(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { errno: Errno::ENODEV, .. } | Self::Broken(Refusal::NoSuchLink { reason: "absent", .. })
+        )
     }
 
     /// As a refusal without more to say: for look-ups and listings.
