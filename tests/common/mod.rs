@@ -94,7 +94,7 @@ impl Program {
         let path = self.path();
         assert!(
             path.is_file(),
-            "{} is missing; build first: tests/run, or cargo build --release --locked --no-default-features --bin netbroker \
+            "{} is missing (or this is a chroot, which setns(2) leaves); build first: tests/run, or cargo build --release --locked --no-default-features --bin netbroker \
              --target-dir target/broker && cargo build --release --locked",
             path.display()
         );
