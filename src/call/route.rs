@@ -383,9 +383,7 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
 
 fn has_mtu_that_can_be(request: &Request) -> Result<(), Invalid> {
     match request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        Some(mtu) => {
-            invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}"))
-        }
+        Some(mtu) => invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}")),
         None => Ok(()),
     }
 }

@@ -159,7 +159,13 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     let parses: fn(Message<'_>) -> bool =
         if call.family() == "Link" && call.result.streams { parses_deep } else { parses };
-    let script = Rc::new(RefCell::new(Script { rest: script.to_vec(), ends: Vec::new(), lists: call.result.streams, sent: false, parses }));
+    let script = Rc::new(RefCell::new(Script {
+        rest: script.to_vec(),
+        ends: Vec::new(),
+        lists: call.result.streams,
+        sent: false,
+        parses,
+    }));
     let kernel = script.clone();
     netlink::answer_with(move |datagram| kernel.borrow_mut().answer(datagram));
     let mut route = Netlink::open(Protocol::Route).expect("it opens nothing");
