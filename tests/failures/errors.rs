@@ -47,6 +47,7 @@ const TABLE: &[(i64, &str, &[Errno])] = table! {
     SYS_fstat: EPERM ENOMEM EIO;
     SYS_newfstatat: EPERM ENOMEM EIO EACCES;
     SYS_statx: EPERM ENOMEM EIO ENOSYS;
+    SYS_readlinkat: EPERM EACCES EIO ENOMEM;
     SYS_fstatfs: EPERM EINTR EIO ENOMEM ENOSYS;
     SYS_fcntl: EPERM;
     SYS_getdents64: EPERM EIO;
