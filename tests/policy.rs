@@ -145,11 +145,10 @@ fn cases() -> Vec<(&'static str, Value, Said)> {
     let denied = |rule: &str, field: &str| Said::Denied(rule.to_owned(), Some(field.to_owned()));
     vec![
         ("Link.Set", json!({"netns": "q-1", "link": "v0", "mtu": 1400}), Said::Allowed),
-        ("Link.Set", json!({"netns": "q-1", "link": "v0"}), Said::Allowed), // absence leaves it alone
         ("Link.Set", json!({"netns": "@host", "link": "lo", "mtu": 1280}), Said::Allowed),
         ("Link.Set", json!({"netns": "q-1", "link": "v0", "mtu": 1279}), silent("set", "mtu")),
         ("Link.Set", json!({"netns": "q-1", "link": "v0", "up": true}), silent("set", "up")), // not named
-        ("Link.Set", json!({"netns": "q-1", "link": "v10"}), silent("set", "link")),
+        ("Link.Set", json!({"netns": "q-1", "link": "v10", "mtu": 1400}), silent("set", "link")),
         ("Link.Set", json!({"netns": "q-1", "link": "v0", "mtu": 1499}), denied("d-jumbo", "mtu")),
         ("Link.Set", json!({"netns": "nowhere", "link": "x", "mtu": 9000}), denied("d-jumbo", "mtu")),
         ("Link.Set", json!({"netns": "free", "link": "x", "up": true, "alias": "what ever"}), Said::Allowed),
@@ -158,7 +157,7 @@ fn cases() -> Vec<(&'static str, Value, Said)> {
         // `free` covers no word with @, and a deny asks for every field that holds a link.
         ("Link.Set", json!({"netns": "free", "link": "x", "target_netns": "@host"}), silent("free", "target_netns")),
         ("Link.Set", json!({"netns": "free", "link": "eth0", "target_netns": "@host"}), denied("d-host", "link")),
-        ("Link.Set", json!({"netns": "@host", "link": "eth0"}), denied("d-host", "link")),
+        ("Link.Set", json!({"netns": "@host", "link": "eth0", "mtu": 1400}), denied("d-host", "link")),
         // A filter: unnamed it is free, named its absence means everything.
         ("Link.List", json!({"netns": "q-1", "link": "v0"}), Said::Allowed),
         ("Link.List", json!({"netns": "q-1", "link": "v0", "index": 7}), Said::Allowed),
@@ -302,13 +301,13 @@ fn words_for_calls_mean_all_that_change_or_read() {
 [[allow]]
 id = "some"
 who = "*"
-call = ["Link.Set", "Link.List", "Netns.Add", "Netns.Delete", "Netns.Get"]
+call = ["Link.Delete", "Link.List", "Netns.Add", "Netns.Delete", "Netns.Get"]
 netns = ["n", "m"]
 link = "*"
 "#;
     let deny = |call: &str| format!("{allow}[[deny]]\nid = \"no\"\nwho = \"*\"\ncall = \"{call}\"\nnetns = \"n\"\n");
     let calls = [
-        ("Link.Set", json!({"netns": "n", "link": "v0"})),
+        ("Link.Delete", json!({"netns": "n", "link": "v0"})),
         ("Netns.Delete", json!({"netns": "n"})),
         ("Link.List", json!({"netns": "n"})),
         ("Netns.Get", json!({"netns": "n"})),

@@ -105,8 +105,8 @@ fn a_policy_is_checked_shown_and_explained_without_its_accounts() {
     ends(&explain("user:neutron", &["link=qr-1", "mtu=1400"]), 0, &["allowed by `links`"]);
     let all = "whose `link` = \"qr-*\" does not permit `eth0`, which does not name `up`, `alias`";
     ends(&explain("user:neutron", &["link=eth0", "up=true", "alias=a"]), 77, &[all]);
-    ends(&explain("user:alice", &["link=qr-1"]), 77, &["refused: no rule permits it\n"]);
-    ends(&explain("user:root", &["link=qr-1"]), 65, &["there is no user `root`"]); // the file invents none
+    ends(&explain("user:alice", &["link=qr-1", "mtu=1400"]), 77, &["refused: no rule permits it\n"]);
+    ends(&explain("user:root", &["link=qr-1", "mtu=1400"]), 65, &["there is no user `root`"]); // the file invents none
     fs::write("/run/accounts.toml", ACCOUNTS.replace("gid = 1000", "gd = 1000")).unwrap();
     let wrong = "/run/accounts.toml:3:23: `gd` is no word of an account; did you mean `gid`?";
     ends(&alice.tool(&["policy", "check", accounts, "/run/own"]), 78, &[wrong]);
@@ -157,13 +157,13 @@ fn an_optional_account_need_not_exist() {
     host.policy(&RULES.replace("user:neutron", "user?:neutron"));
     let show = host.tool(&["policy", "show"]).ok();
     assert!(show.contains("who = [\"user?:neutron\"]\n"), "{show}");
-    let explain = ["policy", "explain", "--who=user:alice", "Link.Set", "netns=q1", "link=qr-1"];
+    let explain = ["policy", "explain", "--who=user:alice", "Link.Set", "netns=q1", "link=qr-1", "mtu=1400"];
     ends(&host.tool(&explain), 77, &["refused: no rule permits it\n"]); // empty is nobody, not everybody
     host.sh("echo 'neutron:x:64100:64100::/:/bin/false' >> /etc/passwd");
     ends(&host.tool(&["policy", "status"]), 1, &["differs"]);
     ends(&host.tool(&["policy", "install"]), 0, &["installed: 1 rule"]);
     ends(
-        &host.tool(&["policy", "explain", "--who=user:neutron", "Link.Set", "netns=q1", "link=qr-1"]),
+        &host.tool(&["policy", "explain", "--who=user:neutron", "Link.Set", "netns=q1", "link=qr-1", "mtu=1400"]),
         0,
         &["allowed"],
     );
