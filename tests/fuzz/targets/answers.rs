@@ -26,9 +26,8 @@ const REQUEST: usize = 32;
 /// `ENOENT`, `ESRCH`, `EEXIST`, `ENODEV`, `EADDRNOTAVAIL`: what a call can be told to tolerate.
 const TOLERABLE: [i32; 5] = [2, 3, 17, 19, 99];
 
-/// `NLM_F_ACK`, `NLM_F_DUMP` (`linux/netlink.h`).
+/// `NLM_F_ACK` (`linux/netlink.h`).
 const ACK: u16 = 0x4;
-const DUMP: u16 = 0x300;
 
 /// How the answer to one question ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
