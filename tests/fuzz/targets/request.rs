@@ -54,7 +54,7 @@ fn same_address(held: &str, said: &str) -> bool {
 }
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    let Ok(message) = Message::parse(bytes) else { return Corpus::Keep };
+    let Ok(message) = CallMessage::parse(bytes) else { return Corpus::Keep };
     let Method::Call(call) = message.method_kind() else { return Corpus::Keep };
     let request = match parse(call, &message.parameters, &caller()) {
         Ok(request) => request,
