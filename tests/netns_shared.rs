@@ -153,7 +153,7 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
 /// What process 1 mounts is as good as unknown to the hosts of these tests; from here on it is what this one mounts.
 fn be_the_machine(host: &Host) {
     let own = std::fs::read_link("/proc/thread-self").unwrap();
-    host.sh(&format!("mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
+    host.sh(&format!("umount /proc/1/mountinfo; mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
 }
 
 #[test]

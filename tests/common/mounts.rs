@@ -32,8 +32,13 @@ impl Origin {
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
         // To the broker the machine's process 1 is outside, where nothing that is made here would be seen. It must not know:
         // this is a file that the system user cannot read, and no list of mounts.
-        mount(Some("/etc/shadow"), "/proc/1/mountinfo", NOTHING, MsFlags::MS_BIND, NOTHING)
+        let cover = std::env::temp_dir().join(format!("netbroker-test-{}", nix::unistd::gettid()));
+        File::create(&cover).unwrap_or_else(|e| panic!("{}: {e}", cover.display()));
+        set(&cover, 0o600, 0, 0);
+        let _another_hosts = umount2("/proc/1/mountinfo", MntFlags::MNT_DETACH); // nothing can be mounted on what was removed
+        mount(Some(&cover), "/proc/1/mountinfo", NOTHING, MsFlags::MS_BIND, NOTHING)
             .expect("a cover for the mounts of process 1");
+        fs::remove_file(&cover).expect("the cover's name");
         origin
     }
 }
