@@ -8,7 +8,7 @@
 //! first, and says which, how many, and what digest they have.
 #![forbid(unsafe_code)]
 
-mod sha256;
+pub(crate) mod sha256;
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};

@@ -22,7 +22,7 @@ const ROUNDS: [u32; 64] = [
 ];
 
 /// The digest in hexadecimal digits.
-pub(super) fn hex(message: &[u8]) -> String {
+pub(crate) fn hex(message: &[u8]) -> String {
     let bits = u64::try_from(message.len()).unwrap_or(u64::MAX).saturating_mul(8);
     let mut padded = message.to_vec();
     padded.push(0x80);

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +13,13 @@ use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
 use nix::unistd::{Uid, UnlinkatFlags, fchown, unlinkat};
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
+use serde_json::json;
 
 use super::files::{Tree, names};
 use super::read::{COMPILED, all_of, open_in, unusable};
 use super::replace::{Rights, replace};
 use super::state::STATE;
+use crate::audit::sha256;
 use crate::policy::compile::Policy;
 use crate::policy::diagnostics::Source;
 
@@ -73,18 +73,12 @@ impl Kept {
 
 /// A digest of each rule, by id: calls, principals and all that it says. Two policies' rules differ where these do.
 pub(super) fn digests(policy: &Policy) -> BTreeMap<String, String> {
-    let mut hashers: BTreeMap<&str, sha2::Sha256> = BTreeMap::new();
+    let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for placed in policy.placed() {
-        let hasher = hashers.entry(&placed.rule.id).or_default();
-        hasher.update(format!("{}{:?}{:?}\n", placed.call, placed.principals, placed.rule));
+        let text = json!([placed.call, placed.principals, placed.rule]).to_string();
+        texts.entry(&placed.rule.id).or_default().push_str(&text);
     }
-    let hex = |bytes: &[u8]| {
-        bytes.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // to a string: cannot fail
-            hex
-        })
-    };
-    hashers.into_iter().map(|(id, hasher)| (id.to_owned(), hex(&hasher.finalize()))).collect()
+    texts.into_iter().map(|(id, text)| (id.to_owned(), sha256::hex(text.as_bytes()))).collect()
 }
 
 /// The directory of the kept policies, opened.

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, setresuid};
+use nix::unistd::getuid;
 
 use super::files::Tree;
 use super::state::system_user;
 use crate::audit::{NotTaken, Record, Trail};
+use crate::stage::become_user;
 
 /// The login's uid where there was no login.
 const NO_LOGIN: u32 = u32::MAX;
@@ -67,20 +67,10 @@ impl Change {
     pub(super) fn send(&self, tree: &Tree) -> Result<(), String> {
         let record = self.record(); // the uid is still that of whoever installs
         let (uid, gid) = system_user(tree)?;
-        become_it(uid, gid).map_err(|errno| format!("cannot become the user netbroker: {}", errno.desc()))?;
+        become_user(uid, gid).map_err(|refusal| format!("cannot become the user netbroker: {refusal}"))?;
         Trail::connect().write(&record).map_err(|why| match why {
             NotTaken::Absent => "there is neither journald nor syslog".to_owned(),
             NotTaken::Refused(errno) => format!("the trail did not take the record: {}", errno.desc()),
         })
     }
-}
-
-fn become_it(uid: Uid, gid: Gid) -> Result<(), Errno> {
-    setgroups(&[])?;
-    setresgid(gid, gid, gid)?;
-    setresuid(uid, uid, uid)?;
-    let (uids, gids) = (getresuid()?, getresgid()?);
-    let is_it = [uids.real, uids.effective, uids.saved].iter().all(|of| *of == uid)
-        && [gids.real, gids.effective, gids.saved].iter().all(|of| *of == gid);
-    if is_it { Ok(()) } else { Err(Errno::EPERM) }
 }

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::answer::u32_at;
 use super::inet::{INET6, family, ip, octets};
-use super::listing::{self, Listing, Names, Selection};
+use super::listing::{self, Selection};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Decoded, Given, Members, Seen, encode, unparsed};
+use super::rows::{Decoded, Given, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
@@ -137,22 +137,11 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let scope = request.get(&field::SCOPE).and_then(|word| field::SCOPE.field.ty.words()?.number(word));
     let index = links.index().unsigned_abs();
     let message = question(listing::family(request), index);
-    let second = before.into_second()?;
-    let prepared = Prepared::new(move |after, elements| {
-        let confirm = |names: &mut Names<'_>, _| links.confirm(names);
-        let mut listing = Listing::begin(after, elements, &confirm);
-        links.introduce(&mut listing.names);
-        let received = listing.receive(&message, &mut |payload, names, text| {
-            let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
-            let mut members = Members::begin(text);
-            seen.report(rows(&seen), "", STEP, names, &mut members)?;
-            members.end();
-            Ok(!links.is_empty() && is_of(&seen, index) && scope.is_none_or(|scope| has_scope(&seen, scope)))
-        });
-        links.listed(received)?;
-        listing.end()
-    });
-    Ok(prepared.with_second(second))
+    links.list(before, message, move |payload, names, text| {
+        let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
+        seen.write(rows(&seen), STEP, names, text)?;
+        Ok(is_of(&seen, index) && scope.is_none_or(|scope| has_scope(&seen, scope)))
+    })
 }
 
 /// The rows that a result reports of an address.

@@ -16,7 +16,7 @@ use super::found::Found;
 use super::listing::{self, Listing, Names};
 use super::lookup::{IFNAME, by_index, by_name, head};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Members, encode, unparsed, with_nul};
+use super::rows::{encode, unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
@@ -228,10 +228,7 @@ fn report(link: &Link<'_>, names: &mut Names<'_>, text: &mut String) -> Result<(
     // The index of a parent in another namespace is that of another link here.
     let is_elsewhere = link.is_elsewhere();
     let rows = link.rows().filter(|row| !is_elsewhere || row.field() != Some(&field::PARENT.field));
-    let mut members = Members::begin(text);
-    link.seen.report(rows, "", STEP, names, &mut members)?;
-    members.end();
-    Ok(())
+    link.seen.write(rows, STEP, names, text)
 }
 
 /// What is given of a new link: the kernel ignores an alias in the message that makes it.

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::Elements;
 use super::inet::{INET, INET6};
 use super::lookup::{by_index, identify};
 use super::message::Message;
 use super::rows::{LinkNames, put_string};
 use super::sides::{After, Before, number};
 use super::transaction::{ATTEMPTS, Netlink, TransactionError};
+use super::{Elements, Prepared};
 use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::request::Request;
@@ -54,7 +54,7 @@ impl Selection {
     }
 
     /// Tells what is known of the one link's name.
-    pub(super) fn introduce(&self, names: &mut Names<'_>) {
+    fn introduce(&self, names: &mut Names<'_>) {
         if let Some((name, index)) = &self.named {
             names.insert(*index, name.as_str().as_bytes());
         }
@@ -70,7 +70,7 @@ impl Selection {
     }
 
     /// Whether `link` and `index` name two links: nothing is on both.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.index.is_some() && self.named.is_some() && self.index != self.named_index()
     }
 
@@ -78,7 +78,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] where the one link is gone; [`Refusal::Interrupted`] where it was renamed.
-    pub(super) fn confirm(&self, names: &mut Names<'_>) -> Result<(), Refusal> {
+    fn confirm(&self, names: &mut Names<'_>) -> Result<(), Refusal> {
         if self.index() == 0 {
             return Ok(());
         }
@@ -90,11 +90,34 @@ impl Selection {
     }
 
     /// What became of a listing of these links: `ENODEV` means that the one link is gone.
-    pub(super) fn listed<T>(&self, found: Result<T, TransactionError>) -> Result<T, Refusal> {
+    fn listed<T>(&self, found: Result<T, TransactionError>) -> Result<T, Refusal> {
         found.map_err(|failure| match failure {
             TransactionError::Refused { errno: Errno::ENODEV, .. } => self.missing(),
             other => other.refusal(),
         })
+    }
+
+    /// Lists what is on these links; `write` writes each object, as [`Write`] says.
+    ///
+    /// # Errors
+    /// What keeps the second socket from being opened.
+    pub(super) fn list(
+        self,
+        before: Before<'_>,
+        message: Message,
+        mut write: impl FnMut(&[u8], &mut Names<'_>, &mut String) -> Result<bool, Refusal> + 'static,
+    ) -> Result<Prepared, Refusal> {
+        let second = before.into_second()?;
+        let prepared = Prepared::new(move |after, elements| {
+            let confirm = |names: &mut Names<'_>, _| self.confirm(names);
+            let mut listing = Listing::begin(after, elements, &confirm);
+            self.introduce(&mut listing.names);
+            let received = listing
+                .receive(&message, &mut |payload, names, text| Ok(write(payload, names, text)? && !self.is_empty()));
+            self.listed(received)?;
+            listing.end()
+        });
+        Ok(prepared.with_second(second))
     }
 
     fn missing(&self) -> Refusal {

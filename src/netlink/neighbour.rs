@@ -13,9 +13,9 @@ use super::answer::i32_at;
 use super::found::Found;
 use super::inet::family;
 use super::link::require_length;
-use super::listing::{self, Listing, Names, Selection};
+use super::listing::{self, Selection};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Members, Resolved, Seen, encode, unparsed};
+use super::rows::{Given, Resolved, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
@@ -141,22 +141,10 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let flags = if request.is_set(&field::PROXY) { PROXY } else { 0 };
     let head = vec![listing::family(request), 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
     let message = Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes });
-    let second = before.into_second()?;
-    let prepared = Prepared::new(move |after, elements| {
-        let confirm = |names: &mut Names<'_>, _| links.confirm(names);
-        let mut listing = Listing::begin(after, elements, &confirm);
-        links.introduce(&mut listing.names);
-        let received = listing.receive(&message, &mut |payload, names, text| {
-            let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
-            let mut members = Members::begin(text);
-            seen.report(NEIGHBOUR_STATE.rows, "", STEP, names, &mut members)?;
-            members.end();
-            Ok(!links.is_empty())
-        });
-        links.listed(received)?;
-        listing.end()
-    });
-    Ok(prepared.with_second(second))
+    links.list(before, message, |payload, names, text| {
+        let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
+        seen.write(NEIGHBOUR_STATE.rows, STEP, names, text).map(|()| true)
+    })
 }
 
 /// What the kernel has for the address of a request on a link: the neighbour, or the proxy entry.

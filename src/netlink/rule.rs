@@ -11,7 +11,7 @@ use super::answer::{attributes, u32_at};
 use super::inet::{INET, INET6};
 use super::listing::{self, Listing};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Members, Seen, encode, unparsed};
+use super::rows::{Given, Seen, encode, unparsed};
 use super::sides::{After, Before};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
@@ -157,10 +157,7 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         let mut listing = Listing::begin(after, elements, &|_, _| Ok(()));
         let received = listing.receive(&message, &mut |payload, names, text| {
             let Some(seen) = read(payload).ok_or_else(|| unparsed(STEP))? else { return Ok(false) };
-            let mut members = Members::begin(text);
-            seen.report(RULE_STATE.rows, "", STEP, names, &mut members)?;
-            members.end();
-            Ok(true)
+            seen.write(RULE_STATE.rows, STEP, names, text).map(|()| true)
         });
         received.map_err(TransactionError::refusal)?;
         listing.end()

@@ -28,4 +28,6 @@ mod tun;
 pub use confined::Confined;
 pub use guarded::Guarded;
 pub use inherited::{Begun, Inherited};
+#[cfg(feature = "ctl")]
+pub(crate) use system_user::become_user;
 pub use system_user::give_up;

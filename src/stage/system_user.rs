@@ -74,23 +74,26 @@ impl SystemUser {
         }
         held.make_effective(&[Capability::CAP_SETUID, Capability::CAP_SETGID])?;
         prctl::set_keepcaps(true).map_err(unconfined("keepcaps"))?;
-        sys::become_user(self.uid.as_raw(), self.gid.as_raw()).map_err(|(step, errno)| unconfined(step)(errno))?;
-        prctl::set_keepcaps(false).map_err(unconfined("keepcaps"))?;
-        self.read_back()
+        become_user(self.uid, self.gid)?;
+        prctl::set_keepcaps(false).map_err(unconfined("keepcaps"))
     }
+}
 
-    /// A partial change must not go on.
-    fn read_back(self) -> Result<(), Refusal> {
-        let uids = getresuid().map_err(unconfined("getresuid"))?;
-        let gids = getresgid().map_err(unconfined("getresgid"))?;
-        let groups = sys::groups().map_err(unconfined("getgroups"))?;
-        let uid_is_own = [uids.real, uids.effective, uids.saved].iter().all(|uid| *uid == self.uid);
-        let gid_is_own = [gids.real, gids.effective, gids.saved].iter().all(|gid| *gid == self.gid);
-        if uid_is_own && gid_is_own && groups.is_empty() {
-            Ok(())
-        } else {
-            Err(unconfined("read back the ids")(Errno::EPERM))
-        }
+/// Becomes a user for good, without supplementary groups. The ids are read back: a partial change must not go on.
+///
+/// # Errors
+/// [`Refusal::NotConfined`] naming the step; the process must then end.
+pub(crate) fn become_user(uid: Uid, gid: Gid) -> Result<(), Refusal> {
+    sys::become_user(uid.as_raw(), gid.as_raw()).map_err(|(step, errno)| unconfined(step)(errno))?;
+    let uids = getresuid().map_err(unconfined("getresuid"))?;
+    let gids = getresgid().map_err(unconfined("getresgid"))?;
+    let groups = sys::groups().map_err(unconfined("getgroups"))?;
+    let uid_is_own = [uids.real, uids.effective, uids.saved].iter().all(|own| *own == uid);
+    let gid_is_own = [gids.real, gids.effective, gids.saved].iter().all(|own| *own == gid);
+    if uid_is_own && gid_is_own && groups.is_empty() {
+        Ok(())
+    } else {
+        Err(unconfined("read back the ids")(Errno::EPERM))
     }
 }
 

@@ -155,6 +155,23 @@ impl<'a> Seen<'a> {
         rows.into_iter().filter(|row| row.reported != Reported::Never).all(|row| self.value(row).is_some())
     }
 
+    /// Writes an object with what a result reports by these rows, as [`Self::report`].
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub(in crate::netlink) fn write(
+        &self,
+        rows: impl IntoIterator<Item = &'static Row>,
+        step: &'static str,
+        names: &mut dyn LinkNames,
+        text: &mut String,
+    ) -> Result<(), Refusal> {
+        let mut members = Members::begin(text);
+        self.report(rows, "", step, names, &mut members)?;
+        members.end();
+        Ok(())
+    }
+
     /// Writes what a result reports by these rows, whose names begin with `under`. `names` has the names of the links that
     /// rows refer to by index; a link that is gone stays reported by its index. `step` names what fails where the message is
     /// not as the kernel writes it.
