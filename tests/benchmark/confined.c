@@ -16,13 +16,14 @@
  * arguments. It must therefore never be installed. What the broker costs above this program is what its parser, its judge
  * and its language cost.
  *
- * The filters have the lines of the broker's own (src/stage/filter.rs) as they were when this was written, and like the
- * broker's they are built when the program runs, as a tree: about 180 instructions and about 60. Linked statically with musl.
+ * The filters are the broker's own (filters.h, which a test of the broker compares), ready when the program is built. Linked
+ * statically with musl; its relocated tables become read-only, as the broker's do.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -51,6 +52,8 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "filters.h"
 
 /* Newer than the headers of the oldest system that this is built on. */
 #ifndef SYS_close_range
@@ -129,6 +132,21 @@ static void refuse_socket(int descriptor)
 	must(getpeername(descriptor, (struct sockaddr *)&peer, &length) != 0 && errno == ENOTSOCK, "socket");
 }
 
+/* What relocation has written and nobody writes again: musl leaves that open in a static program. */
+static int protect(struct dl_phdr_info *info, size_t size, void *none)
+{
+	(void)size, (void)none;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = info->dlpi_phdr + i;
+		uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1, from = (info->dlpi_addr + part->p_vaddr) & ~page;
+		uintptr_t to = (info->dlpi_addr + part->p_vaddr + part->p_memsz) & ~page;
+
+		if (part->p_type == PT_GNU_RELRO)
+			must(mprotect((void *)from, to - from, PROT_READ) == 0, "mprotect");
+	}
+	return 1; /* of the program itself only */
+}
+
 static void take(void)
 {
 	static const int ignored[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ };
@@ -138,6 +156,7 @@ static void take(void)
 	unsigned char random[16];
 	sigset_t empty;
 
+	dl_iterate_phdr(protect, NULL);
 	alarm(30);
 	must(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
 	sigemptyset(&empty);
@@ -164,18 +183,16 @@ static void take(void)
 
 /* --- the caller and the system user --- */
 
-static void require_identity(int proc, const char *path)
+static void require_initial_user_namespace(int proc)
 {
-	struct how how = { .flags = O_RDONLY | O_CLOEXEC, .resolve = NO_XDEV };
-	char map[128];
-	unsigned inside, outside, count;
-	int file = (int)syscall(SYS_openat2, proc, path, &how, sizeof how);
-	ssize_t bytes = file < 0 ? -1 : read(file, map, sizeof map - 1);
+	struct how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = NO_XDEV };
+	static const char initial[] = "user:[4026531837]";
+	char number[sizeof initial];
+	int link = (int)syscall(SYS_openat2, proc, "self/ns/user", &how, sizeof how);
 
-	must(bytes > 0, path);
-	map[bytes] = '\0';
-	must(sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && !inside && !outside && count == ~0U, path);
-	close(file);
+	must(link >= 0 && readlinkat(link, "", number, sizeof number) == sizeof initial - 1, "user namespace");
+	must(memcmp(number, initial, sizeof initial - 1) == 0, "user namespace");
+	close(link);
 }
 
 static void set_capabilities(uint64_t effective, uint64_t permitted)
@@ -204,7 +221,6 @@ static void keep_only(uint64_t effective, uint64_t permitted)
 {
 	uint64_t is;
 
-	must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0, "ambient capabilities");
 	set_capabilities(effective, permitted);
 	must(capabilities(&is) == permitted && is == effective, "capabilities read back");
 }
@@ -266,186 +282,28 @@ static int open_policy(gid_t gid)
 
 /* --- filters --- */
 
-/* What one argument must be. FREE ends the list of a line. */
-enum kind { FREE, IS, WITHOUT, AT_LEAST, IS_NOT, NULL_POINTER };
-struct check { enum kind kind; unsigned argument; uint32_t value; };
-/* One line allows a call where all its checks hold; a number may have several lines, next to each other. */
-struct line { uint32_t number; struct check checks[4]; };
-
-enum { MOST = 256, LEAF = 4, MOST_LINES = 64 };
-static struct sock_filter program[MOST];
-static size_t length;
-
-static void emit(uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
+static void filter(const struct sock_filter *program, size_t length)
 {
-	must(length < MOST, "length of the filter");
-	program[length++] = (struct sock_filter){ code, jt, jf, k };
-}
+	struct sock_fprog all = { (unsigned short)length, (struct sock_filter *)program };
 
-static void load(unsigned argument, unsigned high)
-{
-	emit(BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * argument + 4 * high));
-}
-
-/* A jump that fails goes to the end of its line: 255 until that place is known. */
-static void emit_line(const struct line *line)
-{
-	size_t from = length;
-
-	for (const struct check *check = line->checks; check < line->checks + 4 && check->kind != FREE; check++) {
-		load(check->argument, 0);
-		switch (check->kind) {
-		case WITHOUT:
-			emit(BPF_ALU | BPF_AND | BPF_K, 0, 0, check->value);
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, 0);
-			break;
-		case AT_LEAST:
-			emit(BPF_JMP | BPF_JGE | BPF_K, 0, 255, check->value);
-			break;
-		case IS_NOT:
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 255, 0, check->value);
-			break;
-		case NULL_POINTER:
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, 0);
-			load(check->argument, 1);
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, 0);
-			break;
-		default:
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, check->value);
-		}
-	}
-	emit(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
-	for (size_t i = from; i < length; i++) {
-		if (program[i].jt == 255)
-			program[i].jt = (uint8_t)(length - i - 1);
-		if (program[i].jf == 255)
-			program[i].jf = (uint8_t)(length - i - 1);
-	}
-}
-
-static size_t lines_of(const struct line *lines, size_t count)
-{
-	size_t same = 1;
-
-	while (same < count && lines[same].number == lines[0].number)
-		same++;
-	return same;
-}
-
-/* Halves the numbers until few are left, because the kernel walks a filter once for every number when it is attached. */
-static void emit_tree(const struct line *lines, size_t count, size_t numbers)
-{
-	size_t left = 0, at;
-
-	if (numbers <= LEAF) {
-		for (size_t i = 0; i < count; i += lines_of(lines + i, count - i)) {
-			size_t same = lines_of(lines + i, count - i), jump = length;
-
-			emit(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, lines[i].number);
-			for (size_t n = 0; n < same; n++)
-				emit_line(lines + i + n);
-			if (lines[i + same - 1].checks[0].kind != FREE)
-				emit(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
-			program[jump].jf = (uint8_t)(length - jump - 1);
-		}
-		emit(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
-		return;
-	}
-	for (size_t n = 0; n < numbers / 2; n++)
-		left += lines_of(lines + left, count - left);
-	at = length;
-	emit(BPF_JMP | BPF_JGE | BPF_K, 0, 0, lines[left].number);
-	emit_tree(lines, left, numbers / 2);
-	must(length - at - 1 < 255, "length of a jump");
-	program[at].jt = (uint8_t)(length - at - 1);
-	emit_tree(lines + left, count - left, numbers - numbers / 2);
-}
-
-static void filter(const struct line *unsorted, size_t count)
-{
-	struct line lines[MOST_LINES];
-	struct sock_fprog all = { 0, program };
-	size_t numbers = 0;
-
-	must(count <= MOST_LINES, "lines of the filter");
-	for (size_t i = 0; i < count; i++) { /* in the order of their numbers */
-		size_t at = i;
-
-		for (; at && lines[at - 1].number > unsorted[i].number; at--)
-			lines[at] = lines[at - 1];
-		lines[at] = unsorted[i];
-	}
-	for (size_t i = 0; i < count; i += lines_of(lines + i, count - i))
-		numbers++;
-	length = 0;
-	emit(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
-	emit(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCHITECTURE);
-	emit(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
-	emit(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
-	emit_tree(lines, count, numbers);
-	all.len = (unsigned short)length;
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
 	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &all) == 0, "filter");
 }
 
-#define LINES(...) (const struct line[]){ __VA_ARGS__ }, sizeof (const struct line[]){ __VA_ARGS__ } / sizeof(struct line)
-#define MEMORY { { WITHOUT, 2, ~(uint32_t)(PROT_READ | PROT_WRITE) }, { WITHOUT, 3, ~(uint32_t)(MAP_PRIVATE | MAP_ANONYMOUS) } }
-#define LAST_WORDS                                     \
-	{ SYS_write, { { IS, 0, 1 } } },               \
-	{ POLL, { { FREE, 0, 0 } } },                  \
-	{ SYS_clock_gettime, { { IS, 0, CLOCK_MONOTONIC } } }, \
-	{ SYS_brk, { { FREE, 0, 0 } } },               \
-	{ SYS_munmap, { { FREE, 0, 0 } } },            \
-	{ SYS_mmap, MEMORY },                          \
-	{ SYS_mremap, { { IS, 3, MREMAP_MAYMOVE } } }, \
-	{ SYS_restart_syscall, { { FREE, 0, 0 } } },   \
-	{ SYS_exit_group, { { FREE, 0, 0 } } }
-
 static void guard(int policy)
 {
-	const uint32_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
+	const uint32_t POLICY = (uint32_t)policy;
+	const struct sock_filter program[] = { GUARDED };
 
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-	filter(LINES(
-		LAST_WORDS,
-		{ SYS_write, { { IS, 0, 2 } } },
-		{ SYS_read, { { IS, 0, 0 } } },
-		{ SYS_preadv2, { { IS, 0, 0 } } },
-		{ SYS_recvfrom, { { WITHOUT, 3, ~(uint32_t)(MSG_PEEK | MSG_DONTWAIT) } } },
-		{ SYS_recvmsg, { { IS, 0, 0 }, { WITHOUT, 2, ~(uint32_t)(MSG_PEEK | MSG_DONTWAIT) } } },
-		{ SYS_sendto, { { NULL_POINTER, 4, 0 }, { WITHOUT, 3, ~(uint32_t)MSG_NOSIGNAL } } },
-		{ SYS_pread64, { { IS, 0, (uint32_t)policy } } },
-		{ SYS_openat, { { WITHOUT, 2, writing } } },
-		{ SYS_fstat, { { FREE, 0, 0 } } },
-		{ SYS_newfstatat, { { FREE, 0, 0 } } },
-		{ SYS_fstatfs, { { FREE, 0, 0 } } },
-		{ SYS_setns, { { IS, 1, CLONE_NEWNET } } },
-		{ SYS_socket, { { IS, 0, AF_NETLINK }, { IS, 1, SOCK_RAW | SOCK_CLOEXEC }, { IS, 2, NETLINK_ROUTE } } },
-		{ SYS_setsockopt, { { IS, 1, SOL_NETLINK }, { IS, 2, NETLINK_EXT_ACK } } },
-		{ SYS_setsockopt, { { IS, 1, SOL_NETLINK }, { IS, 2, NETLINK_CAP_ACK } } },
-		{ SYS_setsockopt, { { IS, 1, SOL_NETLINK }, { IS, 2, NETLINK_GET_STRICT_CHK } } },
-		{ SYS_close, { { AT_LEAST, 0, 3 }, { IS_NOT, 0, (uint32_t)policy } } },
-		{ SYS_capget, { { FREE, 0, 0 } } },
-		{ SYS_capset, { { FREE, 0, 0 } } },
-		{ SYS_prctl, { { IS, 0, PR_CAP_AMBIENT }, { IS, 1, PR_CAP_AMBIENT_CLEAR_ALL } } },
-		{ SYS_prctl, { { IS, 0, PR_SET_NO_NEW_PRIVS }, { IS, 1, 1 } } },
-		{ SYS_landlock_create_ruleset, { { FREE, 0, 0 } } },
-		{ SYS_landlock_restrict_self, { { FREE, 0, 0 } } },
-		{ SYS_seccomp, { { IS, 0, SECCOMP_SET_MODE_FILTER }, { IS, 1, 0 } } },
-		{ SYS_getdents64, { { FREE, 0, 0 } } },
-		{ SYS_lseek, { { NULL_POINTER, 1, 0 }, { IS, 2, SEEK_SET } } },
-		{ SYS_fcntl, { { IS, 1, F_GETFL } } },
-		{ SYS_fcntl, { { IS, 1, F_SETFD }, { IS, 2, FD_CLOEXEC } } }
-	));
+	filter(program, sizeof program / sizeof *program);
 }
 
 static void transact_only(int route, int trail)
 {
-	filter(LINES(
-		LAST_WORDS,
-		{ SYS_sendto, { { IS, 0, (uint32_t)trail }, { NULL_POINTER, 4, 0 } } },
-		{ SYS_sendto, { { IS, 0, (uint32_t)route }, { NULL_POINTER, 4, 0 } } },
-		{ SYS_recvfrom, { { IS, 0, (uint32_t)route } } }
-	));
+	const uint32_t NETLINK = (uint32_t)route, TRAIL = (uint32_t)trail;
+	const struct sock_filter program[] = { TRANSACT };
+
+	filter(program, sizeof program / sizeof *program);
 }
 
 /* Every right that the kernel knows, up to ABI 7. Later ones are left out: the benchmark must build with older headers. */
@@ -488,32 +346,28 @@ static void attribute(struct request *request, unsigned short type, const void *
 	request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + RTA_ALIGN(at->rta_len);
 }
 
-/* Sends one request and reads until its acknowledgement; returns the index of the link that was shown before that, or 0. */
+/* Sends one request and reads its answer, one message; returns the index of the link that it shows, or 0. */
 static int ask(int route, struct request *request)
 {
 	static uint32_t answer[2048];
 	struct nlmsghdr *header = (struct nlmsghdr *)answer;
-	int index = 0;
+	ssize_t bytes;
 
 	must(send(route, request, request->header.nlmsg_len, 0) == (ssize_t)request->header.nlmsg_len, "send");
-	for (;;) {
-		ssize_t bytes = recv(route, answer, sizeof answer, 0);
-
-		must(bytes >= (ssize_t)NLMSG_LENGTH(sizeof(struct ifinfomsg)), "answer");
-		must(header->nlmsg_seq == request->header.nlmsg_seq, "sequence");
-		if (header->nlmsg_type == NLMSG_ERROR) {
-			errno = -((struct nlmsgerr *)NLMSG_DATA(header))->error;
-			must(errno == 0, "kernel");
-			return index;
-		}
-		index = ((struct ifinfomsg *)NLMSG_DATA(header))->ifi_index;
-	}
+	bytes = recv(route, answer, sizeof answer, 0);
+	must(bytes >= (ssize_t)NLMSG_LENGTH(sizeof(struct ifinfomsg)), "answer");
+	must(header->nlmsg_seq == request->header.nlmsg_seq, "sequence");
+	if (header->nlmsg_type != NLMSG_ERROR)
+		return ((struct ifinfomsg *)NLMSG_DATA(header))->ifi_index;
+	errno = -((struct nlmsgerr *)NLMSG_DATA(header))->error;
+	must(errno == 0, "kernel");
+	return 0;
 }
 
 static int look_up(int route, const char *link, uint32_t sequence)
 {
 	struct request request = {
-		.header = { NLMSG_LENGTH(sizeof request.link), RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, sequence, 0 },
+		.header = { NLMSG_LENGTH(sizeof request.link), RTM_GETLINK, NLM_F_REQUEST, sequence, 0 },
 		.link = { .ifi_family = AF_UNSPEC },
 	};
 	uint32_t mask = RTEXT_FILTER_SKIP_STATS;
@@ -613,8 +467,7 @@ int main(int argc, char **argv)
 	take();
 	int proc = openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	must(proc >= 0 && fstatfs(proc, &at) == 0 && at.f_type == PROC_MAGIC, "/proc");
-	require_identity(proc, "self/uid_map");
-	require_identity(proc, "self/gid_map");
+	require_initial_user_namespace(proc);
 	must(lstat("/run", &run) == 0 && run.st_uid == 0 && !(run.st_mode & 022), "/run");
 	must(lstat("/run/netbroker", &user) == 0 && (user.st_mode & 07777) == 0755 && user.st_uid, "/run/netbroker");
 	uid_t caller = getuid();

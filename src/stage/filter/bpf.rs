@@ -511,4 +511,27 @@ mod tests {
             }
         }
     }
+
+    /// A program as C has it; descriptors by the names of their sockets.
+    fn as_c(name: &str, program: &Program) -> String {
+        let k = |at: usize, k: u32| match program.holes[..program.number_of_holes].iter().find(|hole| hole.at == at) {
+            Some(hole) => format!("{:?}", hole.socket).to_uppercase(),
+            None => format!("{k:#x}"),
+        };
+        let line = |(at, one): (usize, &sock_filter)| {
+            format!("\t{{ {:#x}, {}, {}, {} }}, \\\n", one.code, one.jt, one.jf, k(at, one.k))
+        };
+        let lines: String = program.code[..program.length].iter().enumerate().map(line).collect();
+        format!("#define {name} \\\n{}\n", lines.trim_end_matches(" \\\n"))
+    }
+
+    /// The benchmark compares the broker with a C program that has its defences: these filters among them.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_filters_of_the_benchmark_are_these() {
+        use super::super::{PLAIN, TRANSACT_PROGRAM};
+        const HEADER: &str = include_str!("../../../tests/benchmark/filters.h");
+        let now = as_c("GUARDED", &PLAIN) + &as_c("TRANSACT", &TRANSACT_PROGRAM);
+        assert!(HEADER.ends_with(&now), "tests/benchmark/filters.h must end in:\n{now}");
+    }
 }
