@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The trail: a refusal has one record, a permitted call two, before the act and of the outcome, with the same id.
+//! The trail. A refusal has one record. A permitted call has two with the same id: one before the act, and one of the
+//! outcome.
 //!
-//! To journald in its native protocol, else to syslog. Evidence is what journald itself says the user netbroker sent
-//! (`_UID`); so the socket is connected after the process has become that user.
+//! Records go to journald in its native protocol, or else to syslog. A record is evidence because journald itself adds
+//! the sender's uid, that of the user netbroker (`_UID`). So the socket is connected after the process has become that
+//! user.
 //!
-//! No caller can choose what is not recorded: a record that would be too long leaves out fields of the call, the longest
-//! first, and says which, how many, and what digest they have.
+//! No caller can choose what is not recorded. A record that would be too long leaves out fields of the call, the
+//! longest first, and has their names, number and digest.
 #![forbid(unsafe_code)]
 
 pub(crate) mod sha256;
@@ -34,9 +36,10 @@ const SYSLOG: &str = "/dev/log";
 const RECORD: usize = 8192;
 /// Fields of a call that no record leaves out.
 const NEVER_LEFT_OUT: [&str; 2] = [field::NETNS.field.name, field::LINK.field.name];
-/// The longest result, in bytes as a JSON string. Longer ones are none of the broker's own; their beginning says what it is.
+/// The longest result, in bytes of a JSON string. The broker's own results are shorter; a longer one is cut.
 const RESULT: usize = 1536;
-/// The longest list of rules, in bytes. A value also stands in the message, there as a JSON string.
+/// The longest list of rules, in bytes. A record has each value twice: the second one is in the message, as a JSON
+/// string.
 #[cfg(feature = "ctl")]
 const RULES: usize = 700;
 /// How long a record waits for room, in seconds.
@@ -52,23 +55,24 @@ const IDS: [(&str, &str); 4] = [
 /// `LOG_AUTHPRIV`
 const AUTHPRIV: u8 = 10;
 
-/// Where records go. The descriptor is closed by the end of the process: the last filter has no line for that.
+/// Where records go. The descriptor is never dropped, because not every last filter allows close(2): the end of the
+/// process closes it.
 #[derive(Debug)]
 pub struct Trail(Result<(ManuallyDrop<OwnedFd>, Dialect), NotTaken>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Journal,
-    /// With the process's id, which a filter no longer tells.
+    /// With the process id, which the filters do not let the process ask for.
     Syslog(u32),
 }
 
 /// Why a record was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {
-    /// There is no trail on this machine.
+    /// The machine has no trail.
     Absent,
-    /// There is one, but it did not take the record within a second, or at all.
+    /// The trail did not take the record within a second, or at all.
     Refused(Errno),
 }
 
@@ -90,19 +94,19 @@ impl Trail {
         self.0.as_ref().ok().map(|(socket, _)| socket.as_raw_fd())
     }
 
-    /// Whether there is one.
+    /// Whether the machine has a trail.
     #[must_use]
     pub fn exists(&self) -> bool {
         !matches!(self.0, Err(NotTaken::Absent))
     }
 
-    /// Writes a record, as [`Self::write`] does; whether it was taken, where there is a trail.
+    /// Writes a record, as [`Self::write`] does. Returns whether it was taken; true where the machine has no trail.
     #[must_use]
     pub fn has_taken(&self, record: &Record) -> bool {
         self.write(record).is_ok() || !self.exists()
     }
 
-    /// Writes a record, waiting for room for a second at most.
+    /// Writes a record. Waits for room for at most a second.
     ///
     /// # Errors
     /// [`NotTaken`]
@@ -119,7 +123,7 @@ impl Trail {
     }
 }
 
-/// What a caller's limits bring about says nothing about the machine: no caller makes the trail absent.
+/// Connects to a socket. Errors that a caller's limits can cause do not make the trail absent.
 fn reach(path: &str) -> Result<ManuallyDrop<OwnedFd>, NotTaken> {
     let missed = |errno| match errno {
         Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS => NotTaken::Refused(errno),
@@ -131,23 +135,23 @@ fn reach(path: &str) -> Result<ManuallyDrop<OwnedFd>, NotTaken> {
     Ok(ManuallyDrop::new(socket))
 }
 
-/// A refusal, and whether the trail has it.
+/// A refusal, and whether it is in the trail.
 #[derive(Debug)]
 pub struct Refused {
     /// The refusal.
     pub refusal: Refusal,
-    /// Whether it is on record, where there is a trail.
+    /// Whether it is recorded, where the machine has a trail.
     pub recorded: bool,
 }
 
 impl From<Refusal> for Refused {
-    /// One that left no record.
+    /// A refusal without a record.
     fn from(refusal: Refusal) -> Self {
         Self { refusal, recorded: false }
     }
 }
 
-/// One record: fields in order, and what happened.
+/// One record: fields in order, and the event.
 #[derive(Debug, Clone)]
 pub struct Record {
     event: &'static str,
@@ -157,7 +161,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of who asked, and how.
+    /// Begins a record with the caller and the way.
     #[must_use]
     pub fn new(event: &'static str, id: &str, caller: &Caller, way: Way) -> Self {
         let fields = vec![
@@ -176,8 +180,8 @@ impl Record {
         Self { event: "installed", fields: vec![("BY", by.to_owned())], call: Map::new() }
     }
 
-    /// Adds a list of rules by their ids, unless it is empty: their number and, where the list would be too long, its
-    /// beginning and the digest of all of it.
+    /// Adds a list of rules by their ids, and their number, unless the list is empty. A list that would be too long is
+    /// cut, and the digest of the whole list is added.
     #[cfg(feature = "ctl")]
     #[must_use]
     pub fn with_ids(self, [name, count, digest]: [&'static str; 3], ids: &[String]) -> Self {
@@ -219,14 +223,14 @@ impl Record {
         }
     }
 
-    /// Adds how it ended, and after how long.
+    /// Adds the outcome, and how long it took.
     #[must_use]
     pub fn ended(self, refusal: Option<&Refusal>, started: Instant) -> Self {
         let result = refusal.map_or_else(|| "done".to_owned(), ToString::to_string);
         self.with_result(&result).with("DURATION_US", started.elapsed().as_micros().to_string())
     }
 
-    /// Adds a refusal, or what else it was that ended without a call.
+    /// Adds the result: a refusal, or the reason why a conversation had no call.
     #[must_use]
     pub fn with_result(self, result: &str) -> Self {
         let mut room = RESULT;
@@ -241,8 +245,8 @@ impl Record {
         self.with("RESULT", shown)
     }
 
-    /// The bytes of the record: at most [`RECORD`]. Where it would be longer, fields of the call are left out, the longest
-    /// first. Without them the rest has a bound: each part of it has one.
+    /// The bytes of the record: at most [`RECORD`]. Where it would be longer, fields of the call are left out, the
+    /// longest first. Everything else in the record has a bound.
     fn bounded(&self, dialect: Dialect) -> Vec<u8> {
         let encode = |record: &Self| match dialect {
             Dialect::Journal => record.journal(),
@@ -257,7 +261,7 @@ impl Record {
         datagram
     }
 
-    /// The same, saying what was left out of the call's fields.
+    /// The same record, with the names, number and digest of the fields of the call that were left out.
     fn without(&self, left_out: &Map<String, Value>) -> Self {
         let names: Vec<&str> = left_out.keys().map(String::as_str).collect();
         let mut fields = Vec::new();
@@ -322,7 +326,7 @@ fn text(fields: &Map<String, Value>) -> String {
     Value::Object(fields.clone()).to_string()
 }
 
-/// The field with the longest value that may be left out; of equals the last by name.
+/// The name of the field with the longest value that may be left out; of several the last by name.
 fn longest(call: &Map<String, Value>) -> Option<String> {
     let may_go = call.iter().filter(|(name, _)| !NEVER_LEFT_OUT.contains(&name.as_str()));
     may_go.max_by_key(|(_, value)| value.to_string().len()).map(|(name, _)| name.clone())

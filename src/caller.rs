@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Who asks, by kernel facts only. The way in is stated, never guessed.
+//! Finds out who the caller is, from facts of the kernel or, for sudo, of root. The way in is stated and never guessed.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -12,13 +12,16 @@ use nix::unistd::{getgid, getuid};
 use crate::refusal::{Refusal, system};
 use crate::sys;
 
-/// The kernel's uid for "no such user here" (`overflowuid`), and its -1.
+/// Ids that are no user's: the overflow uid (`overflowuid`), and -1.
 const NOBODY: [u32; 2] = [65534, u32::MAX];
 
-/// The ways in, for whoever came by none of them.
-pub const WAYS: &str = "ways in: the setuid bit, or file capabilities \
-    cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p, on a netbroker that the caller may run, without \
-    no_new_privs, nosuid or a user namespace; `sudo netbroker`; a Unix socket whose listener starts `netbroker --peer`";
+/// What to do where only a listener of another process can help.
+pub const LISTENER: &str = "connect to a Unix socket whose listener starts `netbroker --peer` (netbroker(8))";
+/// What a listener must do.
+const PEER: &str = "the listener must set SO_PASSCRED, accept the connection, and start `netbroker --peer` with it as \
+    descriptors 0 and 1 (netbroker(8))";
+/// What to do where sudo and its like do not say who their caller is.
+const SUDO: &str = "start it with `sudo netbroker`, which sets SUDO_UID and SUDO_GID";
 
 /// How a caller reaches the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// One word for the trail.
+    /// Its name in records.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -46,7 +49,7 @@ impl Way {
     }
 }
 
-/// Who asks.
+/// The user who makes the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The user.
@@ -57,7 +60,7 @@ pub struct Caller {
     pub groups: Vec<u32>,
 }
 
-/// What doas and pkexec leave in the environment.
+/// Variables that doas and pkexec leave in the environment.
 const NAMELESS: [&str; 2] = ["DOAS_USER", "PKEXEC_UID"];
 
 impl Caller {
@@ -66,83 +69,91 @@ impl Caller {
         std::iter::once(self.gid).chain(self.groups.iter().copied())
     }
 
-    /// Finds out who asks; `peer` is the socket where `--peer` was said.
+    /// Finds out who the caller is. `peer` is the socket, if `--peer` was given.
     ///
     /// # Errors
-    /// [`Refusal::NotPrivileged`] where the way is none of the ways, or the caller has no identity.
+    /// [`Refusal::NotPrivileged`] where the caller uses none of the ways, or has no identity.
     pub fn find(peer: Option<BorrowedFd<'static>>, system_uid: u32) -> Result<(Self, Way), Refusal> {
         let uid = getuid().as_raw();
         let found = match (peer, uid) {
             (Some(socket), _) if uid == 0 || uid == system_uid => (Self::peer(socket)?, Way::Peer),
             (Some(_), _) => {
-                return Err(stated("`--peer` is for root and the user netbroker: it names the other end of a socket"));
+                return Err(stated(
+                    "`--peer` is for root and the user netbroker: it names the other end of a socket",
+                    "start netbroker without `--peer`",
+                ));
             }
             (None, 0) => Self::behind_root()?,
             (None, _) => (Self::real(uid)?, Way::Exec),
         };
         if NOBODY.contains(&found.0.uid) || NOBODY.contains(&found.0.gid) {
-            return Err(stated("uid and gid 65534 and 4294967295 are nobody's: the caller has no identity here"));
+            return Err(stated(
+                "the caller's uid or gid is 65534 or 4294967295, which stands for nobody",
+                "call as a user and group that the user namespace of the broker maps",
+            ));
         }
         Ok(found)
     }
 
-    /// The real ids: the caller started this process, and exec changed the effective ones at most.
+    /// Takes the real ids: the caller started this process, and exec can have changed only the effective ids.
     fn real(uid: u32) -> Result<Self, Refusal> {
         Ok(Self { uid, gid: getgid().as_raw(), groups: sys::groups().map_err(system("getgroups"))? })
     }
 
-    /// Real uid 0: sudo says for whom; doas and pkexec do not say it in a way that root could not have inherited.
+    /// For real uid 0. sudo reports its caller's ids. doas and pkexec do not, in a way that root could not have
+    /// inherited.
     fn behind_root() -> Result<(Self, Way), Refusal> {
         if NAMELESS.into_iter().any(|variable| env::var_os(variable).is_some()) {
-            return Err(stated(
-                "doas and pkexec do not name their caller by number; use sudo, the setuid bit or the socket",
-            ));
+            return Err(stated("doas and pkexec do not report both the uid and the gid of their caller", SUDO));
         }
         match (number("SUDO_UID")?, number("SUDO_GID")?) {
             (Some(uid), Some(gid)) => Ok((Self { uid, gid, groups: Vec::new() }, Way::Sudo)),
             (None, None) => Ok((Self::real(0)?, Way::Root)),
-            _ => Err(stated("one of SUDO_UID and SUDO_GID is missing")),
+            _ => Err(stated("only one of SUDO_UID and SUDO_GID is set", SUDO)),
         }
     }
 
-    /// The peer as it was when it connected. `SO_PASSCRED` must have been set by the listener: set later, it says
+    /// The ids of the peer when it connected. The listener must have set `SO_PASSCRED`: if it is set later, it proves
     /// nothing about what was sent before.
     fn peer(socket: BorrowedFd<'static>) -> Result<Self, Refusal> {
         if let Some(variable) =
             NAMELESS.into_iter().chain(["SUDO_UID"]).find(|variable| env::var_os(variable).is_some())
         {
-            return Err(stated(&format!(
-                "`--peer` together with {variable}: a socket that sudo, doas or pkexec passed on is somebody else's"
-            )));
+            return Err(stated(
+                &format!(
+                    "`--peer` with {variable}: a socket that sudo, doas or pkexec passed on belongs to another user"
+                ),
+                PEER,
+            ));
         }
         let passes_credentials = match getsockopt(&socket, sockopt::PassCred) {
-            Err(Errno::ENOTSOCK) => return Err(stated("`--peer`: descriptor 0 is no socket")),
+            Err(Errno::ENOTSOCK) => return Err(stated("`--peer`: descriptor 0 is not a socket", PEER)),
             other => other.map_err(system("SO_PASSCRED"))?,
         };
         if !passes_credentials {
-            return Err(stated("the socket on descriptor 0 lacks SO_PASSCRED; its listener has to set it"));
+            return Err(stated("the socket on descriptor 0 does not have SO_PASSCRED set", PEER));
         }
         let credentials = getsockopt(&socket, sockopt::PeerCredentials).map_err(system("SO_PEERCRED"))?;
         let groups = match sys::peer_groups(socket) {
             Ok(groups) => groups,
-            Err(Errno::ENODATA) => return Err(stated("the socket on descriptor 0 has no peer")),
+            Err(Errno::ENODATA) => return Err(stated("the socket on descriptor 0 has no peer", PEER)),
             Err(errno) => return Err(system("SO_PEERGROUPS")(errno)),
         };
         Ok(Self { uid: credentials.uid(), gid: credentials.gid(), groups })
     }
 }
 
-/// A number that sudo left in the environment, in digits only.
+/// The number in a variable that sudo sets. Only digits are accepted.
 fn number(variable: &str) -> Result<Option<u32>, Refusal> {
     let Some(value) = env::var_os(variable) else { return Ok(None) };
     let digits = value.to_str().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()) {
         Some(number) => Ok(Some(number)),
-        None => Err(stated("SUDO_UID or SUDO_GID is no number")),
+        None => Err(stated("SUDO_UID or SUDO_GID is not a number", SUDO)),
     }
 }
 
-/// A way in that is none, or a caller without an identity.
-fn stated(missing: &str) -> Refusal {
-    Refusal::NotPrivileged { missing: missing.to_owned(), hint: WAYS.to_owned() }
+/// The refusal of a caller who uses no way, or has no identity.
+fn stated(missing: &str, hint: &str) -> Refusal {
+    Refusal::NotPrivileged { missing: missing.to_owned(), hint: hint.to_owned() }
 }

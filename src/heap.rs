@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The heap of `netbroker`: an arena that is mapped once, before the first filter. musl's allocator maps and unmaps a page
-//! for nearly every string, and each of these system calls costs more than the string.
+//! The heap of `netbroker`: an arena that is mapped once, before the first filter. The allocator of musl maps and
+//! unmaps a page for nearly every string, and each of these system calls costs more than the string.
 //!
-//! A bitmap outside the arena says which granules of it are taken, so no link that the allocator trusts lies in memory that
-//! was freed. The arena is far from everything else: its address tells nothing of where the program or its stack is, and
-//! pages without access lie before and after it. What does not fit comes from the allocator of the C library, until
-//! [`take_from_arena_only`].
+//! A bitmap outside the arena holds which granules of it are taken, so the allocator trusts nothing that is in freed
+//! memory. The arena is far from everything else: its address reveals nothing of where the program or its stack is, and
+//! pages without access are before and after it. An allocation that does not fit comes from the allocator of the C
+//! library, until [`take_from_arena_only`].
+//!
+//! In musl that is mallocng. Where `RLIMIT_DATA` forbids its mmap(2), it falls back to mprotect(2), which the last
+//! filter does not allow. The process then ends by SIGSYS, with nothing changed.
 #![allow(unsafe_code)]
 
 #[cfg(test)]
@@ -18,31 +21,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sys;
 
-/// The arena, in bytes. A page that nothing is written to takes no memory.
+/// The size of the arena, in bytes. A page that is never written to takes no memory.
 const ARENA: usize = 512 * 1024;
-/// The largest piece that is of the arena: a receive buffer of netlink. Larger ones are a request of unusual length, a caller
-/// in tens of thousands of groups, a long answer: they would leave too little for the last stage.
+/// The largest allocation from the arena, in bytes: a receive buffer of netlink. Larger ones are for a request of
+/// unusual length, a caller in tens of thousands of groups or a long answer. They would leave too little for the last
+/// stage.
 const LARGEST: usize = 128 * 1024;
-/// What is taken or free as a whole, in bytes; also the strictest alignment that the arena serves.
+/// The unit in which the arena is taken and freed, in bytes. It is also the strictest alignment that the arena serves.
 const GRANULE: usize = 32;
 const GRANULES: usize = ARENA / GRANULE;
-/// The bits of a word of the bitmap.
+/// The number of bits in a word of the bitmap.
 const WORD: usize = 64;
 
-/// The exit status where memory ends, and whether a line says so (the highest bit).
+/// The exit status for running out of memory, and in the highest bit whether a line reports it.
 static WITHOUT_MEMORY: AtomicU8 = AtomicU8::new(71);
 /// The bit of [`WITHOUT_MEMORY`] for the line.
 const SAYS_SO: u8 = 0x80;
-/// Whether memory ends where the arena does.
+/// Whether all memory must come from the arena.
 static ARENA_ONLY: AtomicBool = AtomicBool::new(false);
 
-/// From here on, the end of memory ends the process with this status, and with a line on descriptor 2 if that `says_so`.
+/// From now on, running out of memory ends the process with this status, and if it `says_so`, with a line on descriptor
+/// 2.
 pub fn when_memory_ends(status: u8, says_so: bool) {
     WITHOUT_MEMORY.store(status | if says_so { SAYS_SO } else { 0 }, Ordering::Relaxed);
 }
 
-/// From here on, memory ends where the arena does, and what is not of the arena stays until the process ends. A filter that
-/// comes next needs no system call for memory.
+/// From now on, all memory comes from the arena, and memory from elsewhere is kept until the process ends. A filter
+/// that is installed next need not allow a system call for memory.
 pub fn take_from_arena_only() {
     ARENA_ONLY.store(true, Ordering::Relaxed);
 }
@@ -51,8 +56,8 @@ fn is_arena_only() -> bool {
     ARENA_ONLY.load(Ordering::Relaxed)
 }
 
-/// `memory` itself. Where it is null, the process ends with an exit status: the standard library would abort, which is a
-/// signal, and under a filter another one.
+/// Returns `memory`, or ends the process with an exit status where it is null. The standard library would abort
+/// instead: that is a signal, and under a filter another signal.
 fn or_exit(memory: *mut u8) -> *mut u8 {
     const LINE: &str = "netbroker: out of memory\n";
     if !memory.is_null() {
@@ -65,7 +70,8 @@ fn or_exit(memory: *mut u8) -> *mut u8 {
     sys::exit_now(how & !SAYS_SO)
 }
 
-/// Which granules of the arena are taken. Safe code: a fault here gives memory twice, and the tests compare it with a model.
+/// Which granules of the arena are taken. This is safe code, but an error in it would give out memory twice. So the
+/// tests compare it with a model.
 #[derive(Debug)]
 struct Bitmap {
     taken: [u64; GRANULES / WORD],
@@ -80,7 +86,7 @@ impl Bitmap {
         Self { taken: [0; GRANULES / WORD], low: 0, fresh: 0 }
     }
 
-    /// The first granule from `at` on that is taken, or that is free; `GRANULES` where there is none.
+    /// The first granule from `at` on that is taken, or that is free; `GRANULES` where there is no such granule.
     fn next(&self, at: usize, taken: bool) -> usize {
         let mut wanted = u64::MAX << (at % WORD);
         for (nth, word) in self.taken.iter().enumerate().skip(at / WORD) {
@@ -105,7 +111,7 @@ impl Bitmap {
         }
     }
 
-    /// Takes the first run of so many free granules, and says which was fresh before.
+    /// Takes the first run of `count` free granules. Returns its position, and `fresh` as it was before.
     fn take(&mut self, count: usize) -> Option<(usize, usize)> {
         let mut at = self.next(self.low, false);
         self.low = at;
@@ -121,7 +127,7 @@ impl Bitmap {
         }
     }
 
-    /// Makes a run longer or shorter where it is, if what follows is free.
+    /// Makes a run longer or shorter in place. Returns `false` where what follows is not free.
     fn resize(&mut self, at: usize, count: usize, wanted: usize) -> bool {
         let Some(end) = at.checked_add(wanted).filter(|end| *end <= GRANULES) else { return false };
         if wanted < count {
@@ -135,7 +141,7 @@ impl Bitmap {
         true
     }
 
-    /// Frees a run; whether all of it was taken.
+    /// Frees a run. Returns whether all of it was taken.
     fn free(&mut self, at: usize, count: usize) -> bool {
         let was_taken = self.next(at, false) >= at + count;
         self.mark(at, at + count, false);
@@ -143,7 +149,7 @@ impl Bitmap {
     }
 }
 
-/// The allocator. Before [`Heap::prepare`] it is that of the C library.
+/// The allocator. Before [`Heap::prepare`] it uses that of the C library.
 #[derive(Debug)]
 pub struct Heap {
     /// Null before it is mapped.
@@ -165,11 +171,11 @@ impl Heap {
         Self { arena: AtomicPtr::new(ptr::null_mut()), bitmap: Mutex::new(Bitmap::new()) }
     }
 
-    /// Maps the arena. Without it the process ends: the last filters of some calls rely on it.
+    /// Maps the arena. Where that fails, the process ends, because the last filters of some calls rely on the arena.
     pub fn prepare(&self) {
         let arena = or_exit(sys::map_apart(ARENA).unwrap_or(ptr::null_mut()));
-        // The first use of the C library's allocator asks for random bytes (glibc) or maps a page at a place that it names
-        // (musl), which no filter allows: so it is used now.
+        // At its first use, the allocator of the C library requests random bytes (glibc) or maps a page at an address
+        // that it chooses (musl). No filter allows that, so it is used now.
         std::hint::black_box(Box::leak(Box::new(0_u8)));
         self.arena.store(arena, Ordering::Release);
     }
@@ -185,7 +191,8 @@ impl Heap {
         Some(offset / GRANULE)
     }
 
-    /// Memory of the arena, and how many bytes of it may have been in use before.
+    /// Takes memory from the arena. Also returns how many bytes of it may have been in use before, and are not zero
+    /// then.
     fn take(&self, layout: Layout) -> Option<(*mut u8, usize)> {
         let arena = self.arena.load(Ordering::Acquire);
         if arena.is_null() || layout.align() > GRANULE || layout.size() > LARGEST {
@@ -198,15 +205,15 @@ impl Heap {
     }
 }
 
-/// How many granules hold so many bytes.
+/// The number of granules that hold so many bytes.
 const fn granules(bytes: usize) -> usize {
     bytes.div_ceil(GRANULE)
 }
 
-// SAFETY: memory of the arena is a run of granules that were free and are marked as taken until it is given back, so nobody
-// else is given it; it begins at a multiple of `GRANULE` from a page's start, and stricter alignments go to `System`. What is
-// not from the arena goes back to `System`, which gave it. Instead of null, which `GlobalAlloc` permits but does not demand, the
-// process ends; nothing unwinds.
+// SAFETY: memory of the arena is a run of granules that were free and are marked as taken until they are freed, so no
+// other allocation gets them. It begins at a multiple of `GRANULE` from the start of a page; stricter alignments go to
+// `System`. Memory that is not from the arena goes back to `System`, from which it came. `GlobalAlloc` permits null but
+// does not require it: the process ends in its place. Nothing unwinds.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {
@@ -254,7 +261,7 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         match self.granule(memory) {
             Some(at) if self.bitmap().free(at, granules(layout.size())) => {}
-            Some(_) => std::process::abort(), // it was given back before: somebody else may have it
+            Some(_) => std::process::abort(), // it was freed before, so another allocation may have it
             None if is_arena_only() => {}
             // SAFETY: this memory is from `System`; the caller vouches for the layout.
             None => unsafe { System.dealloc(memory, layout) },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Every way in which a call can end without being done: one variant per thing that somebody can do something about,
-//! its name and fields on the wire, and its exit status.
+//! Every way in which a call can end without being done. Each variant is something that a person can act on, with its
+//! name and fields on the wire and its exit status.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -18,23 +18,23 @@ use crate::call::request::Invalid;
 pub enum Exit {
     /// Done, and answered.
     Done = 0,
-    /// The kernel said no, or the thing is not there.
+    /// The kernel refused, or the object does not exist.
     Kernel = 1,
     /// The request is wrong.
     Request = 65,
     /// The caller closed the connection without a request.
     NoRequest = 66,
-    /// Not privileged.
+    /// The process lacks a privilege.
     NotPrivileged = 69,
-    /// The process could not confine itself, or the system failed it.
+    /// The process could not confine itself, or a system call failed.
     System = 71,
-    /// The reply could not be written: for the caller the outcome is unknown.
+    /// The reply could not be written, so the caller does not know the outcome.
     Unanswered = 74,
-    /// Nothing was done; repeat.
+    /// Nothing was done; the caller may try again.
     Again = 75,
-    /// What came over the connection is not a request of its caller, and was not answered.
+    /// What arrived on the connection is not a request of its caller, and was not answered.
     Protocol = 76,
-    /// The policy says no.
+    /// The policy does not permit the request.
     Denied = 77,
     /// The policy cannot be used.
     Policy = 78,
@@ -47,7 +47,7 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The number.
+    /// The status as a number.
     #[must_use]
     pub fn status(self) -> u8 {
         match self {
@@ -66,12 +66,12 @@ impl Exit {
     }
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub struct Executed {
-    /// What the kernel said.
+    /// The result, or the refusal.
     pub result: Result<Map<String, Value>, Refusal>,
-    /// The fields whose link somebody else renamed, replaced or removed while the change was made.
+    /// The fields whose link another process renamed, replaced or removed while the change was made.
     pub lost: Vec<&'static str>,
 }
 
@@ -81,52 +81,61 @@ impl From<Refusal> for Executed {
     }
 }
 
-/// Why a call was not carried out, or not to its end.
+/// Why a call was not carried out, or not completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The policy does not permit it.
     Denied {
         /// The call.
         call: &'static str,
-        /// The field that a deny met, or that kept the nearest allow from permitting it.
+        /// The field that a deny forbids, or that keeps the nearest allow from permitting the request.
         field: Option<String>,
-        /// The deny, or the nearest allow; absent where there is none or `[refusals] show_rule` is off.
+        /// The deny, or the nearest allow; `None` where no rule is near, or `[refusals] show_rule` is off.
         rule: Option<String>,
-        /// Which of the two.
+        /// Which of the two it is.
         reason: &'static str,
     },
     /// The request is wrong.
     InvalidRequest {
-        /// The field; empty where the request as a whole is meant.
+        /// The field; empty for the request as a whole.
         field: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// There is no such namespace.
+    /// The namespace does not exist.
     NoSuchNetns {
         /// The field that names it.
         field: &'static str,
         /// Its name.
         name: String,
-        /// `absent`, or `not_a_namespace`.
+        /// `absent`, `not_a_namespace` or `symbolic_link`.
         reason: &'static str,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
-    /// There is no such link.
+    /// The link does not exist.
     NoSuchLink {
         /// The field that names it.
         field: &'static str,
         /// Its name or index.
         name: String,
-        /// `absent`, or `alternative_name`: a link answers to it that is called otherwise.
+        /// `absent`, or `alternative_name` where the name is only an alternative name of a link.
         reason: &'static str,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// The kernel refused.
     Kernel(KernelRefusal),
-    /// Nothing was done: somebody else holds what is needed, or the trail takes no record.
+    /// The kernel made the change, and took another value than the requested one.
+    NotApplied {
+        /// The field.
+        field: &'static str,
+        /// The requested value.
+        given: String,
+        /// The value that the kernel reports; none where it reports none.
+        effective: Option<String>,
+    },
+    /// Nothing was done: another process holds what is needed, or the trail takes no record.
     Busy {
         /// What was waited for.
         reason: String,
@@ -138,35 +147,35 @@ pub enum Refusal {
         /// What is wrong and what to do.
         hint: String,
     },
-    /// The process was not given what it needs.
+    /// The process lacks a privilege that it needs.
     NotPrivileged {
         /// What is missing.
         missing: String,
-        /// The ways that there are.
+        /// The ways to reach the broker.
         hint: String,
     },
     /// The process could not confine itself; it did nothing.
     NotConfined {
         /// The step that failed.
         step: &'static str,
-        /// What the kernel said, if it was asked.
+        /// The kernel's error number, if a system call failed.
         errno: Option<Errno>,
     },
-    /// The system failed it.
+    /// A system call failed, and nothing was done.
     SystemError {
         /// The step that failed.
         step: String,
-        /// What the kernel said, if it was asked.
+        /// The kernel's error number, if a system call failed.
         errno: Option<Errno>,
     },
 }
 
-/// A refusal of the kernel's, with all that it said.
+/// A refusal by the kernel, with everything that it reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelRefusal {
-    /// Which of the errors it is.
+    /// The error that it is on the wire.
     pub class: Class,
-    /// What the kernel said.
+    /// The kernel's error number.
     pub errno: Errno,
     /// The text of its extended acknowledgement, or one of the broker's own.
     pub message: String,
@@ -176,14 +185,14 @@ pub struct KernelRefusal {
     pub may_have_changed: bool,
 }
 
-/// The errors that a refusal of the kernel's can be.
+/// The errors that a refusal by the kernel can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The object exists.
     AlreadyExists,
     /// The object does not exist.
     NotFound,
-    /// This kernel, this kind of link or this way in cannot do it.
+    /// This kernel, this kind of link or this way of reaching the broker does not support it.
     NotSupported,
     /// Anything else.
     KernelRefused,
@@ -221,7 +230,7 @@ pub fn exit(name: &str) -> Exit {
 }
 
 impl Refusal {
-    /// The last word of its name on the wire.
+    /// The last part of its name on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -230,6 +239,7 @@ impl Refusal {
             Self::NoSuchNetns { .. } => "NoSuchNetns",
             Self::NoSuchLink { .. } => "NoSuchLink",
             Self::Kernel(refusal) => refusal.class.name(),
+            Self::NotApplied { .. } => "NotApplied",
             Self::Busy { .. } => "Busy",
             Self::Interrupted => "Interrupted",
             Self::PolicyInvalid { .. } => "PolicyInvalid",
@@ -242,10 +252,10 @@ impl Refusal {
     /// Whether a part of the change may have been made.
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
-        matches!(self, Self::Kernel(KernelRefusal { may_have_changed: true, .. }))
+        matches!(self, Self::Kernel(KernelRefusal { may_have_changed: true, .. }) | Self::NotApplied { .. })
     }
 
-    /// The same, where the call has changed something by now: `SystemError` and `Busy` mean that nothing was done.
+    /// The same refusal after a change. `SystemError` and `Busy` would mean that nothing was done.
     #[must_use]
     pub fn after_a_change(self) -> Self {
         match self {
@@ -266,6 +276,17 @@ impl Refusal {
             }),
             other => other,
         }
+    }
+
+    /// The same refusal. Where it is about whether an object exists, and names no field, it names this one.
+    #[must_use]
+    pub fn about_object(mut self, field: &'static Field) -> Self {
+        if let Self::Kernel(KernelRefusal { class: Class::AlreadyExists | Class::NotFound, field: of @ None, .. }) =
+            &mut self
+        {
+            *of = Some(field.name);
+        }
+        self
     }
 
     /// The exit status of the process that answers with it.
@@ -307,6 +328,14 @@ impl Refusal {
                 }
                 put("may_have_changed", refusal.may_have_changed.into());
             }
+            Self::NotApplied { field, given, effective } => {
+                put("field", (*field).into());
+                put("given", given.as_str().into());
+                if let Some(effective) = effective {
+                    put("effective", effective.as_str().into());
+                }
+                put("may_have_changed", true.into());
+            }
             Self::Busy { reason } => put("reason", reason.as_str().into()),
             Self::Interrupted => {}
             Self::PolicyInvalid { hint } => put("hint", hint.as_str().into()),
@@ -324,7 +353,7 @@ impl Refusal {
         out
     }
 
-    /// What the kernel said, where it was the kernel.
+    /// The kernel's error number, if it has one.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
         match self {
@@ -333,6 +362,15 @@ impl Refusal {
             Self::NotConfined { errno, .. } | Self::SystemError { errno, .. } => *errno,
             _ => None,
         }
+    }
+}
+
+/// An error number in words (strerror(3)).
+#[must_use]
+pub fn describe(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EOPNOTSUPP => "Operation not supported", // glibc's words speak of transport endpoints
+        other => other.desc(),
     }
 }
 
@@ -382,7 +420,7 @@ pub fn invalid(field: &str, reason: impl Into<String>) -> Refusal {
     Invalid::new(field, reason).into()
 }
 
-/// The kernel would delete something else than what was meant: nothing is deleted.
+/// The refusal where the kernel would delete another object than the one that was meant. Nothing is deleted.
 pub(crate) fn another_goes(field: &'static Field, message: &str) -> Refusal {
     Refusal::Kernel(KernelRefusal {
         class: Class::NotSupported,
@@ -393,7 +431,7 @@ pub(crate) fn another_goes(field: &'static Field, message: &str) -> Refusal {
     })
 }
 
-/// What is given in a field does not suit what it would be done to, as a look at the system shows: nothing is sent. What the
+/// The refusal where a look-up shows that the value of a field does not suit the object. Nothing is sent. What the
 /// request alone shows is [`Refusal::InvalidRequest`], before anything is judged.
 pub(crate) fn unsuitable(field: &'static Field, message: impl Into<String>) -> Refusal {
     Refusal::Kernel(KernelRefusal {
@@ -405,17 +443,17 @@ pub(crate) fn unsuitable(field: &'static Field, message: impl Into<String>) -> R
     })
 }
 
-/// What a request would make is there already.
+/// The refusal where the object that a request would make exists already.
 #[must_use]
 pub fn already(field: &'static Field, message: impl Into<String>) -> Refusal {
     let (class, errno, message) = (Class::AlreadyExists, Errno::EEXIST, message.into());
     Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
 }
 
-/// It is there already, and is another in this field.
+/// The refusal where the object exists already, and differs in this field.
 #[must_use]
 pub fn differs(field: &'static Field) -> Refusal {
-    already(field, format!("there is one already, and its {} differs", field.name))
+    already(field, format!("one already exists, and its {} differs", field.name))
 }
 
 #[cfg(test)]
@@ -449,6 +487,7 @@ mod tests {
             kernel(Class::NotFound),
             kernel(Class::NotSupported),
             kernel(Class::KernelRefused),
+            Refusal::NotApplied { field: "mtu", given: text(), effective: Some(text()) },
             Refusal::Busy { reason: text() },
             Refusal::Interrupted,
             Refusal::PolicyInvalid { hint: text() },

@@ -9,7 +9,7 @@ use crate::netlink::Elements;
 use crate::refusal::{Executed, Exit, Refusal, system};
 use crate::wire::{CallMessage, Wire};
 
-/// A reply on its way: the elements of a listing go out while they come where `more` was said, else all in one.
+/// A reply in progress. With `more`, the elements of a listing are sent as they arrive; without it, in one message.
 #[derive(Debug)]
 pub struct Reply<'a> {
     wire: &'a Wire,
@@ -17,17 +17,17 @@ pub struct Reply<'a> {
     call: &'static Call,
     /// The id of the request in the trail.
     id: &'a str,
-    /// The part of the result that is a listing.
+    /// The name of the part of the result that is a listing.
     listing: Option<&'static str>,
-    /// Elements that were not sent yet. They stay in the pieces in which they came: one text of all of them would be copied
-    /// again and again while it grows.
+    /// Elements that are not sent yet. They stay in the pieces in which they arrived: a single growing text would be
+    /// copied again and again.
     held: Vec<String>,
     sent: usize,
     lost: bool,
 }
 
 impl Elements for Reply<'_> {
-    /// With `more`, the elements that came before are known not to be the last, and go out.
+    /// With `more`, sends the elements that arrived before these, because they are known not to be the last.
     fn push(&mut self, elements: String) -> Result<String, Refusal> {
         if elements.is_empty() {
             return Ok(elements);
@@ -39,7 +39,7 @@ impl Elements for Reply<'_> {
         let head = format!(r#"{{"continues":true,"parameters":{{"{listing}":["#);
         let sent = self.wire.reply(&[&head, &first, "]}}"]);
         self.sent += 1;
-        self.lost = sent.is_err(); // nothing follows what broke off
+        self.lost = sent.is_err(); // nothing may follow a broken message
         sent.map_err(system("send a part of the reply"))?;
         first.clear();
         Ok(first)
@@ -66,7 +66,8 @@ impl<'a> Reply<'a> {
         Self { wire, message, call, id, listing, held: Vec::new(), sent: 0, lost: false }
     }
 
-    /// The last reply. `recorded` is whether the trail has how the call ended, where there is a trail.
+    /// Sends the last reply. `recorded` is whether the trail has the outcome of the call, where the machine has a
+    /// trail.
     #[must_use]
     pub fn end(self, Executed { result, lost }: Executed, recorded: bool) -> Exit {
         if self.lost {
@@ -91,7 +92,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Sends a result: the listing, where it is one, and what else it has.
+    /// Sends a result: the listing, if it has one, and its other members.
     fn send_result(self, result: Map<String, Value>) -> Exit {
         let rest = Value::Object(result).to_string();
         let Some(listing) = self.listing else {

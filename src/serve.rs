@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The story of a request, top to bottom.
+//! What happens to a request, from start to end.
 #![forbid(unsafe_code)]
 
 use std::ffi::CStr;
@@ -14,7 +14,7 @@ use crate::call::varlink::Method;
 use crate::call::{Call, Effect};
 use crate::caller::Way;
 use crate::policy::{Decision, Permit};
-use crate::refusal::{Exit, Refusal};
+use crate::refusal::{Exit, Refusal, describe};
 use crate::reply::{self, Reply};
 use crate::stage::{Begun, Guarded, Inherited, give_up};
 use crate::sys;
@@ -25,7 +25,7 @@ const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     --peer  the caller is the other end of the Unix socket on descriptor 0\n\
     See netbroker(8); `netbrokerctl call` asks from a shell.\n";
 
-/// What the broker was asked for on its command line.
+/// What the command line requests.
 enum Arguments {
     Serve { peer: bool },
     Say(&'static str),
@@ -94,12 +94,12 @@ fn converse(guarded: Guarded, trail: &Trail, mut wire: Wire) -> Exit {
 
 /// A conversation that ended without a call.
 struct NoCall {
-    /// What goes on record; nothing where nobody asked for anything.
+    /// What is recorded; `None` where nothing was requested.
     why: Option<String>,
     exit: Exit,
 }
 
-/// Takes messages until one is a call. Questions about the service do not count.
+/// Takes messages until one is a call. Questions about the service are answered, and more messages may follow them.
 fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
     let mut answered = false;
     loop {
@@ -109,7 +109,7 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
                 return Err(NoCall { why: None, exit: Exit::NoRequest });
             }
             Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
-            // What a slow caller sends later is for the next process.
+            // What a slow caller sends later is left for the next process.
             Err(End::Idle) if answered && wire.is_from_peer() => return Err(NoCall { why: None, exit: Exit::Done }),
             Err(end) => return Err(ended(wire, &end)),
         };
@@ -154,7 +154,7 @@ fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, 
     reply.end(executed, recorded)
 }
 
-/// Parses, judges and records. A call that changes something goes on only once the trail has its permission.
+/// Parses, judges and records. A call that changes something continues only once its permission is recorded.
 fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
     let settings = guarded.settings();
     if !trail.exists() && settings.audit_required {
@@ -162,7 +162,7 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
             "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
         return Err(Refusal::SystemError { step, errno: None }.into());
     }
-    // A refusal stands whether or not the trail takes its record: nothing is done either way.
+    // A refusal is returned whether or not it can be recorded, because nothing is done in either case.
     let refuse = |record: Record, refusal: Refusal| {
         let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
         Refused { refusal, recorded }
@@ -180,14 +180,14 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
     let permit = verdict.permit(settings.show_rule).map_err(|refusal| refuse(record.clone(), refusal))?;
     match trail.write(&record) {
         Err(NotTaken::Refused(errno)) if call.effect == Effect::Changes => {
-            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", errno.desc()) }.into())
+            Err(Refusal::Busy { reason: format!("the trail did not take the record: {}", describe(errno)) }.into())
         }
         _ => Ok(permit),
     }
 }
 
-/// What goes wrong before a byte was read is told after giving up everything: the request still has to be read to know
-/// in whose interface to answer.
+/// Reports what went wrong before a byte was read. The process first gives up everything, because it must still read
+/// the request: the error belongs to the interface of the requested call.
 fn apologise(refused: Refused, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
     let Refused { refusal, recorded } = refused;
     match give_up().map(|()| next_call(&mut wire)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The few system calls that `nix` lacks, and the entry point: a function each, no decisions. All unsafe code of the
-//! project is in this file and in `heap.rs`.
+//! The few system calls that `nix` lacks, and the entry point. Each has one function, which makes no decisions. All
+//! unsafe code of the project is in this file and in `heap.rs`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -22,9 +22,9 @@ pub unsafe fn command_line(count: c_int, words: *const *const c_char) -> Vec<&'s
     let word = |at| {
         // SAFETY: the caller vouches for `count` pointers.
         let place = unsafe { words.add(at) };
-        // SAFETY: and this is the place of one of them.
+        // SAFETY: this is the place of one of these pointers.
         let word = unsafe { place.read() };
-        // SAFETY: and for the strings behind them.
+        // SAFETY: the caller vouches that the pointers are to strings.
         unsafe { CStr::from_ptr(word) }
     };
     (0..usize::try_from(count).unwrap_or(0)).map(word).collect()
@@ -56,20 +56,20 @@ pub fn stderr() -> BorrowedFd<'static> {
 /// # Errors
 /// `ENOSYS` on an older kernel.
 pub fn close_from(first: u32) -> Result<(), Errno> {
-    // SAFETY: takes numbers only. Called before this process owns a descriptor of its own, so none is pulled away
-    // from under an `OwnedFd`.
+    // SAFETY: takes numbers only. Called before this process owns a descriptor of its own, so no `OwnedFd` loses its
+    // descriptor.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     Errno::result(result).map(drop)
 }
 
-/// The capability sets of a process (capabilities(7)), a bit each.
+/// The capability sets of a process (capabilities(7)), with one bit for each capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What the kernel looks at.
+    /// The capabilities that the kernel checks.
     pub effective: u64,
-    /// What can be made effective.
+    /// The capabilities that can be made effective.
     pub permitted: u64,
-    /// What could pass through exec.
+    /// The capabilities that can pass through exec.
     pub inheritable: u64,
 }
 
@@ -82,7 +82,8 @@ const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 /// None is documented for this version.
 pub fn capabilities() -> Result<Capabilities, Errno> {
     let (mut head, mut data) = (CAPABILITIES, [0_u32; 6]);
-    // SAFETY: the header is of this version, whose data are two times three numbers of 32 bits; both live across the call.
+    // SAFETY: the header is of this version, whose data are two times three numbers of 32 bits. Both live across the
+    // call.
     let result = unsafe { libc::syscall(libc::SYS_capget, head.as_mut_ptr(), data.as_mut_ptr()) };
     let [effective, permitted, inheritable, more_effective, more_permitted, more_inheritable] = data;
     let both = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
@@ -109,11 +110,11 @@ pub fn set_capabilities(to: Capabilities) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Leaves all supplementary groups and becomes this user and group for good: real, effective and saved. One thread is all
-/// there is, so these are the kernel's own calls; a C library would stop the others first.
+/// Leaves all supplementary groups and becomes this user and group permanently: real, effective and saved. The process
+/// has one thread, so this calls the kernel directly; a C library would first stop the other threads.
 ///
 /// # Errors
-/// `EPERM`: the capability is missing; `EINVAL`: the number is not mapped here. With the step that failed.
+/// The step that failed, with `EPERM` where the capability is missing, or `EINVAL` where the id is not mapped here.
 pub fn become_user(uid: u32, gid: u32) -> Result<(), (&'static str, Errno)> {
     let named = |step: &'static str| move |errno: Errno| (step, errno);
     // SAFETY: with a count of 0 no address is read.
@@ -127,7 +128,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<(), (&'static str, Errno)> {
     Errno::result(result).map_err(named("setresuid")).map(drop)
 }
 
-/// Takes every variable out of the environment.
+/// Removes every variable from the environment.
 ///
 /// # Errors
 /// None is documented (clearenv(3)).
@@ -137,7 +138,7 @@ pub fn clear_environment() -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-/// Cancels an interval timer: it survives exec (setitimer(2)).
+/// Cancels an interval timer, which would survive exec (setitimer(2)).
 ///
 /// # Errors
 /// `EINVAL` for an unknown timer.
@@ -146,7 +147,7 @@ pub fn cancel_timer(which: u32) -> Result<(), Errno> {
         it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
         it_value: libc::timeval { tv_sec: 0, tv_usec: 0 },
     };
-    // SAFETY: `off` lives across the call; the old value is not asked for.
+    // SAFETY: `off` lives across the call; the old value is not requested.
     let result =
         unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const off, ptr::null_mut::<libc::itimerval>()) };
     Errno::result(result).map(drop)
@@ -173,10 +174,10 @@ pub fn default_signal(number: Signal) -> Result<(), Errno> {
 /// Random bytes, at most 256 (getrandom(2)).
 ///
 /// # Errors
-/// `ENOSYS`; `EINTR` cannot be, the request is short.
+/// `ENOSYS`. `EINTR` cannot occur, because the request is short.
 pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Errno> {
     let mut bytes = [0; BYTES];
-    // SAFETY: the buffer is as long as is said.
+    // SAFETY: the buffer has the given length.
     let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), BYTES, 0) };
     match usize::try_from(Errno::result(got)?) {
         Ok(got) if got == BYTES => Ok(bytes),
@@ -187,7 +188,7 @@ pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Errno> {
 /// The Landlock ABI of the running kernel (landlock(7)).
 ///
 /// # Errors
-/// `ENOSYS`, `EOPNOTSUPP`: it has none.
+/// `ENOSYS`, `EOPNOTSUPP`: the kernel has no Landlock, or it is disabled.
 pub fn landlock_abi() -> Result<i32, Errno> {
     const VERSION: u32 = 1; // LANDLOCK_CREATE_RULESET_VERSION
     // SAFETY: with this flag the kernel takes a null pointer and size 0, and returns a number.
@@ -195,13 +196,14 @@ pub fn landlock_abi() -> Result<i32, Errno> {
     Errno::result(abi).map(|abi| i32::try_from(abi).unwrap_or(i32::MAX))
 }
 
-/// Reads what is there, without waiting (preadv2(2), `RWF_NOWAIT`).
+/// Reads the available bytes, without waiting (preadv2(2), `RWF_NOWAIT`).
 ///
 /// # Errors
-/// `EAGAIN` where nothing is there; `EOPNOTSUPP` where the file knows no such read: terminals, pipes before Linux 6.4.
+/// `EAGAIN` where no bytes are available; `EOPNOTSUPP` where the file has no such read: terminals, pipes before Linux
+/// 6.4.
 pub fn read_now(from: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
     let part = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
-    // SAFETY: `part` is the whole of `into`, which nobody else uses during the call; with -1 the file's own position counts.
+    // SAFETY: `part` is the whole of `into`, which nothing else uses during the call; -1 means the file's own position.
     let got = unsafe { libc::preadv2(from.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
     Errno::result(got).map(|got| usize::try_from(got).unwrap_or(0))
 }
@@ -228,7 +230,7 @@ pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     Ok(groups.get(..count).unwrap_or_default().to_vec())
 }
 
-/// The supplementary groups of this process (getgroups(2)); `nix` would ask /proc for their largest number first.
+/// The supplementary groups of this process (getgroups(2)); `nix` would first read their largest number from /proc.
 ///
 /// # Errors
 /// None is documented for a buffer that is large enough.
@@ -237,7 +239,7 @@ pub fn groups() -> Result<Vec<u32>, Errno> {
     let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
     let mut groups = vec![0_u32; usize::try_from(Errno::result(count)?).unwrap_or(0)];
     if !groups.is_empty() {
-        // SAFETY: the buffer is as long as is said; nobody but this thread changes the groups.
+        // SAFETY: the buffer has the given length; no other thread changes the groups.
         let count = unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
         groups.truncate(usize::try_from(Errno::result(count)?).unwrap_or(0));
     }
@@ -251,7 +253,7 @@ pub fn groups() -> Result<Vec<u32>, Errno> {
 pub fn netlink_option(socket: BorrowedFd<'_>, option: c_int) -> Result<(), Errno> {
     let on: c_int = 1;
     let bytes = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(0);
-    // SAFETY: `on` is as long as is said and lives across the call.
+    // SAFETY: `on` has the given length and lives across the call.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), bytes) };
     Errno::result(result).map(drop)
@@ -266,12 +268,12 @@ pub const TUN_OWNER: u32 = 0x4004_54cc;
 /// See [`TUN_MAKE`].
 pub const TUN_GROUP: u32 = 0x4004_54ce;
 
-/// Makes a TUN or TAP link, or attaches to one, by a descriptor of `/dev/net/tun`.
+/// Makes a TUN or TAP link, or attaches to one, through a descriptor of `/dev/net/tun`.
 ///
 /// # Errors
-/// `EINVAL` for a name of more than 15 bytes, else what the kernel says.
+/// `EINVAL` for a name of more than 15 bytes, otherwise the kernel's error.
 pub fn tun_make(device: BorrowedFd<'_>, name: &str, flags: u16) -> Result<(), Errno> {
-    let mut request = [0_u8; size_of::<libc::ifreq>()]; // the name, NUL and zeros behind it, then the flags
+    let mut request = [0_u8; size_of::<libc::ifreq>()]; // the name, padded with zeros, then the flags
     let (head, rest) = request.split_at_mut(libc::IFNAMSIZ);
     let (last, most) = (flags.to_ne_bytes(), libc::IFNAMSIZ - 1);
     head.get_mut(..name.len()).filter(|_| name.len() <= most).ok_or(Errno::EINVAL)?.copy_from_slice(name.as_bytes());
@@ -305,15 +307,15 @@ pub fn is_secure_execution() -> bool {
 /// Pages without access on each side of [`map_apart`]'s memory, in bytes: a multiple of every page size.
 const GUARD: usize = 64 * 1024;
 
-/// Maps so many bytes, a multiple of 64 KiB, between pages without access, at a random place: the kernel puts what it
-/// chooses itself right beside the program or its libraries, so one address would tell the others.
+/// Maps `bytes` bytes, a multiple of 64 KiB, between pages without access, at a random address. The kernel's own choice
+/// would be next to the program or its libraries, so that one address would reveal the others.
 ///
 /// # Errors
 /// `ENOMEM` where a limit or the machine has no room for them.
 pub fn map_apart(bytes: usize) -> Result<*mut u8, Errno> {
-    let anywhere = usize::from_ne_bytes(random()?) >> 18; // below the end of what a process has, on every architecture
+    let anywhere = usize::from_ne_bytes(random()?) >> 18; // below the end of the address space, on every architecture
     let all = bytes + 2 * GUARD;
-    // SAFETY: without `MAP_FIXED` the address is a wish, and nothing that is mapped is replaced.
+    // SAFETY: without `MAP_FIXED` the address is a hint, and no existing mapping is replaced.
     let start = unsafe {
         libc::mmap(
             ptr::without_provenance_mut(anywhere),
@@ -334,17 +336,17 @@ pub fn map_apart(bytes: usize) -> Result<*mut u8, Errno> {
     Errno::result(result).map(|_| inner.cast())
 }
 
-/// Makes read-only what need not be written once the program is relocated: tables of functions and addresses
-/// (`PT_GNU_RELRO`). The start-up code of a static program of musl's does not; glibc's has done it.
+/// Makes the tables of functions and addresses read-only that need not be written after relocation (`PT_GNU_RELRO`).
+/// The start-up code of glibc has done so already. That of musl does not, in a static program.
 ///
 /// # Errors
 /// `ENOMEM` where a limit on the number of mappings is reached.
 pub fn protect_relocated() -> Result<(), Errno> {
-    /// Called for the program itself first, and for nothing else.
+    /// Called for the program itself first; it returns 1, so that it is called for nothing else.
     unsafe extern "C" fn protect(object: *mut libc::dl_phdr_info, _: usize, result: *mut c_void) -> c_int {
         // SAFETY: the C library gives a description that lives across the call.
         let object = unsafe { &*object };
-        // SAFETY: and this is its table of so many headers, mapped with the program.
+        // SAFETY: this is its table of so many headers, mapped with the program.
         let headers = unsafe { slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) };
         for header in headers.iter().filter(|header| header.p_type == libc::PT_GNU_RELRO) {
             // SAFETY: takes a number.
@@ -364,15 +366,15 @@ pub fn protect_relocated() -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Ends the process at once: no handler, no buffer is left to be run.
+/// Ends the process at once, without running exit handlers or flushing buffers.
 pub fn exit_now(status: u8) -> ! {
     // SAFETY: takes a number and does not return.
     unsafe { libc::_exit(c_int::from(status)) }
 }
 
-/// Makes `$main`, a `fn(&[&CStr]) -> Exit` of the command line, the program, without the start-up code of the standard library: that would open
-/// `/dev/null` for a closed descriptor (a repair), ignore SIGPIPE, and need four more system calls, two of them behind
-/// the last filter.
+/// Makes `$main` the program, without the start-up code of the standard library. `$main` is a `fn(&[&CStr]) -> Exit` of
+/// the command line. That start-up code would open `/dev/null` for a closed descriptor (a repair), ignore SIGPIPE, and
+/// need four more system calls, two of them under the last filter.
 #[macro_export]
 macro_rules! program {
     ($main:path) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The wire: Varlink (UAPI.20) on descriptors 0 and 1. One JSON object ended by NUL is a message. From a socket exactly
-//! the messages of one call are taken; what is queued behind belongs to the next process. A file, pipe or terminal may
-//! end its message by end of input, and the reply then ends in a newline.
+//! The wire: Varlink (UAPI.20) on descriptors 0 and 1. A message is one JSON object that ends with NUL. From a socket,
+//! only the messages of one call are taken: what is queued after them belongs to the next process. On a file, pipe or
+//! terminal, the end of input may also end the message, and the reply then ends with a newline.
 #![forbid(unsafe_code)]
 
 mod message;
@@ -24,14 +24,14 @@ pub use message::CallMessage;
 
 /// The largest message, in bytes.
 const MESSAGE: usize = 1 << 20;
-/// How long a request may take to arrive whole, and how long a reader may take nothing of the reply.
+/// How long a request may take to arrive completely, and how long a reader may take nothing of the reply.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How much is written at a time: what a pipe or a socket has room for where poll(2) says that it has some (`PIPE_BUF`).
+/// How many bytes are written at a time. A pipe or socket has room for so many where poll(2) reports room (`PIPE_BUF`).
 const PIECE: usize = 4096;
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 8192;
 
-/// What descriptor 0 is.
+/// What kind of file descriptor 0 is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// A Unix stream socket.
@@ -42,12 +42,12 @@ pub enum Input {
     Stream,
 }
 
-/// Descriptor 2: a line there says what no reply can.
+/// Whether lines may be written on descriptor 2. They report what no reply can report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Complaints {
-    /// It is written.
+    /// Lines are written.
     Written,
-    /// It is not: the descriptor leads to somebody else.
+    /// Lines are not written, because the descriptor leads to another user.
     Withheld,
 }
 
@@ -65,7 +65,7 @@ impl Complaints {
     }
 }
 
-/// Both ends of the conversation.
+/// A conversation with the caller.
 #[derive(Debug)]
 pub struct Wire {
     input: Input,
@@ -79,11 +79,11 @@ pub struct Wire {
 /// What ends a conversation without a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// The caller said nothing, or nothing more.
+    /// The caller sent nothing, or nothing more.
     Silence,
     /// No byte of a message came in time.
     Idle,
-    /// What came is no message; why.
+    /// What arrived is not a message, and why.
     Malformed(String),
     /// A part of the request was sent under other ids than the connection was made with.
     OtherSender,
@@ -92,7 +92,7 @@ pub enum End {
 }
 
 impl End {
-    /// What goes on record and on descriptor 2; nothing where nobody asked for anything.
+    /// What is recorded and written on descriptor 2; `None` where nothing was requested.
     #[must_use]
     pub fn why(&self) -> Option<String> {
         match self {
@@ -104,8 +104,8 @@ impl End {
         }
     }
 
-    /// A listener that gives the connection to one process after the other closes it after these statuses of its own. After
-    /// 65 it keeps the connection open: that request was answered.
+    /// The exit status. Some listeners pass a connection to one process after another. After 66 and 76 such a listener
+    /// closes the connection. After 65 it keeps the connection open, because that request was answered.
     fn exit(&self, from_peer: bool) -> Exit {
         match self {
             Self::Silence if from_peer => Exit::NoRequest,
@@ -118,8 +118,7 @@ impl End {
 }
 
 impl Wire {
-    /// A conversation on the standard descriptors. Where every byte must have been sent by the peer, `sender` is the
-    /// peer.
+    /// A conversation on the standard descriptors. `sender` is the peer, if every byte must have been sent by the peer.
     #[must_use]
     pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
         Self { input, complaints, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
@@ -136,13 +135,14 @@ impl Wire {
     /// # Errors
     /// [`End`]
     pub fn take(&mut self) -> Result<CallMessage, End> {
-        self.time_left().ok_or(End::Idle)?; // what is there already takes time, too
+        self.time_left().ok_or(End::Idle)?; // taking what has arrived takes time, too
         let bytes = self.take_bytes()?;
-        self.time_left().ok_or_else(|| End::Malformed(late()))?; // a caller that froze the process meanwhile would be judged by a policy of long ago
+        // A caller may have frozen the process meanwhile. The policy that judges the request would then be an old one.
+        self.time_left().ok_or_else(|| End::Malformed(late()))?;
         CallMessage::parse(&bytes).map_err(End::Malformed)
     }
 
-    /// Whether bytes that belong to no process any more are left: a pipe cannot be peeked into.
+    /// Requires that no bytes follow the call. A pipe cannot be peeked into, so they have been read and would be lost.
     ///
     /// # Errors
     /// [`End::Malformed`]
@@ -153,7 +153,7 @@ impl Wire {
         }
     }
 
-    /// The bytes of one message, without what ends it.
+    /// The bytes of one message, without the NUL that ends it.
     fn take_bytes(&mut self) -> Result<Vec<u8>, End> {
         let mut message = std::mem::take(&mut self.pending);
         loop {
@@ -175,7 +175,7 @@ impl Wire {
                 let blank = message.iter().all(u8::is_ascii_whitespace);
                 return match self.input {
                     _ if blank => Err(End::Silence),
-                    Input::Socket => Err(End::Malformed("the request ends without NUL".to_owned())),
+                    Input::Socket => Err(End::Malformed("the request is not terminated by NUL".to_owned())),
                     Input::Pipe | Input::Stream => {
                         self.ended_by_nul = false;
                         Ok(message)
@@ -186,10 +186,11 @@ impl Wire {
         }
     }
 
-    /// The next bytes; none at the end of input. Of a socket, nothing behind the first NUL.
+    /// The next bytes; none at the end of input. From a socket, nothing after the first NUL.
     ///
-    /// Others may hold the same descriptor and take what `wait` saw: no read may wait for more, or the deadline would
-    /// not count. A terminal has no such read (nor has a pipe before Linux 6.4): there, the alarm ends the process.
+    /// Other processes may hold the same descriptor and take what `wait` saw. So no read may wait for more: the
+    /// deadline would have no effect. A terminal has no read that does not wait, nor has a pipe before Linux 6.4.
+    /// There, the alarm ends the process.
     fn more(&mut self) -> Result<Vec<u8>, End> {
         let mut chunk = vec![0; CHUNK];
         let got = loop {
@@ -204,7 +205,8 @@ impl Wire {
             };
             match got {
                 Some(got) => break got,
-                // Somebody else took it, or it is out of band and shows in poll(2) for ever: not to spin.
+                // Another process took it, or it is out-of-band data, which poll(2) reports forever. The pause avoids
+                // spinning.
                 None => drop(poll(&mut [], PollTimeout::from(10_u8))),
             }
         };
@@ -212,8 +214,8 @@ impl Wire {
         Ok(chunk)
     }
 
-    /// Looks at what is there and takes it up to the first NUL. What counts is what was taken: somebody else may have taken
-    /// what was seen, and `SO_PEEK_OFF` (socket(7)) makes a look begin elsewhere.
+    /// Peeks at the bytes that have arrived, and takes them up to the first NUL. What was taken must be what was seen:
+    /// another process may have taken that, and `SO_PEEK_OFF` (socket(7)) makes a peek begin elsewhere.
     fn up_to_nul(&self, chunk: &mut [u8]) -> Result<Option<usize>, End> {
         let Some(seen) = self.receive(chunk, MsgFlags::MSG_PEEK)? else { return Ok(None) };
         let seen = chunk.get(..seen).unwrap_or_default();
@@ -222,14 +224,14 @@ impl Wire {
         let got = if wanted == 0 { Some(0) } else { self.receive(&mut taken, MsgFlags::empty())? };
         match got {
             Some(got) if taken.get(..got) != seen.get(..got) => {
-                Err(End::Malformed("somebody else reads from the same socket".to_owned()))
+                Err(End::Malformed("another process reads from the same socket".to_owned()))
             }
             other => Ok(other),
         }
     }
 
-    /// Receives without waiting; nothing where nothing is there. It ends where the sender's ids change, so one pair of ids
-    /// covers all of it.
+    /// Receives without waiting; `None` where no bytes are available. It ends where the sender's ids change, so one
+    /// pair of ids covers all bytes.
     fn receive(&self, into: &mut [u8], flags: MsgFlags) -> Result<Option<usize>, End> {
         let flags = flags | MsgFlags::MSG_DONTWAIT;
         let fd = sys::stdin().as_raw_fd();
@@ -266,10 +268,10 @@ impl Wire {
         self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
-    /// Writes a reply, the text of which is given in parts.
+    /// Writes a reply whose text is given in parts.
     ///
     /// # Errors
-    /// What the descriptor said, `ETIMEDOUT` where nobody made room in time; the caller then has no reply.
+    /// The error of the descriptor; `ETIMEDOUT` where the reader made no room in time. The caller then has no reply.
     pub fn reply(&self, parts: &[&str]) -> Result<(), Errno> {
         let end = if self.ended_by_nul || self.input == Input::Socket { "\0" } else { "\n" };
         let mut piece = Vec::with_capacity(PIECE);
@@ -286,9 +288,9 @@ impl Wire {
         write_whole(&piece)
     }
 
-    /// Answers a conversation that ended without a call: malformed input on a file or pipe with an error; a socket is
-    /// just closed. What the system did is no fault of the input. A line on descriptor 2 says why where no error does, if it
-    /// may be written there.
+    /// Answers a conversation that ended without a call. Malformed input on a file, pipe or terminal is answered with
+    /// an error; a socket is only closed. A failure of the system is not the fault of the input, and is not answered.
+    /// Where no error is sent, a line on descriptor 2 gives the reason, if it may be written there.
     pub fn answer_end(&self, end: &End) -> Exit {
         let why = end.why().unwrap_or_else(|| "no request".to_owned());
         if self.input != Input::Socket && matches!(end, End::Idle | End::Malformed(_)) {
@@ -305,7 +307,7 @@ fn late() -> String {
     format!("the request is incomplete after {} s", PATIENCE.as_secs())
 }
 
-/// How much came; nothing where the call would have had to wait.
+/// The number of bytes that arrived; `None` where the call would have had to wait.
 fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
     match got {
         Ok(got) => Ok(Some(got)),
@@ -314,8 +316,8 @@ fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
     }
 }
 
-/// Writes bytes that fit into the room that poll(2) reports, as often as there is some: a write for which there is room does
-/// not wait, so that a reader that takes nothing is noticed.
+/// Writes bytes that fit into the room that poll(2) reports, and waits for room again as often as needed. A write for
+/// which there is room does not wait. So a reader that takes nothing is noticed.
 fn write_whole(bytes: &[u8]) -> Result<(), Errno> {
     let mut rest = bytes;
     while !rest.is_empty() {

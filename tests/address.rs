@@ -8,7 +8,7 @@ use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// Twins, each with a pair that is up and has come to rest: what IPv6 does by itself is done.
+/// Twins, each with a pair that is up and has settled: what IPv6 does automatically is done.
 fn host() -> (Host, &'static str, &'static str) {
     let host = open_host();
     let (a, b) = host.twins();
@@ -91,11 +91,15 @@ fn each_field_does_what_iproute2_does() {
     }
     both(&host);
     assert!(host.ip_in(a, "addr show v0").contains("127.9.0.1/24 scope host"));
-    // And away again, each by its address alone.
+    // Deletes them again, each by its address and its other end.
     for (fields, words) in &steps {
-        act(&host, "Delete", a, &json!({"address": fields["address"]})).ok();
+        let mut identity = json!({"address": fields["address"]});
+        if let Some(peer) = fields.get("peer_address") {
+            identity["peer_address"] = peer.clone();
+        }
+        act(&host, "Delete", a, &identity).ok();
         let prefix: Vec<&str> = words.split(' ').take(if words.contains(" peer ") { 3 } else { 1 }).collect();
-        // The kernel takes secondary addresses with their primary one: in both twins, or in none.
+        // The kernel removes secondary addresses together with their primary one: in both twins, or in neither.
         host.run(&["sh", "-c", &format!("ip -n {b} addr del {} dev v0", prefix.join(" "))]).ok();
         host.comparison("addr show").macs().check();
         if fields["address"] == json!("10.0.0.1/24") {
@@ -153,7 +157,7 @@ fn an_address_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
     ] {
         let mut fields = with(base, field, value);
         if field == "valid_lifetime" {
-            fields["preferred_lifetime"] = json!(100); // or the kernel refuses the pair of them
+            fields["preferred_lifetime"] = json!(100); // otherwise the kernel refuses the two together
         }
         let reply = act(&host, "Add", a, &fields);
         assert_eq!(reply.error(), "io.netbroker.Address.AlreadyExists", "{field}: {reply}");
@@ -176,6 +180,7 @@ fn only_the_address_that_is_meant_goes() {
         ("10.0.0.2/24", json!({})),
         ("10.0.0.1/24", json!({"peer_address": "10.0.0.9/24"})),
         ("10.0.1.1/32", json!({"peer_address": "10.0.1.4/32"})),
+        ("10.0.1.1/32", json!({})),
         ("10.0.1.2/32", json!({})),
         ("2001:db8::1/128", json!({})),
         ("2001:db8::2/64", json!({})),
@@ -193,8 +198,17 @@ fn only_the_address_that_is_meant_goes() {
     act(&host, "Delete", a, &json!({"address": "10.0.1.1/32", "peer_address": "10.0.1.3/32"})).ok();
     assert!(left().contains("10.0.1.2") && !left().contains("10.0.1.3"), "{}", left());
     host.ip_in(a, "addr add 10.0.1.1 peer 10.0.1.3/32 dev v0");
-    act(&host, "Delete", a, &json!({"address": "10.0.1.1/32"})).ok(); // without a peer: whatever it is
-    assert!(!left().contains("10.0.1.1") && left().contains("10.0.0.1/24"), "{}", left());
+    // Without a peer it is the address without one, of which each link has one at most.
+    host.ip_in(a, "addr add 10.0.1.1/32 dev v0");
+    act(&host, "Delete", a, &json!({"address": "10.0.1.1/32"})).ok();
+    let peers = |text: &str| text.matches("10.0.1.1 peer").count();
+    assert!(peers(&left()) == 2 && !left().contains("10.0.1.1/32"), "{}", left());
+    assert!(left().contains("10.0.0.1/24"), "{}", left());
+    assert_eq!(act(&host, "Delete", a, &json!({"address": "10.0.1.1/32"})).error(), "io.netbroker.Address.NotFound");
+    for peer in ["10.0.1.3/32", "10.0.1.2/32"] {
+        act(&host, "Delete", a, &json!({"address": "10.0.1.1/32", "peer_address": peer})).ok();
+    }
+    assert_eq!(peers(&left()), 0);
     act(&host, "Delete", a, &json!({"address": "10.0.0.1/24"})).ok();
     assert!(host.ip_in(a, "-br addr show v1").contains("10.0.0.1/24"), "the other link keeps its own");
     act(&host, "Delete", a, &json!({"address": "2001:db8::1/64"})).ok();

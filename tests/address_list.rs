@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Address.List`: what `ip addr` tells and its filters; and what `Address.*` refuses.
+//! `Address.List`: what `ip addr` reports, its filters, and what `Address.*` refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -43,7 +43,7 @@ fn list(host: &Host, filters: Value) -> Vec<Value> {
     ask(host, filters).ok()["addresses"].as_array().unwrap().clone()
 }
 
-/// What `ip` tells, an address each, with the name and index of its link.
+/// What `ip` reports: each address with the name and index of its link.
 fn ip_addresses(host: &Host) -> Vec<Value> {
     let links: Value = serde_json::from_str(&host.ip_in("a", "-j -d addr show")).unwrap();
     let mut addresses = Vec::new();
@@ -101,7 +101,7 @@ fn every_member_is_what_iproute2_tells() {
     let host = host();
     let (mut told, mut ip) = (list(&host, json!({})), ip_addresses(&host));
     assert_eq!(told.len(), 11);
-    // Both tell IPv4 first, but ip puts the addresses of a link together.
+    // Both report IPv4 first, but ip groups the addresses by link.
     told.sort_by_key(|address| address["address"].to_string());
     ip.sort_by_key(|address| format!("\"{}/{}\"", address["local"].as_str().unwrap(), address["prefixlen"]));
     assert_eq!(told.len(), ip.len());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A caller that has been given a control group can freeze and kill what it starts there, with its privilege: every moment
-//! is safe to be the last, and no other caller waits.
+//! A caller with its own control group can freeze and kill what it starts there, in spite of the privilege. The process
+//! may end at any moment without harm, and no other caller waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;

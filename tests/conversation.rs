@@ -45,18 +45,18 @@ fn of_a_socket_exactly_one_call_is_taken() {
     let reply = host.caller().raw_on_socket(format!("{SET}\0{{").as_bytes());
     reply.ok();
     assert_eq!(reply.left_in_socket(), b"{");
-    // A long message of which only the beginning fits into one look.
+    // A long message, of which one peek sees only the beginning.
     let long = format!("{}{}\0", SET, " ".repeat(100_000));
     let reply = host.caller().raw_on_socket(format!("{long}{second}").as_bytes());
     reply.ok();
     assert_eq!(reply.left_in_socket(), second.as_bytes());
-    // What the first is does not matter.
+    // The first call does not matter here.
     let reply = host.caller().raw_on_socket(format!("nonsense\0{second}").as_bytes());
     assert_eq!((reply.status(), reply.left_in_socket()), (65, second.as_bytes()));
 }
 
 #[test]
-fn behind_the_call_of_a_pipe_nothing_may_follow() {
+fn nothing_may_follow_a_call_on_a_pipe() {
     let host = host();
     let second = SET.replace("1400", "1300");
     for bytes in [format!("{SET}\0{second}\0"), format!("{SET}\0{second}"), format!("{SET}\0x"), format!("{SET}\0\0")] {
@@ -83,7 +83,7 @@ fn questions_about_the_service_do_not_count_as_the_call() {
     assert_eq!((split(reply.stdout(), 0), reply.left_in_socket()), (messages, second.as_bytes()));
     let only = host.caller().raw(format!("{INFO}\0{INFO}").as_bytes());
     assert_eq!(only.status(), 0, "{only}");
-    assert_eq!(host.trail().len(), 4); // two calls
+    assert_eq!(host.trail().len(), 4); // two for each of two calls
 }
 
 #[test]

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the broker sends, decoded by code that was not written here, is what the request says.
+//! What the broker sends is decoded by code that was not written here, and must be what the request means.
 //!
-//! The broker's own rows both encode and decode, so a wrong row would be wrong both ways. The decoder is the crate
-//! `netlink-packet-route`: it knows every message and attribute that the broker sends so far, and it refuses a number of
-//! another width. `netlink-bindings`, which is generated from the kernel's own specifications, was the other choice; those
-//! specifications lack the data of vxlan, macvlan and veth, the next hops of multipath routes and namespace ids, and the
-//! code takes a number that is too wide. Neither knows nexthop objects or the messages of bridge VLANs.
+//! The broker's own rows both encode and decode, so a wrong row would be wrong in both directions. The decoder is the
+//! crate `netlink-packet-route`. It knows every message and attribute that the broker sends so far, and refuses numbers
+//! of another width. The alternative was `netlink-bindings`, which is generated from the kernel's own specifications.
+//! Those specifications lack the data of vxlan, macvlan and veth, the next hops of multipath routes and namespace ids,
+//! and the code accepts a number that is too wide. Neither crate knows nexthop objects or the messages of bridge VLANs.
 //!
-//! What each field must show is written in `decoder/expected.rs`. It sees what each look-up asks for, too, but not which
-//! namespace a descriptor is of: the twin tests show where a link went.
+//! `decoder/expected.rs` has what each field must show, and what each look-up requests. It cannot show which namespace
+//! a descriptor is of; the twin tests show where a link went.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -33,14 +33,15 @@ use serde_json::Value;
 use shown::Shown;
 use std::collections::BTreeMap;
 
-/// Calls that send nothing to netlink; `tests/encoder.rs` sees that they do not.
+/// Calls that send nothing to netlink; `tests/encoder.rs` checks that.
 const WITHOUT_NETLINK: [&str; 3] = ["Netns.Add", "Netns.Delete", "Netns.List"];
 
 /// Every call that sends something, once for each of its kinds.
 fn varieties() -> impl Iterator<Item = (&'static Call, Option<&'static Kind>)> {
     let calls = call::all().filter(|call| !WITHOUT_NETLINK.contains(&call.name));
     calls.flat_map(|call| {
-        // What is set of a bond is sent once a link is known to be one: tests/other_kernels.rs, where there are bonds.
+        // The fields of a bond are sent only once a link is known to be a bond: see tests/other_kernels.rs, which needs
+        // bonds.
         let is_sent =
             move |kind: &Option<&'static Kind>| call.name != "Link.Set" || kind.is_none_or(|k| k.name != "bond");
         call.varieties().filter(is_sent).map(move |kind| (call, kind))
@@ -58,7 +59,7 @@ fn parse(example: &Example) -> Request {
     Request::parse(example.call(), &json, ALICE).unwrap_or_else(|error| panic!("{}: {error:?}", example.parameters))
 }
 
-/// A field of a request, at its place in a list if it is inside one, with its value if it has one.
+/// A field of a request: its position in a list if it is inside one, and its value if it has one.
 type FieldOf = (&'static Use, Option<usize>, Option<Value>);
 
 /// Every field of the request's variety.
@@ -101,7 +102,7 @@ fn no_expectation(used: &Use, call: &str) -> ! {
     panic!("field {} of {call} has no expectation in tests/decoder/expected.rs", used.field.name)
 }
 
-/// What a look-up asks for that is neither a link of the request's nor anything that the request says of the object.
+/// What a look-up requests that is neither a link of the request nor anything that the request gives for the object.
 fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(String, u32)]) -> Option<&'a String> {
     let names: Vec<String> = fields(request)
         .into_iter()
@@ -116,7 +117,8 @@ fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(
     })
 }
 
-/// Carries out a request on a host of its own, whether or not this kernel has what it takes, and says how what is shown differs from what is expected.
+/// Carries out a request on its own host, even if this kernel lacks what it needs. Returns how the messages differ from
+/// what is expected.
 fn difference(example: &Example) -> Option<String> {
     let host = open_host();
     host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
@@ -131,7 +133,7 @@ fn difference(example: &Example) -> Option<String> {
     }
     let request = parse(example);
     let (mut messages, mut parts) = expect(&request, &sent.links);
-    // A kernel that does not know the kind was sent the first message only; the alias is in the second.
+    // If the kernel does not know the kind, only the first message was sent; the alias is in the second.
     if reply.messages().iter().any(|reply| reply["error"] == "io.netbroker.Link.NotSupported") {
         messages.truncate(1);
         parts.retain(|part| !part.starts_with("IfAlias(") && part != "index 0");
@@ -147,7 +149,7 @@ fn difference(example: &Example) -> Option<String> {
     let mut seen: Vec<&str> = own.iter().map(|shown| shown.message.as_str()).collect();
     messages.sort_unstable();
     seen.sort_unstable();
-    // What is removed is sent as it was found, with what the request leaves open.
+    // What is removed is sent as it was found, including what the request leaves open.
     let may_have_more = request.call().verb() == "Delete";
     let mut more: Vec<&String> = own.iter().flat_map(|shown| &shown.parts).collect();
     let missing: Vec<&String> = parts
@@ -234,7 +236,7 @@ fn every_expectation_is_of_a_declared_field() {
     }
 }
 
-/// Whether a value can be seen in a message: 0 and false look like what is absent.
+/// Whether a value is visible in a message: 0 and false look like an absent value.
 fn is_telling(value: &Value) -> bool {
     !matches!(value, Value::Bool(false)) && value.as_u64() != Some(0)
 }
@@ -255,7 +257,7 @@ fn every_field_and_word_is_sent_by_some_request() {
                 .filter_map(|(of, _, value)| value.filter(|_| of.field.name == field))
                 .collect();
             let what = format!("{}{of_kind}: field {field}", call.name);
-            let is_said = kind.is_none() && call.kinds.by == Some(used.field); // it says of which kind a request is
+            let is_said = kind.is_none() && call.kinds.by == Some(used.field); // it shows which kind a request is of
             assert!(is_said || values.iter().any(is_telling), "{what} is in no request of tests/decoder/requests.rs");
             let Type::Word(words) = used.field.ty else { continue };
             let is_chosen_here = field != "kind" && call.effect == Effect::Changes && call.verb() != "Delete";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Descriptors 0 to 2: which kinds of file serve, and that nothing is read from or written to any other.
+//! Descriptors 0 to 2: which kinds of file may be used. Nothing is read from or written to any other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{Host, Way};
 
 #[test]
 fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
-    // One that can be read or written to as it must be; what is there to read is the request.
+    // A descriptor with the right access. What can be read from it is the request.
     let inputs = [
         ("a file", r#"put(0, from("/run/scratch/request", O_RDONLY));"#),
         ("a file of a disk", r#"put(0, from("/usr/request", O_RDWR));"#),
@@ -57,7 +57,7 @@ fn a_file_a_pipe_a_socket_a_terminal_and_dev_null_serve() {
     }
 }
 
-/// What makes a descriptor unfit, by a handle `$h`.
+/// Scripts that make an unusable descriptor, as a handle `$h`.
 const UNFIT: &[(&str, &str)] = &[
     ("a netlink socket", "socket(my $h, 16, SOCK_RAW, 0) or die;"),
     ("a UDP socket", "socket(my $h, PF_INET, SOCK_DGRAM, 0) or die;"),
@@ -127,7 +127,7 @@ fn a_closed_descriptor_or_one_open_the_wrong_way_is_refused() {
 
 #[test]
 fn nothing_is_written_to_a_socket_that_is_no_stderr() {
-    // A request that is refused, so that there is something to complain about; root gives away the packet socket.
+    // The request is refused, so that there is an error to report. Root gives the packet socket to the caller.
     let bad = r#"pipe(my $in, my $w); syswrite $w, "nonsense"; close $w; put(0, $in);"#;
     let host = mtu_host(Way::Setuid);
     let datagram = format!(
@@ -140,7 +140,7 @@ fn nothing_is_written_to_a_socket_that_is_no_stderr() {
     let packets = || host.sh("cat /sys/class/net/lo/statistics/rx_packets /sys/class/net/v0/statistics/tx_packets");
     let before = packets();
     for make in ["socket(my $h, 17, SOCK_RAW, 0x300) or die;", "socket(my $h, 17, SOCK_DGRAM, 0x300) or die;"] {
-        // AF_PACKET, bound to the loopback: whatever is written there would be sent.
+        // AF_PACKET, bound to the loopback link: whatever is written there would be sent.
         let bound = "bind($h, pack('S n i S C C a8', 17, 3, 1, 0, 0, 0, '')) or die \"bind: $!\";";
         let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
         for descriptor in [1, 2] {
@@ -152,8 +152,8 @@ fn nothing_is_written_to_a_socket_that_is_no_stderr() {
     assert_eq!(packets(), before);
 }
 
-/// Listens at `$to` until the broker has ended; answers whoever connects with `/run/scratch/said`, and writes to
-/// `/run/scratch/heard` what comes.
+/// Listens at `$to` until the broker has ended. Answers each connection with `/run/scratch/said`, and writes what
+/// arrives to `/run/scratch/heard`.
 const LISTEN: &str = r#"socket(my $l, PF_UNIX, SOCK_STREAM, 0) or die; bind($l, $to) or die "bind: $!"; listen($l, 1);
     if (!fork) {
         close STDOUT; close STDERR; $SIG{PIPE} = 'IGNORE'; accept(my $c, $l) or die; close $l;
@@ -167,7 +167,7 @@ const ABSTRACT: &str = r#"my $to = pack("S a*", PF_UNIX, "\0listener");"#;
 const OPEN: &str = r#"chmod 0666, "/run/scratch/listener";"#;
 const BECOME_ALICE: &str = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123);";
 
-/// What a listener has heard, once its peer has gone.
+/// What a listener has received, once its peer has ended.
 fn heard(host: &Host) -> String {
     host.sh("for i in $(seq 500); do [ -e /run/scratch/h ] && break; sleep 0.01; done; cat /run/scratch/h; rm /run/scratch/h")
 }
@@ -196,7 +196,7 @@ fn a_request_is_taken_from_no_named_socket_of_somebody_elses() {
 
 #[test]
 fn no_line_is_written_to_a_named_socket_of_somebody_elses() {
-    // On descriptor 2: words that the caller chose, as part of what is wrong with them.
+    // On descriptor 2: the message contains words that the caller chose, as a part of the error.
     let wrong =
         r#"pipe(my $in, my $w); syswrite $w, '{"method":"io.netbroker.Link.Set","sudo":1}'; close $w; put(0, $in);"#;
     let socket =
@@ -208,8 +208,8 @@ fn no_line_is_written_to_a_named_socket_of_somebody_elses() {
         host.sh("install -m 777 -d /run/scratch; install -m 644 /dev/null /run/scratch/said");
         for to in [BY_PATH, ABSTRACT] {
             for (what, input, status, line) in [
-                ("a pipe", wrong, 65, ""), // there a reply says it
-                ("a socket", socket, 65, "netbroker: `sudo` is no member of a request\n"),
+                ("a pipe", wrong, 65, ""), // here a reply reports it
+                ("a socket", socket, 65, "netbroker: `sudo` is not a member of a request\n"),
                 ("a wrong word", usage, 65, "usage: netbroker "),
                 ("no descriptor 1", broken, 71, "netbroker: descriptor 1 is "),
             ] {
@@ -226,14 +226,14 @@ fn no_line_is_written_to_a_named_socket_of_somebody_elses() {
                 assert_eq!(heard.is_empty(), line.is_empty(), "{what} {to}: {heard}");
             }
         }
-        // Such a descriptor is no reason to refuse: an agent's unit inherits journald's.
+        // Such a descriptor is not a reason to refuse: an agent's unit inherits journald's.
         host.sh("rm -f /run/scratch/listener; ip link set v0 mtu 1500");
         let ask = format!(r#"{CONNECT} put(2, $s); put(0, from("/run/scratch/request", O_RDONLY)); broker();"#);
         let served = perl(&host.as_root(), &format!("{BY_PATH} {LISTEN} {OPEN} {BECOME_ALICE} {ask}"));
         assert_eq!((served.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{served:?}");
         assert_eq!(heard(&host), "");
     }
-    // Where the real user is root, its words would be root's.
+    // Where the real user is root, the lines would be taken for root's.
     let host = mtu_host(Way::Root);
     host.sh("install -m 644 /dev/null /run/scratch/said");
     let roots = perl(&host.as_root(), &format!("{BY_PATH} {LISTEN} {CONNECT} put(2, $s); {socket} broker();"));
@@ -242,7 +242,7 @@ fn no_line_is_written_to_a_named_socket_of_somebody_elses() {
 
 #[test]
 fn a_reply_goes_to_no_named_socket_of_somebody_elses() {
-    // What is written there could be taken for the system user's own words: journald's socket for lines of text is such.
+    // What is written there could be taken for the system user's own words, as by journald's socket for lines of text.
     const CONNECT: &str = r#"socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, $to) or die "connect: $!";
         put(0, from("/run/scratch/request", O_RDONLY)); put(1, $s); broker();"#;
     const LISTEN: &str = r#"socket(my $l, PF_UNIX, SOCK_STREAM, 0) or die; bind($l, $to) or die "bind: $!"; listen($l, 1);
@@ -262,7 +262,7 @@ fn a_reply_goes_to_no_named_socket_of_somebody_elses() {
             let own = perl(&host.caller(), &format!("{to} {LISTEN} {CONNECT}"));
             assert_eq!((own.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{to}: {own:?}");
         }
-        // The other end of a pair has no name: who made it says nothing.
+        // The other end of a pair has no name, and the uid of its maker proves nothing.
         host.sh("ip link set v0 mtu 1500");
         let pair = "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die;";
         let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;

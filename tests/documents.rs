@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What documents say of the source and its tests is so: a test that a document names is there, under this name.
+//! Documents that cite source files and tests are correct: each test that they name exists under this name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ fn tests_of(file: &str) -> Vec<String> {
     after.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The source files under a directory of the tree, by their names from the tree on.
+/// The source files under a directory of the tree, by their paths from the root of the tree.
 fn sources(directory: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -56,7 +56,7 @@ fn each_of_the_fields_mistakes_stands_once_and_says_whether_it_applies_and_why_n
         assert!(["no", "in part"].contains(&row[3].as_str()), "{row:?}");
         assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
     }
-    // A row in another shape would not have been looked at.
+    // A row of another form would not have been checked.
     assert_eq!(read(MISTAKES).matches("CVE-").count(), rows.len());
     assert!(read("SECURITY.md").contains(MISTAKES) && read("README.md").contains(MISTAKES));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A caller that goes away, or presses ^Z, at each step of the process, one system call after another.
+//! A caller that ends, or presses ^Z, at each step of the process, one system call after another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -31,20 +31,20 @@ fn a_caller_that_goes_away_has_made_its_call_and_is_the_only_one_that_does_not_k
             }
             assert!(steps.len() > 80, "{steps:?}");
             let recorded = |event: &str| host.trail_where("NETBROKER_EVENT", event).len();
-            let calls = steps.len() + 1; // and one that ended before its caller went
+            let calls = steps.len() + 1; // and one that ended before its caller did
             assert_eq!((recorded("permitted"), recorded("outcome")), (calls, calls), "{way:?} {kind}");
         }
     }
 }
 
 #[test]
-fn the_stop_key_counts_at_no_step_after_hygiene() {
+fn the_stop_key_has_no_effect_at_any_step_after_hygiene() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
         let (host, mut steps) = run(way.clone(), "stop", "pipe");
         let end = steps.pop().unwrap();
         assert_eq!((end[2], end[3]), (0, 1400), "{way:?} {end:?}");
         assert_eq!(host.trail_where("NETBROKER_EVENT", "outcome").len(), 1);
-        // It does stop a process that has not come so far, and that one has read nothing and holds nothing.
+        // It stops a process that is not so far yet, and such a process has read nothing and holds nothing.
         let last = steps.last().map(|step| step[0]);
         assert_eq!(last, Some(libc::SYS_rt_sigaction), "{way:?} {steps:?}");
         let late = [libc::SYS_setresuid, libc::SYS_preadv2, libc::SYS_seccomp, libc::SYS_setns, libc::SYS_sendto];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The bytes that a call sends: read from under it with strace, parsed here, and compared whole with what its permit
-//! allows. The objects are the permit's, by name or index; the attributes are the declared fields'; and there is nothing
-//! more.
+//! The bytes that a call sends, read by strace, parsed here, and compared completely with what its permit allows. The
+//! objects are those of the permit, by name or index; the attributes are those of the declared fields; and there is
+//! nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -12,7 +12,7 @@ use common::sent::Sent;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Attributes of a link that must exist nowhere in the encoder: `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`,
+/// Attributes of a link that the encoder must never write: `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`,
 /// `IFLA_TARGET_NETNSID`.
 const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
 
@@ -29,13 +29,13 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Attributes with their paths (`18.2.1.3`), those inside others behind them.
+/// Attributes with their paths (`18.2.1.3`); an attribute is followed by those inside it.
 fn attributes(mut bytes: &[u8], under: &str, link: bool) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         let (length, kind) = (usize::from(u16_at(bytes, 0)), u16_at(bytes, 2));
         let (payload, path) = (&bytes[4..length], format!("{under}{}", kind & 0x3fff));
-        // The attributes of a link stand at the top and in a veth's other end, behind a second struct ifinfomsg.
+        // The attributes of a link are at the top, and in a veth's other end, after a second struct ifinfomsg.
         let of_link = link && (under.is_empty() || under == "18.2.1.");
         assert!(!of_link || !FORBIDDEN.contains(&(kind & 0x3fff)), "attribute {path}");
         let nested = link && matches!(path.as_str(), "18" | "18.2" | "18.2.1") && payload.len() > 4;
@@ -50,7 +50,7 @@ fn attributes(mut bytes: &[u8], under: &str, link: bool) -> Vec<(String, Vec<u8>
     found
 }
 
-/// One message as a line: kind, flags that matter, object, attributes; names and indexes with what they say.
+/// One message as a line: type, relevant flags, object, attributes; names and indexes with what they refer to.
 fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
     assert_eq!(usize::try_from(u32_at(bytes, 0)), Ok(bytes.len()), "one message in a datagram");
     let (kind, flags) = (u16_at(bytes, 4), u16_at(bytes, 6));
@@ -117,7 +117,7 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
     text
 }
 
-/// The ways of a route (`struct rtnexthop`), each with its link and attributes.
+/// The next hops of a multipath route (`struct rtnexthop`), each with its link and attributes.
 fn ways(mut bytes: &[u8], name: &dyn Fn(u32) -> String) -> String {
     let mut text = String::new();
     while !bytes.is_empty() {
@@ -130,7 +130,8 @@ fn ways(mut bytes: &[u8], name: &dyn Fn(u32) -> String) -> String {
     text
 }
 
-/// Does a call and gives what it sent, a line for each message; indexes as the links are called before and after it.
+/// Carries out a call and returns what it sent, one line per message. Indexes appear as the names of links before and
+/// after it.
 fn sent(host: &Host, method: &str, fields: Value) -> (Vec<String>, bool) {
     let (sent, reply) = Sent::by(host, &["a", "b"], method, fields);
     let mut names = BTreeMap::new();
@@ -156,7 +157,7 @@ fn host() -> Host {
     host
 }
 
-/// A change that refers to a link by its index: the link is looked up by its name before the rights are given up, right
+/// A change that refers to a link by its index. The link is looked up by name before the rights are given up, right
 /// before the change and right after it.
 fn around<'a>(find: &'a str, change: &'a str) -> [&'a str; 4] {
     [find, find, change, find]
@@ -169,7 +170,7 @@ fn assert_sends(host: &Host, method: &str, fields: Value, expected: &[&str]) {
     assert_lines(&lines, expected, &what);
 }
 
-/// The same messages with the same attributes: their order says nothing, since the kernel parses them into a table.
+/// The same messages with the same attributes, in any order: the kernel parses attributes into a table.
 fn assert_lines(lines: &[String], expected: &[&str], what: &str) {
     let sorted = |line: &str| {
         let (attributes, hops) = line.split_once(" [").map_or((line, ""), |(before, hops)| (before, hops));
@@ -189,7 +190,7 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
     let veth = json!({"netns": "a", "link": "n0", "kind": "veth", "peer": {"name": "n1", "netns": "a"}});
     let plain = "NEWLINK create excl - 3=n0 18 18.1=veth 18.2 18.2.1 18.2.1.3=n1";
     assert_sends(&host, "Link.Add", veth, &[plain]);
-    host.ip_in("a", "link del n0"); // its indexes may be those of what is made in b
+    host.ip_in("a", "link del n0"); // what is made in b may need its indexes
     let full = json!({
         "netns": "a", "link": "m0", "kind": "veth", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0", "up": true,
         "alias": "x",
@@ -199,13 +200,13 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
     assert!(done && lines.len() == 6, "{lines:#?}");
     let whole = "NEWLINK create excl - flags=1/1 3=m0 4 1 10=br0 18 18.1=veth 18.2 18.2.1 18.2.1.3=m1 18.2.1.1 18.2.1.4 18.2.1.28";
     assert_lines(&lines[..4], &around("GETLINK - 3=br0 29", whole), "");
-    // Then an alias, and the other end goes up: documented, by index, and nothing else in them.
+    // Then an alias, and the other end going up: documented, by index, and with nothing else in the messages.
     assert_lines(&lines[4..], &["SETLINK m1 flags=1/1", "SETLINK m0 20=x"], "");
     let bridge = json!({
         "netns": "a", "link": "br1", "kind": "bridge", "mtu": 1400, "mac": "02:00:00:00:00:03",
-        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000, "vlan_default_pvid": 1},
+        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000},
     });
-    let line = "NEWLINK create excl - 3=br1 4 1 18 18.1=bridge 18.2 18.2.1 18.2.4 18.2.5 18.2.39";
+    let line = "NEWLINK create excl - 3=br1 4 1 18 18.1=bridge 18.2 18.2.1 18.2.4 18.2.5";
     assert_sends(&host, "Link.Add", bridge, &[line]);
 }
 
@@ -233,7 +234,7 @@ fn a_link_that_stands_on_another_is_sent_with_its_index() {
         whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let parent = if fields["kind"] == "vxlan" { "" } else { " 5=v0" };
         let line = format!("NEWLINK create excl - 3=n0{parent} 18 {line}");
-        // The kernel does not report a vxlan that it made.
+        // The kernel does not report a vxlan that it has made.
         let asked: &[&str] = if fields["kind"] == "vxlan" { &["GETLINK - 3=n0 29"] } else { &[] };
         assert_sends(&host, "Link.Add", whole, &[&around(find, &line), asked].concat());
         host.ip_in("a", "link del n0");
@@ -307,6 +308,14 @@ fn changing_a_link_is_one_message_for_its_name() {
     let back = json!({"netns": "b", "link": "w0", "target_netns": "a"});
     let find = "GETLINK - 3=w0 29";
     assert_sends(&host, "Link.Set", back, &[find, find, "SETLINK - 3=w0 28"]);
+    // The kernel may take another value than a given one: that is looked at.
+    let bridge = json!({"netns": "a", "link": "br0", "kind": "bridge", "bridge": {"forward_delay": 1500}});
+    assert_sends(
+        &host,
+        "Link.Set",
+        bridge,
+        &[master, master, "NEWLINK - 3=br0 18 18.1=bridge 18.2 18.2.1", "GETLINK - 3=br0 29"],
+    );
     let delete = json!({"netns": "a", "link": "br0"});
     assert_sends(&host, "Link.Delete", delete, &[master, master, "DELLINK - 3=br0"]);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Every system call of a request fails in every way that is documented for it, and is the last one of a process that is
-//! killed: nothing that the caller hears, and nothing on record, claims what did not happen; nothing half-made stays but
-//! where that is said; whoever asks next does not wait.
+//! Every system call of a request fails in every way that is documented for it, and is also the last one of a process
+//! that is killed. Nothing that the caller receives, and nothing that is recorded, claims what did not happen. Nothing
+//! half-made stays except where that is reported. The next caller does not have to wait.
 //!
-//! A walk begins at the first call of the broker's own code, `alarm`: what fails before is the loader's to tell, and
-//! nothing has been asked. All requests go the same way to the first filter, and most of it to the last; so one walk
-//! for each way in and each kind of trail begins at the start, and the others at the filter after which their own way begins.
+//! A walk begins at the first call of the broker's own code, `alarm`: what fails before is reported by the loader, and
+//! nothing has been requested yet. All requests take the same path to the first filter, and mostly the same to the
+//! last. So one walk for each way to start the broker and for each kind of trail begins at the start. The others begin
+//! at the filter after which their paths differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -33,7 +34,7 @@ fn host_of(builder: Builder) -> Host {
     host.policy(EVERYTHING);
     for netns in PLACES {
         host.ip(&format!("netns add {netns}"));
-        // What the kernel does by itself a moment later would be in the way.
+        // What the kernel does by itself a moment later would disturb the comparison.
         host.sh(&format!(
             "nsenter --net=/run/netns/{netns} sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'"
         ));
@@ -50,7 +51,7 @@ fn addresses(host: &Host, count: u32) {
     host.ip_in("w", "-batch /run/scratch/batch");
 }
 
-/// A request about `v0`.
+/// The fields of a request about `v0`.
 fn v0(more: &Value) -> Value {
     let mut fields = json!({"netns": "w", "link": "v0"});
     fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -216,7 +217,7 @@ fn no_failed_system_call_is_reported_or_recorded_as_something_else_where_syslog_
 #[test]
 fn no_failed_system_call_of_a_listing_is_reported_as_something_else() {
     let host = host(Way::Setuid);
-    addresses(&host, 70); // more than one reply of a stream holds
+    addresses(&host, 70); // more than fit into one reply of a stream
     for (method, parameters, more, from) in [
         ("Netns.List", json!({"netns": "@host"}), false, From::FirstFilter),
         ("Netns.Get", json!({"netns": "w"}), false, From::FirstFilter),
@@ -244,7 +245,7 @@ fn no_failed_system_call_while_the_first_namespace_of_a_host_is_made_is_reported
     host.policy(EVERYTHING);
     let add = asked("Netns.Add", json!({"netns": "x"}));
     let mut add = add.undo("Netns.Delete", json!({"netns": "x", "missing_ok": true}));
-    add.reset = "umount /run/netns 2>/dev/null || true"; // where it got as far as that; the state says
+    add.reset = "umount /run/netns 2>/dev/null || true"; // if it got as far as that; the state shows it
     Walk::new(&host, host.caller(), add).walk(From::LastFilter);
 }
 
@@ -268,7 +269,7 @@ fn whoever_asks_while_a_request_stands_still_at_any_of_its_calls_is_served() {
     }
 }
 
-/// What comes of a request on whose way this becomes of its calls.
+/// What results from a request if this happens to one of its calls.
 fn disturbed(host: &Host, asked: &Asked, fate: impl FnMut(Step) -> Fate) -> Reply {
     let mut running = tracer::stopped(&host.caller()).start();
     running.send(&request(asked.method, asked.parameters.clone(), asked.more));

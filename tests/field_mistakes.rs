@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Mistakes that others in this field have made and published, tried here. `packaging/doc/field-mistakes.md` cites
-//! these tests, and those elsewhere in the tree that hold the others.
+//! these tests, and those elsewhere in the tree that cover the other mistakes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -34,7 +34,7 @@ fn is_denied(reply: &Reply) {
     assert_eq!(reply.error(), "io.netbroker.Link.Denied", "{reply}");
 }
 
-/// What the last record says of whoever asked.
+/// What the last record reports of the caller.
 fn recorded(host: &Host) -> (String, String) {
     let record = host.trail().pop().unwrap();
     assert_eq!(record.uid, NETBROKER);
@@ -43,7 +43,7 @@ fn recorded(host: &Host) -> (String, String) {
 
 #[test]
 fn the_programs_own_name_reaches_neither_reply_nor_trail() {
-    // A format, a line of its own, a name longer than any buffer for it, one that ends in a backslash.
+    // A format string, a name with a line break, one longer than any buffer for it, one that ends in a backslash.
     let names = [r#""%n%s%*d""#, r#""x\nNETBROKER_UID=0""#, r#""a" x 5000"#, r#""sudoedit\\""#, r#""""#];
     for builder in [Host::builder(), Host::builder().syslog()] {
         let host = alices(builder);
@@ -95,7 +95,7 @@ fn words_of_other_programs_are_no_words_of_this_one() {
 fn a_kind_that_is_not_declared_is_refused() {
     let host = open_host();
     let before = host.snapshot(&[]);
-    // A path, a module's alias, another case, something behind it, nothing.
+    // A path, a module's alias, another case, a suffix, an empty name.
     for kind in ["../../../bin/sh", "netns-tcp", "rtnl-link-bridge", "Bridge", "bridge ", "bridge\0", ""] {
         let reply = host.caller().call("Link.Add", json!({"netns": "@host", "link": "x0", "kind": kind}));
         assert_eq!(reply.error(), "io.netbroker.Link.InvalidRequest", "{kind:?}");
@@ -104,7 +104,7 @@ fn a_kind_that_is_not_declared_is_refused() {
     assert_eq!(host.snapshot(&[]), before);
 }
 
-/// What is looked at when any request is served.
+/// The files that the broker looks at for every request.
 const LOOKED_AT: [&str; 11] = [
     "/",
     "/proc",
@@ -119,7 +119,7 @@ const LOOKED_AT: [&str; 11] = [
     "/var/lib/netbroker",
 ];
 
-/// The files that a request makes the broker look at, from its exec on, without those of the loader and libc.
+/// The files that a request makes the broker look at, from its exec on, without those of the loader and of libc.
 fn files_of(caller: &Caller<'_>) -> BTreeSet<String> {
     let strace = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=%file,connect", "-o", "/run/scratch/files"];
     set_mtu(&caller.clone().under(&strace), 1400).ok();
@@ -128,7 +128,7 @@ fn files_of(caller: &Caller<'_>) -> BTreeSet<String> {
     let named = own.lines().skip(1).filter_map(|line| {
         let (before, name) = (line.split('"').next()?, line.split('"').nth(1).filter(|name| !name.is_empty())?);
         let directory = before.rsplit_once('<').map_or("", |(_, rest)| rest.split('>').next().unwrap());
-        // A name from the root on, or in an opened directory, of which strace tells the name.
+        // An absolute path, or a path in an open directory, whose name strace prints.
         Some(if name.starts_with('/') {
             name.to_owned()
         } else {
@@ -145,7 +145,7 @@ fn files_of(caller: &Caller<'_>) -> BTreeSet<String> {
 fn a_request_looks_at_files_of_the_brokers_choice_only() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Sudo] {
         let host = alices(Host::builder().way(way));
-        // What other programs have looked for where the caller stands, at home, in /tmp, or under its name.
+        // What other programs have looked for in the caller's directory, at home, in /tmp, or under their name.
         host.sh("mkdir -p -m 777 /run/scratch/etc; echo 'passwd: evil' >/run/scratch/etc/nsswitch.conf");
         let caller = host.caller().prefix(&["env", "-C", "/run/scratch"]);
         let caller = ["HOME", "TMPDIR", "XDG_RUNTIME_DIR", "LIBMOUNT_MTAB"]
@@ -159,7 +159,7 @@ fn a_request_looks_at_files_of_the_brokers_choice_only() {
 
 #[test]
 fn a_hard_link_elsewhere_is_the_same_program() {
-    // Beside it what a program that went by its own place would find; as a name, one that breaks /proc's stat apart.
+    // Next to it is what a program would find that looks next to itself. The name would break a parser of /proc's stat.
     let host = alices(Host::builder());
     host.sh("cd /usr/libexec/netbroker; ln netbroker '../x) R 0 0 (y'; install -m 755 /bin/false ../netbrokerd");
     let elsewhere = host.caller().program(&["/usr/libexec/x) R 0 0 (y"]);
@@ -189,7 +189,8 @@ fn a_uid_beyond_the_signed_range_is_judged_as_itself() {
 
 const SOCKET: &str = "/run/scratch/socket";
 
-/// Serves one connection: a script as this caller makes it, says what it has to say, and is gone before it is accepted.
+/// Serves one connection. A script as this caller makes it, sends its request, and has ended before the connection is
+/// accepted.
 fn serve(host: &Host, client: &Caller<'_>, name: &str) -> Output {
     const CLIENT: &str = r#"use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die;
         if ($ARGV[0] ne "") { bind($s, pack("S a*", PF_UNIX, $ARGV[0] =~ s/^@/\0/r)) or die "bind: $!" }
@@ -233,7 +234,7 @@ fn root_is_judged_like_anybody() {
     assert_eq!((recorded(&host), mtu(&host).as_str()), (("refused".to_owned(), "0".to_owned()), "1500"));
 }
 
-/// Half a request, and the process waiting for the rest.
+/// Half a request, and the process that waits for the rest.
 fn half_asked(caller: &Caller<'_>) -> Running {
     let mut running = caller.start();
     running.send(&MTU_REQUEST.as_bytes()[..30]);
@@ -265,7 +266,7 @@ fn inheritable_and_ambient_capabilities_are_gone_before_the_request_is_read() {
     }
 }
 
-/// Sends an answer with this error number to the first netlink socket of somebody else's that it sees.
+/// Sends an answer with this error number to the first netlink socket of another process that it sees.
 const FORGER: &str = r#"
     use strict; socket(my $s, 16, 3, 0) or die; bind($s, pack "S S L L", 16, 0, 0, 0) or die;
     my $own = (unpack "S S L L", getsockname $s)[2];
@@ -285,10 +286,10 @@ const FORGER: &str = r#"
 #[test]
 fn an_answer_that_is_not_the_kernels_is_passed_over() {
     let host = mtu_host(Way::Setuid);
-    // The third message sent is the one that acts; before it, the socket has its address already.
+    // The third message is the one that changes something; before it, the socket already has its address.
     let delay = "inject=sendto:delay_enter=1000000:when=3";
     let slowly = host.caller().under(&["strace", "-q", "-o", "/dev/null", "-e", "trace=sendto", "-e", delay]);
-    // What the kernel does, what the forged answer says, and what is reported.
+    // What the kernel does, what the forged answer reports, and what the broker reports.
     for (asked, forged, expected) in [(1400, "-13", None), (1, "0", Some(22))] {
         let reply = std::thread::scope(|scope| {
             let forger = scope.spawn(|| host.run(&["perl", "-e", FORGER, "--", forged]).ok());
@@ -308,7 +309,7 @@ fn an_answer_that_is_not_the_kernels_is_passed_over() {
 fn nothing_of_a_request_is_remembered_for_the_next() {
     for way in [Way::Setuid, Way::FileCapabilities, Way::Sudo] {
         let host = alices(Host::builder().way(way));
-        // sudo has a memory of its own.
+        // sudo remembers its callers itself.
         let list =
             "find /run /var/lib/netbroker /etc/netbroker -path '/run/sudo*' -prune -o -printf '%p %i %T@\\n' | sort";
         set_mtu(&host.caller(), 1400).ok();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Every system call accounted for. The requests of `common::calls` are traced, the filters are read back from the kernel,
-//! every number is tried behind them, and every line of their tables must have been of use to some request.
+//! Every system call is accounted for. The requests of `common::calls` are traced, the filters are read back from the
+//! kernel, every number is tried under them, and every line of their tables must have been used by some request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -13,7 +13,7 @@ use common::traced::{self, Traced};
 use netbroker::call::needs::{EXTRAS, LastStage, Profile};
 use netbroker::stage::filter::{self, Check, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT};
 
-/// Lines of a filter that no trace shows, and why they stay. The check is given where the number has other lines, too.
+/// Lines of a filter that no trace shows, and why they stay. The check is given where the number also has other lines.
 const UNSEEN: [(&str, i64, Option<Check>, &str); 16] = [
     ("link", libc::SYS_fstat, None, FSTAT),
     ("link+namespaces", libc::SYS_fstat, None, FSTAT),
@@ -38,11 +38,11 @@ const FSTAT: &str = "glibc 2.33 and some later ones ask newfstatat for fstat(3),
 const COMPLAINT: Option<Check> = Some(Check::Is(0, 2));
 const NO_CALL: &str = "the examples are calls; tests/conversation.rs has what ends without one";
 
-/// Beyond every number that a kernel has for x86-64, those between 512 and 547 among them that are x32's.
+/// Greater than every number that a kernel has for x86-64, including those of x32 between 512 and 547.
 const NUMBERS: std::ops::Range<u64> = 0..700;
 const ODD_NUMBERS: [u64; 6] = [0xffff_ffff, 0xffff_fffe, 0x8000_0000, 0x7fff_ffff, 0x3fff_ffff, 0x1000];
-/// `uretprobe` and `uprobe`: kernels that have them ask no filter (`seccomp_uprobe_exception`, `kernel/seccomp.c`), and they do
-/// nothing but from a probe's trampoline.
+/// `uretprobe` and `uprobe`: kernels that have them apply no filter to them (`seccomp_uprobe_exception`,
+/// `kernel/seccomp.c`), and they have no effect except from a probe's trampoline.
 const UNASKED: [u64; 2] = [335, 336];
 const X32: u64 = 0x4000_0000;
 const HIGH_HALF: u64 = 1 << 32;
@@ -70,7 +70,7 @@ fn last() -> Vec<Named> {
     named.into_iter().map(|(name, tables)| Named(name.to_owned(), tables.to_vec())).collect()
 }
 
-/// The filters that a process is behind at its end.
+/// The filters that a process is under at its end.
 fn filters(traced: &Traced) -> [Named; 2] {
     let last_name = match traced.needs.stage {
         LastStage::Transaction => "TRANSACT",
@@ -92,7 +92,7 @@ fn all_lines() -> impl Iterator<Item = (String, &'static Line)> {
     first().into_iter().chain(last()).flat_map(named)
 }
 
-/// Whether a line lets these arguments through.
+/// Whether a line allows these arguments.
 fn allows(traced: &Traced, check: Check, arguments: [u64; 6]) -> bool {
     let int = |at: u8| u32::try_from(arguments[usize::from(at)] & 0xffff_ffff).unwrap();
     let on = |socket: Socket| traced.of(socket).contains(&int(0));
@@ -110,9 +110,9 @@ fn allows(traced: &Traced, check: Check, arguments: [u64; 6]) -> bool {
     }
 }
 
-/// Whether a request made a call behind this filter that this line lets through.
+/// Whether a request made a call under this filter that this line allows.
 fn used(traced: &Traced, name: &str, (number, check, _): &Line) -> bool {
-    // The first filters share their lines, so what is done behind one counts for each that has the line.
+    // The first filters share their lines, so a call under one of them is a use of the line in each that has it.
     let is_first = name.starts_with("link");
     let nth = if is_first { Some(0) } else { filters(traced).iter().position(|Named(of, _)| of == name) };
     let Some(nth) = nth else { return false };
@@ -127,7 +127,7 @@ fn every_line_of_every_filter_is_of_use_to_some_request() {
         name == *of && line.0 == *number && check.is_none_or(|check| check == line.1)
     };
     for unseen in UNSEEN {
-        assert!(all_lines().any(|(name, line)| is_meant(&name, line, &unseen)), "there is no such line: {unseen:?}");
+        assert!(all_lines().any(|(name, line)| is_meant(&name, line, &unseen)), "no such line: {unseen:?}");
     }
     let is_useless = |(name, line): &(String, &Line)| {
         let is_excused = UNSEEN.iter().any(|unseen| is_meant(name, line, unseen));
@@ -137,10 +137,10 @@ fn every_line_of_every_filter_is_of_use_to_some_request() {
     assert!(useless.is_empty(), "no request of tests/common/calls.rs needs these lines: {useless:#?}");
 }
 
-/// Some arguments, by position; the others are as they are.
+/// Some arguments, by position; the others stay as they are.
 type Values = Vec<(u8, u64)>;
 
-/// Values that a check lets through, as far as that is known without a process; and others, that it nearly lets through.
+/// Values that a check allows, as far as that is known without a process; and values that it only just refuses.
 fn values(check: Check) -> (Vec<Values>, Vec<Values>) {
     let bits = || (0..32).map(|bit| 1_u64 << bit);
     let all = |at: u8, values: &[u64]| values.iter().map(|value| vec![(at, *value)]).collect::<Vec<Values>>();
@@ -168,14 +168,14 @@ fn values(check: Check) -> (Vec<Values>, Vec<Values>) {
     }
 }
 
-/// The same of checks that must all hold.
+/// The same for checks that must all hold.
 fn both(checks: &[Check]) -> (Vec<Values>, Vec<Values>) {
     let each: Vec<_> = checks.iter().map(|check| values(*check)).collect();
     let with = |before: &[Values], these: &[Values]| -> Vec<Values> {
         before.iter().flat_map(|one| these.iter().map(|other| [&one[..], other].concat())).collect()
     };
     let fits = each.iter().fold(vec![vec![]], |before, (fits, _)| with(&before, fits));
-    // Just one of them does not hold.
+    // Exactly one of them does not hold.
     let fails = (0..each.len()).flat_map(|nth| {
         let parts = each.iter().enumerate().map(|(at, (fits, fails))| if at == nth { fails } else { fits });
         parts.fold(vec![vec![]], |before, these| with(&before, these))
@@ -183,7 +183,8 @@ fn both(checks: &[Check]) -> (Vec<Values>, Vec<Values>) {
     (fits, fails.collect())
 }
 
-/// The arguments to try with a number: what each line that has it, of any filter, lets through just so, and just not.
+/// The arguments to try with a number: for each line of any filter that has the number, values just inside and just
+/// outside.
 fn arguments(number: u64) -> BTreeSet<[u64; 6]> {
     let mut tried = BTreeSet::from([[u64::MAX; 6], [0; 6]]);
     for (_, (_, check, _)) in all_lines().filter(|(_, (of, ..))| u64::try_from(*of).unwrap() == number) {
@@ -199,10 +200,10 @@ fn arguments(number: u64) -> BTreeSet<[u64; 6]> {
     tried
 }
 
-/// A way into the kernel, a number, arguments, and whether the process should live.
+/// A way into the kernel, a number, arguments, and whether the process should survive.
 type Try = (&'static str, u64, [u64; 6], bool);
 
-/// Everything that is tried behind one filter of a process, or behind both.
+/// Everything that is tried under one filter of a process, or under both.
 fn tries(traced: &Traced, filters: &[Named]) -> Vec<Try> {
     let lives = |number: u64, arguments: [u64; 6]| {
         let lets = |(of, check, _): &&Line| u64::try_from(*of).unwrap() == number && allows(traced, *check, arguments);
@@ -222,7 +223,7 @@ fn tries(traced: &Traced, filters: &[Named]) -> Vec<Try> {
     tries
 }
 
-/// What the filters of a process make of these: `lives`, `killed`, or `absent` where the kernel has no such way in.
+/// What the filters of a process do with these: `lives`, `killed`, or `absent` where the kernel has no such way in.
 fn outcomes(host: &Host, how: &str, programs: &[String], tries: &[Try]) -> Vec<String> {
     let hex = |arguments: &[u64; 6]| arguments.map(|argument| format!("{argument:x}")).join(" ");
     let filters = programs.iter().map(|program| format!("filter {program}\n"));
@@ -234,7 +235,7 @@ fn outcomes(host: &Host, how: &str, programs: &[String], tries: &[Try]) -> Vec<S
     String::from_utf8(tried.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// Asserts that the filters make of these what they should.
+/// Asserts that the filters treat these as they should.
 fn check(host: &Host, how: &str, traced: &Traced, programs: &[String], tries: &[Try]) {
     let outcomes = outcomes(host, how, programs, tries);
     assert_eq!(outcomes.len(), tries.len());
@@ -258,10 +259,10 @@ fn behind_each_filter_only_what_is_listed_survives_of_all_numbers_and_ways_into_
         let (programs, filters) = (&traced.programs, filters(traced));
         for nth in 0..=1 {
             if !seen.insert(&programs[..=nth]) {
-                continue; // another request had the same
+                continue; // another request had the same filter
             }
             check(&host, "judged", traced, &programs[nth..=nth], &tries(traced, &filters[nth..=nth]));
-            // What is listed goes the whole way, and every fiftieth of the rest.
+            // Allowed calls are really made, and so is every fiftieth of the others.
             let tries = tries(traced, &filters[..=nth]).into_iter().enumerate();
             let sample: Vec<Try> = tries.filter(|(nth, one)| one.3 || nth % 50 == 0).map(|(_, one)| one).collect();
             check(&host, "real", traced, &programs[..=nth], &sample);

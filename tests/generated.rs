@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The files that are made from the declarations of the calls are what the declarations say now.
+//! The files that are generated from the declarations of the calls are current.
 #![cfg(feature = "ctl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -18,7 +18,7 @@ fn generated(words: &[&str]) -> String {
     String::from_utf8(ran.stdout).unwrap()
 }
 
-/// Compares a file of the tree with what the generator prints, and says how to update it.
+/// Compares a file of the tree with what the generator prints; on failure, it prints how to update the file.
 fn is_current(file: &str, words: &[&str]) {
     let (held, made) = (fs::read_to_string(tree().join(file)).unwrap_or_default(), generated(words));
     let differs = held.lines().zip(made.lines()).position(|(held, made)| held != made);

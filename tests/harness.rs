@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The harness itself: a host that leaks, a caller that keeps root, or a comparison that is always true would make every
-//! other test worthless. Programs of the machine stand in for the broker.
+//! The harness itself: a host that leaks, a caller that keeps root, or a comparison that is always true would make
+//! every other test worthless. Programs of the machine take the place of the broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -27,7 +27,7 @@ fn installed(way: Way) -> Host {
     Host::builder().broker("/usr/bin/id").way(way).build()
 }
 
-/// What a shell script answers in the broker's place.
+/// Runs a shell script in place of the broker and returns its answer.
 fn answer(host: &Host, script: &str) -> Reply {
     host.caller().program(&["sh", "-c", script]).raw(b"")
 }
@@ -149,7 +149,7 @@ fn each_way_in_gives_the_installed_program_its_privilege() {
 fn what_takes_the_setuid_bit_away_does() {
     let host = installed(Way::Setuid);
     assert!(!text(&host.caller().no_new_privs().raw(b"")).contains("euid"));
-    // The file's owner is not mapped, so its bit does not count.
+    // The file's owner is not mapped, so its setuid bit has no effect.
     assert!(!text(&host.caller().in_user_namespace(&["--map-current-user"]).raw(b"")).contains("euid"));
     let bounded = Host::builder().broker("/usr/bin/grep").build();
     let caller = bounded.caller().setpriv(&["--bounding-set=-net_admin"]).args(&["-h", "CapPrm", "/proc/self/status"]);
@@ -230,7 +230,7 @@ fn a_large_request_fits_through_pipe_and_socket() {
     assert_eq!(host.caller().program(&["cat"]).raw(&large).stdout(), large);
     let head = format!("head -c {} | wc -c", large.len());
     assert_eq!(host.caller().program(&["sh", "-c", &head]).raw_on_socket(&large).stdout(), b"3145728\n");
-    // A broker that goes early is no error of the harness.
+    // It is not an error of the harness if a broker ends early.
     assert_eq!(host.caller().program(&["true"]).raw(&large).status(), 0);
     assert_eq!(host.caller().program(&["true"]).raw_on_socket(&large).status(), 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a caller leaves to the process it starts: further descriptors, timers, signals, limits, the environment and the
-//! working directory are without influence.
+//! What a caller leaves to the process that it starts has no influence: further descriptors, timers, signals, limits,
+//! the environment and the working directory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -35,7 +35,7 @@ fn signals_limits_umask_and_directory_are_the_brokers_own() {
     let host = mtu_host(Way::Setuid);
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
         host.install(way);
-        // Everything ignored and blocked, the core limit as high as it goes, another directory, no umask.
+        // Every signal ignored and blocked, the highest core limit, another directory, no umask.
         let inherited = r#"
             $SIG{$_} = "IGNORE" for qw(ALRM TERM INT HUP QUIT USR1 USR2 CHLD VTALRM PROF);
             POSIX::sigprocmask(POSIX::SIG_SETMASK(), do { my $all = POSIX::SigSet->new; $all->fillset; $all });
@@ -59,7 +59,7 @@ fn signals_limits_umask_and_directory_are_the_brokers_own() {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limits}");
-        // Not dumpable: its files in /proc are root's, and nobody else's to open.
+        // It is not dumpable: its files in /proc belong to root, and no other user can open them.
         assert_eq!(host.sh(&format!("stat -c %u /proc/{pid}/mem")), "0\n");
         for stop in [nix::sys::signal::Signal::SIGTSTP, nix::sys::signal::Signal::SIGTTIN] {
             running.signal(stop);
@@ -104,7 +104,7 @@ fn a_start_without_a_name_is_a_start() {
     let host = mtu_host(Way::Setuid);
     for way in [Way::Setuid, Way::FileCapabilities, Way::Root] {
         host.install(way);
-        // execve with an empty list of arguments: newer kernels make one empty argument of it.
+        // execve with an empty list of arguments: newer kernels replace it by one empty argument.
         let script = r#"put(0, from("/run/scratch/request", O_RDONLY));
                         my ($path, $argv, $envp) = ("/usr/libexec/netbroker/netbroker", "\0" x 8, "\0" x 8);
                         syscall(59, $path, $argv, $envp); die "execve: $!""#;
@@ -140,9 +140,9 @@ fn a_request_that_stays_incomplete_is_refused_after_ten_seconds() {
 }
 
 #[test]
-fn the_stop_key_of_its_terminal_does_not_stop_it() {
+fn the_stop_key_of_its_terminal_does_not_stop_the_broker() {
     let host = mtu_host(Way::Setuid);
-    // A session of its own with a terminal: ^Z there sends SIGTSTP to the process in the foreground.
+    // A separate session with a terminal: there ^Z sends SIGTSTP to the foreground process.
     let script = r#"
         use strict; use POSIX ();
         sysopen(my $m, "/dev/ptmx", 2|0400) or die; my $unlock = pack "i", 0; ioctl($m, 0x40045431, $unlock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What else a process hands down to the one it becomes: attributes of the process, an environment and arguments of any
-//! form and size. Each is undone or makes no difference.
+//! What else a process hands down to the process that it becomes: attributes, an environment and arguments of any form
+//! and size. The broker undoes each of them, or it makes no difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -11,8 +11,8 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-/// What the caller does before it becomes the broker (x86-64's numbers), and the file under /proc/PID that shows it, with
-/// what must be there. `?` in that place: nothing is to be seen, but the call is served.
+/// What the caller does before it becomes the broker (x86-64's numbers); the file under /proc/PID that shows it; and
+/// what that file must then contain. `?` means that nothing shows it, but that the call is served.
 const ATTRIBUTES: &[(&str, &str, &str, &str)] = &[
     ("a slack of eleven days", "syscall(157, 29, 10 ** 15) == 0 or die;", "timerslack_ns", "50000\n"),
     ("no slack", "syscall(157, 29, 1) == 0 or die;", "timerslack_ns", "50000\n"),
@@ -135,7 +135,7 @@ fn an_environment_of_any_form_and_size_says_nothing() {
             host.ip("link set v0 mtu 1500");
             let ended = perl(&host.caller(), &format!(r#"{EXECVE} execute(["netbroker"], [{variables}]);"#));
             assert_eq!((ended.status.code(), mtu(&host).as_str()), (Some(0), "1400"), "{what} {way:?}: {ended:?}");
-            assert!(ended.stderr.is_empty() || way == Way::Root, "{what}: {ended:?}"); // root's loader obeys root
+            assert!(ended.stderr.is_empty() || way == Way::Root, "{what}: {ended:?}"); // the loader obeys root
         }
     }
     let uid = |way: &str| {
@@ -171,10 +171,11 @@ fn arguments_of_any_form_and_size_are_three_words_or_wrong() {
 }
 
 #[test]
-fn a_clock_that_may_not_be_read_ends_it_before_anything_is_asked() {
+fn a_clock_that_may_not_be_read_ends_the_broker_before_it_reads_a_request() {
     for way in [Way::Setuid, Way::FileCapabilities] {
         let host = mtu_host(way);
-        // PR_SET_TSC: reading the time stamp counter is a fault. Where the clock of the C library reads another, it serves.
+        // PR_SET_TSC: reading the time stamp counter is a fault. Where the C library reads another clock, the broker
+        // serves.
         let script = r#"put(0, from("/run/scratch/request", O_RDONLY)); syscall(157, 26, 2) == 0 or die; broker();"#;
         let ended = perl(&host.caller(), script);
         match ended.status.signal() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Listings of thousands of objects: whole or in parts, while others change what is listed, and in little memory.
+//! Listings of thousands of objects: whole or in parts, while other processes change what is listed, and in little
+//! memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -10,7 +11,7 @@ use common::{Host, Reply, request};
 use nix::libc;
 use serde_json::{Value, json};
 
-/// A namespace `a` with a pair of links, and what these lines of `ip -batch` make in it.
+/// A namespace `a` with a pair of links, and with what these lines of `ip -batch` make.
 fn host(lines: impl Iterator<Item = String>) -> Host {
     let host = open_host();
     host.ip("netns add a");
@@ -68,13 +69,13 @@ fn thousands_of_objects_are_the_same_in_one_reply_and_in_parts() {
         assert!(parts.iter().all(|part| !elements(part, list).is_empty()), "{method}: an empty part");
         let together: Vec<Value> = parts.iter().flat_map(|part| elements(part, list)).collect();
         assert_eq!(together.len(), whole.len(), "{method}");
-        let same = |(one, other): (&Value, &Value)| one == other || list == "neighbours"; // those have times that run on
+        let same = |(one, other): (&Value, &Value)| one == other || list == "neighbours"; // those have running times
         assert!(together.iter().zip(&whole).all(same), "{method}");
     }
 }
 
-/// Runs a call, and `meanwhile` once: right after the system call that `is_due` says so of. Gives the largest memory that
-/// the broker had, in KiB, too.
+/// Runs a call, and `meanwhile` once: right after the system call for which `is_due` returns true. Also returns the
+/// largest memory that the broker had, in KiB.
 fn traced(host: &Host, bytes: &[u8], mut is_due: impl FnMut(Step) -> bool, meanwhile: impl Fn()) -> (Reply, u64) {
     let mut running = tracer::stopped(&host.caller()).start();
     running.send(bytes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Much of everything, and waits that are interrupted: behind the filters nothing that a legitimate call needs may be missing.
+//! Large requests and answers, and waits that are interrupted. The filters must allow everything that a legitimate call
+//! needs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -12,7 +13,7 @@ use common::scene::open_host as host;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-/// Runs many `ip` commands at once.
+/// Runs many `ip` commands in one process.
 fn batch(host: &Host, lines: impl Iterator<Item = String>) {
     let text = lines.fold(String::new(), |mut text, line| {
         writeln!(text, "{line}").unwrap();
@@ -47,7 +48,7 @@ fn a_link_with_all_the_alternative_names_that_it_can_have_is_found_and_listed() 
 }
 
 #[test]
-fn what_was_stopped_while_it_waited_goes_on() {
+fn a_broker_that_was_stopped_while_it_waited_continues() {
     let host = host();
     host.ip("link add v0 type veth peer name v1");
     let request = br#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1400}}"#;
@@ -73,7 +74,7 @@ fn a_directory_of_namespaces_that_is_a_private_mount_becomes_a_shared_one() {
 }
 
 #[test]
-fn a_name_with_two_mounts_on_it_goes_whole() {
+fn a_name_with_two_mounts_on_it_is_removed_completely() {
     let host = host();
     host.ip("netns add n1");
     host.sh("mount --bind /run/netns/n1 /run/netns/n1");

@@ -8,14 +8,14 @@ use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// `Link.Add` with these members besides `netns`, `link` and `kind`.
+/// `Link.Add` with these members in addition to `netns`, `link` and `kind`.
 fn add(host: &Host, netns: &str, link: &str, kind: &str, others: &Value) -> Reply {
     let mut fields = json!({"netns": netns, "link": link, "kind": kind});
     fields.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     host.caller().call("Link.Add", fields)
 }
 
-/// The index that `ip` knows a link by.
+/// The index that `ip` reports for a link.
 fn index(host: &Host, netns: &str, link: &str) -> Value {
     let told = host.ip_in(netns, &format!("-j link show {link}"));
     serde_json::from_str::<Value>(&told).unwrap()[0]["ifindex"].clone()
@@ -100,14 +100,14 @@ fn the_other_end_of_a_pair_is_where_it_was_asked_for() {
         let peer = json!({"name": name, "netns": netns, "mac": "02:00:00:00:01:01", "mtu": 1440, "up": true});
         json!({"up": true, "alias": "near", "mtu": 1450, "peer": peer})
     };
-    // Where the link itself is made, and its other end; for the broker and for ip.
+    // Where the link itself is made, and where its other end; for the broker and for ip.
     let ends = [("c", a, "d", b), (a, "c", b, "d"), ("@host", a, "h", b), (a, "@host", b, "h")];
     for (at, (netns, peer_netns, ip_netns, ip_peer)) in ends.into_iter().enumerate() {
         let (link, other) = (format!("v{at}"), format!("p{at}"));
         let reply = add(&host, netns, &format!("{link}x"), "veth", &peer(peer_netns, &format!("{other}x")));
         let stands = if netns == "@host" { "h" } else { netns };
         assert_eq!(reply.ok(), json!({"link_index": index(&host, stands, &format!("{link}x"))}));
-        // In h both names would meet: ip's get another end, and theirs in a and b are made the same.
+        // In h, both names would be taken. So ip's other end has another name; then both are made the same in a and b.
         let (near, far) = (format!("{link}y"), format!("{other}y"));
         host.ip_in(
             ip_netns,
@@ -135,7 +135,7 @@ fn the_other_end_of_a_pair_is_where_it_was_asked_for() {
 fn both_ends_of_a_pair_may_have_one_name_in_two_namespaces() {
     let host = host();
     let (a, b) = host.twins();
-    host.ip_in(b, "link add other type bridge"); // its index is not free for the other end
+    host.ip_in(b, "link add other type bridge"); // the other end cannot get its index
     let others = json!({"up": true, "alias": "near", "peer": {"name": "v0", "netns": b, "up": true}});
     assert_eq!(add(&host, a, "v0", "veth", &others).ok(), json!({"link_index": index(&host, a, "v0")}));
     assert_ne!(index(&host, a, "v0"), index(&host, b, "v0"));
@@ -144,20 +144,150 @@ fn both_ends_of_a_pair_may_have_one_name_in_two_namespaces() {
     assert!(told(a).contains(",UP") && told(b).contains(",UP"), "{}{}", told(a), told(b));
 }
 
+/// Whether the kernel knows VLANs of bridges (`CONFIG_BRIDGE_VLAN_FILTERING`).
+fn has_vlans_of_bridges(host: &Host) -> bool {
+    host.ip("netns add vlans");
+    host.ip_in("vlans", "link add br0 type bridge");
+    let reported = host.ip_in("vlans", "-d -j link show br0").contains("vlan_default_pvid");
+    host.ip("netns delete vlans");
+    reported
+}
+
+#[test]
+fn a_value_that_the_kernel_does_not_take_is_not_applied() {
+    let host = host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add e0 type veth peer name e1");
+    }
+    // A vxlan link has room for its header only.
+    let fields = json!({"parent": "e0", "mtu": 1500, "alias": "x", "vxlan": {"id": 7, "port": 4789}});
+    let reply = add(&host, a, "vx0", "vxlan", &fields);
+    assert_eq!(reply.error(), "io.netbroker.Link.NotApplied", "{reply}");
+    let told = ["field", "given", "effective", "may_have_changed"].map(|name| reply.get(name));
+    assert_eq!(told, [json!("mtu"), json!("1500"), json!("1450"), json!(true)], "{reply}");
+    assert_eq!(reply.status(), 1);
+    // Everything else was applied.
+    host.ip_in(b, "link add vx0 mtu 1500 type vxlan id 7 dstport 4789 dev e0");
+    host.ip_in(b, "link set vx0 alias x");
+    let of = |netns: &str, what: &str| {
+        let links: Value = serde_json::from_str(&host.ip_in(netns, "-j -d link show vx0")).unwrap();
+        links[0][what].clone()
+    };
+    for what in ["mtu", "ifalias", "link", "operstate"] {
+        assert_eq!(of(a, what), of(b, what), "{what}");
+    }
+    // What the kernel did take is the same for ever.
+    let mut again = fields;
+    again["exists_ok"] = json!(true);
+    let differs = add(&host, a, "vx0", "vxlan", &again);
+    assert_eq!((differs.error(), differs.get("field")), ("io.netbroker.Link.AlreadyExists".to_owned(), json!("mtu")));
+    again["mtu"] = json!(1450);
+    add(&host, a, "vx0", "vxlan", &again).ok();
+
+    if !has_vlans_of_bridges(&host) {
+        let reply = add(&host, a, "br0", "bridge", &json!({"bridge": {"vlan_default_pvid": 5}}));
+        assert_eq!(reply.error(), "io.netbroker.Link.NotApplied", "{reply}");
+        assert_eq!(reply.get("field"), json!("bridge.vlan_default_pvid"));
+        assert_eq!(reply.parameters().get("effective"), None);
+        let fields = json!({"netns": a, "link": "br0", "kind": "bridge", "bridge": {"vlan_default_pvid": 5}});
+        let reply = host.caller().call("Link.Set", fields);
+        assert_eq!((reply.error(), reply.get("given")), ("io.netbroker.Link.NotApplied".to_owned(), json!("5")));
+    }
+}
+
+#[test]
+fn what_is_taken_is_named_with_its_field_and_one_errno() {
+    let host = host();
+    let (a, _) = host.twins();
+    host.ip_in(a, "link add there type veth peer name other");
+    host.ip_in(a, "link property add dev there altname also");
+    host.ip_in(a, "link add vx type vxlan id 7 dstport 4789 dev there");
+    let before = host.snapshot(&[a]);
+    let vxlan = json!({"parent": "there", "vxlan": {"id": 7, "port": 4789}});
+    for (link, kind, fields, field, message) in [
+        ("there", "bridge", json!({}), "link", "a link with this name already exists"),
+        ("also", "bridge", json!({}), "link", "it is the alternative name of another link"),
+        ("there", "veth", json!({"peer": {"name": "p", "netns": a}}), "link", "a link with this name already exists"),
+        (
+            "new",
+            "veth",
+            json!({"peer": {"name": "other", "netns": a}}),
+            "peer.name",
+            "a link with this name already exists",
+        ),
+        ("there", "tun", json!({"tun": {"mode": "tap"}}), "link", "a link with this name already exists"),
+        ("new", "vxlan", vxlan, "vxlan.id", "A VXLAN device with the specified VNI already exists"),
+    ] {
+        let reply = add(&host, a, link, kind, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Link.AlreadyExists", "{link} {kind}: {reply}");
+        let told = ["field", "message", "errno", "may_have_changed"].map(|name| reply.get(name));
+        assert_eq!(told, [json!(field), json!(message), json!(17), json!(false)], "{link} {kind}");
+        assert_eq!(host.snapshot(&[a]), before, "{link} {kind}");
+    }
+    let set = |fields: Value| {
+        let mut all = json!({"netns": a, "link": "other"});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        host.caller().call("Link.Set", all)
+    };
+    let renamed = set(json!({"new_name": "there"}));
+    assert_eq!(
+        (renamed.error(), renamed.get("field")),
+        ("io.netbroker.Link.AlreadyExists".to_owned(), json!("new_name"))
+    );
+    // A link that cannot move has not changed.
+    host.ip("netns add far");
+    host.ip_in("far", "link add other type bridge");
+    let before = host.snapshot(&[a]);
+    let moved = set(json!({"target_netns": "far"}));
+    assert_eq!((moved.error(), moved.get("field")), ("io.netbroker.Link.AlreadyExists".to_owned(), json!("link")));
+    assert_eq!(moved.get("may_have_changed"), json!(false));
+    assert_eq!(host.snapshot(&[a]), before);
+}
+
+#[test]
+fn an_mtu_or_hardware_address_that_is_refused_is_named() {
+    let host = host();
+    let (a, _) = host.twins();
+    let before = host.snapshot(&[a]);
+    let pair = |fields: Value, peer: Value| {
+        let (mut all, mut of_peer) = (fields, json!({"name": "p", "netns": a}));
+        of_peer.as_object_mut().unwrap().extend(peer.as_object().unwrap().clone());
+        all["peer"] = of_peer;
+        all
+    };
+    for (kind, fields, field) in [
+        ("veth", pair(json!({"mtu": 67}), json!({})), json!("mtu")),
+        ("veth", pair(json!({"mtu": 1500}), json!({"mtu": 67})), json!("peer.mtu")),
+        ("veth", pair(json!({"mtu": 67}), json!({"mtu": 67})), Value::Null),
+        ("veth", pair(json!({"mac": "ff:ff:ff:ff:ff:ff"}), json!({})), json!("mac")),
+        ("veth", pair(json!({}), json!({"mac": "ff:ff:ff:ff:ff:ff"})), json!("peer.mac")),
+        ("veth", pair(json!({"mac": "02:00:00:00:00:00:01"}), json!({})), json!("mac")),
+        ("bridge", json!({"mtu": 65_536}), json!("mtu")),
+        ("bridge", json!({"mtu": 67}), json!("mtu")),
+        ("bridge", json!({"mac": "01:00:00:00:00:01"}), json!("mac")),
+    ] {
+        let reply = add(&host, a, "new", kind, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Link.KernelRefused", "{kind} {fields}: {reply}");
+        let named = reply.parameters().get("field").cloned().unwrap_or_default();
+        assert_eq!(named, field, "{kind} {fields}: {reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{kind} {fields}");
+    }
+}
+
 #[test]
 fn a_bridge_with_every_field_is_like_iproute2s() {
     let host = host();
     let (a, b) = host.twins();
-    let reply = add(
-        &host,
-        a,
-        "br0",
-        "bridge",
-        &json!({
-            "mtu": 1400, "mac": "02:00:00:00:00:01", "up": true, "alias": "x",
-            "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000, "vlan_default_pvid": 42},
-        }),
-    );
+    let has_vlans = has_vlans_of_bridges(&host);
+    let mut fields = json!({
+        "mtu": 1400, "mac": "02:00:00:00:00:01", "up": true, "alias": "x",
+        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000},
+    });
+    if has_vlans {
+        fields["bridge"]["vlan_default_pvid"] = json!(42);
+    }
+    let reply = add(&host, a, "br0", "bridge", &fields);
     assert_eq!(reply.ok(), json!({"link_index": index(&host, a, "br0")}));
     host.ip_in(
         b,
@@ -182,10 +312,13 @@ fn a_bridge_with_every_field_is_like_iproute2s() {
         let reply = add(&host, a, &format!("br{}", at + 1), "bridge", &fields);
         let ip = format!("ip -n {b} link add br{} address 02:00:00:00:02:0{at} type bridge {words}", at + 1);
         let twin = host.run(&ip.split_whitespace().collect::<Vec<_>>());
-        if twin.status() == 0 {
+        if twin.status() == 0 && words.starts_with("vlan_default_pvid") && !has_vlans {
+            // Such a kernel says yes, and ignores the value.
+            assert_eq!(reply.error(), "io.netbroker.Link.NotApplied", "{reply}");
+        } else if twin.status() == 0 {
             reply.ok();
         } else {
-            // The kernel knows no such VLAN, or no VLANs of bridges at all: the twins agree in that, too.
+            // The kernel may not have this VLAN, or any VLANs of bridges: then both twins fail alike.
             assert!(words.starts_with("vlan_"), "{twin}");
             let (errno, said) = (reply.get("errno"), twin.stderr());
             assert!(

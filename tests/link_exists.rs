@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Link.Add` with `exists_ok`: only a link that is the same in every field that was given.
+//! `Link.Add` with `exists_ok`: it accepts only a link that is the same in every field that was given.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -26,7 +26,8 @@ fn with(base: &Value, pointer: &str, value: Value) -> Value {
     changed
 }
 
-/// The same again is fine, whole or with fewer fields; each of these differences is an error that names its field.
+/// Asserts that the same request succeeds again, with all or fewer fields, and that each of these differences is an
+/// error that names its field.
 fn assert_compared(host: &Host, base: &Value, fewer: &[Value], different: &[(&str, Value, &str)]) {
     let add = |fields: &Value| host.caller().call("Link.Add", with(fields, "/exists_ok", json!(true)));
     let made = add(base).ok();
@@ -43,7 +44,7 @@ fn assert_compared(host: &Host, base: &Value, fewer: &[Value], different: &[(&st
         assert!(reply.get("message").as_str().unwrap().contains(field), "{reply}");
     }
     let plain = host.caller().call("Link.Add", base.clone());
-    let errno = if base["kind"] == "tun" { 16 } else { 17 }; // EBUSY from /dev/net/tun
+    let errno = 17;
     assert_eq!((plain.error().as_str(), plain.get("errno")), ("io.netbroker.Link.AlreadyExists", json!(errno)));
     assert_eq!(host.snapshot(&netns), before);
 }
@@ -86,7 +87,7 @@ fn the_same_veth_pair_is_fine_and_one_that_differs_is_not() {
 fn a_link_that_is_up_is_the_same_whether_or_not_that_was_asked_for() {
     let host = host();
     for netns in ["a", "b"] {
-        // Else IPv6 gives itself addresses and routes, some time later.
+        // Otherwise IPv6 adds addresses and routes some time later.
         let off = "cd /proc/sys/net/ipv6/conf; echo 1 | tee all/disable_ipv6 default/disable_ipv6";
         host.run(&["ip", "netns", "exec", netns, "sh", "-c", off]).ok();
     }
@@ -242,10 +243,10 @@ fn another_kind_of_the_same_name_is_not_the_same() {
     refused(json!({"netns": "a", "link": "lo", "kind": "bridge"}), Some("kind"));
     let veth = |link: &str, peer: &str, netns: &str| json!({"netns": "a", "link": link, "kind": "veth", "peer": {"name": peer, "netns": netns}});
     refused(veth("br0", "v1", "a"), Some("kind"));
-    // Only the other end's name is taken, by whatever it is.
+    // Only the name of the other end is taken, by whatever link.
     refused(veth("new", "v1", "a"), Some("peer.name"));
     refused(veth("new", "br0", "b"), Some("peer.name"));
-    // Alternative names are taken, and no link is called so.
+    // The names are taken as alternative names; no link has them as its own.
     refused(veth("ci7", "free", "a"), Some("link"));
     refused(veth("new", "ci7", "a"), Some("peer.name"));
     refused(json!({"netns": "a", "link": "ci7", "kind": "bridge"}), Some("link"));
@@ -254,7 +255,7 @@ fn another_kind_of_the_same_name_is_not_the_same() {
 #[test]
 fn a_pair_whose_ends_belong_to_others_is_not_the_same() {
     let host = host();
-    // v0 of a and v1 of b exist, and are both veths, but not each other's ends; indexes chosen to be the same.
+    // v0 of a and v1 of b exist, and are both ends of other veth pairs. Their indexes are chosen to be the same.
     host.ip_in("a", "link add v0 index 50 type veth peer name x index 51");
     host.ip_in("b", "link add v1 index 51 type veth peer name y index 50");
     let before = host.snapshot(&["a", "b"]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Link.Add` of links that stand on others or are a kind's own: vxlan, macvlan, macvtap and ifb against their twins
-//! `ip link add type …`, and what `Link.List` tells of them.
+//! `Link.Add` of links that are on top of others, or have data of their kind: vxlan, macvlan, macvtap and ifb against
+//! their twins `ip link add type …`, and what `Link.List` reports of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// A host whose twins have a bridge each to stand on, with addresses.
+/// A host whose twins each have a bridge for the links, with addresses.
 fn host() -> Host {
     let host = open_host();
     let (a, b) = host.twins();
@@ -22,7 +22,7 @@ fn host() -> Host {
     host
 }
 
-/// `Link.Add` in `a` with these members besides `netns`, `link` and `kind`.
+/// `Link.Add` in `a` with these members in addition to `netns`, `link` and `kind`.
 fn add(host: &Host, link: &str, kind: &str, others: &Value) -> Reply {
     let mut fields = json!({"netns": "a", "link": link, "kind": kind});
     fields.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
@@ -38,7 +38,7 @@ fn assert_twins(host: &Host, kind: &str, cases: &[(Value, &str, &str)]) {
         assert_eq!(told["link_index"].to_string(), index, "{fields}");
         host.ip_in("b", &format!("link add {link} {words} type {kind} {own}"));
         if let Some(alias) = fields["alias"].as_str() {
-            host.ip_in("b", &format!("link set {link} alias {alias}")); // not taken when a link is made
+            host.ip_in("b", &format!("link set {link} alias {alias}")); // ip does not take it with the new link
         }
     }
     host.compare("link show");
@@ -62,7 +62,7 @@ fn a_vxlan_with_each_of_its_fields_is_like_iproute2s() {
         &host,
         "vxlan",
         &[
-            // No port is Linux's own, 8472, for both.
+            // Without a port, both use Linux's own, 8472.
             (json!({"vxlan": {"id": 1}}), "", "id 1"),
             (json!({"vxlan": {"id": 0, "learning": true}}), "", "id 0 learning"),
             (every, "mtu 1400 address 02:00:00:00:00:01 up master br1", words),
@@ -151,30 +151,38 @@ fn fields_that_contradict_each_other_are_refused_before_anything_is_judged() {
     let host = host();
     let vxlan = |fields: Value| ("vxlan", json!({"parent": "br0", "vxlan": fields}));
     let cases = [
-        (vxlan(json!({})), "vxlan.id", "is missing"),
-        (vxlan(json!({"collect_metadata": false})), "vxlan.id", "is missing"),
-        (vxlan(json!({"id": 1, "collect_metadata": true})), "vxlan.id", "stands together with"),
+        (vxlan(json!({})), "vxlan.id", "is required unless"),
+        (vxlan(json!({"collect_metadata": false})), "vxlan.id", "is required unless"),
+        (vxlan(json!({"id": 1, "collect_metadata": true})), "vxlan.id", "cannot be given together with"),
         (vxlan(json!({"id": 16_777_216})), "vxlan.id", "between 0 and 16777215"),
-        (vxlan(json!({"id": 1, "group": "239.1.1.1", "remote": "192.0.2.9"})), "vxlan.group", "stands together"),
-        (vxlan(json!({"id": 1, "group": "192.0.2.9"})), "vxlan.group", "no multicast group"),
-        (vxlan(json!({"id": 1, "remote": "239.1.1.1"})), "vxlan.remote", "not the address of one host"),
-        (vxlan(json!({"id": 1, "remote": "::"})), "vxlan.remote", "not the address of one host"),
-        (vxlan(json!({"id": 1, "local": "ff02::1"})), "vxlan.local", "not the address of one host"),
+        (
+            vxlan(json!({"id": 1, "group": "239.1.1.1", "remote": "192.0.2.9"})),
+            "vxlan.group",
+            "cannot be given together",
+        ),
+        (vxlan(json!({"id": 1, "group": "192.0.2.9"})), "vxlan.group", "must be a multicast group"),
+        (vxlan(json!({"id": 1, "remote": "239.1.1.1"})), "vxlan.remote", "must be the address of one host"),
+        (vxlan(json!({"id": 1, "remote": "::"})), "vxlan.remote", "must be the address of one host"),
+        (vxlan(json!({"id": 1, "local": "ff02::1"})), "vxlan.local", "must be the address of one host"),
         (vxlan(json!({"id": 1, "remote": "192.0.2.9", "local": "2001:db8::1"})), "vxlan.local", "family inet6"),
-        (vxlan(json!({"id": 1, "source_port_min": 4000})), "vxlan.source_port_max", "is missing"),
-        (vxlan(json!({"id": 1, "source_port_max": 4000})), "vxlan.source_port_min", "is missing"),
-        (vxlan(json!({"id": 1, "source_port_min": 2, "source_port_max": 1})), "vxlan.source_port_max", "is 1, less"),
+        (vxlan(json!({"id": 1, "source_port_min": 4000})), "vxlan.source_port_max", "is required with"),
+        (vxlan(json!({"id": 1, "source_port_max": 4000})), "vxlan.source_port_min", "is required with"),
+        (
+            vxlan(json!({"id": 1, "source_port_min": 2, "source_port_max": 1})),
+            "vxlan.source_port_max",
+            "must not be less than",
+        ),
         (vxlan(json!({"id": 1, "port": 0})), "vxlan.port", "between 1 and 65535"),
         (("macvlan", json!({})), "parent", "is missing"),
         (("macvtap", json!({"macvlan": {"mode": "bridge"}})), "parent", "is missing"),
-        (("macvlan", json!({"parent": "br0", "macvlan": {"mode": "vlan"}})), "macvlan.mode", "none of private"),
+        (("macvlan", json!({"parent": "br0", "macvlan": {"mode": "vlan"}})), "macvlan.mode", "not one of private"),
         (
             ("macvtap", json!({"parent": "br0", "mac": "02:00:00:00:00:09", "macvlan": {"mode": "passthru"}})),
             "mac",
-            "is the parent's in mode `passthru`",
+            "does not apply to mode `passthru`, which uses the parent's",
         ),
-        (("ifb", json!({"parent": "br0"})), "parent", "no field of kind ifb"),
-        (("bridge", json!({"vxlan": {"id": 1}})), "vxlan.id", "no field of kind bridge"),
+        (("ifb", json!({"parent": "br0"})), "parent", "is not a field of kind ifb"),
+        (("bridge", json!({"vxlan": {"id": 1}})), "vxlan.id", "is not a field of kind bridge"),
     ];
     let before = host.snapshot(&["a"]);
     for ((kind, fields), field, why) in cases {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Link.List`: what `ip -d link` tells, one link, all of them, and in several replies.
+//! `Link.List`: what `ip -d link` reports; one link, all links, and several replies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{BOB, Host, Reply};
 use netbroker::call::{self, Part, Shape};
 use serde_json::{Value, json};
 
-/// As bob, who may only look.
+/// A call by bob, who may only look.
 fn ask(host: &Host, fields: Value) -> Reply {
     host.as_uid(BOB).call("Link.List", fields)
 }
@@ -22,7 +22,7 @@ fn ip_links(host: &Host, netns: &str) -> Vec<Value> {
     serde_json::from_str(&host.ip_in(netns, "-j -d link show")).unwrap()
 }
 
-/// Every member is one that the call declares, and none that is always there is missing.
+/// Asserts that the call declares every member, and that none is missing that is always reported.
 fn assert_declared(parts: &[Part], told: &Value) {
     let members = told.as_object().unwrap();
     for (name, value) in members {
@@ -43,7 +43,7 @@ fn assert_declared(parts: &[Part], told: &Value) {
     }
 }
 
-/// Each member of `ip -j -d link` that the call tells, too.
+/// Each member of `ip -j -d link` that the call also reports.
 fn assert_like_ip(told: &Value, ip: &Value) {
     let lower = |value: &Value| value.as_str().unwrap().to_lowercase();
     for (name, theirs) in [
@@ -66,7 +66,7 @@ fn assert_like_ip(told: &Value, ip: &Value) {
     assert_eq!(told.get("kind"), ip.pointer("/linkinfo/info_kind"));
     let words = |value: &Value| value.as_array().unwrap().iter().map(lower).collect::<Vec<_>>();
     let (mut ours, mut theirs) = (words(&told["flags"]), words(&ip["flags"]));
-    ours.retain(|word| word != "running"); // ip shows its absence instead
+    ours.retain(|word| word != "running"); // ip reports its absence instead
     theirs.retain(|word| word != "no-carrier" && word != "m-down");
     ours.sort();
     theirs.sort();
@@ -104,7 +104,7 @@ fn furnished(host: &Host) {
     }
 }
 
-/// The parts of an element of the list.
+/// The members that the declaration has for an element of the list.
 fn link_parts() -> Vec<Part> {
     match call::by_name("Link.List").unwrap().result.parts[0].ty {
         Shape::List(_, parts) => parts.all(),
@@ -118,7 +118,7 @@ fn every_member_is_what_iproute2_tells() {
     furnished(&host);
     for netns in ["a", "b"] {
         let all = || list(&host, json!({ "netns": netns }));
-        // Operational states follow a moment later: what counts is seen between two equal lists.
+        // Operational states follow a moment later. So only what was reported between two equal lists is compared.
         let (told, ip, by_name, by_index, by_both) = (0..50)
             .find_map(|_| {
                 let (told, ip) = (all(), ip_links(&host, netns));
@@ -200,7 +200,7 @@ fn a_name_that_is_no_text_is_escaped_and_breaks_nothing() {
         host.sh(&format!("ip link add \"$(printf '{printf}')\" type bridge"));
         host.sh(&format!("ip link set \"$(printf '{printf}')\" alias \"$(printf 'A{printf}')\""));
     }
-    // The kernel refuses `%` in the name of a link, but takes it in another one.
+    // The kernel refuses `%` in the name of a link, but accepts it in an alternative name.
     host.sh("ip link add v0 type veth peer name v1; ip link property add dev v0 altname 'a%b'");
     host.sh("ip link set v1 master \"$(printf 'x\\377y')\"");
     let links = list(&host, json!({"netns": "@host"}));
@@ -230,7 +230,7 @@ fn five_hundred_links_come_whole_and_with_more_in_several_replies() {
     links.iter().zip(&ip).for_each(|(told, ip)| assert_like_ip(told, ip));
 
     let streamed = host.as_uid(BOB).call_more("Link.List", json!({"netns": "many"}));
-    let parts = streamed.all(); // asserts that all but the last say `continues`
+    let parts = streamed.all(); // asserts that all but the last have `continues`
     assert!(parts.len() > 4, "{} replies", parts.len());
     assert!(parts.iter().all(|part| part.as_object().unwrap().len() == 1), "{streamed}");
     let together: Vec<Value> = parts.iter().flat_map(|part| part["links"].as_array().unwrap().clone()).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Alternative names: the kernel finds a link by them, a request never does. An allowed `ci7` must not reach `eth0`.
+//! Alternative names: the kernel finds a link by them, a request never does. An allowed `ci7` must not lead to `eth0`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -49,7 +49,7 @@ fn host() -> Host {
     host
 }
 
-/// Every request that could reach the uplink by its other name, with the field that says it.
+/// Every request that could reach the uplink by its alternative name, with the field that gives it.
 fn attempts() -> Vec<(&'static str, &'static str, Value)> {
     let on = |changes: Value| {
         let mut fields = json!({"netns": "@host", "link": "ci7"});
@@ -91,7 +91,7 @@ fn an_alternative_name_reaches_nothing_and_is_told_apart() {
         assert_eq!((reply.get("reason"), reply.get("errno")), (json!("alternative_name"), json!(19)), "{reply}");
         assert_eq!(host.snapshot(&[]), before, "{method} {fields}");
     }
-    // Where absence is no error, this is one: there is a link.
+    // Where the absence of a link is not an error, this still is one: the link exists.
     for (method, others) in [("Link.Delete", json!({})), ("Address.Delete", json!({"address": "192.0.2.1/24"}))] {
         let mut fields = json!({"netns": "@host", "link": "ci7", "missing_ok": true});
         fields.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
@@ -102,7 +102,7 @@ fn an_alternative_name_reaches_nothing_and_is_told_apart() {
 }
 
 #[test]
-fn a_name_that_a_link_really_has_works_beside() {
+fn a_links_own_name_works_although_another_link_has_alternative_names() {
     let host = host();
     host.ip("link add ci1 type veth peer name ci2");
     let uplink = host.ip("-d -j link show eth0");
@@ -132,7 +132,7 @@ fn a_new_name_that_is_somebodys_other_name_is_taken() {
 }
 
 #[test]
-fn the_ends_own_name_as_an_alternative_one_does_not_hide_it() {
+fn an_alternative_name_does_not_hide_a_links_own_name() {
     let host = host();
     host.ip("link add ci1 type veth peer name ci2");
     host.ip("link property add dev ci1 altname ci-the-long-name-of-the-first");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Link.Set` against its twin `ip link set`, and what the kernel refuses of it.
+//! `Link.Set` against its twin `ip link set`, and what the kernel refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -38,7 +38,7 @@ fn each_field_does_what_iproute2_does() {
         (json!({"mac": "02:00:00:00:00:aa"}), "address 02:00:00:00:00:aa"),
         (json!({"alias": "uplink"}), "alias uplink"),
         (json!({"alias": "down"}), "alias down"),
-        (json!({"alias": ""}), ""), // ip cannot say it: see below
+        (json!({"alias": ""}), ""), // ip cannot set it: see below
         (json!({"master": "br0"}), "master br0"),
         (json!({"master": "br1"}), "master br1"),
         (json!({"no_master": true}), "nomaster"),
@@ -104,7 +104,7 @@ fn a_link_moves_to_another_namespace_and_to_the_host() {
             let words = format!("link add {twin}{name} address 02:00:00:00:09:01 type veth peer name {twin}{name}p");
             host.ip_in(&stands, &words);
         }
-        // Into the twins, with a new name and what else there is to set.
+        // Into the twins, with a new name and everything else that can be set.
         let changes = json!({"target_netns": a, "new_name": name, "mtu": 1234, "up": true, "alias": "x"});
         set(&host, netns, &format!("a{name}"), changes).ok();
         host.ip_in(&stands, &format!("link set b{name} netns {b} name {name} mtu 1234 up alias x"));
@@ -151,7 +151,7 @@ fn what_the_kernel_refuses_says_why_and_leaves_everything() {
         (json!({"mac": "02:00:00:00:00:00:01"}), "KernelRefused", json!({"field": "mac"})),
         (json!({"mac": "02:00:00:00:00"}), "KernelRefused", json!({"field": "mac"})),
         (json!({}), "InvalidRequest", json!({})),
-        (json!({"link": "absent"}), "InvalidRequest", json!({})), // before anything is looked up
+        (json!({"link": "absent"}), "InvalidRequest", json!({})), // before any look-up
         (json!({"master": "br0", "target_netns": "b"}), "InvalidRequest", json!({"field": "master"})),
         (json!({"master": "br0", "no_master": true}), "InvalidRequest", json!({"field": "master"})),
         (json!({"no_master": false}), "InvalidRequest", json!({"field": "no_master"})),
@@ -167,7 +167,7 @@ fn what_the_kernel_refuses_says_why_and_leaves_everything() {
             assert_eq!(&reply.get(name), value, "{name}: {reply}");
         }
         if matches!(error, "KernelRefused" | "AlreadyExists" | "NotSupported") {
-            // One field is set or not; but with a new master, the old one may have gone already.
+            // A single field is set or not. But with a new master, the link may already have left the old one.
             assert_eq!(reply.get("may_have_changed"), json!(changes.get("master").is_some()), "{reply}");
         }
         assert_eq!(host.snapshot(&[a, b]), before, "{changes}");
@@ -193,7 +193,7 @@ fn an_error_of_several_fields_warns_that_some_may_be_set() {
     host.comparison("link show").macs().check();
     assert!(host.ip_in(a, "link show v0").contains("mtu 1400"), "the warning would be for nothing");
 
-    // With a new master alone, too: the old one goes first.
+    // Also with only a new master: the link leaves the old one first.
     host.ip_in(a, "link set v1 master br0");
     let reply = set(&host, a, "v1", json!({"master": "p0"}));
     assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(95), json!(true)), "{reply}");
@@ -238,7 +238,7 @@ fn what_only_a_bridge_has_is_changed_like_by_iproute2() {
     host.ip_in(b, "link set br0 type bridge stp_state 0");
     host.ip_in(b, "link set br0 name br9");
     host.comparison("link show").macs().check();
-    set(&host, a, "v0", json!({"kind": "veth", "mtu": 1300})).ok(); // a filter, and nothing else
+    set(&host, a, "v0", json!({"kind": "veth", "mtu": 1300})).ok(); // only to select the kind
     host.ip_in(b, "link set v0 mtu 1300");
     host.comparison("link show").macs().check();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The listener that netbroker(8) prints: it is run as it is printed, and does what the page says a listener must do.
+//! The listener that netbroker(8) prints. It is run as it is printed, and does what the page requires of a listener.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const SOCKET: &str = "/run/scratch/listener";
 const INFO: &str = "{\"method\":\"org.varlink.service.GetInfo\"}\0";
 
-/// The example, without the marks of the manual page's language.
+/// The example, without the markup of the manual page.
 fn printed() -> String {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/netbroker.8")).unwrap();
     let section = page.split("\n.Sh LISTENERS\n").nth(1).unwrap().split("\n.Sh ").next().unwrap();
@@ -36,7 +36,7 @@ fn listen(host: &Host) -> Background {
     running
 }
 
-/// Sends each of these over one connection and hears what comes back until a NUL, or the end, before it sends the next.
+/// Sends each of these over one connection. Before the next one, it reads what comes back up to a NUL or the end.
 fn converse(caller: &Caller<'_>, messages: &[&str]) -> Reply {
     let script = format!(
         r#"use strict; use Socket;

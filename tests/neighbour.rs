@@ -36,13 +36,13 @@ fn act(host: &Host, verb: &str, netns: &str, fields: &Value) -> Reply {
     host.caller().call(&format!("Neighbour.{verb}"), all)
 }
 
-/// Neighbours and proxy entries of a namespace, in an order of their own: the kernel's is that of a hash. What is
-/// sent to say which groups a link is in is left out.
+/// Neighbours and proxy entries of a namespace, sorted: the kernel's order is that of a hash table. Entries that come
+/// from the kernel's own reports of multicast groups are left out.
 fn neighbours(host: &Host, netns: &str) -> Vec<String> {
     told(host, netns, |_| true)
 }
 
-/// Those of an address.
+/// The entries of an address.
 fn of(host: &Host, netns: &str, address: &Value) -> Vec<String> {
     told(host, netns, |entry| entry["dst"] == *address)
 }
@@ -83,7 +83,7 @@ fn each_field_does_what_iproute2_does() {
         ),
         ("Add", json!({"address": "10.0.0.9", "proxy": true}), "add proxy 10.0.0.9"),
         ("Add", json!({"address": "2001:db8::9", "proxy": true}), "add proxy 2001:db8::9"),
-        ("Add", json!({"address": "10.0.0.9", "mac": MAC}), "add 10.0.0.9 lladdr MAC"), // beside its proxy entry
+        ("Add", json!({"address": "10.0.0.9", "mac": MAC}), "add 10.0.0.9 lladdr MAC"), // it has a proxy entry, too
         ("Add", json!({"address": "224.0.0.9", "mac": MAC}), "add 224.0.0.9 lladdr MAC"),
         ("Replace", json!({"address": "10.0.0.1", "mac": OTHER}), "replace 10.0.0.1 lladdr OTHER"),
         (
@@ -111,7 +111,7 @@ fn each_field_does_what_iproute2_does() {
         assert_eq!(act(&host, verb, a, &fields).ok(), json!({}), "{verb} {fields}");
         let dev = if words.contains(" dev ") { "" } else { " dev v0" };
         host.ip_in(b, &format!("neigh {}{dev}", words.replace("MAC", MAC).replace("OTHER", OTHER)));
-        // Of this address only: one that failed may go at any time, where the machine has more than 128.
+        // Of this address only: the kernel may remove a failed entry at any time, where the machine has more than 128.
         let address = &fields["address"];
         assert_eq!(of(&host, a, address), of(&host, b, address), "{verb} {fields}");
     }
@@ -157,7 +157,7 @@ fn a_neighbour_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
 }
 
 #[test]
-fn one_that_is_not_there_is_not_found_or_missing_ok() {
+fn an_absent_neighbour_is_not_found_or_missing_ok() {
     let (host, a, _) = host();
     act(&host, "Add", a, &json!({"address": "10.0.0.1", "mac": MAC})).ok();
     act(&host, "Add", a, &json!({"address": "10.0.0.2", "proxy": true})).ok();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Neighbour.List`: what `ip neigh` tells, its filters, and what the policy says of `Neighbour.*`.
+//! `Neighbour.List`: what `ip neigh` reports, its filters, and what the policy decides about `Neighbour.*`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};
 use serde_json::{Value, json};
 
-/// A namespace `a` with neighbours of every sort. Its links are down, so that none makes its own.
+/// A namespace `a` with neighbours of every sort. Its links are down, so that they add none by themselves.
 fn host() -> Host {
     let host = open_host();
     host.ip("netns add a");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Netns.*`: the same names, files and mounts as `ip netns`, and what is no namespace is told apart.
+//! `Netns.*`: the same names, files and mounts as `ip netns`; what is not a namespace is distinguished from one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -14,14 +14,14 @@ fn call(host: &Host, verb: &str, netns: &str) -> Reply {
     host.caller().call(&format!("Netns.{verb}"), json!({ "netns": netns }))
 }
 
-/// What `Netns.List` says, as pairs of name and readiness.
+/// What `Netns.List` returns, as pairs of name and readiness.
 fn listed(host: &Host) -> Vec<(String, bool)> {
     let reply = call(host, "List", "@host");
     let entries = reply.ok()["namespaces"].as_array().unwrap().clone();
     entries.iter().map(|e| (e["netns"].as_str().unwrap().to_owned(), e["ready"].as_bool().unwrap())).collect()
 }
 
-/// The error's last word and its parameters, but for the id in the trail.
+/// The last word of the error, and its parameters without the id in the trail.
 fn refused(reply: &Reply) -> (String, Value) {
     let mut parameters = reply.parameters();
     parameters.as_object_mut().unwrap().remove("request").expect("every error carries its id");
@@ -29,11 +29,15 @@ fn refused(reply: &Reply) -> (String, Value) {
 }
 
 fn no_such(reason: &str, name: &str) -> Value {
-    let (errno, errno_name) = if reason == "absent" { (2, "ENOENT") } else { (22, "EINVAL") };
+    let (errno, errno_name) = match reason {
+        "absent" => (2, "ENOENT"),
+        "symbolic_link" => (40, "ELOOP"),
+        _ => (22, "EINVAL"),
+    };
     json!({"field": "netns", "name": name, "reason": reason, "errno": errno, "errno_name": errno_name})
 }
 
-/// The mount points under /run/netns and it itself.
+/// The mount points under /run/netns, and /run/netns itself.
 fn mount_points(host: &Host) -> Vec<String> {
     let points = host.sh("awk '$5 ~ \"^/run/netns\" { print $5, $7 }' /proc/self/mountinfo");
     points.lines().map(str::to_owned).collect()
@@ -139,7 +143,7 @@ fn the_number_of_a_namespace_is_the_hosts_for_it() {
     let host = host();
     let (a, b) = host.twins();
     host.ip(&format!("netns set {a} 7"));
-    host.ip_in(b, "netns set a 3"); // b's number for a is not the host's
+    host.ip_in(b, "netns set a 3"); // b's number for a differs from the host's
     let told: Value = serde_json::from_str(&host.ip("-j netns list")).unwrap();
     for entry in told.as_array().unwrap() {
         let mut expected = json!({"ready": true});
@@ -193,16 +197,16 @@ fn a_symbolic_link_is_no_namespace_and_its_target_stays() {
     host.sh("ln -s /run/netns/real /run/netns/sym; ln -s /proc/1/ns/net /run/netns/first");
     for name in ["sym", "first"] {
         let reply = host.caller().call("Link.List", json!({ "netns": name }));
-        assert_eq!(refused(&reply).1, no_such("not_a_namespace", name));
+        assert_eq!(refused(&reply).1, no_such("symbolic_link", name));
         let reply = host.caller().call("Link.Add", json!({"netns": name, "link": "br0", "kind": "bridge"}));
-        assert_eq!(refused(&reply).1, no_such("not_a_namespace", name));
+        assert_eq!(refused(&reply).1, no_such("symbolic_link", name));
         assert_eq!(call(&host, "Get", name).ok(), json!({"ready": false}));
         assert_eq!(refused(&call(&host, "Add", name)).0, "Netns.AlreadyExists");
     }
     let names = [("first", false), ("real", true), ("sym", false)].map(|(n, ready)| (n.to_owned(), ready));
     assert_eq!(listed(&host), names);
     let before = host.snapshot(&["real"]);
-    assert_eq!(refused(&call(&host, "Delete", "sym")).1, no_such("not_a_namespace", "sym"));
+    assert_eq!(refused(&call(&host, "Delete", "sym")).1, no_such("symbolic_link", "sym"));
     assert_eq!(host.snapshot(&["real"]), before);
     assert_eq!(call(&host, "Get", "real").ok(), json!({"ready": true}));
 }
@@ -220,13 +224,10 @@ fn delete_removes_namespaces_and_left_over_plain_files_and_nothing_else() {
     let picture = |host: &Host| (host.snapshot(&["real"]), mount_points(host), host.sh("ls -l /run/netns"));
     let before = picture(&host);
     for name in others {
+        let reason = if ["link", "dangling"].contains(&name) { "symbolic_link" } else { "not_a_namespace" };
         for fields in [json!({"netns": name}), json!({"netns": name, "missing_ok": true})] {
             let (error, parameters) = refused(&host.caller().call("Netns.Delete", fields));
-            assert_eq!(
-                (error.as_str(), &parameters["reason"]),
-                ("Netns.NoSuchNetns", &json!("not_a_namespace")),
-                "{name}"
-            );
+            assert_eq!((error.as_str(), &parameters["reason"]), ("Netns.NoSuchNetns", &json!(reason)), "{name}");
         }
         for fields in [json!({"netns": name}), json!({"netns": name, "exists_ok": true})] {
             let since = std::time::Instant::now();
@@ -241,7 +242,7 @@ fn delete_removes_namespaces_and_left_over_plain_files_and_nothing_else() {
         host.sh("touch /run/netns/left");
         call(&host, "Delete", name).ok();
     }
-    call(&host, "Get", "stacked").ok(); // a network namespace over something else is one for every other call
+    call(&host, "Get", "stacked").ok(); // for every other call, a network namespace over something else is one
     assert_eq!(host.sh("cd /run/netns; echo *"), "dangling directory fifo file ipc link socket stacked uts zero\n");
 }
 
@@ -305,7 +306,7 @@ fn the_namespace_of_pid_1_has_no_other_name_where_it_can_be_looked_up() {
         host.policy(EVERYTHING);
         host.sh("touch /run/netns/one; mount --bind /proc/self/ns/net /run/netns/one; ip netns add caller");
         host.ip("-n caller link add eth0 type bridge");
-        // A shell is pid 1 of a process namespace, in the host's network; the caller stands in another one.
+        // A shell is pid 1 of a process namespace, in the host's network namespace. The caller is in another one.
         let script = "nsenter --net=/run/netns/caller \"$@\"; exit $?";
         let apart = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh"];
         let before = host.snapshot(&["caller"]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A hundred callers at once, of which some are iproute2: each namespace is made once, by one of them, and is whole.
+//! A hundred callers at once, some of which are iproute2. Each namespace is made once, by one of them, and is complete.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 const CROWD: usize = 100;
 
-/// What one of the crowd came to: whether it made the namespace of this name.
+/// The outcome of one of the callers: whether it made the namespace of this name.
 enum Came {
     Broker(Reply),
     Iproute(Ran),
@@ -25,7 +25,7 @@ impl Came {
     }
 }
 
-/// All at once; each fifth is `ip netns add`.
+/// Starts all callers at once; every fifth is `ip netns add`.
 fn crowd(host: &Host, name: impl Fn(usize) -> String + Sync) -> Vec<(String, Came)> {
     let one = |at: usize| {
         let name = name(at);
@@ -41,7 +41,7 @@ fn crowd(host: &Host, name: impl Fn(usize) -> String + Sync) -> Vec<(String, Cam
     })
 }
 
-/// Every name is a namespace of its own that can be entered, mounted once under one shared mount.
+/// Asserts that every name is a separate namespace that can be entered, mounted once under one shared mount.
 fn whole(host: &Host, names: usize) {
     let count = |script: &str| host.sh(script).trim().parse::<usize>().unwrap();
     assert_eq!(count("ls /run/netns | wc -l"), names);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `/run/netns` as a shared mount: made once by the first call, under a lock that anybody may hold, and never in a
-//! mount namespace from which nobody outside would see what is made.
+//! `/run/netns` as a shared mount. The first call makes it once, under a lock that any user may hold, and never in a
+//! mount namespace from which no process outside would see what is made.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -20,7 +20,7 @@ fn mounts(host: &Host) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// Somebody who holds the lock until the guard is dropped.
+/// A process that holds the lock until the guard is dropped.
 fn locked(host: &Host) -> Background {
     let guard = host.background("exec flock --no-fork /run/netns sleep 1000");
     host.sh("while flock -n /run/netns true; do sleep 0.01; done");
@@ -81,7 +81,7 @@ fn a_lock_that_is_not_let_go_is_busy_within_a_second_and_nothing_changes() {
 }
 
 #[test]
-fn the_lock_does_not_count_once_it_is_a_mount() {
+fn the_lock_has_no_effect_once_the_directory_is_a_mount() {
     let host = host();
     host.ip("netns add first");
     let holder = locked(&host);
@@ -115,7 +115,7 @@ fn a_namespace_made_while_the_lock_was_waited_for_is_seen() {
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| host.caller().call("Netns.Add", json!({"netns": "x", "exists_ok": true})));
         std::thread::sleep(Duration::from_millis(300));
-        // As another first call does that had the lock: the directory is a mount only from now on.
+        // As another first call does that has the lock: the directory becomes a mount only now.
         host.sh("mount --bind /run/netns /run/netns; mount --make-shared /run/netns");
         host.sh("touch /run/netns/x; unshare -n mount --bind /proc/self/ns/net /run/netns/x");
         host.ip("netns exec x true");
@@ -132,7 +132,7 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
     let inside = host.caller().under(&["unshare", "-m", "--propagation", "slave"]);
     for first in [true, false] {
         if !first {
-            host.ip("netns add there"); // /run/netns is a mount of its own now
+            host.ip("netns add there"); // /run/netns is now a mount itself
         }
         let before = host.snapshot(&[]);
         for (verb, name) in [("Add", "x"), ("Delete", "there")] {
@@ -143,14 +143,14 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
         }
         assert_eq!(host.snapshot(&[]), before);
     }
-    // Looking, and acting in a namespace, does not need to be seen.
+    // Looking at a namespace, or acting in one, need not be visible outside.
     let listed = inside.call("Netns.List", json!({"netns": "@host"})).ok();
     assert_eq!(listed["namespaces"], json!([{"netns": "there", "ready": true}]));
     inside.call("Link.Set", json!({"netns": "there", "link": "lo", "up": true})).ok();
     assert!(host.ip_in("there", "link show lo").contains("UP"));
 }
 
-/// What process 1 mounts is as good as unknown to the hosts of these tests; from here on it is what this one mounts.
+/// The hosts of these tests cannot read what process 1 mounts. From here on, these are the mounts of this host.
 fn be_the_machine(host: &Host) {
     let own = std::fs::read_link("/proc/thread-self").unwrap();
     host.sh(&format!("umount /proc/1/mountinfo; mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
@@ -164,7 +164,7 @@ fn a_namespace_that_only_its_maker_would_see_is_not_made() {
     let shared = host.caller().under(&["unshare", "-m", "--propagation", "shared"]);
     for is_mount in [false, true] {
         if is_mount {
-            host.ip("netns add there"); // /run/netns is a shared mount of its own now
+            host.ip("netns add there"); // /run/netns is now a shared mount itself
         }
         let before = host.snapshot(&[]);
         let reply = private.call("Netns.Add", json!({"netns": "x"}));
@@ -173,15 +173,15 @@ fn a_namespace_that_only_its_maker_would_see_is_not_made() {
         assert!(reply.get("message").as_str().unwrap().contains("private mount namespace"), "{reply}");
         assert_eq!(host.snapshot(&[]), before);
     }
-    // A copy that shares what is mounted is as good as the machine's own.
+    // A copy that shares its mounts is as good as the machine's own mount namespace.
     shared.call("Netns.Add", json!({"netns": "x"})).ok();
     host.ip("netns exec x true");
     add(&host, "y").ok();
-    // Removing needs no other to see it: the name goes, and the mount with it.
+    // A removal need not be visible to others: the name is removed, and the mount with it.
     host.caller().call("Netns.Delete", json!({"netns": "x"})).ok();
 }
 
-/// The same with the lock in the hands of another user, who opens the directory as anybody may.
+/// The same while another user holds the lock, who opens the directory as any user may.
 fn locked_by_bob(host: &Host) -> Background {
     let guard = host
         .background("exec setpriv --reuid=64124 --regid=64124 --clear-groups flock --no-fork /run/netns sleep 1000");
@@ -189,7 +189,7 @@ fn locked_by_bob(host: &Host) -> Background {
     guard
 }
 
-/// `policy install` where this host's mount namespace is that of process 1: a shell, in a process namespace of its own.
+/// Runs `policy install` where this host's mount namespace is that of process 1: a shell, in its own process namespace.
 fn install_as_on_a_machine(host: &Host) -> Ran {
     let script = "mount -t proc proc /proc; status=0; \"$@\" || status=$?; umount /proc; exit $status";
     host.run(&["unshare", "--pid", "--fork", "sh", "-euc", script, "sh", TOOL, "policy", "install"])
@@ -208,7 +208,7 @@ fn after_policy_install_the_lock_of_another_user_keeps_nobody_busy() {
     add(&host, "x").ok();
     assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
     host.ip("netns exec x true");
-    // A second time there is nothing to do, and nothing to wait for.
+    // The second time there is nothing to do, so it does not wait.
     let since = Instant::now();
     assert_eq!(install_as_on_a_machine(&host).stderr(), "");
     assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
@@ -225,7 +225,7 @@ fn policy_install_makes_the_shared_mount_with_its_directory_and_keeps_what_was_t
     assert_eq!(install_as_on_a_machine(&host).status(), 0);
     assert!(mounts(&host).len() == 1 && mounts(&host)[0].contains(" shared:"), "{:?}", mounts(&host));
     assert_eq!(host.sh("stat -c '%U:%G %a' /run/netns"), "root:root 755\n");
-    // Namespaces that were mounted there before, on a mount that is not shared.
+    // Namespaces that were mounted there earlier, on a mount that is not shared.
     host.sh("umount /run/netns; touch /run/netns/old; unshare -n mount --bind /proc/self/ns/net /run/netns/old");
     let inode = host.sh("stat -c %i /run/netns/old");
     assert_eq!(install_as_on_a_machine(&host).stderr(), "");
@@ -236,7 +236,7 @@ fn policy_install_makes_the_shared_mount_with_its_directory_and_keeps_what_was_t
 #[test]
 fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_says_so() {
     let host = host();
-    // The namespace of a test is another one than that of the machine's process 1, which shows itself now.
+    // The test's mount namespace differs from that of the machine's process 1, whose mounts are visible now.
     host.sh("umount /proc/1/mountinfo");
     let before = (mounts(&host), host.snapshot(&[]));
     let told = |ran: &Ran| {
@@ -247,7 +247,7 @@ fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_sa
     };
     told(&host.tool(&["policy", "install"]));
     assert_eq!((mounts(&host), host.snapshot(&[])), before);
-    // A copy inside the namespace of process 1, and a chroot there.
+    // A copy inside the mount namespace of process 1, and a chroot there.
     let inside = "mount -t proc proc /proc; unshare -m --propagation private \"$@\"; umount /proc";
     told(&host.run(&["unshare", "--pid", "--fork", "sh", "-euc", inside, "sh", TOOL, "policy", "install"]));
     let inside = "mount -t proc proc /proc; mkdir /run/root; mount --rbind / /run/root; chroot /run/root \"$@\"; umount -l /run/root; umount /proc";
@@ -260,8 +260,8 @@ fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_sa
 fn policy_install_makes_no_mount_of_a_directory_that_others_may_write() {
     let host = host();
     for (change, why) in [
-        ("chmod 1777 /run/netns", "/run/netns has mode 1777: others than root may write it"),
-        ("chmod 755 /run/netns; chown 64123 /run/netns", "/run/netns belongs to uid 64123, not to root"),
+        ("chmod 1777 /run/netns", "/run/netns has mode 1777, which lets others than root write it"),
+        ("chmod 755 /run/netns; chown 64123 /run/netns", "/run/netns must belong to root, not to uid 64123"),
         ("rmdir /run/netns; ln -s /etc /run/netns", "/run/netns is a symbolic link or no directory"),
     ] {
         host.sh(change);
@@ -287,7 +287,7 @@ fn a_name_on_which_a_namespace_is_about_to_be_mounted_exists() {
     let host = host();
     host.ip("netns add first");
     std::thread::scope(|scope| {
-        // Its file is there 200 ms before its mount.
+        // Its file exists 200 ms before its mount.
         let slowly = ["strace", "-q", "-o", "/dev/null", "-e", "trace=mount", "-e", "inject=mount:delay_enter=200000"];
         let caller = host.caller().under(&slowly);
         let first = scope.spawn(move || caller.call("Netns.Add", json!({"netns": "x"})));

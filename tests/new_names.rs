@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Names that a request gives to something new reach other people's scripts: they have nothing that a shell takes for more
-//! than itself. Existing links and namespaces with such names can be looked at, changed and deleted.
+//! Names that a request gives to something new reach other people's scripts. So they may not contain characters that
+//! have a special meaning to a shell. Existing links and namespaces with such names can be looked at, changed and
+//! deleted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 const QUOTING: [char; 12] = ['"', '\'', '`', ';', '|', '&', '<', '>', '(', ')', '#', '~'];
 
-/// Every field that gives a name, in a request that succeeds with another one.
+/// Every field that gives a name, in a request that succeeds with another name.
 fn giving(name: &str) -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("Netns.Add", "netns", json!({"netns": name})),
@@ -68,16 +69,13 @@ fn a_new_name_that_other_programs_take_for_an_option_a_pattern_or_a_process_is_r
             assert!(reply.error().ends_with(".InvalidRequest"), "{method} {name}: {reply}");
             assert_eq!(reply.get("field"), field, "{method} {name}");
             let reason = reply.get("reason");
-            assert!(
-                reason.as_str().unwrap().contains("does not begin with a letter, a digit or _"),
-                "{method}: {reason}"
-            );
+            assert!(reason.as_str().unwrap().contains("must begin with a letter, a digit or _"), "{method}: {reason}");
         }
     }
     for name in ["1", "3176"] {
         let reply = host.caller().call("Netns.Add", json!({"netns": name}));
         assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Netns.InvalidRequest".into(), json!("netns")));
-        assert!(reply.get("reason").as_str().unwrap().contains("is a number"), "{reply}");
+        assert!(reply.get("reason").as_str().unwrap().contains("must not be a number"), "{reply}");
     }
     assert_eq!(host.snapshot(&["w", "far"]), before);
     assert_eq!(host.sh("ls /run/netns"), "far\nw\n");

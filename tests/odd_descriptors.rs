@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Files of every odd kind on descriptors 0 to 2, and files that change or go while they are read or written.
+//! Files of every unusual kind on descriptors 0 to 2, and files that change or disappear while they are read or
+//! written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -7,12 +8,12 @@ mod common;
 use common::Way;
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, perl, text};
 
-/// Makes a handle of the number that a system call gave (x86-64's numbers).
+/// Makes a handle from the number that a system call returned (x86-64's numbers).
 const MADE: &str = "sub made { my $n = shift; die \"$!\" if $n < 0; open(my $h, '+<&=', $n) or die; $h }";
-/// What root opens here is given away to alice.
+/// What root opens here is given to alice.
 const ALICE: &str = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123) or die;";
 
-/// What makes `$h`; none of these serves in any place.
+/// Scripts that make `$h`; none of these files may be used in any place.
 const UNFIT: &[(&str, &str)] = &[
     ("a route socket", "socket(my $h, 16, SOCK_RAW, 0) or die;"),
     ("a netfilter socket", "socket(my $h, 16, SOCK_RAW, 12) or die;"),
@@ -89,7 +90,7 @@ fn every_set_of_closed_descriptors_is_refused_and_nothing_else_becomes_one_of_th
     }
 }
 
-/// One file in several places, and files in memory: they serve, and nothing is read twice.
+/// One file in several places, and files in memory: they may be used, and nothing is read twice.
 const FIT: &[(&str, &str)] = &[
     ("one pipe", "pipe(my $r, my $w); syswrite $w, $request; put(0, $r); put(1, $w);"),
     (
@@ -133,9 +134,9 @@ fn one_file_in_two_places_and_files_in_memory_serve() {
 }
 
 #[test]
-fn its_own_words_are_no_request() {
+fn the_brokers_own_output_is_not_a_request() {
     let host = mtu_host(Way::Setuid);
-    // A question about the service: the answer goes into the pipe from which the next message is read.
+    // A question about the service: the answer goes into the same pipe from which the next message is read.
     let script = r#"pipe(my $r, my $w); syswrite $w, '{"method":"org.varlink.service.GetInfo"}' . "\0"; put(0, $r); put(1, $w); broker();"#;
     let ended = perl(&host.caller(), script);
     assert_eq!((ended.status.code(), mtu(&host).as_str()), (Some(65), "1500"), "{ended:?}");
@@ -145,7 +146,7 @@ fn its_own_words_are_no_request() {
 #[test]
 fn a_file_that_shrinks_or_grows_while_it_is_read_is_one_request_or_none() {
     let host = mtu_host(Way::Setuid);
-    // Between two reads of 8 KiB, the delay being that of the first.
+    // Between two reads of 8 KiB: the delay is in the first one.
     let hold = "inject=read:delay_exit=600000:when=1";
     let long = format!("{}{}", " ".repeat(20_000), MTU_REQUEST);
     for (what, change, done) in [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The order of the steps, as strace sees it: what must come before what, and what is left at the end.
+//! The order of the steps, as strace shows it: what must come before what, and what is left at the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{ALICE, Host, Way};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Every system call of a broker, from its exec on, as strace writes them.
+/// Every system call of a broker, from its exec on, as strace prints it.
 fn trace(host: &Host, method: &str, parameters: Value) -> Vec<String> {
     let reply = host
         .caller()
@@ -33,13 +33,13 @@ fn host(way: Way) -> Host {
     host
 }
 
-/// The first line from `from` on that holds all of these.
+/// The first line from `from` on that contains all of these.
 fn find(trace: &[String], from: usize, words: &[&str]) -> usize {
     let found = trace[from..].iter().position(|line| words.iter().all(|word| line.contains(word)));
     from + found.unwrap_or_else(|| panic!("no {words:?} from line {from} on in\n{}", trace.join("\n")))
 }
 
-/// Asserts that these steps follow one another, each with the words of one line.
+/// Asserts that these steps follow one another. Each is given by words of one line.
 fn in_order(trace: &[String], steps: &[&[&str]]) -> usize {
     steps.iter().fold(0, |at, words| find(trace, at, words) + 1)
 }
@@ -48,7 +48,7 @@ fn name(line: &str) -> &str {
     line.split('(').next().unwrap()
 }
 
-/// The names of the calls behind the last filter.
+/// The names of the calls under the last filter.
 fn last_stage(trace: &[String]) -> BTreeSet<&str> {
     let filter = trace.iter().rposition(|line| line.starts_with("seccomp(SECCOMP_SET_MODE_FILTER")).unwrap();
     trace[filter + 1..].iter().map(|line| name(line)).collect()
@@ -104,12 +104,12 @@ fn the_alarm_is_set_before_anything_of_the_callers_is_looked_at() {
     let host = host(Way::Setuid);
     let trace = trace(&host, "Link.Set", json!({"netns": "w", "link": "v0", "mtu": 1400}));
     let alarm = find(&trace, 0, &["alarm(30)"]);
-    // glibc itself asks whether they are open, of a program that exec gave more than its caller has.
+    // For a program to which exec gave more than its caller has, glibc itself checks whether the descriptors are open.
     let standard =
         |line: &&String| ["(0, ", "(1, ", "(2, "].iter().any(|of| line.trim_start_matches(name(line)).starts_with(of));
     let early: Vec<&String> = trace[..alarm].iter().filter(standard).filter(|line| !line.contains("F_GETFD")).collect();
     assert!(early.iter().all(|line| line.starts_with("prlimit64")), "{early:?}");
-    // Before it only the loader and libc speak.
+    // Before it, only the loader and libc make calls.
     const LOADER: &[&str] = &[
         "brk",
         "mmap",
@@ -144,7 +144,7 @@ fn the_alarm_is_set_before_anything_of_the_callers_is_looked_at() {
 #[test]
 fn inherited_timers_are_cancelled_before_the_caller_is_looked_at() {
     let host = host(Way::Setuid);
-    // A minute of its own time each: a test that let them expire would depend on the machine.
+    // Each timer has a minute: a test in which they expire would depend on the machine.
     let start = "my $t = pack 'q4', 60, 0, 60, 0; syscall(38, 1, $t, 0); syscall(38, 2, $t, 0); \
                  exec '/usr/libexec/netbroker/netbroker' or die";
     let under = host.as_uid(ALICE).under(&["strace", "-f", "-v", "-o", "/run/scratch/strace"]);

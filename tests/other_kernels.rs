@@ -11,7 +11,7 @@ use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// A call of alice's in the first twin.
+/// A call by alice in the first twin.
 fn call(host: &Host, method: &str, mut fields: Value) -> Reply {
     fields["netns"] = json!("a");
     host.caller().call(method, fields)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `--peer`: the caller is whoever connected to the socket on descriptor 0, if its listener saw to it that this can be known.
+//! `--peer`: the caller is whoever connected to the socket on descriptor 0, if its listener has made that verifiable.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -111,7 +111,7 @@ fn the_second_message_waits_for_the_next_process() {
 }
 
 #[test]
-fn it_is_for_root_and_not_behind_sudo_doas_or_pkexec_nor_on_a_pipe() {
+fn the_option_peer_is_for_root_and_not_under_sudo_doas_or_pkexec_nor_on_a_pipe() {
     let host = host();
     let before = host.snapshot(&[]);
     let lacks = |reply: Reply, missing: &str| {
@@ -123,7 +123,7 @@ fn it_is_for_root_and_not_behind_sudo_doas_or_pkexec_nor_on_a_pipe() {
     for (variable, value) in [("DOAS_USER", "alice"), ("PKEXEC_UID", "64123")] {
         lacks(host.as_root().env(variable, value).args(&["--peer"]).raw_on_socket(&set_mtu()), variable);
     }
-    // A socket pair whose ends nobody gave SO_PASSCRED.
+    // A socket pair on which no process has set SO_PASSCRED.
     lacks(host.as_root().args(&["--peer"]).raw_on_socket(&set_mtu()), "SO_PASSCRED");
     for way in [Way::Setuid, Way::FileCapabilities] {
         host.install(way);
@@ -132,7 +132,7 @@ fn it_is_for_root_and_not_behind_sudo_doas_or_pkexec_nor_on_a_pipe() {
     }
     host.install(Way::Root);
     let on_a_pipe = host.as_root().args(&["--peer"]).raw(&set_mtu());
-    lacks(on_a_pipe, "descriptor 0 is no socket");
+    lacks(on_a_pipe, "descriptor 0 is not a socket");
     assert_eq!(host.snapshot(&[]), before);
 }
 
@@ -146,7 +146,7 @@ fn nobody_is_no_peer_and_a_user_namespace_hides_nobody() {
         assert_eq!(broker.status.code(), Some(69), "{broker:?}");
     }
     assert_eq!(host.snapshot(&[]), before);
-    // The kernel tells a caller's ids as they are outside, whatever it has made of them inside.
+    // The kernel reports a caller's ids as they are outside, whatever they are inside.
     for options in [&[][..], &["--map-root-user"]] {
         let (_, broker) = serve(&host, &host.as_uid(ALICE).in_user_namespace(options), CLIENT, &set_mtu(), true);
         assert_eq!(broker.status.code(), Some(0), "{broker:?}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Ways to have `--peer` take one caller for another. The policy lets everybody do everything that is asked for here: what
-//! is refused is refused because of who asks.
+//! Ways to make `--peer` take one caller for another. The policy lets everybody do everything that is requested here.
+//! So whatever is refused is refused because of who the caller is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -30,7 +30,7 @@ sub take { my ($byte, $control) = ("x", "\0" x 24); my ($h, $p) = header($byte, 
     syscall(47, fileno $_[0], $h, 0) == 1 or die "recvmsg: $!"; open my $s, "+<&=", unpack "x16 l", $control or die; $s }
 "#;
 
-/// Who connects, and how somebody else comes to send; `R` is the request.
+/// Who connects, and how another process comes to send; `R` is the request.
 const OTHERS: &[(&str, u32, &str)] = &[
     (
         "root connects and becomes alice before it sends",
@@ -158,7 +158,8 @@ fn a_clients_end_whose_peer_is_a_listener_of_roots_is_no_way_to_be_root() {
     let host = mtu_host(Way::Setuid);
     let before = host.snapshot(&[]);
     let listener = daemon::listen(true);
-    // The option is set by the client, the request comes from the listener's side: all that --peer asks for is there.
+    // The client sets the option, and the request comes from the listener's side, so everything that `--peer` requires
+    // is met.
     let script = |sudo: &str| {
         format!(
             "my $s = connected(); setsockopt($s, 1, 16, 1) or die; POSIX::dup2(fileno $s, 0); POSIX::dup2(fileno $s, 1);
@@ -225,7 +226,8 @@ call = "Link.Set"
 netns = "@host"
 "#;
 
-/// Alice with her groups, in a user namespace that maps them as a range of subordinate ids would: there she leaves them.
+/// Alice with her groups, in a user namespace that maps them as a range of subordinate ids would. There she leaves
+/// them.
 const LEAVE: &str = r#"
 pipe(my $ready, my $made) or die; pipe(my $go, my $mapped) or die;
 if (my $pid = fork) {
@@ -268,7 +270,7 @@ fn questions_about_the_service_come_before_the_one_call_and_may_be_the_only_ones
     let messages = split(heard.stdout(), 0);
     assert_eq!((messages.len(), &messages[0]["parameters"]["product"]), (3, &json!("netbroker")), "{heard}");
     assert_eq!(host.trail().len(), 2);
-    // Whoever asks them: what another sends is not answered.
+    // The broker checks who asks them: questions from another sender are not answered.
     let script = "my $s = connected(); become(64123, 64123); send_all($s, $request); hear($s);";
     let (heard, broker) = serve(&host, &host.as_uid(0), script, info, true);
     assert_eq!((broker.status.code(), heard.stdout().len()), (Some(76), 0), "{broker:?} {heard}");

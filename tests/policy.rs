@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The policy through the real programs: what it decides, and that `explain` says what the broker does.
+//! The policy through the real programs: what it decides, and that `explain` reports what the broker does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -7,13 +7,13 @@ mod common;
 use common::{BOB, Host, Reply};
 use serde_json::{Value, json};
 
-/// What the policy said; what the system then made of it does not count.
+/// What the policy decided; what the system then did is ignored.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Allowed,
-    /// By this deny, which met this field.
+    /// Denied by this rule, because of this field.
     Denied(String, Option<String>),
-    /// The nearest allow, if any, and the field that kept it from permitting.
+    /// The nearest allow, if any, and the field that kept it from permitting the request.
     Silent(Option<(String, String)>),
 }
 
@@ -38,7 +38,7 @@ fn said(reply: &Reply) -> Said {
     }
 }
 
-/// What `policy explain` says of the same.
+/// What `policy explain` reports for the same request.
 fn explained(host: &Host, who: &str, call: &str, parameters: &Value) -> Said {
     let mut words = vec!["policy".to_owned(), "explain".to_owned(), format!("--who={who}"), call.to_owned()];
     flat(parameters, "", &mut words);
@@ -139,7 +139,7 @@ call = "Link.Set"
 mtu = "1499..9000"
 "#;
 
-/// Call, parameters, and what is said to alice.
+/// Call, parameters, and the answer to alice.
 fn cases() -> Vec<(&'static str, Value, Said)> {
     let silent = |rule: &str, field: &str| Said::Silent(Some((rule.to_owned(), field.to_owned())));
     let denied = |rule: &str, field: &str| Said::Denied(rule.to_owned(), Some(field.to_owned()));
@@ -154,11 +154,12 @@ fn cases() -> Vec<(&'static str, Value, Said)> {
         ("Link.Set", json!({"netns": "free", "link": "x", "up": true, "alias": "what ever"}), Said::Allowed),
         ("Link.Set", json!({"netns": "free", "link": "x", "txqueuelen": 1}), silent("free", "txqueuelen")),
         ("Link.Set", json!({"netns": "free", "link": "x", "target_netns": "q-1", "new_name": "eth0"}), Said::Allowed),
-        // `free` covers no word with @, and a deny asks for every field that holds a link.
+        // `free` includes no word with @, and a deny applies to every field that holds a link.
         ("Link.Set", json!({"netns": "free", "link": "x", "target_netns": "@host"}), silent("free", "target_netns")),
         ("Link.Set", json!({"netns": "free", "link": "eth0", "target_netns": "@host"}), denied("d-host", "link")),
         ("Link.Set", json!({"netns": "@host", "link": "eth0", "mtu": 1400}), denied("d-host", "link")),
-        // A filter: unnamed it is free, named its absence means everything.
+        // A filter: it is free where the allow does not name it. Where the allow names it, its absence means
+        // everything.
         ("Link.List", json!({"netns": "q-1", "link": "v0"}), Said::Allowed),
         ("Link.List", json!({"netns": "q-1", "link": "v0", "index": 7}), Said::Allowed),
         ("Link.List", json!({"netns": "q-1"}), silent("set", "link")),
@@ -168,7 +169,7 @@ fn cases() -> Vec<(&'static str, Value, Said)> {
         ("Netns.Get", json!({"netns": "q-1"}), Said::Allowed),
         ("Netns.List", json!({"netns": "@host"}), Said::Silent(None)),
         ("Netns.Add", json!({"netns": "q-1"}), Said::Silent(None)),
-        // A choice of the kernel's: its absence is every value; a default field may have its default.
+        // A choice of the kernel: its absence means every value. A field with a default may have its default.
         ("Address.Add", json!({"netns": "a", "link": "v0", "address": "10.1.2.3/24", "scope": "link"}), Said::Allowed),
         ("Address.Add", json!({"netns": "a", "link": "v0", "address": "10.1.2.3/24"}), silent("addresses", "scope")),
         (
@@ -238,7 +239,7 @@ fn explain_says_what_the_broker_does() {
     for (call, parameters, expected) in cases() {
         assert_eq!(said(&host.caller().call(call, parameters.clone())), expected, "the broker: {call} {parameters}");
         assert_eq!(explained(&host, "user:alice", call, &parameters), expected, "explain: {call} {parameters}");
-        // Bob has no allow; a deny that spares him is no allow either.
+        // Bob has no allow, and a deny that spares him does not permit anything.
         let bobs = said(&host.as_uid(BOB).call(call, parameters.clone()));
         assert!(matches!(bobs, Said::Silent(None) | Said::Denied(..)), "{bobs:?}");
         assert!(!matches!(&bobs, Said::Denied(rule, _) if rule == "d-jumbo"), "{bobs:?}");
@@ -283,7 +284,7 @@ fn no_rule_permits_nothing_and_a_rule_for_another_permits_nothing() {
         host.policy(&allow(who));
         assert_eq!(ask(&host), expected, "{who}");
     }
-    // One allow must permit the whole; two halves are none.
+    // One allow must permit the whole request; two that permit a half each do not.
     let halves = "[[allow]]\nid = \"mtu\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"@host\"\nlink = \"v0\"\nfree = \"mtu\"\n\
                   [[allow]]\nid = \"up\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"@host\"\nlink = \"v0\"\nfree = \"up\"\n";
     host.policy(halves);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The policy as files: one that somebody else could have written, or that is damaged, refuses every call; a broken edit
-//! never reaches the broker; what is wrong is told with its place.
+//! The policy as files. A policy that another user could have written, or that is damaged, refuses every call. A broken
+//! edit never reaches the broker. Errors are reported with their place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -32,7 +32,7 @@ fn set(host: &Host) -> common::Reply {
     host.caller().call("Link.Set", json!({"netns": "@host", "link": "v0", "mtu": 1400}))
 }
 
-/// Every call is refused, whoever asks and whatever for; says what is wrong.
+/// Asserts that every call of every caller is refused, for this reason.
 fn is_invalid(host: &Host, hint: &str, what: &str) {
     let reply = set(host);
     assert_eq!(reply.error(), "io.netbroker.Link.PolicyInvalid", "{what}");
@@ -51,7 +51,7 @@ fn is_invalid(host: &Host, hint: &str, what: &str) {
 fn a_policy_that_others_could_have_written_refuses_every_call() {
     let host = host();
     let cases = [
-        ("absent", "rm /var/lib/netbroker/policy", "is absent: `netbrokerctl policy install`"),
+        ("absent", "rm /var/lib/netbroker/policy", "does not exist; `netbrokerctl policy install`"),
         ("owner", "chown netbroker /var/lib/netbroker/policy", "root:netbroker with mode 0640"),
         ("caller's", "chown alice /var/lib/netbroker/policy", "0640"),
         ("group", "chgrp alice /var/lib/netbroker/policy; chmod 644 /var/lib/netbroker/policy", "0640"),
@@ -67,7 +67,7 @@ fn a_policy_that_others_could_have_written_refuses_every_call() {
         ),
         ("pipe", "cd /var/lib/netbroker; rm policy; mkfifo -m 640 policy; chgrp netbroker policy", "0640"),
         ("linked directory", "cd /var/lib; mv netbroker other; ln -s other netbroker", "is a symbolic link"),
-        ("no directory", "mv /var/lib/netbroker /var/lib/other", "/var/lib/netbroker is absent"),
+        ("no directory", "mv /var/lib/netbroker /var/lib/other", "/var/lib/netbroker does not exist"),
         ("directory's group", "chmod 770 /var/lib/netbroker", "only root may write"),
         ("directory's others", "chmod 757 /var/lib/netbroker", "only root may write"),
         ("directory's owner", "chown netbroker /var/lib/netbroker", "a directory of root's"),
@@ -97,7 +97,7 @@ fn a_policy_that_others_could_have_written_refuses_every_call() {
 #[test]
 fn a_parent_of_the_policy_that_is_a_link_refuses_every_call() {
     let host = host();
-    // /var itself is the machine's: a copy of it is mounted there for this host, one level up.
+    // /var belongs to the machine, so a copy of it is mounted there for this host, one level up.
     host.sh(
         "mkdir -p /run/scratch/var/real; cp -a /var/lib /run/scratch/var/real/lib; ln -s real/lib /run/scratch/var/lib",
     );
@@ -120,7 +120,7 @@ fn a_damaged_policy_refuses_every_call() {
     let before = host.snapshot(&[]);
     for length in [0, 1, 63, 64, sound.len() / 2, sound.len() - 1] {
         put(&sound[..length]);
-        is_invalid(&host, "`netbrokerctl policy install` writes it anew", &format!("{length} bytes"));
+        is_invalid(&host, "`netbrokerctl policy install` writes it again", &format!("{length} bytes"));
     }
     put(&[&sound[..], b"\0"].concat());
     is_invalid(&host, "not as long as", "a byte more");
@@ -128,7 +128,8 @@ fn a_damaged_policy_refuses_every_call() {
         b"[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"@host\"\nlink = \"*\"\nfree = [\"mtu\"]\n",
     );
     is_invalid(&host, "another format", "the source");
-    // One bit: in the header always; elsewhere it may lie where nobody looks, but then the answer is the sound one.
+    // One bit is changed. In the header that is always noticed. Elsewhere nobody may read it; then the decision is that
+    // of the sound policy.
     let mut refused = 0;
     for at in (0..sound.len()).step_by(11) {
         let mut damaged = sound.clone();
@@ -153,7 +154,7 @@ fn a_broken_edit_leaves_the_policy_that_was_in_force() {
     let before = fs::read(COMPILED).unwrap();
     let broken = [
         ("a.toml", "[[allow]\n"),
-        ("a.toml", "[[allow]]\nid = \"links\"\nwho = \"*\"\ncall = \"Link.List\"\nnetns = \"@host\"\n"), // the id is taken
+        ("a.toml", "[[allow]]\nid = \"links\"\nwho = \"*\"\ncall = \"Link.List\"\nnetns = \"@host\"\n"), // taken
         ("a.toml", "[[deny]]\nid = \"x\"\nwho = \"user:nobody-of-that-name\"\ncall = \"@change\"\n"),
         ("a.toml", "[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Sett\"\n"),
     ];
@@ -167,10 +168,10 @@ fn a_broken_edit_leaves_the_policy_that_was_in_force() {
     }
     host.policy_file("a.toml", "[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Set\"\nmtu = 1400\n");
     for (script, told) in [
-        ("chmod 664 /etc/netbroker/policy.d/a.toml", "others than root may write it"),
-        ("chown alice /etc/netbroker/policy.d/a.toml", "not to root"),
-        ("chmod 775 /etc/netbroker/policy.d", "others than root may write it"),
-        ("chown alice /etc/netbroker", "not to root"),
+        ("chmod 664 /etc/netbroker/policy.d/a.toml", "lets others than root write it"),
+        ("chown alice /etc/netbroker/policy.d/a.toml", "must belong to root"),
+        ("chmod 775 /etc/netbroker/policy.d", "lets others than root write it"),
+        ("chown alice /etc/netbroker", "must belong to root"),
         ("ln -s /etc/hostname /etc/netbroker/policy.d/b.toml", "is a symbolic link"),
     ] {
         host.sh(script);
@@ -181,7 +182,7 @@ fn a_broken_edit_leaves_the_policy_that_was_in_force() {
     }
     assert_eq!(fs::read(COMPILED).unwrap(), before);
     set(&host).ok();
-    // What is whole again is in force.
+    // Once it is whole again, it takes effect.
     host.tool(&["policy", "install"]).ok();
     assert_eq!(set(&host).error(), "io.netbroker.Link.Denied");
     assert_eq!(host.sh("ls -A /var/lib/netbroker"), "history\npolicy\n");
@@ -197,7 +198,7 @@ fn what_is_installed_has_its_owner_and_mode_and_only_root_installs() {
     let umask = host.run(&["sh", "-c", "umask 0; exec /usr/libexec/netbrokerctl policy install"]);
     umask.ok();
     assert_eq!(host.sh("stat -c '%a %u %g' /var/lib/netbroker/policy /var/lib/netbroker"), expected);
-    // A caller may check and be told, without any privilege.
+    // A caller may check a policy and see the errors, without any privilege.
     let checked = host.caller().tool(&["policy", "check"]);
     assert_eq!(checked.ok(), "ok: 1 rule in 1 file\n");
 }
@@ -212,38 +213,38 @@ fn what_is_wrong_is_told_with_file_line_column_and_the_line_itself() {
     let host = host();
     let rule = |line: &str| format!("[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"n\"\n{line}\n");
     let cases = [
-        (rule("link = \"*\"\nmtuu = 7"), "7:1", "mtuu = 7", "`mtuu` is no field of Link.Set; did you mean `mtu`?"),
+        (rule("link = \"*\"\nmtuu = 7"), "7:1", "mtuu = 7", "`mtuu` is not a field of Link.Set; did you mean `mtu`?"),
         (rule("link = \"*\"\nmtu = \"x\""), "7:7", "mtu = \"x\"", "expected a whole number"),
-        (rule("link = \"*\"\nmtu = 4294967296"), "7:7", "mtu = 4294967296", "is not between"),
-        (rule("link = \"a/b*\""), "6:8", "link = \"a/b*\"", "can match nothing"),
+        (rule("link = \"*\"\nmtu = 4294967296"), "7:7", "mtu = 4294967296", "must be between 0 and 4294967295"),
+        (rule("link = \"a/b*\""), "6:8", "link = \"a/b*\"", "matches nothing"),
         (rule("link = [\"ok\", 7]"), "6:15", "link = [\"ok\", 7]", ""),
-        (rule("link = []"), "6:8", "link = []", "is an empty list"),
+        (rule("link = []"), "6:8", "link = []", "must not be an empty list"),
         (rule("up = true"), "4:8", "call = \"Link.Set\"", "does not name `link`"),
         (rule("link = \"v0\"\nlink = \"v1\""), "7:1", "link = \"v1\"", "duplicate key"),
         (
             rule("link = \"v0\"\ntouches = { link = \"x\" }"),
             "7:1",
             "touches = { link = \"x\" }",
-            "stands in a deny only",
+            "`touches` is for denies only",
         ),
         ("[[alow]]\n".to_owned(), "1:3", "[[alow]]", "did you mean `allow`?"),
         (
             "[[allow]]\nid = \"x\"\nwho = \"user:nosuchuser\"\ncall = \"Netns.List\"\nnetns = \"@host\"\n".to_owned(),
             "3:7",
             "who = \"user:nosuchuser\"",
-            "there is no user `nosuchuser`",
+            "no user named `nosuchuser`",
         ),
         (
             "[[deny]]\nid = \"x\"\nwho = \"group:netbroker-callers\"\ncall = \"@read\"\n".to_owned(),
             "3:7",
             "who = \"group:netbroker-callers\"",
-            "behind `!` only",
+            "a deny cannot name a group",
         ),
         (
             "[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"Netns.List\"\nmtu = 7\n".to_owned(),
             "5:1",
             "mtu = 7",
-            "is no field of Netns.List",
+            "is not a field of Netns.List",
         ),
         (
             "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"@read\"\nnetns = \"n\"\n".to_owned(),
@@ -252,8 +253,8 @@ fn what_is_wrong_is_told_with_file_line_column_and_the_line_itself() {
             "",
         ),
         ("[audit]\nrequire = true\n".to_owned(), "2:1", "require = true", "did you mean"),
-        ("[audit]\nrequired = \"yes\"\n".to_owned(), "2:12", "required = \"yes\"", "takes true or false"),
-        ("[[allow]]\nid = \"a b\"\n".to_owned(), "2:6", "id = \"a b\"", "without spaces"),
+        ("[audit]\nrequired = \"yes\"\n".to_owned(), "2:12", "required = \"yes\"", "must be true or false"),
+        ("[[allow]]\nid = \"a b\"\n".to_owned(), "2:6", "id = \"a b\"", "no spaces"),
         ("[[allow]]\nwho = \"*\"\n".to_owned(), "1:1", "[[allow]]", "has no `id`"),
         ("allow = 1\n".to_owned(), "1:1", "allow = 1", "a rule begins with `[[allow]]`"),
     ];
@@ -271,7 +272,7 @@ fn what_is_wrong_is_told_with_file_line_column_and_the_line_itself() {
             "{told}"
         );
     }
-    // All that is wrong at once, in the order of the file.
+    // All errors are reported at once, in the order of the file.
     let ran = check(&host, &rule("link = \"a/b\"\nmtu = \"x\"\nxx = 1"));
     let heads: Vec<String> = ran
         .stderr()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The policy in force: whom it means, its settings, and what happens while it is replaced.
+//! The policy in force: who it applies to, its settings, and what happens while it is replaced.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -23,7 +23,7 @@ call = "Link.Set"
 mtu = "1499..9000"
 "#;
 
-/// Whether the policy lets a caller list the links of a namespace; there is none of that name.
+/// Whether the policy lets a caller list the links of a namespace. No namespace has this name.
 fn lists(caller: &Caller<'_>, netns: &str) -> bool {
     match caller.call("Link.List", json!({"netns": netns})).error().as_str() {
         "io.netbroker.Link.NoSuchNetns" => true,
@@ -54,7 +54,7 @@ fn groups_give_by_any_of_a_callers_groups_and_spare_behind_a_deny() {
     for (caller, g, n, u, secret) in [
         (alice(), false, false, false, false),
         (alice().groups(&[CALLERS, 64500]), true, false, false, true),
-        (alice().gid(64500), true, false, false, true), // the primary group counts
+        (alice().gid(64500), true, false, false, true), // the primary group applies, too
         (alice().groups(&[64600, CALLERS, 64500]), true, true, false, true),
         (alice().gid(64600), false, true, false, false),
         (host.as_uid(BOB), false, false, true, false),
@@ -76,7 +76,7 @@ fn settings_are_obeyed() {
     let reply = refused(&host);
     assert_eq!(reply.error(), "io.netbroker.Link.Denied");
     assert!(reply.parameters().get("rule").is_none(), "{reply}");
-    assert_eq!(host.trail().pop().unwrap().field("NETBROKER_RULE"), "d-jumbo"); // the trail has it all the same
+    assert_eq!(host.trail().pop().unwrap().field("NETBROKER_RULE"), "d-jumbo"); // the trail has the rule in any case
     assert!(!String::from_utf8_lossy(reply.stdout()).contains("d-jumbo"));
     host.policy(&format!("{RULES}[refusals]\nshow_rule = true\n"));
     assert_eq!(refused(&host).get("rule"), "d-jumbo");
@@ -85,10 +85,10 @@ fn settings_are_obeyed() {
         assert!(lists(&host.caller(), "every"));
     }
     let wrong = host.policy_fails(&format!("{RULES}[confinement]\nlandlock = \"never\"\n"));
-    assert!(wrong.contains("`confinement.landlock` takes"), "{wrong}");
+    assert!(wrong.contains("`confinement.landlock` must be"), "{wrong}");
     host.policy_file("other.toml", "[refusals]\nshow_rule = false\n");
     let twice = host.policy_fails(&format!("{RULES}[refusals]\nshow_rule = false\n"));
-    assert!(twice.contains("`refusals.show_rule` is set already"), "{twice}");
+    assert!(twice.contains("`refusals.show_rule` is already set at"), "{twice}");
 }
 
 #[test]

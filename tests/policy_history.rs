@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Who put which policy in force: the record of each installation, the policies that are kept, and how one of them comes
-//! back and stays.
+//! Who put which policy in force: the record of each installation, the policies that are kept, and how one of them is
+//! restored and stays in force.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -29,7 +29,7 @@ fn ends(ran: &Ran, status: i32, words: &[&str]) {
     words.iter().for_each(|word| assert!(said.contains(word), "{word}: {ran}"));
 }
 
-/// Installs this policy and gives its digest.
+/// Installs this policy and returns its digest.
 fn install(host: &Host, text: &str) -> String {
     host.policy_file("10.toml", text);
     let said = host.tool(&["policy", "install", "--unpin"]).ok();
@@ -68,7 +68,7 @@ fn an_installation_is_on_record_as_the_system_user_sent_it() {
     let names = ["POLICY_BEFORE", "POLICY", "RULES_ADDED", "RULES_REMOVED", "RULES_CHANGED"];
     assert_eq!(said(0, &names), [first.as_str(), &second, "names", "-", "links"]);
     assert_eq!(said(1, &names), [second.as_str(), &third, "-", "links", "-"]);
-    // What is refused leaves no record.
+    // A refused installation leaves no record.
     host.policy_fails("[[allow]]\n");
     assert_eq!(host.installations().len(), 2);
 }
@@ -102,9 +102,10 @@ fn a_rollback_stays_until_a_person_installs() {
     assert!(lists(&host));
     let records = host.installations();
     assert_eq!((records.len(), records[0].uid, records[0].field("NETBROKER_BY")), (1, NETBROKER, "rollback"));
-    let pinned = "pinned by `policy rollback`: only a person's `netbrokerctl policy install` ends that";
+    assert_eq!(records[0].field("NETBROKER_PINNED"), "true");
+    let pinned = "pinned until `netbrokerctl policy install --unpin`, or `netbrokerctl policy install` at a terminal";
     ends(&host.tool(&["policy", "status"]), 1, &["differs", pinned]);
-    // A script's installation does not end it; standard input is no terminal here.
+    // An installation by a script does not end it; standard input is not a terminal here.
     ends(&host.tool(&["policy", "install"]), 78, &["has pinned the policy with digest", &first, "--unpin"]);
     assert!(lists(&host));
     ends(&host.tool(&["policy", "install", "--unpin"]), 0, &["installed: 1 rule", "no policy is pinned any more"]);
@@ -121,10 +122,10 @@ fn an_account_that_has_gone_stops_a_rollback_and_is_still_read() {
     let first = install(&host, LINKS);
     install(&host, NAMES);
     host.sh("sed -i.bak '/^alice:/d' /etc/passwd");
-    let gone = format!("the user `alice`, number {ALICE}, does not exist any more");
-    ends(&host.tool(&["policy", "rollback", &first]), 78, &[&gone, "the policy in force is as it was"]);
+    let gone = format!("the user `alice`, number {ALICE}, no longer exists");
+    ends(&host.tool(&["policy", "rollback", &first]), 78, &[&gone, "the policy in force is unchanged"]);
     host.sh("sed 's/^alice:x:[0-9]*/alice:x:64999/' /etc/passwd.bak > /etc/passwd");
-    let other = format!("the user `alice` had number {ALICE} and has 64999 now");
+    let other = format!("the user `alice` had the number {ALICE} and now has 64999");
     ends(&host.tool(&["policy", "rollback", &first]), 78, &[&other]);
     host.sh("cp /etc/passwd.bak /etc/passwd");
     ends(&host.tool(&["policy", "rollback", &first]), 0, &["rolled back"]);
@@ -135,7 +136,11 @@ fn an_account_that_has_gone_stops_a_rollback_and_is_still_read() {
     ends(&host.tool(&["policy", "show", "--installed"]), 0, &[&who, "is alice", description, "10.toml:1"]);
     let explain = ["policy", "explain", "--installed", "--who", "user:alice", "Link.List", "netns=@host"];
     ends(&host.tool(&explain), 0, &["allowed by `links` (/etc/netbroker/policy.d/10.toml:1)"]);
-    ends(&host.tool(&["policy", "explain", "--installed", "--who", "user:nemo", "Link.List"]), 65, &["no user `nemo`"]);
+    ends(
+        &host.tool(&["policy", "explain", "--installed", "--who", "user:nemo", "Link.List"]),
+        65,
+        &["no user named `nemo`"],
+    );
     // Where nothing was kept, the bytes still decide.
     host.sh("rm -r /var/lib/netbroker/history");
     let uid = format!("uid:{ALICE}");

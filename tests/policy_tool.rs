@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What `netbrokerctl policy` does besides checking and explaining: tests, and a failed one keeps a policy from being
-//! installed; shipped policies come and go by a link; what is in force and what the files say are shown and compared;
-//! an edit counts when the whole is sound.
+//! What `netbrokerctl policy` does in addition to checking and explaining. A policy with a failed test is not
+//! installed. Shipped policies are enabled and disabled by a link. The tool shows and compares what is in force and
+//! what the files contain. An edit takes effect when the whole policy is sound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -59,7 +59,7 @@ fn host() -> Host {
     host
 }
 
-/// Ends with this status and says this on standard output or error.
+/// Asserts that the tool ends with this status, and prints this on standard output or error.
 fn ends(ran: &Ran, status: i32, words: &[&str]) {
     assert_eq!(ran.status(), status, "{ran}");
     let said = ran.stdout() + &ran.stderr();
@@ -77,7 +77,7 @@ fn tests_tell_what_decided_instead_and_which_rules_none_reaches() {
     let ran = host.tool(&["policy", "test"]);
     assert_eq!(ran.status(), 0, "{ran}");
     let unreached = format!("{POLICY_D}/20-site.toml:1: no test reaches `uplinks`\n");
-    assert_eq!(ran.stdout(), format!("{unreached}2 tests passed; 1 rule is reached by none\n"));
+    assert_eq!(ran.stdout(), format!("{unreached}2 tests passed; the tests do not reach 1 rule\n"));
 
     host.policy_file("10-links.test.toml", &TESTS.replace("9000", "1500").replace("v1000-a", "eth0"));
     let ran = host.tool(&["policy", "test"]);
@@ -90,21 +90,21 @@ fn tests_tell_what_decided_instead_and_which_rules_none_reaches() {
         format!(
             "whose `link` = \"$links\" does not permit `eth0`\n{file}:13: jumbo frames: Link.Set: expected `silence`, "
         ),
-        format!("but allowed by {place}\n{unreached}2 of 2 tests failed; 1 rule is reached by none\n"),
+        format!("but allowed by {place}\n{unreached}2 of 2 tests failed; the tests do not reach 1 rule\n"),
     ];
     assert_eq!((ran.status(), ran.stdout()), (1, expected.concat()));
 
     let all = format!("scope = \"all\"\n{}", TESTS.replace("v1000-a", "eth0"));
     host.policy_file("10-links.test.toml", &all);
     let denied = "denied by `uplinks` (/etc/netbroker/policy.d/20-site.toml:1), which meets field `link`";
-    ends(&host.tool(&["policy", "test"]), 1, &[denied, "1 of 2 tests failed; every rule is reached"]);
+    ends(&host.tool(&["policy", "test"]), 1, &[denied, "1 of 2 tests failed; the tests reach every rule"]);
 
     host.policy_file("10-links.test.toml", &TESTS.replace("\"silence\"", "\"silent\""));
-    let wrong = ":18:10: there is no rule `silent`; did you mean `silence`?\n\
+    let wrong = ":18:10: no rule with the id `silent`; did you mean `silence`?\n\
         \x20 18 | expect = \"silent\"\n     |          ^^^^^^^^";
     ends(&host.tool(&["policy", "test"]), 78, &[&format!("{file}{wrong}")]);
     host.sh("rm /etc/netbroker/policy.d/10-links.toml");
-    ends(&host.tool(&["policy", "test"]), 78, &["10-links.test.toml:1:1: there is no ", "10-links.toml beside it"]);
+    ends(&host.tool(&["policy", "test"]), 78, &["10-links.test.toml:1:1: no ", "10-links.toml is next to this file"]);
 }
 
 #[test]
@@ -112,17 +112,17 @@ fn anybody_tests_files_of_their_own_and_no_account_need_exist() {
     let host = host();
     host.sh("mkdir -m 755 /run/own; cp /etc/netbroker/policy.d/*.toml /run/own; sed -i 's/alice/nemo/' /run/own/*");
     let alice = host.as_uid(ALICE);
-    ends(&alice.tool(&["policy", "check", "/run/own"]), 78, &["there is no user `nemo`"]);
+    ends(&alice.tool(&["policy", "check", "/run/own"]), 78, &["no user named `nemo`"]);
     ends(
         &alice.tool(&["policy", "test", "--directory", "/run/own"]),
         0,
-        &["2 tests passed; 1 rule is reached by none"],
+        &["2 tests passed; the tests do not reach 1 rule"],
     );
     for file in ["/run/own/10-links.toml", "/run/own/10-links.test.toml"] {
-        ends(&alice.tool(&["policy", "test", file]), 0, &["2 tests passed; every rule is reached"]);
+        ends(&alice.tool(&["policy", "test", file]), 0, &["2 tests passed; the tests reach every rule"]);
     }
     let both = ["policy", "test", "--directory", "/run/own", "/etc/netbroker/policy.d/10-links.test.toml"];
-    ends(&alice.tool(&both), 1, &["1 of 2 tests failed"]); // there the account is called alice
+    ends(&alice.tool(&both), 1, &["1 of 2 tests failed"]); // in these files the account is called alice
     ends(&alice.tool(&["policy", "test", "/run/own/20-site.toml"]), 78, &["20-site.test.toml: No such file"]);
     ends(&alice.tool(&["policy", "test", "/run/own/x"]), 78, &["is neither *.toml nor *.test.toml"]);
     ends(&alice.tool(&["policy", "test", "/run/a.toml", "/etc/b.toml"]), 78, &["several directories"]);
@@ -138,13 +138,13 @@ fn a_failed_test_keeps_the_old_policy_in_force() {
     ends(
         &host.tool(&["policy", "install"]),
         78,
-        &["jumbo frames: Link.Set: expected `silence`, but allowed by `links`", "the policy in force is as it was"],
+        &["jumbo frames: Link.Set: expected `silence`, but allowed by `links`", "the policy in force is unchanged"],
     );
     assert_eq!(fs::read(COMPILED).unwrap(), before);
     assert_eq!(fs::metadata(COMPILED).unwrap().modified().unwrap(), made);
     assert!(mtu_is_set(&host, 1400) && !mtu_is_set(&host, 9000));
     host.policy_file("10-links.test.toml", "[[test]]\n");
-    ends(&host.tool(&["policy", "install"]), 78, &["this test has no `who`", "the policy in force is as it was"]);
+    ends(&host.tool(&["policy", "install"]), 78, &["this test has no `who`", "the policy in force is unchanged"]);
     host.sh("chmod 666 /etc/netbroker/policy.d/10-links.test.toml");
     ends(&host.tool(&["policy", "install"]), 78, &["10-links.test.toml has mode 0666"]);
     assert_eq!(fs::read(COMPILED).unwrap(), before);
@@ -166,35 +166,35 @@ fn a_shipped_policy_is_enabled_with_its_tests_and_disabled_again() {
         ends(&host.as_uid(ALICE).tool(&words), 69, &["only root can"]);
     }
     ends(&host.tool(&["policy", "enable", "link"]), 78, &["holds no policy `link`; it holds "]);
-    ends(&host.tool(&["policy", "enable", "../links"]), 78, &["is no name of a policy"]);
+    ends(&host.tool(&["policy", "enable", "../links"]), 78, &["is not the name of a policy"]);
     assert_eq!(fs::read_dir(POLICY_D).unwrap().count(), 0);
     let enabled = format!("enabled: {POLICY_D}/links.toml -> {SHIPPED}/links.toml; `netbrokerctl policy install`");
     ends(&host.tool(&["policy", "enable", "links"]), 0, &[&enabled]);
-    ends(&host.tool(&["policy", "enable", "links"]), 78, &["is enabled already"]);
+    ends(&host.tool(&["policy", "enable", "links"]), 78, &["is already enabled"]);
 
     ends(
         &host.tool(&["policy", "install"]),
         78,
-        &[&format!("{SHIPPED}/links.test.toml:13: jumbo frames"), "as it was"],
+        &[&format!("{SHIPPED}/links.test.toml:13: jumbo frames"), "is unchanged"],
     );
     ship("links.test.toml", TESTS);
-    ends(&host.tool(&["policy", "test"]), 0, &["2 tests passed; every rule is reached"]);
+    ends(&host.tool(&["policy", "test"]), 0, &["2 tests passed; the tests reach every rule"]);
     host.sh(&format!("chmod g+w {SHIPPED}/links.test.toml"));
     ends(&host.tool(&["policy", "install"]), 78, &["links.test.toml has mode 0664"]);
     host.sh(&format!("chmod g-w {SHIPPED}/links.test.toml"));
     host.tool(&["policy", "install"]).ok();
     assert!(mtu_is_set(&host, 1400));
-    ends(&host.tool(&["policy", "edit", "links.toml"]), 78, &["what ships is not edited"]);
+    ends(&host.tool(&["policy", "edit", "links.toml"]), 78, &["is a link to a shipped policy, which cannot be edited"]);
 
     ends(&host.tool(&["policy", "disable", "links"]), 0, &["disabled: /etc/netbroker/policy.d/links.toml; "]);
-    ends(&host.tool(&["policy", "disable", "links"]), 78, &["is not there"]);
-    ends(&host.tool(&["policy", "install"]), 78, &["the new policy has no rule", "as it was"]);
+    ends(&host.tool(&["policy", "disable", "links"]), 78, &["does not exist"]);
+    ends(&host.tool(&["policy", "install"]), 78, &["the new policy has no rules", "is unchanged"]);
     assert!(mtu_is_set(&host, 1400));
     host.tool(&["policy", "install", "--allow-empty"]).ok();
     assert!(!mtu_is_set(&host, 1400));
     host.policy_file("links.toml", RULES);
-    ends(&host.tool(&["policy", "disable", "links"]), 78, &["the machine's own"]);
-    ends(&host.tool(&["policy", "enable", "links"]), 78, &["is there already"]);
+    ends(&host.tool(&["policy", "disable", "links"]), 78, &["file of this machine's own"]);
+    ends(&host.tool(&["policy", "enable", "links"]), 78, &["already exists"]);
     assert_eq!(fs::read_to_string(format!("{POLICY_D}/links.toml")).unwrap(), RULES);
 }
 
@@ -202,37 +202,47 @@ fn a_shipped_policy_is_enabled_with_its_tests_and_disabled_again() {
 fn status_compares_what_is_in_force_with_files_and_accounts() {
     let host = host();
     let status = |code: i32, words: &[&str]| ends(&host.tool(&["policy", "status"]), code, words);
-    status(78, &["no policy is in force: /var/lib/netbroker/policy is absent; the broker refuses every call"]);
-    // File systems tell times by the kernel's tick: what follows is to be told from what went before.
-    let install = || {
-        let said = host.tool(&["policy", "install"]).ok();
-        host.sh("sleep 0.05");
-        said
-    };
+    status(78, &["no policy is in force: /var/lib/netbroker/policy does not exist; the broker refuses every call"]);
+    let install = || host.tool(&["policy", "install"]).ok();
     let digest = install().trim().rsplit(' ').next().unwrap().to_owned();
     let head = format!("in force: digest {digest}, since 20");
     status(0, &[&head, " UTC\nagrees: 2 rules in 2 files and the numbers of their accounts"]);
     ends(&host.as_uid(ALICE).tool(&["policy", "status"]), 69, &["only root can read the policy in force"]);
 
     host.policy_file("10-links.toml", &RULES.replace("1500", "1400"));
-    status(1, &[&head, "differs: ", "changed since: /etc/netbroker/policy.d/10-links.toml\n"]);
+    status(
+        1,
+        &[
+            &head,
+            "differs: ",
+            "to put it in force, run `netbrokerctl policy install`",
+            "changed file: /etc/netbroker/policy.d/10-links.toml\n",
+        ],
+    );
     host.policy_file("10-links.toml", "[[allow]]\n");
-    status(1, &[&head, "10-links.toml:1:1: this rule has no `id`", "are no sound policy any more"]);
+    status(
+        1,
+        &[
+            &head,
+            "10-links.toml:1:1: this rule has no `id`",
+            "are not a sound policy; mend them, then run `netbrokerctl policy install`",
+        ],
+    );
     host.policy_file("10-links.toml", &format!("# the same in other words\n{RULES}"));
     status(0, &[&head]);
     host.sh("mv /etc/netbroker/policy.d/20-site.toml /run/");
     host.policy_file("10-links.toml", RULES);
     install();
     host.sh("mv /run/20-site.toml /etc/netbroker/policy.d/; touch -d 2000-01-01 /etc/netbroker/policy.d/*");
-    status(1, &["changed since: ", "20-site.toml"]);
+    status(1, &["new file: /etc/netbroker/policy.d/20-site.toml"]);
     install();
     host.sh("rm /etc/netbroker/policy.d/20-site.toml");
-    status(1, &["changed since: files have left /etc/netbroker/policy.d"]);
+    status(1, &["removed file: /etc/netbroker/policy.d/20-site.toml"]);
     install();
     status(0, &["agrees: 1 rule in 1 file"]);
 
     host.sh("sed -i 's/^alice:x:64123/alice:x:64125/' /etc/passwd");
-    status(1, &["no file has changed since: the numbers of users or groups have"]);
+    status(1, &["changed account: the user `alice` had the number 64123 and now has 64125"]);
     host.sh("sed -i 's/^alice:x:64125/alice:x:64123/' /etc/passwd");
     status(0, &[]);
 
@@ -246,7 +256,7 @@ fn status_compares_what_is_in_force_with_files_and_accounts() {
     }
     fs::write(COMPILED, good).unwrap();
     host.sh("chmod 644 /var/lib/netbroker/policy");
-    status(78, &["is no file of root:netbroker with mode 0640"]);
+    status(78, &["must belong to root:netbroker and have mode 0640"]);
 }
 
 #[test]
@@ -267,7 +277,7 @@ fn the_effective_rules_are_shown_with_their_places_and_numbers() {
     assert_eq!((&links["who"], &links["names"]), (&json!(["uid:64123"]), &json!({"uid:64123": "alice"})));
     assert_eq!((&uplinks["rule"], &uplinks["who"]), (&json!("deny"), &json!(["*", "!uid:0"])));
 
-    // What is shown is policy: in the place of all files it decides the same.
+    // What is shown is a policy: in place of all files it decides the same.
     let digest = |ran: Ran| ran.ok().trim().rsplit(' ').next().unwrap().to_owned();
     let before = digest(host.tool(&["policy", "install"]));
     host.sh("rm /etc/netbroker/policy.d/*");
@@ -276,7 +286,7 @@ fn the_effective_rules_are_shown_with_their_places_and_numbers() {
     ends(&alice.tool(&["policy", "show", "--directory", "/nonexistent"]), 78, &["/nonexistent"]);
 }
 
-/// `policy edit` with this editor and nobody at a terminal.
+/// Runs `policy edit` with this editor and no terminal.
 fn edit(host: &Host, file: &str, editor: &str) -> Ran {
     Ran::run(host.command(TOOL).args(["policy", "edit", file]).env("EDITOR", editor))
 }
@@ -303,12 +313,12 @@ fn an_edit_counts_when_the_whole_policy_is_sound() {
     ends(&edit(&host, &file, "/nonexistent"), 71, &["cannot be started", "set EDITOR"]);
     assert_eq!(copies(), before);
 
-    let (sound, kept) = (text(), format!("{file} is as it was; the copy is /run/netbrokerctl."));
+    let (sound, kept) = (text(), format!("{file} is unchanged; the copy is /run/netbrokerctl."));
     let failed = "jumbo frames: Link.Set: expected `silence`, but allowed by `links`";
     for (editor, why) in [
-        ("sed -i s/mtu/mtv/", "10-links.toml:10:1: `mtv` is no field"),
+        ("sed -i s/mtu/mtv/", "10-links.toml:10:1: `mtv` is not a field"),
         ("sed -i s/1500/9000/", failed),
-        ("sed -i s/alice/nemo/", "there is no user `nemo`"),
+        ("sed -i s/alice/nemo/", "no user named `nemo`"),
     ] {
         let ran = edit(&host, "10-links.toml", editor);
         ends(&ran, 78, &[why, &kept]);
@@ -317,9 +327,9 @@ fn an_edit_counts_when_the_whole_policy_is_sound() {
         assert_ne!(fs::read_to_string(copy).unwrap(), sound);
         assert_eq!(text(), sound);
     }
-    // A file that is broken already is what needs an editor most.
+    // A file that is already broken needs an editor most.
     fs::write(&file, b"\xff").unwrap();
-    ends(&edit(&host, &file, "cp /etc/netbroker/policy.d/20-site.toml"), 78, &["the id `uplinks` is taken"]);
+    ends(&edit(&host, &file, "cp /etc/netbroker/policy.d/20-site.toml"), 78, &["the id `uplinks` is already used at"]);
     fs::write("/run/good.toml", RULES).unwrap();
     ends(&edit(&host, &file, "cp /run/good.toml"), 0, &[&edited]);
     assert_eq!((text(), fs::read(COMPILED).unwrap()), (RULES.to_owned(), in_force));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Names change hands while requests run: what changes is the link that was called so when it was looked up, or nothing.
+//! Names move between links while requests run. What changes is the link that had the name when it was looked up, or
+//! nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// All that is told of a link, but its other names and what its carrier brings about.
+/// Everything that is reported of a link, except its other names and what depends on its carrier.
 fn picture(host: &Host, link: &str) -> Value {
     let mut told: Value = serde_json::from_str(&host.ip(&format!("-d -j addr show dev {link}"))).unwrap();
     let link = told.as_array_mut().unwrap().iter_mut().find(|link| link["ifname"].is_string()).unwrap();
@@ -22,7 +23,7 @@ fn picture(host: &Host, link: &str) -> Value {
     link.take()
 }
 
-/// What a request on `ci7` may come to while the name is on its way.
+/// The possible outcomes of a request on `ci7` while the name moves.
 fn outcome(reply: &Reply) -> &'static str {
     match reply.status() {
         0 => "done",
@@ -36,7 +37,8 @@ fn outcome(reply: &Reply) -> &'static str {
     }
 }
 
-/// Runs requests of two callers on `ci7` beside a script of `ip -batch`, until 200 are done and each outcome was seen.
+/// Runs requests of two callers on `ci7` in parallel with a script of `ip -batch`, until 200 are done and each outcome
+/// was seen.
 fn requests_beside(host: &Host, script: &str, expected: &[&str]) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -109,12 +111,12 @@ fn a_link_that_is_made_again_and_again_is_changed_or_absent_and_its_neighbours_s
     assert_eq!((picture(&host, "eth0"), picture(&host, "ci70")), before);
 }
 
-/// A call whose second netlink message, which looks the link up again, is held back, and what happens to the names
+/// A call whose second netlink message, which looks the link up again, is held back; and what happens to the names
 /// meanwhile.
 struct Held {
     method: &'static str,
     changes: Value,
-    /// The error, or nothing where the call must succeed.
+    /// The error; empty where the call must succeed.
     refused: &'static str,
     /// What happens, with `L` for the link, `O` for another and `M` for a third name.
     meanwhile: &'static [&'static str],
@@ -140,7 +142,8 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
                 .map(|(method, changes)| Held { method, changes, refused, meanwhile })
         })
         .collect();
-    // A call of three messages: the second of them finds the link gone. Where the link's absence is no error, that is none.
+    // A call of three messages. The second finds that the link no longer exists. Where an absent link is not an error,
+    // this is not one.
     let delete = |missing_ok: bool| json!({"address": "10.0.0.9/32", "missing_ok": missing_ok});
     for (method, changes, refused) in [
         ("Address.Delete", delete(false), "NoSuchLink"),
@@ -175,7 +178,7 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
             _ => {
                 assert!(reply.error().ends_with(".Busy"), "{what}");
                 let name = named(at, "L");
-                assert_eq!(reply.get("reason"), format!("link: another link took the name `{name}` meanwhile"));
+                assert_eq!(reply.get("reason"), format!("link: another link took the name `{name}` in the meantime"));
             }
         }
     }
@@ -199,8 +202,8 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     }
 }
 
-/// Runs a call that is held back right before it sends for the `nth` time, until `meanwhile` is done. First it sends the
-/// record of the decision, then it looks the link up, looks it up again, and acts.
+/// Runs a call that is held back right before it sends for the `nth` time, until `meanwhile` is done. It first sends
+/// the record of the decision. Then it looks the link up, looks it up again, and makes the change.
 fn held_back(host: &Host, nth: usize, method: &str, fields: &Value, meanwhile: impl Fn()) -> Reply {
     let mut running = tracer::stopped(&host.caller()).start();
     running.send(&request(method, fields.clone(), false));
@@ -283,14 +286,14 @@ fn a_new_tap_whose_name_changes_hands_gives_nothing_to_the_link_that_has_it_then
     let fields =
         json!({"netns": "@host", "link": "t0", "kind": "tun", "tun": {"mode": "tap"}, "mtu": 1400, "alias": "mine"});
     let swap = || drop(host.sh("ip link set t0 name t1; ip link set eth0 name t0"));
-    // Before it is looked up, and before it is looked up again: nothing is left of it.
+    // Before it is looked up, and before it is looked up again: the tap does not remain.
     for nth in [2, 3] {
         let reply = held_back(&host, nth, "Link.Add", &fields, swap);
         assert_eq!(reply.error(), "io.netbroker.Link.Busy", "{nth}: {reply}");
         host.sh("ip link set t0 name eth0; ! ip link show t1 2>/dev/null");
         assert_eq!(picture(&host, "eth0"), before, "{nth}");
     }
-    // Right before the change: the tap is the one that changes.
+    // Right before the change: the tap is the link that changes.
     let reply = held_back(&host, 4, "Link.Add", &fields, swap);
     assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!(["link"])), "{reply}");
     let tap = picture(&host, "t1");
@@ -302,7 +305,7 @@ fn a_new_tap_whose_name_changes_hands_gives_nothing_to_the_link_that_has_it_then
     assert_eq!(picture(&host, "eth0"), before);
 }
 
-/// The kernel does not say which link a new vxlan is: it is looked up by its name.
+/// The kernel does not report which link a new vxlan is, so it is looked up by its name.
 #[test]
 fn a_new_link_whose_name_changes_hands_gives_nothing_to_a_link_of_another_kind_that_has_it_then() {
     let host = host();
@@ -344,7 +347,7 @@ fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
         host.ip("link set eth0 name ci7");
         assert_eq!(picture(&host, "ci7"), before);
     }
-    // The link that has the name by then is the one that was permitted.
+    // The link that has the name by then is the permitted one.
     let fields = of(json!({"mtu": 1400}));
     let replace = || drop(host.sh("ip link set ci7 name eth0; ip link add ci7 type bridge"));
     let reply = held_back(&host, 4, "Link.Set", &fields, replace);
@@ -370,11 +373,11 @@ fn a_listing_of_one_link_that_is_renamed_while_it_is_read_is_interrupted() {
     }
 }
 
-/// Renames `ci7` to `eth0` and back until it is told to stop, without a pause.
+/// Renames `ci7` to `eth0` and back without a pause, until it is stopped.
 const RENAMES: &str = "while [ ! -e /run/scratch/stop ]; do for i in $(seq 50); do echo link set ci7 name eth0; \
                        echo link set eth0 name ci7; done | ip -batch -; done";
 
-/// What a monitor reported, in the order in which the kernel did it.
+/// What a monitor reported, in the order of the kernel's changes.
 enum Event {
     /// The link has this name, and this MTU.
     Link(String, u64),
@@ -398,7 +401,7 @@ fn events(log: &str) -> Vec<Event> {
     log.lines().filter_map(event).collect()
 }
 
-/// The requests that changed `ci7` while it was called `eth0`, and of them those whose reply did not say so.
+/// The requests that changed `ci7` while its name was `eth0`, and those among them whose reply did not report it.
 #[derive(Debug, Default)]
 struct Hits {
     done: usize,
@@ -468,7 +471,7 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
     println!("by name: {by_name:?}, by index: {by_index:?}, refused {refused:?}");
     assert!(by_name.done > 20 && by_index.done > 20, "{by_name:?} {by_index:?}");
     assert_eq!(by_name.under_another_name, 0);
-    // The link may be renamed between the last look-up and the change. That was 21 to 32 % without that look-up.
+    // The link may be renamed between the last look-up and the change. Without that look-up this was 21 to 32 %.
     assert!(by_index.under_another_name * 10 <= by_index.done, "{by_index:?}");
     // It may even be renamed back before it is looked up again.
     assert!(by_index.unreported * 20 <= by_index.done, "{by_index:?}");

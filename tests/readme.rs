@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the README shows of a console is what comes: its first policy is installed, its commands are run, and what they
-//! print is compared, the digest with it.
+//! The console sessions in the README are real: its first policy is installed, its commands are run, and their output
+//! is compared, including the digest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{BROKER, CALLERS, Host, TOOL};
 use std::fs;
 use std::path::Path;
 
-/// The number of alice in the README. Debian's group `adm` has 4 everywhere.
+/// The uid of alice in the README. Debian's group `adm` has number 4 everywhere.
 const ALICE: u32 = 1000;
 
 fn readme() -> String {
@@ -59,7 +59,7 @@ fn what_the_readme_shows_of_a_console_is_what_comes() {
         commands += 1;
         shown.push_str(&format!("{line}\n"));
         came.push_str(&format!("{prompt}{command}\n"));
-        // The README has them on the PATH.
+        // In the README they are on the PATH.
         let command = command.replace("netbrokerctl ", &format!("{TOOL} "));
         let script = format!("exec 2>&1; (exit {status}); {command}");
         let caller = match prompt {
@@ -68,7 +68,8 @@ fn what_the_readme_shows_of_a_console_is_what_comes() {
         };
         let ran = caller.run(&["sh", "-c", &script]);
         status = ran.status();
-        // The harness hides the mounts of process 1, so the installation warns here of what it does on a real machine.
+        // The harness hides the mounts of process 1. So the installation here warns about what it does on a real
+        // machine.
         let out = ran.stdout();
         let lines = out.lines().filter(|line| !line.starts_with("netbrokerctl: /run/netns is not made a shared mount"));
         came.extend(lines.map(|line| format!("{}\n", line.trim_end())));

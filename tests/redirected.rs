@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Where the kernel takes another link than the one that a field names: it is refused before anything is sent, and what
-//! the kernel then reports is compared with what was given.
+//! Requests for which the kernel would use another link than the one that a field names. Those that are known are
+//! refused before anything is sent; for the others, what the kernel then reports is compared with what was given.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -62,15 +62,15 @@ fn a_parent_on_which_the_kernel_puts_the_link_itself_is_taken() {
         assert!(host.ip("-o link show mv-1").contains(&format!("mv-1@{parent}:")), "{parent}");
         host.ip("link del mv-1");
     }
-    // A vxlan stands on a macvlan: the kernel looks no further.
+    // A vxlan on a macvlan: the kernel looks no further.
     host.ip("link add okmv link far0 type macvlan");
     let vxlan = json!({"netns": "@host", "link": "vx", "kind": "vxlan", "parent": "okmv", "vxlan": {"id": 7}});
     assert_eq!(host.caller().call("Link.Add", vxlan).status(), 0);
     assert!(host.ip("-d link show vx").contains("id 7 dev okmv"));
 }
 
-/// Makes a link while somebody rewrites the attribute `kind` of the message from one index to another: so the kernel puts
-/// it on another parent than was given, as it may do by itself for a kind that is not known here.
+/// Makes a link while a tracer rewrites the attribute `kind` of the message from one index to another. So the kernel
+/// puts the link on another parent than the given one, as it may do by itself for kinds that the broker does not know.
 fn add_elsewhere(host: &Host, fields: Value, kind: u16, from: u32, to: u32) -> Reply {
     let attribute = |index: u32| [&8_u16.to_ne_bytes()[..], &kind.to_ne_bytes(), &index.to_ne_bytes()].concat();
     let mut running = tracer::stopped(&host.caller()).start();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Limits that a caller sets for the process (setrlimit(2)): a call is done, with its two records, or nothing is. What is
-//! missing is never taken for something that the machine lacks.
+//! Limits that a caller sets for the process (setrlimit(2)). Either a call is done, with its two records, or nothing is
+//! done. A limit is never taken for something that the machine lacks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -11,15 +11,15 @@ use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 
-/// Counted by the clock's ticks: when it is noticed is chance.
+/// The kernel counts this limit in ticks of the clock, so the moment when it notices it is random.
 const CPU: u32 = 0;
-/// By number: CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO,
-/// RTTIME.
+/// The limits by number: CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE,
+/// NICE, RTPRIO, RTTIME.
 const ALL: std::ops::Range<u32> = 0..16;
-/// Without which not even the loader gets far.
+/// The limits without which even the loader does not get far.
 const VITAL: [u32; 4] = [2, 3, 7, 9];
 
-/// The broker with this limit, and the request as a file.
+/// Starts the broker with this limit, and with the request as a file.
 fn limited(host: &Host, resource: u32, limit: u64) -> Output {
     let script = format!(
         r#"put(0, from("/run/scratch/request", O_RDONLY)); my $l = pack "Q2", {limit}, {limit};
@@ -28,7 +28,7 @@ fn limited(host: &Host, resource: u32, limit: u64) -> Output {
     perl(&host.caller(), &script)
 }
 
-/// All or nothing; says which.
+/// Asserts that all was done or nothing, and returns which.
 fn is_whole(host: &Host, ended: &Output, records_before: usize) -> bool {
     let trail = host.trail().split_off(records_before);
     let events: Vec<&str> = trail.iter().map(|record| record.field("NETBROKER_EVENT")).collect();
@@ -50,8 +50,8 @@ fn is_whole(host: &Host, ended: &Output, records_before: usize) -> bool {
     done
 }
 
-/// Whether the program came as far as its own first instruction: then it ends with a status that its manual lists, and
-/// where it says nothing to its caller, with one that says so. Before, exec and the C library end it, or the dynamic loader.
+/// Whether the program reached its own first instruction. Then it ends with a status that its manual lists, and if it
+/// sends its caller no reply, with one that means so. Before, exec, the C library or the dynamic loader ends it.
 fn starts(ended: &Output) -> bool {
     let (status, said) = (ended.status.code(), text(&ended.stderr));
     match (status, ended.status.signal()) {
@@ -76,7 +76,7 @@ fn starts(ended: &Output) -> bool {
 #[test]
 fn where_memory_ends_a_line_says_so_and_the_status_is_that_of_nothing_done() {
     let host = mtu_host(Way::Setuid);
-    // A long request, and room for a part of it only: by then the program has read a good deal.
+    // A long request, and memory for only a part of it, so that the program has read a good deal by then.
     let long =
         format!("{{\"method\":\"io.netbroker.Link.Set\",\"parameters\":{{\"alias\":\"{}\"}}}}", "x".repeat(900_000));
     std::fs::write("/run/scratch/long", long).unwrap();
@@ -174,7 +174,7 @@ fn a_file_that_may_not_grow_is_a_reply_that_could_not_be_written() {
 
 #[test]
 fn a_trail_that_is_out_of_reach_for_want_of_something_is_not_absent() {
-    let host = mtu_host(Way::Root); // nothing before the broker opens a socket
+    let host = mtu_host(Way::Root); // with root, no program opens a socket before the broker
     host.policy(&format!("[audit]\nrequired = false\n{MTU_POLICY}"));
     let change = json!({"netns": "@host", "link": "v0", "mtu": 1400});
     for errno in ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"] {

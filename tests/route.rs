@@ -8,7 +8,7 @@ use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// Twins, each with a pair that is up, with addresses, and has come to rest.
+/// Twins, each with a pair that is up, has addresses and has settled.
 fn host() -> (Host, &'static str, &'static str) {
     let host = open_host();
     let (a, b) = host.twins();
@@ -44,7 +44,7 @@ fn both(host: &Host) {
     host.comparison("-6 route show table all").macs().check();
 }
 
-/// What is asked for, and what `ip route add` calls it.
+/// What each request gives, and the words of `ip route add` with the same meaning.
 fn routes() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"destination": "default", "gateway": "10.0.0.9"}), "default via 10.0.0.9"),
@@ -246,7 +246,8 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
         json!({"destination": "10.2.0.0/16", "mtu": 1300}),
         json!({"destination": "10.2.0.0/16", "nexthops": [{}, {}]}),
         json!({"destination": "10.3.0.0/16", "metric": 0}),
-        // The kernel would take the first way of several for the whole, and of an IPv6 route compares next to nothing.
+        // The kernel would take the first of several next hops for the whole route, and compares hardly anything of an
+        // IPv6 route.
         json!({"destination": "10.20.0.0/16", "gateway": "10.0.0.9"}),
         json!({"destination": "10.20.0.0/16", "link": "v0"}),
         json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {}]}),
@@ -302,12 +303,12 @@ fn a_route_that_the_kernel_would_take_another_one_for_stays() {
         assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("destination"), json!(false)));
         assert_eq!(host.snapshot(&[a]), before);
     }
-    act(&host, "Delete", a, &json!({"destination": "10.8.0.0/16", "link": "v1"})).ok(); // the kernel tells these apart
+    act(&host, "Delete", a, &json!({"destination": "10.8.0.0/16", "link": "v1"})).ok(); // the kernel compares links
     let left = host.ip_in(a, "route show 10.8.0.0/16");
     assert!(left.contains("dev v0") && !left.contains("dev v1"), "{left}");
 }
 
-/// What a request has closed for a deny, the route that goes does not have.
+/// Where a given field closes another one for a deny, the route that is removed must not have the other one.
 #[test]
 fn a_route_with_several_ways_does_not_go_by_a_field_of_a_route_with_one() {
     let (host, a, _) = host();
@@ -362,7 +363,7 @@ fn a_route_for_some_sources_only_is_none_that_a_request_means() {
     assert_eq!(host.ip_in(a, "-6 route show 2001:db8:9::/48").lines().count(), 1);
 }
 
-/// Permits all that the two tests below ask for.
+/// Permits everything that the two tests below request.
 const ALL_ROUTES: &str = r#"
     [[allow]]
     id = "routes"
@@ -396,7 +397,7 @@ fn a_denied_gateway_or_link_is_denied_inside_a_list_of_next_hops() {
         ("Delete", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // any link
         ("Delete", json!({"nexthops": [{}, {"link": "v1"}]}), "uplink", "nexthops.link"), // any link
         ("Add", json!({"nexthops": [{"link": "v0"}]}), "uplink", "link"),
-        ("Add", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // whichever the kernel chooses
+        ("Add", json!({"nexthops": [{"gateway": "10.0.0.9"}]}), "uplink", "link"), // the kernel chooses it
         ("Add", json!({"nexthops": [{"link": "v1"}, {"link": "v0", "weight": 9}]}), "uplink", "nexthops.link"),
         ("Add", json!({"nexthops": [{"gateway": "10.0.1.66", "link": "v1"}]}), "router", "gateway"),
         (
@@ -448,7 +449,7 @@ fn a_route_that_a_deny_keeps_from_being_deleted_is_not_replaced() {
         assert_eq!((reply.get("rule"), reply.get("field")), (json!("uplink"), json!("link")), "{fields}: {reply}");
         assert_eq!(host.snapshot(&[a]), before);
     }
-    act(&host, "Add", a, &json!({"destination": "default", "link": "v1", "metric": 9})).ok(); // beside it
+    act(&host, "Add", a, &json!({"destination": "default", "link": "v1", "metric": 9})).ok(); // in addition to it
 }
 
 #[test]
@@ -476,11 +477,11 @@ fn a_list_of_one_next_hop_makes_and_removes_the_route_of_its_fields() {
     let before = host.snapshot(&[a]);
     let cases = [
         ("Add", json!([{"link": "v0", "weight": 3}]), "nexthops.weight", "must be 1 in a list of one"),
-        ("Add", json!([{"weight": 1}]), "nexthops", "which says nothing"),
-        ("Delete", json!([{}]), "nexthops", "which says nothing"),
+        ("Add", json!([{"weight": 1}]), "nexthops", "which specifies nothing"),
+        ("Delete", json!([{}]), "nexthops", "which specifies nothing"),
         ("Delete", json!([{"gateway": "10.0.0.9", "weight": 2}]), "nexthops.weight", "must be 1 in a list of one"),
-        ("Add", json!([{"link": "v0", "onlink": true}]), "onlink", "about a gateway"),
-        ("Add", json!([{"gateway": "0.0.0.0", "link": "v0"}]), "gateway", "none to the kernel"),
+        ("Add", json!([{"link": "v0", "onlink": true}]), "onlink", "needs a gateway"),
+        ("Add", json!([{"gateway": "0.0.0.0", "link": "v0"}]), "gateway", "is the unspecified address"),
     ];
     for (verb, list, field, reason) in cases {
         let reply = act(&host, verb, a, &json!({"destination": "10.9.0.0/16", "nexthops": list}));
@@ -530,58 +531,78 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
     let (host, a, _) = host();
     let before = host.snapshot(&[a]);
     let cases = [
-        (json!({"destination": "10.1.2.3/16", "link": "v0"}), "destination", "the prefix is `10.1.0.0/16`"),
-        (json!({"destination": "10.1.0.0", "link": "v0"}), "destination", "lacks the length"),
-        (json!({"destination": "10.1.0.0/16"}), "gateway", "one of them says where packets go"),
-        (json!({"destination": "10.1.0.0/16", "link": "v0", "table": 0}), "table", "254, main"),
+        (json!({"destination": "10.1.2.3/16", "link": "v0"}), "destination", "has host bits; write `10.1.0.0/16`"),
+        (json!({"destination": "10.1.0.0", "link": "v0"}), "destination", "needs a prefix length"),
+        (json!({"destination": "10.1.0.0/16"}), "gateway", "a unicast route needs `gateway`, `link` or `nexthops`"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "table": 0}), "table", "table 254 (main)"),
         (json!({"destination": "10.1.0.0/16", "family": "inet6", "link": "v0"}), "destination", "of family inet"),
-        (json!({"destination": "::/0", "gateway": "10.0.0.9"}), "gateway", "of family inet6"),
+        (
+            json!({"destination": "::/0", "gateway": "10.0.0.9"}),
+            "gateway",
+            "is an IPv4 address, but the route is an IPv6 route",
+        ),
         (
             json!({"destination": "::/0", "nexthops": [{"gateway": "10.0.0.9"}, {"gateway": "::1"}]}),
             "nexthops.gateway",
-            "of family inet6",
+            "is an IPv4 address, but the route is an IPv6 route",
         ),
-        (json!({"destination": "10.1.0.0/16", "gateway": "0.0.0.0", "link": "v0"}), "gateway", "none to the kernel"),
+        (
+            json!({"destination": "10.1.0.0/16", "gateway": "0.0.0.0", "link": "v0"}),
+            "gateway",
+            "is the unspecified address",
+        ),
         (
             json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"gateway": "0.0.0.0", "link": "v1"}]}),
             "nexthops.gateway",
-            "none to the kernel",
+            "is the unspecified address",
         ),
         (
             json!({"destination": "::/0", "link": "v0", "preferred_source": "::"}),
             "preferred_source",
-            "none to the kernel",
+            "is the unspecified address",
         ),
-        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu": 0}), "mtu", "none"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu": 0}), "mtu", "must be between 1 and 65520, not 0"),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu": 65521}), "mtu", "65520"),
-        (json!({"destination": "::/0", "link": "v0", "protocol": 0}), "protocol", "0 is 3"),
+        (
+            json!({"destination": "::/0", "link": "v0", "protocol": 0}),
+            "protocol",
+            "must not be 0; the kernel would use 3",
+        ),
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "preferred_source": "::1"}),
             "preferred_source",
             "of family inet6",
         ),
         (json!({"destination": "::/0", "link": "v0", "metric": 0}), "metric", "1024"),
-        (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "ignore"),
-        (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "about a gateway"),
-        (json!({"destination": "10.1.0.0/16", "link": "v0", "route_type": "throw"}), "link", "leads nowhere"),
+        (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "must be `global` for an IPv6 route"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "needs a gateway"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "route_type": "throw"}),
+            "link",
+            "does not apply to this `route_type`",
+        ),
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "nexthops": [{"link": "v0"}]}),
             "link",
-            "one next hop or a list of them",
+            "a route has either one next hop or a list of next hops",
         ),
-        (json!({"destination": "10.1.0.0/16", "nexthops": []}), "nexthops", "an empty list"),
+        (json!({"destination": "10.1.0.0/16", "nexthops": []}), "nexthops", "must not be an empty list"),
         (json!({"destination": "10.1.0.0/16", "nexthops": {"link": "v0"}}), "nexthops", "an object"),
         (
             json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0"}, {"weight": 3}]}),
             "nexthops.gateway",
-            "in element 2, counted from 1, is missing",
+            "element 2 (counted from 1): is missing",
         ),
         (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "weight": 257}]}), "nexthops.weight", "256"),
-        (json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "mtu": 3}]}), "nexthops.mtu", "is no field"),
+        (
+            json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v0", "mtu": 3}]}),
+            "nexthops.mtu",
+            "is not a field",
+        ),
         (
             json!({"destination": "10.1.0.0/16", "nexthops": [{"link": "v1"}, {"link": "v0", "onlink": true}]}),
             "nexthops.onlink",
-            "about a gateway",
+            "needs a gateway",
         ),
     ];
     for verb in ["Add", "Replace"] {

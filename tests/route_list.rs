@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Route.List`: what `ip route` tells, and its filters; and what a policy says of routes.
+//! `Route.List`: what `ip route` reports, its filters, and what a policy decides about routes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -47,7 +47,7 @@ fn list(host: &Host, filters: Value) -> Vec<Value> {
     ask(host, filters).ok()["routes"].as_array().unwrap().clone()
 }
 
-/// What `ip` tells of both families and all tables.
+/// What `ip` reports of both families and all tables.
 fn ip_routes(host: &Host) -> Vec<Value> {
     let mut routes = Vec::new();
     for family in ["-4", "-6"] {
@@ -69,7 +69,7 @@ fn ip_routes(host: &Host) -> Vec<Value> {
     routes
 }
 
-/// iproute2 gives numbers as texts here and as numbers there.
+/// iproute2 reports some numbers as strings and others as numbers.
 fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok())).unwrap_or(0)
 }
@@ -142,14 +142,18 @@ fn each_filter_keeps_what_it_says() {
     };
     let is_v6 = |route: &Value| route["destination"].as_str().unwrap().contains(':');
     type Keeps<'a> = &'a dyn Fn(&Value) -> bool;
-    let cases: [(Value, Keeps<'_>, usize); 12] = [
+    let cases: [(Value, Keeps<'_>, usize); 16] = [
         (json!({"family": "inet"}), &|r| !is_v6(r), 10),
         (json!({"family": "inet6"}), &is_v6, 5),
         (json!({"table": 254}), &|r| r["table"] == json!(254), 8),
         (json!({"table": 255}), &|r| r["table"] == json!(255), 5),
         (json!({"table": 70000}), &|r| r["table"] == json!(70000), 1),
         (json!({"table": 78}), &|_| false, 0),
-        (json!({"link": "v1"}), &|r| uses(r, "v1"), 3),
+        (json!({"link": "v1"}), &|r| r["link"] == json!("v1"), 3),
+        (json!({"nexthops": {"link": "v1"}}), &|r| uses(r, "v1"), 4),
+        (json!({"nexthops": {"link": "v1"}, "link": "v0"}), &|_| false, 0),
+        (json!({"nexthops": {"link": "v0"}, "link": "v0"}), &|r| r["link"] == json!("v0"), 5),
+        (json!({"gateway": "10.0.0.9"}), &|r| r["gateway"] == json!("10.0.0.9"), 2),
         (json!({"destination": "10.6.0.0/16"}), &|r| r["destination"] == json!("10.6.0.0/16"), 1),
         (json!({"destination": "default"}), &|r| r["destination"] == json!("0.0.0.0/0"), 1),
         (json!({"destination": "default", "family": "inet6"}), &|r| r["destination"] == json!("::/0"), 1),
@@ -165,6 +169,13 @@ fn each_filter_keeps_what_it_says() {
     let missing = ask(&host, json!({"link": "v9"}));
     assert_eq!(missing.error(), "io.netbroker.Route.NoSuchLink");
     assert_eq!(missing.get("field"), json!("link"));
+    let missing = ask(&host, json!({"nexthops": {"link": "v9"}}));
+    assert_eq!(
+        (missing.error(), missing.get("field")),
+        ("io.netbroker.Route.NoSuchLink".to_owned(), json!("nexthops.link"))
+    );
+    let list_of_hops = ask(&host, json!({"nexthops": [{"link": "v1"}]}));
+    assert_eq!(list_of_hops.get("reason"), json!("is a list, expected an object"), "{list_of_hops}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Rule.Add` and `Rule.Delete` against their twins `ip rule`, and `Rule.List` against what `ip rule` tells.
+//! `Rule.Add` and `Rule.Delete` against their twins `ip rule`, and `Rule.List` against what `ip rule` reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -24,14 +24,14 @@ fn act(host: &Host, verb: &str, netns: &str, fields: &Value) -> Reply {
     host.caller().call(&format!("Rule.{verb}"), all)
 }
 
-/// The rules of a namespace, in the order in which they are asked.
+/// The routing rules of a namespace, in the order in which the kernel evaluates them.
 fn rules(host: &Host, netns: &str) -> Vec<Value> {
     let of = |family: &str| host.ip_in(netns, &format!("-j -d -N {family} rule show"));
     let read = |text: String| serde_json::from_str::<Vec<Value>>(&text).unwrap();
     [read(of("-4")), read(of("-6"))].concat()
 }
 
-/// What each asks for, and the words of `ip` that ask for the same.
+/// What each request gives, and the words of `ip` with the same meaning.
 fn steps() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"priority": 100, "source": "10.0.0.1/24", "table": 5}), "pref 100 from 10.0.0.1/24 table 5"),
@@ -91,7 +91,7 @@ fn each_field_does_what_iproute2_does() {
         ip_rule(&host, b, "add", words);
         assert_eq!(rules(&host, a), rules(&host, b), "{fields}");
     }
-    // Without a priority the kernel chooses one; what is there already stays the first of its priority.
+    // Without a priority the kernel chooses one. An existing rule stays the first of its priority.
     for (fields, words) in [
         (json!({"source": "10.9.0.0/16"}), "from 10.9.0.0/16"),
         (json!({"priority": 100, "source": "10.8.0.0/16", "table": 5}), "pref 100 from 10.8.0.0/16 table 5"),
@@ -106,7 +106,7 @@ fn each_field_does_what_iproute2_does() {
         ip_rule(&host, b, "del", words);
         assert_eq!(rules(&host, a), rules(&host, b), "{fields}");
     }
-    // pyroute2's rule without a table, which ip has no words for.
+    // A rule of pyroute2 without a table, which ip cannot express.
     act(&host, "Add", a, &json!({"priority": 32000, "action": "unspec", "table": 0, "iif": "v0"})).ok();
     let made = list(&host, json!({"netns": a})).into_iter().find(|rule| rule["priority"] == 32000).unwrap();
     assert_eq!((&made["action"], &made["table"], &made["iif"]), (&json!(0), &json!(0), &json!("v0")));
@@ -131,7 +131,7 @@ fn a_rule_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
         again["exists_ok"] = json!(true);
         act(&host, "Add", a, &again).ok();
     }
-    // For the kernel these are there already, since it takes a condition that is left out for any.
+    // For the kernel these exist already, because it takes an absent condition for any.
     for (fields, field) in [
         (json!({"priority": 100, "table": 5}), "source"),
         (json!({"priority": 101}), "destination"),
@@ -166,7 +166,7 @@ fn only_the_rule_that_is_meant_goes() {
     let before = rules(&host, a);
     let absent = [
         json!({"priority": 99}),
-        json!({"priority": 100, "source": "10.0.0.0/24"}), // host bits are another rule's
+        json!({"priority": 100, "source": "10.0.0.0/24"}), // the prefix with host bits is another rule's
         json!({"priority": 100, "source": "10.0.0.1/24", "table": 6}),
         json!({"priority": 100, "source": "default"}),
         json!({"priority": 100, "iif": "v0"}),
@@ -200,15 +200,15 @@ fn only_the_rule_that_is_meant_goes() {
     goes(json!({"priority": 101, "iif": "v0"}), 1);
     goes(json!({"priority": 102, "fwmark": 7}), 1);
     goes(json!({"priority": 104, "destination": "10.0.0.0/8"}), 3);
-    goes(json!({"priority": 105, "destination": "10.9.0.0/16"}), 4); // with all that it has besides
-    goes(json!({"priority": 0, "table": 255}), 0); // the one of table `local`, which must be meant
+    goes(json!({"priority": 105, "destination": "10.9.0.0/16"}), 4); // with everything else that it has
+    goes(json!({"priority": 0, "table": 255}), 0); // the rule of table `local`, which must be meant
 }
 
 #[test]
 fn a_rule_that_the_kernel_would_take_another_one_for_stays() {
     let (host, a, b) = host();
     host.ip_in(a, "rule add pref 102 not from 10.0.0.0/8 table 5 tos 0x10");
-    // Not by `add`, for which the kernel would take them for the same: what is restored is never compared.
+    // Not by `add`, for which the kernel would take them for the same rule. What is restored is never compared.
     host.ip_in(b, "rule add pref 102 from 10.0.0.0/8 table 5");
     host.sh("ip -n b rule save >/run/scratch/rules; ip -n a rule restore </run/scratch/rules");
     let before = rules(&host, a);
@@ -334,7 +334,7 @@ fn assert_like_ip(told: &Value, ip: &Value) {
     let number = |name: &str| ip.get(name).map(|number| json!(number.as_str().unwrap().parse::<u32>().unwrap()));
     assert_eq!(told["table"], number("table").unwrap_or(json!(0)), "{context}");
     assert_eq!(Some(&told["protocol"]), number("protocol").as_ref(), "{context}");
-    let looks_up = if ip.get("goto").is_some() { 2 } else { 1 }; // of which ip tells no action
+    let looks_up = if ip.get("goto").is_some() { 2 } else { 1 }; // ip reports no action for these
     assert_eq!(told["action"], number("action").unwrap_or(json!(looks_up)), "{context}");
     assert_eq!(told.get("suppress_prefixlength"), ip.get("suppress_prefixlen"), "{context}");
 }
@@ -379,7 +379,7 @@ fn the_policy_sees_what_the_kernel_will_do() {
         (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "eth7"}), "uplinks", "oif"),
         (alice, "Delete", json!({"priority": 5, "table": 9, "iif": "eth0", "missing_ok": true}), "uplinks", "iif"),
         (alice, "Add", json!({"priority": 5, "table": 255}), "local", "table"),
-        (alice, "Delete", json!({"priority": 0}), "local", "table"), // any table: that one, too
+        (alice, "Delete", json!({"priority": 0}), "local", "table"), // any table, also that one
         (alice, "Add", json!({"priority": 5000}), "tenants", "priority"), // without a source: from everywhere
         (alice, "Add", json!({"source": "192.0.2.7/32"}), "tenants", "priority"), // the kernel could choose it
         (BOB, "Add", json!({"priority": 5, "table": 16}), "bob", "source"),
@@ -387,7 +387,7 @@ fn the_policy_sees_what_the_kernel_will_do() {
         (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "iif": "v1"}), "bob", "table"),
         (BOB, "Add", json!({"source": "10.0.0.0/16", "table": 16, "iif": "v1"}), "bob", "priority"),
         (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16}), "bob", "iif"), // for every link
-        (alice, "Add", json!({"priority": 5}), "uplinks", "iif"), // for every link: for those, too
+        (alice, "Add", json!({"priority": 5}), "uplinks", "iif"), // for every link, also for those
         (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v0"}), "bob", "iif"),
         (
             BOB,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Descriptor 0 is not the broker's alone: its caller may set any option of the socket, and others may read beside it.
+//! Descriptor 0 does not belong to the broker alone: its caller may set any option of the socket, and other processes
+//! may read from it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 const DONE: &str = "{\"parameters\":{}}\0";
 /// A socket `$s` on descriptor 0 with the request in it; `$ours` is the other end.
 const QUEUED: &str = "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die; syswrite $ours, $request;";
-/// Somebody else keeps the other end open until the broker has ended.
+/// Another process keeps the other end open until the broker has ended.
 const HELD: &str = "beside { sleep 1000 }; close $ours;";
 
 fn request() -> String {
@@ -27,7 +28,7 @@ fn served(ended: &Output) -> bool {
 #[test]
 fn an_option_of_the_socket_makes_it_neither_wait_nor_read_anything_else() {
     let host = mtu_host(Way::Setuid);
-    // Integers of SOL_SOCKET, and whether the request is still served: what cannot be read exactly is refused.
+    // Integer options of SOL_SOCKET, and whether the request is still served: what cannot be read exactly is refused.
     let options = [
         ("SO_PEEK_OFF 0", "setsockopt($s, 1, 42, 0)", true),
         ("SO_PEEK_OFF 1", "setsockopt($s, 1, 42, 1)", false),
@@ -55,7 +56,7 @@ fn an_option_of_the_socket_makes_it_neither_wait_nor_read_anything_else() {
 #[test]
 fn a_look_that_begins_elsewhere_takes_no_other_message() {
     let host = mtu_host(Way::Setuid);
-    // What is seen asks for what is permitted; what would be taken does not, and the other way round.
+    // What a peek shows is a permitted request, and what would be taken is not; then the other way round.
     let other = MTU_REQUEST.replace("1400", "1300");
     let offset = other.len() + 1;
     let script = format!(
@@ -64,7 +65,7 @@ fn a_look_that_begins_elsewhere_takes_no_other_message() {
     );
     let ended = perl(&host.caller(), &script);
     assert_eq!((ended.status.code(), text(&ended.stdout)), (Some(65), String::new()), "{ended:?}");
-    assert!(text(&ended.stderr).contains("somebody else reads"), "{ended:?}");
+    assert!(text(&ended.stderr).contains("another process reads"), "{ended:?}");
     assert_eq!(mtu(&host), "1500");
     only_refusals(&host);
     assert_eq!(host.trail().len(), 1);
@@ -73,7 +74,7 @@ fn a_look_that_begins_elsewhere_takes_no_other_message() {
 #[test]
 fn what_was_taken_counts_and_not_what_was_seen() {
     let host = mtu_host(Way::Setuid);
-    // Between the look and the taking a thief takes the first bytes, and others come behind.
+    // Between the peek and the taking, a thief takes the first bytes, and others follow.
     let hold = "inject=recvfrom:delay_exit=400000:when=1";
     let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=recvfrom", "-e", hold];
     let script = format!(
@@ -84,6 +85,6 @@ fn what_was_taken_counts_and_not_what_was_seen() {
     );
     let ended = perl(&host.caller().under(&tracer), &script);
     assert_eq!((ended.status.code(), mtu(&host).as_str()), (Some(65), "1500"), "{ended:?}");
-    assert!(text(&ended.stderr).contains("somebody else reads"), "{ended:?}");
+    assert!(text(&ended.stderr).contains("another process reads"), "{ended:?}");
     only_refusals(&host);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The shipped policies, each enabled by a link as on a machine: their own tests reach every rule, and the real broker
-//! does what they permit and leaves alone what they do not.
+//! The shipped policies, each enabled by a link as on a machine. Their own tests reach every rule, and the real broker
+//! does what they permit and refuses what they do not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const SHIPPED: &str = "/usr/share/netbroker/policies";
 const NAMES: [&str; 6] = ["monitor", "neutron-dhcp", "neutron-l3", "neutron-ovs", "rootless", "site"];
 
-/// The accounts that shipped policies name, with numbers that no machine gives them.
+/// The accounts that shipped policies name, with numbers that no machine uses.
 const NEUTRON: u32 = 64_100;
 const ANNE: u32 = 64_110;
 const NETMONITOR: u32 = 64_102;
@@ -24,7 +24,7 @@ fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policy")
 }
 
-/// A host with the policies that a package would bring, these of them enabled and in force.
+/// A host with the policies that a package would install; these of them are enabled and in force.
 fn host(enabled: &[&str], own_rules: &str) -> Host {
     let files: Vec<_> = fs::read_dir(tree()).unwrap().map(|entry| entry.unwrap().path()).collect();
     let files: Vec<_> = files.iter().map(|path| (path.file_name().unwrap(), fs::read(path).unwrap())).collect();
@@ -50,12 +50,12 @@ fn host(enabled: &[&str], own_rules: &str) -> Host {
     host
 }
 
-/// Somebody who may run the broker and is in one group besides.
+/// A caller who may run the broker and is in one more group.
 fn member(host: &Host, uid: u32, group: u32) -> Caller<'_> {
     host.as_uid(uid).groups(&[CALLERS, group])
 }
 
-/// The call is refused, by this deny where one is named, and leaves everything as it was.
+/// Asserts that the call is refused, by this deny where one is named, and changes nothing.
 fn refused(host: &Host, caller: &Caller<'_>, netns: &[&str], (call, parameters): (&str, Value), deny: Option<&str>) {
     let before = host.snapshot(netns);
     let reply = caller.call(call, parameters);
@@ -81,14 +81,14 @@ fn each_shipped_policy_has_tests_that_pass_and_reach_every_rule() {
         let host = host(&[name], "");
         let ran = host.tool(&["policy", "test"]);
         assert_eq!(ran.status(), 0, "{name}: {ran}");
-        assert!(ran.stdout().contains(" passed; every rule is reached"), "{name}: {ran}");
+        assert!(ran.stdout().contains(" passed; the tests reach every rule"), "{name}: {ran}");
     }
 }
 
 #[test]
 fn all_shipped_policies_stand_together() {
     let host = host(&NAMES, "");
-    assert!(host.tool(&["policy", "test"]).ok().contains("every rule is reached"));
+    assert!(host.tool(&["policy", "test"]).ok().contains("the tests reach every rule"));
     assert_eq!(host.as_uid(NEUTRON).call("Netns.Add", json!({"netns": "qrouter-1"})).ok(), json!({}));
     let uplink = json!({"netns": "@host", "link": "eth0", "target_netns": "qrouter-1"});
     refused(&host, &host.as_uid(NEUTRON), &["qrouter-1"], ("Link.Set", uplink), Some("site-uplinks"));
@@ -189,7 +189,8 @@ fn users_have_links_of_their_own_and_nobody_elses() {
     host.ip("link add br-users address 02:00:00:00:00:01 type bridge");
     let anne = member(&host, ANNE, NETUSERS);
     let pair = |link: &str, netns: &str| {
-        // Not up yet: the kernel would look for duplicates of its own address, and the pictures differ by that.
+        // It is not up yet: the kernel would check its own address for duplicates, and that would show in the
+        // snapshots.
         json!({"netns": "@host", "link": link, "kind": "veth", "master": "br-users",
                "peer": {"name": "eth0", "netns": netns}})
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the process can still do in each stage, seen from outside: its ids and capabilities, and what becomes of a system
-//! call that a tracer puts in the place of one of its own.
+//! What the process can still do in each stage, seen from outside: its ids and capabilities, and what happens to a
+//! system call that a tracer puts in place of one of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -65,7 +65,7 @@ fn mask(status: &str, name: &str) -> u64 {
     u64::from_str_radix(line(status, name)[0], 16).unwrap()
 }
 
-/// The broker among a process and what it has started (sudo stays between).
+/// The broker among a process and those that it started (sudo stays in between).
 fn broker(pid: u32) -> Option<u32> {
     let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     if exe.ends_with("netbroker/netbroker") {
@@ -75,7 +75,7 @@ fn broker(pid: u32) -> Option<u32> {
     children.split_whitespace().find_map(|child| broker(child.parse().unwrap()))
 }
 
-/// Sends half a request and waits until the process is behind its first filter, waiting for the rest.
+/// Sends half a request and waits until the process is under its first filter and waits for the rest.
 fn half_asked(host: &Host) -> (Running, u32) {
     let mut running = host.caller().start();
     running.send(&set_mtu()[..20]);
@@ -95,7 +95,7 @@ fn half_asked(host: &Host) -> (Running, u32) {
     }
 }
 
-/// The ids are the system user's, and nothing else of the caller or of root is left.
+/// Asserts that the ids are the system user's, and that nothing else of the caller or of root is left.
 fn is_system_user(status: &str) {
     let own = NETBROKER.to_string();
     for name in ["Uid", "Gid"] {
@@ -105,7 +105,8 @@ fn is_system_user(status: &str) {
     assert_eq!((mask(status, "CapInh"), mask(status, "CapAmb")), (0, 0), "{status}");
 }
 
-/// What becomes of a system call in the place of the one that follows the `nth` `after`; the state at that point.
+/// What happens to a system call in place of the one that follows the `nth` `after`; also returns the state at that
+/// point.
 fn instead(host: &Host, bytes: &[u8], (after, nth): (i64, u32), number: i64, arguments: &[&str]) -> (String, String) {
     let log = format!("/run/scratch/log.{after}.{nth}.{number}.{}", arguments.concat().replace('/', "_"));
     let (after, nth, number) = (after.to_string(), nth.to_string(), number.to_string());
@@ -119,7 +120,7 @@ fn instead(host: &Host, bytes: &[u8], (after, nth): (i64, u32), number: i64, arg
 const KILLED: &str = "signal 31"; // SIGSYS
 const NO_ACCESS: &str = "= -13"; // EACCES
 
-/// The points of a Link.Set at which a process is looked at, and whether filters are in force there.
+/// The points of a `Link.Set` at which the process is examined, and whether filters are in force there.
 const POINTS: [(i64, u32, &str); 5] = [
     (libc::SYS_setresuid, 1, "has become the system user"),
     (libc::SYS_seccomp, 1, "guarded"),
@@ -133,7 +134,7 @@ fn while_the_request_is_read_the_process_holds_what_its_callers_rules_can_need_a
     for way in Way::ALL {
         for (policy, kept) in [(&[LINKS][..], 0), (&[LINKS, NAMESPACES], DAC_OVERRIDE)] {
             let host = host(way.clone(), policy);
-            let kept = if way == Way::Root { 0 } else { kept }; // the rule is alice's
+            let kept = if way == Way::Root { 0 } else { kept }; // the rule is for alice
             let (running, pid) = half_asked(&host);
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
             is_system_user(&status);
@@ -141,7 +142,7 @@ fn while_the_request_is_read_the_process_holds_what_its_callers_rules_can_need_a
             assert_eq!(mask(&status, "CapPrm"), NET_ADMIN | SYS_ADMIN | kept, "{way:?} {status}");
             assert_eq!((line(&status, "NoNewPrivs"), line(&status, "Seccomp")), (vec!["1"], vec!["2"]), "{status}");
             assert_eq!(line(&status, "Threads"), ["1"]);
-            // Files there are root's: it is not dumpable.
+            // The files there belong to root, because the process is not dumpable.
             assert_eq!(host.sh(&format!("stat -c %u:%g /proc/{pid}/environ /proc/{pid}/fd")), "0:0\n0:0\n");
             drop(running);
         }
@@ -230,7 +231,7 @@ fn behind_the_filters_nothing_is_executed_started_or_made() {
 #[test]
 fn a_call_that_the_first_filter_has_is_killed_with_arguments_that_the_broker_does_not_use() {
     let calls: [(i64, &[&str]); 35] = [
-        // Signals to any process of the same user, by way of a descriptor; others' numbers; a watch.
+        // Signals to any process of the same user by way of a descriptor; other options; a watch.
         (libc::SYS_fcntl, &["0", "8", "1"]),                    // F_SETOWN
         (libc::SYS_fcntl, &["0", "15", "0"]),                   // F_SETOWN_EX
         (libc::SYS_fcntl, &["0", "10", "9"]),                   // F_SETSIG
@@ -299,7 +300,7 @@ fn the_last_stage_holds_the_capability_of_its_call() {
     ];
     for (method, parameters, held) in cases {
         let at = (libc::SYS_seccomp, 2);
-        // A look that changes nothing: getpid is killed as anything else.
+        // A system call that changes nothing: getpid is killed like any other.
         let (end, status) = instead(&host, &request(method, &parameters), at, libc::SYS_getpid, &[]);
         assert_eq!(end, KILLED, "{method}");
         is_system_user(&status);
@@ -338,7 +339,7 @@ fn requests_to_the_device_of_taps_are_four_and_for_callers_with_a_rule() {
     let host = host(Way::Setuid, &[LINKS, with]);
     let tap = request("Link.Add", &json!({"netns": "w", "link": "t0", "kind": "tun", "tun": {"mode": "tap"}}));
     for (numbers, expected) in [
-        // TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP: a pipe knows none of them.
+        // TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP: a pipe supports none of them.
         (&["1074025674", "1074025675", "1074025676", "1074025678"][..], "= -25"),
         // TUNGETIFF, TUNSETQUEUE, TUNSETDEBUG, TUNATTACHFILTER, TUNSETCARRIER, TIOCSTI, SIOCSIFFLAGS
         (&["2147767506", "1074025689", "1074025673", "1074812117", "1074025698", "21522", "35092"], KILLED),
@@ -348,7 +349,7 @@ fn requests_to_the_device_of_taps_are_four_and_for_callers_with_a_rule() {
             assert_eq!(end, expected, "{number}");
         }
     }
-    // In the last stage: on the one descriptor only, which is not read, and for no other call.
+    // In the last stage: on the one descriptor only, without reading it, and for no other call.
     for (bytes, number, arguments) in [
         (&tap, libc::SYS_ioctl, &MAKE_TAP[..]),
         (&set_mtu(), libc::SYS_ioctl, &MAKE_TAP),
@@ -364,12 +365,12 @@ fn requests_to_the_device_of_taps_are_four_and_for_callers_with_a_rule() {
 }
 
 #[test]
-fn a_tap_is_there_whole_or_not_at_all_wherever_the_process_ends() {
+fn a_tap_exists_completely_or_not_at_all_wherever_the_process_ends() {
     let host = host(Way::Setuid, &[TAPS]);
     let fields =
         json!({"netns": "w", "link": "t0", "kind": "tun", "mtu": 1400, "tun": {"mode": "tap", "group": 64999}});
     let tap = request("Link.Add", &fields);
-    // Made; given its owner; its group; looked up; changed. The first record goes by `sendto`, too.
+    // Made; given its owner; its group; looked up; changed. The first record is also sent by `sendto`.
     let steps = [
         (libc::SYS_ioctl, 1),
         (libc::SYS_ioctl, 2),
@@ -414,7 +415,7 @@ fn its_caller_can_neither_signal_nor_trace_nor_read_it() {
     }
 }
 
-/// What is mapped: where, what may be done there, and the file that it is of.
+/// The mappings: where they are, their permissions, and their file.
 struct Mapping {
     place: Range<u64>,
     rights: String,
@@ -432,7 +433,7 @@ fn mappings(pid: u32) -> Vec<Mapping> {
     fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().map(mapping).collect()
 }
 
-/// The pages of a program that the linker wants read-only once it is relocated (`PT_GNU_RELRO`), from its start on.
+/// The pages of a program that the linker wants read-only after relocation (`PT_GNU_RELRO`), as offsets from its start.
 fn relocated(program: &[u8]) -> Range<u64> {
     const RELRO: u64 = 0x6474_e552;
     let number =
@@ -444,7 +445,7 @@ fn relocated(program: &[u8]) -> Range<u64> {
     start & !4095..(start + bytes) & !4095
 }
 
-/// Where the arena of the heap is: memory of its own between pages that nobody may touch.
+/// Where the arena of the heap is: a mapping without a file, between pages that no code may access.
 fn arena(mappings: &[Mapping]) -> Range<u64> {
     let bytes = |mapping: &Mapping| mapping.place.end - mapping.place.start;
     let is_arena = |three: &&[Mapping]| {
@@ -470,7 +471,7 @@ fn in_every_stage_tables_are_read_only_and_the_heap_stands_alone() {
         let pid = running.pid();
         let (mut is_own, mut seen, mut filters) = (false, [0; 3], 0);
         tracer::trace(&running, |step| {
-            // The first call of the broker's own: before it, the loader writes to the tables.
+            // The first call of the broker's own code: before it, the loader writes to the tables.
             is_own = is_own || step.number == libc::SYS_alarm || step.number == libc::SYS_setitimer;
             if is_own {
                 let mappings = mappings(pid);
@@ -496,6 +497,7 @@ fn in_every_stage_tables_are_read_only_and_the_heap_stands_alone() {
         assert!(seen[0] > 30 && seen[1] > 10 && seen[2] > 3, "{seen:?}");
         host.ip_in("w", "link set v0 mtu 1500");
     }
-    // The kernel would put it right below the program, or its libraries: one address would tell the other.
+    // The kernel would put the arena right below the program or its libraries, so that one address would reveal the
+    // other.
     assert!(distances.len() == 3 && distances.iter().all(|distance| *distance > 1 << 28), "{distances:x?}");
 }

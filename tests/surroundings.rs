@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What is put around the process, by its caller or by a root that means well: another /proc, namespaces, a root directory,
-//! somebody who shares its directory or traces it.
+//! What the caller, or root with good intentions, can put around the process: another /proc, namespaces, another root
+//! directory, a process that shares its directory or traces it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -10,7 +10,7 @@ use common::{ALICE, Caller, Reply, Way};
 
 const WAYS: [Way; 3] = [Way::Setuid, Way::FileCapabilities, Way::Root];
 
-/// In a copy of the mount namespace in which root has run this script.
+/// Runs in a copy of the mount namespace in which root has run this script.
 fn behind<'a>(caller: &Caller<'a>, script: &str) -> Caller<'a> {
     caller.clone().under(&["unshare", "--mount", "sh", "-euc", &format!("{script}; exec \"$@\""), "sh"])
 }
@@ -43,7 +43,7 @@ fn what_is_mounted_over_proc_is_not_believed() {
     only_refusals(&host);
     for way in WAYS {
         host.install(way);
-        // In the initial user namespace nobody reads the maps.
+        // In the initial user namespace the broker does not read the maps.
         let maps = "mount --bind /run/scratch/map /proc/$$/uid_map; mount --bind /run/scratch/map /proc/$$/gid_map";
         for other in ["mount -t proc -o hidepid=2 proc /proc", "mount -t proc -o subset=pid proc /proc", maps] {
             host.ip("link set v0 mtu 1500");
@@ -87,7 +87,7 @@ fn no_user_namespace_gives_a_way_in() {
 
 #[test]
 fn in_a_user_namespace_that_maps_everything_to_itself_the_kernel_refuses() {
-    // Only root can make such a one; no capability that is had in it counts outside.
+    // Only root can make such a namespace. No capability in it applies outside.
     let host = mtu_host(Way::Setuid);
     let before = host.snapshot(&[]);
     let inside = r#"
@@ -110,7 +110,7 @@ fn in_a_user_namespace_that_maps_everything_to_itself_the_kernel_refuses() {
 }
 
 #[test]
-fn whoever_shares_its_directory_or_traces_it_has_no_privileged_process() {
+fn a_process_that_is_traced_or_shares_its_directory_has_no_privilege() {
     let host = mtu_host(Way::Setuid);
     let before = host.snapshot(&[]);
     let input = r#"put(0, from("/run/scratch/request", O_RDONLY));"#;
@@ -122,7 +122,7 @@ fn whoever_shares_its_directory_or_traces_it_has_no_privileged_process() {
                 "my $broker = $$; if (!syscall(56, 0x200 | 17, 0, 0, 0, 0)) {{ close STDOUT; close STDERR; select undef, undef, undef, 0.01 while getppid == $broker; exit }} {input} broker();"
             ),
         ),
-        // PTRACE_TRACEME; the tracer lets it go on at each stop.
+        // PTRACE_TRACEME; the tracer lets the process continue at each stop.
         (
             "traced",
             format!(
@@ -132,7 +132,7 @@ fn whoever_shares_its_directory_or_traces_it_has_no_privileged_process() {
                     exit 99 if ($status & 0xff) != 0x7f; syscall(101, 7, $pid, 0, 0) }}"#
             ),
         ),
-        // The same, let go before its first instruction.
+        // The same, but the tracer detaches before the first instruction.
         (
             "let go",
             format!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl` reads regular files only, no more than a limit of each, and never waits for one: a FIFO that nobody
-//! writes to, a device without an end or a directory in the place of a file is refused at once.
+//! `netbrokerctl` reads regular files only, up to a limit for each, and never waits for one. It refuses at once a FIFO
+//! that no process writes to, a device without an end, or a directory in place of a file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -9,9 +9,9 @@ use common::{Host, Ran, TOOL};
 use std::time::{Duration, Instant};
 
 const POLICY: &str = "[[allow]]\nid = \"x\"\nwho = \"uid:0\"\ncall = \"Netns.List\"\nnetns = \"@host\"\n";
-/// Where one of [`THINGS`] is put.
+/// The path at which one of [`THINGS`] is put.
 const SHIPPED: &str = "/usr/share/netbroker/policies";
-/// What stands in the place of a file, how it comes there, and how the tool calls it.
+/// What is in the place of a file, the script that makes it, and what the tool calls it.
 const THINGS: [(&str, &str); 6] = [
     ("mkfifo -m 644 $0", "must be a regular file, not a FIFO"),
     ("mkdir -m 755 $0", "must be a regular file, not a directory"),
@@ -30,10 +30,10 @@ fn put(host: &Host, thing: &str, path: &str) {
     assert_eq!(ran.status(), 0, "{ran}");
 }
 
-/// Ends soon, with this status and these words.
+/// Asserts that the tool ends soon, with this status and these words.
 fn ends(host: &Host, words: &[&str], status: i32, said: &str) {
     let since = Instant::now();
-    // Should it wait or go on reading, it is ended: by status 124, or for want of memory.
+    // A tool that waits or continues to read is ended: by status 124, or for lack of memory.
     let limits = ["timeout", "20", "prlimit", "--as=2000000000", TOOL];
     let ran = Ran::run(host.command(limits[0]).args(&limits[1..]).args(words));
     assert!(since.elapsed() < Duration::from_secs(15), "{:?}: {ran}", since.elapsed());
@@ -50,7 +50,7 @@ fn a_file_that_a_person_names_must_be_a_regular_one_of_limited_length() {
         ends(&host, &["policy", "test", "/run/own/x.test.toml"], 78, why);
         if !why.ends_with("directory") {
             ends(&host, &["policy", "check", "/run/own/x.toml"], 78, why);
-            ends(&host, &["policy", "check", "/run/own/link"], 78, why); // what a link leads to
+            ends(&host, &["policy", "check", "/run/own/link"], 78, why); // what the link leads to
         }
         ends(&host, &["policy", "check", "/run/own"], 78, why);
         for command in [&["policy", "show"][..], &["policy", "explain", "--who", "uid:0", "Netns.List"]] {
@@ -62,7 +62,7 @@ fn a_file_that_a_person_names_must_be_a_regular_one_of_limited_length() {
         ends(&host, &["policy", "test", "--directory", "/run/own"], 78, why);
         ends(&host, &["policy", "install", "--directory", "/run/own"], 78, why);
         host.sh(&format!("echo '{POLICY}' >/run/own/y.toml; rm -rf /run/own/x.toml"));
-        ends(&host, &["policy", "test", "--directory", "/run/own"], 78, why); // the tests alone
+        ends(&host, &["policy", "test", "--directory", "/run/own"], 78, why); // only the tests
         host.sh("rm /run/own/y.toml");
     }
     ends(&host, &["policy", "check", "/dev/zero"], 78, "/dev/zero: must be a regular file, not a character device");
@@ -136,7 +136,7 @@ fn what_an_editor_leaves_must_be_a_regular_file() {
         );
         assert!(since.elapsed() < Duration::from_secs(15), "{ran}");
         assert!(ran.status() == 71 && ran.stderr().contains(why), "{why}: {ran}");
-        assert!(ran.stderr().contains("/etc/netbroker/policy.d/test.toml is as it was"), "{ran}");
+        assert!(ran.stderr().contains("/etc/netbroker/policy.d/test.toml is unchanged"), "{ran}");
     }
     ends(&host, &["policy", "install"], 0, "unchanged: ");
 }

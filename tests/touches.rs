@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `touches`: an uplink that a deny names stays as it was, whichever field of whichever call refers to it.
+//! `touches`: an uplink that a deny names is unchanged, whichever field of whichever call refers to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -90,23 +90,23 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
         ("Neighbour.Replace", on_host("eth0", json!({"address": "192.0.2.9", "mac": "02:00:00:00:00:09"})), "link"),
         ("Neighbour.Add", on_host("eth0", json!({"address": "192.0.2.9", "proxy": true})), "link"),
         ("Neighbour.Delete", on_host("eth9", json!({"address": "192.0.2.9", "missing_ok": true})), "link"),
-        // As what a rule is about, there or not.
+        // As the link in a routing rule, whether it exists or not.
         ("Rule.Add", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
         ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "iif": "ci0", "oif": "eth9"}), "oif"),
         ("Rule.Add", json!({"netns": "@host", "family": "inet6", "priority": 9, "oif": "ci0"}), "iif"), // every link
         ("Rule.Delete", json!({"netns": "@host", "family": "inet", "priority": 9, "iif": "eth0"}), "iif"),
-        // As master, old or new.
+        // As the master, old or new.
         ("Link.Set", on_host("ci0", json!({"master": "eth1"})), "master"),
         ("Link.Add", veth("@host", "ci8", "ci9", "@host", json!({"master": "eth1"})), "master"),
         ("Link.Add", json!({"netns": "@host", "link": "ci8", "kind": "bridge", "master": "eth1"}), "master"),
-        // As what a new one stands on.
+        // As the parent of a new link.
         ("Link.Add", json!({"netns": "@host", "link": "ci8", "kind": "macvtap", "parent": "eth0"}), "parent"),
         (
             "Link.Add",
             json!({"netns": "@host", "link": "ci8", "kind": "vxlan", "parent": "eth1", "vxlan": {"id": 1}}),
             "parent",
         ),
-        // By making or naming something so.
+        // By making or naming a link of that name.
         ("Link.Add", json!({"netns": "@host", "link": "eth7", "kind": "bridge"}), "link"),
         ("Link.Add", veth("@host", "eth0", "wire", "@host", json!({"exists_ok": true})), "link"),
         ("Link.Add", veth("@host", "ci8", "eth7", "@host", json!({})), "peer.name"),
@@ -114,7 +114,7 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
         ("Link.Add", veth("a", "ci8", "eth7", "@host", json!({})), "peer.name"),
         ("Link.Set", on_host("ci0", json!({"new_name": "eth7"})), "new_name"),
         ("Link.Set", on_host("ci0", json!({"new_name": "eth7", "target_netns": "@host"})), "new_name"),
-        // By arriving from another namespace, under whatever name: for a moment it is there under its own.
+        // By arriving from another namespace, under any name: for a moment the link has its own name there.
         ("Link.Set", from_a("eth5", json!({"target_netns": "@host"})), "link"),
         ("Link.Set", from_a("eth5", json!({"target_netns": "@host", "mtu": 1400})), "link"),
         ("Link.Set", from_a("eth5", json!({"target_netns": "@host", "new_name": "ci7"})), "link"),
@@ -132,7 +132,7 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
 }
 
 #[test]
-fn what_does_not_touch_the_uplink_goes_on() {
+fn requests_that_do_not_touch_the_uplink_are_permitted() {
     let host = host();
     let uplink = || host.ip("-j addr show eth0") + &host.ip("-d -j link show eth1");
     let before = uplink();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The trail: what is recorded before and after the act, who the kernel says sent it, and what happens where it is not
-//! taken.
+//! The trail: what is recorded before and after the act, who sent it according to the kernel, and what happens where
+//! the trail does not take it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -53,7 +53,7 @@ fn fields(record: &Record) -> Value {
     serde_json::from_str(record.field("NETBROKER_FIELDS")).unwrap()
 }
 
-/// What every record has.
+/// The fields of every record.
 fn is_sound(record: &Record, digest: &str) {
     assert_eq!((record.uid, record.gid), (NETBROKER, NETBROKER), "{record:?}");
     assert!(record.raw.len() <= 8192);
@@ -70,13 +70,14 @@ fn is_sound(record: &Record, digest: &str) {
     let id = record.field("NETBROKER_REQUEST");
     assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
     assert!(record.field("MESSAGE_ID").len() == 32);
-    // No field stands twice: a reader takes the first.
+    // No field occurs twice, because a reader takes the first.
     let mut names: Vec<&str> = record.fields.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
 }
 
-/// The digest of the policy in force: of the file whose header does not say it yet (bytes 16 to 47, and the CRC behind).
+/// The digest of the policy in force. It is that of the file before the header has the digest (bytes 16 to 47, and the
+/// CRC after them).
 fn sha256_of_policy(host: &Host) -> String {
     let mut bytes = std::fs::read("/var/lib/netbroker/policy").unwrap();
     bytes[16..48].fill(0);
@@ -116,7 +117,7 @@ fn a_permitted_call_has_two_records_and_a_refusal_one_with_the_id_of_the_reply()
     let mut ids: Vec<&str> = [0, 2, 3, 4, 5].map(id).to_vec();
     ids.sort_unstable();
     assert!(ids.windows(2).all(|two| two[0] != two[1]));
-    // MESSAGE_ID tells the events apart; a refusal is a notice.
+    // MESSAGE_ID distinguishes the events; a refusal has the priority "notice".
     let kinds: Vec<(&str, &str)> = trail.iter().map(|r| (r.field("MESSAGE_ID"), r.field("PRIORITY"))).collect();
     assert!(kinds[0] == kinds[5] && kinds[1] == kinds[6] && kinds[2] == kinds[3] && kinds[3] == kinds[4]);
     assert!(kinds[0].0 != kinds[1].0 && kinds[1].0 != kinds[2].0 && kinds[0].0 != kinds[2].0);
@@ -170,7 +171,7 @@ fn what_a_caller_says_cannot_be_taken_for_another_field() {
             assert!(record.raw.split(|b| *b == b'\n').all(|line| line.is_empty() || line.contains(&b'=')));
         }
     }
-    // A key of the caller's own, with everything in it that could end a line.
+    // A key that the caller invents, with everything in it that could end a line.
     let key = "a\nNETBROKER_UID=0\n\u{1b}[2J\u{202e}\u{0}".to_owned() + &"k".repeat(3000);
     for parameters in [json!({key.clone(): 1}), json!({"netns": "@host", "link": "v0", key: {"x": 1}})] {
         assert_eq!(host.caller().call("Link.Set", parameters).error(), "io.netbroker.Link.InvalidRequest");
@@ -200,7 +201,7 @@ fn the_largest_request_fits_into_a_record() {
     }
 }
 
-/// Names that are the longest as JSON in JSON, which `MESSAGE` holds.
+/// Names that become longest as JSON inside JSON, which is what `MESSAGE` contains.
 fn quotes(bytes: usize) -> String {
     "\"".repeat(bytes)
 }
@@ -209,7 +210,7 @@ fn gateway(at: usize) -> String {
     format!("2001:db8:aaaa:bbbb:cccc:dddd:eeee:10{at}")
 }
 
-/// A route by way of as many next hops as can be, of a link with a name that is long on record.
+/// A route with as many next hops as possible, on a link whose name is long in a record.
 fn long_route(netns: &str) -> Value {
     let hops: Vec<Value> =
         (10..34).map(|at| json!({"gateway": gateway(at), "link": quotes(15), "weight": 256})).collect();
@@ -252,7 +253,7 @@ call = "Route.Add"
         for record in &trail {
             assert!(record.raw.len() <= 8192, "{}", record.raw.len());
             if record.raw.starts_with(b"<") {
-                assert!(record.text().contains(&gateway(33)), "{}", record.text()); // a line of syslog holds all once
+                assert!(record.text().contains(&gateway(33)), "{}", record.text()); // syslog has each value once
                 continue;
             }
             let kept = fields(record);
@@ -261,7 +262,7 @@ call = "Route.Add"
             assert_eq!(record.field("NETBROKER_REFERENCE"), quotes(64));
             assert_eq!(record.field("NETBROKER_LEFT_OUT"), "nexthops");
             assert_eq!(record.field("NETBROKER_LEFT_OUT_COUNT"), "1");
-            // What the caller asked for can be compared with the record: defaults are filled in, names in their order.
+            // What the caller requested can be compared with the record: defaults are filled in, and names are sorted.
             let hop = |at: usize| json!({"gateway": gateway(at), "link": quotes(15), "onlink": false, "weight": 256});
             let left_out = json!({"nexthops": (10..34).map(hop).collect::<Vec<Value>>()});
             std::fs::write("/run/scratch/left_out", left_out.to_string()).unwrap();
@@ -326,7 +327,7 @@ fn a_trail_that_takes_nothing_stops_a_change_within_a_second_and_no_read() {
         let read = list(&host);
         assert_eq!(read.get("/links/0/mtu"), 1500);
         assert_eq!(read.get("recorded"), false);
-        // A refusal stands, recorded or not; it says which.
+        // A refusal is returned whether or not it is recorded; the reply shows which.
         let wrong = host.caller().call("Link.Set", json!({"netns": "@host", "link": "v0", "mtu": "x"}));
         for (reply, error) in [(set(&host, 1000), "Denied"), (wrong, "InvalidRequest")] {
             assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"));
@@ -344,7 +345,7 @@ fn an_outcome_that_was_not_taken_is_told_in_the_reply() {
     let trail = host.trail();
     assert_eq!((trail.len(), trail[0].field("NETBROKER_EVENT")), (1, "permitted"));
 
-    // The same of an act that failed.
+    // The same for an act that failed.
     let host = {
         drop(host);
         host_as(Host::builder().deaf_trail_after(1), "")

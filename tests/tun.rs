@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `Link.Add` of TUN and TAP links against `ip tuntap add`: whose they are, and that what is not complete is not there.
+//! `Link.Add` of TUN and TAP links against `ip tuntap add`: who owns them, and that an incomplete link does not stay.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -14,13 +14,13 @@ fn with(base: Value, others: &Value) -> Value {
     fields
 }
 
-/// `Link.Add` of a tap with these members besides, or in place of these.
+/// `Link.Add` of a tap with these members in addition, or in place of the usual ones.
 fn add(host: &Host, netns: &str, link: &str, others: &Value) -> Reply {
     let tap = json!({"netns": netns, "link": link, "kind": "tun", "tun": {"mode": "tap"}});
     host.caller().call("Link.Add", with(tap, others))
 }
 
-/// Attaches to a tap of the host's as a program of this user does: `attached`, or the error's number.
+/// Attaches to a tap of the host as a program of this user does. Returns `attached`, or the error number.
 fn attach(host: &Host, uid: u32, group: Option<u32>, link: &str) -> String {
     const ATTACH: &str = r#"
         sysopen(my $tun, "/dev/net/tun", 2) or die "open: $!";
@@ -67,7 +67,7 @@ fn a_tun_and_a_tap_with_each_of_their_fields_are_like_iproute2s() {
         }
     }
     host.compare("link show");
-    host.compare("address show"); // nobody was attached: IPv6 has given no address
+    host.compare("address show"); // nothing was attached, so IPv6 has added no address
     let list = |link: &str| host.caller().call("Link.List", json!({"netns": a, "link": link})).ok()["links"][0].clone();
     let told = list("t4");
     assert_eq!(told["tun"], json!({"mode": "tap", "owner": 1000, "group": 1001, "persist": true}));
@@ -120,7 +120,7 @@ fn what_cannot_be_made_whole_is_not_there() {
         host.ip_in("a", words);
     }
     let before = host.snapshot(&["a"]);
-    let taken = json!({"errno": 16, "errno_name": "EBUSY", "field": "link", "may_have_changed": false});
+    let taken = json!({"errno": 17, "errno_name": "EEXIST", "field": "link", "may_have_changed": false});
     let tun = |fields: Value| json!({"tun": fields});
     let cases = [
         ("old", json!({}), "AlreadyExists", taken.clone()),
@@ -162,17 +162,17 @@ fn a_device_that_cannot_be_opened_is_named_with_its_mode() {
         assert!(told.0.as_str().unwrap().starts_with(why), "{reply}");
         assert_eq!(host.snapshot(&[]), before);
     };
-    // Alice's rules need CAP_DAC_OVERRIDE for namespaces: it does not open this.
+    // Alice's rules for namespaces need CAP_DAC_OVERRIDE. It must not open this device.
     host.sh("chmod 600 /dev/net/tun");
     refused("/dev/net/tun has mode 0600 and owner 0:0", 13);
     host.sh("rm /dev/net/tun");
-    refused("/dev/net/tun is absent", 2);
+    refused("/dev/net/tun does not exist", 2);
     host.sh("mknod -m 666 /dev/net/tun c 1 3");
-    refused("/dev/net/tun is no TUN/TAP device", 19);
+    refused("/dev/net/tun is not a TUN/TAP device", 19);
     host.sh("rm /dev/net/tun; ln -s /dev/null /dev/net/tun");
-    refused("/dev/net/tun is no TUN/TAP device", 40);
+    refused("/dev/net/tun is not a TUN/TAP device", 40);
     host.sh("rm /dev/net/tun; mkfifo -m 666 /dev/net/tun");
-    refused("/dev/net/tun is no TUN/TAP device", 19);
+    refused("/dev/net/tun is not a TUN/TAP device", 19);
 }
 
 #[test]

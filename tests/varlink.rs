@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `org.varlink.service`: the descriptions that the program itself gives are whole, parse, and name every call.
+//! `org.varlink.service`: the descriptions that the program itself returns are complete, parse, and have every call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -10,7 +10,7 @@ use netbroker::call::error::ERRORS;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// A description taken apart, by the grammar of varlink.org/Interface-Definition.
+/// A description, parsed by the grammar of varlink.org/Interface-Definition.
 #[derive(Default)]
 struct Interface {
     name: String,
@@ -25,7 +25,7 @@ struct Parser<'t> {
     interface: Interface,
 }
 
-/// Words and signs; comments run to the end of their line.
+/// Words and punctuation; a comment runs to the end of its line.
 fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     for line in text.lines() {
@@ -93,7 +93,7 @@ impl<'t> Parser<'t> {
         assert_eq!(self.next(), token);
     }
 
-    /// `(name: type, …)`, or `(word, …)` of an enumeration; the names.
+    /// Parses `(name: type, …)`, or `(word, …)` of an enumeration, and returns the names.
     fn structure(&mut self, of: &str) -> Vec<String> {
         self.expect("(");
         let mut names: Vec<String> = Vec::new();
@@ -134,7 +134,7 @@ fn ask(host: &Host, method: &str, parameters: Value) -> Value {
     host.caller().call(&format!("org.varlink.service.{method}"), parameters).ok()
 }
 
-/// A host whose policy lets nobody do anything: questions are not judged.
+/// A host whose policy permits nothing: questions are not judged.
 fn host() -> Host {
     let host = Host::new();
     host.policy("");

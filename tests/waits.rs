@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How long a process waits: 10 seconds for its request, whoever shares descriptor 0, 10 for a reader that takes nothing,
-//! and no longer than its alarm of 30 for anything; what it had done by then is on record. The one exception is the kernel's: a file system that its caller
-//! serves (FUSE) and that never answers holds it for as long as it is there. All that is slow is in this file, side by
-//! side.
+//! How long a process waits: 10 seconds for its request, whoever shares descriptor 0; 10 seconds for a reader that
+//! takes nothing; and at most 30 seconds, until its alarm, for anything. What it had done by then is recorded. The
+//! kernel makes one exception: a file system that the caller serves (FUSE) and that never answers holds the process as
+//! long as it exists. All slow tests are in this file, side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -13,17 +13,17 @@ use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-/// `blind` opens without a look at the file, which Perl's own open takes (x86-64's number); `full` fills what it gets.
+/// `blind` opens a file without the stat(2) that Perl's own open makes (x86-64's number); `full` fills what it gets.
 const HEAD: &str = r#"
     sub blind { my ($path, $flags) = @_; my $n = syscall(2, $path, $flags, 0); $n >= 0 or die "$path: $!"; $n }
     sub full { fcntl($_[0], F_SETFL, O_NONBLOCK | O_RDWR); 1 while syswrite $_[0], "x" x 4096; fcntl($_[0], F_SETFL, O_RDWR) }
     sub request { put(0, from("/run/scratch/request", O_RDONLY)) }
 "#;
 
-/// What it waits for, and how that comes about.
+/// What the broker waits for, and how that comes about.
 type Wait<'w> = (&'w str, &'w str);
 
-/// For these the call has been done by then.
+/// With these, the call has been done by then.
 const REPLIES: &[Wait<'static>] = &[
     ("a reader of its pipe", "pipe(my $r, my $w); full($w); beside { sleep 1000 }; put(1, $w);"),
     (
@@ -35,7 +35,7 @@ const REPLIES: &[Wait<'static>] = &[
         "pipe(my $r, my $w); full($w); fcntl($w, F_SETFL, O_NONBLOCK | O_WRONLY); beside { sleep 1000 }; put(1, $w);",
     ),
 ];
-/// For these nothing has.
+/// With these, nothing has been done.
 const FILES: &[Wait<'static>] = &[
     ("a file system about its request", "POSIX::dup2(blind('/run/scratch/silent/f', 0), 0);"),
     ("a file system about its reply", "POSIX::dup2(blind('/run/scratch/silent/f', 1), 1);"),
@@ -43,7 +43,7 @@ const FILES: &[Wait<'static>] = &[
     ("a file system about the end of another file", "blind('/run/scratch/silent/f', 0);"),
 ];
 
-/// How long it took until it gave up, with the status that says so.
+/// How long the broker took until it gave up, with the status that reports that.
 fn give_up(host: &Host, (what, script): &Wait<'_>, request: &str) -> Duration {
     let since = Instant::now();
     let ended = perl(&host.caller(), &format!("{HEAD} put(0, from('{request}', O_RDONLY)); {script} broker();"));
@@ -54,7 +54,7 @@ fn give_up(host: &Host, (what, script): &Wait<'_>, request: &str) -> Duration {
 }
 
 #[test]
-fn after_ten_seconds_without_a_reader_it_ends() {
+fn the_broker_ends_after_ten_seconds_without_a_reader() {
     let host = mtu_host(Way::Setuid);
     let host = &host;
     std::thread::scope(|scope| {
@@ -91,7 +91,7 @@ fn a_listing_whose_reader_takes_nothing_more_is_recorded_as_failed() {
     }
 }
 
-/// How long it took until the alarm had ended it.
+/// How long the broker took until the alarm ended it.
 fn wait_for(host: &Host, (what, script): &Wait<'_>) -> Duration {
     let since = Instant::now();
     let ended = perl(&host.caller(), &format!("{HEAD} request(); {script} broker();"));
@@ -101,7 +101,7 @@ fn wait_for(host: &Host, (what, script): &Wait<'_>) -> Duration {
     took
 }
 
-/// In a control group that its caller has frozen; it is not thawed.
+/// How long the broker took in a control group that its caller has frozen and does not thaw.
 fn wait_frozen(host: &Host) -> Duration {
     let group = Cgroup::new(host);
     let since = Instant::now();
@@ -117,8 +117,10 @@ fn wait_frozen(host: &Host) -> Duration {
     took
 }
 
+/// The start code of musl polls descriptors 0 to 2 before `main`, so before the alarm is set. For descriptors of a FUSE
+/// file system this test therefore holds for builds with glibc only.
 #[test]
-fn after_thirty_seconds_it_ends_whatever_it_waits_for() {
+fn the_broker_ends_after_thirty_seconds_whatever_it_waits_for() {
     let host = mtu_host(Way::Setuid);
     host.sh("mknod -m 666 /dev/fuse c 10 229; mkdir /run/scratch/silent");
     std::fs::write("/run/scratch/fuse.pl", include_str!("waits/fuse.pl")).unwrap();
@@ -131,7 +133,7 @@ fn after_thirty_seconds_it_ends_whatever_it_waits_for() {
         let took = frozen.join().unwrap();
         assert!(took > Duration::from_secs(29) && took < Duration::from_secs(40), "{took:?}");
         std::thread::sleep(Duration::from_secs(1));
-        drop(server); // at the latest now, as nobody is left who could answer
+        drop(server); // now at the latest, because no process is left that could answer
         for file in files {
             let took = file.join().unwrap();
             assert!(took < Duration::from_secs(45), "{took:?}");
@@ -155,13 +157,13 @@ fn a_process_that_is_frozen_for_too_long_has_missed_its_request() {
     assert_eq!((reply.status(), mtu(&host).as_str()), (65, "1500"), "{reply}");
 }
 
-/// What makes `$s`, the broker's end, and `$ours`.
+/// Makes `$s`, the broker's end, and `$ours`.
 const SHARED: [(&str, &str); 2] = [
     ("pipe", "pipe(my $s, my $ours) or die;"),
     ("socket", "socketpair(my $ours, my $s, PF_UNIX, SOCK_STREAM, 0) or die;"),
 ];
 
-/// Linux 6.4 and later read a pipe without waiting where they are asked to; before, the alarm is the limit.
+/// Linux 6.4 and later can read a pipe without waiting. Before, the alarm is the limit.
 fn pipes_need_not_wait() -> bool {
     let name = nix::sys::utsname::uname().unwrap();
     let release = name.release().to_string_lossy().into_owned();
@@ -170,9 +172,10 @@ fn pipes_need_not_wait() -> bool {
 }
 
 #[test]
-fn whoever_reads_beside_it_makes_it_wait_for_ten_seconds_at_most() {
+fn another_reader_makes_the_broker_wait_for_ten_seconds_at_most() {
     let host = mtu_host(Way::Setuid);
-    // One byte arrives when the broker and the thief wait; the broker, held back for a moment, finds it gone.
+    // One byte arrives while the broker and the thief wait. The broker is held back for a moment, and finds the byte
+    // gone.
     let thieves = [("that waits", ""), ("that does not wait", "fcntl($s, F_SETFL, O_NONBLOCK | O_RDWR);")];
     let hold = "inject=poll:delay_exit=500000:when=1";
     let tracer = ["strace", "-q", "-o", "/dev/null", "-e", "trace=poll", "-e", hold];

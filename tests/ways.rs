@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Every way in gives the same answers, and whoever came by none of them is told what is missing, in the interface of the
-//! method that was asked for, with nothing changed.
+//! Every way to start the broker gives the same answers. Callers who use none of them learn what is missing, in the
+//! interface of the requested method, and nothing changes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -42,19 +42,19 @@ fn set_mtu(caller: &Caller<'_>, mtu: u32) -> Reply {
     caller.call("Link.Set", json!({"netns": "@host", "link": "v0", "mtu": mtu}))
 }
 
-/// Refused as not privileged: names what is missing and the other ways.
+/// Asserts that the call is refused as not privileged, and names what is missing and one thing that helps.
 fn lacks(reply: &Reply, missing: &str) {
     assert_eq!(reply.error(), "io.netbroker.Link.NotPrivileged", "{missing}: {reply}");
     assert!(reply.get("missing").as_str().unwrap().contains(missing), "{missing}: {reply}");
     let hint = reply.get("hint").as_str().unwrap().to_owned();
-    for way in ["setuid", "file capabilities", "sudo netbroker", "--peer"] {
-        assert!(hint.contains(way), "{way}: {hint}");
-    }
+    let helps =
+        ["setuid bit", "sudo netbroker", "--peer", "nosuid", "bounding set", "/run", "call as ", "systemd-tmpfiles"];
+    assert!(helps.iter().any(|help| hint.contains(help)), "{hint}");
     assert_eq!(reply.get("request").as_str().unwrap().len(), 32, "{reply}");
     assert_eq!(reply.stderr(), "", "what is answered is not told on descriptor 2 as well: {reply}");
 }
 
-/// Nothing that `what` does changes anything, and nothing permitted is on record.
+/// Asserts that nothing that `what` does changes anything, and that nothing permitted is recorded.
 fn unchanged(host: &Host, what: impl FnOnce()) {
     let before = host.snapshot(&[]);
     what();
@@ -62,7 +62,7 @@ fn unchanged(host: &Host, what: impl FnOnce()) {
     assert!(host.trail_where("NETBROKER_EVENT", "permitted").is_empty());
 }
 
-/// An answer without what differs from process to process.
+/// An answer without the parts that differ between processes.
 fn answer(reply: &Reply) -> Value {
     let message = reply.messages().pop().unwrap();
     let mut parameters = message["parameters"].clone();
@@ -190,7 +190,7 @@ fn each_capability_that_the_bounding_set_lacks_is_named() {
             let caller = host.caller().setpriv(&[&format!("--bounding-set=-{missing}")]);
             lacks(&set_mtu(&caller, 1400), &format!("cap_{missing}"));
         }
-        // Root that cannot change its ids stays root: then no byte is read, and only descriptor 2 hears why.
+        // Root that cannot change its ids stays root. Then the broker reads no byte, and only descriptor 2 shows why.
         for missing in ["setuid", "setgid"] {
             let reply = set_mtu(&host.caller().setpriv(&[&format!("--bounding-set=-{missing}")]), 1400);
             assert_eq!(reply.status(), 69, "{reply}");
@@ -218,8 +218,8 @@ fn in_a_user_namespace_of_the_callers_nothing_is_done() {
     });
 }
 
-/// The number of a process's user namespace is in the text of a link, which neither a descriptor of another namespace nor
-/// a mount can stand for.
+/// The number of a process's user namespace is in the text of a link. Neither a descriptor of another namespace nor a
+/// mount can stand in for that text.
 #[test]
 fn a_user_namespace_that_passes_itself_off_as_the_initial_one_is_none() {
     let host = host(Way::Setuid);
@@ -259,10 +259,10 @@ fn the_system_user_is_named_by_a_directory_of_its_own() {
         ("chmod 0775 /run/netbroker", "mode 0755"),
         ("chmod 0700 /run/netbroker", "mode 0755"),
         ("chmod 1755 /run/netbroker", "mode 0755"),
-        ("chown root /run/netbroker", "belongs to the system user"),
-        ("chgrp root /run/netbroker", "belongs to the system user"),
-        ("chown 65534 /run/netbroker", "belongs to the system user"),
-        ("chgrp 65534 /run/netbroker", "belongs to the system user"),
+        ("chown root /run/netbroker", "belongs to the user and group netbroker"),
+        ("chgrp root /run/netbroker", "belongs to the user and group netbroker"),
+        ("chown 65534 /run/netbroker", "belongs to the user and group netbroker"),
+        ("chgrp 65534 /run/netbroker", "belongs to the user and group netbroker"),
         ("chown alice /run/netbroker", "a caller other than"),
         ("chgrp alice /run/netbroker", "a caller other than"),
         ("chgrp netbroker-callers /run/netbroker", "a caller other than"),
@@ -291,12 +291,12 @@ fn the_system_user_is_named_by_a_directory_of_its_own() {
 fn nobody_is_no_caller() {
     let host = host(Way::Setuid);
     unchanged(&host, || {
-        lacks(&set_mtu(&host.as_uid(65534), 1400), "no identity");
-        lacks(&set_mtu(&host.as_uid(ALICE).gid(65534), 1400), "no identity");
+        lacks(&set_mtu(&host.as_uid(65534), 1400), "stands for nobody");
+        lacks(&set_mtu(&host.as_uid(ALICE).gid(65534), 1400), "stands for nobody");
         host.install(Way::Root);
         for uid in ["65534", "4294967295"] {
-            lacks(&set_mtu(&host.as_root().env("SUDO_UID", uid).env("SUDO_GID", "1000"), 1400), "no identity");
-            lacks(&set_mtu(&host.as_root().env("SUDO_UID", "1000").env("SUDO_GID", uid), 1400), "no identity");
+            lacks(&set_mtu(&host.as_root().env("SUDO_UID", uid).env("SUDO_GID", "1000"), 1400), "stands for nobody");
+            lacks(&set_mtu(&host.as_root().env("SUDO_UID", "1000").env("SUDO_GID", uid), 1400), "stands for nobody");
         }
         host.install(Way::Installed { mode: 0o4755, capabilities: None });
         lacks(&set_mtu(&host.as_uid(NETBROKER), 1400), "a caller other than the user and group netbroker");
@@ -311,11 +311,11 @@ fn behind_real_uid_0_the_way_must_be_stated() {
         let cases: [(&[(&str, &str)], &str); 10] = [
             (&[("SUDO_UID", &alice)], "SUDO_GID"),
             (&[("SUDO_GID", &alice)], "SUDO_UID"),
-            (&[("SUDO_UID", "alice"), ("SUDO_GID", &alice)], "no number"),
-            (&[("SUDO_UID", ""), ("SUDO_GID", &alice)], "no number"),
-            (&[("SUDO_UID", &alice), ("SUDO_GID", "+7")], "no number"),
-            (&[("SUDO_UID", "-1"), ("SUDO_GID", &alice)], "no number"),
-            (&[("SUDO_UID", "4294967296"), ("SUDO_GID", &alice)], "no number"),
+            (&[("SUDO_UID", "alice"), ("SUDO_GID", &alice)], "is not a number"),
+            (&[("SUDO_UID", ""), ("SUDO_GID", &alice)], "is not a number"),
+            (&[("SUDO_UID", &alice), ("SUDO_GID", "+7")], "is not a number"),
+            (&[("SUDO_UID", "-1"), ("SUDO_GID", &alice)], "is not a number"),
+            (&[("SUDO_UID", "4294967296"), ("SUDO_GID", &alice)], "is not a number"),
             (&[("DOAS_USER", "alice")], "doas"),
             (&[("PKEXEC_UID", &alice)], "pkexec"),
             (&[("DOAS_USER", ""), ("SUDO_UID", &alice), ("SUDO_GID", &alice)], "doas"),
@@ -361,7 +361,7 @@ fn the_command_line_has_three_words() {
 }
 
 #[test]
-fn who_is_no_caller_cannot_start_it() {
+fn a_user_outside_the_callers_group_cannot_start_the_broker() {
     let host = host(Way::Setuid);
     for way in [Way::Setuid, Way::FileCapabilities] {
         host.install(way);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The wire: what is malformed, or no request, is refused and changes nothing.
+//! The wire: what is malformed, or is not a request, is refused and changes nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
@@ -38,7 +38,7 @@ fn host() -> Host {
     host
 }
 
-/// What is no message at all.
+/// Inputs that are not a message.
 fn malformed() -> Vec<Vec<u8>> {
     let texts = [
         "{",
@@ -75,7 +75,7 @@ fn malformed() -> Vec<Vec<u8>> {
         r#"{"method":"io.netbroker.Link.Set","upgrade":true,"parameters":{"netns":"@host","link":"v0","mtu":1400}}"#,
         r#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","mtu":1e999}}"#,
     ];
-    let utf8: [&[u8]; 3] = [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80"]; // no UTF-8, too long a form, a surrogate
+    let utf8: [&[u8]; 3] = [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80"]; // not UTF-8, too long a form, a surrogate
     let of_bytes = |bytes: &[u8]| {
         [br#"{"method":"io.netbroker.Link.Set","parameters":{"netns":"@host","link":"v0","alias":""#, bytes, br#""}}"#]
             .concat()
@@ -109,7 +109,7 @@ fn what_is_no_message_is_an_error_on_a_file_or_pipe_and_closes_a_socket() {
 }
 
 #[test]
-fn no_message_is_no_call() {
+fn an_input_without_a_message_is_not_a_call() {
     let host = host();
     for bytes in [&b""[..], b"\n", b"  \n\t"] {
         let reply = host.caller().raw(bytes);
@@ -117,7 +117,7 @@ fn no_message_is_no_call() {
         assert_eq!(reply.status(), 65, "{reply}");
         assert_eq!(from_file(&host, bytes).status.code(), Some(65));
     }
-    // A socket that ends without NUL has said nothing whole, even if what it said was.
+    // On a socket that ends without NUL, nothing was sent completely, even if it would be a request.
     let mut running = host.caller().start_on_socket();
     running.send(SET.as_bytes());
     running.end_input();
@@ -128,7 +128,7 @@ fn no_message_is_no_call() {
     only_refusals(&host);
 }
 
-/// Parameters that are JSON but no request, and the field that is named.
+/// Parameters that are JSON but not a request, and the field that the error names.
 const WRONG: &[(&str, &str, &str)] = &[
     ("Link.Set", r#"[]"#, ""),
     ("Link.Set", r#""x""#, ""),

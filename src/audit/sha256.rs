@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! SHA-256 (FIPS 180-4), for what a record leaves out. A checksum would not do: a caller could choose other fields that have
-//! the same. This takes a few thousand bytes in one process out of many; a crate for it would be linked into all of them.
+//! SHA-256 (FIPS 180-4), for what a record leaves out. A checksum is not enough: a caller could choose other fields
+//! with the same checksum. This code is a few thousand bytes, which few processes use; a crate for it would be linked
+//! into all of them.
 #![forbid(unsafe_code)]
 
 /// Bytes of a block.
@@ -33,7 +34,7 @@ pub(crate) fn hex(message: &[u8]) -> String {
     state.iter().map(|word| format!("{word:08x}")).collect()
 }
 
-/// The words of a block, and those that follow from them (section 6.2.2, step 1).
+/// The words of a block, and those that are computed from them (section 6.2.2, step 1).
 fn schedule(block: &[u8]) -> Vec<u32> {
     let word = |bytes: &[u8]| bytes.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
     let mut words: Vec<u32> = block.chunks_exact(4).map(word).collect();
@@ -90,7 +91,7 @@ mod tests {
 
     #[cfg(feature = "ctl")]
     #[test]
-    fn every_length_has_the_digest_that_the_policys_digest_would_be() {
+    fn every_length_has_the_digest_that_the_crate_for_policies_computes() {
         use sha2::{Digest as _, Sha256};
         let bytes: Vec<u8> = (0..700_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         for length in 0..bytes.len() {

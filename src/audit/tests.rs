@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Records: their form, and their length.
+//! The form and the length of records.
 
 use super::*;
 use crate::call::types::Type;
@@ -25,9 +25,10 @@ fn a_line_of_syslog_has_facility_authpriv() {
     assert!(text.ends_with("rule=\"a rule\" result=\"x\\ny\""), "{text}");
 }
 
-/// The longest value of a field, of these characters where it may have them.
+/// The longest value of a field, made of these characters where it may have them.
 fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Use]) -> call::value::Value {
-    // No name has a backslash or a letter beyond ASCII; a quotation mark is as long as a name can make it.
+    // A name may not have a backslash or a letter beyond ASCII. A quotation mark makes a name longest, because it is
+    // escaped.
     let names = match filler {
         _ if used.naming == Naming::Gives => "n",
         "\\" | "ü" => "\"",
@@ -58,7 +59,7 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
     }
 }
 
-/// A request with every field of the call and kind, each as long as can be, some of which exclude each other.
+/// A request with every field of the call and kind, each as long as possible. Some of them exclude each other.
 fn longest_request(call: &'static Call, kind: Option<&'static Kind>, filler: &str, elements: usize) -> Request {
     let uses: Vec<&'static Use> = call.uses(kind).collect();
     let inner = |list: &Use| uses.iter().copied().filter(|used| used.inside == Some(list.field)).collect::<Vec<_>>();
@@ -67,13 +68,14 @@ fn longest_request(call: &'static Call, kind: Option<&'static Kind>, filler: &st
     Request::of_any(call, kind, values, Some("\"".repeat(64)))
 }
 
-/// The fields of a datagram of journald's protocol, of which each is a line.
+/// The fields of a datagram in journald's protocol, one in each line.
 fn fields(datagram: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8(datagram.to_vec()).unwrap();
     text.lines().map(|line| line.split_once('=').unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
 }
 
-/// Asserts that a record is not too long, keeps what it must, and accounts for what it leaves out. How many that are.
+/// Asserts that a record is not too long, keeps what it must, and accounts for what it leaves out. Returns the number
+/// of fields that it leaves out.
 fn is_bounded(record: &Record, request: &Request) -> usize {
     let syslog = record.bounded(Dialect::Syslog(u32::MAX));
     assert!(syslog.len() <= RECORD && !syslog.contains(&b'\n'), "{}", syslog.len());
@@ -101,7 +103,7 @@ fn is_bounded(record: &Record, request: &Request) -> usize {
             field("LEFT_OUT_SHA256"),
             Some(sha256::hex(Value::Object(gone.clone()).to_string().as_bytes()).as_str())
         );
-        // The longest went, and no more than had to.
+        // No field that may be left out and is kept is longer than one that was left out.
         let length = |value: &Value| value.to_string().len();
         let shortest = gone.values().map(length).min().unwrap();
         let may_go = |(name, _): &(&String, &Value)| !["netns", "link"].contains(&name.as_str());

@@ -19,7 +19,7 @@ use super::{
     untouched,
 };
 
-/// `IFA_F_…` (`linux/if_addr.h`). The first means another thing to each protocol.
+/// `IFA_F_…` (`linux/if_addr.h`). The meaning of the first bit differs between IPv4 and IPv6.
 macro_rules! flags {
     ($first:literal) => {
         Words {
@@ -49,8 +49,8 @@ const LIFETIMES: &[u32] = &[6];
 /// `u32::MAX`, the kernel's `INFINITY_LIFE_TIME`.
 const FOREVER: u64 = 0xffff_ffff;
 
-/// `struct ifaddrmsg` and `IFA_…` (`linux/if_addr.h`). `IFA_LOCAL` is the address, `IFA_ADDRESS` the peer's, if there is
-/// one, to which the prefix belongs.
+/// `struct ifaddrmsg` and `IFA_…` (`linux/if_addr.h`). `IFA_LOCAL` is the address. `IFA_ADDRESS` is the address of the
+/// peer, if there is one, and the prefix belongs to it.
 pub(crate) static ADDRESS_STATE: Object = Object {
     name: "AddressState",
     head: 8,
@@ -58,7 +58,7 @@ pub(crate) static ADDRESS_STATE: Object = Object {
     rows: &[
         row(&ADDRESS.field, Place::Attribute(&[2]), Form::Interface(1)).always(),
         row(&LINK.field, Place::Head(4), Form::Link),
-        result("link_index", Place::Head(4), Form::Number(Width::Four), "That link's index.").always(),
+        result("link_index", Place::Head(4), Form::Number(Width::Four), "The interface index of `link`.").always(),
         row(&BROADCAST.field, Place::Attribute(&[4]), Form::Ip),
         row(&PEER_ADDRESS.field, Place::Attribute(&[1]), Form::Interface(1)).identity(),
         row(&LABEL.field, Place::Attribute(&[3]), Form::Name),
@@ -74,20 +74,20 @@ pub(crate) static ADDRESS_STATE: Object = Object {
             "protocol",
             Place::Attribute(&[11]),
             Form::Number(Width::One),
-            "Who made it (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
+            "The origin of the address (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
         ),
     ],
 };
 
 const fn reported_flags(words: &'static Words) -> Row {
-    let doc = "Its flags (`IFA_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.";
+    let doc = "The flags (`IFA_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.";
     result("flags", Place::Attribute(&[8]), Form::Flags(Width::Four, words), doc).always()
 }
 
-/// What is reported of an IPv6 address in place of the row of the same name.
+/// For an IPv6 address, this row replaces the row of the same name.
 pub(crate) static ADDRESS_FLAGS_INET6: Row = reported_flags(&FLAGS_INET6);
 
-/// What iproute2 would send: addresses of 127.0.0.0/8 are the host's own.
+/// The scope that iproute2 would send: `host` for addresses in 127.0.0.0/8.
 fn scope(request: &Request) -> Option<Value> {
     let is_own = |given: &InterfaceAddress| matches!(given.address, IpAddr::V4(v4) if v4.is_loopback());
     Some(Value::Word(if request.get(&ADDRESS).is_some_and(is_own) { "host" } else { "global" }))
@@ -100,9 +100,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 9,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Gives a link an address. Of `valid_lifetime` and `preferred_lifetime`, one that is given alone makes the \
-              other 4294967295.",
-        elsewhere: "The kernel makes a route for the address's prefix, unless `noprefixroute`.",
+        doc: "Adds an address to a link. `address` must have a prefix length. If only one of `valid_lifetime` and \
+              `preferred_lifetime` is given, the other is 4294967295 (forever). The kernel refuses a preferred \
+              lifetime that is longer than the valid lifetime. With `exists_ok`, a given lifetime is compared with the \
+              time that remains of the existing one.",
+        elsewhere: "The kernel adds a route for the address itself, and a route for its prefix unless `noprefixroute` \
+                    is true.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
@@ -130,14 +133,16 @@ pub(super) static CALLS: &[Call] = &[
         number: 10,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Takes an address from a link.",
-        elsewhere: "The routes that the kernel made for it go too, and with a primary IPv4 address go its secondaries, \
-                    unless the link's `promote_secondaries` is set.",
+        doc: "Deletes an address from a link. `address` with its prefix length and `peer_address` identify it. Without \
+              `peer_address`, only an address without a peer is deleted.",
+        elsewhere: "The kernel also deletes the routes that it added for the address, and IPv4 routes whose \
+                    `preferred_source` is the address. With a primary IPv4 address, it also deletes the secondary \
+                    addresses of the same prefix, unless the sysctl `promote_secondaries` is set for the link.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
             required(&ADDRESS.field),
-            any(&PEER_ADDRESS.field),
+            untouched(&PEER_ADDRESS.field),
             off(&MISSING_OK.field),
         ],
         kinds: NO_KINDS,
@@ -151,7 +156,7 @@ pub(super) static CALLS: &[Call] = &[
         number: 11,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists addresses.",
+        doc: "Lists the addresses of a namespace. With `link` or `index`, it lists the addresses of one link.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), any(&SCOPE.field)],
         kinds: NO_KINDS,
@@ -169,7 +174,8 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// The kernel says yes to an address of zeros, and makes nothing. It takes both lifetimes in one attribute.
+/// Refuses the unspecified address: the kernel would report success, and add nothing. Fills in the second lifetime: the
+/// kernel takes both in one attribute.
 fn added(request: &mut Request) -> Result<(), Invalid> {
     fits_its_protocol(request)?;
     if request.needed(&ADDRESS)?.address.is_unspecified() {
@@ -184,7 +190,7 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// IPv4 addresses have the scope that they are given, IPv6 addresses their own (RFC 4291).
+/// An IPv4 address has the scope that is given. The scope of an IPv6 address follows from the address (RFC 4291).
 fn scope_is_possible(word: &str, address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => true,
@@ -195,36 +201,42 @@ fn scope_is_possible(word: &str, address: IpAddr) -> bool {
     }
 }
 
-/// Fields of one protocol do not apply to the other: the kernel would ignore them.
+/// Refuses fields of the other protocol, which the kernel would ignore.
 fn fits_its_protocol(request: &mut Request) -> Result<(), Invalid> {
     with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
     let InterfaceAddress { address, length } = *request.needed(&ADDRESS)?;
     let refuse = |field: &Field, reason: String| Err(Invalid::new(field.name, reason));
     if let Some(peer) = request.get(&PEER_ADDRESS) {
         if peer.address.is_ipv4() != address.is_ipv4() {
-            return refuse(&PEER_ADDRESS.field, format!("`{peer}` is of the other protocol than `address`"));
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` must be of the same family as `address`"));
         }
         if peer.length != length {
-            return refuse(&PEER_ADDRESS.field, format!("`{peer}` has another prefix length than `address`"));
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` must have the same prefix length as `address`"));
         }
         if peer.address == address {
-            return refuse(&PEER_ADDRESS.field, format!("`{peer}` is `address` itself: leave it out"));
+            return refuse(&PEER_ADDRESS.field, format!("`{peer}` equals `address`; leave it out"));
         }
     }
     if let Some(word) = request.get(&SCOPE).filter(|word| !scope_is_possible(word, address)) {
         return refuse(
             &SCOPE.field,
-            format!("`{word}`: the kernel takes the scope of an IPv6 address from the address"),
+            format!("`{word}` is not the scope of this IPv6 address; the kernel derives the scope from the address"),
         );
     }
     if let Some(broadcast) = request.get(&BROADCAST).filter(|b| !(b.is_ipv4() && address.is_ipv4())) {
-        return refuse(&BROADCAST.field, format!("`{broadcast}`: only IPv4 has broadcast addresses"));
+        return refuse(
+            &BROADCAST.field,
+            format!(
+                "`{broadcast}` is not an IPv4 address; only IPv4 has broadcast \
+                                                 addresses"
+            ),
+        );
     }
     if request.get(&LABEL).is_some() && address.is_ipv6() {
-        return refuse(&LABEL.field, "only IPv4 addresses have labels".to_owned());
+        return refuse(&LABEL.field, "does not apply to IPv6 addresses; only IPv4 addresses have labels".to_owned());
     }
     match [&NODAD, &HOME_ADDRESS].into_iter().find(|key| request.is_set(key) && address.is_ipv4()) {
-        Some(key) => refuse(&key.field, "is for IPv6 addresses only".to_owned()),
+        Some(key) => refuse(&key.field, "applies to IPv6 addresses only".to_owned()),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Every field that a call can have, declared once. One name has one type and one meaning in all calls and is no word
-//! of the policy language. Numbers stand in compiled policies: a number is never used again.
+//! Every field that a call can have, declared once. A name has the same type and meaning in all calls, and is not a
+//! word of the policy language. Compiled policies contain the numbers, so a number is never used again.
 #![forbid(unsafe_code)]
 
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
 use super::types::{Constant, Elements, Type, Values, Words};
 
-/// A field: what it is called, what it holds, what it means.
+/// A field: its name, its type and its meaning.
 #[derive(Debug)]
 pub struct Field {
     /// Its name, everywhere; a dot leads into an object (`peer.name`).
@@ -21,22 +21,22 @@ pub struct Field {
     pub ty: Type,
     /// One line, with the unit.
     pub doc: &'static str,
-    /// Of a field inside a list: what an object that needs no list has in its place.
+    /// For a field inside a list: what takes its place in a request without the list.
     pub alone: Option<Alone>,
 }
 
-/// What stands for a field inside a list where there is one element only, and so no list. One meaning has one spelling:
-/// a list of one is settled into these, and a deny on the field outside also meets the field inside.
+/// What takes the place of a field inside a list if there is only one element. One meaning has one spelling: a list of
+/// one is replaced by these fields, and a deny on the field outside the list also meets the field inside.
 #[derive(Debug, Clone, Copy)]
 pub enum Alone {
     /// This field.
     Field(&'static Field),
-    /// No field: it can only be this.
+    /// No field: a single element can have this value only.
     Always(Constant),
 }
 
 impl Field {
-    /// The field outside of lists that means the same; none where there is no such field.
+    /// The field outside of lists that has the same meaning, if there is one.
     #[must_use]
     pub fn outside(&self) -> Option<&'static Self> {
         match self.alone {
@@ -93,7 +93,7 @@ macro_rules! fields {
                 holds: PhantomData,
             };
         )*
-        /// All fields, by their numbers' order of declaration.
+        /// All fields, in the order of their declaration.
         pub static FIELDS: &[&Field] = &[$(&$key.field),*];
     };
 }
@@ -103,7 +103,7 @@ const U16: Type = Type::Number(0, 0xffff);
 const U31: Type = Type::Number(0, 0x7fff_ffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
-/// Kinds of links that can be made: those of the table of kinds, which the kernel knows by name.
+/// The kinds of links that can be added: those of the table of kinds. The kernel takes them by name.
 static LINK_KINDS: Words = Words { name: "LinkKind", words: &super::link::KIND_WORDS };
 /// Scopes of addresses and routes (`rtm_scope`, rtnetlink(7)).
 static SCOPES: Words =
@@ -113,7 +113,7 @@ static MACVLAN_MODES: Words = Words {
     name: "MacvlanMode",
     words: &[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8), ("source", 16)],
 };
-/// Modes of bonds and their choices (`BOND_MODE_…`, `AD_…`, `BOND_XMIT_POLICY_…`: `linux/if_bonding.h`).
+/// Modes and options of bonds (`BOND_MODE_…`, `AD_…`, `BOND_XMIT_POLICY_…`: `linux/if_bonding.h`).
 static BOND_MODES: Words = Words {
     name: "BondMode",
     words: &[
@@ -135,7 +135,7 @@ static XMIT_HASH_POLICIES: Words = Words {
 static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
 /// Modes of tun (`IFF_TUN`, `IFF_TAP`).
 static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 2)] };
-/// Types of routes that a request can make (`rtm_type`, rtnetlink(7)).
+/// Types of routes that a request can give (`rtm_type`, rtnetlink(7)).
 static ROUTE_TYPES: Words = Words {
     name: "RouteType",
     words: &[("unicast", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8), ("throw", 9)],
@@ -166,193 +166,213 @@ static FAMILIES: Words = Words { name: "Family", words: &[("inet", 2), ("inet6",
 fields! {
     /// The network namespace in which the call acts: a name under `/run/netns`, or `@host`.
     NETNS: NetnsName = 1 "netns" Type::Netns;
-    /// The link that the call is about.
+    /// The name of the link.
     LINK: LinkName = 2 "link" Type::Link;
-    /// The kind of link to make.
+    /// The kind of the link.
     KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS);
-    /// No error where the same object is there already; one that differs in a given field still is an error.
+    /// The call succeeds without a change if the object already exists as requested. An existing object that differs
+    /// from the request is still an error.
     EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
-    /// No error where the object that the call removes is not there. A link that it is on must be there.
+    /// The call succeeds if the object that it deletes does not exist. The link of an address, neighbour or route must
+    /// still exist, otherwise the error is `NoSuchLink`.
     MISSING_OK: bool = 5 "missing_ok" Type::Bool;
-    /// The largest packet, in bytes.
+    /// The maximum transmission unit (MTU), in bytes. For a route, it is between 1 and 65520.
     MTU: u64 = 6 "mtu" U32;
-    /// The hardware address.
+    /// The hardware (MAC) address.
     MAC: Mac = 7 "mac" Type::Mac;
-    /// The link that this one is made a port of.
+    /// The master of the link: the bridge, bond or VRF that the link is a port of.
     MASTER: LinkName = 8 "master" Type::Link;
-    /// Takes the link away from its master.
+    /// Removes the link from its master. It must be true or absent.
     NO_MASTER: bool = 9 "no_master" Type::Bool;
     /// Whether the link is administratively up.
     UP: bool = 10 "up" Type::Bool;
-    /// Free text kept with the link, at most 255 bytes; the empty text takes it away.
+    /// Free text that the kernel stores with the link (`ifalias`), at most 255 bytes. An empty text removes it.
     ALIAS: Text = 11 "alias" Type::Text;
-    /// The name of the other end of the pair.
+    /// The name of the other end of the veth pair.
     PEER_NAME: LinkName = 12 "peer.name" Type::Link;
-    /// The namespace of the other end of the pair.
+    /// The network namespace of the other end of the veth pair.
     PEER_NETNS: NetnsName = 13 "peer.netns" Type::Netns;
-    /// The hardware address of the other end.
+    /// The hardware (MAC) address of the other end.
     PEER_MAC: Mac = 14 "peer.mac" Type::Mac;
-    /// The largest packet of the other end, in bytes.
+    /// The MTU of the other end, in bytes.
     PEER_MTU: u64 = 15 "peer.mtu" U32;
     /// Whether the other end is administratively up.
     PEER_UP: bool = 16 "peer.up" Type::Bool;
-    /// Whether the bridge runs the spanning tree protocol.
+    /// Whether the bridge runs the spanning tree protocol (STP).
     BRIDGE_STP: bool = 17 "bridge.stp" Type::Bool;
-    /// Forward delay of the bridge, in hundredths of a second.
+    /// How long a port of the bridge remains in each of the states listening and learning, in hundredths of a second.
+    /// While STP runs, the kernel allows 200 to 3000 only.
     BRIDGE_FORWARD_DELAY: u64 = 18 "bridge.forward_delay" U32;
-    /// How long the bridge remembers an address, in hundredths of a second.
+    /// How long the bridge remembers a hardware address after the last frame from it, in hundredths of a second.
     BRIDGE_AGEING_TIME: u64 = 19 "bridge.ageing_time" U32;
-    /// Whether the bridge filters by VLAN.
+    /// Whether the bridge filters frames by VLAN.
     BRIDGE_VLAN_FILTERING: bool = 20 "bridge.vlan_filtering" Type::Bool;
-    /// VLAN of untagged frames at new ports of the bridge; 0 for none.
+    /// The VLAN of untagged frames on new ports of the bridge (default PVID); 0 for none.
     BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 0xffff);
-    /// The name that the link gets.
+    /// The new name of the link.
     NEW_NAME: LinkName = 22 "new_name" Type::Link;
-    /// The namespace that the link moves to.
+    /// The network namespace that the link moves to.
     TARGET_NETNS: NetnsName = 23 "target_netns" Type::Netns;
     /// Whether the link resolves addresses by ARP or neighbour discovery.
     ARP: bool = 24 "arp" Type::Bool;
-    /// Whether the link carries multicast.
+    /// Whether the link supports multicast.
     MULTICAST: bool = 25 "multicast" Type::Bool;
     /// Whether the link receives all multicast packets.
     ALLMULTICAST: bool = 26 "allmulticast" Type::Bool;
-    /// Whether the link receives all packets, whomever they are for.
+    /// Whether the link is in promiscuous mode: it receives all packets, whatever their destination.
     PROMISC: bool = 27 "promisc" Type::Bool;
-    /// Length of the transmit queue, in packets.
+    /// The length of the transmit queue, in packets.
     TXQUEUELEN: u64 = 28 "txqueuelen" U32;
-    /// The link with this index.
+    /// The interface index of the link.
     INDEX: u64 = 29 "index" Type::Number(1, 0x7fff_ffff);
-    /// An address: a link's own with the length of its prefix (host bits are kept), a neighbour's without.
+    /// An IP address. The address of a link has a prefix length, and host bits are kept. The address of a neighbour has
+    /// none.
     ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
     /// The IPv4 broadcast address.
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
-    /// How far the address or route is valid. iproute2 takes `host` for an address of 127.0.0.0/8, `link` for a route
-    /// without a gateway, else `global`.
+    /// The scope in which the address or route is valid. A call that adds an object uses, as iproute2 does, `host` for
+    /// an address in 127.0.0.0/8, `link` for an IPv4 unicast route without a gateway, and `global` otherwise. The
+    /// kernel derives the scope of an IPv6 address from the address.
     SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
-    /// A label of an IPv4 address, like `eth0:1`.
+    /// The label of an IPv4 address, such as `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;
-    /// The address of the other end of a point-to-point link, with the same prefix length as `address`: the prefix is its.
+    /// The address of the other end of a point-to-point link. It must have the same prefix length as `address`. The
+    /// prefix is that of the other end.
     PEER_ADDRESS: InterfaceAddress = 34 "peer_address" Type::InterfaceAddress;
-    /// Do without duplicate address detection (IPv6).
+    /// Whether the kernel skips duplicate address detection (IPv6 only).
     NODAD: bool = 35 "nodad" Type::Bool;
-    /// Do not make a route for the address's prefix.
+    /// Whether the kernel adds no route for the prefix of the address.
     NOPREFIXROUTE: bool = 36 "noprefixroute" Type::Bool;
-    /// The address is a home address (Mobile IPv6, RFC 6275).
+    /// Whether the address is a home address (Mobile IPv6, RFC 6275).
     HOME_ADDRESS: bool = 37 "home_address" Type::Bool;
-    /// How long the address stays, in seconds; 4294967295 means forever.
+    /// How long the address is valid, in seconds. The kernel then removes it. 4294967295 means forever.
     VALID_LIFETIME: u64 = 38 "valid_lifetime" U32;
-    /// How long the address is used for new connections, in seconds; 4294967295 means forever.
+    /// How long the address is preferred for new connections, in seconds. It is then deprecated. 4294967295 means
+    /// forever.
     PREFERRED_LIFETIME: u64 = 39 "preferred_lifetime" U32;
-    /// Metric of the route; of several to one prefix that with the lowest is used.
+    /// The metric of the route, or of the route for the prefix of an address. Of several routes to the same prefix, the
+    /// kernel uses the one with the lowest metric.
     METRIC: u64 = 40 "metric" U32;
-    /// Internet protocol: `inet` for IPv4, `inet6` for IPv6.
+    /// The address family: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
-    /// The link below the new one. A macvlan or macvtap takes no macvlan, macvtap, ipvlan or ipvtap: the kernel
-    /// would put it on the link below that one.
+    /// The parent of the link: the link below it. A macvlan or macvtap cannot be added on a macvlan, macvtap, ipvlan or
+    /// ipvtap, because the kernel would add it on the parent of that link.
     PARENT: LinkName = 42 "parent" Type::Link;
-    /// Number of the VXLAN segment (VNI, RFC 7348). Needed, unless it comes with each packet (`vxlan.collect_metadata`).
+    /// The VXLAN network identifier (VNI, RFC 7348). Required, unless `vxlan.collect_metadata` is true. It must then be
+    /// absent.
     VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);
-    /// The multicast group that unknown destinations are sent to; the kernel wants a `parent` with it.
+    /// The multicast group to which packets for unknown hardware addresses are sent. The kernel requires `parent` with
+    /// it.
     VXLAN_GROUP: IpAddr = 44 "vxlan.group" Type::Address;
-    /// The address that packets come from.
+    /// The source IP address of the packets that the link sends.
     VXLAN_LOCAL: IpAddr = 45 "vxlan.local" Type::Address;
-    /// The one address that unknown destinations are sent to.
+    /// The IP address of the one host to which packets for unknown hardware addresses are sent.
     VXLAN_REMOTE: IpAddr = 46 "vxlan.remote" Type::Address;
-    /// The UDP port that packets are sent to and received at. 8472 is Linux's own and iproute2's default; IANA's is 4789.
+    /// The UDP port to which the link sends packets, and on which it receives them. 8472 is the default of Linux and
+    /// iproute2. IANA has assigned 4789.
     VXLAN_PORT: u64 = 47 "vxlan.port" Type::Number(1, 0xffff);
-    /// The lowest UDP port that packets are sent from; together with the highest.
+    /// The lowest UDP source port of packets. It must be given together with the highest.
     VXLAN_SOURCE_PORT_MIN: u64 = 48 "vxlan.source_port_min" U16;
-    /// The highest UDP port that packets are sent from; together with the lowest.
+    /// The highest UDP source port of packets. It must be given together with the lowest.
     VXLAN_SOURCE_PORT_MAX: u64 = 49 "vxlan.source_port_max" U16;
-    /// Time to live of the packets, in hops; 0 is the kernel's own.
+    /// The time to live (TTL) of packets, in hops. With 0, the kernel chooses it.
     VXLAN_TTL: u64 = 50 "vxlan.ttl" U8;
-    /// Type of service of the packets; 1 takes it from what is inside.
+    /// The type of service (TOS) of packets. With 1, it is copied from the inner packet.
     VXLAN_TOS: u64 = 51 "vxlan.tos" U8;
-    /// Whether the link learns where a hardware address is from what it receives. As with iproute2 it does, unless
-    /// `vxlan.collect_metadata`.
+    /// Whether the link learns the locations of hardware addresses from the packets that it receives. As in iproute2,
+    /// it learns by default, unless `vxlan.collect_metadata` is true.
     VXLAN_LEARNING: bool = 52 "vxlan.learning" Type::Bool;
-    /// Whether the link answers ARP in place of others.
+    /// Whether the link answers ARP requests and IPv6 neighbour solicitations for remote hosts.
     VXLAN_PROXY: bool = 53 "vxlan.proxy" Type::Bool;
-    /// Whether the segment and the destination come with each packet, from its sender.
+    /// Whether the VNI and the destination come with each packet, as metadata that its sender attached (`external` in
+    /// ip-link(8)).
     VXLAN_COLLECT_METADATA: bool = 54 "vxlan.collect_metadata" Type::Bool;
-    /// How the links of one parent hear each other.
+    /// How the links on one parent exchange traffic.
     MACVLAN_MODE: &'static str = 55 "macvlan.mode" Type::Word(&MACVLAN_MODES);
-    /// Whether whole Ethernet frames (`tap`) or IP packets (`tun`) pass.
+    /// Whether the link carries Ethernet frames (`tap`) or IP packets (`tun`).
     TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
-    /// The uid whose programs may attach to the link.
+    /// The uid of the owner, whose programs can attach to the link. Programs with the capability `CAP_NET_ADMIN` always
+    /// can.
     TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
-    /// Only programs of this gid may attach to the link, and only if they are also its owner's.
+    /// A gid that programs of the owner must also have to attach to the link.
     TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
-    /// Where packets go to: an address with the length of its prefix; `default` is every address of the family.
+    /// The destination prefix of packets. `default` stands for all addresses of the family. The prefix of a route must
+    /// have no host bits. A routing rule keeps them.
     DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;
-    /// The router that packets are handed to.
+    /// The address of the router that packets are sent to. An IPv4 route can have an IPv6 gateway.
     GATEWAY: IpAddr = 61 "gateway" Type::Address;
-    /// The routing table: 254 is `main`, 255 `local`, 253 `default`.
+    /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
     TABLE: u64 = 62 "table" U32;
-    /// Who made the route (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …
+    /// The origin of the route (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …
     PROTOCOL: u64 = 63 "protocol" U8;
-    /// What becomes of the packets.
+    /// The type of the route. `unicast` forwards packets. `blackhole` drops them silently. `unreachable` and `prohibit`
+    /// drop them and report an error to the sender. `throw` ends the look-up in this table.
     ROUTE_TYPE: &'static str = 64 "route_type" Type::Word(&ROUTE_TYPES);
-    /// The own address that packets are sent from.
+    /// The source address that the kernel prefers for packets that it sends by this route.
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
-    /// Takes the gateway for one that the link reaches, even if no route says so.
+    /// Whether the kernel treats the gateway as directly reachable through the link, even if no route leads to it.
     ONLINK: bool = 66 "onlink" Type::Bool;
-    /// The next hops of a multipath route: the kernel distributes packets among them. A list of one is the same as `gateway`,
-    /// `link` and `onlink`.
+    /// The next hops of a multipath route: the kernel distributes packets among them. A request can give at most 24. A
+    /// list of one is the same as `gateway`, `link` and `onlink`.
     NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop");
-    /// The router of this way.
+    /// The address of the router of this next hop.
     NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(&GATEWAY.field);
-    /// The link of this way.
+    /// The link of this next hop.
     NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link, alone Alone::Field(&LINK.field);
-    /// Its share of the packets, beside those of the other ways.
+    /// The share of packets that this next hop gets, relative to the weights of the others.
     NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256), alone Alone::Always(Constant::Number(1));
-    /// Takes this gateway for one that the link reaches, even if no route says so.
+    /// Whether the kernel treats this gateway as directly reachable through the link, even if no route leads to it.
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(&ONLINK.field);
-    /// The priority of a routing rule: the rule with the lowest number is evaluated first.
+    /// The priority of the routing rule. The kernel evaluates the rule with the lowest number first.
     PRIORITY: u64 = 72 "priority" U32;
-    /// Where packets come from: an address with the length of its prefix, host bits are kept; `default` is every address.
+    /// The source prefix of packets. `default` stands for all addresses of the family. Host bits are kept.
     SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
-    /// The link that packets come in by.
+    /// The name of the link on which packets arrive. `lo` matches packets that this host sends.
     IIF: LinkName = 74 "iif" Type::Link;
-    /// The link that packets are sent by, where their socket is bound to one.
+    /// The name of the link through which packets are sent. It matches only packets of local sockets that are bound to
+    /// this link.
     OIF: LinkName = 75 "oif" Type::Link;
-    /// The mark that packets carry.
+    /// The firewall mark of packets.
     FWMARK: u64 = 76 "fwmark" U32;
-    /// The bits of the mark that are compared.
+    /// The bits of the firewall mark that are compared.
     FWMASK: u64 = 77 "fwmask" Type::Number(1, 0xffff_ffff);
-    /// What the rule does.
+    /// What the kernel does with matching packets. `to_table` looks up a route in `table`. `blackhole` drops packets
+    /// silently. `unreachable` and `prohibit` drop them and report an error to the sender.
     ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
-    /// The rule ignores routes whose prefix length is at most this.
+    /// The routing rule ignores routes whose prefix length is at most this number.
     SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
-    /// The state of the neighbour.
+    /// The state of the neighbour (`NUD_…`, ip-neighbour(8)).
     STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
-    /// Whether a proxy entry is meant: one by which the link answers in a neighbour's place.
+    /// Whether the object is a proxy entry: the link answers requests for the address in place of the neighbour.
     PROXY: bool = 81 "proxy" Type::Bool;
     /// How the bond distributes packets among its ports.
     BOND_MODE: &'static str = 82 "bond.mode" Type::Word(&BOND_MODES);
-    /// How often the bond checks the carrier of its ports, in milliseconds; 0 turns this off.
+    /// How often the bond checks the carrier of its ports, in milliseconds. 0 turns the check off.
     BOND_MIIMON: u64 = 83 "bond.miimon" U31;
-    /// How long a port has a carrier before the bond uses it, in milliseconds. The kernel rounds it down to a multiple of
-    /// `bond.miimon`; a request that gives both must give such a multiple.
+    /// How long a port must have a carrier before the bond uses it, in milliseconds. The kernel rounds it down to a
+    /// multiple of `bond.miimon`. A request that gives both must give such a multiple.
     BOND_UPDELAY: u64 = 84 "bond.updelay" U31;
-    /// How long a port has no carrier before the bond stops using it, in milliseconds. The kernel rounds it down to a multiple
-    /// of `bond.miimon`; a request that gives both must give such a multiple.
+    /// How long a port must have no carrier before the bond stops using it, in milliseconds. The kernel rounds it down
+    /// to a multiple of `bond.miimon`. A request that gives both must give such a multiple.
     BOND_DOWNDELAY: u64 = 85 "bond.downdelay" U31;
-    /// How many ports must work for the bond to have a carrier (mode `ieee802_3ad`).
+    /// How many ports must be active for the bond to have a carrier (mode `ieee802_3ad`).
     BOND_MIN_LINKS: u64 = 86 "bond.min_links" U31;
-    /// How often the bond requests LACP packets from its partner: every 30 seconds or every second (mode `ieee802_3ad`).
+    /// How often the bond asks its partner for LACP packets: every 30 seconds (`slow`) or every second (`fast`) (mode
+    /// `ieee802_3ad`).
     BOND_LACP_RATE: &'static str = 87 "bond.lacp_rate" Type::Word(&LACP_RATES);
     /// How the bond selects an aggregator (mode `ieee802_3ad`).
     BOND_AD_SELECT: &'static str = 88 "bond.ad_select" Type::Word(&AD_SELECTS);
     /// How the bond selects the port for a packet (modes `balance_xor`, `ieee802_3ad`, `balance_tlb`).
     BOND_XMIT_HASH_POLICY: &'static str = 89 "bond.xmit_hash_policy" Type::Word(&XMIT_HASH_POLICIES);
-    /// Which hardware address the ports of an `active_backup` bond have.
+    /// Which hardware addresses an `active_backup` bond uses. With `none`, all ports have the address of the bond. With
+    /// `active`, the bond has the address of the active port. With `follow`, only the active port has the address of
+    /// the bond.
     BOND_FAIL_OVER_MAC: &'static str = 90 "bond.fail_over_mac" Type::Word(&FAIL_OVER_MACS);
-    /// Whether the bond delivers packets that arrive on ports that are not active.
+    /// Whether the bond delivers packets that arrive on inactive ports.
     BOND_ALL_PORTS_ACTIVE: bool = 91 "bond.all_ports_active" Type::Bool;
-    /// The port that the bond prefers. The kernel reports it only while it is a port of the bond.
+    /// The port that the bond prefers as the active one. The kernel reports it only while it is a port of the bond.
     BOND_PRIMARY: LinkName = 92 "bond.primary" Type::Link;
-    /// How often the bond probes `bond.arp_ip_target` by ARP, in milliseconds; 0 turns this off.
+    /// How often the bond probes `bond.arp_ip_target` by ARP, in milliseconds. 0 turns the probes off.
     BOND_ARP_INTERVAL: u64 = 93 "bond.arp_interval" U31;
     /// The IPv4 addresses that the bond probes by ARP, at most 16.
     BOND_ARP_IP_TARGET: Values = 94 "bond.arp_ip_target" Type::Several(&Type::Address);
@@ -378,7 +398,7 @@ mod tests {
         }
     }
 
-    /// Else a deny on the one would be passed by the other.
+    /// Otherwise a request could use one field to evade a deny on the other.
     #[test]
     fn a_field_inside_a_list_is_declared_as_what_it_is_outside() {
         let inside = |field: &&&Field| match field.name.rsplit_once('.') {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Internet and hardware addresses as they stand in requests.
+//! IP addresses and hardware addresses in requests.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,35 +8,35 @@ use std::net::IpAddr;
 /// `MAX_ADDR_LEN` (`linux/netdevice.h`).
 const MAC_BYTES: usize = 32;
 
-/// Parses one IPv4 or IPv6 address without a length.
+/// Parses one IPv4 or IPv6 address without a prefix length.
 ///
 /// # Errors
-/// Says what is wrong: a zone id, an IPv4-mapped address (it would reach IPv4 rules by another name), no address.
+/// What is wrong: a zone id, an IPv4-mapped address (which would bypass rules on the IPv4 address), or no address.
 pub fn address(raw: &str) -> Result<IpAddr, String> {
     if raw.contains('%') {
-        return Err("has a zone id; the link is a field of its own".to_owned());
+        return Err("must not have a zone id; give the link in its own field".to_owned());
     }
     match raw.parse::<IpAddr>() {
         Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => {
-            Err("is an IPv4-mapped address; write the IPv4 address".to_owned())
+            Err("must not be an IPv4-mapped IPv6 address".to_owned())
         }
         Ok(address) => Ok(address),
-        Err(_) => Err("is no IPv4 or IPv6 address".to_owned()),
+        Err(_) => Err("is not an IPv4 or IPv6 address".to_owned()),
     }
 }
 
-/// How many bits an address of this family has.
+/// The number of bits of an address of this family.
 #[must_use]
 pub fn bits(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// An address of an interface with the length of its prefix; host bits are kept (`10.1.2.3/24`).
+/// An address with a prefix length. Host bits are kept (`10.1.2.3/24`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InterfaceAddress {
     /// The address itself.
     pub address: IpAddr,
-    /// Bits of the prefix.
+    /// The prefix length, in bits.
     pub length: u8,
 }
 
@@ -44,18 +44,18 @@ impl InterfaceAddress {
     /// Parses `ADDRESS/LENGTH`.
     ///
     /// # Errors
-    /// Says what is wrong; a missing length is refused, since /32 and the class of old are both expected by someone.
+    /// What is wrong. A missing prefix length is refused, because some would expect /32 and others the address class.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let Some((address_part, length_part)) = raw.split_once('/') else {
             address(raw)?;
-            return Err("lacks the length of its prefix, as in `10.0.0.1/24`".to_owned());
+            return Err("needs a prefix length, as in `10.0.0.1/24`".to_owned());
         };
         let address = address(address_part)?;
         let plain =
             length_part.bytes().all(|b| b.is_ascii_digit()) && (length_part == "0" || !length_part.starts_with('0'));
         match length_part.parse::<u8>() {
             Ok(length) if plain && length <= bits(address) => Ok(Self { address, length }),
-            _ => Err(format!("has no prefix length from 0 to {} behind the `/`", bits(address))),
+            _ => Err(format!("must have a prefix length from 0 to {} after the `/`", bits(address))),
         }
     }
 }
@@ -79,15 +79,15 @@ impl fmt::Display for InterfaceAddress {
     }
 }
 
-/// A hardware address of 1 to 32 bytes; Ethernet has 6, InfiniBand 20. Shown in lower case, as iproute2 does.
+/// A hardware address of 1 to 32 bytes (6 for Ethernet, 20 for InfiniBand), shown in lower case as in iproute2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mac(Vec<u8>);
 
 impl Mac {
-    /// Parses pairs of hexadecimal digits with `:` between them.
+    /// Parses pairs of hexadecimal digits, separated by `:`.
     ///
     /// # Errors
-    /// Says what is wrong.
+    /// What is wrong.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let pair = |part: &str| {
             let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
@@ -96,8 +96,8 @@ impl Mac {
         let bytes: Option<Vec<u8>> = raw.split(':').map(pair).collect();
         match bytes {
             Some(bytes) if bytes.len() <= MAC_BYTES => Ok(Self(bytes)),
-            Some(bytes) => Err(format!("has {} bytes, at most {MAC_BYTES} are possible", bytes.len())),
-            None => Err("is no hardware address like `fa:16:3e:00:00:01`".to_owned()),
+            Some(bytes) => Err(format!("has {} bytes; at most {MAC_BYTES} are allowed", bytes.len())),
+            None => Err("is not a hardware address such as `fa:16:3e:00:00:01`".to_owned()),
         }
     }
 
@@ -114,7 +114,7 @@ impl fmt::Display for Mac {
     }
 }
 
-/// Bytes as pairs of hexadecimal digits with `:` between them.
+/// Bytes as pairs of hexadecimal digits, separated by `:`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let pairs: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();

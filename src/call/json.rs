@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! JSON as strictly as it is meant: a tree that remembers duplicate keys, fractions and depth, so that whoever reads
-//! a field can say what is wrong with it instead of taking the last, the nearest or the truncated.
+//! A strict JSON parser. The tree keeps duplicate keys, fractions and depth, so the reader of a field can report the
+//! mistake and does not use the last key or a rounded number.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Objects and lists inside each other; more is refused.
+/// The largest depth of nested objects and lists.
 pub const MOST_LEVELS: usize = 16;
 
 /// A JSON value.
@@ -17,25 +17,26 @@ pub const MOST_LEVELS: usize = 16;
 pub enum Json {
     /// `null`.
     Null,
-    /// `true`, `false`.
+    /// `true` or `false`.
     Bool(bool),
-    /// Digits, perhaps with a minus.
+    /// Digits, with an optional minus sign.
     Integer(i128),
     /// Text.
     String(String),
     /// A list.
     List(Vec<Json>),
-    /// An object; duplicate keys are still there.
+    /// An object, including duplicate keys.
     Object(Vec<(String, Json)>),
-    /// Something that is JSON but fits no field; why, as the end of a sentence.
+    /// JSON that fits no field; the reason, as the end of a sentence.
     Unfit(&'static str),
 }
 
 impl Json {
-    /// Parses one JSON value that fills `bytes` to the end.
+    /// Parses one JSON value that takes up all of `bytes`.
     ///
     /// # Errors
-    /// The parser's words with line and column: malformed, bad UTF-8, a lone surrogate, bytes behind the value.
+    /// The parser's message with line and column: malformed JSON, invalid UTF-8, a lone surrogate, or bytes after the
+    /// value.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let json = Level(1).deserialize(&mut parser)?;
@@ -46,7 +47,7 @@ impl Json {
     /// The members of an object by key.
     ///
     /// # Errors
-    /// The key that stands there twice.
+    /// The key that is given twice.
     pub fn members(pairs: &[(String, Self)]) -> Result<BTreeMap<&str, &Self>, &str> {
         let mut members = BTreeMap::new();
         for (key, value) in pairs {
@@ -72,7 +73,7 @@ impl Json {
     }
 }
 
-/// How deep the value stands.
+/// The depth of the value.
 struct Level(usize);
 
 impl<'de> DeserializeSeed<'de> for Level {
@@ -107,7 +108,7 @@ impl<'de> Visitor<'de> for Level {
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Unfit("is no number in plain digits: no fraction, no exponent, at most 64 bits"))
+        Ok(Json::Unfit("must be a whole number in plain digits (no fraction, no exponent, at most 64 bits)"))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {

@@ -64,48 +64,49 @@ const fn flag(bit: u32) -> Form {
     Form::Masked(bit, false, 12)
 }
 
-/// `struct ifinfomsg` and `IFLA_…` (`linux/if_link.h`). What is neither here nor in the table of a kind cannot be written.
+/// `struct ifinfomsg` and `IFLA_…` (`linux/if_link.h`). What is neither here nor in the table of a kind cannot be
+/// written.
 pub(crate) static LINK_STATE: Object = Object {
     name: "LinkState",
     head: 16,
     kinds: kinds::KINDS,
     rows: &[
         row(&LINK.field, Place::Attribute(&[3]), Form::Name).always(),
-        result("link_index", Place::Head(4), Form::Number(Width::Four), "Its index.").always(),
+        result("link_index", Place::Head(4), Form::Number(Width::Four), "The interface index of the link.").always(),
         row(&KIND.field, Place::Attribute(&[18, 1]), Form::Keyword),
         row(&UP.field, Place::Head(8), flag(1)).always().uncompared(),
         result(
             "operstate",
             Place::Attribute(&[16]),
             Form::Named(Width::One, &OPERSTATES),
-            "Operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …",
+            "The operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …",
         )
         .always(),
         result(
             "flags",
             Place::Head(8),
             Form::Flags(Width::Four, &FLAGS),
-            "Its flags (`IFF_…`, netdevice(7)) in lower case; an unknown bit as its number.",
+            "The flags (`IFF_…`, netdevice(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
-        row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted(),
+        row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted_when_made(),
         row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
-        result("broadcast", Place::Attribute(&[2]), Form::Mac, "The broadcast hardware address."),
+        result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
         row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
         row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
-        result("qdisc", Place::Attribute(&[6]), Form::Name, "The queueing discipline at its root."),
+        result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
             "linkmode",
             Place::Attribute(&[17]),
             Form::Number(Width::One),
-            "0 default, 1 dormant (`IF_LINK_MODE_…`).",
+            "The link mode (`IF_LINK_MODE_…`): 0 default, 1 dormant.",
         )
         .always(),
         result(
             "promiscuity",
             Place::Attribute(&[30]),
             Form::Number(Width::Four),
-            "How many users keep it promiscuous.",
+            "How many users have set the link to promiscuous mode.",
         )
         .always(),
         row(&ALLMULTICAST.field, Place::Head(8), flag(1 << 9)).always(),
@@ -113,7 +114,12 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&MULTICAST.field, Place::Head(8), flag(1 << 12)).only_written(),
         row(&PROMISC.field, Place::Head(8), flag(1 << 8)).only_written(),
         row(&MASTER.field, Place::Attribute(&[10]), Form::Link),
-        result("master_index", Place::Attribute(&[10]), Form::Positive(Width::Four), "That link's index."),
+        result(
+            "master_index",
+            Place::Attribute(&[10]),
+            Form::Positive(Width::Four),
+            "The interface index of `master`.",
+        ),
         row(&NO_MASTER.field, Place::Attribute(&[10]), Form::NoLink).only_written(),
         row(&NEW_NAME.field, Place::Attribute(&[3]), Form::Name).only_written(),
         row(&TARGET_NETNS.field, Place::Attribute(&[28]), Form::Netns).only_written(),
@@ -121,7 +127,8 @@ pub(crate) static LINK_STATE: Object = Object {
             "peer_nsid",
             Place::Attribute(&[37]),
             Form::Signed,
-            "The number by which this namespace knows the peer's or parent's; absent for its own.",
+            "The number (nsid) by which this namespace knows the namespace of the peer or parent. Absent if the peer \
+             or parent is in this namespace.",
         ),
     ],
 };
@@ -133,13 +140,17 @@ pub(super) static CALLS: &[Call] = &[
         number: 5,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a virtual link. The kernel takes an alias, and the going up of a pair's other end, in messages of \
-              their own right after: an error in one of these leaves the link made (`may_have_changed`). A tun or tap is \
-              made by `/dev/net/tun`, and vanishes where something goes wrong before it is complete. With `exists_ok`, an \
-              existing one that is not persistent is `Busy`: it is being made, or a program holds it open.",
-        elsewhere: "A veth pair has its other end in `peer.netns`. A tun or tap is persistent: it stays until it is \
-                    deleted, and its owner's programs may attach to it by `/dev/net/tun`. A macvtap has a device file \
-                    of its own, `/dev/tap` with its index.",
+        doc: "Adds a virtual link. The broker sets `alias` and `peer.up` in separate messages after the kernel has \
+              made the link. If one of these fails, the link remains, and the error reports `may_have_changed`. If the \
+              kernel sets a field such as `mtu` to another value than the requested one, the link remains, and the \
+              error is `NotApplied`. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
+              persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
+              persistent is refused with `Busy`: another process is making it, or it exists only while a program holds \
+              it open.",
+        elsewhere: "The other end of a veth pair is made in `peer.netns`. A tun or tap link is persistent: it exists \
+                    until it is deleted, and programs of its owner can attach to it through `/dev/net/tun`. For a \
+                    macvtap, the kernel also makes a device file whose name is `/dev/tap` followed by the index of the \
+                    link.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field).giving_a_name(),
@@ -162,8 +173,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 6,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Removes a virtual link.",
-        elsewhere: "The other end of a veth pair goes too, and with a parent go the links on top of it.",
+        doc: "Deletes a virtual link. The kernel refuses to delete a physical link.",
+        elsewhere: "The kernel also deletes the other end of a veth pair, and the links that have the deleted link as \
+                    their parent.",
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
@@ -176,14 +188,18 @@ pub(super) static CALLS: &[Call] = &[
         number: 7,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Changes a link. All fields go to the kernel in one message, but the kernel applies them one after the \
-              other: an error may leave the first of them changed (`may_have_changed`). Without `new_name` the kernel looks \
-              the link up by its name while it makes the change, so that a link that was renamed meanwhile is not changed.",
-        elsewhere: "A link that moves loses its addresses, routes and master, and a taken index or name is refused \
-                    by the kernel.",
+        doc: "Changes a link. With `kind`, the link must have this kind, and the fields of the kind can be given. The \
+              broker sends all fields to the kernel in one message, but the kernel applies them one after the other. \
+              After an error, some of them may be changed (`may_have_changed`). If the kernel sets a field such as \
+              `mtu` to another value than the requested one, the error is `NotApplied`. A link that moves to \
+              `target_netns` is not checked for this. Without `new_name`, the kernel looks the link up by its name \
+              while it makes the change. A link that was renamed in the meantime is then not changed.",
+        elsewhere: "A link that moves to `target_netns` loses its addresses, its routes and its master. If its index \
+                    is taken there, the kernel gives it another index. If its name is taken there, the kernel refuses \
+                    the move.",
         uses: &[
             required(&NETNS.field),
-            // It arrives under this name, even where it gets another one there.
+            // The link arrives in the target namespace under this name, even if it is renamed there.
             required(&LINK.field).also_in(&TARGET_NETNS.field),
             untouched(&UP.field),
             untouched(&MTU.field),
@@ -203,11 +219,12 @@ pub(super) static CALLS: &[Call] = &[
         kinds: Kinds { by: Some(&KIND.field), all: kinds::CHANGED },
         excludes: &[
             kinds::ONE_MONITOR,
-            (&MASTER.field, &NO_MASTER.field, "a link has a master or none"),
+            (&MASTER.field, &NO_MASTER.field, "`no_master` removes the master"),
             (
                 &MASTER.field,
                 &TARGET_NETNS.field,
-                "the kernel would look for the master in the target namespace; set it there with a second call",
+                "the kernel would look up the master in the target namespace; set the master there with a second \
+                 call",
             ),
         ],
         leaves_open: &[],
@@ -219,7 +236,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 8,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists links. With `link` or `index`, that link or the error `NoSuchLink`.",
+        doc: "Lists the links of a namespace. With `link` or `index`, it lists one link. If no link has the name or \
+              index, the error is `NoSuchLink`.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
         kinds: NO_KINDS,
@@ -237,18 +255,18 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// Refuses `no_master` where it is false, and a name that a link must not bring into another namespace.
+/// Refuses `no_master` if it is false, and a move under a name that no new link may have.
 fn set(request: &mut Request) -> Result<(), Invalid> {
-    // A link that moves brings its name along, and is announced with it before it has another.
+    // A link that moves keeps its name, and the kernel announces it under this name before it renames it.
     if let (Some(_), Some(link)) = (request.value(&TARGET_NETNS.field), request.value(&LINK.field)) {
         let why = "; the target namespace would have it";
         link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
     }
     if request.values().all(|(field, _)| [&NETNS.field, &LINK.field, &KIND.field].contains(&field)) {
-        return Err(Invalid::new("", "gives nothing to set"));
+        return Err(Invalid::new("", "specifies nothing to set"));
     }
     match request.get(&NO_MASTER) {
-        Some(false) => Err(Invalid::new(NO_MASTER.field.name, "is false, which says nothing: leave it out")),
+        Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),
         _ => Ok(()),
     }
 }

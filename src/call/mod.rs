@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What can be asked: every call, declared once.
+//! The calls, each declared once.
 //!
-//! From the declarations come the parser of requests, the type check of policies, the Varlink descriptions, the
-//! manual's reference and `netbrokerctl call`. A call is added in two places: its declaration in the file of its family
-//! here, and its encoding in the file of the same name in `netlink`.
+//! The declarations determine the parser of requests, the type check of policies, the Varlink descriptions, the
+//! reference in the manual and `netbrokerctl call`. A call is added in two places: its declaration in the file of its
+//! family here, and its encoding in the file of the same name in `netlink`.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -39,35 +39,35 @@ pub use types::Constant;
 use types::Type;
 use value::Value;
 
-/// One operation, `Address.Add`; on the wire the Varlink method `io.netbroker.Address.Add`.
+/// One operation, such as `Address.Add`. On the wire it is the Varlink method `io.netbroker.Address.Add`.
 #[derive(Debug)]
 pub struct Call {
-    /// Family and verb, with a dot between them.
+    /// The family and the verb, with a dot between them.
     pub name: &'static str,
-    /// Its number in compiled policies, never used again.
+    /// Its number in compiled policies. A number is never used again.
     pub number: u16,
     /// Whether it changes something.
     pub effect: Effect,
-    /// What the process needs beyond reading to carry it out.
+    /// What the process needs to carry it out.
     pub needs: Needs,
     /// What it does, in one or more sentences.
     pub doc: &'static str,
-    /// What it does to things that it does not name; empty for nothing.
+    /// Side effects on objects that the request does not name; empty if there are none.
     pub elsewhere: &'static str,
-    /// The fields that every variety of it has.
+    /// The fields that all kinds have.
     pub uses: &'static [Use],
-    /// Its varieties, where it has some.
+    /// Its kinds, if it has any.
     pub kinds: Kinds,
-    /// Fields of which a request may give one only, and why.
+    /// Pairs of fields of which a request can give only one, and the reason.
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
-    /// Fields that also stand for every value, whatever the request says of them: those of the thing that it replaces,
-    /// or refers to by a number, and that is told apart by more than what the request gives. A deny on one of them is
-    /// met. An allow looks at what is said.
+    /// Fields that can have any value, whatever the request gives: those of an existing object that the call replaces
+    /// or refers to by a number, if these fields do not identify it. A deny on such a field is always met. An allow
+    /// considers the given value.
     pub leaves_open: &'static [&'static Field],
-    /// What no single field's declaration can say: how fields decide each other. It runs when all of them are read, and
-    /// before anything is judged; `AS_READ` where there is nothing.
+    /// Checks and fills in fields that depend on each other. It runs after all fields are read and before the request
+    /// is judged. `AS_READ` does nothing.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
-    /// What it answers.
+    /// Its result.
     pub result: Output,
 }
 
@@ -80,16 +80,16 @@ pub enum Effect {
     Changes,
 }
 
-/// The varieties of a call.
+/// The kinds of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Kinds {
-    /// The field that says which variety a request is.
+    /// The field that selects the kind of a request.
     pub by: Option<&'static Field>,
-    /// All of them. A request that leaves the field out, where it may, is of none.
+    /// All of them. A request without the field, if it is optional, has no kind.
     pub all: &'static [Kind],
 }
 
-/// No varieties.
+/// No kinds.
 pub const NO_KINDS: Kinds = Kinds { by: None, all: &[] };
 
 impl std::ops::Deref for Kinds {
@@ -100,22 +100,22 @@ impl std::ops::Deref for Kinds {
     }
 }
 
-/// A variety of a call.
+/// A kind: the variant of a call that decides which fields it has.
 #[derive(Debug)]
 pub struct Kind {
-    /// The word of the field that selects it.
+    /// The keyword that selects it.
     pub name: &'static str,
-    /// What it needs, in place of what its call does.
+    /// What the process needs to carry it out. This replaces [`Call::needs`].
     pub needs: Needs,
-    /// The fields that only this variety has.
+    /// The fields that only this kind has.
     pub uses: &'static [Use],
-    /// As [`Call::settle`], for this variety.
+    /// As [`Call::settle`], for this kind.
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
-    /// The tables of what its objects have in addition, in requests and results.
+    /// The tables of the additional rows of its objects, in requests and results.
     pub tables: &'static [&'static [Row]],
-    /// What it does in the namespace of another field than `netns`, if anything.
+    /// What it does in a namespace that another field than `netns` names, if anything.
     pub visits: Option<Visit>,
-    /// Kinds of parents in whose place the kernel takes the link below, or might some day.
+    /// Kinds of parents that the kernel replaces by the link below them, or could replace in a later version.
     pub sinks_through: &'static [&'static str],
 }
 
@@ -128,7 +128,7 @@ pub struct Visit {
     pub when: fn(&Request) -> bool,
 }
 
-/// A kind with `CAP_NET_ADMIN` whose fields do not decide each other.
+/// A kind with `CAP_NET_ADMIN` whose fields do not depend on each other.
 const fn kind(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
     Kind { name, needs: Needs::NET_ADMIN, uses, settle: AS_READ, tables, visits: None, sinks_through: &[] }
 }
@@ -154,7 +154,7 @@ impl Kind {
         self
     }
 
-    /// What its objects have in addition.
+    /// The additional rows of its objects.
     pub fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
         self.tables.iter().flat_map(|table| table.iter())
     }
@@ -163,49 +163,50 @@ impl Kind {
 /// A field of a call.
 #[derive(Debug)]
 pub struct Use {
-    /// Which.
+    /// The field.
     pub field: &'static Field,
     /// What its absence means.
     pub absence: Absence,
-    /// For a link: its name applies in the namespace that the first of these fields names which the request gives.
+    /// For a link: the fields that can name its namespace. The first one that the request gives applies.
     pub counts_in: &'static [&'static Field],
-    /// For a link: its name also applies in the namespace that this field names, if the request gives it.
+    /// For a link: a field that names a second namespace in which the name applies, if the request gives it.
     pub also_in: Option<&'static Field>,
-    /// The list whose elements have it, which stands in front of it; absence is then absence in one element.
+    /// The list whose elements have the field. It is declared before the field. Absence is then absence from one
+    /// element.
     pub inside: Option<&'static Field>,
-    /// What the call does with it, where it holds a name.
+    /// What the call does with the name in the field, if it has one.
     pub naming: Naming,
 }
 
 /// What a call does with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// It refers to an existing thing by it, or the field holds no name.
+    /// It refers to an existing object, or the field has no name.
     Refers,
-    /// It gives the name to something, or puts it into something, which then shows it to everybody's scripts. Characters that
-    /// a shell takes for more than themselves are refused.
+    /// It gives the name to an object, or stores it in one. The name then reaches scripts that other people wrote, so
+    /// characters with a meaning to a shell are refused.
     Gives,
 }
 
 /// What the absence of a field means.
 #[derive(Debug, Clone, Copy)]
 pub enum Absence {
-    /// It is refused.
+    /// The request is refused.
     Required,
-    /// A constant, filled in before judging.
+    /// It means this constant, which is filled in before the request is judged.
     Default(Constant),
-    /// What the other fields make of it, as the call's text says: as good as a default where [`Call::settle`] fills it in.
+    /// The value follows from the other fields, as the call's `doc` says. [`Call::settle`] fills it in like a default.
     Follows,
-    /// The thing is left alone.
+    /// The field is not set: the object keeps its value, or a new object gets the kernel's.
     Untouched,
-    /// A filter: every object matches.
+    /// The field is a filter: every object matches.
     Any,
-    /// The kernel chooses, or what iproute2 would send.
+    /// The kernel chooses the value, or the broker sends what iproute2 would send.
     Chosen,
 }
 
 impl Absence {
-    /// The value that it stands for, for a caller of this uid, where that is a constant.
+    /// The constant that absence stands for, for a caller with this uid; `None` if it stands for none.
     #[must_use]
     pub fn constant(self, uid: u32) -> Option<Value> {
         if let Self::Default(constant) = self { Some(constant.value(uid)) } else { None }
@@ -217,11 +218,11 @@ impl Absence {
 pub struct Part {
     /// Its name.
     pub name: &'static str,
-    /// What it holds.
+    /// Its type.
     pub ty: Shape,
-    /// Whether it is always there.
+    /// Whether every result has it.
     pub always: bool,
-    /// One line, with the unit.
+    /// Its documentation, with the unit.
     pub doc: Doc,
 }
 
@@ -236,9 +237,9 @@ pub enum Shape {
     String,
     /// `[]string`.
     Strings,
-    /// An object, with these parts.
+    /// An object with these parts.
     Object(Parts),
-    /// A list of objects: the name of their Varlink type and their parts.
+    /// A list of objects: the name of their Varlink type, and their parts.
     List(&'static str, Parts),
 }
 
@@ -247,7 +248,7 @@ pub enum Shape {
 pub struct Output {
     /// Its parts.
     pub parts: &'static [Part],
-    /// Whether `more` is honoured: every reply then holds some elements of the list.
+    /// Whether `more` applies: each reply then has some elements of the list.
     pub streams: bool,
 }
 
@@ -273,48 +274,48 @@ impl Call {
         self.name.split('.').next().unwrap_or(self.name)
     }
 
-    /// The verb: the part of the name behind the dot.
+    /// The verb: the part of the name after the dot.
     #[must_use]
     pub fn verb(&self) -> &'static str {
         self.name.split('.').nth(1).unwrap_or(self.name)
     }
 
-    /// The variety of this name.
+    /// The kind with this name.
     #[must_use]
     pub fn kind(&self, name: &str) -> Option<&'static Kind> {
         self.kinds.all.iter().find(|kind| kind.name == name)
     }
 
-    /// The varieties that a request can be of, that of none among them where the field that says which may be absent.
+    /// The kinds that a request can have. `None` is one of them if the field that selects the kind is optional.
     pub fn varieties(&self) -> impl Iterator<Item = Option<&'static Kind>> + use<> {
         let is_required = |by| self.uses.iter().any(|u| u.field == by && matches!(u.absence, Absence::Required));
         let none = (!self.kinds.by.is_some_and(is_required)).then_some(None);
         none.into_iter().chain(self.kinds.all.iter().map(Some))
     }
 
-    /// The fields of one variety: those of all, then its own.
+    /// The fields of one kind: those of all kinds, then its own.
     pub fn uses(&self, kind: Option<&'static Kind>) -> impl Iterator<Item = &'static Use> + use<> {
         self.uses.iter().chain(kind.map_or(&[][..], |kind| kind.uses).iter())
     }
 
-    /// Every field that some variety of the call has.
+    /// Every field that any kind of the call has.
     pub fn all_uses(&self) -> impl Iterator<Item = &'static Use> + use<> {
         self.uses.iter().chain(self.kinds.all.iter().flat_map(|kind| kind.uses.iter()))
     }
 
-    /// Whether it changes something, and some variety has a field that names a link.
+    /// Whether it changes something, and any kind has a field that names a link.
     #[must_use]
     pub fn changes_by_links(&self) -> bool {
         self.effect == Effect::Changes && self.all_uses().any(|u| matches!(u.field.ty, Type::Link))
     }
 
-    /// Whether some variety has this field.
+    /// Whether any kind has this field.
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {
         self.all_uses().any(|u| u.field.number == field.number)
     }
 
-    /// Whether a deny on the field of this number is met whatever a request says.
+    /// Whether every request meets a deny on the field of this number.
     #[must_use]
     pub fn always_meets(&self, number: u16) -> bool {
         self.leaves_open.iter().any(|field| field.is_met_as(number))
@@ -322,7 +323,8 @@ impl Call {
 }
 
 impl Use {
-    /// What the field means here, in sentences; `absence` goes to the end of the first part, after a semicolon.
+    /// The documentation of the field in this call. `absence` is added to the documentation of the field after a
+    /// semicolon.
     #[must_use]
     pub fn doc(&self, absence: Option<&str>) -> String {
         let mut doc = self.field.doc.trim().to_owned();
@@ -338,39 +340,39 @@ impl Use {
         }
     }
 
-    /// Whether absence leaves open which object is meant: the request stands for each of them.
+    /// Whether absence leaves open which object is meant. The request then stands for all of them.
     #[must_use]
     pub fn open_when_absent(&self) -> bool {
         matches!(self.absence, Absence::Any | Absence::Chosen)
     }
 }
 
-/// A field that must be given.
+/// A required field.
 const fn required(field: &'static Field) -> Use {
     declared(field, Absence::Required)
 }
 
-/// A boolean that is `false` where it is absent.
+/// A boolean whose default is `false`.
 const fn off(field: &'static Field) -> Use {
     declared(field, Absence::Default(Constant::Bool(false)))
 }
 
-/// A number that is this one where it is absent.
+/// A number with this default.
 const fn number(field: &'static Field, number: u64) -> Use {
     declared(field, Absence::Default(Constant::Number(number)))
 }
 
-/// A keyword that is this one where it is absent.
+/// A keyword with this default.
 const fn word(field: &'static Field, word: &'static str) -> Use {
     declared(field, Absence::Default(Constant::Word(word)))
 }
 
-/// A field that is as the other ones have it where it is absent.
+/// A field whose value follows from the other fields if it is absent.
 const fn follows(field: &'static Field) -> Use {
     declared(field, Absence::Follows)
 }
 
-/// A field whose absence leaves the thing alone.
+/// A field that is not set if it is absent.
 const fn untouched(field: &'static Field) -> Use {
     declared(field, Absence::Untouched)
 }
@@ -380,7 +382,7 @@ const fn any(field: &'static Field) -> Use {
     declared(field, Absence::Any)
 }
 
-/// A field whose absence leaves the choice to the kernel, or to what iproute2 would send.
+/// A field whose absence leaves the choice to the kernel, or to the rules of iproute2.
 const fn chosen(field: &'static Field) -> Use {
     declared(field, Absence::Chosen)
 }
@@ -389,7 +391,7 @@ const fn declared(field: &'static Field, absence: Absence) -> Use {
     Use { field, absence, counts_in: IN_NETNS, also_in: None, inside: None, naming: Naming::Refers }
 }
 
-/// Where a link's name counts unless the declaration says otherwise.
+/// The namespace in which the name of a link applies, unless the declaration says otherwise.
 static IN_NETNS: &[&Field] = &[&field::NETNS.field];
 
 impl Use {
@@ -422,13 +424,13 @@ const fn perhaps(name: &'static str, ty: Shape, doc: &'static str) -> Part {
     Part { name, ty, always: false, doc: Doc::Text(doc) }
 }
 
-/// The `settle` of a call whose fields do not decide each other.
+/// The `settle` of a call whose fields do not depend on each other.
 const AS_READ: fn(&mut Request) -> Result<(), Invalid> = |_| Ok(());
 
 /// No result: `{}`.
 const NOTHING: Output = Output { parts: &[], streams: false };
 
-/// Whether the type of a field names an object that `touches` looks at.
+/// Whether fields of this type name an object that `touches` considers.
 #[must_use]
 pub fn is_object(ty: Type) -> bool {
     matches!(ty, Type::Netns | Type::Link)
@@ -477,7 +479,7 @@ mod tests {
         }
     }
 
-    /// Else one thing could be asked for in two ways, or both at once.
+    /// Otherwise a request could express the same thing in two ways, or in both at once.
     #[test]
     fn a_list_and_the_fields_that_it_takes_the_place_of_are_not_given_together() {
         for call in all() {

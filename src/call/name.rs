@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Names of links and namespaces, and free text. Parsed without normalising: policy, record and kernel see the same
-//! bytes. A type refuses what the kernel would cut, expand or take for something else; it never repairs.
+//! Names of links and namespaces, and free text. They are not normalised: policy, record and kernel see the same bytes.
+//! A type refuses what the kernel would truncate, expand or interpret differently. It never corrects a value.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -12,31 +12,31 @@ const NETNS_BYTES: usize = 255;
 /// `IFALIASZ - 1` (`linux/if.h`).
 const TEXT_BYTES: usize = 255;
 
-/// `%` is legal to the kernel, but it expands `eth%d`; `*` and its like would read as patterns in a policy.
+/// The kernel accepts `%`, but expands `eth%d`. `*` and similar characters would be patterns in a policy.
 const SPECIAL: &[u8] = b"/:%*?!$@{}[]\\";
 
-/// What a shell takes for more than itself. The names of links and namespaces reach scripts that other people wrote, so a new
-/// name has none of these. An existing one may: it can be looked at and deleted.
+/// Characters with a meaning to a shell. The names of links and namespaces reach scripts that other people wrote, so a
+/// new name must not have them. An existing object with such a name can be listed and deleted.
 const QUOTING: &[u8] = b"\"'`;|&<>()#~";
-/// What a new name must be, for the manual.
-pub const NEW_NAMES: &str = "It begins with a letter, a digit or _, and must not contain quotation marks, backticks or any \
-                             of ; | & < > ( ) # ~.";
-/// What the name of a new namespace must also be.
-pub const NEW_NETNS: &str = "It is not a number alone: other programs would take that for a process.";
+/// The conditions for a new name, for the manual.
+pub const NEW_NAMES: &str = "The name must begin with a letter, a digit or _. It must not contain quotation marks, \
+                             backticks or any of ; | & < > ( ) # ~.";
+/// The condition for the name of a new namespace, in addition to [`NEW_NAMES`].
+pub const NEW_NETNS: &str = "It must not be a number, which other programs would take for a process id.";
 
 /// Why a name was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// No byte at all.
+    /// The name is empty.
     Empty,
-    /// Longer than the kernel takes; it is never cut (CVE-2019-13164).
+    /// The name is longer than the kernel accepts. It is never truncated (CVE-2019-13164).
     TooLong {
         /// How many bytes were given.
         bytes: usize,
-        /// How many there may be.
+        /// How many are allowed.
         most: usize,
     },
-    /// A byte that is not printable ASCII, or one with a meaning of its own.
+    /// A byte that is not printable ASCII, or that has a special meaning.
     BadByte {
         /// Its position, from 0.
         at: usize,
@@ -46,11 +46,11 @@ pub enum NameError {
         /// Its position, from 0.
         at: usize,
     },
-    /// A new name begins with something that other programs take for an option or a pattern.
+    /// A new name begins with a character that other programs could take for an option or a pattern.
     Begins,
-    /// A new namespace is called like the number of a process, which `ip link set … netns` takes as well.
+    /// The name of a new namespace is a number: `ip link set … netns` would take it for a process id.
     Number,
-    /// `.`, `..`, `all`, `default`: paths and sysctl directories give them another meaning.
+    /// `.`, `..`, `all`, `default`: in paths and sysctl directories they have another meaning.
     Reserved,
     /// A control or bidirectional character in free text.
     BadCharacter {
@@ -65,21 +65,22 @@ impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
-            Self::TooLong { bytes, most } => write!(f, "has {bytes} bytes, at most {most} are possible"),
+            Self::TooLong { bytes, most } => write!(f, "has {bytes} bytes; at most {most} are allowed"),
             Self::BadByte { at } => {
                 write!(
                     f,
-                    "has a byte at position {at} that no name holds: printable ASCII without / : % * ? ! $ @ {{ }} [ ] \\"
+                    "has a byte at position {at} that no name may have; allowed is printable ASCII without / : % * \
+                     ? ! $ @ {{ }} [ ] \\"
                 )
             }
             Self::Quoting { at } => {
                 write!(f, "has a byte at position {at} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~")
             }
-            Self::Begins => f.write_str("does not begin with a letter, a digit or _, as a new name must"),
-            Self::Number => f.write_str("is a number: other programs take it for a process where a namespace is meant"),
+            Self::Begins => f.write_str("must begin with a letter, a digit or _, since it is a new name"),
+            Self::Number => f.write_str("must not be a number: other programs would take it for a process id"),
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
             Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),
-            Self::UnknownWord => f.write_str("begins with `@`; the only such word is `@host`"),
+            Self::UnknownWord => f.write_str("begins with `@`; only `@host` may"),
         }
     }
 }
@@ -95,7 +96,7 @@ fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
     }
 }
 
-/// Checks what only a new name must be.
+/// Checks the conditions for a new name.
 ///
 /// # Errors
 /// [`NameError::Quoting`], [`NameError::Begins`]
@@ -107,7 +108,7 @@ pub fn require_plain(name: &str) -> Result<(), NameError> {
     if begins_plainly { Ok(()) } else { Err(NameError::Begins) }
 }
 
-/// Checks what only the name of a new namespace must be.
+/// Checks the conditions for the name of a new namespace.
 ///
 /// # Errors
 /// As [`require_plain`]; [`NameError::Number`]
@@ -159,7 +160,8 @@ impl Label {
 /// A network namespace: a name under `/run/netns`, or the one that the broker was started in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NetnsName {
-    /// `@host`: where the broker was started; in the exec ways, where the caller stands.
+    /// `@host`: the namespace in which the broker was started. If the caller executes the broker, it is the caller's
+    /// own.
     Host,
     /// A file name under `/run/netns`, never a path or a pid.
     Named(String),
@@ -169,7 +171,7 @@ impl NetnsName {
     /// Parses `raw`.
     ///
     /// # Errors
-    /// [`NameError`] when it is no file name, or an `@` word that does not exist.
+    /// [`NameError`] when it is not a file name, or is an unknown `@` word.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         match raw {
             "@host" => Ok(Self::Host),
@@ -188,8 +190,8 @@ impl NetnsName {
     }
 }
 
-/// Free text (`IFLA_IFALIAS`): at most 255 bytes, no control or bidirectional characters, so that no listing, log or
-/// terminal shows something else than what is there. Empty text takes an alias away.
+/// Free text (`IFLA_IFALIAS`): at most 255 bytes. It has no control or bidirectional characters, with which a listing,
+/// log or terminal would show something other than the text. An empty text removes an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text(String);
 

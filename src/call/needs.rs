@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a call needs of the process that carries it out, as data: the capabilities of its last stage, which last stage that
-//! is, and what the first filter must let through for it.
+//! What a call needs from the process that carries it out: the last stage, its capabilities, and what the first filter
+//! must allow.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -10,13 +10,13 @@ use caps::Capability;
 /// What a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// What the last stage holds.
+    /// The capabilities of the last stage.
     pub capabilities: &'static [Capability],
-    /// What callers who may call it need of the first filter.
+    /// What the first filter must allow for callers who may make the call.
     pub profile: Profile,
-    /// Which last stage it has.
+    /// The last stage.
     pub stage: LastStage,
-    /// Whether it acts in the namespace that `netns` names; else it only looks at it, from where the broker was started.
+    /// Whether the process enters the namespace that `netns` names. Otherwise it stays where the broker was started.
     pub enters: bool,
 }
 
@@ -25,11 +25,11 @@ pub struct Needs {
 pub enum LastStage {
     /// A netlink transaction.
     Transaction,
-    /// A netlink transaction that also makes a link by `/dev/net/tun`.
+    /// A netlink transaction that also makes a link through `/dev/net/tun`.
     Tun,
-    /// The names under `/run/netns`.
+    /// Reads the names under `/run/netns`.
     Names,
-    /// The making and removing of namespaces.
+    /// Adds and deletes namespaces.
     Namespaces,
 }
 
@@ -37,15 +37,15 @@ impl Needs {
     /// A transaction that needs no capability.
     pub const NOTHING: Self =
         Self { capabilities: &[], profile: Profile::LINK, stage: LastStage::Transaction, enters: true };
-    /// The same, about a namespace from the outside.
+    /// The same, but it does not enter the namespace.
     pub const LOOK: Self = Self { enters: false, ..Self::NOTHING };
-    /// The names under `/run/netns`, and no capability.
+    /// Reads the names under `/run/netns`; needs no capability.
     pub const NAMES: Self = Self { stage: LastStage::Names, ..Self::LOOK };
     /// A transaction with `CAP_NET_ADMIN`.
     pub const NET_ADMIN: Self = Self { capabilities: &[Capability::CAP_NET_ADMIN], ..Self::NOTHING };
     /// The same, with `/dev/net/tun`.
     pub const TUN: Self = Self { profile: Profile::TUN, stage: LastStage::Tun, ..Self::NET_ADMIN };
-    /// The making and removing of namespaces.
+    /// Adds and deletes namespaces.
     pub const NAMESPACES: Self = Self {
         capabilities: &[Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_OVERRIDE],
         profile: Profile::NAMESPACES,
@@ -54,20 +54,20 @@ impl Needs {
     };
 }
 
-/// What the rules of a caller can need in addition to what every caller needs: bits, of which a compiled policy holds the
-/// union for each principal. A bit is never used again.
+/// What the rules of a caller can need in addition to what every caller needs, as bits. A compiled policy has the union
+/// of the bits for each principal. A bit is never used again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Profile(u32);
 
 /// One bit of a profile.
 #[derive(Debug)]
 pub struct Extra {
-    /// The bit, as a profile of its own.
+    /// The profile with only this bit.
     pub profile: Profile,
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What a process keeps for it until the request is judged. A process that was not given these refuses the calls, and
-    /// its filter has nothing for them.
+    /// The capabilities that a process keeps for it until the request is judged. A process without them refuses the
+    /// calls, and its filter does not allow anything for them.
     pub capabilities: &'static [Capability],
 }
 
@@ -78,45 +78,45 @@ pub const EXTRAS: [Extra; 2] = [
 ];
 
 impl Profile {
-    /// Nothing more than every caller: netlink in one namespace.
+    /// What every caller needs: netlink in one namespace.
     pub const LINK: Self = Self(0);
-    /// Making or removing namespaces.
+    /// Adds or deletes namespaces.
     pub const NAMESPACES: Self = Self(1);
-    /// Links that are made by `/dev/net/tun`.
+    /// Makes links through `/dev/net/tun`.
     pub const TUN: Self = Self(1 << 1);
 
-    /// What is needed for both.
+    /// The union of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The same without another.
+    /// This profile without the bits of another.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether it has all that another has.
+    /// Whether it has all bits of another.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The bits, as compiled policies hold them.
+    /// The bits, as in compiled policies.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.0
     }
 
-    /// The profile of these bits; `None` where one is unknown.
+    /// The profile with these bits; `None` if one is unknown.
     #[must_use]
     pub fn from_bits(bits: u32) -> Option<Self> {
         let known = EXTRAS.iter().fold(0, |known, extra| known | extra.profile.0);
         (bits & !known == 0).then_some(Self(bits))
     }
 
-    /// Its bits.
+    /// The bits that are set.
     pub fn extras(self) -> impl Iterator<Item = &'static Extra> {
         const { &EXTRAS }.iter().filter(move |extra| self.has(extra.profile))
     }

@@ -11,7 +11,7 @@ use super::{
     AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
 };
 
-/// `NTF_…` (`linux/neighbour.h`); all of the eight bits have names, so that a number is of the others.
+/// `NTF_…` (`linux/neighbour.h`). All eight bits have names, so a flag that is given as a number is an `NTF_EXT_…` one.
 static FLAGS: Words = Words {
     name: "NeighbourFlag",
     words: &[
@@ -48,7 +48,7 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
             "link_index",
             Place::Head(4),
             Form::Positive(Width::Four),
-            "That link's index; absent for a proxy entry of all links.",
+            "The interface index of `link`. Absent for a proxy entry of all links.",
         ),
         row(&MAC.field, Place::Attribute(&[2]), Form::Mac),
         row(&STATE.field, Place::Head(8), Form::Flags(Width::Two, &NEIGHBOUR_STATES)).always(),
@@ -57,16 +57,16 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
             "flags",
             Place::Head(10),
             Form::Flags(Width::One, &FLAGS),
-            "Its flags (`NTF_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+            "The flags (`NTF_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
         result("flags", Place::Attribute(&[15]), Form::Flags(Width::Four, &MORE_FLAGS), ""),
-        result("protocol", Place::Attribute(&[12]), Form::Number(Width::One), "Who made it (`RTPROT_…`), if recorded."),
-        result("probes", Place::Attribute(&[4]), Form::Number(Width::Four), "How many probes had no answer."),
-        time("confirmed", 0, "When it was last known to be reachable, in hundredths of a second ago."),
-        time("used", 4, "When it was last used, in hundredths of a second ago."),
-        time("updated", 8, "When it last changed, in hundredths of a second ago."),
-        time("users", 12, "How many things in the kernel hold it."),
+        result("protocol", Place::Attribute(&[12]), Form::Number(Width::One), "The origin of the entry (`RTPROT_…`)."),
+        result("probes", Place::Attribute(&[4]), Form::Number(Width::Four), "How many probes were not answered."),
+        time("confirmed", 0, "Time since the neighbour was last confirmed to be reachable, in hundredths of a second."),
+        time("used", 4, "Time since the entry was last used, in hundredths of a second."),
+        time("updated", 8, "Time since the entry last changed, in hundredths of a second."),
+        time("users", 12, "How many references the kernel holds to the entry."),
     ],
 };
 
@@ -77,10 +77,13 @@ pub(super) static CALLS: &[Call] = &[
         number: 16,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a neighbour known to a link; one that the kernel made by itself, to ask for it, is there, too. \
-              `address` has no prefix length. The states `none`, `incomplete` and `failed` have no `mac`, the others \
-              need one, but on a link that has no hardware address itself. From any state but `noarp` and `permanent` \
-              the kernel goes on by itself.",
+        doc: "Adds a neighbour of a link. `link` and `address` identify it. If it exists, the error is \
+              `AlreadyExists`. This includes an entry that the kernel made automatically to resolve the address. \
+              `address` must not have a prefix length. `mac` does not apply to the states `none`, `incomplete` and \
+              `failed`. The other states require `mac`, unless the link itself has no hardware address. The kernel \
+              changes the state automatically, except for the states `noarp` and `permanent`. A proxy entry has no \
+              `mac`, and its state must be `permanent`. On a loopback or point-to-point link, `0.0.0.0` is the only \
+              IPv4 neighbour.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -102,7 +105,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 17,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a neighbour known to a link, whatever was known of it before. Fields as in Neighbour.Add.",
+        doc: "Adds a neighbour of a link, or replaces the existing entry with the same `link` and `address`. The \
+              fields are those of `Neighbour.Add`, without `exists_ok`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -123,7 +127,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 18,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a link forget a neighbour. One that the kernel is still using stays for that long, as `failed`.",
+        doc: "Deletes a neighbour of a link, or with `proxy` a proxy entry. An entry that the kernel still uses \
+              remains in the state `failed` until the kernel releases it.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -143,7 +148,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 19,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists neighbours in every state; with `proxy`, the proxy entries instead.",
+        doc: "Lists the neighbours of a namespace in all states. With `link` or `index`, it lists the neighbours of \
+              one link. With `proxy`, it lists the proxy entries instead.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field), any(&FAMILY.field), off(&PROXY.field)],
         kinds: NO_KINDS,
@@ -161,16 +167,16 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// What the kernel would take and drop.
+/// Refuses what the kernel would accept and ignore.
 fn written(request: &mut Request) -> Result<(), Invalid> {
     without_length(request, &[&ADDRESS.field])?;
     let (has_mac, state) = (request.get(&MAC).is_some(), *request.needed(&STATE)?);
     match (request.is_set(&PROXY), state) {
-        (true, _) if has_mac => Err(Invalid::new(MAC.field.name, "is nothing that a proxy entry has")),
+        (true, _) if has_mac => Err(Invalid::new(MAC.field.name, "does not apply to proxy entries")),
         (true, "permanent") => Ok(()),
-        (true, _) => Err(Invalid::new(STATE.field.name, "is nothing that a proxy entry has")),
+        (true, _) => Err(Invalid::new(STATE.field.name, "does not apply to proxy entries")),
         (false, "none" | "incomplete" | "failed") if has_mac => {
-            Err(Invalid::new(MAC.field.name, format!("is nothing that a neighbour has in state {state}")))
+            Err(Invalid::new(MAC.field.name, format!("does not apply to neighbours in state {state}")))
         }
         (false, _) => Ok(()),
     }

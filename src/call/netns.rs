@@ -9,12 +9,12 @@ use super::request::{Invalid, Request};
 use super::{AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
-    part("netns", Shape::String, "The name; bytes that are no UTF-8 stand as `\\xNN`."),
+    part("netns", Shape::String, "The name. A byte that is not part of valid UTF-8 is written as `\\xNN`."),
     part(
         "ready",
         Shape::Bool,
-        "Whether a namespace is mounted there; a killed `ip netns add` leaves a plain file. The type of the namespace is not \
-         looked at: `Netns.Get` does that.",
+        "Whether a namespace is mounted on the file of this name. A killed `ip netns add` leaves a plain file. The \
+         type of the namespace is not checked; `Netns.Get` checks it.",
     ),
 ];
 
@@ -25,8 +25,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 1,
         effect: Effect::Changes,
         needs: Needs::NAMESPACES,
-        doc: "Makes a network namespace and mounts it under `/run/netns`, as `ip netns add` does.",
-        elsewhere: "Makes `/run/netns` a shared mount, unless `netbrokerctl policy install` or an earlier call has done so.",
+        doc: "Creates a network namespace and mounts it under `/run/netns`, as `ip netns add` does. `netns` must not \
+              be `@host`. A name that exists is refused with `AlreadyExists`. If another process is creating the \
+              namespace, the call waits up to a second for it.",
+        elsewhere: "The call makes `/run/netns` a shared mount, unless `netbrokerctl policy install` or an earlier \
+                    call has already done so. An error after that reports `may_have_changed`.",
         uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
@@ -39,12 +42,13 @@ pub(super) static CALLS: &[Call] = &[
         number: 2,
         effect: Effect::Changes,
         needs: Needs::NAMESPACES,
-        doc: "Removes the name of a network namespace, as `ip netns delete` does, or the plain file that a killed `Netns.Add` \
-              or `ip netns add` left. Anything else that has the name (a directory, symbolic link, FIFO, socket, device, \
-              mounted file, or a namespace that is not a network namespace) is `NoSuchNetns` with the reason \
-              `not_a_namespace`, and is not removed.",
-        elsewhere: "With its last user a namespace ends, and with it its virtual links and the other ends of its veth \
-                    pairs; physical links return to the initial namespace.",
+        doc: "Deletes the name of a network namespace, as `ip netns delete` does. `netns` must not be `@host`. The \
+              call also deletes the plain file that a killed `Netns.Add` or `ip netns add` left. Anything else that \
+              has the name is not deleted, and the error is `NoSuchNetns`. Its reason is `symbolic_link` for a \
+              symbolic link. It is `not_a_namespace` for a directory, FIFO, socket, device or mounted file, and for a \
+              namespace that is not a network namespace.",
+        elsewhere: "The kernel destroys the namespace when nothing uses it any more. This deletes its virtual links \
+                    and the other ends of its veth pairs. Physical links return to the initial namespace.",
         uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
@@ -57,7 +61,7 @@ pub(super) static CALLS: &[Call] = &[
         number: 3,
         effect: Effect::Reads,
         needs: Needs::NAMES,
-        doc: "Lists the names under `/run/netns`. Takes `netns=@host` only.",
+        doc: "Lists the names under `/run/netns`. `netns` must be `@host`, because the names belong to the host.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
         kinds: NO_KINDS,
@@ -68,7 +72,7 @@ pub(super) static CALLS: &[Call] = &[
             parts: &[part(
                 "namespaces",
                 Shape::List("Namespace", Parts::Declared(ENTRY)),
-                "Every name, in the order of its bytes.",
+                "All names, sorted by their bytes.",
             )],
             streams: false,
         },
@@ -78,8 +82,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 4,
         effect: Effect::Reads,
         needs: Needs::LOOK,
-        doc: "Reports whether a namespace is ready, and by which number `@host` knows it. A name of a namespace that is not \
-              a network namespace is `NoSuchNetns` with the reason `not_a_namespace`.",
+        doc: "Reports whether a network namespace is ready, and the number (nsid) by which `@host` knows it. If the \
+              name belongs to a namespace that is not a network namespace, the error is `NoSuchNetns` with the reason \
+              `not_a_namespace`.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
         kinds: NO_KINDS,
@@ -88,11 +93,11 @@ pub(super) static CALLS: &[Call] = &[
         settle: AS_READ,
         result: Output {
             parts: &[
-                part("ready", Shape::Bool, "Whether a namespace is mounted there."),
+                part("ready", Shape::Bool, "Whether a namespace is mounted on the file of this name."),
                 perhaps(
                     "nsid",
                     Shape::Int,
-                    "The number by which `@host` knows it, if it has one (`ip netns list-id`).",
+                    "The number (nsid) by which `@host` knows the namespace, as in `ip netns list-id`.",
                 ),
             ],
             streams: false,
@@ -100,18 +105,26 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// A namespace that is made or removed has a name.
+/// Refuses `@host`: only a namespace with a name can be added or deleted.
 fn named(request: &mut Request) -> Result<(), Invalid> {
     match request.get(&NETNS) {
-        Some(NetnsName::Host) => Err(Invalid::new(NETNS.field.name, "is `@host`, which is neither made nor removed")),
+        Some(NetnsName::Host) => Err(Invalid::new(
+            NETNS.field.name,
+            "must not be `@host`, which cannot be added or \
+                                                                     deleted",
+        )),
         _ => Ok(()),
     }
 }
 
-/// The names are those of the host's directory.
+/// Requires `@host`: the names are those of the host's directory.
 fn of_the_host(request: &mut Request) -> Result<(), Invalid> {
     match request.get(&NETNS) {
-        Some(NetnsName::Named(_)) => Err(Invalid::new(NETNS.field.name, "must be `@host`: names are the host's")),
+        Some(NetnsName::Named(_)) => Err(Invalid::new(
+            NETNS.field.name,
+            "must be `@host`: the names under \
+                                                                         /run/netns belong to the host",
+        )),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Objects of the kernel, each a table: a row says which field or result a value is, where it is in the kernel's message,
-//! and in what form. Requests are encoded, results decoded and described, and objects compared by the same rows
-//! (`netlink::rows`), so that a value is declared once for both directions.
+//! Objects of the kernel, each a table. A row says which field or result a value is, where it is in the kernel's
+//! message, and in what form. The same rows encode requests, decode and describe results, and compare objects
+//! (`netlink::rows`), so a value is declared once for both directions.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -15,13 +15,13 @@ use super::{Kind, Part, Shape};
 /// An object: a link, an address, a route …
 #[derive(Debug)]
 pub struct Object {
-    /// The Varlink type of one of them in a result.
+    /// The Varlink type of such an object in a result.
     pub name: &'static str,
-    /// Bytes of the fixed header in front of its attributes.
+    /// Bytes of the fixed header before its attributes.
     pub head: usize,
-    /// What every one of them has.
+    /// The rows of all such objects.
     pub rows: &'static [Row],
-    /// Its varieties, which have rows of their own.
+    /// Its kinds, which have additional rows.
     pub kinds: &'static [Kind],
 }
 
@@ -34,34 +34,35 @@ pub struct Row {
     pub place: Place,
     /// How it is written there.
     pub form: Form,
-    /// Whether and when results report it.
+    /// Whether results report it.
     pub reported: Reported,
-    /// What `exists_ok` and Delete compare.
+    /// How `exists_ok` and Delete compare it.
     pub compared: Compared,
-    /// What is sent where the field is absent.
+    /// The value that is sent if the field is absent.
     pub absent: fn(&Request) -> Option<Value>,
-    /// Whether the kernel may take another value than the given one without an error.
-    pub adjusted: bool,
+    /// Whether the kernel may take another value than the given one and report no error.
+    pub adjusted: Adjusted,
 }
 
 /// Which value a row is about.
 #[derive(Debug)]
 pub enum Of {
-    /// A field of requests, and the part of results that has its name.
+    /// A field of requests, and the part of results with the same name.
     Field(&'static Field),
-    /// A part of results that no request gives: its name, and its documentation.
+    /// A part of results that no request can give: its name and its documentation.
     Result(&'static str, &'static str),
 }
 
 /// Where a value is in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In the header, from this byte on.
+    /// In the header, from this byte.
     Head(usize),
-    /// The whole of an attribute. Each step of the path is an attribute's type; a step whose attribute begins with a header
-    /// before its own attributes has the header's length in its upper 16 bits ([`headed`]).
+    /// A whole attribute. Each step of the path is the type of an attribute. If the attribute begins with a header
+    /// before its own attributes, the upper 16 bits of the step are the length of that header ([`headed`]).
     Attribute(&'static [u32]),
-    /// A part of an attribute that is a structure: the path, the first byte of the part, the bytes of the structure.
+    /// A part of an attribute that is a structure: the path, the first byte of the part, and the bytes of the
+    /// structure.
     Inside(&'static [u32], usize, usize),
     /// Nowhere: code composes the value.
     Code,
@@ -80,22 +81,22 @@ pub enum Form {
     Number(Width),
     /// A number with a sign, of 32 bits.
     Signed,
-    /// A number of which 0 means that there is none.
+    /// A number; 0 means that there is none.
     Positive(Width),
-    /// A number; where the kernel reports none it is 0.
+    /// A number; it is 0 if the kernel reports none.
     OrZero(Width),
-    /// A number that the message holds less one.
+    /// A number; the message has the number minus one.
     LessOne(Width),
-    /// A number of 32 bits; where it fits one byte it is in this byte of the header instead.
+    /// A number of 32 bits. If it fits into one byte, it is in this byte of the header instead.
     Compact(usize),
-    /// A number that the kernel keeps in ticks of its own: it may report one less than was set.
+    /// A number that the kernel converts to its own ticks: it can report one less than was set.
     Ticks(Width),
     /// 0 or 1.
     Flag(Width),
     /// One bit of a number.
     Bit(Width, u32),
-    /// One bit of a flags word of the header; whether the bit says the opposite; the offset of the word that says which
-    /// bits are meant.
+    /// One bit of the flags in the header; whether the bit is inverted; the offset of the mask that selects the bits to
+    /// change.
     Masked(u32, bool, usize),
     /// A keyword of the field, as its number; results report the keyword.
     Word(Width),
@@ -105,27 +106,27 @@ pub enum Form {
     Keyword,
     /// One of these keywords, as its number: results report more of them than the field has.
     Named(Width, &'static Words),
-    /// A set of bits, reported by their names; a request gives one of them.
+    /// A set of bits, reported by name; a request gives one of them.
     Flags(Width, &'static Words),
     /// An IPv4 or IPv6 address, by its length.
     Ip,
-    /// An address of the object's own family; nothing for one of the other.
+    /// An address of the object's own family; absent for an address of the other family.
     OwnFamily,
-    /// An address of the other family than the object's, behind its family (`struct rtvia`).
+    /// An address of the other family than the object's, preceded by that family (`struct rtvia`).
     OtherFamily,
-    /// An IPv4 address of this sort; nothing for another.
+    /// An IPv4 address of this sort; absent for any other.
     Ipv4(Cast),
-    /// An IPv6 address of this sort; nothing for another.
+    /// An IPv6 address of this sort; absent for any other.
     Ipv6(Cast),
-    /// An address; its prefix length is this byte of the header.
+    /// An address whose prefix length is in this byte of the header.
     Interface(usize),
-    /// A prefix; its length is this byte of the header, and a length of 0 has no attribute.
+    /// A prefix whose length is in this byte of the header. A prefix of length 0 has no attribute.
     Prefix(usize),
     /// A hardware address.
     Mac,
-    /// A name, ended by NUL.
+    /// A name that ends with NUL.
     Name,
-    /// Text without an end.
+    /// Text without NUL.
     Text,
     /// A link by its index.
     Link,
@@ -133,7 +134,7 @@ pub enum Form {
     NoLink,
     /// A namespace by a descriptor.
     Netns,
-    /// IPv4 addresses, each an attribute whose type is its place in the list.
+    /// IPv4 addresses, each an attribute whose type is its position in the list.
     Ipv4List,
     /// Objects one after the other; code encodes and decodes the list.
     Objects(&'static Object),
@@ -158,7 +159,7 @@ pub enum Width {
     Net8,
 }
 
-/// Whom an address means: fields that share an attribute are told apart by that.
+/// What an address stands for. It distinguishes fields that share an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
     /// One host.
@@ -172,21 +173,32 @@ pub enum Cast {
 pub enum Reported {
     /// The kernel always reports it: a message without it is an error.
     Always,
-    /// Where there is one.
+    /// Results report it if there is one.
     Sometimes,
-    /// It is only written.
+    /// It is only sent.
     Never,
 }
 
-/// What `exists_ok` and Delete compare of a value.
+/// How `exists_ok` and Delete compare a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
-    /// What the request gives.
+    /// It is compared if the request gives it.
     Given,
-    /// It identifies the object: where the request gives none, the object must have none.
+    /// It identifies the object: if the request gives none, the object must have none.
     Identity,
-    /// Nothing: code compares it, or it is not compared.
+    /// These rows do not compare it. Other code may.
     Never,
+}
+
+/// When the kernel may take another value than the given one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adjusted {
+    /// It takes the value or reports an error.
+    Never,
+    /// Where the object is made.
+    WhenMade,
+    /// Where the object is made or changed.
+    Always,
 }
 
 impl Width {
@@ -202,7 +214,7 @@ impl Width {
     }
 }
 
-/// A field of requests that results report where there is one.
+/// A field of requests that results report if there is one.
 pub(super) const fn row(field: &'static Field, place: Place, form: Form) -> Row {
     Row {
         of: Of::Field(field),
@@ -211,11 +223,11 @@ pub(super) const fn row(field: &'static Field, place: Place, form: Form) -> Row 
         reported: Reported::Sometimes,
         compared: Compared::Given,
         absent: |_| None,
-        adjusted: false,
+        adjusted: Adjusted::Never,
     }
 }
 
-/// A part of results that no request gives.
+/// A part of results that no request can give.
 pub(super) const fn result(name: &'static str, place: Place, form: Form, doc: &'static str) -> Row {
     Row {
         of: Of::Result(name, doc),
@@ -224,7 +236,7 @@ pub(super) const fn result(name: &'static str, place: Place, form: Form, doc: &'
         reported: Reported::Sometimes,
         compared: Compared::Never,
         absent: |_| None,
-        adjusted: false,
+        adjusted: Adjusted::Never,
     }
 }
 
@@ -241,7 +253,7 @@ impl Row {
         self
     }
 
-    /// It is only written.
+    /// It is only sent.
     pub(super) const fn only_written(self) -> Self {
         self.unreported().uncompared()
     }
@@ -252,25 +264,32 @@ impl Row {
         self
     }
 
-    /// Code compares it, or it is not compared.
+    /// The rows do not compare it. Other code may.
     pub(super) const fn uncompared(mut self) -> Self {
         self.compared = Compared::Never;
         self
     }
 
-    /// The kernel may take another value than the given one.
+    /// The kernel may take another value than the given one, for a new object and for an existing one.
     pub(super) const fn adjusted(mut self) -> Self {
-        self.adjusted = true;
+        self.adjusted = Adjusted::Always;
         self
     }
 
-    /// What is sent where the field is absent.
+    /// The kernel may take another value than the given one for a new object. It refuses such a value for an existing
+    /// one.
+    pub(super) const fn adjusted_when_made(mut self) -> Self {
+        self.adjusted = Adjusted::WhenMade;
+        self
+    }
+
+    /// The value that is sent if the field is absent.
     pub(super) const fn or(mut self, absent: fn(&Request) -> Option<Value>) -> Self {
         self.absent = absent;
         self
     }
 
-    /// Its name in full, as in requests: `bridge.stp`.
+    /// Its full name, as in requests: `bridge.stp`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.of {
@@ -279,13 +298,13 @@ impl Row {
         }
     }
 
-    /// The field, where it is one.
+    /// The field, if it is one.
     #[must_use]
     pub fn field(&self) -> Option<&'static Field> {
         if let Of::Field(field) = self.of { Some(field) } else { None }
     }
 
-    /// The keywords with their numbers: those of the field, or of the form.
+    /// The keywords with their numbers, from the field or from the form.
     #[must_use]
     pub fn words(&self) -> Option<&'static Words> {
         match (self.form, self.field().map(|field| field.ty)) {
@@ -333,7 +352,7 @@ impl Row {
         };
         match (self.form, self.words()) {
             (Form::WordNumber(_), Some(words)) => Doc::Numbers(doc, words),
-            _ if self.adjusted => Doc::Adjusted(doc),
+            _ if self.adjusted != Adjusted::Never => Doc::Adjusted(doc),
             _ => Doc::Text(doc),
         }
     }
@@ -344,11 +363,11 @@ impl Row {
 pub enum Doc {
     /// This text.
     Text(&'static str),
-    /// This text, and that the kernel may have taken another value than the given one.
+    /// This text, and a note that the kernel may have adjusted the value.
     Adjusted(&'static str),
-    /// This text, and the numbers of these keywords, since the part is a number.
+    /// This text, and the numbers of these keywords. The part is a number.
     Numbers(&'static str, &'static Words),
-    /// The part is an object of what only the kind of this name has.
+    /// The part is an object with this name.
     Kind(&'static str),
 }
 
@@ -356,19 +375,23 @@ impl fmt::Display for Doc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text.trim()),
-            Self::Adjusted(text) => write!(f, "{} The kernel may have adjusted the requested value.", text.trim()),
+            Self::Adjusted(text) => write!(
+                f,
+                "{} The kernel may adjust a requested value; the call then ends in `NotApplied`.",
+                text.trim()
+            ),
             Self::Numbers(text, words) => {
                 let numbers: Vec<String> =
                     words.words.iter().map(|(word, number)| format!("{number} {word}")).collect();
-                write!(f, "{} The number: {}.", text.trim(), numbers.join(", "))
+                write!(f, "{} As a number: {}.", text.trim(), numbers.join(", "))
             }
-            Self::Kind(name) => write!(f, "What `{name}` has in addition."),
+            Self::Kind(name) => write!(f, "The parts of `{name}`."),
         }
     }
 }
 
 impl Object {
-    /// Every row, those of all kinds among them.
+    /// Every row, including those of all kinds.
     pub fn all_rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
         self.rows.iter().chain(self.kinds.iter().flat_map(Kind::rows))
     }
@@ -379,12 +402,12 @@ impl Object {
 pub enum Parts {
     /// Declared one by one.
     Declared(&'static [Part]),
-    /// The rows of an object whose names begin so.
+    /// The rows of an object whose names begin with this text.
     Of(&'static Object, &'static str),
 }
 
 impl Parts {
-    /// Each of them, in the order of the declaration.
+    /// All of them, in the order of their declaration.
     #[must_use]
     pub fn all(self) -> Vec<Part> {
         let (object, inside) = match self {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A request: one call with its fields, parsed by their declaration, defaults filled in. Nothing is guessed or cut.
+//! A request: one call with its fields, parsed by their declaration, with defaults filled in. Nothing is guessed or
+//! truncated.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -10,20 +11,20 @@ use super::types::Type;
 use super::value::{Element, Held, Value, in_element, require_some, shown};
 use super::{Absence, Call, Kind, Naming, Needs, Use};
 
-/// Bytes of a `reference`: the caller's own id of the request.
+/// The largest number of bytes of a `reference`: the caller's own id of the request.
 const REFERENCE_BYTES: usize = 64;
 
 /// A request that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// The field; empty where the request as a whole is meant.
+    /// The field; empty for the request as a whole.
     pub field: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
 impl Invalid {
-    /// Wrong in this field, for this reason.
+    /// An error in this field, for this reason.
     #[must_use]
     pub fn new(field: &str, reason: impl Into<String>) -> Self {
         Self { field: field.to_owned(), reason: reason.into() }
@@ -34,12 +35,12 @@ fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
     Invalid::new(field, reason)
 }
 
-/// What a request says of a field.
+/// What a request gives for a field.
 #[derive(Debug, Clone, Copy)]
 pub enum FieldValue<'a> {
     /// This value, which may be a default.
     Value(&'a Value),
-    /// Nothing, and that leaves open which object is meant: every value is possible.
+    /// Nothing, which leaves open which object is meant: every value is possible.
     Open,
     /// Nothing.
     Nothing,
@@ -51,22 +52,23 @@ pub struct Request {
     call: &'static Call,
     kind: Option<&'static Kind>,
     values: Vec<(&'static Field, Value)>,
-    /// Absent fields that leave nothing open here, whatever their declaration says, each with the one that closes it.
+    /// Absent fields that, against their declaration, leave nothing open in this request, each with the field that
+    /// closes it.
     closed: Vec<(&'static Field, &'static Field)>,
-    /// What absence stands for in this request, of fields that the others decide ([`Absence::Follows`]).
+    /// The values that fields with [`Absence::Follows`] have in this request if they are absent.
     followed: Vec<(&'static Field, Value)>,
     reference: Option<String>,
 }
 
 impl Request {
-    /// Reads the parameters of a call; `uid` is the caller's, for the defaults that are his.
+    /// Reads the parameters of a call. `uid` is the caller's, for defaults that depend on it.
     ///
     /// # Errors
-    /// [`Invalid`] naming the field: unknown, there twice, of another type, out of range, missing, or
-    /// not together with another one.
+    /// [`Invalid`] with the field: it is unknown, given twice, of another type, out of range or missing, or cannot be
+    /// given together with another field.
     pub fn parse(call: &'static Call, parameters: &Json, uid: u32) -> Result<Self, Invalid> {
         let mut given = BTreeMap::new();
-        flatten(parameters, "", &mut given)?;
+        flatten(call, parameters, "", &mut given)?;
         let reference = given.remove("reference").map(read_reference).transpose()?;
         let kind = match call.kinds.by.and_then(|by| Some((by, given.get(by.name)?))) {
             Some((by, json)) => {
@@ -82,7 +84,7 @@ impl Request {
         let mut request = Self { call, kind, values, closed: Vec::new(), followed: Vec::new(), reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
-                return Err(invalid(one.name, format!("stands together with `{}`: {why}", other.name)));
+                return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
             }
         }
         lists_of_one(&mut request, uid)?;
@@ -93,7 +95,7 @@ impl Request {
         Ok(request)
     }
 
-    /// A request with these values, whether or not they go together.
+    /// A request with these values, even if they cannot be given together.
     #[cfg(test)]
     pub(crate) fn of_any(
         call: &'static Call,
@@ -110,7 +112,7 @@ impl Request {
         self.call
     }
 
-    /// Its variety, where it has some.
+    /// Its kind, if it has one.
     #[must_use]
     pub fn kind(&self) -> Option<&'static Kind> {
         self.kind
@@ -128,7 +130,7 @@ impl Request {
         self.reference.as_deref()
     }
 
-    /// The value of a field; `None` where it is absent and has no default.
+    /// The value of a field; `None` if it is absent and has no default.
     #[must_use]
     pub fn value(&self, field: &Field) -> Option<&Value> {
         self.values.iter().find(|(held, _)| held.number == field.number).map(|(_, value)| value)
@@ -140,7 +142,7 @@ impl Request {
         self.value(&key.field).and_then(T::held)
     }
 
-    /// The value of a field that its declaration makes always present; the error names it otherwise.
+    /// The value of a field that is required or has a default. Otherwise the error names the field.
     ///
     /// # Errors
     /// [`Invalid`]
@@ -148,20 +150,20 @@ impl Request {
         self.get(key).ok_or_else(|| invalid(key.field.name, "is missing"))
     }
 
-    /// Whether it says more of a field than absence would.
+    /// Whether it gives a field another value than its absence would.
     pub(super) fn carries(&self, field: &Field, uid: u32) -> bool {
         let used = self.call.uses(self.kind).find(|used| used.field == field);
         self.value(field).is_some_and(|value| used.and_then(|used| self.default(used, uid)).as_ref() != Some(value))
     }
 
-    /// What absence of a field stands for, where it stands for a value.
+    /// The value that the absence of a field stands for, if any.
     #[must_use]
     pub fn default(&self, used: &Use, uid: u32) -> Option<Value> {
         let followed = || self.followed.iter().find(|(field, _)| *field == used.field).map(|(_, value)| value.clone());
         used.absence.constant(uid).or_else(followed)
     }
 
-    /// Says what the absence of a field stands for by the other ones, and fills it in: for [`Call::settle`].
+    /// Sets the value that the absence of a field stands for, and fills it in. For [`Call::settle`].
     pub(crate) fn follow(&mut self, field: &'static Field, value: Value) {
         if self.value(field).is_none() {
             self.settle(field, value.clone());
@@ -169,13 +171,13 @@ impl Request {
         self.followed.push((field, value));
     }
 
-    /// Takes a field away: for [`Call::settle`], before anything is judged.
+    /// Removes a field. For [`Call::settle`], before the request is judged.
     pub(crate) fn remove(&mut self, field: &Field) -> Option<Value> {
         let at = self.values.iter().position(|(held, _)| *held == field)?;
         Some(self.values.remove(at).1)
     }
 
-    /// Gives a field a value, or another one: for [`Call::settle`], before anything is judged.
+    /// Sets the value of a field. For [`Call::settle`], before the request is judged.
     pub(crate) fn settle(&mut self, field: &'static Field, value: Value) {
         match self.values.iter_mut().find(|(held, _)| *held == field) {
             Some((_, held)) => *held = value,
@@ -183,7 +185,7 @@ impl Request {
         }
     }
 
-    /// Says that the absence of a field leaves nothing open in this request, because of another one that is given: for
+    /// Records that the absence of a field leaves nothing open in this request, because another field is given. For
     /// [`Call::settle`].
     pub(crate) fn close(&mut self, field: &'static Field, by: &'static Field) {
         let is_open = self.call.uses(self.kind).any(|used| used.field == field && self.is_open(used));
@@ -192,13 +194,13 @@ impl Request {
         }
     }
 
-    /// The fields on account of which the absence of this one leaves nothing open.
+    /// The fields because of which the absence of this one leaves nothing open.
     pub fn closed_by(&self, field: &Field) -> impl Iterator<Item = &'static Field> {
         self.closed.iter().filter(move |(closed, _)| *closed == field).map(|(_, by)| *by)
     }
 
-    /// How many times the request speaks of a field: once, or, of a field inside a list, once for each element. A list
-    /// whose absence leaves it open has one, of which nothing is known.
+    /// How many values the request has for a field: one, or for a field inside a list one for each element. An absent
+    /// list that is left open has one unknown element.
     #[must_use]
     pub fn times(&self, used: &Use) -> usize {
         match used.inside.map(|list| (list, self.value(list))) {
@@ -210,7 +212,7 @@ impl Request {
         }
     }
 
-    /// What it says of the field, this time.
+    /// What it gives for the field, in the element at this position.
     #[must_use]
     pub fn field_value(&self, used: &Use, time: usize) -> FieldValue<'_> {
         let value = match used.inside.map(|list| self.value(list)) {
@@ -229,19 +231,19 @@ impl Request {
         used.open_when_absent() && self.value(used.field).is_none() && self.closed_by(used.field).next().is_none()
     }
 
-    /// Whether a boolean is there and true.
+    /// Whether a boolean is given and true.
     #[must_use]
     pub fn is_set(&self, key: &Key<bool>) -> bool {
         self.get(key) == Some(&true)
     }
 
-    /// Every field with its value, defaults among them, in the order of the declaration.
+    /// Every field with its value, including defaults, in the order of their declaration.
     pub fn values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
         self.values.iter().map(|(field, value)| (*field, value))
     }
 }
 
-/// The values of the fields inside a list, or of those that are in none, taken out of `given`.
+/// Takes the values of the fields inside a list, or of those outside lists, out of `given`.
 fn values(
     call: &'static Call,
     kind: Option<&'static Kind>,
@@ -290,7 +292,7 @@ fn element(
         return Err(invalid(list.name, format!("is {}, expected an object", json.what())));
     }
     let mut given = BTreeMap::new();
-    flatten(json, list.name, &mut given)?;
+    flatten(call, json, list.name, &mut given)?;
     let values = values(call, kind, Some(list), &mut given, uid)?;
     match given.keys().next() {
         Some(unknown) => Err(invalid(unknown, unknown_field(call, kind, unknown))),
@@ -298,8 +300,7 @@ fn element(
     }
 }
 
-/// What can be said by a list or by fields of its own is said in one way only: a list of one becomes these fields
-/// ([`Alone`]).
+/// Replaces a list of one element by the fields outside of the list ([`Alone`]), so that one meaning has one spelling.
 fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
     let (call, kind) = (request.call(), request.kind());
     for list in call.uses(kind).filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field) {
@@ -319,8 +320,8 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Of two fields that are not given together, the one that is given takes the place of the other, whose absence leaves
-/// nothing open then; nor does it have a default.
+/// For two fields that exclude each other: if one is given, the absence of the other leaves nothing open, and has no
+/// default.
 fn one_of_two(request: &mut Request, uid: u32) {
     for (one, other, _) in request.call().excludes {
         for (given, absent) in [(one, other), (other, one)] {
@@ -332,7 +333,7 @@ fn one_of_two(request: &mut Request, uid: u32) {
     }
 }
 
-/// Gives the fields outside of a list what its only element says.
+/// Sets the fields outside of a list to the values of its only element.
 fn settle_one(
     request: &mut Request,
     list: &'static Field,
@@ -350,13 +351,13 @@ fn settle_one(
             }
             Some(Alone::Always(constant)) if constant.value(uid) == *value => {}
             Some(Alone::Always(constant)) => {
-                let why = format!("is {value}, but must be {} in a list of one element", constant.value(uid));
+                let why = format!("is {value}; it must be {} in a list of one element", constant.value(uid));
                 return Err(Invalid::new(used.field.name, why));
             }
             None => {}
         }
     }
-    if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which says nothing: leave it out")) }
+    if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which specifies nothing; leave it out")) }
 }
 
 fn read(field: &'static Field, json: &Json) -> Result<Value, Invalid> {
@@ -371,28 +372,30 @@ fn read_reference(json: &Json) -> Result<String, Invalid> {
         {
             Ok(text.clone())
         }
-        _ => Err(invalid("reference", format!("is not 1 to {REFERENCE_BYTES} bytes of printable ASCII"))),
+        _ => Err(invalid("reference", format!("must be 1 to {REFERENCE_BYTES} bytes of printable ASCII"))),
     }
 }
 
-/// Lays nested objects flat, so that every value stands under the name of its field; null is absence, at any depth.
-fn flatten<'a>(json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json>) -> Result<(), Invalid> {
+/// Flattens nested objects, so that each value has the full name of its field. Null is absence, at any depth.
+fn flatten<'a>(call: &Call, json: &'a Json, under: &str, into: &mut BTreeMap<String, &'a Json>) -> Result<(), Invalid> {
     let pairs = match json {
         Json::Null => return Ok(()),
         Json::Object(pairs) => pairs,
         Json::Unfit(why) => return Err(invalid(under, *why)),
         other => return Err(invalid(under, format!("is {}, expected an object", other.what()))),
     };
-    let members = Json::members(pairs).map_err(|key| invalid(&join(under, key), "stands there twice"))?;
+    let members = Json::members(pairs).map_err(|key| invalid(&join(under, key), "is given twice"))?;
     for (key, value) in members {
         let name = join(under, key);
         let prefix = format!("{name}.");
         if key.contains('.') {
-            return Err(invalid(&name, "has a dot: a nested field stands in an object of its own"));
+            return Err(invalid(&name, "must not contain a dot; give a nested field as a member of an object"));
         }
-        let is_list = field::by_name(&name).is_some_and(|field| matches!(field.ty, Type::List(_)));
+        // A call without the list may have a field that is inside the list elsewhere.
+        let has_inside = call.all_uses().any(|used| used.inside.is_none() && used.field.name.starts_with(&prefix));
+        let is_list = !has_inside && field::by_name(&name).is_some_and(|field| matches!(field.ty, Type::List(_)));
         if !is_list && field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
-            flatten(value, &name, into)?;
+            flatten(call, value, &name, into)?;
         } else if *value != Json::Null {
             into.insert(name, value);
         }
@@ -409,9 +412,11 @@ fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {
     let kinds: Vec<&str> =
         call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
     match (kinds.first(), kind) {
-        (Some(_), Some(kind)) => format!("is no field of kind {}; kind {} has it", kind.name, kinds.join(", ")),
-        (Some(_), None) => format!("needs `kind`: {} has it", kinds.join(", ")),
-        _ => format!("is no field of {}", call.name),
+        (Some(_), Some(kind)) => {
+            format!("is not a field of kind {}; it belongs to kind {}", kind.name, kinds.join(", "))
+        }
+        (Some(_), None) => format!("needs `kind`; it belongs to kind {}", kinds.join(", ")),
+        _ => format!("is not a field of {}", call.name),
     }
 }
 

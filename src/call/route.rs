@@ -20,12 +20,12 @@ use super::{
 
 /// `main`
 const MAIN: u64 = 254;
-/// `RTPROT_BOOT`: what iproute2 says of itself.
+/// `RTPROT_BOOT`, which iproute2 sends by default.
 const BOOT: u64 = 3;
-/// `IP6_RT_PRIO_USER`: what the kernel gives an IPv6 route without a metric.
+/// `IP6_RT_PRIO_USER`: the metric of an IPv6 route for which none is given.
 pub const IPV6_METRIC: u64 = 1024;
-/// What the kernel cuts a larger MTU of a route to (`ip_metrics_convert`).
-const MOST_MTU: u64 = 65_520;
+/// The largest MTU of a route: the kernel clamps larger values to it (`ip_metrics_convert`).
+pub const MOST_MTU: u64 = 65_520;
 
 /// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
 static FLAGS: Words = Words {
@@ -49,7 +49,7 @@ static FLAGS: Words = Words {
         ("rt_offload_failed", 1 << 29),
     ],
 };
-/// `RTN_…`: more types than a request can make.
+/// `RTN_…`: also the types that no request can give.
 static TYPES: Words = Words {
     name: "AnyRouteType",
     words: &[
@@ -79,14 +79,14 @@ pub(crate) static NEXTHOP_STATE: Object = Object {
         row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
         row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
         row(&NEXTHOPS_LINK.field, Place::Head(4), Form::Link),
-        result("nexthops.link_index", Place::Head(4), Form::Positive(Width::Four), "That link's index."),
+        result("nexthops.link_index", Place::Head(4), Form::Positive(Width::Four), "The interface index of `link`."),
         row(&NEXTHOPS_WEIGHT.field, Place::Head(3), Form::LessOne(Width::One)).always(),
         row(&NEXTHOPS_ONLINK.field, Place::Head(2), Form::Bit(Width::One, ONLINK_FLAG)).unreported(),
         result(
             "nexthops.flags",
             Place::Head(2),
             Form::Flags(Width::One, &FLAGS),
-            "Its flags (`RTNH_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+            "The flags (`RTNH_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
     ],
@@ -103,12 +103,12 @@ pub(crate) static ROUTE_STATE: Object = Object {
             "source",
             Place::Attribute(&[2]),
             Form::Prefix(2),
-            "The prefix of the sources of the packets that it is for; absent for all.",
+            "The source prefix of the packets that the route applies to. Absent if it applies to all packets.",
         ),
         row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
         row(&GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
         row(&LINK.field, Place::Attribute(&[4]), Form::Link),
-        result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "That link's index."),
+        result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "The interface index of `link`."),
         row(&TABLE.field, Place::Attribute(&[15]), Form::Compact(4)).always(),
         row(&METRIC.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
         row(&SCOPE.field, Place::Head(6), Form::WordNumber(Width::One)).always().or(scope),
@@ -120,7 +120,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
             "flags",
             Place::Head(8),
             Form::Flags(Width::Four, &FLAGS),
-            "Its flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case; an unknown bit as its number.",
+            "The flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
         row(&MTU.field, Place::Attribute(&[8, 2]), Form::Number(Width::Four)),
@@ -128,14 +128,19 @@ pub(crate) static ROUTE_STATE: Object = Object {
             "tos",
             Place::Head(3),
             Form::Positive(Width::One),
-            "The type of service of the packets that it is for; absent for all.",
+            "The type of service of the packets that the route applies to. Absent if it applies to all packets.",
         ),
-        result("nexthop_id", Place::Attribute(&[30]), Form::Number(Width::Four), "The nexthop object that it uses."),
+        result(
+            "nexthop_id",
+            Place::Attribute(&[30]),
+            Form::Number(Width::Four),
+            "The id of the nexthop object that the route uses.",
+        ),
         row(&NEXTHOPS.field, Place::Attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
     ],
 };
 
-/// What iproute2 would send: an IPv4 route without a gateway reaches the link, any other the world.
+/// The scope that iproute2 would send: `link` for an IPv4 unicast route without a gateway, otherwise `global`.
 fn scope(request: &Request) -> Option<Value> {
     let is_v4 = request.get(&DESTINATION).is_some_and(|prefix| prefix.address.is_ipv4());
     let is_near = request.get(&GATEWAY).is_none() && request.get(&NEXTHOPS).is_none();
@@ -143,7 +148,7 @@ fn scope(request: &Request) -> Option<Value> {
     Some(Value::Word(if is_v4 && is_near && is_unicast { "link" } else { "global" }))
 }
 
-/// The fields of a route that is made.
+/// The fields of `Route.Add` and `Route.Replace`.
 macro_rules! made {
     ($($more:expr),*) => {
         &[
@@ -173,15 +178,16 @@ macro_rules! made {
 static ADDED: &[Use] = made![off(&EXISTS_OK.field)];
 static REPLACED: &[Use] = made![];
 
-/// One way or several.
+/// A route has either one next hop or a list of them.
 static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
-    (&GATEWAY.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
-    (&LINK.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
-    (&ONLINK.field, &NEXTHOPS.field, "a route has one next hop or a list of them"),
+    (&GATEWAY.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
+    (&LINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
+    (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
 ];
 
-/// The kernel finds the route to replace by `destination`, `table` and `metric`. All else that `Route.Delete` can tell
-/// routes apart by is open: what a deny keeps that call from removing, this one does not remove either.
+/// The kernel finds the route to replace by `destination`, `table` and `metric`. All other fields by which
+/// `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
+/// from this one.
 static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &GATEWAY.field,
     &LINK.field,
@@ -205,8 +211,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 12,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a route. There may be one to the same destination with another `metric`; without one it is \
-              0, of an IPv6 route 1024.",
+        doc: "Adds a route. `destination`, `table` and `metric` identify a route: if one with the same three exists, \
+              the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A unicast \
+              route needs `gateway`, `link` or `nexthops`; other types of route take none of them. A list of one next \
+              hop is the same as `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, \
+              otherwise of the gateway, otherwise of `preferred_source`, otherwise IPv4. An IPv4 gateway on a VRF \
+              needs `onlink`, because the kernel would replace the VRF by one of its ports.",
         elsewhere: "",
         uses: ADDED,
         kinds: NO_KINDS,
@@ -220,11 +230,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 13,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a route, or changes the one with the same destination, `table` and `metric`; without `metric` that is \
-              0, of an IPv6 route 1024. IPv6 routes with \
-              `nexthops` are replaced one way after the other: an error may leave some of them (`may_have_changed`).",
-        elsewhere: "What the route was before is lost, whatever its other fields said. So a deny that keeps Route.Delete \
-                    from a route also keeps this call from its destination.",
+        doc: "Adds a route, or replaces the route with the same `destination`, `table` and `metric`. The fields are \
+              those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 multipath route \
+              one after the other. After an error, some of them may remain (`may_have_changed`).",
+        elsewhere: "The existing route is lost, whatever its other fields are. A deny that prevents `Route.Delete` \
+                    from deleting a route therefore also prevents this call from replacing it.",
         uses: REPLACED,
         kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
@@ -237,9 +247,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 14,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Removes a route: of several that match in every given field the one with the lowest metric. The table is \
-              listed first, and the route then removed by all that identifies it, since the kernel compares less than \
-              can be asked for.",
+        doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
+              match, it is the one with the lowest metric. A route for one type of service or one source prefix is \
+              never deleted. `gateway`, `link` and `onlink` match only routes with one next hop. `nexthops` must list \
+              all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
+              than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
+              delete another route instead, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -273,14 +286,17 @@ pub(super) static CALLS: &[Call] = &[
         number: 15,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists routes, those of all tables unless `table` says which. A route with several ways has the `link` that \
-              any of them has.",
+        doc: "Lists routes: those of `table`, or of all tables. `link` and `gateway` match only routes with one next \
+              hop. `nexthops.link` matches routes with the link in any next hop, or in the only one. `destination` \
+              matches the same prefix only, not the prefixes inside it.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
             any(&FAMILY.field),
             any(&TABLE.field),
             any(&LINK.field),
+            any(&GATEWAY.field),
+            any(&NEXTHOPS_LINK.field),
             any(&DESTINATION.field),
             any(&PROTOCOL.field),
             any(&SCOPE.field),
@@ -304,7 +320,7 @@ fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
     Err(Invalid::new(field.name, reason))
 }
 
-/// What every call says of a route: one family, a prefix without host bits, a table that is one.
+/// Checks what all calls of the family share: one address family, a prefix without host bits, a valid table.
 fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> {
     let is_default = request.value(&DESTINATION.field) == Some(&Value::Word(DEFAULT));
     if let (true, None, Some(family)) = (is_default, request.get(&FAMILY), gateway_family(request)) {
@@ -312,27 +328,33 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
     }
     let family = one_family(request, &[&DESTINATION.field, &PREFERRED_SOURCE.field])?;
     if let Some(prefix) = request.get(&DESTINATION).filter(|prefix| prefix.network() != **prefix) {
-        return invalid(&DESTINATION.field, format!("`{prefix}` has host bits; the prefix is `{}`", prefix.network()));
+        return invalid(&DESTINATION.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
     }
     if request.get(&TABLE) == Some(&0) {
-        return invalid(&TABLE.field, format!("0 is no table: the kernel would take {MAIN}, main"));
+        return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
     }
     has_no_zeros(request)?;
     Ok(family)
 }
 
-/// An address of zeros is none to the kernel.
+/// Refuses the unspecified address, which the kernel takes for no address.
 fn has_no_zeros(request: &Request) -> Result<(), Invalid> {
     let of_one = [&GATEWAY, &PREFERRED_SOURCE].into_iter().map(|key| (&key.field, request.get(key)));
     let of_hops = hops(request).iter().map(|hop| (&NEXTHOPS_GATEWAY.field, hop.get(&NEXTHOPS_GATEWAY)));
     let zeros = |(field, address): (_, Option<&IpAddr>)| address.filter(|a| a.is_unspecified()).map(|a| (field, *a));
     if let Some((field, address)) = of_one.chain(of_hops).find_map(zeros) {
-        return invalid(field, format!("`{address}` is none to the kernel: leave it out"));
+        return invalid(
+            field,
+            format!(
+                "`{address}` is the unspecified address, which the kernel ignores; leave it \
+                                       out"
+            ),
+        );
     }
     Ok(())
 }
 
-/// The family of the first gateway, as iproute2 takes it for that of `default`.
+/// The family of the first gateway: iproute2 also uses it as the family of `default`.
 fn gateway_family(request: &Request) -> Option<&'static str> {
     let of_hops = hops(request).iter().find_map(|hop| hop.value(&NEXTHOPS_GATEWAY.field));
     request.value(&GATEWAY.field).or(of_hops).and_then(family_of)
@@ -342,20 +364,17 @@ fn hops(request: &Request) -> &[Element] {
     request.get(&NEXTHOPS).map_or(&[], Vec::as_slice)
 }
 
-/// What the kernel would ignore, or take for something else, is refused before anybody judges it.
+/// Refuses what the kernel would ignore or interpret differently, before the request is judged.
 fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
     let goes_nowhere = request.get(&ROUTE_TYPE).is_some_and(|word| *word != "unicast");
     if goes_nowhere {
         leads_nowhere(request)?;
     } else if request.get(&GATEWAY).is_none() && request.get(&LINK).is_none() && hops(request).is_empty() {
-        return invalid(
-            &GATEWAY.field,
-            "is missing, and so are `link` and `nexthops`: one of them says where packets go",
-        );
+        return invalid(&GATEWAY.field, "is missing; a unicast route needs `gateway`, `link` or `nexthops`");
     }
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
-        return invalid(&ONLINK.field, "is about a gateway, and there is none");
+        return invalid(&ONLINK.field, "needs a gateway");
     }
     has_mtu_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
@@ -366,12 +385,12 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     }
     request.follow(&METRIC.field, Value::Number(if family == Some("inet6") { IPV6_METRIC } else { 0 }));
     if goes_nowhere {
-        request.close(&LINK.field, &ROUTE_TYPE.field); // no link is left to choose
+        request.close(&LINK.field, &ROUTE_TYPE.field); // there is no link for the kernel to choose
     }
     Ok(())
 }
 
-/// A filter that no route can match is refused in the words of the calls that would have made the route.
+/// Refuses filters that no route can match, with the same errors as the calls that would add such a route.
 fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
     has_mtu_that_can_be(request)?;
@@ -383,47 +402,51 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
 
 fn has_mtu_that_can_be(request: &Request) -> Result<(), Invalid> {
     match request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        Some(mtu) => invalid(&MTU.field, format!("{mtu} is none, or {MOST_MTU}, to the kernel: write 1 to {MOST_MTU}")),
+        Some(mtu) => invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}")),
         None => Ok(()),
     }
 }
 
-/// `blackhole` and its like have no way on.
+/// Refuses next hops for types such as `blackhole`.
 fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
     let given = [&GATEWAY.field, &LINK.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some());
     match given {
-        Some(field) => invalid(field, "stands with a `route_type` that leads nowhere"),
+        Some(field) => invalid(field, "does not apply to this `route_type`"),
         None => Ok(()),
     }
 }
 
 fn is_a_way(hop: &Element) -> Result<(), Invalid> {
     match (hop.get(&NEXTHOPS_GATEWAY), hop.get(&NEXTHOPS_LINK), hop.get(&NEXTHOPS_ONLINK)) {
-        (None, None, _) => invalid(&NEXTHOPS_GATEWAY.field, "is missing, and so is `nexthops.link`"),
-        (None, _, Some(true)) => invalid(&NEXTHOPS_ONLINK.field, "is about a gateway, and there is none"),
+        (None, None, _) => invalid(
+            &NEXTHOPS_GATEWAY.field,
+            "is missing; a next hop needs `nexthops.gateway` or \
+                                                             `nexthops.link`",
+        ),
+        (None, _, Some(true)) => invalid(&NEXTHOPS_ONLINK.field, "needs a gateway"),
         _ => Ok(()),
     }
 }
 
-/// IPv6 routes have no scope, metric 0 is 1024, protocol 0 is 3, and a gateway is of IPv6; IPv4 routes may have one of
-/// either family.
+/// Checks an IPv6 route. It has no scope, and its gateway is an IPv6 address. The kernel replaces metric 0 by 1024 and
+/// protocol 0 by 3. An IPv4 route can have a gateway of either family.
 fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
     if request.get(&METRIC) == Some(&0) {
-        return invalid(&METRIC.field, "0 is 1024 to the kernel, of IPv6 routes: write 1024, or leave it out");
+        return invalid(&METRIC.field, "must not be 0; the kernel would use 1024 for an IPv6 route");
     }
     if request.get(&PROTOCOL) == Some(&0) {
-        return invalid(&PROTOCOL.field, format!("0 is {BOOT} to the kernel, of IPv6 routes: write {BOOT}"));
+        return invalid(&PROTOCOL.field, format!("must not be 0; the kernel would use {BOOT} for an IPv6 route"));
     }
     if request.get(&SCOPE).is_some_and(|word| *word != "global") {
-        return invalid(&SCOPE.field, "IPv6 routes have none but `global`: the kernel would ignore it");
+        return invalid(&SCOPE.field, "must be `global` for an IPv6 route; the kernel ignores the scope");
     }
     if let Some(gateway) = request.get(&GATEWAY).filter(|gateway| gateway.is_ipv4()) {
-        return invalid(&GATEWAY.field, format!("`{gateway}` is of family inet, but the route is of family inet6"));
+        return invalid(&GATEWAY.field, format!("`{gateway}` is an IPv4 address, but the route is an IPv6 route"));
     }
     let of_hops = hops(request).iter().filter_map(|hop| hop.get(&NEXTHOPS_GATEWAY));
     match of_hops.into_iter().find(|gateway| gateway.is_ipv4()) {
         Some(gateway) => {
-            invalid(&NEXTHOPS_GATEWAY.field, format!("`{gateway}` is of family inet, but the route is of family inet6"))
+            invalid(&NEXTHOPS_GATEWAY.field, format!("`{gateway}` is an IPv4 address, but the route is an IPv6 route"))
         }
         None => Ok(()),
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Rules of routing, which say where to look for a route: ip-rule(8), `linux/fib_rules.h`.
+//! Routing rules, which select the table in which a route is looked up: ip-rule(8), `linux/fib_rules.h`.
 #![forbid(unsafe_code)]
 
 use super::field::{
@@ -41,7 +41,7 @@ const UIDS: &[u32] = &[20];
 const SOURCE_PORTS: &[u32] = &[23];
 const DESTINATION_PORTS: &[u32] = &[24];
 
-/// `struct fib_rule_hdr` and `FRA_…` (`linux/fib_rules.h`). Links are in it by name, and need not exist.
+/// `struct fib_rule_hdr` and `FRA_…` (`linux/fib_rules.h`). It refers to links by name, and these need not exist.
 pub(crate) static RULE_STATE: Object = Object {
     name: "RuleState",
     head: 12,
@@ -57,35 +57,62 @@ pub(crate) static RULE_STATE: Object = Object {
         row(&FWMASK.field, Place::Attribute(&[16]), Form::Number(Width::Four)).uncompared(),
         row(&ACTION.field, Place::Head(7), Form::WordNumber(Width::One)).always(),
         row(&TABLE.field, Place::Attribute(&[15]), Form::Number(Width::Four)).always(),
-        attribute("protocol", &[21], Form::OrZero(Width::One), "Who made it (`RTPROT_…`); 0 where it was not said.").always(),
+        attribute("protocol", &[21], Form::OrZero(Width::One), "The origin of the rule (`RTPROT_…`), or 0.").always(),
         result(
             "flags",
             Place::Head(8),
             Form::Flags(Width::Four, &FLAGS),
-            "Its flags (`FIB_RULE_…`) in lower case; an unknown bit as its number. `invert`: it applies to the packets that \
-             its conditions do not fit. `iif_detached`, `oif_detached`: no link has that name.",
+            "The flags (`FIB_RULE_…`) in lower case. An unknown bit is given as a number. `invert`: the rule applies \
+             to the packets that its conditions do not match. `iif_detached`, `oif_detached`: no link has this name.",
         )
         .always(),
         row(&SUPPRESS_PREFIXLENGTH.field, Place::Attribute(&[14]), Form::Number(Width::Four)).identity(),
-        attribute("suppress_ifgroup", &[13], Form::Number(Width::Four), "Routes by links of this group are passed over."),
-        result("tos", Place::Head(3), Form::Number(Width::One), "Type of service of the packets; 0 for any.").always(),
-        attribute("goto", &[4], Form::Number(Width::Four), "The priority of the routing rule that is evaluated next."),
-        attribute("l3mdev", &[19], Form::Flag(Width::One), "Whether the table is that of the link's VRF."),
+        attribute(
+            "suppress_ifgroup",
+            &[13],
+            Form::Number(Width::Four),
+            "The rule ignores routes through links of this group.",
+        ),
+        result(
+            "tos",
+            Place::Head(3),
+            Form::Number(Width::One),
+            "The type of service of the packets. 0 matches all packets.",
+        )
+        .always(),
+        attribute(
+            "goto",
+            &[4],
+            Form::Number(Width::Four),
+            "The priority of the routing rule that the kernel evaluates next.",
+        ),
+        attribute("l3mdev", &[19], Form::Flag(Width::One), "Whether the table is that of the VRF of the link."),
         attribute(
             "realms",
             &[11],
             Form::Number(Width::Four),
-            "Realms of the routes (IPv4): the source's in the upper 16 bits.",
+            "The realms of the routes (IPv4), with the source realm in the upper 16 bits.",
         ),
-        attribute("tunnel_id", &[12], Form::Number(Width::Net8), "Number of the tunnel that packets came by."),
+        attribute("tunnel_id", &[12], Form::Number(Width::Net8), "The id of the tunnel through which packets arrived."),
         attribute("ip_protocol", &[22], Form::Number(Width::One), "The protocol of the packets (`IPPROTO_…`)."),
-        bound("uids.least", UIDS, Width::Four, 0, "The first uid whose sockets' packets it applies to."),
-        bound("uids.most", UIDS, Width::Four, 1, "The last such uid."),
-        bound("source_ports.least", SOURCE_PORTS, Width::Two, 0, "The first port that packets come from."),
-        bound("source_ports.most", SOURCE_PORTS, Width::Two, 1, "The last such port."),
-        bound("destination_ports.least", DESTINATION_PORTS, Width::Two, 0, "The first port that packets go to."),
-        bound("destination_ports.most", DESTINATION_PORTS, Width::Two, 1, "The last such port."),
-        attribute("dscp", &[25], Form::Number(Width::One), "Differentiated services code point of the packets."),
+        bound("uids.least", UIDS, Width::Four, 0, "The first uid of the sockets that send the packets."),
+        bound("uids.most", UIDS, Width::Four, 1, "The last uid of the sockets that send the packets."),
+        bound("source_ports.least", SOURCE_PORTS, Width::Two, 0, "The first source port of the packets."),
+        bound("source_ports.most", SOURCE_PORTS, Width::Two, 1, "The last source port of the packets."),
+        bound(
+            "destination_ports.least",
+            DESTINATION_PORTS,
+            Width::Two,
+            0,
+            "The first destination port of the packets.",
+        ),
+        bound("destination_ports.most", DESTINATION_PORTS, Width::Two, 1, "The last destination port of the packets."),
+        attribute(
+            "dscp",
+            &[25],
+            Form::Number(Width::One),
+            "The differentiated services code point (DSCP) of the packets.",
+        ),
     ],
 };
 
@@ -96,19 +123,21 @@ pub(super) static CALLS: &[Call] = &[
         number: 20,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Makes a rule of routing. Without `iif` or `oif` it is for every link, where that matters; they are names only: \
-              links that are not there yet count from when they are. `table` is absent or 0 for actions other than \
-              `to_table`, for which it is 254 (`main`) if absent. `unspec` lets no packet pass, as `blackhole` does. \
-              For the kernel a rule without `source` or `destination` is the same as one with, if all else is: \
-              it is refused as there already.",
-        elsewhere: "With a namespace's first rule the kernel parts its tables `local` and `main`.",
+        doc: "Adds a routing rule. A condition that is absent matches all packets. `iif` and `oif` are names: no link \
+              with this name need exist, and the rule takes effect when there is one. An alternative name of an \
+              existing link is refused. With the action `to_table`, `table` is 254 (`main`) if absent. With any other \
+              action, `table` must be absent or 0. `unspec` drops packets, as `blackhole` does. `exists_ok` needs \
+              `priority`. For the kernel, a new rule without `source` or `destination` is the same as an existing rule \
+              that has them, if everything else is equal. It is refused with `AlreadyExists`.",
+        elsewhere: "With the first IPv4 rule that is added to a namespace, the kernel separates the tables `local` and \
+                    `main`, which it keeps merged until then.",
         uses: &[
             required(&NETNS.field),
             required(&FAMILY.field),
             chosen(&PRIORITY.field),
             any(&SOURCE.field),
             any(&DESTINATION.field),
-            // The kernel keeps these names, whether or not there is such a link.
+            // The kernel keeps these names, even if no link has them.
             any(&IIF.field).giving_a_name(),
             any(&OIF.field).giving_a_name(),
             any(&FWMARK.field),
@@ -129,7 +158,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 21,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Removes the first rule that is as all given fields say. Rules whose conditions are inverted are passed over.",
+        doc: "Deletes a routing rule: the first one with this `family` and `priority` that matches all given fields. A \
+              rule with inverted conditions (`not` in ip-rule(8)) is never deleted. If the kernel would delete another \
+              rule of the same priority instead, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -157,7 +188,7 @@ pub(super) static CALLS: &[Call] = &[
         number: 22,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists rules of routing.",
+        doc: "Lists routing rules: those of `family`, or of both families.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&FAMILY.field)],
         kinds: NO_KINDS,
@@ -168,7 +199,7 @@ pub(super) static CALLS: &[Call] = &[
             parts: &[part(
                 "rules",
                 Shape::List("RuleState", Parts::Of(&RULE_STATE, "")),
-                "The rules, in the order in which they are asked, family by family.",
+                "The routing rules, family by family, in the order in which the kernel evaluates them.",
             )],
             streams: true,
         },
@@ -179,40 +210,44 @@ fn refused<T>(field: &'static super::Field, reason: impl Into<String>) -> Result
     Err(Invalid::new(field.name, reason))
 }
 
-/// Of the request's family, and with no more than the kernel keeps: of a prefix of length 0 that is nothing.
+/// Requires prefixes of the request's family. A prefix of length 0 must have no address bits: the kernel keeps none.
 fn addresses(request: &mut Request) -> Result<(), Invalid> {
     one_family(request, &[&SOURCE.field, &DESTINATION.field])?;
     for key in [&SOURCE, &DESTINATION] {
         if let Some(given) = request.get(key).filter(|given| given.length == 0 && !given.address.is_unspecified()) {
-            let why = format!("`{given}` has an address that does not count; write `default`");
+            let why = format!("`{given}` has a prefix length of 0, so its address has no effect; write `default`");
             return refused(&key.field, why);
         }
     }
     Ok(())
 }
 
-/// What a rule cannot have, or what the kernel would take for something else.
+/// Refuses what a rule cannot have, or what the kernel would interpret differently.
 fn added(request: &mut Request) -> Result<(), Invalid> {
     addresses(request)?;
     let mask = *request.needed(&FWMASK)?;
     match request.get(&FWMARK) {
-        None if mask != 0xffff_ffff => return refused(&FWMASK.field, "is nothing without `fwmark`"),
+        None if mask != 0xffff_ffff => return refused(&FWMASK.field, "needs `fwmark`"),
         Some(mark) if mark & !mask != 0 => return refused(&FWMARK.field, format!("{mark} has bits outside `fwmask`")),
         _ => {}
     }
     if request.is_set(&EXISTS_OK) && request.get(&PRIORITY).is_none() {
-        return refused(&PRIORITY.field, "is missing: with `exists_ok`, and without it the kernel makes one rule more");
+        return refused(
+            &PRIORITY.field,
+            "is required with `exists_ok`; without a priority the kernel adds another \
+                                         routing rule",
+        );
     }
     let (action, table) = (*request.needed(&ACTION)?, request.get(&TABLE).copied());
     match (action, table) {
-        ("to_table", Some(0)) => refused(&TABLE.field, "is 0, for which the kernel would choose an empty table"),
+        ("to_table", Some(0)) => refused(&TABLE.field, "must not be 0; the kernel would choose an empty table"),
         ("to_table", _) => {
             request.settle(&TABLE.field, Value::Number(table.unwrap_or(254)));
             Ok(())
         }
-        (_, Some(1..)) => refused(&TABLE.field, format!("is nothing that action {action} has")),
+        (_, Some(1..)) => refused(&TABLE.field, format!("does not apply to action {action}")),
         _ if request.get(&SUPPRESS_PREFIXLENGTH).is_some() => {
-            refused(&SUPPRESS_PREFIXLENGTH.field, format!("is nothing that action {action} has"))
+            refused(&SUPPRESS_PREFIXLENGTH.field, format!("does not apply to action {action}"))
         }
         _ => {
             request.settle(&TABLE.field, Value::Number(0));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How fields of a call decide each other, before anything is judged: parts that several families' `settle` share.
+//! Checks of fields that depend on each other, before the request is judged: what several families' `settle` share.
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,8 +10,8 @@ use super::request::{Invalid, Request};
 use super::types::{DEFAULT, Type};
 use super::value::Value;
 
-/// `family` and the addresses of `fields` must be of one family; `default` among them becomes that family's prefix of
-/// all addresses, IPv4's where nothing else says (as iproute2 has it). The family, where something says it.
+/// Requires that `family` and the addresses of `fields` have one family, and returns it. `default` is replaced by the
+/// prefix of all addresses of that family, or of IPv4 if nothing else gives a family (as in iproute2).
 pub(super) fn one_family(request: &mut Request, fields: &[&'static Field]) -> Result<Option<&'static str>, Invalid> {
     let mut family = request.get(&FAMILY).copied();
     for field in fields {
@@ -32,30 +32,30 @@ pub(super) fn one_family(request: &mut Request, fields: &[&'static Field]) -> Re
     Ok(family)
 }
 
-/// Each of these addresses that is given must have the length of its prefix: /32 and the class of old are both expected
-/// by someone.
+/// Requires a prefix length for each of these addresses that is given. Without one, some would expect /32 and others
+/// the address class.
 pub(super) fn with_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
     for field in fields {
         if let Some(bare @ Value::Address(_)) = request.value(field) {
-            let why = format!("`{bare}` lacks the length of its prefix, as in `10.0.0.1/24`");
+            let why = format!("`{bare}` needs a prefix length, as in `10.0.0.1/24`");
             return Err(Invalid::new(field.name, why));
         }
     }
     Ok(())
 }
 
-/// None of these addresses has a prefix length: the call is about the address alone.
+/// Refuses a prefix length in these addresses: the call is about a single address.
 pub(super) fn without_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
     for field in fields {
         if let Some(long @ Value::InterfaceAddress(InterfaceAddress { address, .. })) = request.value(field) {
-            let why = format!("`{long}` has a prefix length, but one address is meant; write `{address}`");
+            let why = format!("`{long}` must not have a prefix length; write `{address}`");
             return Err(Invalid::new(field.name, why));
         }
     }
     Ok(())
 }
 
-/// The family of an address; `None` of anything else.
+/// The family of an address; `None` for other values.
 pub(super) fn family_of(value: &Value) -> Option<&'static str> {
     let address = match value {
         Value::Address(address) => address,
@@ -65,7 +65,7 @@ pub(super) fn family_of(value: &Value) -> Option<&'static str> {
     Some(if address.is_ipv4() { "inet" } else { "inet6" })
 }
 
-/// All addresses of a family.
+/// The prefix of all addresses of a family.
 pub(super) fn all_of(family: &str) -> Value {
     let address = if family == "inet" { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     Value::InterfaceAddress(InterfaceAddress { address, length: 0 })

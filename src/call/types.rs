@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a field can hold: its type.
+//! The types of fields.
 #![forbid(unsafe_code)]
 
-/// A closed set of keywords; on the wire a Varlink enum of this name.
+/// A closed set of keywords: on the wire, a Varlink enum with this name.
 #[derive(Debug)]
 pub struct Words {
     /// The name of the Varlink type.
     pub name: &'static str,
-    /// The words, each an identifier, with the kernel's numbers.
+    /// The keywords, each an identifier, with the kernel's numbers.
     pub words: &'static [(&'static str, u32)],
 }
 
 impl Words {
-    /// The words, in the order of the declaration.
+    /// The keywords, in the order of their declaration.
     pub fn all(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
         self.words.iter().map(|(word, _)| *word)
     }
 
-    /// The kernel's number of a word.
+    /// The kernel's number of a keyword.
     #[must_use]
     pub fn number(&self, word: &str) -> Option<u32> {
         self.words.iter().find(|(of, _)| *of == word).map(|(_, number)| *number)
     }
 
-    /// The word of a number.
+    /// The keyword of a number.
     #[must_use]
     pub fn word(&self, number: u64) -> Option<&'static str> {
         self.words.iter().find(|(_, of)| u64::from(*of) == number).map(|(word, _)| *word)
     }
 
-    /// The words, with commas between them.
+    /// The keywords, separated by commas.
     #[must_use]
     pub fn listed(&self) -> String {
         self.all().collect::<Vec<_>>().join(", ")
     }
 }
 
-/// The [`Type::Prefix`] that holds all addresses of a family.
+/// The [`Type::Prefix`] of all addresses of a family.
 pub const DEFAULT: &str = "default";
 
 /// The type of a field.
@@ -50,30 +50,30 @@ pub enum Type {
     Word(&'static Words),
     /// `true` or `false`.
     Bool,
-    /// A whole number between two bounds, both included.
+    /// A whole number between two bounds, inclusive.
     Number(u64, u64),
     /// A hardware address: [`super::inet::Mac`].
     Mac,
     /// One IPv4 or IPv6 address.
     Address,
-    /// An address with the length of its prefix, [`super::inet::InterfaceAddress`], or without one: the call's `settle`
-    /// refuses what it has no meaning for.
+    /// An address with a prefix length ([`super::inet::InterfaceAddress`]) or without one. The call's `settle` refuses
+    /// the form that has no meaning there.
     InterfaceAddress,
-    /// An address with the length of its prefix, or `default`: all addresses of a family. The call's `settle` makes a
-    /// prefix of the word before anything is judged.
+    /// An address with a prefix length, or `default` for all addresses of a family. The call's `settle` replaces the
+    /// word by a prefix before the request is judged.
     Prefix,
     /// An address label: [`super::name::Label`].
     Label,
     /// Free text: [`super::name::Text`].
     Text,
-    /// A list of structures, whose fields are declared behind it; the name of their Varlink type.
+    /// A list of structures; the name of their Varlink type. Their fields are declared after the list.
     List(&'static str),
     /// A list of values of one type.
     Several(&'static Type),
 }
 
 impl Type {
-    /// The keywords of the type, where it has some.
+    /// The keywords of the type, if it has any.
     #[must_use]
     pub fn words(self) -> Option<&'static Words> {
         if let Self::Word(words) = self { Some(words) } else { None }
@@ -84,7 +84,7 @@ impl Type {
         !matches!(self, Self::Bool | Self::Number(..) | Self::List(_) | Self::Several(_))
     }
 
-    /// What a value of this type looks like, for errors and the manual.
+    /// The form of a value of this type, for errors and the manual.
     #[must_use]
     pub fn expected(self) -> String {
         match self {
@@ -93,11 +93,11 @@ impl Type {
             Self::Word(words) => format!("one of {}", words.listed()),
             Self::Bool => "true or false".to_owned(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
-            Self::Mac => "a hardware address like `fa:16:3e:00:00:01`".to_owned(),
+            Self::Mac => "a hardware address such as `fa:16:3e:00:00:01`".to_owned(),
             Self::Address => "an IPv4 or IPv6 address".to_owned(),
-            Self::InterfaceAddress => "an address like `10.0.0.1/24` or `10.0.0.1`".to_owned(),
-            Self::Prefix => "a prefix like `10.0.0.0/8`, or `default`".to_owned(),
-            Self::Label => "an address label like `eth0:1`".to_owned(),
+            Self::InterfaceAddress => "an address such as `10.0.0.1/24` or `10.0.0.1`".to_owned(),
+            Self::Prefix => "a prefix such as `10.0.0.0/8`, or `default`".to_owned(),
+            Self::Label => "an address label such as `eth0:1`".to_owned(),
             Self::Text => "text without control characters".to_owned(),
             Self::List(_) => "a list of objects".to_owned(),
             Self::Several(ty) => format!("a list, each {}", ty.expected()),
@@ -108,13 +108,13 @@ impl Type {
 /// The constant of a [`super::Absence::Default`].
 #[derive(Debug, Clone, Copy)]
 pub enum Constant {
-    /// Of a field of type [`Type::Bool`].
+    /// For a field of type [`Type::Bool`].
     Bool(bool),
-    /// Of a field of type [`Type::Number`].
+    /// For a field of type [`Type::Number`].
     Number(u64),
-    /// Of a field of type [`Type::Word`].
+    /// For a field of type [`Type::Word`].
     Word(&'static str),
-    /// Of a field of type [`Type::Number`]: the caller's uid.
+    /// For a field of type [`Type::Number`]: the caller's uid.
     Uid,
 }
 

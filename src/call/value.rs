@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a request gives for a field: a value of the field's type, and how JSON becomes one.
+//! The value that a request gives for a field, and its conversion from JSON.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -42,7 +42,7 @@ pub enum Value {
 
 /// A Rust type that values of fields have.
 pub trait Held {
-    /// What [`Value`] holds of it.
+    /// The type of what [`Value`] contains.
     type Of;
 
     /// The value, if it is of this type.
@@ -81,12 +81,12 @@ impl Held for Elements {
     }
 }
 
-/// One structure of a list: fields with their values, defaults among them.
+/// One structure of a list: fields with their values, including defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Element(pub Vec<(&'static Field, Value)>);
 
 impl Element {
-    /// The value of a field; `None` where it is absent and has no default.
+    /// The value of a field; `None` if it is absent and has no default.
     #[must_use]
     pub fn value(&self, field: &Field) -> Option<&Value> {
         self.0.iter().find(|(held, _)| *held == field).map(|(_, value)| value)
@@ -128,7 +128,7 @@ impl Type {
             (Self::Bool, Json::Bool(truth)) => Ok(Value::Bool(*truth)),
             (Self::Number(least, most), Json::Integer(number)) => match u64::try_from(*number) {
                 Ok(number) if (least..=most).contains(&number) => Ok(Value::Number(number)),
-                _ => Err(format!("is {number}, which is not between {least} and {most}")),
+                _ => Err(format!("must be between {least} and {most}, not {number}")),
             },
             (Self::Several(ty), Json::List(list)) => {
                 require_some(list)?;
@@ -140,7 +140,7 @@ impl Type {
         }
     }
 
-    /// Reads what a person typed as this type: the type decides, never the look of the text.
+    /// Reads what a person typed as this type. The declared type decides, never the form of the text.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the field.
@@ -161,46 +161,46 @@ impl Type {
             }
             Self::Word(words) => match words.all().find(|word| *word == raw) {
                 Some(word) => Ok(Value::Word(word)),
-                None => Err(format!("`{}` is none of {}", shown(raw), words.listed())),
+                None => Err(format!("`{}` is not one of {}", shown(raw), words.listed())),
             },
             // A person types a list as JSON.
             Self::Several(_) | Self::List(_) => {
-                self.read(&Json::parse(raw.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?)
+                self.read(&Json::parse(raw.as_bytes()).map_err(|error| format!("is not JSON: {error}"))?)
             }
             Self::Bool => match raw {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
-                _ => Err(format!("`{}` is neither `true` nor `false`", shown(raw))),
+                _ => Err(format!("`{}` must be `true` or `false`", shown(raw))),
             },
             Self::Number(..) => match raw.parse::<i128>() {
                 Ok(number) if raw.bytes().all(|b| b.is_ascii_digit() || b == b'-') => self.read(&Json::Integer(number)),
-                _ => Err(format!("`{}` is no whole number", shown(raw))),
+                _ => Err(format!("`{}` is not a whole number", shown(raw))),
             },
         }
     }
 }
 
-/// Elements of a list; a record of the trail holds as many.
+/// The largest number of elements of a list. A record in the trail has room for as many.
 const MOST_ELEMENTS: usize = 24;
 
-/// A list says something, and no more than goes on record.
+/// Requires a list that is not empty, and that fits into a record.
 ///
 /// # Errors
 /// That it is empty, or too long.
 pub(super) fn require_some(list: &[Json]) -> Result<(), String> {
     match list.len() {
-        0 => Err("is an empty list: leave it out".to_owned()),
+        0 => Err("must not be an empty list; leave it out".to_owned()),
         1..=MOST_ELEMENTS => Ok(()),
-        more => Err(format!("has {more} elements; at most {MOST_ELEMENTS} are possible")),
+        more => Err(format!("has {more} elements; at most {MOST_ELEMENTS} are allowed")),
     }
 }
 
-/// What is wrong with one element; `at` counts from 0, people from 1.
+/// The error of one element. `at` counts from 0, the text from 1.
 pub(super) fn in_element(at: usize, why: &str) -> String {
-    format!("in element {}, counted from 1, {why}", at.saturating_add(1))
+    format!("element {} (counted from 1): {why}", at.saturating_add(1))
 }
 
-/// A caller's text as it may stand in an error and in the trail: escaped, and not at any length.
+/// A caller's text for an error and for the trail: escaped, and truncated if it is long.
 #[must_use]
 pub fn shown(raw: &str) -> String {
     const MOST: usize = 64;
@@ -212,7 +212,7 @@ pub fn shown(raw: &str) -> String {
 }
 
 impl Value {
-    /// Checks a name that a request gives to something new.
+    /// Checks a name that a request gives to an object.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the field.

@@ -20,16 +20,17 @@ pub const SERVICE: &str = "org.varlink.service";
 /// What the names of the interfaces begin with; a family's name follows.
 pub const PREFIX: &str = "io.netbroker.";
 
-/// Of every request.
-const REFERENCE: &str = "The caller's own id of the request, 1 to 64 bytes of printable ASCII: recorded, never judged.";
-/// Of every error.
+/// For every request.
+const REFERENCE: &str =
+    "The caller's own id of the request: 1 to 64 bytes of printable ASCII. It is recorded, never judged.";
+/// For every error.
 const REQUEST: &str = "The id of the request in the trail.";
-/// Of every result and every error.
-const RECORDED: &str = "False where the trail has no record of how the call ended.";
-/// Of the result of a call that changes something and has a field that names a link, and of its errors that may come after
-/// a change.
-const MEANWHILE: &str = "The fields whose link somebody else renamed, replaced or removed while the change was made. The \
-                         change may have reached that link under another name. Absent where there is none.";
+/// For every result and every error.
+const RECORDED: &str = "False if the trail has no record of the outcome of the call.";
+/// For the result of a call that changes something and has a field that names a link, and for its errors that may come
+/// after a change.
+const MEANWHILE: &str = "The fields whose link another process renamed, replaced or removed while the change was made. \
+                         The change may have reached that link under another name. Absent if there are none.";
 
 /// `org.varlink.service`, as the specification has it.
 const SERVICE_DESCRIPTION: &str = "\
@@ -75,13 +76,13 @@ error ExpectedMore ()
 pub enum Method {
     /// A call.
     Call(&'static Call),
-    /// A question about the service itself, with its answer.
+    /// A method of the service itself, with its reply.
     Service(Value),
-    /// Nothing that there is: an error of `org.varlink.service`.
+    /// An unknown method, with the error of `org.varlink.service`.
     Unknown(Value),
 }
 
-/// Finds out what a method is.
+/// Finds the call or the service method of this name.
 #[must_use]
 pub fn method(name: &str, parameters: &Json) -> Method {
     let (interface, name) = name.rsplit_once('.').unwrap_or(("", name));
@@ -97,7 +98,7 @@ pub fn method(name: &str, parameters: &Json) -> Method {
     }
 }
 
-/// Whether there is a family of this name.
+/// Whether a family has this name.
 fn has_family(name: &str) -> bool {
     families().any(|family| family == name)
 }
@@ -179,17 +180,17 @@ pub fn description(family: &str) -> String {
     out
 }
 
-/// What the absence of a field means, as the end of a sentence about it.
+/// What the absence of a field means, for the end of a sentence.
 #[must_use]
 pub fn absence(absence: Absence) -> String {
     match absence {
         Absence::Required => "required".to_owned(),
-        Absence::Default(Constant::Uid) => "if absent the caller's uid".to_owned(),
-        Absence::Default(constant) => format!("if absent {}", constant.value(0)),
+        Absence::Default(Constant::Uid) => "default: the caller's uid".to_owned(),
+        Absence::Default(constant) => format!("default: {}", constant.value(0)),
         Absence::Follows => "if absent, it follows from the other fields".to_owned(),
-        Absence::Untouched => "if absent left alone".to_owned(),
-        Absence::Any => "if absent any".to_owned(),
-        Absence::Chosen => "if absent chosen by the kernel, or as iproute2 does".to_owned(),
+        Absence::Untouched => "if absent, not set".to_owned(),
+        Absence::Any => "if absent, any value".to_owned(),
+        Absence::Chosen => "if absent, chosen by the kernel or as in iproute2".to_owned(),
     }
 }
 
@@ -217,10 +218,10 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 fn method_doc(call: &Call) -> String {
     let mut doc = call.doc.trim().to_owned();
     if !call.elsewhere.is_empty() {
-        _ = write!(doc, " Elsewhere: {}", call.elsewhere.trim());
+        _ = write!(doc, " Side effects: {}", call.elsewhere.trim());
     }
     if call.result.streams {
-        doc.push_str(" With `more`, every reply holds some elements of the list.");
+        doc.push_str(" With `more`, each reply has some elements of the list.");
     }
     doc
 }
@@ -237,7 +238,7 @@ fn member(name: &str, ty: &str, doc: &str) -> String {
     format!("{out}  {name}: {ty}")
 }
 
-/// The fields of a method, each once: those with dots are members of objects, at any depth.
+/// The fields of a method, each once. A field whose name has a dot is a member of an object, at any depth.
 fn parameters(call: &'static Call, types: &mut Types) -> String {
     let mut uses: Vec<&'static Use> = Vec::new();
     for used in call.all_uses() {
@@ -250,7 +251,7 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
     structure(members.into_iter())
 }
 
-/// The members of an object of fields: those whose names begin with `under`, and that are inside the same list.
+/// The members of an object: the fields whose names begin with `under`, and that are inside the same list.
 fn members(
     call: &'static Call,
     under: &str,
@@ -268,7 +269,7 @@ fn members(
                 let text = structure(members(call, &inside, Some(used.field), uses, types).into_iter());
                 types.insert(name.to_owned(), text);
             }
-            // What is inside an object says there which kinds have it.
+            // For a field inside an object, the object says which kinds have it.
             let is_common = !under.is_empty() || call.uses.iter().any(|common| common.field == used.field);
             out.push(if is_common { field(rest, used, types) } else { of_some_kinds(call, used, types) });
             continue;
@@ -293,7 +294,7 @@ fn of_some_kinds(call: &Call, used: &'static Use, types: &mut Types) -> String {
     member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc)
 }
 
-/// Of fields that are not every kind's: which kinds have them, and which must.
+/// For fields that not every kind has: the kinds that have them, and those that require them.
 fn only_for(call: &Call, of: &[&'static Use]) -> String {
     let its = |kind: &Kind, test: fn(&Use) -> bool| {
         kind.uses.iter().any(|used| of.iter().any(|of| of.field == used.field) && test(used))
@@ -306,11 +307,11 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     match must.as_str() {
         "" => format!("Only for kind {have}."),
         _ if must == have => format!("Only for kind {have}, which requires it."),
-        _ => format!("Only for kind {have}; needed for {must}."),
+        _ => format!("Only for kind {have}; required for {must}."),
     }
 }
 
-/// The Varlink type of an object: the words of its name, each with a capital.
+/// The Varlink type of an object: the words of its name, each with a capital letter.
 fn type_name(head: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
@@ -342,7 +343,8 @@ fn type_of(ty: Type, types: &mut Types) -> String {
     }
 }
 
-/// A result may also say that its outcome is not in the trail, and that a link was changed by others meanwhile.
+/// The result of a method. It can also report that its outcome is not in the trail, and that other processes changed a
+/// link in the meantime.
 fn results(call: &'static Call, types: &mut Types) -> String {
     let recorded = member("recorded", "?bool", RECORDED);
     let meanwhile = call.changes_by_links().then(|| member("changed_meanwhile", "?[]string", MEANWHILE));
@@ -407,13 +409,16 @@ mod tests {
             "error Denied (",
             "  # Only for kind veth, which requires it.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
-            "Only for kind vxlan, macvlan, macvtap; needed for macvlan, macvtap.\n  parent: ?string",
-            "type Macvlan (\n  # How the links of one parent hear each other; if absent vepa.\n  mode: ?MacvlanMode\n)",
-            "; if absent false.\n  up: ?bool",
+            "type Macvlan (\n  # How the links on one parent exchange traffic; default: vepa.\n  mode: ?MacvlanMode\n)",
+            "; default: false.\n  up: ?bool",
             "error Interrupted (\n",
         ] {
             assert!(link.contains(text), "{text}\n{link}");
         }
+        let flat = link.replace("\n  # ", " ");
+        assert!(
+            flat.contains("Only for kind vxlan, macvlan, macvtap; required for macvlan, macvtap.\n  parent: ?string")
+        );
         for family in families() {
             let text = description(family);
             assert_eq!(text.matches('(').count(), text.matches(')').count(), "{text}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Where a policy's names of users and groups get their numbers: from this machine, from a file (`--accounts`), or from
-//! what was recorded when a policy was installed.
+//! Resolves the names of users and groups in a policy to ids: from this machine, from a file (`--accounts`), or from
+//! the record of an installed policy.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -16,33 +16,33 @@ use crate::caller::Caller;
 use crate::policy::compile::Account;
 use crate::policy::rule::Principal;
 use crate::policy::testing;
-use crate::refusal::Exit;
+use crate::refusal::{Exit, describe};
 
-/// No account has this group, and no policy can name it.
+/// A gid that no account has, and that no policy can name.
 pub(super) const NO_GROUP: u32 = u32::MAX;
-/// Who may start the broker, or connect to its socket.
+/// The group whose members may start the broker or connect to its socket.
 const CALLERS: &str = "netbroker-callers";
 
-/// The source of the numbers.
+/// The source of the ids.
 #[derive(Debug)]
 pub(super) enum Accounts {
     /// The name service of this machine.
     Machine,
-    /// A file of a person's own, for machines that lack the accounts.
+    /// A file with accounts, for machines that do not have them.
     File(testing::Accounts),
-    /// `user:NAME` and `group:NAME` with the numbers that they had.
-    Recorded(BTreeMap<String, u32>),
+    /// `user:NAME` and `group:NAME` with the ids that they had; `None` for those that did not exist.
+    Recorded(BTreeMap<String, Option<u32>>),
 }
 
 impl Accounts {
-    /// Those of a file, or of this machine where none is given.
+    /// The accounts of a file, or of this machine if no file is given.
     pub(super) fn choose(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::Machine) };
         let read = testing::Accounts::read(&given_file(path)?);
         read.map(Self::File).map_err(|problems| Failure::problems(&problems))
     }
 
-    /// The number of an account; none where it does not exist.
+    /// The id of an account; `None` if it does not exist.
     pub(super) fn number(&self, account: Account<'_>) -> Result<Option<u32>, String> {
         let found = match (self, account) {
             (Self::Machine, Account::User(name)) => {
@@ -52,9 +52,9 @@ impl Accounts {
                 Group::from_name(name).map(|group| group.map(|group| group.gid.as_raw()))
             }
             (Self::File(file), account) => return Ok(file.number(account)),
-            (Self::Recorded(numbers), account) => return Ok(numbers.get(&entry(account)).copied()),
+            (Self::Recorded(numbers), account) => return Ok(numbers.get(&entry(account)).copied().flatten()),
         };
-        found.map_err(|errno| errno.desc().to_owned())
+        found.map_err(|errno| describe(errno).to_owned())
     }
 
     /// The name of an account.
@@ -70,20 +70,20 @@ impl Accounts {
         }
     }
 
-    /// A user with the groups that a login would give. Of a recorded one only the number is known.
+    /// A user with the groups of a login. For a recorded user, only the uid is known.
     pub(super) fn user(&self, name: &str) -> Result<Caller, Failure> {
         let found = match self {
             Self::Machine => of_machine(name)?,
             Self::File(file) => file.caller(name).cloned(),
             Self::Recorded(numbers) => {
-                let uid = numbers.get(&entry(Account::User(name)));
-                uid.map(|uid| Caller { uid: *uid, gid: NO_GROUP, groups: Vec::new() })
+                let uid = numbers.get(&entry(Account::User(name))).copied().flatten();
+                uid.map(|uid| Caller { uid, gid: NO_GROUP, groups: Vec::new() })
             }
         };
-        found.ok_or_else(|| unknown(format!("there is no user `{}`", name.escape_debug())))
+        found.ok_or_else(|| unknown(format!("no user named `{}`", name.escape_debug())))
     }
 
-    /// Whether a user is in the group whose members may call the broker; `None` where that cannot be said.
+    /// Whether a user is in the group whose members may call the broker; `None` if that cannot be determined.
     pub(super) fn may_call(&self, name: &str) -> Option<bool> {
         let gid = self.number(Account::Group(CALLERS)).ok()??;
         let caller = self.user(name).ok()?;
@@ -99,13 +99,13 @@ pub(super) fn entry(account: Account<'_>) -> String {
     }
 }
 
-fn recorded(numbers: &BTreeMap<String, u32>, class: &str, number: u32) -> Option<String> {
-    let mut names = numbers.iter().filter(|(_, of)| **of == number);
+fn recorded(numbers: &BTreeMap<String, Option<u32>>, class: &str, number: u32) -> Option<String> {
+    let mut names = numbers.iter().filter(|(_, of)| **of == Some(number));
     names.find_map(|(name, _)| name.strip_prefix(class)).map(str::to_owned)
 }
 
 fn of_machine(name: &str) -> Result<Option<Caller>, Failure> {
-    let failed = |errno: Errno| unknown(format!("users cannot be looked up: {}", errno.desc()));
+    let failed = |errno: Errno| unknown(format!("users cannot be looked up: {}", describe(errno)));
     let Some(user) = User::from_name(name).map_err(failed)? else { return Ok(None) };
     let name = CString::new(name).map_err(|_| unknown("a name must not contain NUL".to_owned()))?;
     let groups = getgrouplist(&name, user.gid).map_err(failed)?;

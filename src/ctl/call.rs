@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl call`: takes one call to the broker, by one of its ways in, and shows what it answers.
+//! `netbrokerctl call`: sends one call to the broker, and prints the reply.
 #![forbid(unsafe_code)]
 
 mod via;
@@ -18,22 +18,22 @@ use crate::refusal::{Exit, exit, line};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The call, like `Address.Add`
+    /// The call, such as `Address.Add`
     #[arg(value_name = "CALL")]
     name: String,
-    /// The fields, like `link=eth0` or `peer.name=eth0`; `netns` is `@host` if absent
+    /// The fields, such as `link=eth0` or `peer.name=eth0`; default for `netns`: `@host`
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
-    /// Ask for the answer in pieces, where the call has a long one
+    /// Request several replies, each with some elements of the list
     #[arg(long)]
     more: bool,
-    /// An id of your own, recorded in the trail
+    /// Your own id of the request, which is recorded in the trail
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
-    /// Print each result in one line
+    /// Print each result on one line
     #[arg(long)]
     json: bool,
-    /// How to reach the broker: start a program, start it by `sudo -n`, or connect to a listener's socket
+    /// How to reach the broker: start a program, start it with `sudo -n`, or connect to the socket of a listener
     #[arg(long, value_name = "program:PATH|sudo:PATH|socket:PATH", default_value = via::DEFAULT)]
     via: Via,
 }
@@ -52,9 +52,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let answered = replies(asked.replies, arguments.json);
     let Some(mut broker) = asked.process else { return finished(answered?) };
     let status =
-        broker.wait().map_err(|error| unanswered(&format!("the broker cannot be waited for: {}", reason(&error))))?;
+        broker.wait().map_err(|error| unanswered(&format!("cannot wait for the broker: {}", reason(&error))))?;
     match (answered?, status.code()) {
-        // The broker has no status 1 without a reply, so this is sudo's.
+        // The broker never exits with status 1 without a reply, so this status is from sudo.
         (LastReply::Unfinished, Some(1)) if arguments.via.is_sudo() => {
             Err(Failure::Message(Exit::NotPrivileged, format!("sudo did not start the broker ({})", arguments.via)))
         }
@@ -62,24 +62,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The uid that the broker will take for the caller's: under sudo that of whoever ran sudo.
+/// The uid of the caller for the broker: under sudo, that of the user who ran sudo.
 fn caller_uid() -> u32 {
     let uid = getuid();
     let by_sudo = || env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
     if uid.is_root() { by_sudo().unwrap_or(0) } else { uid.as_raw() }
 }
 
-/// What the last reply was.
+/// The last reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum LastReply {
-    /// There was none, or it said that another one follows.
+    /// There was none, or it announced that another one follows.
     Unfinished,
     Done,
-    /// The error, by its last word.
+    /// The last part of the name of the error.
     Refused(String),
 }
 
-/// Shows the replies as they come, up to the last one: a listener may keep the connection open for the next call.
+/// Prints the replies as they arrive, up to the last one. A listener may keep the connection open for the next call.
 fn replies(from: impl Read, compact: bool) -> Result<LastReply, Failure> {
     let mut answer = LastReply::Unfinished;
     let mut reader = BufReader::new(from);
@@ -100,7 +100,8 @@ fn replies(from: impl Read, compact: bool) -> Result<LastReply, Failure> {
 
 fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
     let no_reply = |what: &str| unanswered(&format!("the broker answered with {what}"));
-    let reply: Map<String, Value> = serde_json::from_slice(reply).map_err(|_| no_reply("something else than JSON"))?;
+    let reply: Map<String, Value> =
+        serde_json::from_slice(reply).map_err(|_| no_reply("something that is not JSON"))?;
     let parameters = reply.get("parameters").cloned().unwrap_or_else(|| json!({}));
     if let Some(error) = reply.get("error") {
         let name = error
@@ -115,7 +116,7 @@ fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
     Ok(if continues { LastReply::Unfinished } else { LastReply::Done })
 }
 
-/// The exit status where nobody but the broker's reply gives one.
+/// The exit status for a reply, if the broker's own exit status is unknown.
 fn finished(answer: LastReply) -> Result<ExitCode, Failure> {
     match answer {
         LastReply::Unfinished => Err(unanswered("the connection was closed without a reply")),
@@ -124,7 +125,7 @@ fn finished(answer: LastReply) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The exit status is the broker's own; a missing reply is never reported as anything but an unknown outcome.
+/// The exit status is that of the broker. A missing reply is always reported as an unknown outcome.
 fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     match (answer, code) {
@@ -139,7 +140,7 @@ fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The broker's own word for an outcome that its caller cannot know; it says nothing besides.
+/// The exit status of the broker for an outcome that its caller cannot know.
 const UNANSWERED: u8 = 74;
 
 fn unanswered(why: &str) -> Failure {

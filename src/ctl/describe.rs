@@ -17,7 +17,7 @@ const WIDTH: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The call, like `Address.Add`
+    /// The call, such as `Address.Add`
     call: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(Exit::Done.into())
 }
 
-/// All calls, a line each: the first sentence.
+/// All calls, each on a line with the first sentence of its documentation.
 fn list() -> String {
     let width = call::all().map(|call| call.name.len()).max().unwrap_or(0);
     let first = |doc: &'static str| doc.split_once(". ").map_or(doc, |(first, _)| first).trim_end_matches('.');
@@ -49,7 +49,7 @@ fn reference(call: &'static Call) -> String {
     let mut out = format!("{} ({})\n", call.name, effect(call));
     paragraph(&mut out, 2, call.doc);
     if !call.elsewhere.is_empty() {
-        out.push_str("\nElsewhere\n");
+        out.push_str("\nSide effects\n");
         paragraph(&mut out, 2, call.elsewhere);
     }
     out.push_str("\nFields\n");
@@ -60,7 +60,7 @@ fn reference(call: &'static Call) -> String {
     }
     for (one, other, why) in call.excludes {
         out.push('\n');
-        paragraph(&mut out, 2, &format!("Not together: {} and {}: {why}.", one.name, other.name));
+        paragraph(&mut out, 2, &format!("Mutually exclusive: {} and {} ({why}).", one.name, other.name));
     }
     if !call.leaves_open.is_empty() {
         out.push('\n');
@@ -68,11 +68,11 @@ fn reference(call: &'static Call) -> String {
     }
     out.push_str("\nResult\n");
     if call.result.parts.is_empty() {
-        out.push_str("  nothing\n");
+        out.push_str("  empty\n");
     }
     parts(&mut out, 2, call.result.parts);
     if call.result.streams {
-        out.push_str("  With --more in pieces: every reply holds some elements of the list.\n");
+        out.push_str("  With --more, several replies arrive, each with some elements of the list.\n");
     }
     out.push_str("\nErrors (exit status)\n");
     for error in ERRORS {
@@ -84,12 +84,12 @@ fn reference(call: &'static Call) -> String {
     out
 }
 
-/// Which denies the call meets whatever it says.
+/// The denies that every request of the call meets.
 pub(super) fn left_open(call: &Call) -> String {
     let can_be_named = call.leaves_open.iter().filter(|field| !matches!(field.ty, Type::List(_)));
     let names: Vec<String> = can_be_named.map(|field| format!("`{}`", field.name)).collect();
     format!(
-        "The request leaves open what was there before. A deny on one of these fields is met by every request: {}.",
+        "The existing object can have any value in these fields, so a deny on one of them meets every request: {}.",
         names.join(", ")
     )
 }
@@ -102,20 +102,20 @@ fn field(out: &mut String, used: &Use) {
 fn parts(out: &mut String, indent: usize, of: &[Part]) {
     for part in of {
         let (ty, inner) = shape(part.ty);
-        let perhaps = if part.always { "" } else { ", where there is one" };
+        let perhaps = if part.always { "" } else { "; may be absent" };
         let _ = writeln!(out, "{:indent$}{}: {ty}{perhaps}", "", part.name);
         paragraph(out, indent + 4, &part.doc.to_string());
         parts(out, indent + 4, &inner);
     }
 }
 
-/// What a part of a result holds, and its own parts.
+/// The type of a part of a result, and the parts inside it.
 pub(super) fn shape(shape: Shape) -> (&'static str, Vec<Part>) {
     match shape {
         Shape::Bool => ("true or false", Vec::new()),
         Shape::Int => ("number", Vec::new()),
         Shape::String => ("text", Vec::new()),
-        Shape::Strings => ("list of texts", Vec::new()),
+        Shape::Strings => ("list of strings", Vec::new()),
         Shape::Object(inner) => ("object", inner.all()),
         Shape::List(_, inner) => ("list of objects", inner.all()),
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy edit`: an editor on a private copy, which takes the file's place when the whole policy, with
-//! its tests, is sound with it. Nothing is put in force.
+//! `netbrokerctl policy edit`: runs an editor on a private copy of a file. The copy replaces the file if the whole
+//! policy is valid with it and passes its tests. Nothing is put in force.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -12,52 +12,51 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use nix::errno::Errno;
 use nix::fcntl::{AtFlags, readlinkat};
 use nix::sys::stat::fstatat;
 use nix::unistd::{Gid, Uid, fsync, mkdtemp};
 
 use super::accounts::Accounts;
-use super::enable::root;
+
 use super::files::{Files, INSTALLED, Tree, is_policy, is_test, test_of};
-use super::read::{SOURCE, all_of, open_named, unusable};
+use super::read::{SOURCE, all_of, exists_in, open_named, unusable};
 use super::replace::{Rights, replace};
-use super::{Failure, policy, print, reason, tell, test};
+use super::{Failure, policy, print, reason, require_root, tell, test};
 use crate::policy::diagnostics::Source;
 use crate::refusal::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The name of a file in /etc/netbroker/policy.d, policy or tests; a new one is made
+    /// The name of a policy or test file in /etc/netbroker/policy.d; it is created if it does not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    root("edit the policy")?;
+    require_root("edit the policy")?;
     let tree = Tree::system();
     let edited = Edited::open(&tree, &arguments.file)?;
     print(edited.edit(&|copy| with_editor(copy), &ask)?)?;
     Ok(Exit::Done.into())
 }
 
-/// What is done about a copy that is not sound.
+/// What to do with an invalid copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Choice {
     Again,
     Stop,
 }
 
-/// A file of the policy and what it held when the editing began.
+/// A file of the policy, and its contents when the editing began.
 struct Edited<'t> {
     tree: &'t Tree,
     directory: OwnedFd,
     path: PathBuf,
-    /// None: there is no such file yet.
+    /// `None` if the file does not exist yet.
     before: Option<Vec<u8>>,
 }
 
-/// A copy that nobody else can reach; it stays until it is dropped from here.
+/// A private copy, which is removed when this value is dropped.
 struct Copy {
     directory: PathBuf,
     path: PathBuf,
@@ -71,7 +70,7 @@ fn failed(what: &Path, error: &io::Error) -> Failure {
     Failure::Message(Exit::System, format!("{}: {}", what.display(), reason(error)))
 }
 
-/// What a name without an ending is meant to be.
+/// The full file name for a name without an extension.
 fn with_ending(file: &Path) -> String {
     match (file.extension(), file.file_name()) {
         (None, Some(_)) => format!("; did you mean `{}.toml`?", file.display()),
@@ -86,12 +85,13 @@ impl<'t> Edited<'t> {
             refused(format!("{} is neither *.toml nor *.test.toml{}", file.display(), with_ending(file)))
         })?;
         if file != Path::new(name) && file != Path::new(INSTALLED).join(name) {
-            return Err(refused(format!("{} does not lie in {INSTALLED}", file.display())));
+            return Err(refused(format!("{} is not in {INSTALLED}", file.display())));
         }
         let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
         let path = Path::new(INSTALLED).join(name);
         if readlinkat(&directory, name).is_ok() {
-            let why = "is a link: what ships is not edited; write rules into a file of your own beside it";
+            let why = "is a link to a shipped policy, which cannot be edited; write rules into a file of your own \
+                       next to it";
             return Err(refused(format!("{} {why}", path.display())));
         }
         let mut edited = Self { tree, directory, path, before: None };
@@ -103,16 +103,16 @@ impl<'t> Edited<'t> {
         self.path.file_name().unwrap_or_default()
     }
 
-    /// What the file holds now.
+    /// The current contents of the file.
     fn now(&self) -> Result<Option<Vec<u8>>, Failure> {
-        if fstatat(&self.directory, self.name(), AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+        if !exists_in(&self.directory, self.name()) {
             return Ok(None);
         }
         let file = self.tree.open_file(&self.directory, self.name(), &self.path).map_err(refused)?;
         all_of(file, &self.path, SOURCE).map(Some).map_err(refused)
     }
 
-    /// Edits until the policy is sound or nobody wants to go on, and says what came of it.
+    /// Edits until the policy is valid or the user gives up, and returns the outcome.
     fn edit(
         &self,
         editor: &dyn Fn(&Path) -> Result<(), String>,
@@ -138,7 +138,7 @@ impl<'t> Edited<'t> {
             match ask(&failure) {
                 Some(Choice::Again) => {}
                 Some(Choice::Stop) => {
-                    let why = format!("{} is as it was; the copy is {}", self.path.display(), copy.path.display());
+                    let why = format!("{} is unchanged; the copy is {}", self.path.display(), copy.path.display());
                     return Err(Failure::Message(failure.exit(), why));
                 }
                 None => return Err(copy.kept(failure, &self.path)),
@@ -146,7 +146,7 @@ impl<'t> Edited<'t> {
         }
     }
 
-    /// The whole policy with these bytes in the file's place, compiled and tested.
+    /// Compiles and tests the whole policy with these bytes in place of the file.
     fn check(&self, bytes: &[u8]) -> Result<(), Failure> {
         let Files { mut policy, mut tests } = self.tree.files_but(Path::new(INSTALLED), self.name())?;
         let source = Source::new(&self.path.display().to_string(), bytes.to_vec());
@@ -162,10 +162,10 @@ impl<'t> Edited<'t> {
         test::passes(&files)
     }
 
-    /// Replaces the file, if it still is what was edited.
+    /// Replaces the file, if nobody else has changed it in the meantime.
     fn put(&self, bytes: &[u8]) -> Result<(), Failure> {
         if self.now()? != self.before {
-            return Err(refused(format!("{} has been changed by somebody else meanwhile", self.path.display())));
+            return Err(refused(format!("{} was changed by somebody else in the meantime", self.path.display())));
         }
         let what = fstatat(&self.directory, self.name(), AtFlags::AT_SYMLINK_NOFOLLOW).ok();
         let rights = Rights {
@@ -191,14 +191,14 @@ impl Copy {
         Ok(copy)
     }
 
-    /// With whatever an editor left beside it.
+    /// Removes the copy, and what an editor left next to it.
     fn remove(&self) {
         let _ = fs::remove_dir_all(&self.directory); // root's own, and gone with the next start of the machine
     }
 
-    /// The failure, and where the work is.
+    /// The failure, and the place of the edited copy.
     fn kept(&self, failure: Failure, path: &Path) -> Failure {
-        let kept = format!("{} is as it was; the copy is {}", path.display(), self.path.display());
+        let kept = format!("{} is unchanged; the copy is {}", path.display(), self.path.display());
         match failure {
             Failure::Policy(mut lines) => {
                 lines.push(format!("netbrokerctl: {kept}"));
@@ -210,11 +210,11 @@ impl Copy {
     }
 }
 
-/// Runs `$VISUAL`, `$EDITOR` or `editor`. Words are parted at blanks; no shell takes part.
+/// Runs `$VISUAL`, `$EDITOR` or `editor`. The command is split at spaces; no shell is used.
 fn with_editor(copy: &Path) -> Result<(), String> {
     let said = ["VISUAL", "EDITOR"].into_iter().filter_map(env::var_os).find(|editor| !editor.is_empty());
     let editor = said.unwrap_or_else(|| OsString::from("editor"));
-    let Some(line) = editor.to_str() else { return Err("$VISUAL or $EDITOR is no UTF-8".to_owned()) };
+    let Some(line) = editor.to_str() else { return Err("$VISUAL or $EDITOR is not valid UTF-8".to_owned()) };
     let mut words = line.split_whitespace();
     let program = words.next().unwrap_or("editor");
     match Command::new(program).args(words).arg(copy).status() {
@@ -224,7 +224,7 @@ fn with_editor(copy: &Path) -> Result<(), String> {
     }
 }
 
-/// Tells what is wrong and asks at the terminal whether to go on; `None` where there is none.
+/// Reports the errors and asks at the terminal whether to continue; `None` if there is no terminal.
 fn ask(failure: &Failure) -> Option<Choice> {
     if !io::stdin().is_terminal() {
         return None;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy enable` and `disable`: the link by which a shipped policy becomes part of the machine's.
-//! Neither puts anything in force.
+//! `netbrokerctl policy enable` and `disable`: adds and removes the link to a shipped policy. Neither puts anything in
+//! force.
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
@@ -9,30 +9,29 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, readlinkat};
-use nix::sys::stat::fstatat;
-use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
+use nix::fcntl::readlinkat;
+use nix::unistd::{UnlinkatFlags, fsync, symlinkat, unlinkat};
 
 use super::accounts::Accounts;
 use super::files::{INSTALLED, SHIPPED, Tree, is_policy, names};
-use super::read::unusable;
+use super::read::{exists_in, unusable};
 use super::state::system_group;
-use super::{Failure, policy, print, tell_line};
+use super::{Failure, policy, print, require_root, tell_line};
 use crate::policy::warnings::Warning;
-use crate::refusal::Exit;
+use crate::refusal::{Exit, describe};
 
 /// What remains to be done.
 const INSTALL: &str = "`netbrokerctl policy install` puts it in force";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The name of a shipped policy, like `neutron-l3`
+    /// The name of a shipped policy, such as `neutron-l3`
     #[arg(value_name = "NAME")]
     name: String,
 }
 
 pub(super) fn enable(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    root("enable a policy")?;
+    require_root("enable a policy")?;
     let tree = Tree::system();
     print(link(&tree, &arguments.name)?)?;
     missing(&tree).iter().for_each(tell_line);
@@ -40,13 +39,13 @@ pub(super) fn enable(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 pub(super) fn disable(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    root("disable a policy")?;
+    require_root("disable a policy")?;
     print(unlink(&Tree::system(), &arguments.name)?)?;
     Ok(Exit::Done.into())
 }
 
-/// What the policy still needs before it can be installed, and its callers before they can call. Nothing of that keeps a
-/// policy from being enabled.
+/// What the policy still needs before it can be installed, and its callers before they can make calls. A policy can be
+/// enabled without it.
 fn missing(tree: &Tree) -> Vec<String> {
     let compiled = tree.policy(Path::new(INSTALLED)).and_then(|sources| policy::compiled(&sources, &Accounts::Machine));
     let mut missing = match compiled {
@@ -57,17 +56,9 @@ fn missing(tree: &Tree) -> Vec<String> {
     };
     missing.extend(system_group(tree).err());
     if !missing.is_empty() {
-        missing.insert(0, "netbrokerctl: still missing:".to_owned());
+        missing.insert(0, "netbrokerctl: before it can be installed:".to_owned());
     }
     missing
-}
-
-/// Refuses whoever is not root.
-pub(super) fn root(what: &str) -> Result<(), Failure> {
-    if geteuid().is_root() {
-        return Ok(());
-    }
-    Err(Failure::Message(Exit::NotPrivileged, format!("only root can {what}")))
 }
 
 /// The name of the file; `10-x` and `10-x.toml` mean the same.
@@ -77,7 +68,10 @@ fn file_of(name: &str) -> Result<String, Failure> {
     if is_policy(OsStr::new(&file)) && file.bytes().all(plain) {
         return Ok(file);
     }
-    Err(refused(format!("`{}` is no name of a policy: letters, digits, `-`, `_` and `.`", name.escape_debug())))
+    Err(refused(format!(
+        "`{}` is not the name of a policy, which consists of letters, digits, `-`, `_` and `.`",
+        name.escape_debug()
+    )))
 }
 
 fn refused(why: String) -> Failure {
@@ -88,7 +82,7 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
     let file = file_of(name)?;
     let (link, target) = (Path::new(INSTALLED).join(&file), Path::new(SHIPPED).join(&file));
     let shipped = tree.directory(Path::new(SHIPPED)).map_err(refused)?;
-    if fstatat(&shipped, file.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+    if !exists_in(&shipped, file.as_ref()) {
         return Err(refused(none_such(name, &shipped)));
     }
     tree.open_file(&shipped, OsStr::new(&file), &target).map_err(refused)?;
@@ -98,9 +92,11 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
     let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
     match symlinkat(&target, &directory, file.as_str()) {
         Err(Errno::EEXIST) if leads(&directory, &file).as_ref() == Some(&target) => {
-            Err(refused(format!("{} is enabled already; {INSTALL}", link.display())))
+            Err(refused(format!("{} is already enabled; {INSTALL}", link.display())))
         }
-        Err(Errno::EEXIST) => Err(refused(format!("{} is there already, and something else", link.display()))),
+        Err(Errno::EEXIST) => {
+            Err(refused(format!("{} already exists and is not a link to this policy", link.display())))
+        }
         Err(errno) => Err(Failure::Message(Exit::System, unusable(&link, errno))),
         Ok(()) => {
             settle(&directory)?;
@@ -109,7 +105,7 @@ fn link(tree: &Tree, name: &str) -> Result<String, Failure> {
     }
 }
 
-/// That no such policy ships, and which do.
+/// The error for a name that is not a shipped policy, with the names of those that are.
 fn none_such(name: &str, shipped: &OwnedFd) -> String {
     let files = names(shipped, Path::new(SHIPPED), is_policy).unwrap_or_default();
     let named = |file: &OsString| format!("`{}`", file.to_string_lossy().trim_end_matches(".toml").escape_debug());
@@ -122,18 +118,21 @@ fn unlink(tree: &Tree, name: &str) -> Result<String, Failure> {
     let link = Path::new(INSTALLED).join(&file);
     let directory = tree.directory(Path::new(INSTALLED)).map_err(refused)?;
     match readlinkat(&directory, file.as_str()) {
-        Err(Errno::ENOENT) => return Err(refused(format!("{} is not there", link.display()))),
+        Err(Errno::ENOENT) => return Err(refused(format!("{} does not exist", link.display()))),
         Err(Errno::EINVAL) => {
-            return Err(refused(format!("{} is no link to a shipped policy, but the machine's own", link.display())));
+            return Err(refused(format!(
+                "{} is not a link to a shipped policy, but a file of this machine's own",
+                link.display()
+            )));
         }
         Err(errno) => return Err(refused(unusable(&link, errno))),
         Ok(_) if leads(&directory, &file).is_some_and(|target| target.parent() == Some(Path::new(SHIPPED))) => {}
-        Ok(_) => return Err(refused(format!("{} leads to no shipped policy", link.display()))),
+        Ok(_) => return Err(refused(format!("{} does not lead to a shipped policy", link.display()))),
     }
     unlinkat(&directory, file.as_str(), UnlinkatFlags::NoRemoveDir)
         .map_err(|errno| Failure::Message(Exit::System, unusable(&link, errno)))?;
     settle(&directory)?;
-    Ok(format!("disabled: {}; `netbrokerctl policy install` puts what is left in force", link.display()))
+    Ok(format!("disabled: {}; `netbrokerctl policy install` puts the other files in force", link.display()))
 }
 
 fn leads(directory: &OwnedFd, file: &str) -> Option<PathBuf> {
@@ -142,7 +141,7 @@ fn leads(directory: &OwnedFd, file: &str) -> Option<PathBuf> {
 
 fn settle(directory: &OwnedFd) -> Result<(), Failure> {
     fsync(directory).map_err(|errno| {
-        Failure::Message(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", errno.desc()))
+        Failure::Message(Exit::System, format!("done, but {INSTALLED} cannot be written to disk: {}", describe(errno)))
     })
 }
 
@@ -176,23 +175,23 @@ mod tests {
         assert!(said.starts_with(&format!("enabled: {LINK} -> {L3}; ")) && said.contains("policy install"), "{said}");
         assert_eq!(fs::read_link(machine.path(LINK)).unwrap(), Path::new(L3));
         assert_eq!(machine.tree.policy(Path::new(INSTALLED)).unwrap()[0].text, "# l3\n");
-        assert!(why(link(&machine.tree, "l3.toml")).contains("is enabled already"));
+        assert!(why(link(&machine.tree, "l3.toml")).contains("is already enabled"));
         assert!(unlink(&machine.tree, "l3").unwrap().starts_with(&format!("disabled: {LINK}; ")));
         assert!(machine.names(INSTALLED).is_empty());
-        assert!(why(unlink(&machine.tree, "l3")).ends_with("is not there"));
+        assert!(why(unlink(&machine.tree, "l3")).ends_with("does not exist"));
     }
 
     #[test]
     fn what_is_there_stays() {
         let machine = shipped();
         machine.write(LINK, "# own\n");
-        assert!(why(link(&machine.tree, "l3")).contains("is there already"));
-        assert!(why(unlink(&machine.tree, "l3")).contains("the machine's own"));
+        assert!(why(link(&machine.tree, "l3")).contains("already exists"));
+        assert!(why(unlink(&machine.tree, "l3")).contains("file of this machine's own"));
         assert_eq!(fs::read_to_string(machine.path(LINK)).unwrap(), "# own\n");
         fs::remove_file(machine.path(LINK)).unwrap();
         machine.link("/etc/passwd", LINK);
-        assert!(why(link(&machine.tree, "l3")).contains("is there already"));
-        assert!(why(unlink(&machine.tree, "l3")).contains("leads to no shipped policy"));
+        assert!(why(link(&machine.tree, "l3")).contains("already exists"));
+        assert!(why(unlink(&machine.tree, "l3")).contains("does not lead to a shipped policy"));
         assert_eq!(machine.names(INSTALLED), ["l3.toml"]);
     }
 
@@ -200,17 +199,17 @@ mod tests {
     fn what_is_absent_or_not_trusted_is_not_enabled() {
         let machine = shipped();
         for name in ["", "../l3", "a/b", ".l3", "l3.test", "l 3", "ä", "\u{1b}"] {
-            assert!(why(link(&machine.tree, name)).contains("is no name of a policy"), "{name}");
+            assert!(why(link(&machine.tree, name)).contains("is not the name of a policy"), "{name}");
         }
         assert_eq!(why(link(&machine.tree, "dhcp")), format!("{SHIPPED} holds no policy `dhcp`; it holds `l3`"));
         machine.link(L3, "/usr/share/netbroker/policies/other.toml");
         assert!(why(link(&machine.tree, "other")).contains("is a symbolic link"));
         machine.mode(L3, 0o664);
-        assert!(why(link(&machine.tree, "l3")).contains("others than root may write it"));
+        assert!(why(link(&machine.tree, "l3")).contains("lets others than root write it"));
         machine.mode(L3, 0o644);
         for directory in [SHIPPED, INSTALLED] {
             machine.mode(directory, 0o777);
-            assert!(why(link(&machine.tree, "l3")).contains("others than root may write it"));
+            assert!(why(link(&machine.tree, "l3")).contains("lets others than root write it"));
             machine.mode(directory, 0o755);
         }
         assert!(machine.names(INSTALLED).is_empty());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy explain`: which rule decides a call, by the function that the broker decides with.
+//! `netbrokerctl policy explain`: shows which rule decides a call. It uses the same function as the broker.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use nix::unistd::geteuid;
 
 use super::accounts::{Accounts, NO_GROUP, unknown};
-use super::enable::root;
+
 use super::files::{self, INSTALLED, Tree};
+use super::in_force::InForce;
 use super::install::written;
 use super::read::open_named;
-use super::status::InForce;
-use super::{Failure, history, parameters, policy, print, warn};
+use super::{Failure, history, parameters, policy, print, require_root, warn};
 use crate::caller::Caller;
 use crate::policy::Decision;
 use crate::policy::compile::{Account, Policy};
@@ -26,25 +26,25 @@ const IN_FORCE: &str = "/var/lib/netbroker/policy";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Who asks: `user:NAME` with the groups that NAME is in, or `uid:N` with none
+    /// The caller: `user:NAME` with the groups of NAME, or `uid:N` without groups
     #[arg(long, value_name = "USER")]
     who: String,
-    /// A group of the caller's besides: `group:NAME` or `gid:N`
+    /// An additional group of the caller: `group:NAME` or `gid:N`
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
-    /// The call, like `Address.Add`
+    /// The call, such as `Address.Add`
     #[arg(value_name = "CALL")]
     name: String,
     /// Its fields, as for `netbrokerctl call`
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
-    /// The directory with the policy's files
+    /// The directory of the policy files
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// A file whose `[accounts]` has the users and groups, in place of this machine's
+    /// A file whose `[accounts]` table replaces the users and groups of this machine
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
-    /// By the policy in force, in place of the files (root only)
+    /// Use the policy in force instead of the files (root only)
     #[arg(long, conflicts_with_all = ["directory", "accounts"])]
     installed: bool,
 }
@@ -72,7 +72,7 @@ fn damaged(damage: Damage) -> Failure {
     Failure::Policy(vec![damage.0.to_owned()])
 }
 
-/// What is asked: the bytes that decide, the places of their rules, and whom names mean.
+/// What is explained: the compiled policy, the places of its rules, and the accounts of its names.
 struct Asked {
     compiled: Compiled<Vec<u8>>,
     policy: Policy,
@@ -91,9 +91,9 @@ impl Asked {
         Ok(Self { compiled, policy, accounts: vec![accounts] })
     }
 
-    /// An account that is gone has the number that it had.
+    /// An account that was deleted keeps the number that it had.
     fn in_force() -> Result<Self, Failure> {
-        root("read the policy in force")?;
+        require_root("read the policy in force")?;
         let tree = Tree::system();
         let in_force = InForce::read(&tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
         let (policy, recorded) = match history::in_force(&tree, &in_force)? {
@@ -106,12 +106,12 @@ impl Asked {
                 (policy::compiled(&[], &Accounts::Machine)?, None)
             }
         };
-        let compiled = Compiled::open(in_force.bytes).map_err(damaged)?;
+        let compiled = in_force.policy;
         Ok(Self { compiled, policy, accounts: [Accounts::Machine].into_iter().chain(recorded).collect() })
     }
 }
 
-/// Says so when the broker decides by another policy than the one that is explained.
+/// Warns if the broker uses another policy than the one that is explained.
 fn compare(digest: &str) {
     let path = Path::new(IN_FORCE);
     match fs::symlink_metadata(path) {
@@ -131,29 +131,35 @@ fn compare(digest: &str) {
     }
 }
 
-/// The caller by the first of these accounts that knows the names.
+/// The caller, from the first of these account sources that knows the names.
 fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller, Failure> {
     let mut caller = match who.split_once(':') {
         Some(("user", name)) => first(accounts, |of| of.user(name))?,
         Some(("uid", number)) => Caller { uid: self::number(who, number)?, gid: NO_GROUP, groups: Vec::new() },
-        _ => return Err(unknown(format!("`{}` is neither `user:NAME` nor `uid:N`", who.escape_debug()))),
+        _ => {
+            let class = if who.bytes().all(|b| b.is_ascii_digit()) { "uid" } else { "user" };
+            let who = who.escape_debug();
+            let hint =
+                if who.clone().any(|c| c == ':') { String::new() } else { format!("; did you mean `{class}:{who}`?") };
+            return Err(unknown(format!("`{who}` must be `user:NAME` or `uid:N`{hint}")));
+        }
     };
     for group in groups {
         let gid = match group.split_once(':') {
             Some(("group", name)) => first(accounts, |of| match of.number(Account::Group(name)) {
                 Ok(Some(gid)) => Ok(gid),
-                Ok(None) => Err(unknown(format!("there is no group `{}`", name.escape_debug()))),
+                Ok(None) => Err(unknown(format!("no group named `{}`", name.escape_debug()))),
                 Err(why) => Err(unknown(format!("groups cannot be looked up: {why}"))),
             })?,
             Some(("gid", number)) => self::number(group, number)?,
-            _ => return Err(unknown(format!("`{}` is neither `group:NAME` nor `gid:N`", group.escape_debug()))),
+            _ => return Err(unknown(format!("`{}` must be `group:NAME` or `gid:N`", group.escape_debug()))),
         };
         caller.groups.push(gid);
     }
     Ok(caller)
 }
 
-/// What the first of these accounts gives, or else why the last has none.
+/// What the first of these account sources returns, or else the error of the last one.
 fn first<T>(accounts: &[Accounts], find: impl Fn(&Accounts) -> Result<T, Failure>) -> Result<T, Failure> {
     let none = Err(unknown("no account is known".to_owned()));
     accounts.iter().fold(none, |found, of| found.or_else(|_| find(of)))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The files of a policy. What is installed must have been written by root alone: every directory from `/` on and every
-//! file is checked on the descriptor that is then used, so that nobody can put another thing there in between.
+//! The files of a policy. Only root may be able to write what is installed. Every directory from `/` and every file is
+//! checked on the descriptor that is then used, so nobody can replace it in between.
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
@@ -9,28 +9,29 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
+use nix::fcntl::{AtFlags, OFlag, open, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use super::Failure;
-use super::read::{SOURCE, all_of, file_state, open_in, open_named, unusable};
+use super::read::{
+    DIRECTORY_FLAGS, SOURCE, all_of, exists_in, file_state, open_directory, open_in, open_named, unusable,
+};
 use crate::policy::diagnostics::Source;
 use crate::policy::testing::TestFile;
 
-/// Where people write the policy.
+/// The directory in which people write the policy.
 pub(super) const INSTALLED: &str = "/etc/netbroker/policy.d";
-/// Where shipped policies lie; only here may a link lead.
+/// The directory of shipped policies. Links may lead only to it.
 pub(super) const SHIPPED: &str = "/usr/share/netbroker/policies";
 
-/// The files of one directory: the policy, and the tests beside it.
+/// The files of one directory: the policy and its tests.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     pub(super) policy: Vec<Source>,
     pub(super) tests: Vec<TestFile>,
 }
 
-/// A file tree and who must own what is trusted in it: the whole system and root, but for tests.
+/// A file tree and the owner of trusted files in it: except in tests, the whole system and root.
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     pub(super) top: PathBuf,
@@ -42,11 +43,10 @@ impl Tree {
         Self { top: PathBuf::from("/"), owner: 0 }
     }
 
-    /// Opens a directory, each component of its path checked.
+    /// Opens a directory, and checks each component of its path.
     pub(super) fn directory(&self, path: &Path) -> Result<OwnedFd, String> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut at = PathBuf::from("/");
-        let mut directory = open(&self.top, flags, Mode::empty()).map_err(|errno| unusable(&at, errno))?;
+        let mut directory = open(&self.top, DIRECTORY_FLAGS, Mode::empty()).map_err(|errno| unusable(&at, errno))?;
         self.trust(&at, &file_state(&directory, &at)?)?;
         for component in path.components() {
             let name = match component {
@@ -55,7 +55,7 @@ impl Tree {
                 _ => return Err(format!("{}: write the path from `/` on, without `..`", path.display())),
             };
             at.push(name);
-            directory = openat(&directory, name, flags, Mode::empty()).map_err(|errno| unusable(&at, errno))?;
+            directory = open_directory(&directory, name).map_err(|errno| unusable(&at, errno))?;
             self.trust(&at, &file_state(&directory, &at)?)?;
         }
         Ok(directory)
@@ -68,17 +68,17 @@ impl Tree {
         sources(names.iter().map(|name| self.read(&directory, path.join(name))))
     }
 
-    /// A warning for each file of a directory that nobody reads.
+    /// A warning for each file of a directory that is not read.
     pub(super) fn unread(&self, path: &Path) -> Result<Vec<String>, String> {
         unread(&self.directory(path)?, path)
     }
 
-    /// All policy files of a directory and their tests; those of a shipped policy lie where it lies.
+    /// All policy files of a directory and their tests. The tests of a shipped policy are in its directory.
     pub(super) fn files(&self, path: &Path) -> Result<Files, Failure> {
         self.files_but(path, OsStr::new(""))
     }
 
-    /// The same without the file of this name, which is not even read.
+    /// The same without the file of this name, which is not read.
     pub(super) fn files_but(&self, path: &Path, left_out: &OsStr) -> Result<Files, Failure> {
         let directory = self.directory(path).map_err(wrong)?;
         let paths = |wanted| {
@@ -95,14 +95,13 @@ impl Tree {
         Ok(Files { policy, tests })
     }
 
-    /// The tests that ship beside what a link leads to.
+    /// The shipped tests of the policy that a link leads to.
     fn shipped_tests(&self, directory: &OwnedFd, link: &Path) -> Result<Option<TestFile>, Failure> {
         let Ok(target) = readlinkat(directory, link.file_name().unwrap_or_default()) else { return Ok(None) };
         let shipped = self.directory(Path::new(SHIPPED)).map_err(wrong)?;
         let test = Path::new(SHIPPED).join(Path::new(&target).file_name().unwrap_or_default());
         let test = test.with_extension("test.toml");
-        let there = fstatat(&shipped, test.file_name().unwrap_or_default(), AtFlags::AT_SYMLINK_NOFOLLOW);
-        if there == Err(Errno::ENOENT) {
+        if !exists_in(&shipped, test.file_name().unwrap_or_default()) {
             return Ok(None);
         }
         let read = sources(std::iter::once(self.read(&shipped, test)))?;
@@ -125,18 +124,18 @@ impl Tree {
         Ok(file)
     }
 
-    /// Follows a link of the owner's to a shipped policy, and no other.
+    /// Follows a link that the owner made to a shipped policy, and refuses any other.
     fn open_shipped(&self, directory: &OwnedFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, String> {
         let link = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|errno| unusable(shown, errno))?;
         let target = PathBuf::from(readlinkat(directory, name).map_err(|errno| unusable(shown, errno))?);
         let (Some(parent), Some(file)) = (target.parent(), target.file_name()) else {
             return Err(format!("{} is a symbolic link to nothing", shown.display()));
         };
-        // Compared as text: `..` and a second slash lead there too, but not only there.
+        // The target is compared as text: a path with `..` or a second slash could also lead elsewhere.
         let plain = target.as_os_str() == Path::new(SHIPPED).join(file).as_os_str() && is_policy(file);
         if !plain || link.st_uid != self.owner {
             return Err(format!(
-                "{} is a symbolic link; only links of root's to {SHIPPED}/NAME.toml are followed",
+                "{} is a symbolic link; only root's links to {SHIPPED}/NAME.toml are followed",
                 shown.display()
             ));
         }
@@ -147,31 +146,32 @@ impl Tree {
     fn trust(&self, path: &Path, what: &FileStat) -> Result<(), String> {
         let path = path.display();
         if what.st_uid != self.owner {
-            return Err(format!("{path} belongs to uid {}, not to root", what.st_uid));
+            return Err(format!("{path} must belong to root, not to uid {}", what.st_uid));
         }
         if what.st_mode & 0o022 != 0 {
-            return Err(format!("{path} has mode {:04o}: others than root may write it", what.st_mode & 0o7777));
+            return Err(format!("{path} has mode {:04o}, which lets others than root write it", what.st_mode & 0o7777));
         }
         Ok(())
     }
 }
 
-/// Files that a person names, as they are: a check of their text. A directory stands for its policy files.
+/// Reads files that a person names, without checking owner and mode. A directory stands for its policy files.
 pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let list = || {
-                let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-                let directory = open(path, flags, Mode::empty()).map_err(|errno| unusable(path, errno))?;
-                names(&directory, path, is_policy)
-            };
-            files.extend(list().map_err(wrong)?.into_iter().map(|name| path.join(name)));
+            let names = given_path(path).and_then(|directory| names(&directory, path, is_policy));
+            files.extend(names.map_err(wrong)?.into_iter().map(|name| path.join(name)));
         } else {
             files.push(path.clone());
         }
     }
     given_files(&files)
+}
+
+/// Opens a directory that a person names. Symbolic links are followed.
+fn given_path(path: &Path) -> Result<OwnedFd, String> {
+    open(path, DIRECTORY_FLAGS - OFlag::O_NOFOLLOW, Mode::empty()).map_err(|errno| unusable(path, errno))
 }
 
 /// A file that a person names.
@@ -180,13 +180,11 @@ pub(super) fn given_file(path: &Path) -> Result<Source, Failure> {
     Source::new(&path.display().to_string(), bytes).map_err(|problem| Failure::problems(&[problem]))
 }
 
-/// A warning for each file in directories that a person names which nobody reads.
+/// A warning for each file that is not read, in directories that a person names.
 pub(super) fn given_unread(paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let mut warnings = Vec::new();
     for path in paths.iter().filter(|path| path.is_dir()) {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(path, flags, Mode::empty()).map_err(|errno| wrong(unusable(path, errno)))?;
-        warnings.extend(unread(&directory, path).map_err(wrong)?);
+        warnings.extend(given_path(path).and_then(|directory| unread(&directory, path)).map_err(wrong)?);
     }
     Ok(warnings)
 }
@@ -196,12 +194,12 @@ fn unread(directory: &OwnedFd, path: &Path) -> Result<Vec<String>, String> {
     let warning = |name: &OsString| {
         let shown = path.join(name).display().to_string().escape_debug().to_string();
         let why = if name.as_bytes().starts_with(b".") { "begins with a dot" } else { "does not end in `.toml`" };
-        format!("warning: {shown}: nothing reads this file, since its name {why}; rename it, or move it elsewhere")
+        format!("{shown}: warning: nothing reads this file, since its name {why}; rename it, or move it elsewhere")
     };
     Ok(names.iter().map(warning).collect())
 }
 
-/// Files that a person names, each of them one file.
+/// Reads files that a person names, without checking owner and mode.
 fn given_files(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     sources(paths.iter().map(|path| {
         let bytes = open_named(path).and_then(|file| all_of(file, path, SOURCE));
@@ -209,11 +207,10 @@ fn given_files(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     }))
 }
 
-/// The policy files of a directory and the tests beside them, as they are.
+/// The policy files of a directory and their tests, without checking owner and mode.
 pub(super) fn given_directory(path: &Path) -> Result<Files, Failure> {
     let policy = given(&[path.to_owned()])?;
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let directory = open(path, flags, Mode::empty()).map_err(|errno| wrong(unusable(path, errno)))?;
+    let directory = given_path(path).map_err(wrong)?;
     let paths = names(&directory, path, is_test).map_err(wrong)?.into_iter().map(|name| path.join(name));
     Ok(Files { policy, tests: given_tests(&paths.collect::<Vec<_>>(), path)? })
 }
@@ -224,7 +221,7 @@ pub(super) fn given_tests(paths: &[PathBuf], directory: &Path) -> Result<Vec<Tes
     Ok(given_files(paths)?.into_iter().zip(paths).map(|(source, path)| test_of(source, &beside(path))).collect())
 }
 
-/// `10-x.test.toml` lies beside `10-x.toml`.
+/// `10-x.test.toml` has the tests of `10-x.toml`.
 pub(super) fn test_of(source: Source, path: &Path) -> TestFile {
     TestFile { source, beside: path.with_extension("").with_extension("toml").display().to_string() }
 }
@@ -233,7 +230,7 @@ fn wrong(why: String) -> Failure {
     Failure::Policy(vec![why])
 }
 
-/// All files as text, or everything that is wrong with them.
+/// All files as text, or all errors in them.
 fn sources(files: impl Iterator<Item = (PathBuf, Result<Vec<u8>, String>)>) -> Result<Vec<Source>, Failure> {
     let (mut sources, mut wrong) = (Vec::new(), Vec::new());
     for (path, bytes) in files {
@@ -246,22 +243,23 @@ fn sources(files: impl Iterator<Item = (PathBuf, Result<Vec<u8>, String>)>) -> R
     if wrong.is_empty() { Ok(sources) } else { Err(Failure::Policy(wrong)) }
 }
 
-/// Whether a file of this name is policy: tests, hidden files and what editors and packagers leave behind are not.
+/// Whether a file with this name is policy. Tests, hidden files, and files that editors and package managers leave are
+/// not.
 pub(super) fn is_policy(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".toml") && !name.ends_with(b".test.toml") && !name.starts_with(b".")
 }
 
-/// Whether a file of this name holds tests.
+/// Whether a file with this name has tests.
 pub(super) fn is_test(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".test.toml") && !name.starts_with(b".")
 }
 
-/// The names in a directory that are wanted, sorted.
+/// The names in a directory that match, sorted.
 pub(super) fn names(directory: &OwnedFd, path: &Path, wanted: fn(&OsStr) -> bool) -> Result<Vec<OsString>, String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut listing = Dir::openat(directory, ".", flags, Mode::empty()).map_err(|errno| unusable(path, errno))?;
+    let mut listing =
+        Dir::openat(directory, ".", DIRECTORY_FLAGS, Mode::empty()).map_err(|errno| unusable(path, errno))?;
     let mut names = Vec::new();
     for entry in listing.iter() {
         let entry = entry.map_err(|errno| unusable(path, errno))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl generate`: the files of the source tree that are made from the declarations of the calls, so that the
-//! reference cannot differ from the parser. tests/generated.rs compares them.
+//! `netbrokerctl generate`: prints the files of the source tree that are made from the declarations of the calls. The
+//! reference therefore cannot differ from the parser. tests/generated.rs compares the files with the output.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -16,9 +16,9 @@ use crate::refusal::{Exit, exit};
 
 /// Columns of the manual's source.
 const WIDTH: usize = 78;
-/// What is a word of its own to mdoc(7) before and behind another.
+/// Punctuation that mdoc(7) takes as a separate word before another word.
 const OPENING: &[char] = &['(', '['];
-/// See [`OPENING`].
+/// Punctuation that mdoc(7) takes as a separate word after another word.
 const CLOSING: &[char] = &['.', ',', ':', ';', ')', ']', '?', '!'];
 
 #[derive(Debug, clap::Subcommand)]
@@ -27,7 +27,7 @@ pub(super) enum What {
     Manual,
     /// The description of an interface: packaging/varlink/io.netbroker.FAMILY.varlink
     Varlink {
-        /// The family, like `Address`
+        /// The family, such as `Address`
         family: String,
     },
 }
@@ -38,7 +38,7 @@ pub(super) fn run(what: &What) -> Result<ExitCode, Failure> {
         What::Varlink { family } if varlink::families().any(|known| known == family) => varlink::description(family),
         What::Varlink { family } => {
             let hint = did_you_mean(family, varlink::families());
-            let message = format!("there is no family `{}`{hint}", family.escape_debug());
+            let message = format!("no family named `{}`{hint}", family.escape_debug());
             return Err(Failure::Message(Exit::Request, message));
         }
     };
@@ -49,75 +49,85 @@ pub(super) fn run(what: &What) -> Result<ExitCode, Failure> {
 const HEAD: &str = "\
 .\\\" SPDX-License-Identifier: Apache-2.0 OR MIT
 .\\\" Made from the declarations in src/call: netbrokerctl generate manual
-.Dd November 20, 2026
+.Dd November 26, 2026
 .Dt NETBROKER-CALLS 7
 .Os
 .Sh NAME
 .Nm netbroker-calls
-.Nd the calls of netbroker: fields, results, errors
+.Nd calls of netbroker: fields, results and errors
 .Sh DESCRIPTION
 A
 .Em call
 is one operation that
 .Xr netbroker 8
-carries out for a caller whom the policy permits it.
-It
+carries out for a caller if the policy permits it.
+A call either
 .Em reads
-or it
-.Em changes .
+or
+.Em changes
+something.
 Its
 .Em fields
-are named and typed;
-the same name has the same type and the same meaning in all calls, and
+have names and types.
+A name has the same type and the same meaning in all calls.
 .Xr netbroker-policy 5
 constrains fields by these names.
 .Pp
 Each call requires
 .Ql netns ,
-the network namespace in which it acts:
-the name of a file under
+the network namespace in which it acts.
+This is the name of a file under
 .Pa /run/netns ,
-as
+such as
 .Xr ip-netns 8
-makes them, or
+creates, or
 .Ql @host ,
-the namespace that the broker was started in.
+the namespace in which the broker was started.
 .Pp
-Where a field is absent, it means one of these:
+Each field shows what its absence means:
 .Bl -tag -width Ds
 .It required
 The request is refused.
-.It if absent Ar value
-That value, filled in before the policy is asked:
-to say it is to say nothing.
+.It default : Ar value
+This value is filled in before the policy is evaluated.
+A request that gives the default is therefore the same as a request without the
+field.
 .It if absent, it follows from the other fields
-The value that the call's text names for it, filled in before the policy is
-evaluated.
-.It if absent left alone
-The thing stays as it is, or as the kernel makes it.
-.It if absent any
-The field is a filter; without it every object is meant.
-.It if absent chosen
-The kernel chooses, or what
+The description of the call names the value.
+It is filled in before the policy is evaluated.
+.It if absent, not set
+An existing object keeps its value.
+A new object gets the value that the kernel chooses, or none.
+.It if absent, any value
+The field is a filter.
+Without it, every object matches.
+.It if absent, chosen by the kernel or as in iproute2
+The kernel chooses the value, or the broker sends the value that
 .Xr ip 8
-would send is sent.
+would send.
 .El
 .Pp
-A link's name has 1 to 15 bytes, a namespace's 1 to 255:
-printable ASCII without
-.Ql / \\&: % * \\&? \\&! $ @ { } \\&[ \\&] \\e ,
-and none of
+The name of a link has 1 to 15 bytes, and the name of a namespace 1 to 255 bytes.
+Names are printable ASCII without
+.Ql / \\&: % * \\&? \\&! $ @ { } \\&[ \\&] \\e .
+The names
 .Ql \\&. ,
 .Ql .. ,
-.Ql all ,
-.Ql default .
-A name that a request gives to something, or that a routing rule keeps, also has no
+.Ql all
+and
+.Ql default
+are not valid.
+A name that a request gives to an object, or that a routing rule keeps, must
+begin with a letter, a digit or
+.Ql _ .
+It must not contain
 .Ql \\(dq ' \\(ga \\&; \\&| & < > \\&( \\&) # ~ ,
-since it reaches scripts that other people wrote.
+because it reaches scripts that other people wrote.
 Existing links and namespaces with such names can be listed and deleted.
-A link is found by its own name, never by an alternative one.
-Whatever the kernel would cut, expand or take for something else is refused,
-not repaired.
+A link is found by its own name, never by an alternative name.
+A value that the kernel would truncate, expand or interpret differently is
+refused.
+It is never corrected.
 .Pp
 .Ic netbrokerctl describe
 .Ar call
@@ -133,64 +143,71 @@ A request is a Varlink message: one JSON object, ended by NUL.
 .Pp
 The method is
 .Ql io.netbroker.
-with the call's name behind it.
+followed by the name of the call.
 A field whose name has a dot is a member of an object:
 .Ql peer.name
 is
 .Ql \\(dqpeer\\(dq\\&: {\\(dqname\\(dq\\&: ...} .
-Fields that are null are absent, and
+A field that is null is absent.
 .Ql parameters
-may be absent or null where they are empty.
-Refused are unknown fields, fields that stand there twice, fractions and
-exponents, bytes behind the object, more than 1 MiB, and more than 16 levels.
+can be absent or null if it has no members.
+A request is refused if it has an unknown field, a field that is given twice, a
+number with a fraction or an exponent, or bytes after the object.
+It is also refused if it has more than 1 MiB or more than 16 levels.
 .Pp
-Each call takes a
-.Ql reference
-besides: 1 to 64 bytes of printable ASCII, the caller's own id of the request.
+Each call can have a
+.Ql reference :
+the caller's own id of the request, 1 to 64 bytes of printable ASCII.
 It is recorded, never judged.
 .Pp
 The reply is
-.Ql {\\(dqparameters\\(dq\\&: {...}} ,
-or with the member
-.Ql error
-the name of an error, in the interface of the call:
+.Ql {\\(dqparameters\\(dq\\&: {...}} .
+The reply to a call that failed also has the member
+.Ql error ,
+the name of an error in the interface of the call:
 .Ql io.netbroker.Address.Denied .
-Where the request says
+.Pp
+If the request has
 .Ql \\(dqmore\\(dq\\&: true
-and the call's result comes in pieces, each reply but the last has
-.Ql \\(dqcontinues\\(dq\\&: true ,
-and each holds some elements of the list.
-They are sent while the kernel is still being read.
-Where the kernel reports that the listing changed meanwhile, it is read again,
-up to ten times, unless a part of it was sent.
-Else the last reply is the error
-.Ql Interrupted ,
-and what was sent before it is not the whole listing.
+and the result of the call is a list that can be long, several replies are sent.
+Each has some elements of the list, and each except the last has
+.Ql \\(dqcontinues\\(dq\\&: true .
+The broker sends them while it still reads from the kernel.
+If the kernel reports that the listing changed in the meantime, the broker reads
+it again, up to ten times.
+If a part of the listing was already sent, or the listing still changes, the
+last reply is the error
+.Ql Interrupted .
+The elements that were sent before are not the complete listing.
+.Pp
 With
-.Ql \\(dqoneway\\(dq\\&: true
-there is no reply.
+.Ql \\(dqoneway\\(dq\\&: true ,
+no reply is sent.
+A missing reply otherwise means that the outcome is unknown.
+.Pp
 A result or an error has
 .Ql \\(dqrecorded\\(dq\\&: false
-where the trail has no record of how the call ended.
-The reply to a call that changes something has
+if the trail has no record of the outcome.
+The reply to a call that changes something can have
 .Ql changed_meanwhile ,
-a list of fields, where somebody else renamed, replaced or removed the link
-that such a field names while the change was made.
-The change may then have reached that link under another name.
+a list of fields.
+Another process renamed, replaced or removed the link that such a field names
+while the change was made.
+The change may have reached that link under another name.
 The record of the outcome has the same list.
-A missing reply means that the outcome is unknown.
 .Pp
-From a file, a pipe or a terminal the end of input may stand for the NUL;
-the reply then ends in a newline.
-From a Unix socket exactly one call is taken, up to its NUL.
+From a file, a pipe or a terminal, the request can end with the end of input
+instead of the NUL.
+The reply then ends with a newline.
+From a Unix socket, the broker reads exactly one call, up to its NUL.
 .Pp
-The methods of
-.Ql org.varlink.service
-are answered, too, and do not count as the one call that a process serves:
-.Ql GetInfo
+The broker also answers the methods of
+.Ql org.varlink.service :
+.Ql GetInfo ,
 and
 .Ql GetInterfaceDescription ,
-which gives the description of an interface.
+which returns the description of an interface.
+They do not count as the one call that a process serves.
 ";
 
 const TAIL: &str = "\
@@ -226,7 +243,7 @@ fn reference(out: &mut String, call: &'static Call) {
     let _ = writeln!(out, ".Ss {} ({})", call.name, effect(call));
     prose(out, call.doc);
     if !call.elsewhere.is_empty() {
-        out.push_str(".Pp\n.Em Elsewhere :\n");
+        out.push_str(".Pp\n.Em Side effects :\n");
         prose(out, call.elsewhere);
     }
     fields(out, "Fields", call.uses);
@@ -235,7 +252,7 @@ fn reference(out: &mut String, call: &'static Call) {
     }
     for (one, other, why) in call.excludes {
         out.push_str(".Pp\n");
-        prose(out, &format!("Not together: `{}` and `{}`: {why}.", one.name, other.name));
+        prose(out, &format!("Mutually exclusive: `{}` and `{}` ({why}).", one.name, other.name));
     }
     if !call.leaves_open.is_empty() {
         out.push_str(".Pp\n");
@@ -250,7 +267,7 @@ fn reference(out: &mut String, call: &'static Call) {
     parts(out, call.result.parts);
     if call.result.streams {
         out.push_str(".Pp\n");
-        prose(out, "With `more` the result comes in pieces.");
+        prose(out, "With `more`, each reply has some elements of the list.");
     }
 }
 
@@ -269,7 +286,7 @@ fn parts(out: &mut String, of: &[Part]) {
     out.push_str(".Bl -tag -width Ds\n");
     for part in of {
         let (ty, inner) = shape(part.ty);
-        let perhaps = if part.always { "" } else { ", where there is one" };
+        let perhaps = if part.always { "" } else { "; may be absent" };
         let _ = writeln!(out, ".It Ic {}", part.name);
         prose(out, &part.doc.to_string());
         prose(out, &format!("{}{perhaps}.", capital(ty)));
@@ -284,9 +301,9 @@ fn errors(out: &mut String) {
     out.push_str(".Sh ERRORS OF ALL CALLS\n");
     prose(
         out,
-        "Each interface has these errors. Besides the members that are named here, each has `request`, the id of the \
-         request in the trail, and may have `recorded` and `changed_meanwhile`. Behind the name stands the exit status of the process that \
-         answered with it.",
+        "Each interface has these errors. In addition to the listed members, each error has `request`, the id of the \
+         request in the trail, and can have `recorded` and `changed_meanwhile`. The number after the name is the exit \
+         status of the process that sent the reply.",
     );
     out.push_str(".Bl -tag -width Ds\n");
     let mut before: Option<&Declared> = None;
@@ -295,7 +312,7 @@ fn errors(out: &mut String) {
         let _ = writeln!(out, ".It Sy {name} No ({})", exit(name).status());
         prose(out, doc);
         match before.filter(|before| std::ptr::eq(before.parts, *of)) {
-            Some(before) => prose(out, &format!("Members as of `{}`.", before.name)),
+            Some(before) => prose(out, &format!("The members are those of `{}`.", before.name)),
             None if of.is_empty() => {}
             None => {
                 parts(out, of);
@@ -312,7 +329,8 @@ fn capital(text: &str) -> String {
     format!("{first}{}", letters.as_str())
 }
 
-/// Text of a declaration as mdoc(7): a sentence begins a line, `code` and names of manual pages get their macros.
+/// Writes the text of a declaration as mdoc(7): each sentence begins a line, and `code` and names of manual pages get
+/// their macros.
 fn prose(out: &mut String, text: &str) {
     let mut line = String::new();
     for word in words(text) {
@@ -335,7 +353,7 @@ fn prose(out: &mut String, text: &str) {
     end(out, &mut line);
 }
 
-/// Writes a line of text. A dot or a quote in front would make a macro of it.
+/// Writes a line of text. A leading dot or quote is escaped, because it would begin a macro.
 fn end(out: &mut String, line: &mut String) {
     if !line.is_empty() {
         let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
@@ -344,7 +362,7 @@ fn end(out: &mut String, line: &mut String) {
     }
 }
 
-/// Words between spaces; what stands in backticks is one word.
+/// Splits at spaces. Text in backticks is one word.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -359,7 +377,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A word that has a macro: code, or the name of a manual page, with the punctuation around it.
+/// The macro for code or for the name of a manual page, with the punctuation around it; `None` for other words.
 fn marked(word: &str) -> Option<String> {
     let rest = word.trim_start_matches(OPENING);
     let opening = word.strip_suffix(rest)?;
@@ -390,13 +408,13 @@ fn spaced(punctuation: &str, before: bool) -> String {
     punctuation.chars().map(|c| if before { format!(" {c}") } else { format!("{c} ") }).collect()
 }
 
-/// Characters that mean something to roff, or that not every reader of manual pages has, by their names.
+/// Replaces characters that have a meaning to roff, or that not every terminal can show, by their names.
 fn escaped(text: &str) -> String {
     let named = |c: char| match c {
         '\\' => "\\e".to_owned(),
         '"' => "\\(dq".to_owned(),
         c if c.is_ascii() => c.to_string(),
-        '…' => "...".to_owned(), // a terminal of old has no such character
+        '…' => "...".to_owned(), // old terminals lack this character
         c => format!("\\[u{:04X}]", u32::from(c)),
     };
     text.chars().map(named).collect()

@@ -1,72 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy history` and `rollback`: the last policies that were in force, and one of them again.
+//! `netbrokerctl policy history` and `rollback`: lists the last policies that were in force, and puts one of them in
+//! force again.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use super::accounts::Accounts;
-use super::enable::root;
+
 use super::files::Tree;
-use super::install::{Installed, Leave, New, Put, in_force_but};
-use super::kept::{self, History, Kept};
-use super::status::{InForce, utc};
-use super::{Failure, policy, print};
+use super::in_force::InForce;
+use super::install::{By, Installed, Leave, New};
+use super::kept::{self, History, Kept, is_hex};
+use super::status::utc;
+use super::{Failure, policy, print, require_root, tell_line};
 use crate::policy::compile::Account;
 use crate::refusal::Exit;
 
-/// Digits of a digest that must be given at least.
+/// The smallest number of digits of a digest that must be given.
 const DIGITS: usize = 8;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The digest of a policy that `policy history` lists, or its first 8 digits or more
+    /// The digest of a policy in `policy history`, or at least its first 8 digits
     #[arg(value_name = "DIGEST")]
     digest: String,
-    /// Let a policy without rules, which refuses every call, replace one that has rules
+    /// Allow a policy without rules, which refuses every call, to replace one with rules
     #[arg(long)]
     allow_empty: bool,
 }
 
 pub(super) fn list() -> Result<ExitCode, Failure> {
-    root("list the kept policies")?;
-    print(listed(&Tree::system())?)?;
+    require_root("list the kept policies")?;
+    let (listed, warnings) = listed(&Tree::system())?;
+    warnings.iter().for_each(tell_line);
+    print(listed)?;
     Ok(Exit::Done.into())
 }
 
 pub(super) fn rollback(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    root("put a policy in force")?;
+    require_root("put a policy in force")?;
     let tree = Tree::system();
     let leave = Leave { empty: arguments.allow_empty, unpin: true };
     back(&tree, &arguments.digest, leave)?.finish(&tree)
 }
 
+/// How a pin ends.
+pub(super) const UNPIN: &str = "`netbrokerctl policy install --unpin`, or `netbrokerctl policy install` at a terminal";
+
 fn wrong(why: String) -> Failure {
     Failure::Message(Exit::Policy, why)
 }
 
-/// All kept policies, the latest first.
-pub(super) fn all(tree: &Tree) -> Result<Vec<Kept>, Failure> {
-    let history = History::open(tree).map_err(wrong)?;
-    history.map_or_else(|| Ok(Vec::new()), |history| history.all().map_err(wrong))
-}
-
-/// The kept policy that is in force; none where it was installed by a version that kept none.
+/// The kept policy that is in force; `None` if the version that installed it kept none.
 pub(super) fn in_force(tree: &Tree, in_force: &InForce) -> Result<Option<Kept>, Failure> {
     let history = History::open(tree).map_err(wrong)?;
-    history.map_or_else(|| Ok(None), |history| history.of(&in_force.digest).map_err(wrong))
+    history.map_or_else(|| Ok(None), |history| history.of(in_force.digest()).map_err(wrong))
 }
 
-fn listed(tree: &Tree) -> Result<String, Failure> {
+/// All kept policies, the latest first, and warnings about files that are not kept policies.
+fn all(tree: &Tree) -> Result<(Vec<Kept>, Vec<String>), Failure> {
+    let history = History::open(tree).map_err(wrong)?;
+    history.map_or_else(|| Ok((Vec::new(), Vec::new())), |history| history.all().map_err(wrong))
+}
+
+fn listed(tree: &Tree) -> Result<(String, Vec<String>), Failure> {
+    let (all, warnings) = all(tree)?;
     let in_force = InForce::read(tree).ok();
     let pinned = kept::pinned(tree).map_err(wrong)?;
     let line = |kept: &Kept| {
         let count = kept.rules.len();
         let login = kept.loginuid.map_or_else(|| "no login".to_owned(), |uid| format!("login {uid}"));
-        let is = |digest: Option<&String>| digest == Some(&kept.digest);
         let marks = [
-            is(in_force.as_ref().map(|policy| &policy.digest)).then_some(", in force"),
-            is(pinned.as_ref()).then_some(", pinned"),
+            in_force.as_ref().is_some_and(|policy| policy.digest() == kept.digest).then_some(", in force"),
+            pinned.as_ref().is_some_and(|digest| *digest == kept.digest).then_some(", pinned"),
         ];
         format!(
             "{} {} {count} rule{} by {} of uid {} ({login}){}",
@@ -78,32 +85,46 @@ fn listed(tree: &Tree) -> Result<String, Failure> {
             marks.into_iter().flatten().collect::<String>()
         )
     };
-    let all = all(tree)?;
-    if all.is_empty() {
-        return Ok("no policy is kept; each `policy install` keeps one".to_owned());
-    }
-    Ok(all.iter().map(line).collect::<Vec<_>>().join("\n"))
+    let lines: Vec<String> = all.iter().map(line).collect();
+    let none = "no policy is kept; each `policy install` keeps one".to_owned();
+    Ok((if lines.is_empty() { none } else { lines.join("\n") }, warnings))
 }
 
 /// Puts a kept policy in force again and pins it.
 fn back(tree: &Tree, digest: &str, leave: Leave) -> Result<Installed, Failure> {
-    let kept = find(all(tree)?, digest)?;
-    same_accounts(&kept.accounts, &|account| Accounts::Machine.number(account))?;
+    let (all, mut warnings) = all(tree)?;
+    let kept = find(all, digest)?;
+    let changed = changed_accounts(&kept.accounts, &|account| Accounts::Machine.number(account));
+    if !changed.is_empty() {
+        let end = "netbrokerctl: the policy in force is unchanged".to_owned();
+        return Err(Failure::Policy(changed.into_iter().chain([end]).collect()));
+    }
     let sources = kept.sources();
     let policy = policy::compiled(&sources, &Accounts::Recorded(kept.accounts.clone()))?;
+    warnings.extend(policy::grave(&policy));
     let counted = policy::counted(&policy, &sources);
-    let new = New { policy, sources, accounts: kept.accounts, by: "rollback" };
-    let Put { digest, change, after } = new.put(tree, leave)?;
-    let pinned = kept::pin(tree, &digest).map_err(|why| in_force_but(&format!("it is not pinned: {why}")));
+    let put = New { policy, sources, accounts: kept.accounts, by: By::Rollback }.put(tree, leave)?;
+    let done = if put.replaced { "rolled back" } else { "already in force" };
+    let compiled = if put.digest == kept.digest {
+        String::new()
+    } else {
+        format!(" (this version of netbrokerctl compiles the files of {} to another digest)", kept.digest)
+    };
     let said = format!(
-        "rolled back: {counted}, digest {digest}; pinned until a person runs `netbrokerctl policy install`\n\
-         The files in /etc/netbroker/policy.d are as they were"
+        "{done}: {counted}, digest {}{compiled}; pinned until {UNPIN}\n\
+         The files in /etc/netbroker/policy.d are unchanged",
+        put.digest
     );
-    Ok(Installed { said, warnings: Vec::new(), change, after: after.and(pinned) })
+    Ok(Installed {
+        said,
+        warnings: warnings.into_iter().chain(put.warnings).collect(),
+        change: put.change,
+        after: put.after,
+    })
 }
 
 fn find(all: Vec<Kept>, digest: &str) -> Result<Kept, Failure> {
-    if digest.len() < DIGITS || !digest.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()) {
+    if digest.len() < DIGITS || !is_hex(digest) {
         let shown = digest.escape_debug();
         return Err(wrong(format!("`{shown}` is not a digest: write at least {DIGITS} of its digits, in lower case")));
     }
@@ -117,31 +138,31 @@ fn find(all: Vec<Kept>, digest: &str) -> Result<Kept, Failure> {
     }
 }
 
-/// Refuses where an account is gone or has another number: the rules would speak of somebody else.
-fn same_accounts(
-    accounts: &BTreeMap<String, u32>,
+/// Reports each account that was deleted, has another number, or did not exist then: the rules would apply to other
+/// callers.
+pub(super) fn changed_accounts(
+    accounts: &BTreeMap<String, Option<u32>>,
     number: &dyn Fn(Account<'_>) -> Result<Option<u32>, String>,
-) -> Result<(), Failure> {
+) -> Vec<String> {
     let mut changed = Vec::new();
     for (entry, before) in accounts {
-        let (what, account) = match entry.split_once(':') {
-            Some(("user", name)) => ("user", Account::User(name)),
-            Some((_, name)) => ("group", Account::Group(name)),
-            None => return Err(wrong(format!("`{}` is not an account", entry.escape_debug()))),
-        };
-        let name = entry.split_once(':').map_or("", |(_, name)| name).escape_debug();
-        match number(account) {
-            Ok(Some(now)) if now == *before => {}
-            Ok(Some(now)) => changed.push(format!("the {what} `{name}` had number {before} and has {now} now")),
-            Ok(None) => changed.push(format!("the {what} `{name}`, number {before}, does not exist any more")),
-            Err(why) => changed.push(format!("the {what} `{name}` cannot be looked up: {why}")),
+        let (what, name) = entry.split_once(':').unwrap_or(("account", entry));
+        let account = if what == "group" { Account::Group(name) } else { Account::User(name) };
+        let name = name.escape_debug();
+        match (before, number(account)) {
+            (before, Ok(now)) if now == *before => {}
+            (Some(before), Ok(Some(now))) => {
+                changed.push(format!("the {what} `{name}` had the number {before} and now has {now}"));
+            }
+            (Some(before), Ok(None)) => changed.push(format!("the {what} `{name}`, number {before}, no longer exists")),
+            (None, Ok(now)) => {
+                let now = now.map_or_else(String::new, |now| format!(", number {now},"));
+                changed.push(format!("the {what} `{name}`{now} did not exist then, and exists now"));
+            }
+            (_, Err(why)) => changed.push(format!("the {what} `{name}` cannot be looked up: {why}")),
         }
     }
-    if changed.is_empty() {
-        return Ok(());
-    }
-    changed.push("netbrokerctl: the policy in force is as it was".to_owned());
-    Err(Failure::Policy(changed))
+    changed
 }
 
 #[cfg(test)]

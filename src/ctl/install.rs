@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy install`: puts a policy in force in one atomic step. Whatever goes wrong before that step leaves
-//! the policy that was in force as it was.
+//! `netbrokerctl policy install`: puts a policy in force in one atomic step. A failure before that step leaves the
+//! policy in force unchanged.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -12,11 +12,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::unistd::{geteuid, getuid};
 
 use super::files::{INSTALLED, Tree};
+use super::history::UNPIN;
+use super::in_force::InForce;
 use super::kept::{self, History, Kept};
 use super::read::COMPILED;
 use super::record::{self, Change};
 use super::state::prepare;
-use super::{Failure, names, policy, print, reason, tell_line, test, warn};
+use super::{Failure, in_force_but, names, policy, print, reason, tell_line, test, warn};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::policy::diagnostics::Source;
@@ -25,13 +27,13 @@ use crate::stage::netns::DIRECTORY;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The directory with the policy's files
+    /// The directory of the policy files
     #[arg(long, value_name = "DIR", default_value = INSTALLED)]
     directory: PathBuf,
-    /// Let a policy without rules, which refuses every call, replace one that has rules
+    /// Allow a policy without rules, which refuses every call, to replace one with rules
     #[arg(long)]
     allow_empty: bool,
-    /// End the pin of `policy rollback` without being asked at a terminal
+    /// End the pin of `policy rollback`, without a question at the terminal
     #[arg(long)]
     unpin: bool,
 }
@@ -47,7 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let leave = Leave { empty: arguments.allow_empty, unpin: arguments.unpin || is_person() };
     let tree = Tree::system();
     let installed = install(&tree, &directory, leave);
-    // Whatever became of the policy: after each start of the machine this is what `policy install` is run for, too.
+    // This is done even if the installation failed: `policy install` is also run for it after each start of the
+    // machine.
     if let Err(why) = names::share_directory() {
         warn(format!(
             "{DIRECTORY} is not made a shared mount: {why}; until it is one, any user can keep Netns.Add busy"
@@ -56,12 +59,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     installed?.finish(&tree)
 }
 
-/// Whether a person runs this: at a terminal, and not by way of a package's script.
+/// Whether a person runs this: at a terminal, and not from the script of a package.
 fn is_person() -> bool {
     std::io::stdin().is_terminal() && std::env::var_os("DPKG_MAINTSCRIPT_NAME").is_none()
 }
 
-/// What an installation may do that it does not do unasked.
+/// What an installation does only if it is explicitly allowed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Leave {
     /// Replace a policy that has rules by one that has none.
@@ -70,20 +73,20 @@ pub(super) struct Leave {
     pub(super) unpin: bool,
 }
 
-/// What came of an installation.
+/// The outcome of an installation.
 #[derive(Debug)]
 pub(super) struct Installed {
-    /// In words.
+    /// The message for the user.
     pub(super) said: String,
     pub(super) warnings: Vec<String>,
-    /// What goes to the trail; none where nothing has changed.
+    /// The record for the trail; `None` if nothing has changed.
     pub(super) change: Option<Change>,
-    /// What became of the steps after the one that put it in force. They do not keep it from the trail.
+    /// The result of the steps after the policy was put in force. The record is sent even if they fail.
     pub(super) after: Result<(), Failure>,
 }
 
 impl Installed {
-    /// Says what was done and sends the record, which gives up root: the last thing that the process does.
+    /// Prints the outcome and sends the record. Sending gives up root, so it is the last action of the process.
     pub(super) fn finish(self, tree: &Tree) -> Result<ExitCode, Failure> {
         for warning in &self.warnings {
             tell_line(warning);
@@ -96,91 +99,138 @@ impl Installed {
     }
 }
 
-/// Installs the policy of a directory and says what was done.
+/// Installs the policy of a directory and returns the outcome.
 pub(super) fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Installed, Failure> {
     let files = tree.files(directory)?;
     let (policy, accounts) = policy::compiled_here(&files.policy)?;
     test::passes(&files).map_err(still)?;
     let unread = tree.unread(directory).map_err(|why| Failure::Policy(vec![why]))?;
-    let warnings = policy::refused_later(&policy).into_iter().chain(unread);
+    let warnings = policy::grave(&policy).into_iter().chain(unread);
     let counted = policy::counted(&policy, &files.policy);
-    let new = New { policy, sources: files.policy, accounts, by: "install" };
-    let pinned = kept::pinned(tree).ok().flatten(); // without the directory there is no pin
-    if let (Some(digest), false) = (&pinned, leave.unpin) {
-        let why = format!(
-            "`policy rollback` has pinned the policy with digest {digest}, which stays in force; a person ends that by \
-             `netbrokerctl policy install` at a terminal, or by `netbrokerctl policy install --unpin`"
-        );
-        return Err(Failure::Message(Exit::Policy, why));
-    }
-    let put = new.put(tree, leave)?;
-    let unpinned = kept::unpin(tree).map_err(|why| in_force_but(&format!("the pin cannot be removed: {why}")));
-    let done = if put.change.is_some() { "installed" } else { "unchanged" };
-    let end = if pinned.is_some() { "; no policy is pinned any more" } else { "" };
+    let put = New { policy, sources: files.policy, accounts, by: By::Install }.put(tree, leave)?;
+    let done = if put.replaced { "installed" } else { "unchanged" };
+    let end = if put.unpinned { "; no policy is pinned any more" } else { "" };
     let said = format!("{done}: {counted}, digest {}{end}", put.digest);
-    Ok(Installed { said, warnings: warnings.collect(), change: put.change, after: put.after.and(unpinned) })
+    Ok(Installed { said, warnings: warnings.chain(put.warnings).collect(), change: put.change, after: put.after })
 }
 
-/// Something that went wrong when the policy was in force already.
-pub(super) fn in_force_but(why: &str) -> Failure {
-    Failure::Message(Exit::System, format!("the policy is in force, but {why}"))
+/// The command that puts a policy in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// `policy install`, which ends a pin.
+    Install,
+    /// `policy rollback`, which pins.
+    Rollback,
 }
 
-/// A policy that is sound, on its way to be put in force.
+impl By {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// A valid policy that is about to be put in force.
 pub(super) struct New {
     pub(super) policy: Policy,
     pub(super) sources: Vec<Source>,
-    pub(super) accounts: BTreeMap<String, u32>,
-    pub(super) by: &'static str,
+    pub(super) accounts: BTreeMap<String, Option<u32>>,
+    pub(super) by: By,
 }
 
-/// What came of putting it in force.
+/// The outcome of putting it in force.
 pub(super) struct Put {
     pub(super) digest: String,
-    /// Nothing where it was in force already.
+    /// Whether it replaced another policy.
+    pub(super) replaced: bool,
+    /// Whether this ended a pin.
+    pub(super) unpinned: bool,
+    /// `None` if neither the policy in force nor the pin has changed.
     pub(super) change: Option<Change>,
-    /// What became of the steps after that.
+    /// Warnings about files among the kept policies.
+    pub(super) warnings: Vec<String>,
+    /// The result of the steps after the policy was put in force.
     pub(super) after: Result<(), Failure>,
 }
 
 impl New {
-    /// Puts it in force and keeps it.
+    /// Puts it in force, keeps it, and sets or ends the pin, under the lock against other installations.
     pub(super) fn put(self, tree: &Tree, leave: Leave) -> Result<Put, Failure> {
         let bytes = written(&self.policy)?;
         let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
         let place = prepare(tree).map_err(refused)?;
-        let before = place.before();
-        let has_rules = before.as_ref().is_some_and(Compiled::has_rules);
-        if self.policy.origins().is_empty() && has_rules && !leave.empty {
-            let why =
-                "the new policy has no rule, so every call would be refused; `--allow-empty` says that this is meant";
-            return Err(Failure::Message(Exit::Policy, format!("{why}; the policy in force is as it was")));
-        }
-        let history = History::make(tree).map_err(refused)?;
-        let is_new = history.of(&digest).map_err(refused)?.is_none();
-        let all = history.all().map_err(refused)?;
-        let latest = all.first();
+        let history = History::change(tree).map_err(refused)?;
+        let pinned = kept::pinned(tree).map_err(refused)?;
+        let before = InForce::read(tree).ok();
+        self.must_not_replace(before.as_ref(), pinned.as_deref(), leave)?;
+
+        let (all, warnings) = history.all().map_err(refused)?;
         let rules = kept::digests(&self.policy);
-        let known = |before: &Compiled<Vec<u8>>| {
-            all.iter().find(|kept| kept.digest == before.digest()).map(|kept| kept.rules.clone())
-        };
-        let rules_before = before.as_ref().map_or_else(|| Some(BTreeMap::new()), known);
-        let unchanged = place.holds(&bytes);
-        if !(unchanged && latest.is_some_and(|kept| kept.digest == digest)) {
-            let sequence = latest.map_or(0, |kept| kept.sequence).saturating_add(1);
-            history.keep(&self.kept(&digest, sequence, &rules)).map_err(refused)?;
+        let replaced = before.as_ref().is_none_or(|before| before.bytes() != bytes);
+        let kept_before = |digest: &str| all.iter().find(|kept| kept.digest == digest);
+        let sequence = all.first().map_or(0, |latest| latest.sequence).saturating_add(1);
+        let new = self.kept(&digest, sequence, &rules);
+        // Files that compile to the same policy can still have other names, comments and descriptions.
+        if replaced || all.first().is_none_or(|latest| latest.digest != digest || latest.files != new.files) {
+            history.keep(&new).map_err(refused)?;
         }
-        if unchanged {
-            return Ok(Put { digest, change: None, after: Ok(()) });
-        }
-        if let Err(why) = place.replace(&bytes) {
-            let _ = is_new.then(|| history.forget(&digest)); // it never was in force; the failure is told
+        if replaced && let Err(why) = place.replace(&bytes) {
+            if kept_before(&digest).is_none() {
+                let _ = history.forget(&digest); // it was never in force; the first failure is reported
+            }
             return Err(refused(why));
         }
-        let after = place.settle().and_then(|()| history.prune(&all, &digest).map_err(|why| in_force_but(&why)));
-        let before = before.map(|before| before.digest().to_owned());
-        let change = Change { by: self.by, before, after: digest.clone(), rules_before, rules_after: rules };
-        Ok(Put { digest, change: Some(change), after })
+        let pin = match self.by {
+            By::Install => kept::unpin(tree).map_err(|why| in_force_but(&format!("the pin cannot be removed: {why}"))),
+            By::Rollback => kept::pin(tree, &digest).map_err(|why| in_force_but(&format!("it is not pinned: {why}"))),
+        };
+        let settled = place.settle().and_then(|()| history.prune(&all, &digest).map_err(|why| in_force_but(&why)));
+        let is_pinned = (self.by == By::Rollback).then_some(digest.as_str());
+        let rules_before = before.as_ref().map_or_else(
+            || Some(BTreeMap::new()),
+            |before| kept_before(before.digest()).map(|kept| kept.rules.clone()),
+        );
+        let change = Change {
+            by: self.by.name(),
+            before: before.map(|before| before.digest().to_owned()),
+            after: digest.clone(),
+            rules_before: if replaced { rules_before } else { Some(rules.clone()) },
+            rules_after: rules,
+            pinned: is_pinned.is_some(),
+        };
+        let changed = replaced || is_pinned != pinned.as_deref();
+        Ok(Put {
+            replaced,
+            unpinned: self.by == By::Install && pinned.is_some(),
+            change: changed.then_some(change),
+            warnings,
+            after: pin.and(settled),
+            digest,
+        })
+    }
+
+    /// Refuses what must be explicitly allowed.
+    fn must_not_replace(&self, before: Option<&InForce>, pinned: Option<&str>, leave: Leave) -> Result<(), Failure> {
+        let refused = |why: String| Err(Failure::Message(Exit::Policy, why));
+        if let (Some(digest), false) = (pinned, leave.unpin) {
+            let is_in_force = before.is_some_and(|before| before.digest() == digest);
+            let and = if is_in_force { "which is in force and stays so" } else { "which is not in force" };
+            return refused(format!(
+                "nothing is installed: `policy rollback` has pinned the policy with digest {digest}, {and}; it is pinned \
+                 until {UNPIN}"
+            ));
+        }
+        let has_rules = before.is_some_and(|before| before.policy.has_rules());
+        if self.policy.origins().is_empty() && has_rules && !leave.empty {
+            return refused(
+                "the new policy has no rules, so the broker would refuse every call; give `--allow-empty` if this is \
+                 intended; the policy in force is unchanged"
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 
     fn kept(&self, digest: &str, sequence: u64, rules: &BTreeMap<String, String>) -> Kept {
@@ -191,7 +241,7 @@ impl New {
             installed: i64::try_from(now).unwrap_or(i64::MAX),
             uid: getuid().as_raw(),
             loginuid: record::loginuid(),
-            by: self.by.to_owned(),
+            by: self.by.name().to_owned(),
             files: Kept::files_of(&self.sources),
             accounts: self.accounts.clone(),
             rules: rules.clone(),
@@ -207,11 +257,11 @@ pub(super) fn written(policy: &Policy) -> Result<Vec<u8>, Failure> {
     Err(refused(format!("the compiled policy would be longer than {} MiB", COMPILED >> 20)))
 }
 
-/// Failed tests, and what they leave as it was.
+/// The failure for failed tests, with the note that nothing was changed.
 fn still(failure: Failure) -> Failure {
     match failure {
         Failure::Policy(mut lines) => {
-            lines.push("netbrokerctl: the policy in force is as it was".to_owned());
+            lines.push("netbrokerctl: the policy in force is unchanged".to_owned());
             Failure::Policy(lines)
         }
         other => other,
@@ -219,7 +269,7 @@ fn still(failure: Failure) -> Failure {
 }
 
 fn refused(why: impl Into<String>) -> Failure {
-    Failure::Message(Exit::System, why.into() + "; the policy in force is as it was")
+    Failure::Message(Exit::System, why.into() + "; the policy in force is unchanged")
 }
 
 #[cfg(test)]
@@ -242,7 +292,7 @@ mod tests {
         install(&machine.tree, Path::new(INSTALLED), leave).map(|installed| installed.said)
     }
 
-    /// A machine where a policy is in force, and its bytes.
+    /// A machine with a policy in force, and the bytes of that policy.
     fn installed() -> (Machine, Vec<u8>) {
         let machine = Machine::new();
         machine.write("/etc/netbroker/policy.d/10.toml", RULE);
@@ -272,7 +322,10 @@ mod tests {
         let (machine, before) = installed();
         machine.write("/etc/netbroker/policy.d/20.toml", RULE.replace("netns", "netn"));
         let Err(Failure::Policy(problems)) = run(&machine) else { panic!("installed") };
-        assert!(problems[0].starts_with("/etc/netbroker/policy.d/20.toml:2:6: the id `x` is taken"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("/etc/netbroker/policy.d/20.toml:2:6: the id `x` is already used at"),
+            "{problems:?}"
+        );
         machine.mode("/etc/netbroker/policy.d", 0o777);
         assert!(matches!(run(&machine), Err(Failure::Policy(_))));
         assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
@@ -293,12 +346,12 @@ mod tests {
         let refused = |start: &str| {
             let Err(Failure::Policy(lines)) = run(&machine) else { panic!("installed") };
             assert!(lines[0].starts_with(start), "{lines:?}");
-            assert_eq!(lines.last().unwrap(), "netbrokerctl: the policy in force is as it was");
+            assert_eq!(lines.last().unwrap(), "netbrokerctl: the policy in force is unchanged");
             assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
         };
         refused("/etc/netbroker/policy.d/20.test.toml:3: t: Netns.Add: expected `y`, but refused: no rule permits it");
         machine.write("/etc/netbroker/policy.d/20.test.toml", test("z"));
-        refused("/etc/netbroker/policy.d/20.test.toml:8:10: there is no rule `z`");
+        refused("/etc/netbroker/policy.d/20.test.toml:8:10: no rule with the id `z`");
         machine.write("/etc/netbroker/policy.d/20.test.toml", test("silence"));
         assert!(run(&machine).unwrap().starts_with("installed: 2 rules in 2 files, digest "));
     }
@@ -310,7 +363,7 @@ mod tests {
         assert!(run(&machine).unwrap().starts_with("unchanged: 1 rule in 1 file, digest "));
         assert_eq!(fs::metadata(machine.path(IN_FORCE)).unwrap().ino(), before);
         let mut damaged = bytes.clone();
-        *damaged.last_mut().unwrap() ^= 1; // the digest in the header stays what it was
+        *damaged.last_mut().unwrap() ^= 1; // the digest in the header is unchanged
         fs::write(machine.path(IN_FORCE), damaged).unwrap();
         assert!(run(&machine).unwrap().starts_with("installed"));
         machine.mode(IN_FORCE, 0o644);

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The last policies that were put in force, each with its sources and with the numbers that its users and groups had
-//! then. They are readable for root alone. Also the pin: the digest of the policy that `policy rollback` put in force.
+//! The last policies that were put in force, each with its sources and the ids of its users and groups at that time.
+//! Only root can read them. This file also has the pin: the digest of the policy that `policy rollback` put in force.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Uid, UnlinkatFlags, fchown, unlinkat};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::files::{Tree, names};
-use super::read::{COMPILED, all_of, open_in, unusable};
+use super::read::{COMPILED, all_of, exists_in, open_directory, open_in, unusable};
 use super::replace::{Rights, replace};
 use super::state::STATE;
 use crate::audit::sha256;
@@ -29,7 +30,7 @@ const HISTORY: &str = "history";
 const PIN: &str = "pinned";
 /// How many policies are kept.
 const MOST: usize = 10;
-/// What a kept policy's file name ends in.
+/// The extension of the file of a kept policy.
 const ENDING: &str = ".json";
 
 /// A policy that was put in force.
@@ -40,15 +41,15 @@ pub(super) struct Kept {
     pub(super) sequence: u64,
     /// Seconds since 1970.
     pub(super) installed: i64,
-    /// Who installed it: the real uid, and the uid of the login that it came from, where the kernel knows one.
+    /// Who installed it: the real uid, and the login uid if the kernel knows one.
     pub(super) uid: u32,
     pub(super) loginuid: Option<u32>,
     /// `install` or `rollback`.
     pub(super) by: String,
-    /// What it was compiled from.
+    /// The sources that it was compiled from.
     pub(super) files: Vec<KeptFile>,
-    /// `user:NAME` and `group:NAME` with their numbers.
-    pub(super) accounts: BTreeMap<String, u32>,
+    /// `user:NAME` and `group:NAME` with their numbers; `null` for an optional account that did not exist.
+    pub(super) accounts: BTreeMap<String, Option<u32>>,
     /// A digest of each rule, by id.
     pub(super) rules: BTreeMap<String, String>,
 }
@@ -71,7 +72,8 @@ impl Kept {
     }
 }
 
-/// A digest of each rule, by id: calls, principals and all that it says. Two policies' rules differ where these do.
+/// A digest of each rule, by id, over its calls, principals and constraints. Rules of two policies differ if their
+/// digests do.
 pub(super) fn digests(policy: &Policy) -> BTreeMap<String, String> {
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for placed in policy.placed() {
@@ -81,10 +83,11 @@ pub(super) fn digests(policy: &Policy) -> BTreeMap<String, String> {
     texts.into_iter().map(|(id, text)| (id.to_owned(), sha256::hex(text.as_bytes()))).collect()
 }
 
-/// The directory of the kept policies, opened.
+/// The directory of the kept policies, opened and locked. The policy in force, the kept policies and the pin change
+/// under this lock.
 #[derive(Debug)]
 pub(super) struct History {
-    directory: OwnedFd,
+    directory: Flock<OwnedFd>,
     owner: Uid,
 }
 
@@ -93,58 +96,65 @@ fn path() -> PathBuf {
 }
 
 impl History {
-    /// Opens the directory; `None` where there is none.
+    /// Opens the directory to read it; `None` if it does not exist. Installations wait until this is dropped.
     pub(super) fn open(tree: &Tree) -> Result<Option<Self>, String> {
-        let state = tree.directory(Path::new(STATE))?;
-        if fstatat(&state, HISTORY, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+        if !exists_in(&tree.directory(Path::new(STATE))?, HISTORY.as_ref()) {
             return Ok(None);
         }
-        Ok(Some(Self { directory: tree.directory(&path())?, owner: Uid::from_raw(tree.owner) }))
+        Self::locked(tree.directory(&path())?, tree, FlockArg::LockShared).map(Some)
     }
 
-    /// The same, made where there is none. Its mode and owner are set anew in any case.
-    pub(super) fn make(tree: &Tree) -> Result<Self, String> {
+    /// Opens the directory for an installation, and creates it if it does not exist. Its mode and owner are always set.
+    /// Other readers and installations wait until this is dropped.
+    pub(super) fn change(tree: &Tree) -> Result<Self, String> {
         let state = tree.directory(Path::new(STATE))?;
         match mkdirat(&state, HISTORY, Mode::from_bits_truncate(0o700)) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(unusable(&path(), errno)),
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let failed = |errno| unusable(&path(), errno);
-        let directory = openat(&state, HISTORY, flags, Mode::empty()).map_err(failed)?;
-        let owner = Uid::from_raw(tree.owner);
-        fchown(&directory, Some(owner), None).map_err(failed)?;
+        let directory = open_directory(&state, HISTORY.as_ref()).map_err(failed)?;
+        fchown(&directory, Some(Uid::from_raw(tree.owner)), None).map_err(failed)?;
         fchmod(&directory, Mode::from_bits_truncate(0o700)).map_err(failed)?;
-        Ok(Self { directory, owner })
+        Self::locked(directory, tree, FlockArg::LockExclusive)
     }
 
-    /// All kept policies, the latest first.
-    ///
-    /// # Errors
-    /// A file that is none of a kept policy, or cannot be read.
-    pub(super) fn all(&self) -> Result<Vec<Kept>, String> {
-        let files = names(&self.directory, &path(), is_kept)?;
-        let mut all: Vec<Kept> = files.iter().map(|name| self.read(name)).collect::<Result<_, _>>()?;
-        all.sort_by_key(|kept| std::cmp::Reverse(kept.sequence));
-        Ok(all)
+    fn locked(directory: OwnedFd, tree: &Tree, how: FlockArg) -> Result<Self, String> {
+        let directory = Flock::lock(directory, how).map_err(|(_, errno)| unusable(&path(), errno))?;
+        Ok(Self { directory, owner: Uid::from_raw(tree.owner) })
     }
 
-    /// The kept policy of this digest.
+    /// All kept policies, the latest first. Also a warning for each file that is not a kept policy.
+    pub(super) fn all(&self) -> Result<(Vec<Kept>, Vec<String>), String> {
+        let (mut all, mut warnings) = (Vec::new(), Vec::new());
+        for name in names(&self.directory, &path(), |name| !name.as_bytes().starts_with(b"."))? {
+            match self.read(&name) {
+                Ok(kept) => all.push(kept),
+                Err(why) => warnings.push(format!("{why}; it is ignored, and can be removed")),
+            }
+        }
+        all.sort_by_key(|kept: &Kept| std::cmp::Reverse(kept.sequence));
+        Ok((all, warnings))
+    }
+
+    /// The kept policy with this digest.
     pub(super) fn of(&self, digest: &str) -> Result<Option<Kept>, String> {
         let name = format!("{digest}{ENDING}");
-        match fstatat(&self.directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) => Ok(None),
-            _ => self.read(OsStr::new(&name)).map(Some),
-        }
+        exists_in(&self.directory, name.as_ref()).then(|| self.read(name.as_ref())).transpose()
     }
 
     fn read(&self, name: &OsStr) -> Result<Kept, String> {
         let path = path().join(name);
-        let file = open_in(&self.directory, name, &path)?;
-        let file = file.ok_or_else(|| format!("{} is a symbolic link", path.display()))?;
+        let wrong = |why: String| format!("{}: warning: this is not a kept policy: {why}", path.display());
+        let digest = name.to_str().and_then(|name| name.strip_suffix(ENDING)).filter(|digest| is_digest(digest));
+        let digest = digest.ok_or_else(|| wrong(format!("its name must be a digest and `{ENDING}`")))?;
+        let file = open_in(&self.directory, name, &path)?.ok_or_else(|| wrong("it is a symbolic link".to_owned()))?;
         let bytes = all_of(file, &path, COMPILED)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| format!("{} is not a kept policy: {error}; remove it", path.display()))
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+        if kept.digest != digest {
+            return Err(wrong(format!("it holds the policy with digest `{}`", kept.digest.escape_debug())));
+        }
+        Ok(kept)
     }
 
     /// Keeps a policy.
@@ -154,7 +164,7 @@ impl History {
         replace(&self.directory, &path, &bytes, Rights { owner: self.owner, group: None, mode: 0o600 })
     }
 
-    /// Removes what is older than the latest ten. `before` are those that there were before this one, the latest first.
+    /// Removes all but the latest ten. `before` are the policies before this one, the latest first.
     pub(super) fn prune(&self, before: &[Kept], latest: &str) -> Result<(), String> {
         let others = before.iter().filter(|kept| kept.digest != latest);
         others.skip(MOST - 1).try_for_each(|kept| self.forget(&kept.digest))
@@ -163,29 +173,36 @@ impl History {
     /// Removes one.
     pub(super) fn forget(&self, digest: &str) -> Result<(), String> {
         let name = format!("{digest}{ENDING}");
-        let removed = unlinkat(&self.directory, name.as_str(), UnlinkatFlags::NoRemoveDir);
+        let removed = unlinkat(&*self.directory, name.as_str(), UnlinkatFlags::NoRemoveDir);
         removed.map_err(|errno| unusable(&path().join(&name), errno))
     }
 }
 
-fn is_kept(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.ends_with(ENDING) && !name.starts_with('.'))
+/// Whether a text can be a digest or the beginning of one.
+pub(super) fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && is_hex(text)
 }
 
 /// The digest that is pinned.
 pub(super) fn pinned(tree: &Tree) -> Result<Option<String>, String> {
     let path = Path::new(STATE).join(PIN);
     let state = tree.directory(Path::new(STATE))?;
-    if fstatat(&state, PIN, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
+    if !exists_in(&state, PIN.as_ref()) {
         return Ok(None);
     }
     let file = tree.open_file(&state, OsStr::new(PIN), &path)?;
     let bytes = all_of(file, &path, 4096)?;
-    let digest = String::from_utf8(bytes).map_err(|_| format!("{} is not a digest", path.display()))?;
-    Ok(Some(digest.trim_end().to_owned()))
+    let digest = std::str::from_utf8(&bytes).ok().map(str::trim_end).filter(|text| is_digest(text));
+    let wrong =
+        || format!("{} must hold the digest that `policy rollback` pinned; remove it to end the pin", path.display());
+    digest.map(|digest| Some(digest.to_owned())).ok_or_else(wrong)
 }
 
-/// Pins a policy: from now on only a person's `policy install` replaces it.
+/// Pins a policy: it stays pinned until `policy install --unpin`, or `policy install` at a terminal.
 pub(super) fn pin(tree: &Tree, digest: &str) -> Result<(), String> {
     let state = tree.directory(Path::new(STATE))?;
     let rights = Rights { owner: Uid::from_raw(tree.owner), group: None, mode: 0o600 };

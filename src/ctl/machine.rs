@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A file tree of a test's own, where whoever runs the test stands for root.
+//! A private file tree for a test, in which the user who runs the test takes the role of root.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -10,10 +10,10 @@ use nix::unistd::{getgid, getuid};
 
 use super::files::Tree;
 
-/// The system user's numbers, where the test runs as root.
+/// The ids of the system user, if the test runs as root.
 const BROKER: u32 = 64123;
 
-/// The tree; it goes when this goes.
+/// The tree, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) tree: Tree,
@@ -22,7 +22,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// With everything that packages make, and an empty policy.
+    /// A tree with all that packages create, and an empty policy.
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("netbrokerctl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -46,7 +46,7 @@ impl Machine {
         machine
     }
 
-    /// Where a path of the tree really is.
+    /// The real path of a path in the tree.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.tree.top.join(path.trim_start_matches('/'))
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl`: sends calls to the broker; checks, tests, explains and installs policies. It has no privilege of its
-//! own.
+//! `netbrokerctl` sends calls to the broker, and checks, tests, explains and installs policies. It has no privileges of
+//! its own.
 #![forbid(unsafe_code)]
 
 mod accounts;
@@ -12,6 +12,7 @@ mod explain;
 mod files;
 mod generate;
 mod history;
+mod in_force;
 mod install;
 mod kept;
 #[cfg(test)]
@@ -35,13 +36,13 @@ use clap::{Parser, Subcommand};
 use nix::errno::Errno;
 
 use crate::policy::diagnostics::Problem;
-use crate::refusal::Exit;
+use crate::refusal::{Exit, describe};
 use crate::sys::is_secure_execution;
 
-/// Status for a command line that cannot be understood (`EX_USAGE`, sysexits.h).
+/// Exit status for an invalid command line (`EX_USAGE`, sysexits.h).
 const USAGE: u8 = 64;
 
-/// Typed network operations by policy: ask the broker, and look after its policy.
+/// Send calls to netbroker, and manage its policy.
 #[derive(Debug, Parser)]
 #[command(name = "netbrokerctl", version, max_term_width = 100)]
 struct CommandLine {
@@ -51,37 +52,37 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Ask the broker to carry out one call
+    /// Send one call to the broker
     Call(call::Arguments),
     /// Check, test, explain, edit and install policies
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Show what a call takes and answers; without a call, list them
+    /// Show the reference of a call, or list all calls
     Describe(describe::Arguments),
-    /// Print a file of the source tree that is made from the declarations of the calls
+    /// Print a file of the source tree that is generated from the declarations of the calls
     #[command(subcommand, hide = true)]
     Generate(generate::What),
 }
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
-    /// Check policy files as one policy; changes nothing
+    /// Check policy files as one policy, without changing anything
     Check(policy::Arguments),
-    /// Check the policy and put it in force, in one step (root only)
+    /// Check the policy and put it in force (root only)
     Install(install::Arguments),
-    /// Tell which rule decides a call, and why; asks nobody and changes nothing
+    /// Explain which rule decides a call, without sending the call
     Explain(explain::Arguments),
-    /// Run the tests of a policy, and name the rules that no test reaches; changes nothing
+    /// Run the tests of a policy, and list the rules that no test reaches
     Test(test::Arguments),
     /// Link a shipped policy into the policy directory (root only)
     Enable(enable::Arguments),
     /// Remove the link to a shipped policy (root only)
     Disable(enable::Arguments),
-    /// Show the effective rules, sets laid open and accounts resolved; changes nothing
+    /// Show the effective rules, with sets expanded and accounts resolved
     Show(show::Arguments),
-    /// Tell what is in force, since when, and whether the files still say the same (root only)
+    /// Show which policy is in force, since when, and whether the files have changed (root only)
     Status,
-    /// Edit a file of the policy; it counts when the whole policy is sound (root only)
+    /// Edit a file of the policy, and save it if the whole policy is valid (root only)
     Edit(edit::Arguments),
     /// List the last policies that were put in force (root only)
     History,
@@ -107,20 +108,21 @@ impl PolicyCommand {
     }
 }
 
-/// Why a command did not end well.
+/// Why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// In one line.
+    /// A message of one line.
     Message(Exit, String),
-    /// The policy is wrong, in each of these ways.
+    /// The policy has these errors.
     Policy(Vec<String>),
-    /// The reader of standard output is gone.
+    /// The reader of standard output has closed it.
     Closed,
 }
 
 impl Failure {
     fn problems(problems: &[Problem]) -> Self {
-        Self::Policy(problems.iter().map(Problem::to_string).collect())
+        let total = format!("netbrokerctl: {}", counted(problems.len(), "error"));
+        Self::Policy(problems.iter().map(Problem::to_string).chain([total]).collect())
     }
 
     fn exit(&self) -> Exit {
@@ -130,6 +132,24 @@ impl Failure {
             Self::Closed => Exit::Unanswered,
         }
     }
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Refuses every user except root.
+fn require_root(what: &str) -> Result<(), Failure> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::Message(Exit::NotPrivileged, format!("only root can {what}")))
+}
+
+/// A failure after the policy was put in force.
+fn in_force_but(why: &str) -> Failure {
+    Failure::Message(Exit::System, format!("the policy is in force, but {why}"))
 }
 
 /// Runs the program.
@@ -168,17 +188,17 @@ fn tell(failure: &Failure) {
     }
 }
 
-/// An error of the system in its own words, without its number.
+/// The message of a system error, without its number.
 fn reason(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned())
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| describe(Errno::from_raw(number)).to_owned())
 }
 
-/// Text on standard error as it is: what compilers print has its own beginning.
+/// Prints text on standard error without a prefix. Diagnostics have their own.
 fn tell_line(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// One line on standard error; there is nobody to tell when that fails.
+/// Prints one line on standard error. A failure is ignored, because it cannot be reported.
 fn warn(message: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "netbrokerctl: {message}");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `field=value …` as the parameters of a call: typed by the declaration, never by the look of the text.
+//! Converts `field=value …` to the parameters of a call. The declaration determines the type, never the form of the
+//! text.
 #![forbid(unsafe_code)]
 
 use serde_json::{Map, Value};
@@ -10,10 +11,11 @@ use crate::call::json::Json;
 use crate::call::request::Request;
 use crate::call::types::Type;
 use crate::call::{self, Call};
-use crate::policy::diagnostics::{did_you_mean, nearest};
+use crate::policy::diagnostics::did_you_mean;
+use crate::policy::no_call;
 use crate::refusal::{Exit, Refusal, invalid};
 
-/// The parameters of one call, checked as the broker will check them.
+/// The parameters of one call, with the same checks as in the broker.
 #[derive(Debug)]
 pub(super) struct Parameters {
     pub(super) request: Request,
@@ -24,21 +26,15 @@ pub(super) struct Parameters {
 
 /// Finds a call.
 pub(super) fn call(name: &str) -> Result<&'static Call, Failure> {
-    call::by_name(name).ok_or_else(|| {
-        let hint = match nearest(name, call::all().map(|call| call.name)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`netbrokerctl describe` lists them".to_owned(),
-        };
-        wrong(format!("there is no call `{}`; {hint}", name.escape_debug()))
-    })
+    call::by_name(name).ok_or_else(|| wrong(no_call(&name.escape_debug().to_string(), std::iter::empty())))
 }
 
 fn wrong(message: String) -> Failure {
     Failure::Message(Exit::Request, message)
 }
 
-/// Reads `field=value …` for a caller of this uid: defaults such as `tun.owner` are the caller's, not those of whoever
-/// runs the tool.
+/// Reads `field=value …` for a caller with this uid. Defaults such as `tun.owner` depend on the caller, not on the user
+/// who runs the tool.
 pub(super) fn read(
     call: &'static Call,
     fields: &[String],
@@ -48,7 +44,7 @@ pub(super) fn read(
     let mut object = Map::new();
     for field in fields {
         let Some((name, raw)) = field.split_once('=') else {
-            return Err(wrong(format!("`{}` is no field=value", field.escape_debug())));
+            return Err(wrong(format!("`{}` must have the form FIELD=VALUE", field.escape_debug())));
         };
         assign(call, &mut object, name, Given::Typed(raw))?;
     }
@@ -60,12 +56,12 @@ pub(super) fn read(
         object.insert("reference".to_owned(), reference.into());
     }
     let json = Json::parse(Value::Object(object.clone()).to_string().as_bytes());
-    let json = json.map_err(|error| wrong(format!("the parameters are no JSON: {error}")))?;
+    let json = json.map_err(|error| wrong(format!("the parameters are not JSON: {error}")))?;
     let request = Request::parse(call, &json, uid).map_err(|invalid| wrong(Refusal::from(invalid).to_string()))?;
     Ok(Parameters { request, object, netns_assumed })
 }
 
-/// A value as a person gave it.
+/// A value as typed.
 #[derive(Debug, Clone, Copy)]
 enum Given<'a> {
     /// As text.
@@ -78,7 +74,7 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     let bad = |why: String| wrong(invalid(name, why).to_string());
     if let Some(used) = call.all_uses().find(|used| used.field.name == name) {
         if let Some(list) = used.inside {
-            return Err(bad(format!("stands inside a list, which is given as JSON: {}='[{{…}}]'", list.name)));
+            return Err(bad(format!("is inside a list, which is given as JSON: {}='[{{…}}]'", list.name)));
         }
         let value = match said {
             Given::Typed(raw) if matches!(used.field.ty, Type::List(_)) => as_given(raw),
@@ -91,13 +87,13 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     let inside = format!("{name}.");
     if !call.all_uses().any(|used| used.field.name.starts_with(&inside)) {
         let hint = did_you_mean(name, call.all_uses().map(|used| used.field.name));
-        return Err(wrong(format!("`{}` is no field of {}{hint}", name.escape_debug(), call.name)));
+        return Err(wrong(format!("`{}` is not a field of {}{hint}", name.escape_debug(), call.name)));
     }
     let parsed;
     let json = match said {
         Given::Json(json) => json,
         Given::Typed(raw) => {
-            parsed = Json::parse(raw.as_bytes()).map_err(|error| bad(format!("is no JSON: {error}")))?;
+            parsed = Json::parse(raw.as_bytes()).map_err(|error| bad(format!("is not JSON: {error}")))?;
             &parsed
         }
     };
@@ -106,13 +102,13 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     members.into_iter().try_for_each(|(key, json)| assign(call, into, &format!("{inside}{key}"), Given::Json(json)))
 }
 
-/// A list of structures as a person typed it; what stands inside is read with the whole request.
+/// A list of structures as typed. The fields inside are read with the whole request.
 fn as_given(raw: &str) -> Result<Value, String> {
-    let json = Json::parse(raw.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?;
+    let json = Json::parse(raw.as_bytes()).map_err(|error| format!("is not JSON: {error}"))?;
     plain(&json)
 }
 
-/// The same as plain JSON, if no key stands there twice.
+/// The same as plain JSON, if no key is given twice.
 fn plain(json: &Json) -> Result<Value, String> {
     Ok(match json {
         Json::Null => Value::Null,
@@ -129,7 +125,7 @@ fn plain(json: &Json) -> Result<Value, String> {
     })
 }
 
-/// Puts a value under its name, a dot leading into an object; `None` where something stands there already.
+/// Inserts a value under its name; a dot leads into an object. `None` if there is already a value.
 fn put(into: &mut Map<String, Value>, name: &str, value: &Value) -> Option<()> {
     match name.split_once('.') {
         Some((outer, inner)) => {
@@ -176,17 +172,17 @@ mod tests {
     #[test]
     fn a_slip_is_refused_before_the_broker_is_asked() {
         let cases: [(&str, &[&str], &str); 13] = [
-            ("Link.Sett", &[], "there is no call `Link.Sett`; did you mean `Link.Set`?"),
-            ("route", &[], "there is no call `route`; `netbrokerctl describe` lists them"),
-            ("Link.Set", &["lnk=a"], "`lnk` is no field of Link.Set; did you mean `link`?"),
-            ("Link.Set", &["link"], "`link` is no field=value"),
+            ("Link.Sett", &[], "no call named `Link.Sett`; did you mean `Link.Set`?"),
+            ("route", &[], "no call named `route`; `netbrokerctl describe` lists the calls"),
+            ("Link.Set", &["lnk=a"], "`lnk` is not a field of Link.Set; did you mean `link`?"),
+            ("Link.Set", &["link"], "`link` must have the form FIELD=VALUE"),
             ("Link.Set", &["link=a", "link=b"], "InvalidRequest: field=link reason=\"is given twice\""),
-            ("Link.Set", &["link=a", "mtu=many"], "InvalidRequest: field=mtu reason=\"`many` is no whole number\""),
+            ("Link.Set", &["link=a", "mtu=many"], "InvalidRequest: field=mtu reason=\"`many` is not a whole number\""),
             ("Link.Set", &["link=a/b"], "InvalidRequest: field=link reason=\"`a/b` has a byte"),
             ("Link.Set", &[], "InvalidRequest: field=link reason=\"is missing"),
-            ("Link.Add", &["peer=eth0"], "InvalidRequest: field=peer reason=\"is no JSON"),
+            ("Link.Add", &["peer=eth0"], "InvalidRequest: field=peer reason=\"is not JSON"),
             ("Link.Add", &["peer=[]"], "InvalidRequest: field=peer reason=\"is a list, expected an object\""),
-            ("Link.Add", &[r#"peer={"nam":"a"}"#], "`peer.nam` is no field of Link.Add; did you mean `peer.name`?"),
+            ("Link.Add", &[r#"peer={"nam":"a"}"#], "`peer.nam` is not a field of Link.Add; did you mean `peer.name`?"),
             (
                 "Link.Add",
                 &[r#"peer={"name":"a","name":"b"}"#],
@@ -213,10 +209,10 @@ mod tests {
         for (slip, expected) in [
             (
                 "nexthops.gateway=10.0.0.1",
-                "InvalidRequest: field=nexthops.gateway reason=\"stands inside a list, which is given as JSON: \
+                "InvalidRequest: field=nexthops.gateway reason=\"is inside a list, which is given as JSON: \
                     nexthops='[{…}]'\"",
             ),
-            ("nexthops=a", "InvalidRequest: field=nexthops reason=\"is no JSON"),
+            ("nexthops=a", "InvalidRequest: field=nexthops reason=\"is not JSON"),
             (
                 r#"nexthops={"link":"a"}"#,
                 "InvalidRequest: field=nexthops reason=\"is an object, expected a list of objects\"",
@@ -224,9 +220,9 @@ mod tests {
             (r#"nexthops=[{"link":"a","link":"b"}]"#, "InvalidRequest: field=nexthops reason=\"has `link` twice\""),
             (
                 r#"nexthops=[{"link":"a"},{"lnk":"b"}]"#,
-                "InvalidRequest: field=nexthops.lnk reason=\"in element 2, counted from 1, is no field of Route.Add\"",
+                "InvalidRequest: field=nexthops.lnk reason=\"element 2 (counted from 1): is not a field of Route.Add\"",
             ),
-            ("nexthops=[1.5]", "InvalidRequest: field=nexthops reason=\"is no number in plain digits"),
+            ("nexthops=[1.5]", "InvalidRequest: field=nexthops reason=\"must be a whole number in plain digits"),
         ] {
             let message = of("Route.Add", &[&route[..], &[slip]].concat()).unwrap_err();
             assert!(message.starts_with(expected), "{slip}: {message}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How this program reads a file: a regular one only, at most so many bytes of it, and without waiting. A FIFO would
-//! block forever, a device such as `/dev/zero` has no end, and opening some devices already does something.
+//! Reads files: only regular ones, up to a limit of bytes, and without waiting. A FIFO would block forever, a device
+//! such as `/dev/zero` has no end, and opening some devices already has an effect.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -14,16 +14,22 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
 
 use super::reason;
+use crate::refusal::describe;
 
-/// Most bytes of a policy or test file: a hundred times what a policy with a thousand rules takes.
+/// The largest number of bytes of a policy or test file: a hundred times the size of a policy with a thousand rules.
 pub(super) const SOURCE: u64 = 16 << 20;
-/// Most bytes of a compiled policy.
+/// The largest number of bytes of a compiled policy.
 pub(super) const COMPILED: u64 = 256 << 20;
+
+/// The flags to open directories.
+pub(super) const DIRECTORY_FLAGS: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Opens a file that a person names. Symbolic links are followed.
 pub(super) fn open_named(path: &Path) -> Result<OwnedFd, String> {
     let failed = |errno| unusable(path, errno);
-    // Before it is opened, because that alone starts a watchdog or rewinds a tape; after it, because it may be another.
+    // The file is checked before it is opened, because opening some devices starts a watchdog or rewinds a tape. It is
+    // checked again afterwards, because it may have been replaced.
     require_regular(&stat(path).map_err(failed)?, path)?;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = open(path, flags, Mode::empty()).map_err(failed)?;
@@ -31,7 +37,7 @@ pub(super) fn open_named(path: &Path) -> Result<OwnedFd, String> {
     Ok(file)
 }
 
-/// Opens a file of a directory; `None` where it is a symbolic link.
+/// Opens a file in a directory; `None` if it is a symbolic link.
 pub(super) fn open_in(directory: &OwnedFd, name: &OsStr, path: &Path) -> Result<Option<OwnedFd>, String> {
     let failed = |errno| unusable(path, errno);
     let what = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed)?;
@@ -50,7 +56,18 @@ pub(super) fn open_in(directory: &OwnedFd, name: &OsStr, path: &Path) -> Result<
     }
 }
 
-/// Refuses everything but a regular file, and says what it is.
+/// Whether a directory has an entry with this name, of any type. If that cannot be determined, opening it gives the
+/// reason.
+pub(super) fn exists_in(directory: &OwnedFd, name: &OsStr) -> bool {
+    fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) != Err(Errno::ENOENT)
+}
+
+/// Opens a directory inside a directory. A symbolic link is refused.
+pub(super) fn open_directory(parent: &OwnedFd, name: &OsStr) -> nix::Result<OwnedFd> {
+    openat(parent, name, DIRECTORY_FLAGS, Mode::empty())
+}
+
+/// Refuses everything except a regular file, and names its type.
 fn require_regular(what: &FileStat, path: &Path) -> Result<(), String> {
     let kind = match SFlag::from_bits_truncate(what.st_mode & SFlag::S_IFMT.bits()) {
         SFlag::S_IFREG => return Ok(()),
@@ -65,7 +82,7 @@ fn require_regular(what: &FileStat, path: &Path) -> Result<(), String> {
     Err(format!("{}: must be a regular file, not {kind}", path.display()))
 }
 
-/// The whole file, unless it is longer than `limit`. Its stated size is not asked: that of a file in /proc is 0.
+/// Reads the whole file, unless it is longer than `limit`. The reported size is not used: it is 0 for files in /proc.
 pub(super) fn all_of(file: OwnedFd, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = File::from(file).take(limit + 1).read_to_end(&mut bytes);
@@ -76,7 +93,7 @@ pub(super) fn all_of(file: OwnedFd, path: &Path, limit: u64) -> Result<Vec<u8>, 
     Err(format!("{}: must not be longer than {} MiB", path.display(), limit >> 20))
 }
 
-/// The state of what is open.
+/// The status of an open file.
 pub(super) fn file_state(file: impl AsFd, path: &Path) -> Result<FileStat, String> {
     fstat(file).map_err(|errno| unusable(path, errno))
 }
@@ -88,7 +105,7 @@ pub(super) fn has_type(what: &FileStat, ty: SFlag) -> bool {
 pub(super) fn unusable(path: &Path, errno: Errno) -> String {
     match errno {
         Errno::ELOOP | Errno::ENOTDIR => format!("{} is a symbolic link or no directory", path.display()),
-        other => format!("{}: {}", path.display(), other.desc()),
+        other => format!("{}: {}", path.display(), describe(other)),
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The record of an installation: who put which policy in force, in place of which. It is sent as the user netbroker,
-//! since readers of the trail take only what journald itself says that this user sent.
+//! The record of an installation: who put which policy in force, and which policy it replaced. It is sent as the user
+//! netbroker, because readers of the trail accept only what this user sent, according to journald.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -11,9 +11,10 @@ use nix::unistd::getuid;
 use super::files::Tree;
 use super::state::system_user;
 use crate::audit::{NotTaken, Record, Trail};
+use crate::refusal::describe;
 use crate::stage::become_user;
 
-/// The login's uid where there was no login.
+/// The login uid of a process without a login.
 const NO_LOGIN: u32 = u32::MAX;
 
 /// What an installation changed.
@@ -21,23 +22,25 @@ const NO_LOGIN: u32 = u32::MAX;
 pub(super) struct Change {
     /// `install` or `rollback`.
     pub(super) by: &'static str,
-    /// Digest of the policy before; none where none was in force, or none that the broker would read.
+    /// Digest of the previous policy; `None` if there was none that the broker would read.
     pub(super) before: Option<String>,
-    /// Digest of the policy now.
+    /// Digest of the new policy.
     pub(super) after: String,
-    /// Each rule's digest by id, before; none where they are not known.
+    /// The digest of each previous rule, by id; `None` if they are unknown.
     pub(super) rules_before: Option<BTreeMap<String, String>>,
     pub(super) rules_after: BTreeMap<String, String>,
+    /// Whether the policy is pinned now.
+    pub(super) pinned: bool,
 }
 
-/// The uid of the login that this process comes from, as the kernel keeps it.
+/// The login uid of this process, according to the kernel.
 pub(super) fn loginuid() -> Option<u32> {
     let text = fs::read_to_string("/proc/self/loginuid").ok()?;
     text.trim().parse().ok().filter(|uid| *uid != NO_LOGIN)
 }
 
 impl Change {
-    /// Adds the ids of the rules that were added, removed, changed.
+    /// Adds the ids of the rules that were added, removed or changed.
     fn with_rules(&self, record: Record) -> Record {
         let Some(before) = &self.rules_before else { return record.with("RULES_BEFORE", "unknown") };
         let after = &self.rules_after;
@@ -59,18 +62,19 @@ impl Change {
             .with("LOGINUID", loginuid)
             .with("POLICY", self.after.as_str())
             .with("POLICY_BEFORE", self.before.as_deref().unwrap_or("none"))
+            .with("PINNED", self.pinned.to_string())
             .with("RULES", self.rules_after.len().to_string());
         self.with_rules(record)
     }
 
-    /// Becomes the system user, for good, and sends the record. Everything that needs root has been done before.
+    /// Becomes the system user permanently, and sends the record. Everything that needs root must be done before.
     pub(super) fn send(&self, tree: &Tree) -> Result<(), String> {
-        let record = self.record(); // the uid is still that of whoever installs
+        let record = self.record(); // the uid is still that of the user who installs
         let (uid, gid) = system_user(tree)?;
         become_user(uid, gid).map_err(|refusal| format!("cannot become the user netbroker: {refusal}"))?;
         Trail::connect().write(&record).map_err(|why| match why {
             NotTaken::Absent => "there is neither journald nor syslog".to_owned(),
-            NotTaken::Refused(errno) => format!("the trail did not take the record: {}", errno.desc()),
+            NotTaken::Refused(errno) => format!("the trail did not take the record: {}", describe(errno)),
         })
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy show`: the effective rules, in the language itself: sets laid open, users and groups resolved,
-//! each rule with the calls that it speaks of. What is shown compiles to the same rules.
+//! `netbrokerctl policy show`: prints the effective rules in the policy language, with sets expanded, users and groups
+//! resolved, and the calls that each rule applies to. The output compiles to the same rules.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +10,11 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 
 use super::accounts::Accounts;
-use super::enable::root;
+
 use super::files::{self, INSTALLED, Tree};
+use super::in_force::InForce;
 use super::install;
-use super::status::InForce;
-use super::{Failure, history, policy, print};
+use super::{Failure, history, policy, print, require_root};
 use crate::call;
 use crate::call::field::FIELDS;
 use crate::call::name::Text;
@@ -26,16 +26,16 @@ use crate::refusal::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// As one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// The directory with the policy's files
+    /// The directory of the policy files
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// A file whose `[accounts]` has the users and groups, in place of this machine's
+    /// A file whose `[accounts]` table replaces the users and groups of this machine
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
-    /// The policy in force, in place of the files (root only)
+    /// Show the policy in force instead of the files (root only)
     #[arg(long, conflicts_with_all = ["directory", "accounts"])]
     installed: bool,
 }
@@ -62,9 +62,9 @@ fn of_files(arguments: &Arguments) -> Result<(Policy, Accounts), Failure> {
     Ok((policy::compiled(&sources, &accounts)?, accounts))
 }
 
-/// The policy in force, from the sources that were kept of it, if these make the very same bytes.
+/// The policy in force, from its kept sources, if these compile to exactly the same bytes.
 fn in_force(tree: &Tree) -> Result<(Policy, Accounts), Failure> {
-    root("read the policy in force")?;
+    require_root("read the policy in force")?;
     let wrong = |why: String| Failure::Message(Exit::Policy, why);
     let in_force = InForce::read(tree).map_err(wrong)?;
     let kept = history::in_force(tree, &in_force)?.ok_or_else(|| {
@@ -75,13 +75,13 @@ fn in_force(tree: &Tree) -> Result<(Policy, Accounts), Failure> {
     })?;
     let accounts = Accounts::Recorded(kept.accounts.clone());
     let policy = policy::compiled(&kept.sources(), &accounts)?;
-    if install::written(&policy)? != in_force.bytes {
+    if install::written(&policy)? != in_force.bytes() {
         return Err(wrong("the kept files do not make the policy in force: another version installed it".to_owned()));
     }
     Ok((policy, accounts))
 }
 
-/// All of it as text.
+/// The whole policy as text.
 fn text(settings: Settings, rules: &[Shown<'_>], name: &dyn Fn(Principal) -> Option<String>) -> String {
     let landlock = if settings.landlock_required { "required" } else { "available" };
     let settings = format!(
@@ -100,7 +100,7 @@ fn settings_json(settings: Settings) -> Value {
     })
 }
 
-/// One rule, put together again from all its calls.
+/// One rule, combined from its entries for all its calls.
 #[derive(Debug)]
 struct Shown<'p> {
     origin: &'p Origin,
@@ -108,14 +108,14 @@ struct Shown<'p> {
     principals: &'p [Principal],
     except: &'p [Principal],
     calls: Vec<&'static str>,
-    /// Entries by name, of all fields that some call of the rule has.
+    /// The entries of all fields that any call of the rule has, by name.
     fields: BTreeMap<&'static str, Vec<Value>>,
     require: BTreeSet<&'static str>,
     touches: BTreeMap<&'static str, Vec<Value>>,
 }
 
 impl<'p> Shown<'p> {
-    /// `None` where no call is left of it.
+    /// `None` if the rule has no call.
     fn new(policy: &'p Policy, origin: &'p Origin) -> Option<Self> {
         let placed = || policy.placed().iter().filter(|placed| placed.rule.id == origin.id);
         let first = placed().next()?;
@@ -141,7 +141,7 @@ impl<'p> Shown<'p> {
         given.chain(spared).chain(self.origin.absent.iter().cloned()).map(Value::from).collect()
     }
 
-    /// Numbers of accounts with their names.
+    /// The ids of accounts, with their names.
     fn names(&self, name: &dyn Fn(Principal) -> Option<String>) -> Vec<(String, String)> {
         let all = self.principals.iter().chain(self.except);
         all.filter_map(|principal| Some((account(*principal), name(*principal)?))).collect()
@@ -156,7 +156,7 @@ impl<'p> Shown<'p> {
 
     fn text(&self, name: &dyn Fn(Principal) -> Option<String>) -> String {
         let Origin { id, file, line, description, .. } = self.origin;
-        let list = |values: &[Value]| Value::from(values.to_vec()).to_string(); // JSON's lists are TOML's
+        let list = |values: &[Value]| Value::from(values.to_vec()).to_string(); // lists have the same syntax in JSON and TOML
         let names = self.names(name).into_iter().map(|(number, name)| format!("{number} is {}", name.escape_debug()));
         let names = names.collect::<Vec<_>>().join(", ");
         let mut lines = vec![
@@ -193,7 +193,7 @@ impl<'p> Shown<'p> {
     }
 }
 
-/// Free text as a string of TOML that shows nothing but itself.
+/// Free text as a TOML string, with control characters escaped.
 fn quoted(text: &str) -> String {
     let escaped = text.chars().map(|c| match c {
         '"' | '\\' => format!("\\{c}"),
@@ -211,7 +211,7 @@ fn account(principal: Principal) -> String {
     }
 }
 
-/// The entries of a constraint as they would be written.
+/// The entries of a constraint, as in the policy language.
 fn entries(of: &Constraint) -> Vec<Value> {
     let any = of.any.then(|| Value::from("*"));
     let taken = of.except.iter().flat_map(written);
@@ -243,7 +243,7 @@ fn addresses(range: Range) -> String {
     match range {
         Range::Inside(prefix) => format!("{}/{}", prefix.network, prefix.length),
         Range::Lengths(prefix, least, most) => format!("{}/{} len {least}..{most}", prefix.network, prefix.length),
-        // Alone it would mean the same, and be warned of.
+        // Without `len` it would mean the same, but cause a warning.
         Range::Exactly(address, length) => format!("{address}/{length} len {length}"),
     }
 }
@@ -312,7 +312,7 @@ require = ["nexthops", "nexthops.gateway"]
         text(policy.settings(), &rules, &name)
     }
 
-    /// The rules with their fields in order; what is free is anything, by whatever word.
+    /// The rules with their fields sorted. `free` and `"*"` are written the same.
     fn rules(policy: &Policy) -> Vec<(u16, Vec<Principal>, Rule)> {
         let free = |of: &Constraint| of.any && of.except.is_none() && written(&of.entries).is_empty();
         let sorted = |rule: &Rule| {

@@ -1,57 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy status`: what is in force, since when, and whether the files and the accounts, as they are now,
-//! would make the same of it.
+//! `netbrokerctl policy status`: shows the policy in force, since when it is, and whether the current files and
+//! accounts would compile to the same policy.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 
-use nix::errno::Errno;
-use nix::fcntl::AtFlags;
-use nix::sys::stat::fstatat;
-
 use super::accounts::Accounts;
-use super::enable::root;
 use super::files::{INSTALLED, Tree};
+use super::history::{self, UNPIN};
+use super::in_force::InForce;
 use super::install::written;
-use super::read::{COMPILED, all_of, file_state, open_in};
-use super::state::{FILE, STATE, system_group};
-use super::{Failure, kept, policy, print, reason, tell, tell_line};
+use super::kept::{self, Kept};
+use super::state::{FILE, STATE};
+use super::{Failure, policy, print, require_root, tell, tell_line};
 use crate::policy::compiled::Compiled;
+use crate::policy::diagnostics::Source;
 use crate::refusal::Exit;
 
 pub(super) fn run() -> Result<ExitCode, Failure> {
-    root("read the policy in force")?;
+    require_root("read the policy in force")?;
     let (told, agrees) = status(&Tree::system())?;
     print(told)?;
     Ok(if agrees { Exit::Done.into() } else { ExitCode::FAILURE })
 }
 
-/// The policy that the broker reads.
-pub(super) struct InForce {
-    pub(super) bytes: Vec<u8>,
-    pub(super) digest: String,
-    /// Seconds and nanoseconds since 1970.
-    since: (i64, i64),
-}
-
-/// What is the case, and whether it is what the files say.
+/// Prints the policy in force, and whether the files compile to the same policy.
 fn status(tree: &Tree) -> Result<(String, bool), Failure> {
-    let in_force = InForce::read(tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
-    let pinned = kept::pinned(tree).map_err(|why| Failure::Message(Exit::Policy, why))?;
-    let pinned = match pinned {
-        Some(digest) if digest == in_force.digest => {
-            "\npinned by `policy rollback`: only a person's `netbrokerctl policy install` ends that".to_owned()
+    let wrong = |why| Failure::Message(Exit::Policy, why);
+    let in_force = InForce::read(tree).map_err(wrong)?;
+    let pinned = match kept::pinned(tree).map_err(wrong)? {
+        Some(digest) if digest == in_force.digest() => format!("\npinned until {UNPIN}"),
+        Some(digest) => {
+            format!("\nnot pinned: digest {digest} is pinned, which is not in force; to end the pin, run {UNPIN}")
         }
-        Some(digest) => format!("\npinned by `policy rollback`, but to digest {digest}, which is not in force"),
         None => String::new(),
     };
     for warning in tree.unread(Path::new(INSTALLED)).unwrap_or_default() {
-        tell_line(warning); // where the directory cannot be read, the next line says why
+        tell_line(warning); // if the directory cannot be read, the next line gives the reason
     }
-    let head = format!("in force: digest {}, since {}{pinned}", in_force.digest, utc(in_force.since.0));
+    let head = format!("in force: digest {}, since {}{pinned}", in_force.digest(), utc(in_force.since));
     let now = tree
         .policy(Path::new(INSTALLED))
         .and_then(|sources| Ok((policy::compiled(&sources, &Accounts::Machine)?, sources)));
@@ -59,83 +48,55 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
         Ok(now) => now,
         Err(failure) => {
             tell(&failure);
-            return Ok((format!("{head}\ndiffers: the files in {INSTALLED} are no sound policy any more"), false));
+            let why =
+                format!("differs: the files in {INSTALLED} are not a sound policy; mend them, then run {INSTALL}");
+            return Ok((format!("{head}\n{why}"), false));
         }
     };
     let bytes = written(&now)?;
-    if bytes == in_force.bytes {
+    if bytes == in_force.bytes() {
         let counted = policy::counted(&now, &sources);
         return Ok((format!("{head}\nagrees: {counted} and the numbers of their accounts"), true));
     }
-    let digest = Compiled::open(bytes).map_or_else(|damage| damage.0.to_owned(), |now| now.digest().to_owned());
-    if digest == in_force.digest {
-        return Err(Failure::Message(
-            Exit::Policy,
-            format!("{STATE}/{FILE} is damaged: it is not what its digest says"),
-        ));
+    let digest = Compiled::open(bytes).map_err(|damage| wrong(damage.0.to_owned()))?.digest().to_owned();
+    if digest == in_force.digest() {
+        return Err(wrong(format!(
+            "{STATE}/{FILE} is damaged: its content does not match its digest; to replace it, run {INSTALL}"
+        )));
     }
-    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    let why = why(tree, &names, in_force.since);
-    Ok((format!("{head}\ndiffers: the files and accounts as they are now make digest {digest}\n{why}"), false))
-}
-
-impl InForce {
-    /// Reads it if the broker would.
-    pub(super) fn read(tree: &Tree) -> Result<Self, String> {
-        let path = Path::new(STATE).join(FILE);
-        let none = || format!("no policy is in force: {} is absent; the broker refuses every call", path.display());
-        if matches!(fs::symlink_metadata(real(tree, STATE)), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
-        {
-            return Err(none());
-        }
-        let directory = tree.directory(Path::new(STATE))?;
-        if fstatat(&directory, FILE, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) {
-            return Err(none());
-        }
-        let refused = |why: String| format!("{why}; the broker refuses every call");
-        let opened = open_in(&directory, FILE.as_ref(), &path).map_err(refused)?;
-        let file = opened.ok_or_else(|| refused(format!("{} is a symbolic link", path.display())))?;
-        let (what, group) = (file_state(&file, &path)?, system_group(tree)?);
-        let owned = what.st_uid == tree.owner && what.st_gid == group.as_raw();
-        if !owned || what.st_mode & 0o7777 != 0o640 {
-            return Err(format!(
-                "{} is no file of root:netbroker with mode 0640; the broker refuses every call",
-                path.display()
-            ));
-        }
-        let failed = |error: std::io::Error| format!("{}: {}", path.display(), reason(&error));
-        let file = File::from(file);
-        let metadata = file.metadata().map_err(failed)?;
-        let bytes = all_of(file.into(), &path, COMPILED)?;
-        let opened = Compiled::open(bytes.clone());
-        let digest =
-            opened.map_err(|damage| format!("{}: {}; the broker refuses every call", path.display(), damage.0))?;
-        let digest = digest.digest().to_owned();
-        Ok(Self { bytes, digest, since: (metadata.mtime(), metadata.mtime_nsec()) })
-    }
-}
-
-/// What has changed since. The time of the inode's last change counts, which nobody can set back; a change within the
-/// kernel's tick (some milliseconds) of the installation is not seen.
-fn why(tree: &Tree, sources: &[&str], since: (i64, i64)) -> String {
-    let later = |path: &Path| fs::symlink_metadata(path).is_ok_and(|of| (of.ctime(), of.ctime_nsec()) > since);
-    let changed = |source: &str| {
-        let path = real(tree, source);
-        let target = fs::read_link(&path).map(|target| real(tree, &target.to_string_lossy()));
-        later(&path) || target.is_ok_and(|target| later(&target))
+    let why = match history::in_force(tree, &in_force)? {
+        Some(kept) => differences(&kept, &sources).join("\n"),
+        None => "the files of the policy in force are not kept, so the differences are not known".to_owned(),
     };
-    let files: Vec<&str> = sources.iter().copied().filter(|source| changed(source)).collect();
-    if !files.is_empty() {
-        return format!("changed since: {}", files.join(", "));
-    }
-    if later(&real(tree, INSTALLED)) {
-        return format!("changed since: files have left {INSTALLED}");
-    }
-    "no file has changed since: the numbers of users or groups have, or netbrokerctl is another version".to_owned()
+    Ok((
+        format!(
+            "{head}\ndiffers: the files and accounts now make digest {digest}; to put it in force, run {INSTALL}\n{why}"
+        ),
+        false,
+    ))
 }
 
-fn real(tree: &Tree, path: &str) -> PathBuf {
-    tree.top.join(path.trim_start_matches('/'))
+/// The command that puts the files in force.
+const INSTALL: &str = "`netbrokerctl policy install`";
+
+/// The changes since a policy was put in force, one per line.
+fn differences(kept: &Kept, sources: &[Source]) -> Vec<String> {
+    let before = kept.sources();
+    let of = |sources: &[Source], name: &str| sources.iter().find(|source| source.name == name).map(|s| s.text.clone());
+    let names: BTreeSet<&str> = before.iter().chain(sources).map(|source| source.name.as_str()).collect();
+    let file = |name: &&str| match (of(&before, name), of(sources, name)) {
+        (Some(then), Some(now)) => (then != now).then(|| format!("changed file: {name}")),
+        (None, _) => Some(format!("new file: {name}")),
+        (_, None) => Some(format!("removed file: {name}")),
+    };
+    let mut differences: Vec<String> = names.iter().filter_map(file).collect();
+    let accounts = history::changed_accounts(&kept.accounts, &|account| Accounts::Machine.number(account));
+    differences.extend(accounts.into_iter().map(|why| format!("changed account: {why}")));
+    if differences.is_empty() {
+        differences
+            .push("the files and accounts are the same: another version of netbrokerctl installed them".to_owned());
+    }
+    differences
 }
 
 /// `2026-11-20 23:45:10 UTC`

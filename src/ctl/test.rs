@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl policy test`, and the tests that every new policy passes before it counts.
+//! `netbrokerctl policy test`, and the tests that each new policy must pass before it is put in force.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -14,10 +14,10 @@ use crate::refusal::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The directory with the policy's files; that of FILE, or what is installed, if absent
+    /// The directory of the policy files; default: that of FILE, or /etc/netbroker/policy.d
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Run these tests only: *.test.toml, or policy files for the tests beside them
+    /// Run only these tests: *.test.toml, or policy files for the tests next to them
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -35,20 +35,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         print(format!("{file}:{line}: no test reaches `{id}`"))?;
     }
     let reach = match unreached.len() {
-        0 => "every rule is reached".to_owned(),
-        1 => "1 rule is reached by none".to_owned(),
-        count => format!("{count} rules are reached by none"),
+        0 => "the tests reach every rule".to_owned(),
+        1 => "the tests do not reach 1 rule".to_owned(),
+        count => format!("the tests do not reach {count} rules"),
     };
     print(format!("{}; {reach}", report.summary()))?;
     Ok(if report.failed == 0 { Exit::Done.into() } else { ExitCode::FAILURE })
 }
 
-/// Runs the tests of files; what is wrong with them is the policy's fault.
+/// Runs the tests of files. Errors in them are errors of the policy.
 fn report(files: &Files) -> Result<Report, Failure> {
     testing::run(&files.policy, &files.tests).map_err(|problems| Failure::problems(&problems))
 }
 
-/// Refuses a policy that fails a test of its own.
+/// Refuses a policy that fails one of its own tests.
 pub(super) fn passes(files: &Files) -> Result<(), Failure> {
     let report = report(files)?;
     if report.failed == 0 {
@@ -80,7 +80,7 @@ fn test_file(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The one directory that all files lie in.
+/// The one directory of all files.
 fn parent(files: &[PathBuf]) -> Result<Option<PathBuf>, Failure> {
     let of = |path: &PathBuf| match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -89,7 +89,7 @@ fn parent(files: &[PathBuf]) -> Result<Option<PathBuf>, Failure> {
     let parents: BTreeSet<PathBuf> = files.iter().map(of).collect();
     match parents.len() {
         0 | 1 => Ok(parents.into_iter().next()),
-        _ => Err(unusable("the files lie in several directories: --directory says whose policy is meant".to_owned())),
+        _ => Err(unusable("the files are in several directories; choose the policy with `--directory`".to_owned())),
     }
 }
 

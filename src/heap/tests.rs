@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The bitmap against a model that is too simple to be wrong, and the allocator against what was written to its memory.
+//! Compares the bitmap with a model that is too simple to be wrong, and checks that allocated memory keeps what was
+//! written to it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering;
@@ -17,7 +18,7 @@ impl Random {
         usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % bound
     }
 
-    /// Mostly little, sometimes much.
+    /// Mostly small numbers, sometimes large ones.
     fn count(&mut self, most: usize) -> usize {
         let bound = [4, 4, 4, 70, 200, most][self.below(6)];
         1 + self.below(bound.min(most))
@@ -28,7 +29,7 @@ impl Random {
 const STEPS: usize = if cfg!(miri) { 150 } else { 4000 };
 const SEEDS: u64 = if cfg!(miri) { 1 } else { 4 };
 
-/// A granule a flag, and each run found by looking at all of them.
+/// One flag for each granule. Each run is found by looking at all of them.
 struct Model {
     taken: Vec<bool>,
     fresh: usize,
@@ -118,7 +119,7 @@ fn a_run_that_is_given_back_twice_or_in_part_before_is_noticed() {
     assert!(!bitmap.free(at, 100));
 }
 
-/// A heap whose arena is filled with `byte`, and is of the system's allocator.
+/// A heap whose arena is filled with `byte`, and comes from the system's allocator.
 struct Own(Heap);
 
 impl Own {
@@ -128,7 +129,7 @@ impl Own {
         // SAFETY: the size is not 0.
         let arena = unsafe { System.alloc(Self::LAYOUT) };
         assert!(!arena.is_null());
-        // SAFETY: so much was given.
+        // SAFETY: the allocation has this size.
         unsafe { arena.write_bytes(byte, ARENA) };
         let heap = Heap::new();
         heap.arena.store(arena, Ordering::Release);
@@ -145,12 +146,12 @@ struct Aligned(#[allow(dead_code, reason = "its size is what counts")] [u8; AREN
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // SAFETY: this is the memory of `new`, and all that was taken of it was given back.
+        // SAFETY: this is the memory of `new`, and everything that was taken from it was freed.
         unsafe { System.dealloc(self.0.arena.load(Ordering::Acquire), Self::LAYOUT) };
     }
 }
 
-/// Memory that was given, and the byte that it is filled with.
+/// Allocated memory, and the byte that it is filled with.
 struct Piece {
     memory: *mut u8,
     layout: Layout,
@@ -171,7 +172,7 @@ impl Piece {
     }
 
     fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: so long is the memory that was given; nobody else has it, or what is compared here says so.
+        // SAFETY: the allocation has this length. If another one overlapped it, the comparisons here would show it.
         unsafe { std::slice::from_raw_parts_mut(self.memory, self.layout.size()) }
     }
 
@@ -186,7 +187,7 @@ impl Piece {
     }
 
     fn resize(&mut self, heap: &Heap, size: usize) {
-        // SAFETY: this is the layout that it was given with, or last resized to.
+        // SAFETY: this is the layout that it was allocated with, or last resized to.
         self.memory = unsafe { heap.realloc(self.memory, self.layout, size) };
         let before = self.layout.size();
         self.layout = Layout::from_size_align(size, self.layout.align()).unwrap();
@@ -202,7 +203,7 @@ impl Piece {
     }
 }
 
-/// Takes, resizes and frees at random, and looks after each piece's content.
+/// Takes, resizes and frees at random, and checks the content of each piece.
 fn exercise(heap: &Heap, seed: u64) {
     let mut random = Random(seed);
     let mut pieces: Vec<Piece> = Vec::new();
@@ -237,7 +238,7 @@ fn every_piece_keeps_what_was_written_to_it() {
 }
 
 #[test]
-fn threads_share_it() {
+fn threads_share_a_heap() {
     let own = Own::new(0);
     let heap = &own.0;
     std::thread::scope(|scope| {
@@ -249,7 +250,7 @@ fn threads_share_it() {
 }
 
 #[test]
-fn without_an_arena_it_is_that_of_the_system() {
+fn a_heap_without_an_arena_uses_the_systems_allocator() {
     exercise(&Heap::new(), 1);
 }
 
@@ -276,7 +277,8 @@ fn what_is_too_large_or_too_strictly_aligned_is_of_the_systems_allocator_and_mov
     piece.free(&own.0);
 }
 
-/// What the kernel has mapped and nobody has touched is zero, and stays no memory: a receive buffer costs what arrives.
+/// Memory that the kernel has mapped and nothing has touched is zero and takes no pages, so a receive buffer costs only
+/// what arrives.
 #[test]
 fn fresh_memory_is_not_written_to() {
     let own = Own::new(0xaa);
@@ -285,23 +287,23 @@ fn fresh_memory_is_not_written_to() {
     let layout = Layout::array::<u8>(1000).unwrap();
     // SAFETY: the size is not 0.
     let fresh = unsafe { heap.alloc_zeroed(layout) };
-    // SAFETY: so long is the memory that was given.
+    // SAFETY: the allocation has this length.
     assert!(unsafe { std::slice::from_raw_parts(fresh, 1000) }.iter().all(|byte| *byte == 0xaa));
-    // SAFETY: it is given back as it was given.
+    // SAFETY: it is freed with the layout that it was allocated with.
     unsafe { heap.dealloc(fresh, layout) };
     small.free(heap);
-    // Used before as far as that: zeroed so far, and no further.
+    // This much was in use before, so it is zeroed, and no more than that.
     // SAFETY: the size is not 0.
     let both = unsafe { heap.alloc_zeroed(Layout::array::<u8>(2000).unwrap()) };
-    // SAFETY: so long is the memory that was given.
+    // SAFETY: the allocation has this length.
     let bytes = unsafe { std::slice::from_raw_parts(both, 2000) };
     assert_eq!(bytes.iter().position(|byte| *byte != 0), Some(128 + 1024));
     assert!(bytes[128 + 1024..].iter().all(|byte| *byte == 0xaa));
-    // SAFETY: it is given back as it was given.
+    // SAFETY: it is freed with the layout that it was allocated with.
     unsafe { heap.dealloc(both, Layout::array::<u8>(2000).unwrap()) };
 }
 
-#[cfg(not(miri))] // which knows neither fork nor guard pages
+#[cfg(not(miri))] // Miri supports neither fork nor guard pages
 mod processes {
     use super::super::{or_exit, take_from_arena_only, when_memory_ends};
     use super::*;
@@ -309,9 +311,9 @@ mod processes {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
 
-    /// How a process ends that does this and nothing else.
+    /// How a process ends that does only this.
     fn end(of: impl FnOnce()) -> WaitStatus {
-        // SAFETY: the child takes no lock that another thread may hold, and asks no allocator but one that is its own.
+        // SAFETY: the child takes no lock that another thread may hold, and uses no allocator but its own.
         match unsafe { fork() }.unwrap() {
             ForkResult::Parent { child } => waitpid(child, None).unwrap(),
             ForkResult::Child => {
@@ -327,7 +329,7 @@ mod processes {
     }
 
     #[test]
-    fn where_memory_ends_at_the_arena_the_process_ends_with_the_status_of_that() {
+    fn a_process_that_exhausts_the_arena_ends_with_the_status_that_was_set() {
         let heap = Heap::new();
         heap.prepare();
         let (page, large) = (Layout::array::<u8>(4096).unwrap(), Layout::array::<u8>(LARGEST + 1).unwrap());
@@ -345,7 +347,8 @@ mod processes {
         assert_eq!(ends(&|| (0..ARENA / 4096).for_each(|_| take(page))), 0);
         assert_eq!(ends(&|| (0..=ARENA / 4096).for_each(|_| take(page))), 74);
         assert_eq!(ends(&|| take(large)), 74);
-        // What the system's allocator gave before moves into the arena where it is resized, and stays where it is given back.
+        // Memory that the system's allocator gave before moves into the arena when it is resized, and is kept when it
+        // is freed.
         // SAFETY: this is its layout, in each process.
         assert_eq!(ends(&|| assert!(heap.granule(unsafe { heap.realloc(memory, large, 100) }).is_some())), 0);
         // SAFETY: as above.
@@ -370,7 +373,7 @@ mod processes {
         heap.prepare();
         let arena = heap.arena.load(Ordering::Acquire);
         for at in [arena.wrapping_sub(1), arena.wrapping_add(ARENA), arena.wrapping_add(ARENA + 65_535)] {
-            // SAFETY: none: the process ends by it, which is what is shown.
+            // SAFETY: none; the test shows that this ends the process.
             let ended = end(|| unsafe { at.write_volatile(1) });
             assert!(matches!(ended, WaitStatus::Signaled(_, Signal::SIGSEGV, _)), "{ended:?}");
         }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::answer::u32_at;
-use super::inet::{INET6, family, ip, octets};
+use super::inet::{INET6, family, octets};
 use super::listing::{self, Selection};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Decoded, Given, Seen, encode, unparsed};
@@ -65,48 +65,44 @@ fn removal(index: u32, of: InterfaceAddress, peer: Option<IpAddr>) -> Result<Mes
     Ok(Message::route(Rtm::Deladdr, NlmF::ACK, Encoded { head, attributes }))
 }
 
-/// The kernel takes the prefix of the other end for a match, and the length only together with it. So the addresses
-/// are listed first, and what matches in every given field is removed, each by all that identifies it.
+/// The kernel matches the address of the other end as a prefix, and compares the length only together with it. So the
+/// addresses are listed first, and the one that is as given is removed by all that identifies it.
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
     let wanted = *before.request().needed(&field::ADDRESS)?;
+    let peer = before.request().get(&field::PEER_ADDRESS).map(|peer| peer.address);
     let given = before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address))?;
     let index = given.view().number(&field::LINK.field).unwrap_or(0);
+    let message = removal(index, wanted, peer)?;
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
         let found = fetch(after, given.family, index).map_err(|failure| failure.about_link(request))?;
-        let is_meant = |seen: &&Seen<'_>| {
-            seen.difference(&ADDRESS_STATE.rows.iter().filter(identifies), given.view(), true).is_none()
+        let rows = ADDRESS_STATE.rows.iter().filter(identifies);
+        let result = if found.iter().any(|seen| seen.difference(&rows, given.view(), false).is_none()) {
+            after.act(&message, &mut |_| Ok(()))
+        } else {
+            let (errno, field) = (Errno::EADDRNOTAVAIL, Some(&field::ADDRESS.field));
+            Err(TransactionError::Refused { errno, text: None, field })
         };
-        let peers: Vec<Option<IpAddr>> =
-            found.iter().filter(is_meant).map(|seen| seen.get(ADDRESS).and_then(ip)).collect();
-        let mut gone =
-            TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, text: None, field: Some(&field::ADDRESS.field) };
-        let mut removed = false;
-        for message in peers.into_iter().map(|peer| removal(index, wanted, peer)).collect::<Result<Vec<_>, _>>()? {
-            match after.act(&message, &mut |_| Ok(())) {
-                Ok(()) => removed = true,
-                Err(failure @ TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, .. }) => gone = failure,
-                Err(failure) if removed => return Err(failure.about_link(request).after_a_change()),
-                Err(failure) => return Err(failure.about_link(request)),
-            }
+        match result {
+            Err(TransactionError::Refused { errno: Errno::EADDRNOTAVAIL, .. }) if tolerant => Ok(Map::new()),
+            other => other.map(|()| Map::new()).map_err(|failure| failure.about_link(request)),
         }
-        if removed || tolerant { Ok(Map::new()) } else { Err(gone.about_link(request)) }
     }))
 }
 
-/// Whether a field of Address.Delete is compared: all but the link, which the listing is filtered by.
+/// Whether `Address.Delete` compares a field: all but the link, which the listing is filtered by.
 fn identifies(row: &&'static Row) -> bool {
     row.field() != Some(&field::LINK.field)
 }
 
-/// Asks for addresses; the kernel filters by family and index (strict checking).
+/// Requests addresses; the kernel filters by family and index (strict checking).
 fn question(family: u8, index: u32) -> Message {
     let head = [&[family, 0, 0, 0][..], &index.to_ne_bytes()].concat();
     Message::route(Rtm::Getaddr, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
 }
 
-/// Whether an address is of the link of this index, or of any link with 0.
+/// Whether an address belongs to the link of this index. Index 0 stands for all links.
 fn is_of(seen: &Seen<'_>, index: u32) -> bool {
     index == 0 || u32_at(seen.head(4), 0) == Some(index)
 }
@@ -118,7 +114,8 @@ fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen<'stat
     })
 }
 
-/// Where an address has no other end, the kernel repeats it in place of the other end's, or leaves it out (IPv6).
+/// Reads an address. Where it has no other end, the kernel puts it into both attributes (IPv4), or into `IFA_ADDRESS`
+/// only (IPv6).
 fn read(payload: &[u8]) -> Option<Seen<'_>> {
     let mut seen = Seen::new(&ADDRESS_STATE, payload)?;
     let (local, other) = (seen.get(LOCAL), seen.get(ADDRESS));
@@ -159,7 +156,7 @@ fn has_scope(seen: &Seen<'_>, scope: u32) -> bool {
 }
 
 /// `exists_ok`: whether the existing address is the requested one, in every field that was given or has a default, and
-/// with the same other end. A finite lifetime runs down, so it is the same in its first second only.
+/// with the same other end. A finite lifetime runs down, so it is only equal during the first second.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let wanted = *given.request.needed(&field::ADDRESS)?;
     let index = given.view().number(&field::LINK.field).unwrap_or(0);
@@ -168,7 +165,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let is_meant = |seen: &&mut Seen<'_>| matches!(address.and_then(|row| seen.value(row)?), Some(Decoded::Prefix(own)) if own == wanted);
     let mut first: &'static Field = &field::ADDRESS.field;
     for seen in found.iter_mut().filter(is_meant) {
-        // Of a deprecated address that stays forever the kernel reports no lifetime.
+        // For a deprecated address with an unlimited lifetime the kernel reports no lifetime.
         if seen.get(FLAGS).and_then(|bytes| u32_at(bytes, 0)).is_some_and(|flags| flags & DEPRECATED != 0) {
             let info = seen.get(CACHEINFO).map(|info| [&[0; 4], info.get(4..).unwrap_or_default()].concat());
             seen.instead(CACHEINFO, info);

@@ -23,21 +23,21 @@ const HEADER: usize = 16;
 /// One message of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer<'a> {
-    /// A piece of what was asked for.
+    /// A part of what was requested.
     Message {
-        /// Its kind (`RTM_NEWLINK` …).
+        /// Its type (`RTM_NEWLINK` …).
         kind: u16,
-        /// Behind the netlink header.
+        /// The bytes after the netlink header.
         payload: &'a [u8],
         /// The listing changed while it was read.
         interrupted: bool,
     },
-    /// The end: acknowledged, or listed.
+    /// The end: an acknowledgement, or the end of a listing.
     Done {
         /// The listing changed while it was read.
         interrupted: bool,
     },
-    /// Refused.
+    /// The kernel refused the request.
     Refused {
         /// The error number.
         errno: Errno,
@@ -48,7 +48,8 @@ pub(super) enum Answer<'a> {
     },
 }
 
-/// The messages of a datagram that answer the request of this sequence number; `None` for one that does not parse.
+/// The messages of a datagram that answer the request of this sequence number. `None` stands for one that does not
+/// parse.
 pub(super) fn messages(datagram: &[u8], sequence: u32) -> impl Iterator<Item = Option<Answer<'_>>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
@@ -91,7 +92,7 @@ impl<'a> Piece<'a> {
 fn read(kind: u16, flags: u16, payload: &[u8]) -> Option<Answer<'_>> {
     let interrupted = flags & INTERRUPTED != 0;
     match kind {
-        // An acknowledgement may carry a warning: it still is one, and ends the transaction.
+        // An acknowledgement may carry a warning. It is still an acknowledgement, and ends the transaction.
         ERROR | DONE => match i32_at(payload, 0)? {
             0 => Some(Answer::Done { interrupted }),
             code => {
@@ -104,7 +105,8 @@ fn read(kind: u16, flags: u16, payload: &[u8]) -> Option<Answer<'_>> {
     }
 }
 
-/// The extended acknowledgement behind an error: the kernel echoes the request's header, and all of it unless capped.
+/// The extended acknowledgement after an error. The kernel first echoes the request's header, and all of the request
+/// unless capped.
 fn extended(kind: u16, flags: u16, payload: &[u8]) -> Option<(Option<String>, Option<usize>)> {
     if flags & ACK_TLVS == 0 {
         return None;
@@ -125,7 +127,7 @@ const FLAGS: u16 = 0xc000;
 /// Bytes of the header of an attribute (`struct nlattr`).
 const ATTRIBUTE: usize = 4;
 
-/// The attributes in these bytes, each with its type without flags; `None`, once, where they do not parse.
+/// The attributes in these bytes, each with its type without flags. Where they do not parse, the last item is `None`.
 pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -146,7 +148,7 @@ pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8
     })
 }
 
-/// The payload of the attribute of this type, if there is one; the outer `None` where the attributes do not parse.
+/// The payload of the first attribute of this type, if any; the outer `None` where the attributes do not parse.
 pub(super) fn find(bytes: &[u8], kind: u16) -> Option<Option<&[u8]>> {
     let mut found = None;
     for attribute in attributes(bytes) {
@@ -163,9 +165,9 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == 0).next().unwrap_or_default()
 }
 
-/// A name of the kernel's as JSON text: bytes that are no UTF-8, controls, characters that change how others are shown or
-/// are not shown themselves, and the backslash itself as `\xNN`, so that a listing never fails because of one name and no
-/// name is shown as what it is not.
+/// A name from the kernel as text for JSON. It escapes as `\xNN` what is not UTF-8, control characters, characters that
+/// are invisible or change how others are shown, and the backslash itself. So a listing never fails because of one
+/// name, and no name appears as what it is not.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_its_text_and_its_offset() {
+    fn a_refusal_has_its_text_and_its_offset() {
         let attributes = [&[8, 0, 1, 0][..], b"bad\0", &[8, 0, 2, 0], &36_u32.to_ne_bytes()].concat();
         let payload = [&(-22_i32).to_ne_bytes()[..], &[0; 16], &attributes].concat();
         let datagram = message(ERROR, CAPPED | ACK_TLVS, 1, &payload);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_does_not_parse_is_told() {
+    fn an_answer_that_does_not_parse_is_an_error() {
         assert_eq!(messages(&[200, 0, 0, 0, 1], 1).next(), Some(None));
         assert_eq!(messages(&[0; 16], 0).next(), Some(None)); // a length of 0 must not loop
     }

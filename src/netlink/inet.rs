@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Addresses and families as netlink has them (rtnetlink(7)).
+//! Addresses and address families as netlink encodes them (rtnetlink(7)).
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,7 +23,7 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// An address of either family, by its length.
+/// Decodes an address of either family: 4 bytes are IPv4, 16 bytes are IPv6.
 pub(super) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => Some(IpAddr::from(at::<4>(bytes, 0)?)),
@@ -32,7 +32,7 @@ pub(super) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// All addresses of a family.
+/// The prefix of length 0, which holds all addresses of a family. `None` for other families.
 pub(super) fn all(family: u8) -> Option<InterfaceAddress> {
     let address = match family {
         INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

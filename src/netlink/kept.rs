@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! For tests of the encoder: what a request would change, kept and not sent. Look-ups go to the kernel.
+//! For tests of the encoder: keeps the messages by which a request would change something, and does not send them.
+//! Look-ups go to the kernel.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
@@ -15,14 +16,14 @@ thread_local! {
     static KEPT: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
 }
 
-/// Keeps a message that changes something, where a test asks for that.
+/// Keeps a message that changes something, where a test requests that.
 pub(super) fn keep(datagram: &[u8]) -> bool {
     let mut datagram = datagram.to_vec();
     datagram[SEQUENCE].fill(0);
     KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| kept.push(datagram)).is_some())
 }
 
-/// Takes elements that no test looks at.
+/// Discards the elements of listings.
 struct Nowhere;
 
 impl Elements for Nowhere {
@@ -39,8 +40,8 @@ impl Elements for Nowhere {
     }
 }
 
-/// The messages by which a request would change something in the namespace of this thread; none where it is refused
-/// before, or would do nothing.
+/// The messages by which a request would change something in the namespace of this thread. `None` where the request is
+/// refused before, or would change nothing.
 pub(crate) fn changes(request: &Request) -> Option<Vec<Vec<u8>>> {
     let mut netlink = Netlink::open(Protocol::Route).unwrap();
     KEPT.set(Some(Vec::new()));

@@ -29,7 +29,7 @@ use crate::refusal::{Class, Refusal, unsuitable};
 use seen::Link;
 
 const STEP: &str = "parse a link";
-/// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and which of them are meant.
+/// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and the mask of those that change.
 const GOING_UP: [u32; 2] = [1, 1];
 
 pub(super) static ENCODERS: &[Encoder] = &[
@@ -59,8 +59,8 @@ enum Target<'a> {
 }
 
 impl Target<'_> {
-    /// Refers to it in a message of this type, with what else the message has. An index together with a name would be a
-    /// rename.
+    /// A message of this type that refers to the link, with everything else that the message has. An index together
+    /// with a name would be a rename.
     fn message(self, kind: Rtm, Encoded { head, attributes }: Encoded) -> Result<Message, Refusal> {
         let (index, mut all) = (if let Self::Index(index) = self { index } else { 0 }, Attributes::default());
         if let Self::Name(field, name) = self {
@@ -72,17 +72,17 @@ impl Target<'_> {
         Ok(Message::route(kind, NlmF::ACK, Encoded { head, attributes: all }))
     }
 
-    /// Changes it. `RTM_NEWLINK` would make a link where no link has the name; `RTM_SETLINK` never does.
+    /// Changes the link. `RTM_NEWLINK` would make one where no link has the name; `RTM_SETLINK` never does.
     fn change(self, with: Encoded) -> Result<Message, Refusal> {
         self.message(Rtm::Setlink, with)
     }
 
-    /// Removes it.
+    /// Removes the link.
     fn remove(self) -> Result<Message, Refusal> {
         self.message(Rtm::Dellink, Encoded { head: head(0), attributes: Attributes::default() })
     }
 
-    /// Takes it up.
+    /// Sets the link up.
     fn take_up(self) -> Result<Message, Refusal> {
         let [flags, change] = GOING_UP.map(u32::to_ne_bytes);
         let head = [&[0; 8][..], &flags, &change].concat();
@@ -107,23 +107,24 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// The fields of Link.Set that say which link is meant.
+/// The fields of `Link.Set` that say which link is meant.
 static NOT_SET: [&Field; 3] = [&field::NETNS.field, &field::LINK.field, &field::KIND.field];
 
-/// The rows of what Link.Set changes: all but what identifies the link.
+/// The rows of what `Link.Set` can change: all but those that identify the link.
 fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
     let identifies =
         |row: &&Row| [&field::LINK.field, &field::KIND.field].iter().any(|field| row.field() == Some(field));
     LINK_STATE.rows.iter().filter(move |row| !identifies(row))
 }
 
-/// Whether a request gives something that only links of its kind have.
+/// Whether a request gives a field that only links of its kind have.
 fn gives_own(request: &Request) -> bool {
     let mut own = request.kind().into_iter().flat_map(Kind::rows).filter_map(Row::field);
     own.any(|field| request.value(field).is_some())
 }
 
-/// What is given of a link that is changed: with what only its kind has goes the kind, for the kernel to compare.
+/// The rows of a changed link. Fields that only its kind has are sent together with the kind, so that the kernel
+/// compares it.
 fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone + use<> {
     let own: Vec<&'static Row> = request.kind().into_iter().flat_map(Kind::rows).collect();
     let has_own = gives_own(request);
@@ -131,12 +132,13 @@ fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone +
     changeable().chain(kind).chain(own)
 }
 
-/// One message, which the kernel applies attribute by attribute. A rename takes the link's index. `RTM_SETLINK` would take
-/// one kind's data for another's; `RTM_NEWLINK` compares the kind, and makes no link as long as it is not asked to.
+/// Sends one message, which the kernel applies attribute by attribute. A rename refers to the link by its index.
+/// `RTM_SETLINK` would take one kind's data for another's. `RTM_NEWLINK` compares the kind, and makes no link without
+/// `NLM_F_CREATE`.
 fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let name = request.needed(&field::LINK)?;
-    // After a rename nobody has the old name any more: there is nothing to look up then.
+    // After a rename no link has the old name any more, so there would be nothing to look up.
     let link = before.find_by_name(&field::LINK)?;
     let renames = request.get(&field::NEW_NAME).is_some();
     let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
@@ -149,28 +151,33 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let fields = request.values().filter(|(field, _)| !NOT_SET.contains(field)).count();
     let message = target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
-    // A link leaves its old master, or goes down, before the kernel knows whether the new place takes it.
-    let in_steps = fields > 1 || request.get(&field::MASTER).is_some() || goes_to.is_some();
+    // A link leaves its old master before the kernel knows whether the new one accepts it. It moves to another namespace
+    // only after all checks (`dev_change_net_namespace`).
+    let in_steps = fields > 1 || request.get(&field::MASTER).is_some();
+    let question = if renames { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
     let request = request.clone();
     Ok(Prepared::new(move |after, _| {
-        let _open_until_sent = &goes_to;
+        // The namespace stays open until the message was sent. A link that moved there cannot be looked up here.
         after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, &request, in_steps))?;
+        if goes_to.is_none() {
+            seen::require_applied(after, &question, given_rows(&request), &given)?;
+        }
         Ok(Map::new())
     }))
 }
 
-/// The kernel would cut a hardware address that is longer than the link's own.
+/// Refuses a hardware address of another length: the kernel would cut a longer one.
 pub(super) fn require_length(link: Found, request: &Request) -> Result<(), Refusal> {
     match request.get(&field::MAC) {
         Some(mac) if mac.bytes().len() != link.mac_bytes => {
             let (given, own) = (mac.bytes().len(), link.mac_bytes);
-            Err(unsuitable(&field::MAC.field, format!("has {given} bytes, the link's address has {own}")))
+            Err(unsuitable(&field::MAC.field, format!("has {given} bytes; the link's address has {own}")))
         }
         _ => Ok(()),
     }
 }
 
-/// What the kernel said to a change: `ENODEV` is the link that was removed after it was found.
+/// The refusal of a change by the kernel. `ENODEV` means that the link was removed after the look-up.
 fn changed(failure: TransactionError, request: &Request, may_have_changed: bool) -> Refusal {
     match failure {
         TransactionError::Refused { errno: Errno::ENODEV, field: None, .. } => Refusal::NoSuchLink {
@@ -179,8 +186,37 @@ fn changed(failure: TransactionError, request: &Request, may_have_changed: bool)
             reason: "absent",
             errno: Errno::ENODEV,
         },
+        TransactionError::Refused { errno, text, field: None } => {
+            let field = match errno {
+                Errno::EEXIST if request.get(&field::NEW_NAME).is_some() => Some(&field::NEW_NAME.field),
+                Errno::EEXIST => Some(&field::LINK.field),
+                _ => blamed(request, errno, text.as_deref()),
+            };
+            TransactionError::Refused { errno, text, field }.into_refusal(Class::KernelRefused, may_have_changed)
+        }
         other => other.into_refusal(Class::KernelRefused, may_have_changed),
     }
+}
+
+/// The field that the kernel must mean, where its answer names none: the MTU (`dev_validate_mtu`, `veth_validate`) or the
+/// hardware address (`eth_validate_addr`) of the link or of its other end. `None` where it may mean another field.
+fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'static Field> {
+    /// `ETH_MIN_MTU`, and bytes of an Ethernet address.
+    const LEAST_MTU: u64 = 68;
+    const ETHERNET: usize = 6;
+    let mtus = [&field::MTU, &field::PEER_MTU].map(|key| request.get(key).map(|mtu| (&key.field, *mtu)));
+    let macs = [&field::MAC, &field::PEER_MAC].map(|key| request.get(key).map(|mac| (&key.field, mac.bytes())));
+    let (mtus, macs) = (mtus.into_iter().flatten(), macs.into_iter().flatten());
+    let suspects: Vec<&'static Field> = match (errno, text) {
+        (Errno::EADDRNOTAVAIL, _) => macs.map(|(field, _)| field).collect(),
+        (_, Some(text)) if text.contains("mtu") => mtus.map(|(field, _)| field).collect(),
+        (Errno::EINVAL, None) => {
+            let short = mtus.filter(|(_, mtu)| *mtu < LEAST_MTU).map(|(field, _)| field);
+            short.chain(macs.filter(|(_, mac)| mac.len() != ETHERNET).map(|(field, _)| field)).collect()
+        }
+        _ => Vec::new(),
+    };
+    if let [one] = suspects.as_slice() { Some(one) } else { None }
 }
 
 /// Lists one link or all of them.
@@ -225,13 +261,13 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
 /// Writes what a result reports of a link.
 fn report(link: &Link<'_>, names: &mut Names<'_>, text: &mut String) -> Result<(), Refusal> {
     names.insert(link.index, &link.name);
-    // The index of a parent in another namespace is that of another link here.
+    // A parent in another namespace has an index that belongs to another link here.
     let is_elsewhere = link.is_elsewhere();
     let rows = link.rows().filter(|row| !is_elsewhere || row.field() != Some(&field::PARENT.field));
     link.seen.write(rows, STEP, names, text)
 }
 
-/// What is given of a new link: the kernel ignores an alias in the message that makes it.
+/// The rows of a new link. The kernel ignores an alias in the message that makes it.
 pub(super) fn new_link_rows(request: &Request, kind: &Kind) -> impl Iterator<Item = &'static Row> + Clone + use<> {
     let goes_up = request.is_set(&field::UP);
     let is_sent = move |row: &&'static Row| {

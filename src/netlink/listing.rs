@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What listings share: the families and the links that a listing is about, the names of links in results, and how elements
-//! are handed on while the kernel is still being read.
+//! What all listings share: the families and links that a listing is about, the names of links in results, and how
+//! elements are passed on while the kernel's answer is still being received.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::call::name::LinkName;
 use crate::call::request::Request;
 use crate::refusal::{Refusal, invalid, system};
 
-/// The family that `family` names; 0, which is all of them, where it is absent.
+/// The address family that `family` gives; 0, which means all, where it is absent.
 pub(super) fn family(request: &Request) -> u8 {
     match request.get(&field::FAMILY) {
         Some(&"inet") => INET,
@@ -29,13 +29,13 @@ pub(super) fn family(request: &Request) -> u8 {
     }
 }
 
-/// The index that `index` gives.
+/// The value of `index`.
 pub(super) fn index(request: &Request) -> Result<Option<i32>, Refusal> {
     let index = number(request, &field::INDEX)?;
     index.map(|index| i32::try_from(index).map_err(|_| invalid("index", "does not fit 31 bits"))).transpose()
 }
 
-/// The links that a listing is about: the one that `link` or `index` names, or all.
+/// The links that a listing is about: the one that `link` or `index` gives, or all.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     named: Option<(LinkName, i32)>,
@@ -43,7 +43,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// That of a request.
+    /// Reads the selection of a request, and looks up its link.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] for a name that no link has.
@@ -53,14 +53,14 @@ impl Selection {
         Ok(Self { named: before.request().get(&field::LINK).cloned().zip(found.map(|link| link.index)), index })
     }
 
-    /// Tells what is known of the one link's name.
+    /// Adds the name of the one link to the known names.
     fn introduce(&self, names: &mut Names<'_>) {
         if let Some((name, index)) = &self.named {
-            names.insert(*index, name.as_str().as_bytes());
+            names.introduce(*index, name.as_str().as_bytes());
         }
     }
 
-    /// The index of the one link; 0 for all.
+    /// The index of the one link; 0 for all links.
     pub(super) fn index(&self) -> i32 {
         self.named_index().or(self.index).unwrap_or(0)
     }
@@ -69,15 +69,15 @@ impl Selection {
         self.named.as_ref().map(|(_, index)| *index)
     }
 
-    /// Whether `link` and `index` name two links: nothing is on both.
+    /// Whether `link` and `index` are two different links, so that nothing is listed.
     fn is_empty(&self) -> bool {
         self.index.is_some() && self.named.is_some() && self.index != self.named_index()
     }
 
-    /// Makes sure that the one link is still called so: what was received before is then that link's, which nobody renamed.
+    /// Requires that the one link still has its name. Then everything that was received before is about that link.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchLink`] where the one link is gone; [`Refusal::Interrupted`] where it was renamed.
+    /// [`Refusal::NoSuchLink`] where the link was removed; [`Refusal::Interrupted`] where it was renamed.
     fn confirm(&self, names: &mut Names<'_>) -> Result<(), Refusal> {
         if self.index() == 0 {
             return Ok(());
@@ -89,7 +89,7 @@ impl Selection {
         }
     }
 
-    /// What became of a listing of these links: `ENODEV` means that the one link is gone.
+    /// The outcome of a listing of these links: `ENODEV` means that the one link was removed.
     fn listed<T>(&self, found: Result<T, TransactionError>) -> Result<T, Refusal> {
         found.map_err(|failure| match failure {
             TransactionError::Refused { errno: Errno::ENODEV, .. } => self.missing(),
@@ -97,10 +97,10 @@ impl Selection {
         })
     }
 
-    /// Lists what is on these links; `write` writes each object, as [`Write`] says.
+    /// Lists what is on these links. `write` writes each object, as [`Write`] does.
     ///
     /// # Errors
-    /// What keeps the second socket from being opened.
+    /// The error of opening the second socket.
     pub(super) fn list(
         self,
         before: Before<'_>,
@@ -130,23 +130,36 @@ impl Selection {
     }
 }
 
-/// Names of links, each looked up once. A socket on which a listing is being received cannot be asked, so it is another one.
+/// Names of links, each looked up once. The look-ups need a second socket, because the first is receiving the listing.
 #[derive(Debug)]
 pub(super) struct Names<'n> {
     netlink: Option<&'n mut Netlink>,
-    /// By index, as JSON text; none for a link that is gone.
+    /// By index, as JSON text; `None` for a link that no longer exists.
     known: BTreeMap<i32, Option<String>>,
+    /// Those that were known before the listing began.
+    introduced: BTreeMap<i32, Option<String>>,
 }
 
 impl Names<'_> {
-    /// Takes a name that is known.
+    /// Adds a name that is known before the listing begins.
+    pub(super) fn introduce(&mut self, index: i32, name: &[u8]) {
+        self.insert(index, name);
+        self.introduced.clone_from(&self.known);
+    }
+
+    /// Forgets what was looked up, since a listing begins again: links may have been renamed meanwhile.
+    fn begin_again(&mut self) {
+        self.known.clone_from(&self.introduced);
+    }
+
+    /// Adds a known name.
     pub(super) fn insert(&mut self, index: i32, name: &[u8]) {
         let mut text = String::new();
         put_string(&mut text, name);
         self.known.insert(index, Some(text));
     }
 
-    /// Looks up the name of the link of an index; none where it is gone.
+    /// Looks up the name of the link of an index; `None` where no such link exists.
     pub(super) fn look_up(&mut self, index: i32) -> Result<Option<Vec<u8>>, Refusal> {
         let netlink = self.netlink.as_deref_mut();
         let netlink = netlink.ok_or_else(|| system("look up the name of a link")(Errno::EBADF))?;
@@ -169,38 +182,38 @@ impl LinkNames for Names<'_> {
     }
 }
 
-/// How many elements are handed on at a time.
+/// The number of elements that are passed on at a time.
 const MANY: usize = 64;
-/// Elements are handed on before they are that many when their text has this many bytes.
+/// Elements are passed on earlier when their text has this many bytes.
 const ENOUGH: usize = 32 * 1024;
 
-/// Makes sure that what was received may be handed on; whether that is anything.
+/// Checks that what was received may be passed on. The second argument is whether anything was received.
 pub(super) type Confirm<'l> = &'l dyn Fn(&mut Names<'_>, bool) -> Result<(), Refusal>;
 
-/// A listing that is handed on while it is received.
+/// A listing that is passed on while it is received.
 pub(super) struct Listing<'l> {
     netlink: &'l mut Netlink,
     pub(super) names: Names<'l>,
     elements: &'l mut dyn Elements,
     confirm: Confirm<'l>,
-    /// Elements that are not handed on yet, with commas between them.
+    /// Elements that are not passed on yet, with commas between them.
     text: String,
-    /// How many these are.
+    /// How many of these there are.
     count: usize,
 }
 
-/// Writes the element that a message is about after the text; whether it is one that was asked for.
+/// Writes the element that a message is about at the end of the text. Returns whether the request selects it.
 pub(super) type Write<'w> = &'w mut dyn FnMut(&[u8], &mut Names<'_>, &mut String) -> Result<bool, Refusal>;
 
 impl<'l> Listing<'l> {
     pub(super) fn begin(after: &'l mut After<'_>, elements: &'l mut dyn Elements, confirm: Confirm<'l>) -> Self {
         let (netlink, second) = after.both();
-        let names = Names { netlink: second, known: BTreeMap::new() };
+        let names = Names { netlink: second, known: BTreeMap::new(), introduced: BTreeMap::new() };
         Self { netlink, names, elements, confirm, text: String::new(), count: 0 }
     }
 
-    /// Asks for objects, and hands on what `write` makes of each message. Where the kernel says that the listing changed
-    /// meanwhile, it is begun again, as long as nothing of it was sent.
+    /// Requests objects, and passes on what `write` makes of each message. Where the kernel reports that the listing
+    /// changed meanwhile, it is requested again, unless a part of it was already sent.
     ///
     /// # Errors
     /// As [`Netlink::transact`]; what `write` fails with.
@@ -221,7 +234,7 @@ impl<'l> Listing<'l> {
                 *held += 1;
                 if *held >= MANY || text.len() >= ENOUGH {
                     confirm(names, true)?;
-                    let room = text.len() + text.len() / 8; // for as many of the next ones
+                    let room = text.len() + text.len() / 8; // for as many elements again
                     (*text, *held) = (elements.push(std::mem::take(text))?, 0);
                     text.reserve(room);
                 }
@@ -232,16 +245,17 @@ impl<'l> Listing<'l> {
                 Err(TransactionError::Interrupted) if attempts > 0 && self.elements.forget(handed_on) => {
                     self.text.clone_from(&before);
                     self.count = count;
+                    self.names.begin_again();
                 }
                 other => return other,
             }
         }
     }
 
-    /// Hands on the rest.
+    /// Passes on the rest.
     ///
     /// # Errors
-    /// What keeps it from being handed on.
+    /// The error of passing it on.
     pub(super) fn end(mut self) -> Result<Map<String, Value>, Refusal> {
         let is_some = !self.text.is_empty() || self.elements.count() > 0;
         (self.confirm)(&mut self.names, is_some)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Names meet objects here: a link is looked up by name, and its own name is compared. What refers to it by its index is
-//! watched from there on (`watched`).
+//! Looks up links by name, and compares each link's own name. A link that a change refers to by its index is watched
+//! from then on (`watched`).
 #![forbid(unsafe_code)]
 
 use neli::consts::nl::NlmF;
@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 
 /// Bytes of `struct ifinfomsg`.
 const HEAD: usize = 16;
-/// Attributes of a link (`IFLA_…`, `linux/if_link.h`), beside those of the tables in `call`.
+/// Attributes of a link (`IFLA_…`, `linux/if_link.h`), in addition to those of the tables in `call`.
 const ADDRESS: u16 = 1;
 pub(super) const IFNAME: u16 = 3;
 const LINKINFO: u16 = 18;
@@ -34,7 +34,7 @@ pub(super) fn head(index: i32) -> Vec<u8> {
     [&[0; 4][..], &index.to_ne_bytes(), &[0; 8]].concat()
 }
 
-/// Asks for the link of this name.
+/// Requests the link of this name.
 pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     attributes.put(IFNAME, &with_nul(name.as_str()), field)?;
@@ -42,7 +42,7 @@ pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message,
     Ok(Message::route(Rtm::Getlink, NlmF::empty(), Encoded { head: head(0), attributes }))
 }
 
-/// Asks for the link of this index; for all links with 0.
+/// Requests the link of this index; all links for index 0.
 pub(super) fn by_index(index: i32) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     attributes.add(EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
@@ -50,7 +50,7 @@ pub(super) fn by_index(index: i32) -> Result<Message, Refusal> {
     Ok(Message::route(Rtm::Getlink, flags, Encoded { head: head(index), attributes }))
 }
 
-/// The index, the length of the hardware address and the own name of a link.
+/// The index, the length of the hardware address, the flags, the kind and the own name of a link.
 pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
     let index = i32_at(payload, 4)?;
     let flags = Iff::from(u32_at(payload, 8)?);
@@ -87,7 +87,7 @@ impl Netlink {
         Ok(found)
     }
 
-    /// Makes sure that a name is not an alternative one, for an object that keeps the name. No link needs to have it.
+    /// Requires that a name is not an alternative name, for an object that keeps the name. No link needs to have it.
     ///
     /// # Errors
     /// As [`Self::look_up`].
@@ -101,8 +101,8 @@ impl Netlink {
         }
     }
 
-    /// Looks a link up by name and makes sure that it is called so: the kernel also matches alternative names, and an
-    /// allowed `ci7` must not reach `eth0`.
+    /// Looks up a link and requires that this is its own name: the kernel also matches alternative names, and an
+    /// allowed `ci7` must not lead to `eth0`.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`] naming the field.
@@ -123,14 +123,14 @@ impl Netlink {
     /// Makes a change that refers to links that were looked up.
     ///
     /// # Errors
-    /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was: then nothing
-    /// was sent.
+    /// As [`Self::transact`]. [`Refusal::Busy`] and [`Refusal::NoSuchLink`] where a link is not what it was; then
+    /// nothing was sent.
     pub(super) fn act(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
         let mut watch = std::mem::take(&mut self.watch);
         let result = watch.compare_before(|field, name| self.look_up(field, name));
         let result = result.map_err(TransactionError::Broken).and_then(|()| {
             let result = self.transact(message, each);
-            // After an error, too: part of the change may have been made, or the object be there already.
+            // Also after an error: part of the change may have been made, or the object may have existed already.
             watch.compare_after(|field, name| self.look_up(field, name));
             result
         });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A netlink request as bytes, with a note of which field each attribute came from: so that the offset in the kernel's
-//! extended acknowledgement names a field.
+//! A netlink request as bytes, with a note of which field each attribute came from. Through it, the offset in the
+//! kernel's extended acknowledgement leads to a field.
 #![forbid(unsafe_code)]
 
 use std::io::Cursor;
@@ -40,16 +40,16 @@ pub(super) struct Encoded {
 #[derive(Debug)]
 pub(super) struct Message {
     kind: u16,
-    /// The type of the messages that answer it, beside the acknowledgement.
+    /// The type of the messages that answer it, apart from the acknowledgement.
     answer: u16,
-    /// Whether it asks for a change.
+    /// Whether it requests a change.
     changes: bool,
     flags: NlmF,
     payload: Vec<u8>,
     marks: Vec<(usize, Option<&'static Field>)>,
 }
 
-/// Encoding fails for lack of memory only.
+/// The error of an encoding, which fails only for lack of memory.
 fn failed<E>(_: E) -> Refusal {
     Refusal::SystemError { step: "encode the request".to_owned(), errno: None }
 }
@@ -62,18 +62,18 @@ pub(super) fn bytes(value: &(impl ToBytes + Size)) -> Result<Vec<u8>, Refusal> {
 }
 
 impl Attributes {
-    /// Whether there is none.
+    /// Whether there are no attributes.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Adds an attribute that says what `field` says.
+    /// Adds an attribute that carries the value of `field`.
     pub(super) fn put(&mut self, kind: u16, payload: &[u8], field: &'static Field) -> Result<(), Refusal> {
         self.mark(Some(field));
         self.append(kind, payload)
     }
 
-    /// Adds an attribute that no single field is behind.
+    /// Adds an attribute that comes from no single field.
     pub(super) fn add(&mut self, kind: u16, payload: &[u8]) -> Result<(), Refusal> {
         self.mark(None);
         self.append(kind, payload)
@@ -90,7 +90,7 @@ impl Attributes {
         Ok(())
     }
 
-    /// Adds attributes inside an attribute, behind `head`.
+    /// Adds attributes inside an attribute, after `head`.
     pub(super) fn nest(&mut self, kind: u16, head: &[u8], inner: Self) -> Result<(), Refusal> {
         let mut whole = Self::default();
         whole.join(head, inner);
@@ -105,7 +105,7 @@ impl Attributes {
         self.append(kind, &inner.bytes)
     }
 
-    /// Adds bytes that are no attribute, and attributes behind them.
+    /// Adds bytes that are not an attribute, and attributes after them.
     pub(super) fn join(&mut self, head: &[u8], inner: Self) {
         let base = self.bytes.len() + head.len();
         self.mark(None);
@@ -113,20 +113,21 @@ impl Attributes {
         self.bytes.extend([head, &inner.bytes].concat());
     }
 
-    /// Adds other attributes after them.
+    /// Adds other attributes after the existing ones.
     pub(super) fn append_all(&mut self, others: Self) {
         self.join(&[], others);
     }
 
-    /// How many bytes they have.
+    /// Their length in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 }
 
 impl Message {
-    /// A request to rtnetlink: the family's header, then attributes. Of the four types of a family the first makes, and
-    /// answers the third, which asks (`rtnl_msgtype_kind`, `linux/rtnetlink.h`).
+    /// A request to rtnetlink: the family's header, then attributes. Each family has four message types. The first of
+    /// them makes an object and is also the answer to the third, which requests objects (`rtnl_msgtype_kind`,
+    /// `linux/rtnetlink.h`).
     pub(super) fn route(kind: Rtm, flags: NlmF, Encoded { head, attributes }: Encoded) -> Self {
         let kind = u16::from(kind);
         let base = HEADER + head.len();
@@ -135,7 +136,7 @@ impl Message {
         Self { kind, answer: kind & !3, changes: kind & 3 != 2, flags: flags | NlmF::REQUEST, payload, marks }
     }
 
-    /// Whether it asks for a listing.
+    /// Whether it requests a listing.
     pub(super) fn lists(&self) -> bool {
         self.flags.contains(NlmF::DUMP)
     }
@@ -145,17 +146,17 @@ impl Message {
         self.answer == kind
     }
 
-    /// Whether one message is all of the answer: neither an acknowledgement nor more of a listing follows.
+    /// Whether the answer is a single message, without an acknowledgement or more of a listing after it.
     pub(super) fn is_answered_at_once(&self) -> bool {
         !self.flags.intersects(NlmF::DUMP | NlmF::ACK)
     }
 
-    /// Whether it asks for a change.
+    /// Whether it requests a change.
     pub(super) fn changes(&self) -> bool {
         self.changes
     }
 
-    /// The datagram.
+    /// The datagram, with this sequence number.
     pub(super) fn encode(&self, sequence: u32) -> Result<Vec<u8>, Refusal> {
         let message = NlmsghdrBuilder::default()
             .nl_type(self.kind)
@@ -167,7 +168,7 @@ impl Message {
         bytes(&message)
     }
 
-    /// The field behind the attribute at this offset of the datagram.
+    /// The field that the attribute at this offset of the datagram came from.
     pub(super) fn field_at(&self, offset: usize) -> Option<&'static Field> {
         self.marks.iter().filter(|(at, _)| *at <= offset).max_by_key(|(at, _)| *at).and_then(|(_, field)| *field)
     }
@@ -191,7 +192,7 @@ mod tests {
         all.put(4, &[2, 0, 0, 0], &MTU.field).unwrap();
         let message = Message::route(Rtm::Newlink, NlmF::empty(), Encoded { head: vec![0; 16], attributes: all });
         let bytes = message.encode(1).unwrap();
-        // Where each attribute really stands: the value of the two numbers, less the four bytes of its header.
+        // Where each attribute really is: at the value of one of the two numbers, less the four bytes of its header.
         let at = |value: [u8; 4]| bytes.windows(4).rposition(|window| window == value).unwrap() - 4;
         let named = |offset: usize| message.field_at(offset).map(|field| field.name);
         assert_eq!(named(32), Some("link"));
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_answered_by_what_tells_of_its_own_family() {
+    fn a_request_is_answered_by_messages_about_its_own_family() {
         let answered = |question: Rtm| {
             let message = Message::route(question, NlmF::empty(), Encoded::default());
             (0..200).filter(|kind| message.is_answered_by(*kind)).collect::<Vec<u16>>()

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The transaction: a permitted request becomes bytes by index, the kernel's answer a result or a refusal.
+//! The transaction: a permitted request becomes bytes with indexes, and the kernel's answer becomes a result or a
+//! refusal.
 //!
 //! The encoder can write only the attributes of the tables in `call`: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID`,
-//! `IFLA_XDP` and `IFLA_GROUP` exist nowhere in them. Reached only through [`crate::stage::Confined`]: a family's
-//! function resolves names and encodes before the capabilities go, and what it returns runs after (`sides`).
+//! `IFLA_XDP` and `IFLA_GROUP` are not in them. This module is reached only through [`crate::stage::Confined`]. The
+//! function of a call resolves names and encodes before the capabilities are given up; what it returns runs afterwards
+//! (`sides`).
 #![forbid(unsafe_code)]
 
 mod address;
@@ -45,18 +47,19 @@ use crate::call::request::Request;
 use crate::refusal::Refusal;
 use sides::{After, Before};
 
-/// Takes the elements of a listing while they come.
+/// Takes the elements of a listing as they arrive.
 pub trait Elements {
-    /// Takes some: their JSON text, with commas between them. Gives back an empty text for the next ones.
+    /// Takes some elements: their JSON text, with commas between them. Returns an empty text for the next ones.
     ///
     /// # Errors
-    /// They could not be sent: nobody takes what follows.
+    /// The elements could not be sent, so no more will be taken.
     fn push(&mut self, elements: String) -> Result<String, Refusal>;
 
-    /// How often some were taken.
+    /// How many times elements were taken.
     fn count(&self) -> usize;
 
-    /// Forgets what was taken after the first `count` times, if none of that was sent; else it is not forgotten.
+    /// Forgets all but the first `count` takings. Returns `false`, and forgets nothing, if some of these were already
+    /// sent.
     fn forget(&mut self, count: usize) -> bool;
 }
 
@@ -65,7 +68,7 @@ type Run = Box<dyn FnMut(&mut After<'_>, &mut dyn Elements) -> Result<Map<String
 /// An encoded transaction that only has to be run.
 pub struct Prepared {
     run: Run,
-    /// A socket in another namespace, or one for look-ups while a listing is received.
+    /// A socket in another namespace, or one for look-ups during a listing.
     second: Option<Netlink>,
     tun: Option<RawFd>,
 }
@@ -87,55 +90,55 @@ impl Prepared {
         Self { second: Some(netlink), ..self }
     }
 
-    /// The descriptor of its second socket, where the transaction has one, for the last filter.
+    /// The descriptor of its second socket, for the last filter; `None` where the transaction has one socket only.
     #[must_use]
     pub fn second(&self) -> Option<RawFd> {
         self.second.as_ref().map(Netlink::descriptor)
     }
 
-    /// The descriptor of `/dev/net/tun`, where the transaction has one, for the last filter.
+    /// The descriptor of `/dev/net/tun`, for the last filter; `None` where the transaction does not use it.
     #[must_use]
     pub fn tun(&self) -> Option<RawFd> {
         self.tun
     }
 
-    /// Runs it. [`Netlink::lost`] then has the links that somebody else changed meanwhile.
+    /// Runs it. Afterwards [`Netlink::lost`] has the links that another process changed meanwhile.
     ///
     /// # Errors
-    /// What the kernel said.
+    /// The kernel's error.
     pub fn run(&mut self, netlink: &mut Netlink, elements: &mut dyn Elements) -> Result<Map<String, Value>, Refusal> {
         (self.run)(&mut After::new(netlink, self.second.as_mut()), elements)
     }
 }
 
-/// What the stage opened for a request.
+/// What the stage has opened for a request.
 #[derive(Debug, Default)]
 pub struct Places {
-    /// The namespace of `netns`; none for `@host`.
+    /// The namespace of `netns`; `None` for `@host`.
     pub netns: Option<OwnedFd>,
     /// A file has the name of `netns`, but no namespace is mounted on it.
     pub left_over: bool,
-    /// The namespaces that other fields name, where they are other ones.
+    /// The namespaces that other fields name, where they differ from that of `netns`.
     pub named: Vec<(&'static Field, OwnedFd)>,
-    /// A socket in the namespace in which the call does something else ([`crate::call::Visit`]).
+    /// A socket in the second namespace that the call acts in ([`crate::call::Visit`]).
     pub visited: Option<Netlink>,
     /// `/dev/net/tun`, where the request needs it.
     pub tun: Option<OwnedFd>,
 }
 
-/// How a call becomes a transaction.
+/// How a call is encoded as a transaction.
 struct Encoder {
-    /// Its name.
+    /// The name of the call.
     call: &'static str,
     prepare: fn(Before<'_>) -> Result<Prepared, Refusal>,
     /// The object whose rows encode its fields.
     object: Option<&'static Object>,
-    /// The fields that code settles, beside `netns`.
+    /// The fields that code settles, in addition to `netns`.
     settled: &'static [&'static Field],
 }
 
 impl Encoder {
-    /// Whether a row encodes a field, or code settles it: what has no place in the messages would be left out in silence.
+    /// Whether a row encodes a field, or code settles it. Any other field would be left out without notice.
     fn covers(&self, field: &Field) -> bool {
         let inner = |row: &'static Row| if let Form::Objects(object) = row.form { Some(object) } else { None };
         let rows = || self.object.into_iter().flat_map(Object::all_rows);
@@ -147,7 +150,7 @@ impl Encoder {
     }
 }
 
-/// The calls that are transactions.
+/// The calls that are netlink transactions.
 static ENCODERS: [&[Encoder]; 6] =
     [netns::ENCODERS, link::ENCODERS, address::ENCODERS, route::ENCODERS, neighbour::ENCODERS, rule::ENCODERS];
 
@@ -169,7 +172,7 @@ pub fn prepare(netlink: &mut Netlink, mut places: Places, request: &Request) -> 
     Ok(Prepared { second, tun, ..prepared })
 }
 
-/// A call that a family's file does not know: its declaration came without its encoding.
+/// A call that no family's file knows: it was declared without an encoder.
 fn not_encoded(request: &Request) -> Refusal {
     Refusal::SystemError { step: format!("encode {}", request.call().name), errno: None }
 }
@@ -207,7 +210,7 @@ mod tests {
         }
     }
 
-    /// `encode` would cut what does not fit.
+    /// `encode` would cut off what does not fit.
     #[test]
     fn the_place_of_a_row_is_inside_the_header_or_the_structure() {
         let objects = || encoders().filter_map(|encoder| encoder.object);
@@ -248,7 +251,7 @@ mod tests {
         }
     }
 
-    /// A result is written in the order of the rows, and nothing that is written is looked for again.
+    /// A result is written in the order of the rows, and never returns to an earlier member.
     #[test]
     fn rows_of_one_member_are_next_to_each_other() {
         fn once(names: impl Iterator<Item = &'static str>, of: &str) {

@@ -49,13 +49,13 @@ pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Neighbour.List", prepare: list, object: None, settled: &[] },
 ];
 
-/// The address, which `settle` has made sure to have no length.
+/// The address of the request, without a length: `settle` has checked that.
 fn address(request: &Request) -> Result<IpAddr, Refusal> {
     let held = request.value(&field::ADDRESS.field).and_then(IpAddr::held).copied();
     held.ok_or_else(|| invalid(field::ADDRESS.field.name, "is missing"))
 }
 
-/// A message about the neighbour of a request, or about its proxy entry, with what these rows encode.
+/// A message about the neighbour or the proxy entry of a request, with what these rows encode.
 fn about(kind: Rtm, flags: NlmF, given: &Given, rows: impl Iterator<Item = &'static Row>) -> Result<Message, Refusal> {
     let encoded = encode(NEIGHBOUR_STATE.head, rows, given.view())?;
     Ok(Message::route(kind, flags | NlmF::ACK, encoded))
@@ -67,7 +67,7 @@ fn identity() -> impl Iterator<Item = &'static Row> {
     NEIGHBOUR_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| FIELDS.contains(&field)))
 }
 
-/// Refuses what the kernel would do something else with than was requested.
+/// Refuses requests for which the kernel would do something other than what was requested.
 fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     require_length(link, request)?;
     if request.is_set(&field::PROXY) {
@@ -76,7 +76,7 @@ fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     let (address, state) = (address(request)?, *request.needed(&field::STATE)?);
     let has_one = link.flags.intersects(Iff::LOOPBACK | Iff::POINTOPOINT);
     if has_one && address.is_ipv4() && !address.is_unspecified() {
-        // `arp_constructor`: whatever the address, the entry is 0.0.0.0's.
+        // `arp_constructor`: whatever the address is, the kernel makes the entry of 0.0.0.0.
         return Err(unsuitable(
             &field::ADDRESS.field,
             "on a loopback or point-to-point link IPv4 has one neighbour only, `0.0.0.0`",
@@ -84,7 +84,7 @@ fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     }
     let has_none = matches!(state, "none" | "incomplete" | "failed");
     if request.get(&field::MAC).is_none() && !has_none && link.mac_bytes > 0 {
-        // The kernel would refuse, but leave an entry without a state.
+        // The kernel would refuse, but would leave an entry without a state.
         return Err(unsuitable(
             &field::MAC.field,
             format!("is missing: on this link, a neighbour in state {state} has one"),
@@ -93,7 +93,7 @@ fn require_possible(link: Found, request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The link of a request, and what the request gives.
+/// The link of a request, and the fields of the request with that link.
 fn resolve(before: &mut Before<'_>) -> Result<(Found, Given), Refusal> {
     let request = before.request();
     let link = before.find(&field::LINK)?.ok_or_else(|| invalid(field::LINK.field.name, "is missing"))?;
@@ -147,7 +147,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     })
 }
 
-/// What the kernel has for the address of a request on a link: the neighbour, or the proxy entry.
+/// Fetches the existing neighbour or proxy entry for the address of a request.
 fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen<'static>>, Refusal> {
     let message = about(Rtm::Getneigh, NlmF::empty(), given, identity())?;
     match after.ask(&message, STEP, |payload| read(payload).map(Seen::into_owned)) {
@@ -157,15 +157,15 @@ fn fetch(after: &mut After<'_>, given: &Given) -> Result<Option<Seen<'static>>, 
     }
 }
 
-/// Whether the requested proxy entry exists. The kernel would say yes to a second one, and beside an entry for all links
-/// it makes none.
+/// Whether the requested proxy entry exists. The kernel reports success for a second one, and makes none if there is an
+/// entry for all links.
 fn is_proxied(after: &mut After<'_>, given: &Given) -> Result<bool, Refusal> {
     match fetch(after, given)? {
         Some(seen) if i32_at(seen.head(4), 0) == Some(0) => {
-            Err(already(&field::LINK.field, "there is a proxy entry for all links already"))
+            Err(already(&field::LINK.field, "a proxy entry for all links already exists"))
         }
         Some(_) if given.request.call().verb() == "Add" && !given.request.is_set(&field::EXISTS_OK) => {
-            Err(already(&field::ADDRESS.field, "there is such a proxy entry already"))
+            Err(already(&field::ADDRESS.field, "such a proxy entry already exists"))
         }
         found => Ok(found.is_some()),
     }
@@ -174,7 +174,7 @@ fn is_proxied(after: &mut After<'_>, given: &Given) -> Result<bool, Refusal> {
 /// `exists_ok`: whether the existing neighbour is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let Some(seen) = fetch(after, given)? else {
-        return Err(already(&field::ADDRESS.field, "there was one, and it was removed meanwhile"));
+        return Err(already(&field::ADDRESS.field, "it existed, and was removed in the meantime"));
     };
     match seen.difference(&NEIGHBOUR_STATE.rows, given.view(), false) {
         None => Ok(Map::new()),

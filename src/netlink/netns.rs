@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Numbers of namespaces (`RTM_GETNSID`, `linux/net_namespace.h`).
+//! The numbers by which namespaces know each other (nsid, `RTM_GETNSID`, `linux/net_namespace.h`).
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -25,7 +25,7 @@ const HEAD: usize = 4;
 
 pub(super) static ENCODERS: &[Encoder] = &[Encoder { call: "Netns.Get", prepare: get, object: None, settled: &[] }];
 
-/// Asks by which number the socket's namespace knows another one, if by any.
+/// Requests the number by which the socket's namespace knows another one; `None` where it has none.
 pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<i32>, Refusal> {
     let mut attributes = Attributes::default();
     attributes.add(FD, &netns.as_raw_fd().to_ne_bytes())?;
@@ -34,7 +34,8 @@ pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<
     Ok(found.into_iter().next().filter(|nsid| *nsid >= 0))
 }
 
-/// `Netns.Get`. The kernel alone tells a network namespace from one of another type, which looks the same in the file system.
+/// `Netns.Get`. In the file system, namespaces of all types look the same, so only the kernel's answer shows whether
+/// this is a network namespace.
 fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let name = before.request().needed(&field::NETNS)?.as_str().to_owned();
     let is_other = move |refusal| match refusal {
@@ -57,7 +58,7 @@ fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// The number by which this namespace knows another (`NETNSA_NSID`); -1 where it does not.
+/// The number by which this namespace knows another (`NETNSA_NSID`); -1 where it has none.
 fn nsid(payload: &[u8]) -> Option<i32> {
     i32_at(find(payload.get(HEAD..)?, NSID)??, 0)
 }

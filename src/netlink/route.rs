@@ -65,7 +65,7 @@ pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Route.List", prepare: list, object: None, settled: &[] },
 ];
 
-/// One next hop; index 0 leaves the link to the kernel.
+/// One next hop. Index 0 means that the kernel chooses the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Hop {
     gateway: Option<IpAddr>,
@@ -74,7 +74,7 @@ struct Hop {
     is_onlink: bool,
 }
 
-/// `struct rtnexthop` of each next hop that is given, with its attributes.
+/// Adds a `struct rtnexthop` with its attributes for each given next hop.
 fn put_hops(to: &mut Attributes, given: &Given) -> Result<(), Refusal> {
     let mut all = Attributes::default();
     for view in given.elements(&field::NEXTHOPS) {
@@ -87,9 +87,9 @@ fn put_hops(to: &mut Attributes, given: &Given) -> Result<(), Refusal> {
     if all.is_empty() { Ok(()) } else { to.hold(rta::MULTIPATH, all) }
 }
 
-/// For an IPv4 gateway the kernel looks in the table of a VRF, and writes the port that it finds into the route in place
-/// of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway, and refuses an IPv6 gateway that is behind
-/// another link.
+/// Refuses an IPv4 gateway on a VRF. The kernel looks such a gateway up in the table of the VRF, and writes the port
+/// that it finds into the route in place of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway,
+/// and refuses an IPv6 gateway that is reached through another link.
 fn require_own_link(given: &Given) -> Result<(), Refusal> {
     let one = [(given.view(), &field::LINK.field, &field::GATEWAY.field, &field::ONLINK)];
     let several = given
@@ -113,7 +113,7 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let destination = *request.needed(&field::DESTINATION)?;
     let given = before.resolve(ROUTE_STATE.rows.iter(), family(destination.address))?;
     require_own_link(&given)?;
-    // The metric that a route has without one is not sent.
+    // A metric that the route would have in any case is not sent.
     let is_own = request.get(&field::METRIC) == Some(&own_metric(given.family));
     let rows = ROUTE_STATE.rows.iter().filter(|row| !is_own || row.field() != Some(&field::METRIC.field));
     let mut encoded = encode(ROUTE_STATE.head, rows, given.view())?;
@@ -124,8 +124,8 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     Ok(Prepared::new(move |after, _| after.make(&message, &given.request, refused, |after| same(after, &given))))
 }
 
-/// The kernel compares less than can be requested, IPv6 next to nothing: so the table is listed first, and the first
-/// route that matches in every given field is removed by all that identifies it.
+/// The kernel compares fewer fields than can be requested; for IPv6, hardly any. So the table is listed first, and the
+/// first route that matches in every given field is removed by all that identifies it.
 fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let tolerant = before.request().is_set(&field::MISSING_OK);
     let wanted = Wanted::look_up(&mut before)?;
@@ -145,15 +145,15 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// What the kernel said to a change.
+/// The refusal of a change by the kernel.
 fn refused(failure: TransactionError, request: &Request) -> Refusal {
     let class = if request.call().verb() == "Delete" { Class::NotFound } else { Class::KernelRefused };
     let is_v6 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv6());
     let in_steps = request.call().verb() == "Replace" && is_v6 && request.get(&field::NEXTHOPS).is_some();
-    failure.into_refusal(class, in_steps)
+    failure.into_refusal(class, in_steps).about_object(&field::DESTINATION.field)
 }
 
-/// A request can mean no route for packets of one type of service only, or from some sources only.
+/// Whether it is for packets of any type of service and any source. A request cannot mean other routes.
 fn is_for_all_packets(seen: &Seen<'_>) -> bool {
     seen.head(2).get(..2) == Some(&[0, 0])
 }
@@ -163,13 +163,13 @@ fn read(payload: &[u8]) -> Option<Seen<'_>> {
     [INET, INET6].contains(&seen.family()).then_some(seen)
 }
 
-/// Whether all of it is as the kernel writes it.
+/// Whether the whole route is as the kernel writes it.
 fn parses(seen: &Seen<'_>) -> bool {
     several(seen).is_some() && seen.parses(ROUTE_STATE.rows)
 }
 
-/// The next hops of a route with several (`struct rtnexthop`, one after the other, each with its attributes); `None` where
-/// they do not parse.
+/// The next hops of a multipath route (`struct rtnexthop`, one after the other, each with its attributes). Empty for
+/// other routes; `None` where they do not parse.
 fn several<'s>(seen: &'s Seen<'_>) -> Option<Vec<Seen<'s>>> {
     let mut rest = seen.get(rta::MULTIPATH).unwrap_or_default();
     let mut hops = Vec::new();
@@ -181,7 +181,7 @@ fn several<'s>(seen: &'s Seen<'_>) -> Option<Vec<Seen<'s>>> {
     Some(hops)
 }
 
-/// The next hops of a route.
+/// The next hops of any route; a route that is not multipath has one.
 fn hops(seen: &Seen<'_>) -> Vec<Hop> {
     let gateway = |seen: &Seen<'_>| {
         let via = || seen.get(rta::VIA).and_then(|via| via.get(2..)).and_then(ip);
@@ -203,7 +203,7 @@ fn hops(seen: &Seen<'_>) -> Vec<Hop> {
     several.iter().map(hop).collect()
 }
 
-/// Asks for routes; the kernel filters by family, table, link and protocol (strict checking).
+/// Requests routes; the kernel filters by family, table, link and protocol (strict checking).
 fn question(family: u8, table: u32, index: u32, protocol: u8) -> Result<Message, Refusal> {
     let small = u8::try_from(table);
     let mut attributes = Attributes::default();
@@ -217,7 +217,7 @@ fn question(family: u8, table: u32, index: u32, protocol: u8) -> Result<Message,
     Ok(Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes }))
 }
 
-/// A table that was never used is empty.
+/// Treats a table that was never used as empty.
 fn or_empty<T: Default>(result: Result<T, TransactionError>, table: u32) -> Result<T, TransactionError> {
     match result {
         Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if table != 0 => Ok(T::default()),
@@ -225,7 +225,7 @@ fn or_empty<T: Default>(result: Result<T, TransactionError>, table: u32) -> Resu
     }
 }
 
-/// Fetches the routes that `is_meant` is true of: a table may hold a million others.
+/// Fetches the routes for which `is_meant` returns true. The others are not kept: a table may hold a million of them.
 fn fetch(
     netlink: &mut Netlink,
     message: &Message,
@@ -239,7 +239,7 @@ fn fetch(
     or_empty(found, table)
 }
 
-/// Whether a route is to the destination that is given; `None` where the message is not as the kernel writes it.
+/// Whether a route leads to the given destination; `None` where the message is not as the kernel writes it.
 fn is_to(seen: &Seen<'_>, given: &Given) -> Option<bool> {
     let row = ROUTE_STATE.rows.iter().find(|row| row.field() == Some(&field::DESTINATION.field));
     let wanted = given.request.value(&field::DESTINATION.field);
@@ -247,14 +247,17 @@ fn is_to(seen: &Seen<'_>, given: &Given) -> Option<bool> {
     Some(own.zip(wanted).is_some_and(|(own, wanted)| own.is(wanted)))
 }
 
-/// What a route must be like.
+/// The conditions that a request sets on routes.
 #[derive(Debug)]
 struct Wanted {
     given: Given,
     families: Vec<u8>,
     table: u32,
     protocol: u8,
-    index: u32,
+    /// The link of the only next hop.
+    link: Option<(i32, LinkName)>,
+    /// A link of any next hop.
+    any_link: Option<(i32, LinkName)>,
 }
 
 impl Wanted {
@@ -271,8 +274,13 @@ impl Wanted {
         let protocol = number(request, &field::PROTOCOL)?.unwrap_or(0);
         let protocol = u8::try_from(protocol).map_err(|_| invalid("protocol", "does not fit 8 bits"))?;
         let given = before.resolve(ROUTE_STATE.rows.iter(), 0)?;
-        let index = given.view().number(&field::LINK.field).unwrap_or(0);
-        Ok(Self { given, families, table, protocol, index })
+        let index = given.view().link(&field::LINK.field).map(|link| link.index);
+        let link = index.zip(request.get(&field::LINK).cloned());
+        let is_filter =
+            request.call().uses(None).any(|used| used.field == &field::NEXTHOPS_LINK.field && used.inside.is_none());
+        let any = if is_filter { before.find(&field::NEXTHOPS_LINK)?.map(|link| link.index) } else { None };
+        let any_link = any.zip(request.get(&field::NEXTHOPS_LINK).cloned());
+        Ok(Self { given, families, table, protocol, link, any_link })
     }
 
     /// Whether a route is as given, in every field of these rows.
@@ -280,19 +288,20 @@ impl Wanted {
         seen.difference(&ROUTE_STATE.rows.iter().filter(with), self.given.view(), true).is_none()
     }
 
-    /// What is listed: a route with several next hops has the link that any of them has.
+    /// Whether a listing shows it.
     fn is_listed(&self, seen: &Seen<'_>) -> bool {
-        self.agrees(seen, |row| row.field() != Some(&field::LINK.field))
-            && (self.index == 0 || hops(seen).iter().any(|hop| hop.index == self.index))
+        let leads_over = |index: i32| hops(seen).iter().any(|hop| hop.index == index.unsigned_abs());
+        self.agrees(seen, |_| true) && self.any_link.as_ref().is_none_or(|(index, _)| leads_over(*index))
     }
 
-    /// What is removed.
+    /// Whether it is a route that the request means to remove.
     fn is(&self, seen: &Seen<'_>) -> bool {
         is_for_all_packets(seen) && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
     }
 
-    /// The fields that are not given together with `nexthops` are those of a route with one next hop: a request with one of
-    /// them was not judged by `nexthops`. The flags of a route with several may be those of the first.
+    /// Fields that exclude `nexthops` are fields of a route with one next hop. A request that gives one of them was not
+    /// judged by `nexthops`, so it cannot mean a multipath route. The flags of such a route may be those of its first
+    /// next hop.
     fn is_one_way(&self, seen: &Seen<'_>) -> bool {
         let request = &self.given.request;
         let mut excluded = request.call().excludes.iter().filter(|(_, other, _)| *other == &field::NEXTHOPS.field);
@@ -304,28 +313,29 @@ impl Wanted {
     fn has_these_hops(&self, seen: &Seen<'_>) -> bool {
         let wanted: Vec<View<'_>> = self.given.elements(&field::NEXTHOPS).collect();
         let own = several(seen).unwrap_or_default();
-        let is = |(view, hop): (&View<'_>, &Seen<'_>)| hop.difference(&NEXTHOP_STATE.rows, *view, true).is_none();
-        wanted.is_empty() || (wanted.len() == own.len() && wanted.iter().zip(&own).all(is))
+        wanted.is_empty() || same_hops(&own, &wanted, true)
     }
 
-    /// What asks for the routes of a family.
+    /// The message that requests the routes of a family.
     fn question(&self, family: u8) -> Result<Message, Refusal> {
-        question(family, self.table, self.index, self.protocol)
+        let index = self.links().next().map_or(0, |(index, _)| index.unsigned_abs());
+        question(family, self.table, index, self.protocol)
     }
 
-    /// The link that is given: its index and its name.
-    fn link(&self) -> Option<(i32, &LinkName)> {
-        Some((i32::try_from(self.index).ok()?, self.given.request.get(&field::LINK)?))
+    /// The indexes and the names of the given links.
+    fn links(&self) -> impl Iterator<Item = &(i32, LinkName)> {
+        self.link.iter().chain(&self.any_link)
     }
 
-    /// What was received is the given link's if that is still called so; nothing was where there is none of it.
+    /// Requires that the given links still have their names; otherwise what was received may be of another link. Nothing is
+    /// required where no route was received.
     fn confirm(&self, names: &mut Names<'_>, is_some: bool) -> Result<(), Refusal> {
-        match self.link() {
-            Some((index, name)) if is_some && names.look_up(index)?.as_deref() != Some(name.as_str().as_bytes()) => {
-                Err(Refusal::Interrupted) // it was renamed before it was listed, or after
+        for (index, name) in self.links().filter(|_| is_some) {
+            if names.look_up(*index)?.as_deref() != Some(name.as_str().as_bytes()) {
+                return Err(Refusal::Interrupted); // it was renamed before or after the listing
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -336,8 +346,8 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let prepared = Prepared::new(move |after, elements| {
         let confirm = |names: &mut Names<'_>, is_some| wanted.confirm(names, is_some);
         let mut listing = Listing::begin(after, elements, &confirm);
-        if let Some((index, name)) = wanted.link() {
-            listing.names.insert(index, name.as_str().as_bytes());
+        for (index, name) in wanted.links() {
+            listing.names.introduce(*index, name.as_str().as_bytes());
         }
         for family in &wanted.families {
             let received = listing.receive(&wanted.question(*family)?, &mut |payload, names, text| {
@@ -386,7 +396,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     Err(differs(first))
 }
 
-/// What the kernel gives a route without a metric.
+/// The metric that the kernel gives a route without one.
 fn own_metric(family: u8) -> u64 {
     if family == INET6 { IPV6_METRIC } else { 0 }
 }
@@ -395,10 +405,10 @@ fn own_metric(family: u8) -> u64 {
 fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
     let own = several(seen).unwrap_or_default();
     let wanted: Vec<View<'_>> = given.elements(&field::NEXTHOPS).collect();
-    if !wanted.is_empty() && !same_hops(&own, &wanted) {
+    if !wanted.is_empty() && !same_hops(&own, &wanted, false) {
         return Some(&field::NEXTHOPS.field);
     }
-    // A route with several next hops has no gateway of its own.
+    // A multipath route has no gateway of its own.
     let leads_somewhere = given.request.get(&field::GATEWAY).is_some() || given.request.get(&field::LINK).is_some();
     if leads_somewhere && !own.is_empty() {
         return Some(&field::GATEWAY.field);
@@ -406,10 +416,50 @@ fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
     seen.difference(&ROUTE_STATE.rows, given.view(), false)
 }
 
-/// The same next hops, in any order; a link that was left to the kernel is the one that it chose.
-fn same_hops(own: &[Seen<'_>], wanted: &[View<'_>]) -> bool {
-    let is = |own: &Seen<'_>, wanted: &View<'_>| own.difference(&NEXTHOP_STATE.rows, *wanted, false).is_none();
-    own.len() == wanted.len()
-        && wanted.iter().all(|wanted| own.iter().any(|own| is(own, wanted)))
-        && own.iter().all(|own| wanted.iter().any(|wanted| is(own, wanted)))
+/// Whether a route has exactly the requested next hops, in any order. A field that the request leaves out agrees with
+/// whatever the kernel chose; with `absence_is_any`, it agrees with everything.
+fn same_hops(own: &[Seen<'_>], wanted: &[View<'_>], absence_is_any: bool) -> bool {
+    let is = |of: usize, at: usize| match (wanted.get(of), own.get(at)) {
+        (Some(wanted), Some(own)) => own.difference(&NEXTHOP_STATE.rows, *wanted, absence_is_any).is_none(),
+        _ => false,
+    };
+    own.len() == wanted.len() && pairs_up(own.len(), &is)
+}
+
+/// Whether each of so many elements of one side can be paired with another element of the other side (Kuhn's algorithm).
+/// `is` says which pairs are possible.
+fn pairs_up(count: usize, is: &dyn Fn(usize, usize) -> bool) -> bool {
+    fn pair(of: usize, is: &dyn Fn(usize, usize) -> bool, tried: &mut [bool], partners: &mut [Option<usize>]) -> bool {
+        for at in 0..partners.len() {
+            if tried.get(at) != Some(&false) || !is(of, at) {
+                continue;
+            }
+            tried.iter_mut().skip(at).take(1).for_each(|tried| *tried = true);
+            let before = partners.get(at).copied().flatten();
+            if before.is_none_or(|before| pair(before, is, tried, partners)) {
+                partners.iter_mut().skip(at).take(1).for_each(|partner| *partner = Some(of));
+                return true;
+            }
+        }
+        false
+    }
+    let mut partners = vec![None; count];
+    (0..count).all(|of| pair(of, is, &mut vec![false; count], &mut partners))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pairs_up;
+
+    /// Each element of one side has a set of possible partners, given as the digits of a number.
+    fn pairs(of: &[&str]) -> bool {
+        pairs_up(of.len(), &|one, other| of[one].contains(&other.to_string()))
+    }
+
+    #[test]
+    fn each_hop_has_a_partner_of_its_own() {
+        assert!(pairs(&[]) && pairs(&["0"]) && pairs(&["01", "0"]) && pairs(&["012", "01", "0"]));
+        assert!(pairs(&["12", "0", "01"]) && pairs(&["0", "1", "2"]));
+        assert!(!pairs(&[""]) && !pairs(&["0", "0"]) && !pairs(&["01", "01", "01"]) && !pairs(&["0", "12", "0"]));
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Reads the tables of [`crate::call::object`]: encodes what a request gives, decodes and compares what the kernel
-//! reports. A value that has no place in a message is an error, never left out.
+//! Reads the tables of [`crate::call::object`]: encodes what a request gives, and decodes and compares what the kernel
+//! reports. A value that has no place in a message is an error and is never left out.
 #![forbid(unsafe_code)]
 
 mod decoded;
@@ -37,11 +37,11 @@ pub(super) struct Given {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolved {
     pub(super) field: &'static Field,
-    /// The element of a list that names it; 0 outside of lists.
+    /// The position in its list of the element that names it; 0 outside of lists.
     pub(super) element: usize,
     /// The link's index or the namespace's descriptor.
     pub(super) number: u32,
-    /// The link, where it is one.
+    /// The link, if it is one.
     pub(super) link: Option<Found>,
 }
 
@@ -51,7 +51,7 @@ impl Resolved {
     }
 }
 
-/// What a request gives for one object: that which it is about, or an element of one of its lists.
+/// What a request gives for one object: the request's own object, or an element of one of its lists.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) given: &'a Given,
@@ -64,7 +64,7 @@ impl Given {
         View { given: self, element: None }
     }
 
-    /// The elements of a list.
+    /// The elements of a list field.
     pub(super) fn elements(&self, list: &'static Key<Elements>) -> impl Iterator<Item = View<'_>> {
         let elements = self.request.get(list).map_or(&[][..], Vec::as_slice);
         elements.iter().enumerate().map(|element| View { given: self, element: Some(element) })
@@ -90,13 +90,13 @@ impl View<'_> {
         self.given.resolved.iter().find(|one| one.field == field && one.element == at)
     }
 
-    /// The index or descriptor of what a field names.
+    /// The index of the link, or the descriptor of the namespace, that a field names.
     pub(super) fn number(&self, field: &Field) -> Option<u32> {
         self.resolved(field).map(|one| one.number)
     }
 }
 
-/// Encodes what a request gives by these rows, after a header of this many bytes that begins with the family.
+/// Encodes what a request gives by these rows, after a header of `head` bytes that begins with the family.
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`] for a value that does not fit its place.
@@ -144,21 +144,21 @@ pub(super) fn encode(
     Ok(Encoded { head, attributes })
 }
 
-/// Sets the bits of `bytes` at an offset. A test makes sure that the place of every row fits its header or structure.
+/// Sets the bits of `bytes` at an offset. A test checks that the place of every row is inside its header or structure.
 fn write(into: &mut [u8], at: usize, bytes: &[u8]) {
     for (into, byte) in into.iter_mut().skip(at).zip(bytes) {
         *into |= byte;
     }
 }
 
-/// Attributes that hold attributes.
+/// Attributes that may hold attributes.
 #[derive(Debug, Default)]
 struct Nested(Vec<Node>);
 
 #[derive(Debug)]
 struct Node {
     step: u32,
-    /// The first field that wrote here: the kernel's extended acknowledgement points at the attribute.
+    /// The first field that wrote here: the kernel's extended acknowledgement can point at this attribute.
     field: &'static Field,
     payload: Vec<u8>,
     inside: Nested,
@@ -196,7 +196,7 @@ impl Nested {
     }
 }
 
-/// The type of a step's attribute, and the bytes of the header in it.
+/// The type of a step's attribute, and the length in bytes of the header in it.
 fn attribute(step: u32) -> (u16, usize) {
     let kind = u16::try_from(step & 0xffff).unwrap_or_default();
     (kind, usize::try_from(step >> 16).unwrap_or_default())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Routing rules (`RTM_NEWRULE` …, `linux/fib_rules.h`). Links are in them by name, and need not exist.
+//! Routing rules (`RTM_NEWRULE` …, `linux/fib_rules.h`). They hold links by name, and these need not exist.
 #![forbid(unsafe_code)]
 
 use neli::consts::nl::NlmF;
@@ -28,7 +28,7 @@ const FWMARK: u16 = 10;
 const SUPPRESS_PREFIXLEN: u16 = 14;
 const FWMASK: u16 = 16;
 const PAD: u16 = 18;
-/// What fields of a request can say, and what every rule has: no request could make one with more.
+/// The attributes that a request can set, and those that every rule has. No request can make a rule with others.
 const KNOWN: [u16; 11] = [1, 2, 3, PRIORITY, FWMARK, SUPPRESS_PREFIXLEN, 15, FWMASK, 17, PAD, 21];
 /// `FIB_RULE_INVERT`
 const INVERT: u32 = 1 << 1;
@@ -41,7 +41,8 @@ pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Rule.List", prepare: list, object: None, settled: &[] },
 ];
 
-/// What a request gives of a rule. A mask goes with its mark: without it the kernel takes a mark of 0 for no condition.
+/// The rows of what a request gives of a rule. A mask is sent only with a mark: without it the kernel takes a mark of 0
+/// for no condition.
 fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone {
     let has_mark = request.get(&field::FWMARK).is_some();
     RULE_STATE.rows.iter().filter(move |row| has_mark || row.field() != Some(&field::FWMASK.field))
@@ -52,8 +53,8 @@ fn given(request: &Request) -> Given {
 }
 
 fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    // The kernel would take an alternative name for the link that has it, and the rule would be about a link that nobody
-    // judged. A name that no link has yet is compared with the own names of links later.
+    // The kernel would take an alternative name for the link that has it. The rule would then be about a link that
+    // nobody judged. A name that no link has yet will be compared with links' own names later.
     before.require_own_name(&field::IIF)?;
     before.require_own_name(&field::OIF)?;
     let given = given(before.request());
@@ -64,8 +65,8 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// The kernel takes what is 0 or absent for anything, and deletes the first rule that fits. So the rules are listed
-/// first, and the one that is as requested is deleted by all that the kernel reports of it.
+/// The kernel matches anything for what is 0 or absent, and deletes the first rule that matches. So the rules are
+/// listed first, and the requested one is deleted by everything that the kernel reports of it.
 fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = given(before.into_request());
     let tolerant = given.request.is_set(&field::MISSING_OK);
@@ -82,7 +83,8 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// Reads a rule; the kernel also lists those of multicast routing (`RTNL_FAMILY_IPMR`), which are not a subject here.
+/// Reads a rule. The kernel also lists rules of multicast routing (`RTNL_FAMILY_IPMR`); for these the inner value is
+/// `None`.
 fn read(payload: &[u8]) -> Option<Option<Seen<'_>>> {
     let mut seen = Seen::new(&RULE_STATE, payload)?;
     if ![INET, INET6].contains(&seen.family()) {
@@ -113,13 +115,13 @@ fn byte(seen: &Seen<'_>, at: usize) -> u8 {
     seen.head(at).first().copied().unwrap_or(0)
 }
 
-/// Whether it has no more than what fields of a request can say.
+/// Whether a request can give everything that it has.
 fn is_plain(seen: &Seen<'_>) -> bool {
     let known = |attribute: Option<(u16, &[u8])>| attribute.is_some_and(|(kind, _)| KNOWN.contains(&kind));
     byte(seen, 3) == 0 && flags(seen) & INVERT == 0 && attributes(seen.attributes()).all(known)
 }
 
-/// What identifies it: its attributes that say something. The kernel takes the others for anything.
+/// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any".
 fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
         PAD => false,
@@ -128,20 +130,21 @@ fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     })
 }
 
-/// Whether the kernel (`rule_find`) would take `other` for it.
+/// Whether the kernel (`rule_find`) would delete `other` in place of `own`.
 fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     IDENTIFYING.iter().all(|at| byte(own, *at) == 0 || byte(own, *at) == byte(other, *at))
         && priority(own) == priority(other)
         && marks(own).all(|mark| marks(other).any(|its| its == mark))
 }
 
-/// Asks for rules; the kernel filters by family.
+/// Requests rules; the kernel filters by family.
 fn question(family: u8) -> Message {
     let head = [&[family][..], &[0; 11]].concat();
     Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
 }
 
-/// Fetches the rules of the priority that a request gives: no others can be meant, or be taken for the one that is.
+/// Fetches the rules of the priority that a request gives. Others cannot be meant, or be deleted in place of the
+/// requested one.
 fn fetch(netlink: &mut Netlink, given: &Given) -> Result<Vec<Seen<'static>>, TransactionError> {
     let wanted = given.request.get(&field::PRIORITY).copied();
     netlink.pick(&question(given.family), STEP, |payload| {
@@ -164,7 +167,7 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
-/// What deletes the first rule that is as a request says; `None` where there is none.
+/// The message that deletes the first rule that is as requested; `None` where no rule is.
 fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
     let is_meant = |seen: &Seen<'_>| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
@@ -187,7 +190,7 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     Ok(Some(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes })))
 }
 
-/// The first field in which a rule is not as a request says. Rule.Add has a mask even where it has no mark.
+/// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark.
 fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
     let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
     let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
@@ -198,11 +201,11 @@ fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'
 /// `exists_ok`: whether one of the rules at this priority is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
-    let mut first = already(&field::PRIORITY.field, "there was one, and it was removed meanwhile");
+    let mut first = already(&field::PRIORITY.field, "it existed, and was removed in the meantime");
     for seen in &found {
         first = match difference(seen, given, false) {
             None if is_plain(seen) => return Ok(Map::new()),
-            None => already(&field::PRIORITY.field, "there is one already, with conditions that no field has"),
+            None => already(&field::PRIORITY.field, "one already exists, with conditions that no field has"),
             Some(field) => differs(field),
         };
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A transaction has two sides. Before the process confines itself, names are looked up and descriptors are at hand, but
-//! nothing can be sent that changes something. After it, messages can be sent, but nothing can be opened. The two are types
-//! of their own, so that no code can do on one side what belongs to the other.
+//! The two sides of a transaction. Before the process confines itself, it can look up names and has descriptors, but it
+//! cannot send a change. Afterwards it can send messages, but cannot open anything. The sides have two types, so that
+//! no code can do on one side what belongs on the other.
 #![forbid(unsafe_code)]
 
 use std::ops::{Deref, DerefMut};
@@ -35,12 +35,12 @@ impl<'a> Before<'a> {
         Self { netlink, places, request }
     }
 
-    /// What is permitted.
+    /// The permitted request.
     pub(super) fn request(&self) -> &'a Request {
         self.request
     }
 
-    /// The request, for what looks nothing up.
+    /// The request, for calls that look nothing up.
     pub(super) fn into_request(self) -> &'a Request {
         self.request
     }
@@ -50,8 +50,8 @@ impl<'a> Before<'a> {
         &mut self.places
     }
 
-    /// Opens a second socket in the same namespace, for look-ups while a listing is received on the first, after all that is
-    /// looked up before.
+    /// Opens a second socket in the same namespace, for look-ups while the first receives a listing. It consumes
+    /// `self`, because all other look-ups come before.
     ///
     /// # Errors
     /// [`Refusal::SystemError`]
@@ -59,13 +59,14 @@ impl<'a> Before<'a> {
         Netlink::open(Protocol::Route)
     }
 
-    /// The namespace that a field names; none where it is that of `netns`.
+    /// Takes the namespace that a field names; `None` where that is the namespace of `netns`.
     pub(super) fn take_netns(&mut self, field: &'static Field) -> Option<OwnedFd> {
         let at = self.places.named.iter().position(|(of, _)| *of == field)?;
         Some(self.places.named.swap_remove(at).1)
     }
 
-    /// Looks up the link that a field names; a change that refers to it by its index is watched from here on.
+    /// Looks up the link that a field names, for a change that refers to it by its index. The link is watched from then
+    /// on.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`]
@@ -73,7 +74,7 @@ impl<'a> Before<'a> {
         self.request.get(key).map(|name| self.netlink.find(&key.field, name)).transpose()
     }
 
-    /// The same, for a change that refers to the link by its name.
+    /// As [`Self::find`], for a change that refers to the link by its name.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`]
@@ -81,7 +82,7 @@ impl<'a> Before<'a> {
         self.netlink.find_by_name(&key.field, self.request.needed(key)?)
     }
 
-    /// Makes sure that the name in a field is not an alternative one, for an object that keeps the name.
+    /// Requires that the name in a field is not an alternative name, for an object that keeps the name.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`]
@@ -128,7 +129,7 @@ fn link_in<'e>(element: &'e Element, field: &Field) -> Option<&'e LinkName> {
     element.value(field).and_then(|value| if let Value::Link(name) = value { Some(name) } else { None })
 }
 
-/// After the process has confined itself: what is asked and sent goes to the socket of the request's namespace.
+/// After the process has confined itself. It dereferences to the socket in the request's namespace.
 #[derive(Debug)]
 pub(super) struct After<'a> {
     netlink: &'a mut Netlink,
@@ -140,7 +141,7 @@ impl<'a> After<'a> {
         Self { netlink, second }
     }
 
-    /// The socket in the second namespace, where the call does something there; else that of the request's namespace.
+    /// The socket in the second namespace, where the call acts in one; otherwise that in the request's namespace.
     pub(super) fn visited(&mut self) -> &mut Netlink {
         match &mut self.second {
             Some(visited) => visited,
@@ -148,18 +149,18 @@ impl<'a> After<'a> {
         }
     }
 
-    /// The socket for a listing, and that for look-ups while it is received, where there is one.
+    /// The socket for a listing, and the one for look-ups during the listing, where there is one.
     pub(super) fn both(&mut self) -> (&mut Netlink, Option<&mut Netlink>) {
         (self.netlink, self.second.as_deref_mut())
     }
 }
 
 impl After<'_> {
-    /// Sends a message that makes something. Where the kernel says that it exists, and the request permits that, `same`
-    /// compares and gives the result.
+    /// Sends a message that makes something. Where the kernel reports that it exists, and the request permits that,
+    /// `same` compares and returns the result.
     ///
     /// # Errors
-    /// What the kernel said, by `refused`; what `same` found.
+    /// The kernel's error, by way of `refused`; what `same` found.
     pub(super) fn make(
         &mut self,
         message: &Message,
@@ -191,7 +192,7 @@ impl DerefMut for After<'_> {
     }
 }
 
-/// A number of 32 bits.
+/// The value of a field as a number of 32 bits.
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`] naming the field.

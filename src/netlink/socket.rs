@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The descriptor of a netlink socket (netlink(7)). The fuzz targets have another in its place: `tests/fuzz/socket.rs`.
+//! The descriptor of a netlink socket (netlink(7)). The fuzz targets replace this file by `tests/fuzz/socket.rs`.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
@@ -11,19 +11,19 @@ use nix::sys::socket::{recvfrom, send, socket};
 use crate::refusal::{Refusal, system};
 use crate::sys;
 
-/// A protocol of netlink, which is the part of the kernel that answers.
+/// A netlink protocol, which decides the part of the kernel that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// rtnetlink(7).
     Route,
 }
 
-/// A socket that only the kernel answers on.
+/// A socket on which only the kernel's answers are accepted.
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
-    /// Opens one in the namespace that the process is in, with strict checking and full error reports.
+    /// Opens a socket in the namespace that the process is in, with strict checking and full error reports.
     pub(super) fn open(protocol: Protocol) -> Result<Self, Refusal> {
         let protocol = match protocol {
             Protocol::Route => SockProtocol::NetlinkRoute,
@@ -46,7 +46,7 @@ impl Socket {
         send(self.descriptor(), datagram, MsgFlags::empty()).map(drop)
     }
 
-    /// Receives a datagram of the kernel's; another process's is passed over.
+    /// Receives a datagram from the kernel, and ignores those from other processes.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         loop {
             match recvfrom::<NetlinkAddr>(self.descriptor(), buffer) {

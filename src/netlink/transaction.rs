@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A netlink socket, and one transaction on it (netlink(7), rtnetlink(7)).
+//! A netlink socket, and transactions on it (netlink(7), rtnetlink(7)).
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
@@ -12,16 +12,17 @@ use super::socket::{Protocol, Socket};
 use super::watched::Watch;
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
-use crate::refusal::{Refusal, system};
+use crate::refusal::{Refusal, describe, system};
 
-/// The kernel fills at most 32 KiB per datagram of a listing (`af_netlink.c`); one link with all the alternative names
-/// that it can have (`IFLA_PROP_LIST`, 64 KiB) is longer. Pages that no answer reaches are never touched.
+/// The size of the receive buffer, in bytes. The kernel fills at most 32 KiB per datagram of a listing
+/// (`af_netlink.c`). One link with as many alternative names as possible is longer (`IFLA_PROP_LIST`, 64 KiB). Pages
+/// that no answer reaches are never touched.
 const BUFFER: usize = 128 * 1024;
 
-/// How often a listing is asked for that changes while it is read.
+/// How often a listing is requested that changes while it is read.
 pub(super) const ATTEMPTS: usize = 10;
 
-/// Takes the messages of an answer as they come.
+/// Takes the messages of an answer as they arrive.
 pub(super) type EachMessage<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Refusal>;
 
 /// A netlink socket of one protocol, in one namespace.
@@ -34,7 +35,7 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// Opens a socket in the namespace that the process is in. The kernel checks capabilities on the opener, too.
+    /// Opens a socket in the namespace that the process is in. The kernel also checks the capabilities of the opener.
     ///
     /// # Errors
     /// [`Refusal::SystemError`]
@@ -48,19 +49,20 @@ impl Netlink {
         self.socket.descriptor()
     }
 
-    /// The fields whose link was renamed, replaced or removed by somebody else while the change was made. The change may
-    /// then have been made to a link of another name.
+    /// The fields whose link was renamed, replaced or removed by another process while the change was made. The change
+    /// may then have been made to a link of another name.
     #[must_use]
     pub fn lost(&self) -> &[&'static str] {
         self.watch.lost()
     }
 
-    /// Sends a request and takes the kernel's answer: every message of it goes to `each`, up to the one by which the kernel
-    /// says that the listing changed meanwhile. It ends with the acknowledgement, or with the end of a listing. What `each`
-    /// fails with ends it, too; of a change nothing is known then, so that is for listings and look-ups.
+    /// Sends a request and receives the kernel's answer. Every message of it goes to `each`, up to the first one that
+    /// reports that the listing changed meanwhile. The answer ends with the acknowledgement or with the end of the
+    /// listing. An error of `each` ends it early. The outcome of a change would then be unknown, so `each` may fail
+    /// only for listings and look-ups.
     ///
     /// # Errors
-    /// What the kernel said ([`Answer`]); `Lost` and `Interrupted` where the answer itself failed.
+    /// The kernel's error ([`Answer`]); `Lost` and `Interrupted` where receiving the answer failed.
     pub(super) fn transact(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(TransactionError::Broken)?;
@@ -75,7 +77,7 @@ impl Netlink {
         let mut interrupted = false;
         loop {
             let bytes = match self.socket.receive(&mut self.buffer) {
-                // Some of it was lost, the end perhaps: there is nothing to wait for before it could be asked again.
+                // Part of the answer was lost, perhaps its end, so waiting for more before asking again is of no use.
                 Err(Errno::ENOBUFS) if message.lists() => return Err(Refusal::Interrupted.into()),
                 other => other.map_err(lost)?,
             };
@@ -104,8 +106,8 @@ impl Netlink {
         }
     }
 
-    /// Asks, and reads what every message of the answer tells. One that does not parse is an error, named by `step`. A
-    /// listing that changed while it was read is asked for again, some times.
+    /// Sends a request and reads every message of the answer. A message that does not parse is an error, named by
+    /// `step`. A listing that changed while it was read is requested again, up to [`ATTEMPTS`] times in all.
     ///
     /// # Errors
     /// As [`Self::transact`].
@@ -118,7 +120,8 @@ impl Netlink {
         self.pick(message, step, |payload| read(payload).map(Some))
     }
 
-    /// The same, for an answer of which not everything is wanted: the rest, for which `read` gives nothing, is not kept.
+    /// The same, for an answer of which only a part is wanted. Messages for which `read` returns `Some(None)` are not
+    /// kept.
     ///
     /// # Errors
     /// As [`Self::transact`].
@@ -144,7 +147,7 @@ impl Netlink {
     }
 }
 
-/// Why a transaction did not end well.
+/// Why a transaction failed.
 #[derive(Debug)]
 pub(super) enum TransactionError {
     /// The kernel refused.
@@ -153,12 +156,12 @@ pub(super) enum TransactionError {
         errno: Errno,
         /// The text of its extended acknowledgement.
         text: Option<String>,
-        /// The field behind the attribute that it points at.
+        /// The field of the attribute that it points at.
         field: Option<&'static Field>,
     },
-    /// A listing was inconsistent. It was received to its end, so that it can be asked for again.
+    /// A listing was inconsistent. It was received to its end, so it can be requested again.
     Interrupted,
-    /// The kernel's answer to a change was lost: it may have been made.
+    /// The kernel's answer to a change was lost: the change may have been made.
     Lost(Errno),
     /// The transaction itself failed, and nothing was changed.
     Broken(Refusal),
@@ -175,7 +178,7 @@ fn broken(step: &'static str) -> impl Fn(Errno) -> TransactionError {
 }
 
 impl TransactionError {
-    /// Whether no link has the name, which is another thing than that one has it as an alternative name.
+    /// Whether no link answers to the name. A link that has it as an alternative name is another error.
     pub(super) fn is_absent_link(&self) -> bool {
         matches!(
             self,
@@ -183,12 +186,12 @@ impl TransactionError {
         )
     }
 
-    /// As a refusal without more to say: for look-ups and listings.
+    /// As a refusal without context: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
         self.into_refusal(crate::refusal::Class::KernelRefused, false)
     }
 
-    /// As a refusal of a change of something that a link has: `ENODEV` is the link that went away after it was found.
+    /// As a refusal of a change of something on a link: `ENODEV` means that the link was removed after the look-up.
     pub(super) fn about_link(self, request: &Request) -> Refusal {
         match self {
             Self::Refused { errno: Errno::ENODEV, .. } => Refusal::NoSuchLink {
@@ -201,14 +204,19 @@ impl TransactionError {
         }
     }
 
-    /// As a refusal of a change in one step: what a call that deletes does not find is not there.
+    /// As a refusal of a change that is made in one step. A call that deletes turns "no such object" into `NotFound`.
     pub(super) fn about(self, request: &Request) -> Refusal {
         use crate::refusal::Class;
         let deletes = request.call().verb() == "Delete";
-        self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false)
+        let object = match request.call().family() {
+            "Address" | "Neighbour" => &field::ADDRESS.field,
+            "Rule" => &field::PRIORITY.field,
+            _ => &field::DESTINATION.field,
+        };
+        self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false).about_object(object)
     }
 
-    /// As a refusal; `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.
+    /// As a refusal. `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.
     pub(super) fn into_refusal(self, not_there: crate::refusal::Class, may_have_changed: bool) -> Refusal {
         use crate::refusal::{Class, KernelRefusal};
         match self {
@@ -228,7 +236,7 @@ impl TransactionError {
                     Errno::EOPNOTSUPP => Class::NotSupported,
                     _ => Class::KernelRefused,
                 };
-                let message = text.unwrap_or_else(|| errno.desc().to_owned());
+                let message = text.unwrap_or_else(|| describe(errno).to_owned());
                 Refusal::Kernel(KernelRefusal { class, errno, message, field: field.map(|f| f.name), may_have_changed })
             }
         }

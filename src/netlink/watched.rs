@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Links that were looked up by name, and may be renamed before the kernel acts on them. Between the look-up and the
-//! change the process gives up its rights, and that takes time. So each link is looked up again right before the change
-//! and right after it.
+//! Watches links that were looked up by name, because they may be renamed before the kernel acts on them. Between the
+//! look-up and the change the process gives up its rights, and that takes time. So each link is looked up again right
+//! before the change and right after it.
 #![forbid(unsafe_code)]
 
 use super::found::Found;
@@ -17,7 +17,8 @@ pub(super) enum Refers {
     /// By its name, which the kernel looks up while it holds the lock that a rename takes. Only an alternative name can
     /// mislead it.
     ByName,
-    /// By a name that stays in the object, whether a link has it or not. Only an alternative name can mislead the kernel.
+    /// By a name that the new object keeps, whether a link has that name or not. Only an alternative name can mislead
+    /// the kernel.
     Forever,
 }
 
@@ -39,7 +40,7 @@ impl Watched {
             (_, Ok(now)) if now.index == self.index => Ok(()),
             (_, Ok(_)) => {
                 let (field, name) = (self.field.name, self.name.as_str());
-                Err(Refusal::Busy { reason: format!("{field}: another link took the name `{name}` meanwhile") })
+                Err(Refusal::Busy { reason: format!("{field}: another link took the name `{name}` in the meantime") })
             }
             (_, Err(refusal)) => Err(refusal),
         }
@@ -74,8 +75,8 @@ impl Watch {
         self.links.iter().try_for_each(|link| link.compare(look_up(link.field, &link.name)))
     }
 
-    /// Compares right after it every link that the kernel did not look up by its name, and keeps the fields of those that
-    /// are not what they were.
+    /// Compares every link right after a change, except those that the kernel looked up by name. Keeps the fields of
+    /// those that are not what they were.
     pub(super) fn compare_after(
         &mut self,
         mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Which calls, kinds and fields a rule may name, and which it must: rules 2, 3 and 6 of the language.
+//! Checks which calls, kinds and fields a rule may name, and which it must name: rules 2, 3 and 6 of the language.
 #![forbid(unsafe_code)]
 
 use super::constraint::{Constraint, matches};
@@ -10,16 +10,17 @@ use super::{WORDS, entries};
 use crate::call::field::Field;
 use crate::call::types::Type;
 use crate::call::value::Value;
+use crate::call::varlink::PREFIX;
 use crate::call::{self, Absence, Call, Effect, Kind, Use};
 
-/// What a rule says of one field.
+/// The constraint of a rule on one field.
 #[derive(Debug)]
 pub(super) struct Named<'s> {
     pub(super) field: &'static Field,
     pub(super) constraint: Constraint,
-    /// Where it says so.
+    /// The place of the constraint.
     pub(super) value: Location<'s>,
-    /// Whether it stands in `free`.
+    /// Whether the field is in `free`.
     pub(super) free: bool,
 }
 
@@ -27,11 +28,11 @@ pub(super) struct Named<'s> {
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
     pub(super) calls: Vec<(&'static Call, Location<'s>)>,
-    /// What it says of the fields that select varieties.
+    /// Its constraints on fields that select kinds.
     kinds: Vec<(&'static Field, Constraint)>,
 }
 
-/// One variety of a call.
+/// One kind of a call.
 #[derive(Debug, Clone, Copy)]
 struct Variety<'s> {
     call: &'static Call,
@@ -44,12 +45,12 @@ impl Variety<'_> {
         self.call.uses(self.kind)
     }
 
-    /// Whether it has all that a deny names, or the same inside a list.
+    /// Whether it has all fields that a deny names, or the same fields inside a list.
     fn has_all(&self, named: &[Named<'_>]) -> bool {
         named.iter().all(|named| self.uses().any(|used| used.field.is_met_as(named.field.number)))
     }
 
-    /// Whether all varieties of its call have this field.
+    /// Whether all kinds of its call have this field.
     fn shares(&self, used: &Use) -> bool {
         self.call.uses.iter().any(|of_all| of_all.field == used.field)
     }
@@ -69,7 +70,8 @@ impl<'s> Scope<'s> {
             let (taken_away, raw) = entry.it.strip_prefix('!').map_or((false, entry.it.as_str()), |raw| (true, raw));
             match called(raw, rule.ruling) {
                 Ok(_) if taken_away && rule.ruling == Ruling::Allow => {
-                    problems.push(entry.place.problem(format!("`{}`: an allow lists its calls one by one", entry.it)));
+                    let why = format!("`{}` excludes calls, but an allow must list its calls by name", entry.it);
+                    problems.push(entry.place.problem(why));
                 }
                 Ok(found) if taken_away => spared.extend(found.iter().map(|call| call.number)),
                 Ok(found) => calls.extend(found.into_iter().map(|call| (call, entry.place))),
@@ -80,7 +82,7 @@ impl<'s> Scope<'s> {
         calls.dedup_by_key(|(call, _)| call.number);
         calls.retain(|(call, _)| !spared.contains(&call.number));
         if let (true, Some(first)) = (calls.is_empty() && !spared.is_empty(), rule.calls.first()) {
-            problems.push(first.place.problem("`call` takes away every call that it names"));
+            problems.push(first.place.problem("`call` excludes every call that it names"));
         }
         Self { calls, kinds: Vec::new() }
     }
@@ -92,7 +94,7 @@ impl<'s> Scope<'s> {
         })
     }
 
-    /// What it says of the kinds of a call; `None`: nothing.
+    /// Its constraint on the kinds of a call; `None` if it has none.
     fn kinds(&self, call: &Call) -> Option<&Constraint> {
         self.kinds.iter().find(|(by, _)| call.kinds.by == Some(by)).map(|(_, kinds)| kinds)
     }
@@ -101,24 +103,24 @@ impl<'s> Scope<'s> {
         self.kinds(call).is_none_or(|kinds| kinds.meets(&Value::Word(kind.name), 0))
     }
 
-    /// Whether it lists the kinds of a call that it means.
+    /// Whether it lists the kinds of a call.
     fn lists_kinds(&self, call: &Call) -> bool {
         self.kinds(call).is_some_and(|kinds| !kinds.any)
     }
 
-    /// The fields of all calls and kinds that it means.
+    /// The fields of all its calls and kinds.
     pub(super) fn uses(&self) -> impl Iterator<Item = (&'static Call, &'static Use)> + '_ {
         self.varieties().flat_map(|variety| variety.uses().map(move |used| (variety.call, used)))
     }
 
-    /// The calls that have all that a deny names.
+    /// The calls that have all fields that a deny names.
     pub(super) fn with_all(&self, named: &[Named<'_>]) -> Vec<&'static Call> {
         let mut calls: Vec<&'static Call> = self.varieties().filter(|v| v.has_all(named)).map(|v| v.call).collect();
         calls.dedup_by_key(|call| call.number);
         calls
     }
 
-    /// Reads the fields of a rule, those that select varieties first: they decide which others there are.
+    /// Reads the fields of a rule. Those that select kinds are read first, because the others depend on them.
     pub(super) fn fields(&mut self, rule: &RuleSyntax<'s>, problems: &mut Vec<Problem>) -> Vec<Named<'s>> {
         let mut named = Vec::new();
         let selects = |name: &str| self.calls.iter().any(|(call, _)| call.kinds.by.is_some_and(|by| by.name == name));
@@ -136,9 +138,14 @@ impl<'s> Scope<'s> {
             }
         }
         for name in &rule.free {
+            if name.it.contains(['*', '?']) {
+                let why = format!("`{}` is a pattern; `free` must list the fields by name", name.it);
+                problems.push(name.place.problem(why));
+                continue;
+            }
             let Some(field) = self.constrained(name, problems) else { continue };
             if rule.fields.iter().any(|said| said.name.it == name.it) {
-                problems.push(name.place.problem(format!("`{}` is free and constrained in the same rule", name.it)));
+                problems.push(name.place.problem(format!("`{}` is both in `free` and constrained", name.it)));
             } else if !named.iter().any(|known| known.field == field) {
                 named.push(Named { field, constraint: Constraint::ANY, value: name.place, free: true });
             }
@@ -146,7 +153,8 @@ impl<'s> Scope<'s> {
         named
     }
 
-    /// Reads `require`: fields without which an allow does not permit. One that it does not name could never be there.
+    /// Reads `require`: fields without which an allow does not permit a request. A field that the allow does not name
+    /// could never be given.
     pub(super) fn required(
         &self,
         rule: &RuleSyntax<'s>,
@@ -164,25 +172,34 @@ impl<'s> Scope<'s> {
             if may_stand {
                 required.push(field);
             } else {
-                let why = format!("`{}` is required, but this allow does not name it: it could never permit", name.it);
+                let why = format!(
+                    "`{}` is in `require`, but this allow does not name it, so it would never permit \
+                                   anything",
+                    name.it
+                );
                 problems.push(name.place.problem(why));
             }
         }
         required
     }
 
-    /// The field of this name that some variety of the rule's calls has.
+    /// The field with this name that any kind of the rule's calls has.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field);
         let found = known().find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
-            let hint = did_you_mean(&name.it, known().map(|field| field.name).chain(WORDS.iter().copied()));
-            problems.push(name.place.problem(format!("`{}` is no field of {}{hint}", name.it, self.title())));
+            let hint = match name.it.as_str() {
+                "user" | "users" | "group" | "uid" | "gid" | "principal" => {
+                    "; write whom the rule applies to as `who = \"user:NAME\"`".to_owned()
+                }
+                other => did_you_mean(other, known().map(|field| field.name).chain(WORDS.iter().copied())),
+            };
+            problems.push(name.place.problem(format!("`{}` is not a field of {}{hint}", name.it, self.title())));
         }
         found
     }
 
-    /// Such a field, of which a rule can say something: of a list of structures only by its fields.
+    /// A field that a rule can constrain. A list of structures can be constrained only by the fields inside it.
     fn constrained(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let field = self.field(name, problems)?;
         if !matches!(field.ty, Type::List(_)) {
@@ -191,7 +208,7 @@ impl<'s> Scope<'s> {
         let inside = self.varieties().flat_map(|variety| variety.uses()).filter(|used| used.inside == Some(field));
         let mut names: Vec<String> = inside.map(|used| format!("`{}`", used.field.name)).collect();
         names.dedup();
-        let why = format!("`{}` is a list: a rule names what is inside, {}", name.it, names.join(", "));
+        let why = format!("`{}` is a list; constrain the fields inside it: {}", name.it, names.join(", "));
         problems.push(name.place.problem(why));
         None
     }
@@ -206,31 +223,52 @@ impl<'s> Scope<'s> {
     }
 }
 
-/// The calls that an entry of `call` means.
+/// The calls that an entry of `call` stands for.
 fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
     let of = |effect| call::all().filter(move |call| call.effect == effect).collect();
     match (raw, ruling) {
         ("@change", Ruling::Deny) => Ok(of(Effect::Changes)),
         ("@read", Ruling::Deny) => Ok(of(Effect::Reads)),
-        (_, Ruling::Allow) if raw == "*" || raw.starts_with('@') => {
-            Err(format!("`{raw}`: an allow lists its calls one by one"))
-        }
-        (_, Ruling::Allow) if raw.contains(['*', '?']) => {
-            Err(format!("`{raw}`: an allow lists its calls one by one; a pattern would permit what is added later"))
-        }
+        ("@change", Ruling::Allow) => Err(listed(raw, &of(Effect::Changes))),
+        ("@read", Ruling::Allow) => Err(listed(raw, &of(Effect::Reads))),
+        ("*", Ruling::Allow) => Err(listed(raw, &call::all().collect::<Vec<_>>())),
+        (_, Ruling::Allow) if raw.contains(['*', '?']) => Err(format!(
+            "`{raw}` is a pattern; an allow must list its calls by name, since a pattern would also \
+                         permit calls that are added later"
+        )),
         (_, Ruling::Deny) if raw.contains(['*', '?']) => {
             let found: Vec<_> = call::all().filter(|call| matches(raw, call.name)).collect();
-            if found.is_empty() { Err(format!("no call fits `{raw}`")) } else { Ok(found) }
+            if found.is_empty() { Err(format!("no call matches `{raw}`")) } else { Ok(found) }
         }
         _ => call::by_name(raw).map(|call| vec![call]).ok_or_else(|| {
             let words = (ruling == Ruling::Deny).then_some(["@change", "@read"]).into_iter().flatten();
-            format!("there is no call `{raw}`{}", did_you_mean(raw, call::all().map(|call| call.name).chain(words)))
+            no_call(raw, words)
         }),
     }
 }
 
-/// Refuses an allow that leaves out what it must name: kinds, required fields, and in a call that changes something
-/// every link that absence would leave open. It could never permit the call, or it would permit more than it says.
+/// The error for an allow with a word for several calls, with the list to write instead.
+fn listed(raw: &str, calls: &[&'static Call]) -> String {
+    let names: Vec<String> = calls.iter().map(|call| format!("\"{}\"", call.name)).collect();
+    format!("`{raw}` is for denies only; an allow must list its calls by name: [{}]", names.join(", "))
+}
+
+/// The error for an unknown call, with what to write instead. `words` are those that are accepted in place of a call.
+pub(crate) fn no_call(raw: &str, words: impl Iterator<Item = &'static str>) -> String {
+    if let Some(name) = raw.strip_prefix(PREFIX).filter(|name| call::by_name(name).is_some()) {
+        return format!("no call named `{raw}`; write `{name}`");
+    }
+    let change = (raw == "@write" && words.size_hint().1 != Some(0)).then_some("@change");
+    let known: Vec<&str> = call::all().map(|call| call.name).chain(words).collect();
+    let near = change.map(|near| format!("; did you mean `{near}`?"));
+    match near.unwrap_or_else(|| did_you_mean(raw, known)) {
+        hint if hint.is_empty() => format!("no call named `{raw}`; `netbrokerctl describe` lists the calls"),
+        hint => format!("no call named `{raw}`{hint}"),
+    }
+}
+
+/// Refuses an allow that does not name what it must: kinds, required fields, and in a call that changes something every
+/// link that absence would leave open. It could never permit the call, or it would permit more than it says.
 pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>], problems: &mut Vec<Problem>) {
     problems.extend(open_kinds(scope, named));
     let said = |field: &Field| {
@@ -240,7 +278,7 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
     let this = rule.id.as_ref().map_or_else(|| "this allow".to_owned(), |id| format!("the allow `{}`", id.it));
     let mut reported: Vec<&str> = Vec::new();
     for variety in scope.varieties() {
-        // What is inside a list need not be named as long as the list is not: the allow permits no such list.
+        // If no field inside a list is named, none need be: the allow does not permit such a list.
         let named = |list: &Field| variety.uses().any(|used| used.inside == Some(list) && said(used.field));
         for used in variety.uses().filter(|used| used.inside.is_none_or(named)) {
             let name = used.field.name;
@@ -255,24 +293,24 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
     }
 }
 
-/// Kinds that an allow leaves open: one that is added later would be permitted, too.
+/// The error for kinds that an allow leaves open: it would also permit kinds that are added later.
 fn open_kinds(scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Problem> {
     let is_required = |call: &Call| call.varieties().all(|kind| kind.is_some());
     let (call, _) = scope.calls.iter().find(|(call, _)| !call.kinds.is_empty() && is_required(call))?;
     let kind = named.iter().find(|named| call.kinds.by == Some(named.field) && named.constraint.any)?;
     let listed: Vec<&str> = call.kinds.iter().map(|kind| kind.name).collect();
-    let message = format!("an allow lists the kinds of {} one by one: {}", call.name, listed.join(", "));
+    let message = format!("an allow must list the kinds of {} by name: {}", call.name, listed.join(", "));
     Some(kind.value.problem(message))
 }
 
-/// Why an allow must name a field; `None` where it need not.
+/// Why an allow must name a field; `None` if it need not.
 fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'static str> {
     let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
     match used.absence {
-        // As long as no kinds are listed, what they need is not known.
+        // If no kinds are listed, the fields that they require are unknown.
         Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("always has it"),
-        Absence::Any => opens.then_some("without it means every link"),
-        Absence::Chosen => opens.then_some("without it leaves the link to the kernel"),
+        Absence::Any => opens.then_some("applies to every link without it"),
+        Absence::Chosen => opens.then_some("lets the kernel choose the link without it"),
         Absence::Default(_) | Absence::Follows | Absence::Untouched => None,
     }
 }
@@ -289,7 +327,7 @@ mod tests {
         Use { field, absence, counts_in: &[], also_in: None, inside: None, naming: Naming::Refers }
     }
 
-    /// Invented: no call of the first half leaves a link open and changes something.
+    /// An invented call that changes something and leaves a link open.
     const FLUSH: Call = Call {
         name: "Test.Flush",
         number: 999,
@@ -315,7 +353,7 @@ mod tests {
         Use { inside: Some(&NEXTHOPS.field), ..used(field, absence) }
     }
 
-    /// Invented, too: a list with all that an allow may have to name.
+    /// An invented call with a list of everything that an allow may have to name.
     static WAYS: Call = Call {
         uses: &[
             used(&NETNS.field, Absence::Required),
@@ -327,7 +365,7 @@ mod tests {
         ..FLUSH
     };
 
-    /// What an allow of this call names, and what is wrong with it.
+    /// The fields that an allow of this call names, and the errors in it.
     fn checked(call: &'static Call, said: &str) -> (Vec<(&'static str, Constraint)>, Vec<String>) {
         let head = "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Test.Flush\"\n";
         let source = Source { name: "a".to_owned(), text: format!("{head}{said}\n") };
@@ -351,8 +389,8 @@ mod tests {
         assert_eq!(
             refused(&CHANGES, "netns = \"q*\""),
             [
-                "the allow `x` does not name `link`: Test.Flush without it means every link",
-                "the allow `x` does not name `master`: Test.Flush without it leaves the link to the kernel",
+                "the allow `x` does not name `link`: Test.Flush applies to every link without it",
+                "the allow `x` does not name `master`: Test.Flush lets the kernel choose the link without it",
             ]
         );
         for said in ["link = \"*\"\nmaster = \"br*\"", "free = [\"link\", \"master\"]"] {
@@ -362,7 +400,7 @@ mod tests {
     }
     #[test]
     fn a_list_is_named_by_what_is_inside() {
-        let why = "`nexthops` is a list: a rule names what is inside, `nexthops.gateway`, `nexthops.link`, \
+        let why = "`nexthops` is a list; constrain the fields inside it: `nexthops.gateway`, `nexthops.link`, \
             `nexthops.weight`";
         for said in ["nexthops = \"*\"", "nexthops = [[\"a\"]]", "free = [\"nexthops\"]"] {
             let problems = refused(&WAYS, &format!("netns = \"q*\"\n{said}"));
@@ -377,12 +415,12 @@ mod tests {
 
     #[test]
     fn an_allow_that_names_something_inside_a_list_names_all_that_it_must() {
-        assert!(refused(&WAYS, "netns = \"q*\"").is_empty()); // it permits no list
+        assert!(refused(&WAYS, "netns = \"q*\"").is_empty()); // it does not permit a list
         assert_eq!(
             refused(&WAYS, "netns = \"q*\"\nnexthops.weight = 1"),
             [
                 "the allow `x` does not name `nexthops.gateway`: Test.Flush always has it",
-                "the allow `x` does not name `nexthops.link`: Test.Flush without it leaves the link to the kernel",
+                "the allow `x` does not name `nexthops.link`: Test.Flush lets the kernel choose the link without it",
             ]
         );
         assert!(refused(&WAYS, "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]").is_empty());
@@ -393,7 +431,9 @@ mod tests {
         let free = "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]\n";
         for field in ["nexthops", "nexthops.gateway"] {
             assert!(refused(&WAYS, &format!("{free}require = [\"{field}\"]")).is_empty());
-            let never = format!("`{field}` is required, but this allow does not name it: it could never permit");
+            let never = format!(
+                "`{field}` is in `require`, but this allow does not name it, so it would never permit anything"
+            );
             assert_eq!(refused(&WAYS, &format!("netns = \"q*\"\nrequire = [\"{field}\"]")), [never]);
         }
         assert_eq!(refused(&WAYS, &format!("{free}require = [\"nexthops.weight\"]")).len(), 1);

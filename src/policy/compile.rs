@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! All files of a policy as one: checked, users and groups resolved, lowered to what the broker reads. One wrong line
-//! refuses the whole.
+//! Compiles all files of a policy as one: it checks them, resolves users and groups, and produces what the broker
+//! reads. One error refuses the whole policy.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -21,12 +21,12 @@ use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{Call, Kind};
 
-/// Bytes of an id.
+/// The largest number of bytes of an id.
 const ID_BYTES: usize = 64;
-/// What tests expect besides ids.
+/// Words that tests can expect instead of an id.
 const NO_IDS: &[&str] = &["silence", "InvalidRequest"];
 
-/// A policy that is sound.
+/// A valid policy.
 #[derive(Debug)]
 pub struct Policy {
     rules: Vec<Placed>,
@@ -46,11 +46,11 @@ pub struct Origin {
     pub file: String,
     /// The line, counted from 1.
     pub line: usize,
-    /// Its `description`, where it has one.
+    /// Its `description`, if it has one.
     pub description: Option<String>,
     /// The entries of its `who` that name optional accounts which do not exist.
     pub absent: Vec<String>,
-    /// What it says of which field, as it was written.
+    /// Its constraints, as they were written, with their fields.
     pub said: Vec<(&'static str, String)>,
 }
 
@@ -58,18 +58,18 @@ impl Policy {
     /// The file that the broker reads.
     ///
     /// # Errors
-    /// [`Damage`] when it is larger than the format can say.
+    /// [`Damage`] if it is larger than the format allows.
     pub fn write(&self) -> Result<Vec<u8>, Damage> {
         compiled::write(&self.rules, &self.profiles, self.settings)
     }
 
-    /// The rules, by the call and the principals that they are found by.
+    /// The rules, by the call and the principals under which they are found.
     #[must_use]
     pub fn placed(&self) -> &[Placed] {
         &self.rules
     }
 
-    /// What each principal's allows need.
+    /// What the allows of each principal need.
     #[must_use]
     pub fn profiles(&self) -> &[(Principal, Profile)] {
         &self.profiles
@@ -87,19 +87,19 @@ impl Policy {
         &self.origins
     }
 
-    /// What is sound in single rules and sets, and probably not what was meant.
+    /// Warnings about single rules and sets that are valid but probably not what was meant.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// The users that allows name, each with the first place that does, as a problem without a message.
+    /// The users that allows name, each with the first such place, as a problem without a message.
     #[must_use]
     pub fn users(&self) -> &BTreeMap<String, Problem> {
         &self.users
     }
 
-    /// Where the rule of this id was written.
+    /// Where the rule with this id was written.
     #[must_use]
     pub fn origin(&self, id: &str) -> Option<&Origin> {
         self.origins.iter().find(|origin| origin.id == id)
@@ -109,7 +109,7 @@ impl Policy {
 /// Compiles all files as one policy.
 ///
 /// # Errors
-/// Everything that is wrong, by file, line and column.
+/// All errors, sorted by file, line and column.
 pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<Problem>> {
     let mut problems = Vec::new();
     let documents: Vec<_> = sources.iter().map(|source| source::read(source, &mut problems)).collect();
@@ -135,15 +135,15 @@ pub fn compile(sources: &[Source], resolve: Resolve<'_>) -> Result<Policy, Vec<P
     if problems.is_empty() {
         warnings.extend(sets.unused());
         warnings.sort();
-        warnings.dedup(); // what is in a set is so for each of its rules
+        warnings.dedup(); // a set has the same warning for each rule that uses it
         return Ok(Policy { rules, profiles: profiles.into_iter().collect(), settings, origins, warnings, users });
     }
     problems.sort();
-    problems.dedup(); // what is wrong in a set is so for each of its rules
+    problems.dedup(); // a set has the same error for each rule that uses it
     Err(problems)
 }
 
-/// A rule with its sets laid open.
+/// A rule with its sets expanded.
 fn open<'s>(
     rule: &RuleSyntax<'s>,
     sets: &Sets<'_, 's>,
@@ -176,11 +176,11 @@ impl Compiler<'_> {
     fn id<'s>(&mut self, rule: &RuleSyntax<'s>, ids: &mut BTreeMap<String, Location<'s>>) {
         let Some(At { place, it: id }) = &rule.id else { return };
         let wrong = if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
-            format!("`id` has 1 to {ID_BYTES} printable ASCII characters without spaces")
+            format!("`id` must have 1 to {ID_BYTES} printable ASCII characters and no spaces")
         } else if NO_IDS.contains(&id.as_str()) {
-            format!("`{id}` is no id: tests expect it where no rule decides")
+            format!("`{id}` cannot be an id, since tests expect this word where no rule decides")
         } else if let Some(other) = ids.insert(id.clone(), *place) {
-            format!("the id `{id}` is taken: {}:{} has it", other.file(), other.line())
+            format!("the id `{id}` is already used at {}:{}", other.file(), other.line())
         } else {
             return;
         };
@@ -188,7 +188,7 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, rule: &RuleSyntax<'_>, line: usize) {
-        let who = who::read(&rule.who, rule.ruling, self.resolve, &mut self.problems);
+        let who = who::read(&rule.who, rule.ruling, self.resolve, &mut self.problems, &mut self.warnings);
         let mut scope = Scope::read(rule, &mut self.problems);
         self.name_users(rule);
         let named = scope.fields(rule, &mut self.problems);
@@ -205,7 +205,7 @@ impl Compiler<'_> {
         self.place(rule, &calls, &Lowered { line, named, require, who, touches });
     }
 
-    /// Remembers which users an allow names.
+    /// Records the users that an allow names.
     fn name_users(&mut self, rule: &RuleSyntax<'_>) {
         for entry in rule.who.iter().filter(|_| rule.ruling == Ruling::Allow) {
             if let Some(name) = entry.it.strip_prefix("user:").or_else(|| entry.it.strip_prefix("user?:")) {
@@ -235,7 +235,7 @@ impl Compiler<'_> {
         touches
     }
 
-    /// The calls that a deny speaks of: those that have all its fields, and one that `touches` looks at.
+    /// The calls that a deny applies to: those that have all its fields, and a field that `touches` considers.
     fn denied(
         &mut self,
         rule: &RuleSyntax<'_>,
@@ -249,20 +249,20 @@ impl Compiler<'_> {
         let calls: Vec<_> = with_all.iter().copied().filter(|call| !looks_at_links || has_a_link(call)).collect();
         let understood = !scope.calls.is_empty() && named.len() == rule.fields.len();
         if understood && with_all.is_empty() {
-            self.problems.push(rule.place.problem("no call of this rule has all its fields: it would deny nothing"));
+            self.problems.push(rule.place.problem("no call of this rule has all its fields, so it would deny nothing"));
         } else if let (true, true, Some(At { place, .. })) = (understood, calls.is_empty(), &rule.touches) {
             self.problems
-                .push(place.problem("no call of this rule has a field that holds a link: it would deny nothing"));
+                .push(place.problem("no call of this rule has a field that holds a link, so it would deny nothing"));
         }
         calls
     }
 
-    /// Puts a rule where the broker will look for it: once for each of its calls, with the fields of that call.
+    /// Stores a rule where the broker will look for it: once for each of its calls, with the fields of that call.
     fn place(&mut self, rule: &RuleSyntax<'_>, calls: &[&'static Call], lowered: &Lowered<'_>) {
         let Some(At { it: id, .. }) = &rule.id else { return };
         let Lowered { line, named, require, who, touches } = lowered;
         for call in calls {
-            let denies = rule.ruling == Ruling::Deny; // and then a field counts under another name inside a list, too
+            let denies = rule.ruling == Ruling::Deny; // a deny on a field also applies to the same field inside a list
             let fields = named.iter().filter(|named| denies || call.has(named.field));
             let placed = Rule {
                 id: id.clone(),
@@ -295,7 +295,7 @@ impl Compiler<'_> {
     }
 }
 
-/// What the process needs for what a rule grants of a call: for each of the kinds that it names.
+/// What the process needs for the part of a call that a rule grants: the union over the kinds that it names.
 fn needed(call: &Call, named: &[Named<'_>]) -> Profile {
     let kinds = named.iter().find(|named| call.kinds.by == Some(named.field)).map(|named| &named.constraint);
     let names = |kind: &&Kind| kinds.is_none_or(|kinds| kinds.contains(&Value::Word(kind.name), 0));
@@ -303,7 +303,7 @@ fn needed(call: &Call, named: &[Named<'_>]) -> Profile {
     granted.fold(call.needs.profile, |all, needs| all.and(needs.profile))
 }
 
-/// What a rule says, in numbers and constraints.
+/// A rule, as numbers and constraints.
 struct Lowered<'s> {
     line: usize,
     named: Vec<Named<'s>>,
@@ -312,12 +312,12 @@ struct Lowered<'s> {
     touches: Option<Touches>,
 }
 
-/// A list that was written over several lines, in one.
+/// A list that was written on several lines, on one line.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The settings of all files; each may stand once.
+/// The settings of all files. Each can be given only once.
 fn settings<'s, 'd, I>(said: I, problems: &mut Vec<Problem>) -> Settings
 where
     I: Iterator<Item = &'d SettingSyntax<'s>>,
@@ -328,22 +328,22 @@ where
     for SettingSyntax { name, value } in said {
         if let Some(other) = places.insert(&name.it, name.place) {
             let place = format!("{}:{}", other.file(), other.line());
-            problems.push(name.place.problem(format!("`{}` is set already: {place} does", name.it)));
+            problems.push(name.place.problem(format!("`{}` is already set at {place}", name.it)));
         }
         match set(&mut settings, &name.it, value.it.as_ref()) {
             Ok(()) => {}
             Err(Unset::Unknown(hint)) => {
-                problems.push(name.place.problem(format!("there is no setting `{}`{hint}", name.it)));
+                problems.push(name.place.problem(format!("no setting named `{}`{hint}", name.it)));
             }
             Err(Unset::Expected(what)) => {
-                problems.push(value.place.problem(format!("`{}` takes {what}", name.it)));
+                problems.push(value.place.problem(format!("`{}` must be {what}", name.it)));
             }
         }
     }
     settings
 }
 
-/// Why a setting could not be set.
+/// Why a setting is invalid.
 enum Unset {
     Unknown(String),
     Expected(&'static str),

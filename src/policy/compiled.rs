@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The compiled policy: what `netbrokerctl policy install` writes and the broker reads.
+//! The compiled policy, which `netbrokerctl policy install` writes and the broker reads.
 //!
-//! ```text
-//! header      magic and format, length of the file, SHA-256 of the whole, settings, number of tables, CRC
-//! directory   per table (0: profiles; else a call's number): where its slots are and how many, CRC
-//! blocks      rules of one principal for one call (postcard), CRC over table, principal and rules
-//! slots       per table a hash table by principal: where its block is, CRC over table, position and slot
-//! ```
-//! A decision reads the header, one directory entry, and a slot and a block for each of the caller's principals: its
-//! cost does not grow with the rules of others. Every byte that it reads is under a CRC-32 together with *where* it
-//! was found, so that damage and exchanged blocks refuse instead of deciding otherwise. That guards against broken
-//! disks and half-written files; against people, the file's owner and mode do.
+//! ```text header      magic and format, length of the file, SHA-256 of the whole, settings, number of tables, CRC
+//! directory   per table (0: profiles; else a call's number): where its slots are and how many, CRC blocks      rules
+//! of one principal for one call (postcard), CRC over table, principal and rules slots       per table a hash table by
+//! principal: where its block is, CRC over table, position and slot ``` A decision reads the header, one directory
+//! entry, and a slot and a block for each principal of the caller. Its cost does not grow with the rules of others.
+//! Every byte that it reads is covered by a CRC-32, together with the *place* where it was found. Damage and exchanged
+//! blocks therefore cause a refusal and never another decision. This protects against broken disks and half-written
+//! files. The owner and mode of the file protect it against people.
 //!
-//! A slot names its principal by a class and a number: 0 is an empty slot, 1 everyone, 2 a uid, 3 a gid. Every other class
-//! refuses as damage. A principal that is a name (a socket, later) fits into the same slot: a class that is not used yet,
-//! with the CRC-32 of the name as the number. Its block then begins with the name, which decides between two names of one
-//! CRC. `MAGIC` gets a new number with the class, because a broker that does not look for the class passes over its
-//! denies.
+//! A slot names its principal by a class and a number. Class 0 is an empty slot, 1 everyone, 2 a uid, 3 a gid. Every
+//! other class is refused as damage. A later principal that is a name (a socket) fits into the same slot, with a new
+//! class and the CRC-32 of the name as the number. Its block then begins with the name, which distinguishes two names
+//! with the same CRC. `MAGIC` needs a new number with the class, because a broker that does not know the class would
+//! ignore its denies.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ctl")]
@@ -37,20 +35,20 @@ use crate::caller::Caller;
 #[cfg(feature = "ctl")]
 pub use write::{Placed, write};
 
-/// Eight bytes; the last is the format's number. A test holds the bytes of a policy that has one of everything: what changes
-/// them needs a new number.
+/// Eight bytes. The last is the number of the format. A test has the bytes of a policy with one of everything. A change
+/// to these bytes needs a new number.
 const MAGIC: &[u8; 8] = b"netbrkr\x03";
-/// Bytes of the header.
+/// The number of bytes of the header.
 const HEADER: usize = 64;
-/// Bytes of a directory entry and of a slot.
+/// The number of bytes of a directory entry and of a slot.
 const ENTRY: usize = 20;
-/// Bytes of an entry before its CRC.
+/// The number of bytes of an entry before its CRC.
 const COVERED: usize = 16;
-/// How much is read at once.
+/// The number of bytes that are read at once.
 const HEAD: usize = 4096;
-/// Largest block that is read.
+/// The largest block that is read, in bytes.
 const BLOCK: usize = 1 << 24;
-/// Table of the profiles.
+/// The number of the table of profiles.
 const PROFILES: u16 = 0;
 
 /// What is wrong with a compiled policy.
@@ -60,11 +58,11 @@ pub struct Damage(pub &'static str);
 /// Settings of the policy as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// `[audit] required`: whether a machine without a trail refuses.
+    /// `[audit] required`: whether calls are refused on a machine without a trail.
     pub audit_required: bool,
     /// `[refusals] show_rule`: whether a refusal names the rule.
     pub show_rule: bool,
-    /// `[confinement] landlock`: whether a kernel without Landlock refuses.
+    /// `[confinement] landlock`: whether calls are refused on a kernel without Landlock.
     pub landlock_required: bool,
 }
 
@@ -74,18 +72,18 @@ impl Default for Settings {
     }
 }
 
-/// Something that bytes can be read from at a position.
+/// A source of bytes at given positions.
 pub trait ReadAt {
     /// Fills `buffer` from `offset`.
     ///
     /// # Errors
-    /// Whatever the file says; the end of the file is one.
+    /// The error of the file, including the end of the file.
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
     /// The length in bytes.
     ///
     /// # Errors
-    /// Whatever the file says.
+    /// The error of the file.
     fn length(&self) -> io::Result<u64>;
 }
 
@@ -113,11 +111,11 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// A compiled policy whose header is sound.
+/// A compiled policy with a valid header.
 #[derive(Debug)]
 pub struct Compiled<R> {
     bytes: R,
-    /// The beginning of the file, so that most look-ups read nothing.
+    /// The beginning of the file. Most look-ups need no further read.
     head: Vec<u8>,
     length: u64,
     settings: Settings,
@@ -129,7 +127,8 @@ impl<R: ReadAt> Compiled<R> {
     /// Reads and checks the header.
     ///
     /// # Errors
-    /// [`Damage`]: too short, another format, damaged, or not as long as it says.
+    /// [`Damage`]: the file is too short, has another format, is damaged, or has another length than its
+    /// header says.
     pub fn open(bytes: R) -> Result<Self, Damage> {
         let length = bytes.length().map_err(|_| Damage("it has no length"))?;
         let mut head = vec![0; usize::try_from(length).unwrap_or(HEAD).min(HEAD)];
@@ -169,25 +168,25 @@ impl<R: ReadAt> Compiled<R> {
         self.settings
     }
 
-    /// Whether it has a rule, as far as its header says.
+    /// Whether it has a rule, according to its header.
     #[must_use]
     pub fn has_rules(&self) -> bool {
         self.tables > PROFILES + 1
     }
 
-    /// What it is read from.
+    /// The file that it is read from.
     #[must_use]
     pub fn source(&self) -> &R {
         &self.bytes
     }
 
-    /// SHA-256 of the file, in hexadecimal digits.
+    /// The SHA-256 of the file, in hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// What the rules of this caller can need.
+    /// The profile that the rules of this caller can need.
     ///
     /// # Errors
     /// [`Damage`]
@@ -213,10 +212,10 @@ impl<R: ReadAt> Compiled<R> {
         Ok(Verdict::on(&rules, caller, request))
     }
 
-    /// The block of a principal in a table; none where the table does not hold it.
+    /// The block of a principal in a table; `None` if the table has none.
     fn block<T: for<'de> Deserialize<'de>>(&self, table: u16, principal: Principal) -> Result<Option<T>, Damage> {
         if table >= self.tables {
-            return Ok(None); // compiled before there was such a call: no rule speaks of it
+            return Ok(None); // compiled before this call existed: no rule applies to it
         }
         let at = position(HEADER, usize::from(table)).ok_or(Damage("directory"))?;
         let entry = self.entry(at, &[&table.to_le_bytes()], "its directory is damaged")?;
@@ -244,7 +243,7 @@ impl<R: ReadAt> Compiled<R> {
         Ok(None)
     }
 
-    /// The covered bytes of an entry, if its CRC holds them together with its place.
+    /// The covered bytes of an entry, if its CRC matches them and its place.
     fn entry(&self, at: u64, place: &[&[u8]], damage: &'static str) -> Result<[u8; COVERED], Damage> {
         let mut entry = [0; ENTRY];
         self.fill(&mut entry, at).map_err(|_| Damage(damage))?;
@@ -289,7 +288,7 @@ impl<R: ReadAt> Compiled<R> {
     }
 }
 
-/// The principals whose rules count for a caller.
+/// The principals whose rules apply to a caller.
 fn principals(caller: &Caller) -> impl Iterator<Item = Principal> + '_ {
     let mut gids: Vec<u32> = caller.all_gids().collect();
     gids.sort_unstable();
@@ -304,7 +303,7 @@ enum Slot {
 }
 
 impl Slot {
-    /// `None` where its class is unknown.
+    /// `None` if its class is unknown.
     fn read(covered: &[u8; COVERED]) -> Option<Self> {
         let mut fields = Fields(covered);
         let class = u32::from_le_bytes(fields.take()?);
@@ -322,7 +321,7 @@ impl Slot {
     }
 }
 
-/// A principal as it stands in slots and checksums.
+/// A principal as in slots and checksums.
 fn code(principal: Principal) -> [u8; 8] {
     let (class, id): (u8, u32) = match principal {
         Principal::Everyone => (1, 0),
@@ -333,7 +332,7 @@ fn code(principal: Principal) -> [u8; 8] {
     [class, 0, 0, 0, a, b, c, d]
 }
 
-/// Spreads consecutive ids (Fibonacci hashing); not against people, who cannot choose theirs.
+/// Spreads consecutive ids (Fibonacci hashing). It need not resist attacks, because people cannot choose their ids.
 fn hash(principal: Principal) -> u32 {
     let [class, _, _, _, a, b, c, d] = code(principal);
     (u32::from_le_bytes([a, b, c, d]) ^ (u32::from(class) << 30)).wrapping_mul(0x9E37_79B1).rotate_left(15)
@@ -351,7 +350,7 @@ fn crc(parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
-/// What a CRC covers, and the CRC behind it.
+/// The bytes that a CRC covers, and the CRC after them.
 fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
     let (covered, sum) = bytes.split_last_chunk::<4>()?;
     Some((covered, u32::from_le_bytes(*sum)))

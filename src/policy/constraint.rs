@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a rule says of one field. An allow must *contain* what the field stands for, a deny need only *meet* it.
+//! The constraint of a rule on one field. An allow must *contain* what the field stands for, and a deny need only
+//! *meet* it.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
@@ -10,22 +11,22 @@ use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::name::NetnsName;
 use crate::call::value::Value;
 
-/// What a rule says of one field: any of its entries, less those behind `!`.
+/// A constraint on one field: all of its entries, except those after `!`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     /// `"*"` is among the entries: any value and any absence.
     pub any: bool,
     /// The other entries.
     pub entries: Entries,
-    /// The entries behind `!`.
+    /// The entries after `!`.
     pub except: Option<Entries>,
 }
 
-/// The entries of a constraint, by the type of the field; a value is inside when one of them has it.
+/// The entries of a constraint, by the type of the field. A value is inside if one of them contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entries {
-    /// Names, hardware addresses, labels, text, and words in a deny: patterns. An `@` word stands as it is and matches
-    /// itself only; `{uid}` is the caller's uid.
+    /// Names, hardware addresses, labels, text, and keywords in a deny: patterns. An `@` word matches only itself.
+    /// `{uid}` is the caller's uid.
     Patterns(Vec<String>),
     /// Addresses and prefixes.
     Addresses(Vec<Range>),
@@ -38,7 +39,7 @@ pub enum Entries {
 /// Numbers of a constraint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Numbers {
-    /// From one to the other, both included.
+    /// A range, inclusive.
     Between(u64, u64),
     /// `"{uid}"`: the caller's uid.
     Uid,
@@ -47,20 +48,20 @@ pub enum Numbers {
 /// Addresses of a constraint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Range {
-    /// `P`: whatever lies inside.
+    /// `P`: everything inside P.
     Inside(Prefix),
     /// `P len a..b`: exactly the prefixes inside P of these lengths.
     Lengths(Prefix, u8, u8),
-    /// `10.1.2.3/24`: exactly that interface address.
+    /// `10.1.2.3/24`: exactly this interface address.
     Exactly(IpAddr, u8),
 }
 
-/// All addresses that begin with the same bits.
+/// A prefix: all addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prefix {
-    /// Any address inside; the host bits are zero.
+    /// The network address. Its host bits are zero.
     pub network: IpAddr,
-    /// How many bits are the same.
+    /// The prefix length.
     pub length: u8,
 }
 
@@ -68,8 +69,8 @@ impl Constraint {
     /// `"*"`.
     pub const ANY: Self = Self { any: true, entries: Entries::Patterns(Vec::new()), except: None };
 
-    /// Whether everything that `value` stands for is inside: what an allow asks. Neither `"*"` nor a pattern covers an
-    /// `@` word: a namespace that is no name under `/run/netns` is granted by writing it.
+    /// Whether everything that `value` stands for is inside, as an allow requires. Neither `"*"` nor a pattern covers
+    /// an `@` word: a namespace that is not a name under `/run/netns` must be named explicitly.
     #[must_use]
     pub fn contains(&self, value: &Value, uid: u32) -> bool {
         if let Value::Several(values) = value {
@@ -79,7 +80,7 @@ impl Constraint {
         inside && !self.except.as_ref().is_some_and(|except| except.meet(value, uid))
     }
 
-    /// Whether anything that `value` stands for is inside: what a deny asks. `"*"` covers everything.
+    /// Whether anything that `value` stands for is inside, as a deny requires. `"*"` covers everything.
     #[must_use]
     pub fn meets(&self, value: &Value, uid: u32) -> bool {
         if let Value::Several(values) = value {
@@ -95,7 +96,7 @@ impl Constraint {
         }
     }
 
-    /// Whether absence that stands for every value, or leaves the choice, is inside.
+    /// Whether it contains an absence that stands for every value or leaves the choice open.
     #[must_use]
     pub fn contains_all(&self) -> bool {
         self.any && self.except.is_none()
@@ -103,12 +104,12 @@ impl Constraint {
 }
 
 impl Entries {
-    /// Whether one entry has all that `value` stands for.
+    /// Whether one entry contains everything that `value` stands for.
     fn contain(&self, value: &Value, uid: u32) -> bool {
         self.have(value, uid, |range, address| range.contains(address))
     }
 
-    /// Whether one entry has some of what `value` stands for.
+    /// Whether one entry contains some of what `value` stands for.
     fn meet(&self, value: &Value, uid: u32) -> bool {
         self.have(value, uid, |range, address| range.meets(address))
     }
@@ -127,7 +128,7 @@ impl Entries {
             (Self::Addresses(ranges), value) => {
                 Address::from_value(value).is_some_and(|address| ranges.iter().any(|r| range(r, &address)))
             }
-            _ => false, // a type that the field never had: the compiler makes none, and nothing is inside
+            _ => false, // not the type of the field: the compiler never produces this, and it contains nothing
         }
     }
 }
@@ -145,7 +146,7 @@ impl Numbers {
     }
 }
 
-/// An address with the length of its prefix, as a value has it; one without has all its bits.
+/// The address of a value with its prefix length. Without a prefix length, it is the number of bits of the address.
 struct Address(IpAddr, u8);
 
 impl Address {
@@ -170,7 +171,7 @@ impl Range {
         }
     }
 
-    /// A prefix that is only partly inside is met; lengths and interface addresses are met by what they name.
+    /// A prefix that is partly inside is met. Entries with lengths, and interface addresses, meet only what they name.
     fn meets(&self, address: &Address) -> bool {
         match self {
             Self::Inside(prefix) => prefix.overlaps(&address.prefix()),
@@ -181,7 +182,7 @@ impl Range {
         }
     }
 
-    /// Whether it is met by something that is in none of `except`.
+    /// Whether it is met by something outside all of `except`.
     fn meets_beside(&self, address: &Address, except: &[Self]) -> bool {
         let whole = except.iter().any(|range| !matches!(range, Self::Inside(_)) && range.meets(address));
         let parts: Vec<Prefix> = except
@@ -197,25 +198,25 @@ impl Range {
 }
 
 impl Prefix {
-    /// The prefix of this length around an address.
+    /// The prefix with this length that contains an address.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Self {
         Self { network: masked(address, length), length }
     }
 
-    /// Whether `other` lies inside, by bits *and* length.
+    /// Whether `other` is inside, by bits *and* length.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.length <= other.length && self.same_family(other) && masked(other.network, self.length) == self.network
     }
 
-    /// Whether some address lies in both.
+    /// Whether any address is in both.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.contains(other) || other.contains(self)
     }
 
-    /// Whether every address of it is in one of `others`.
+    /// Whether each of its addresses is in one of `others`.
     fn is_covered(&self, others: &[Self]) -> bool {
         let smaller = || others.iter().filter(|other| self.contains(other)).copied().collect::<Vec<_>>();
         others.iter().any(|other| other.contains(self))
@@ -227,7 +228,7 @@ impl Prefix {
             }
     }
 
-    /// The two prefixes that are one bit longer.
+    /// The two halves: prefixes that are one bit longer.
     fn halves(&self) -> Option<(Self, Self)> {
         let length = self.length.checked_add(1).filter(|length| *length <= bits(self.network))?;
         let bit = bits(self.network) - length;
@@ -259,8 +260,8 @@ fn one_fits(patterns: &[String], text: &str, uid: u32) -> bool {
     patterns.iter().any(fits)
 }
 
-/// Whether `text` fits `pattern`: `*` is any run of characters, `?` any one. Time is the product of the lengths at most:
-/// one place to come back to is enough, since a later `*` can take over whatever an earlier one could have taken.
+/// Whether `text` matches `pattern`: `*` matches any characters, `?` matches one. The time is at most the product of
+/// the lengths. It is enough to backtrack to the last `*`, which can match whatever an earlier one could have matched.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
     let mut pattern = pattern.chars();
@@ -351,9 +352,9 @@ mod tests {
         let but = addresses(&[inside("10.0.0.0/8")], &[inside("10.1.0.0/16")]);
         assert!(but.contains(&address("10.2.0.1/24"), 0) && but.meets(&address("10.2.0.1/24"), 0));
         assert!(!but.contains(&address("10.1.0.1/24"), 0) && !but.meets(&address("10.1.0.1/24"), 0));
-        // Partly taken away: an allow does not contain it, a deny still meets the rest.
+        // A part is excluded: an allow does not contain it, and a deny still meets the rest.
         assert!(!but.contains(&address("10.0.0.1/8"), 0) && but.meets(&address("10.0.0.1/8"), 0));
-        // Taken away in halves, nothing is left to meet.
+        // Both halves are excluded: nothing is left to meet.
         let halves = addresses(&[inside("10.0.0.0/8")], &[inside("10.0.0.0/9"), inside("10.128.0.0/9")]);
         assert!(!halves.meets(&address("10.0.0.1/8"), 0) && !halves.meets(&address("0.0.0.0/0"), 0));
         let words = |raw: &[&str]| Entries::Patterns(raw.iter().map(|s| (*s).to_owned()).collect());

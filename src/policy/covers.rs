@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What two rules say together: one that says what the other says already, and an allow that a deny leaves nothing of.
+//! Compares two rules: finds a rule that another one already covers, and an allow that a deny forbids completely.
 //!
-//! The comparison may miss such a pair. It names none that is not one: where it cannot tell, it is silent.
+//! The comparison can miss such a pair, but never reports a wrong one.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -18,23 +18,23 @@ use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{self, Absence, Call, Use};
 
-/// The rules of one id, one for each call.
+/// The compiled rules with one id, one for each call.
 type Parts<'p> = Vec<&'p Placed>;
 
-/// What makes one of two rules superfluous.
+/// Why one of two rules is superfluous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
-    /// The other says the same.
+    /// The other rule is equal.
     Equal,
-    /// The other says all that it says, and more.
+    /// The other rule covers it, and more.
     Covered,
-    /// The other is a deny that forbids all that it permits.
+    /// The other rule is a deny that forbids everything that it permits.
     Denied,
 }
 
 impl Policy {
-    /// Rules without which the policy decides as it does, each with the other rule that makes it so. Of two equal ones it
-    /// is the second.
+    /// Rules whose removal changes no decision, each with the other rule that is the reason. Of two equal rules, the
+    /// second is reported.
     #[must_use]
     pub fn superfluous(&self) -> Vec<(&Origin, Relation, &Origin)> {
         let pairs = Pairs::of(self.placed());
@@ -51,16 +51,22 @@ impl Policy {
         found
     }
 
-    /// The same as warnings. The sources are those that it was compiled from.
+    /// The same as warnings. `sources` are those that the policy was compiled from.
     #[must_use]
     pub fn comparisons(&self, sources: &[Source]) -> Vec<Warning> {
         let warning = |(of, relation, other): (&Origin, Relation, &Origin)| {
             let (id, place) = (&of.id, format!("`{}` ({}:{})", other.id, other.file, other.line));
             let message = match relation {
-                Relation::Equal => format!("`{id}` says the same as {place}; remove one of them"),
-                Relation::Covered => format!("{place} covers all that `{id}` says; remove it, or narrow one of them"),
+                Relation::Equal => format!("`{id}` is equal to {place}; remove one of them"),
+                Relation::Covered => format!(
+                    "`{id}` has no effect, since {place} covers all of it; remove `{id}`, \
+                                              or narrow the other"
+                ),
                 Relation::Denied => {
-                    format!("{place} forbids all that `{id}` permits; remove it, or narrow one of them")
+                    format!(
+                        "`{id}` permits nothing, since the deny {place} forbids all of it; remove `{id}`, or \
+                             narrow the deny"
+                    )
                 }
             };
             let source = sources.iter().find(|source| source.name == of.file)?;
@@ -70,7 +76,7 @@ impl Policy {
     }
 }
 
-/// All rules, by id and by where the broker looks for them: only rules of one place can say something of each other.
+/// All rules, by id and by the place where the broker looks for them. Only rules of one place can cover each other.
 struct Pairs<'p> {
     of_id: BTreeMap<&'p str, Parts<'p>>,
     at: BTreeMap<(bool, u16, Principal), Parts<'p>>,
@@ -89,13 +95,13 @@ impl<'p> Pairs<'p> {
         pairs
     }
 
-    /// What makes the rule of this id superfluous, if anything does; of several the first by id.
+    /// Why the rule with this id is superfluous, and the other rule; of several the first by id.
     fn superfluous(&self, id: &str) -> Option<(Relation, &'p str)> {
         let parts = self.of_id.get(id)?;
         let first = *parts.first()?;
         let principal = *first.principals.first()?;
         let call = call_of(first)?;
-        // Nearly all are told apart by their part for one call: the others are not looked up.
+        // Nearly all rules already differ in their part for one call. Only the others are compared completely.
         let find = |denies: bool, one: PartHolds, all: fn(&Parts<'_>, &Parts<'_>) -> bool| {
             let near =
                 [principal, Principal::Everyone].into_iter().filter_map(|of| self.at.get(&(denies, first.call, of)));
@@ -114,14 +120,14 @@ impl<'p> Pairs<'p> {
     }
 }
 
-/// What is asked of two rules for one call.
+/// A comparison of two rules for one call.
 type PartHolds = fn(&Call, &Placed, &Placed) -> bool;
 
 fn call_of(placed: &Placed) -> Option<&'static Call> {
     call::all().find(|call| call.number == placed.call)
 }
 
-/// Whether something holds of a rule and the other one, for each call of the rule.
+/// Whether a comparison with the other rule holds for each call of a rule.
 fn for_each_call(parts: &Parts<'_>, other: &Parts<'_>, holds: PartHolds) -> bool {
     parts.iter().all(|part| {
         let of_its_call = |other: &&&Placed| other.call == part.call;
@@ -129,7 +135,7 @@ fn for_each_call(parts: &Parts<'_>, other: &Parts<'_>, holds: PartHolds) -> bool
     })
 }
 
-/// Whether the other rule says of every call all that this one says.
+/// Whether the other rule covers this one for every call.
 fn covered(parts: &Parts<'_>, other: &Parts<'_>) -> bool {
     for_each_call(parts, other, part_covered)
 }
@@ -143,7 +149,7 @@ fn part_covered(call: &Call, part: &Placed, other: &Placed) -> bool {
         }
 }
 
-/// Whether a rule speaks of everybody that another one speaks of.
+/// Whether the other rule applies to every caller that a rule applies to.
 fn whoever(of: &Placed, other: &Placed) -> bool {
     let everyone = other.principals.contains(&Principal::Everyone);
     (everyone || of.principals.iter().all(|principal| other.principals.contains(principal)))
@@ -154,7 +160,7 @@ fn said(rule: &Rule, number: u16) -> Option<&Constraint> {
     rule.fields.iter().find(|(of, _)| *of == number).map(|(_, constraint)| constraint)
 }
 
-/// Whether an allow permits every request of a call that another one permits.
+/// Whether the other allow permits every request of a call that an allow permits.
 fn permits_all(call: &Call, of: &Rule, other: &Rule) -> bool {
     let required = other.require.iter().all(|field| of.require.contains(field));
     required
@@ -166,11 +172,11 @@ fn permits_all(call: &Call, of: &Rule, other: &Rule) -> bool {
         })
 }
 
-/// Whether what an allow that does not name a field permits of it is inside a constraint.
+/// Whether a constraint contains what an allow permits for a field that it does not name.
 fn has_absence(used: &Use, constraint: &Constraint) -> bool {
     match used.absence {
         Absence::Untouched => true,
-        // The caller's uid is one value of many.
+        // The caller's uid can have many values.
         Absence::Default(_) | Absence::Required => {
             constraint.contains_all()
                 || matches!(used.absence.constant(0), Some(value @ (Value::Bool(_) | Value::Word(_))) if constraint.contains(&value, 0))
@@ -179,7 +185,8 @@ fn has_absence(used: &Use, constraint: &Constraint) -> bool {
     }
 }
 
-/// Whether a deny forbids every request that another one forbids: it names no other fields, and each of them as widely.
+/// Whether the other deny forbids every request that a deny forbids: it names no further fields, and its constraint on
+/// each is at least as wide.
 fn forbids_all(of: &Rule, other: &Rule) -> bool {
     let named = other
         .fields
@@ -211,7 +218,7 @@ fn part_denied(call: &Call, part: &Placed, deny: &Placed) -> bool {
     meets_whoever(part, deny) && meets_all(call, &part.rule, &deny.rule)
 }
 
-/// A deny spares by groups, too, and a user may be in any.
+/// Whether a deny applies to every caller of an allow. A deny can also exclude groups, and a user may be in any group.
 fn meets_whoever(part: &Placed, deny: &Placed) -> bool {
     let everyone = deny.principals.contains(&Principal::Everyone);
     let named = part.principals.iter().all(|principal| deny.principals.contains(principal));
@@ -246,7 +253,7 @@ fn is_there(used: &Use, allow: &Rule) -> bool {
     matches!(used.absence, Absence::Required) || allow.require.contains(&used.field.number)
 }
 
-/// Whether whatever is in one constraint is in another.
+/// Whether one constraint contains everything that another contains.
 fn inside(narrow: &Constraint, wide: &Constraint, ruling: Ruling) -> bool {
     let takes_no_more = match (&wide.except, &narrow.except) {
         (None, _) => true,
@@ -277,14 +284,14 @@ fn each_in_one<T>(narrow: &[T], wide: &[T], is_inside: impl Fn(&T, &T) -> bool) 
     narrow.iter().all(|narrow| wide.iter().any(|wide| is_inside(narrow, wide)))
 }
 
-/// A pattern is matched as if it were a name: `*` then takes any part of it. `?` takes one character, which must not be
-/// one that stands for several.
+/// Matches the narrow pattern as if it were a name. A `*` of the wide pattern matches any part of it. A `?` matches one
+/// character, which must not stand for several.
 fn pattern_inside(narrow: &str, wide: &str) -> bool {
     let several = narrow.contains('*') || narrow.contains(UID);
     if narrow == wide {
         return true;
     }
-    // `?` would take one character of several, and no pattern takes a word.
+    // `?` would match one character that stands for several, and no pattern matches an `@` word.
     let is_unlike = narrow.starts_with('@') || wide.starts_with('@') || (several && wide.contains('?'));
     !is_unlike && matches(wide, narrow)
 }
@@ -308,7 +315,7 @@ fn range_inside(narrow: Range, wide: Range, ruling: Ruling) -> bool {
         (Range::Exactly(address, length), Range::Lengths(wide, least, most)) => {
             wide.contains(&Prefix::new(address, length)) && (least..=most).contains(&length)
         }
-        // A deny on a prefix also meets what is wider, and one on lengths does not.
+        // A deny on a prefix also meets wider prefixes. A deny with lengths does not.
         (Range::Inside(narrow), Range::Lengths(wide, least, most)) => {
             ruling == Ruling::Allow && wide.contains(&narrow) && least <= narrow.length && most == bits(narrow.network)
         }

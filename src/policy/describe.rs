@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A decision in words, for people: `explain` and the tests of a policy say the same.
+//! Decisions in words, for `explain` and for the tests of a policy.
 #![forbid(unsafe_code)]
 
 use super::Decision;
@@ -7,7 +7,7 @@ use super::compile::{Origin, Policy};
 use crate::call::request::{FieldValue, Request};
 
 impl Policy {
-    /// A decision in words: the rule, and where it stands.
+    /// A decision in words: the rule and its place.
     #[must_use]
     pub fn describe(&self, decision: &Decision, request: &Request) -> String {
         let place = |id: &str| match self.origin(id) {
@@ -19,7 +19,7 @@ impl Policy {
             Decision::Forbidden { rule, field: Some(name) } => {
                 let call = request.call();
                 let why = match call.leaves_open.iter().any(|field| field.name == *name) {
-                    true => format!("; {} leaves open the `{name}` of what was there before", call.name),
+                    true => format!("; {} leaves open which `{name}` the existing object has", call.name),
                     false => String::new(),
                 };
                 format!("denied by {}, which meets field `{name}`{why}", place(rule))
@@ -44,16 +44,16 @@ impl Policy {
         }
     }
 
-    /// Why the allow of this id does not permit what a request says of one field.
+    /// Why the allow with this id does not permit what a request gives for one field.
     fn mismatch(&self, rule: &str, name: &str, request: &Request) -> String {
         let value = requested(request, name);
         let Some(origin) = self.origin(rule) else { return format!("which does not permit {value} of `{name}`") };
         match origin.said.iter().find(|(field, _)| *field == name) {
             Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
-                format!("whose `{name}` = {said} does not permit `@host`: no pattern does, it must be written")
+                format!("whose `{name}` = {said} does not permit `@host`, which no pattern matches: list it by name")
             }
             Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
-            // What is absent needs no name.
+            // An absent field needs no name.
             None if value == ABSENT => format!("which requires `{name}`"),
             None => format!("{UNNAMED}`{name}`"),
         }
@@ -63,7 +63,7 @@ impl Policy {
 const ABSENT: &str = "its absence";
 const UNNAMED: &str = "which does not name ";
 
-/// What a request says of a field; where elements of a list differ, what each of them says.
+/// The value that a request gives for a field. If the elements of a list differ, the value of each.
 fn requested(request: &Request, name: &str) -> String {
     let used = request.call().uses(request.kind()).find(|used| used.field.name == name);
     let said = |time| match used.map(|used| request.field_value(used, time)) {

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What is wrong with a policy and where: file, line, column and the line itself, as compilers print it.
+//! Errors in a policy, with file, line, column and the line itself, as compilers print them.
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use crate::call::name::Text;
 
-/// One file of policy, as it was read.
+/// One policy file, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// What the file is called in messages.
+    /// The name of the file in messages.
     pub name: String,
-    /// All of it.
+    /// The whole text.
     pub text: String,
 }
 
@@ -20,19 +21,19 @@ impl Source {
     /// Takes the bytes of a file.
     ///
     /// # Errors
-    /// The [`Problem`] at the first byte that is no UTF-8.
+    /// The [`Problem`] at the first byte that is not UTF-8.
     pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, Problem> {
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self { name: name.to_owned(), text }),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                Err(Self { name: name.to_owned(), text }.place(good..good + 1).problem("this byte is no UTF-8"))
+                Err(Self { name: name.to_owned(), text }.place(good..good + 1).problem("this byte is not valid UTF-8"))
             }
         }
     }
 
-    /// A line, counted from 1, without blanks around it.
+    /// A line, counted from 1, without leading and trailing spaces.
     #[must_use]
     pub fn line(&self, number: usize) -> Location<'_> {
         let mut start = 0;
@@ -53,7 +54,7 @@ impl Source {
     }
 }
 
-/// Where something stands.
+/// A place in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'s> {
     source: &'s Source,
@@ -62,7 +63,7 @@ pub struct Location<'s> {
 }
 
 impl<'s> Location<'s> {
-    /// What stands there.
+    /// The text at this place.
     #[must_use]
     pub fn text(self) -> &'s str {
         self.source.text.get(self.start..self.end).unwrap_or("")
@@ -100,7 +101,7 @@ impl<'s> Location<'s> {
         }
     }
 
-    /// All of the file before it.
+    /// The text of the file before it.
     fn before(self) -> &'s str {
         let text = &self.source.text;
         let start = (0..=self.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -108,8 +109,8 @@ impl<'s> Location<'s> {
     }
 }
 
-/// Counts the lines of places of which most follow each other, each from the one before: from the beginning of its file
-/// for every rule would take time by the square of their number.
+/// Counts the lines of places that mostly follow each other, each from the previous one. Counting from the beginning of
+/// the file for each rule would take quadratic time.
 #[derive(Debug, Default)]
 pub struct Lines<'s>(Option<(Location<'s>, usize)>);
 
@@ -129,12 +130,12 @@ impl<'s> Lines<'s> {
     }
 }
 
-/// What a terminal would obey instead of showing is not printed as it is.
+/// Control characters are escaped before they are printed.
 fn harmless(c: char) -> char {
     if c == '\t' || Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { char::REPLACEMENT_CHARACTER }
 }
 
-/// One thing that is wrong with a policy.
+/// One error in a policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// The file.
@@ -143,7 +144,7 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, counted from 1.
     pub column: usize,
-    /// How many characters are meant.
+    /// The number of characters at this place.
     pub marks: usize,
     /// The line itself.
     pub source_line: String,
@@ -151,31 +152,75 @@ pub struct Problem {
     pub message: String,
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let under: String =
-            self.source_line.chars().take(self.column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
-        let message: String = self.message.chars().map(harmless).collect();
-        let file: String = self.file.chars().map(harmless).collect();
-        writeln!(f, "{file}:{}:{}: {message}", self.line, self.column)?;
-        writeln!(f, "{:>4} | {}", self.line, self.source_line)?;
-        write!(f, "     | {under}{}", "^".repeat(self.marks))
+/// The largest number of characters of a line that are shown.
+const WIDTH: usize = 160;
+
+impl Problem {
+    /// The line, or the part of a long line around the column, and the number of its characters before the column.
+    fn window(&self) -> (String, usize) {
+        let before = self.column.saturating_sub(1);
+        if self.source_line.chars().count() <= WIDTH {
+            return (self.source_line.clone(), before);
+        }
+        let start = before.saturating_sub(WIDTH / 2);
+        let mut shown = if start > 0 { "…".to_owned() } else { String::new() };
+        let column = before - start + shown.chars().count();
+        shown.extend(self.source_line.chars().skip(start).take(WIDTH));
+        if self.source_line.chars().count() > start + WIDTH {
+            shown.push('…');
+        }
+        (shown, column)
     }
 }
 
-/// `; did you mean …?` with the nearest of the known words, or nothing where none is near.
-pub fn did_you_mean<'w, W: IntoIterator<Item = &'w str>>(word: &str, known: W) -> String {
-    nearest(word, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+/// Shortens a message: the middle of a long text from the file is left out.
+fn cut(message: &str) -> Cow<'_, str> {
+    const ENDS: usize = 400;
+    let length = message.chars().count();
+    if length <= 3 * ENDS {
+        return message.into();
+    }
+    let (start, end): (String, String) =
+        (message.chars().take(ENDS).collect(), message.chars().skip(length - ENDS).collect());
+    format!("{start} … {end}").into()
 }
 
-/// The known word that `word` is a slip of the pen away from: one change in three characters, one at least.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, column) = self.window();
+        let marks = self.marks.min(shown.chars().count().saturating_sub(column)).max(1);
+        let under: String = shown.chars().take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let message: String = cut(&self.message).chars().map(harmless).collect();
+        let file: String = self.file.chars().map(harmless).collect();
+        writeln!(f, "{file}:{}:{}: {message}", self.line, self.column)?;
+        writeln!(f, "{:>4} | {shown}", self.line)?;
+        write!(f, "     | {under}{}", "^".repeat(marks))
+    }
+}
+
+/// `; did you mean …?` with the nearest known word, or nothing if no word is near. A character that looks like another
+/// one is named.
+pub fn did_you_mean<'w, W: IntoIterator<Item = &'w str>>(word: &str, known: W) -> String {
+    let near = nearest(word, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let foreign = foreign(word).map_or_else(String::new, |foreign| format!("; it contains {foreign}"));
+    foreign + &near
+}
+
+/// The first character of a word that is not ASCII, with its number.
+pub fn foreign(word: &str) -> Option<String> {
+    let c = word.chars().find(|c| !c.is_ascii())?;
+    Some(format!("`{}` (U+{:04X})", harmless(c), u32::from(c)))
+}
+
+/// The known word that `word` is probably a misspelling of: with at most one change for each three characters, and at
+/// least one.
 pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let most = (word.chars().count() / 3).max(1);
     let by_distance = known.into_iter().map(|candidate| (distance(word, candidate), candidate));
     by_distance.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
 }
 
-/// How many characters must be inserted, removed or replaced to make one word of the other (Levenshtein).
+/// The number of characters to insert, remove or replace to turn one word into the other (Levenshtein).
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (above, a) in one.chars().enumerate() {
@@ -210,6 +255,20 @@ mod tests {
         let source = Source { name: "10-l3.toml".to_owned(), text: "a = 1\n\tlnk = \"ä\"\n".to_owned() };
         let problem = source.place(7..10).problem("`lnk` is wrong");
         assert_eq!(problem.to_string(), "10-l3.toml:2:2: `lnk` is wrong\n   2 | \tlnk = \"ä\"\n     | \t^^^");
+    }
+
+    #[test]
+    fn of_a_long_line_and_a_long_message_a_part_is_shown() {
+        let text = format!("{}wrong{}", "a".repeat(50_000), "b".repeat(50_000));
+        let source = Source { name: "x".to_owned(), text };
+        let shown = source.place(50_000..50_005).problem("m".repeat(70_000)).to_string();
+        assert!(shown.len() < 2_000, "{}", shown.len());
+        let lines: Vec<&str> = shown.lines().collect();
+        let at = lines[2].find('^').unwrap();
+        assert!(lines[0].starts_with("x:1:50001: mmm") && lines[2].ends_with("^^^^^"), "{shown}");
+        assert_eq!(lines[1].chars().skip(at).take(5).collect::<String>(), "wrong", "{shown}");
+        let short = source.place(0..100_005).problem("m").to_string();
+        assert!(short.lines().nth(2).unwrap().chars().count() < 180, "{short}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a person writes of one field, as a constraint: by the field's type, never by the look of the text. An entry
-//! that no value can have is refused, since whoever wrote it meant something else.
+//! Converts what a person writes for one field to a constraint. The type of the field decides, never the form of the
+//! text. An entry that no value can match is refused, because its author meant something else.
 #![forbid(unsafe_code)]
 
 use super::constraint::{Constraint, Entries, Numbers, Prefix, Range, UID, matches};
-use super::diagnostics::{Problem, did_you_mean};
+use super::diagnostics::{Problem, did_you_mean, foreign};
 use super::rule::Ruling;
 use super::source::{At, FieldSyntax, Scalar};
 use crate::call::inet::{self, InterfaceAddress};
@@ -13,10 +13,10 @@ use crate::call::types::{DEFAULT, Type, Words};
 /// `"*"`: any value and any absence.
 const ANY: &str = "*";
 
-/// Reads all entries of one field: those that give, and those behind `!` that take away.
+/// Reads all entries of one field: those that include, and those after `!`, which exclude.
 ///
 /// # Errors
-/// Every entry that is none of this type.
+/// Every entry that is not of this type.
 pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Result<Constraint, Vec<Problem>> {
     let name = &said.name.it;
     let mut problems = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Re
         match &entry.it {
             Scalar::Text(text) if text == ANY => any = true,
             Scalar::Text(text) if text == "!*" => {
-                problems.push(entry.place.problem(format!("`{name}`: `!*` takes everything away")));
+                problems.push(entry.place.problem(format!("`{name}`: `!*` excludes everything")));
             }
             Scalar::Text(text) => match text.strip_prefix('!') {
                 Some(rest) => taken.push(At { place: entry.place, it: typed(ty, rest) }),
@@ -35,7 +35,7 @@ pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Re
         }
     }
     if let (true, Some(first)) = (!any && given.is_empty() && !taken.is_empty(), taken.first()) {
-        problems.push(first.place.problem(format!("`{name}` only takes away: name something, or `\"*\"`")));
+        problems.push(first.place.problem(format!("`{name}` only excludes; name something, or add `\"*\"`")));
     }
     let mut read = |list: &[At<'_, Scalar>]| {
         entries(list, ty, ruling).map_err(|refused| {
@@ -52,7 +52,7 @@ pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Re
     }
 }
 
-/// What stands behind `!` is text; for a number or a boolean it is read as one.
+/// An entry after `!` is text. For a number or a boolean it is converted.
 fn typed(ty: Type, text: &str) -> Scalar {
     match (ty, digits(text), text) {
         (Type::Several(ty), ..) => typed(*ty, text),
@@ -66,9 +66,8 @@ fn typed(ty: Type, text: &str) -> Scalar {
 fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Result<Entries, Refused<'e, 's>> {
     match ty {
         Type::Several(ty) => entries(list, *ty, ruling),
-        Type::List(_) => {
-            collect(list, |_| Err("is a list of structures: name its fields one by one".to_owned())).map(Entries::Bools)
-        }
+        Type::List(_) => collect(list, |_| Err("is a list of objects; constrain the fields inside it".to_owned()))
+            .map(Entries::Bools),
         Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
             collect(list, |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
         }
@@ -81,11 +80,11 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
     }
 }
 
-/// One entry alone, without the `!` in front of it; `None` where it is `"*"`, or none of this type.
+/// One entry without its `!`; `None` if it is `"*"`, or not of this type.
 pub(super) fn one(entry: &At<'_, Scalar>, ty: Type, ruling: Ruling) -> Option<Entries> {
     let it = match &entry.it {
         Scalar::Text(text) if text == ANY => return None,
-        // What is behind `!` is text, whatever the type.
+        // An entry after `!` is text, whatever the type.
         Scalar::Text(text) => typed(ty, text),
         other => other.clone(),
     };
@@ -94,7 +93,7 @@ pub(super) fn one(entry: &At<'_, Scalar>, ty: Type, ruling: Ruling) -> Option<En
 
 type Refused<'e, 's> = Vec<(&'e At<'s, Scalar>, String)>;
 
-/// All entries, or all that are wrong.
+/// All entries, or all errors.
 fn collect<'e, 's: 'e, T>(
     entries: &'e [At<'s, Scalar>],
     read: impl Fn(&'e Scalar) -> Result<T, String>,
@@ -117,20 +116,22 @@ fn text(ty: Type, entry: &Scalar) -> Result<&str, String> {
     }
 }
 
-/// A word; in a deny a pattern, which covers words that are added later, too.
+/// A keyword. In a deny it is a pattern, which also covers keywords that are added later.
 fn word(words: &Words, raw: &str, ruling: Ruling) -> Result<String, String> {
     if raw.contains(['*', '?']) {
         return match ruling {
-            Ruling::Allow => Err(format!("`{raw}` is a pattern; an allow lists the words that it means")),
+            Ruling::Allow => Err(format!("`{raw}` is a pattern; an allow must list the words by name")),
             Ruling::Deny if words.all().any(|word| matches(raw, word)) => Ok(raw.to_owned()),
-            Ruling::Deny => Err(format!("`{raw}` fits none of {}", words.listed())),
+            Ruling::Deny => Err(format!("`{raw}` matches none of {}", words.listed())),
         };
     }
     match words.all().find(|word| *word == raw) {
         Some(word) => Ok((*word).to_owned()),
         None => {
-            let hint = did_you_mean(raw, words.all());
-            Err(format!("`{raw}` is none of {}{hint}", words.listed()))
+            let tap = "; a tap is written `kind = \"tun\"` with `tun.mode = \"tap\"`";
+            let is_tap = raw == "tap" && words.all().any(|word| word == "tun");
+            let hint = if is_tap { tap.to_owned() } else { did_you_mean(raw, words.all()) };
+            Err(format!("`{raw}` is not one of {}{hint}", words.listed()))
         }
     }
 }
@@ -148,9 +149,9 @@ fn truth(entry: &Scalar) -> Result<bool, String> {
 fn numbers(least: u64, most: u64, entry: &Scalar) -> Result<Numbers, String> {
     let bound = |number: i128| match u64::try_from(number) {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("{number} is not between {least} and {most}")),
+        _ => Err(format!("{number} must be between {least} and {most}")),
     };
-    let expected = || format!("expected a whole number or a range like `\"{least}..{most}\"`");
+    let expected = || format!("expected a whole number or a range such as `\"{least}..{most}\"`");
     match entry {
         Scalar::Integer(number) => bound(*number).map(|number| Numbers::Between(number, number)),
         Scalar::Text(text) if text == UID => Ok(Numbers::Uid),
@@ -162,32 +163,37 @@ fn numbers(least: u64, most: u64, entry: &Scalar) -> Result<Numbers, String> {
                 if from <= to {
                     Ok(Numbers::Between(from, to))
                 } else {
-                    Err(format!("`{text}` is empty: it ends before it begins"))
+                    Err(format!("`{text}` is an empty range: its end is less than its beginning"))
                 }
             }
             None if digits(text).is_some() => Err(format!("write {text} without quotes")),
-            None => Err(format!("`{text}` is a string, {}", expected())),
+            None => {
+                let range =
+                    text.split_once(['-', ':']).filter(|(from, to)| digits(from).is_some() && digits(to).is_some());
+                let hint = range.map_or_else(String::new, |(from, to)| format!("; did you mean `\"{from}..{to}\"`?"));
+                Err(format!("`{text}` is a string, {}{hint}", expected()))
+            }
         },
     }
 }
 
-/// A number in plain digits, as it would be said.
+/// A number in plain digits, in its usual form.
 fn digits(raw: &str) -> Option<i128> {
     let plain = raw.bytes().all(|b| b.is_ascii_digit()) && (raw == "0" || !raw.starts_with('0'));
     raw.parse().ok().filter(|_| plain)
 }
 
-/// `10.0.0.0/8`: whatever lies inside; `10.0.0.0/8 len 24..28`: the prefixes inside of these lengths; `10.1.2.3/24`:
-/// that interface address.
+/// `10.0.0.0/8`: everything inside; `10.0.0.0/8 len 24..28`: the prefixes inside with these lengths; `10.1.2.3/24`:
+/// this interface address.
 fn range(ty: Type, raw: &str) -> Result<Range, String> {
     if let Some((prefix, lengths)) = raw.split_once(" len ") {
         return lengths_inside(ty, raw, prefix, lengths);
     }
     if matches!(ty, Type::Prefix) && raw == DEFAULT {
-        return Err("`default` is a prefix of either family: write `0.0.0.0/0 len 0`, `::/0 len 0` or both".to_owned());
+        return Err("`default` can be of either family; write `0.0.0.0/0 len 0`, `::/0 len 0` or both".to_owned());
     }
     if let (false, Ok(address)) = (raw.contains('/'), inet::address(raw)) {
-        return Err(format!("`{raw}` lacks the length of its prefix; one address is `{raw}/{}`", inet::bits(address)));
+        return Err(format!("`{raw}` needs a prefix length; one address is `{raw}/{}`", inet::bits(address)));
     }
     let InterfaceAddress { address, length } = InterfaceAddress::parse(raw).map_err(|why| format!("`{raw}` {why}"))?;
     let prefix = Prefix::new(address, length);
@@ -195,7 +201,8 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
         (true, _) => Ok(Range::Inside(prefix)),
         (false, Type::InterfaceAddress | Type::Prefix) => Ok(Range::Exactly(address, length)),
         (false, _) => Err(format!(
-            "`{raw}` has host bits, but the field has no length; write `{}/{length}` or `{address}/{}`",
+            "`{raw}` has host bits, but the field holds addresses without a prefix length; write `{}/{length}` or \
+             `{address}/{}`",
             prefix.network,
             inet::bits(address)
         )),
@@ -204,7 +211,7 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
 
 fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Range, String> {
     let prefix = match range(Type::Prefix, prefix)? {
-        // What `10.1.2.3/24` alone means, by a spelling that nobody takes for the prefix.
+        // The same as `10.1.2.3/24` alone, in a form that cannot be mistaken for the prefix.
         exactly @ Range::Exactly(_, length) if lengths == length.to_string() && !matches!(ty, Type::Address) => {
             return Ok(exactly);
         }
@@ -215,17 +222,23 @@ fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Ra
     let bound = |raw: &str| digits(raw).and_then(|length| u8::try_from(length).ok()).filter(|length| *length <= most);
     let (from, to) = lengths.split_once("..").unwrap_or((lengths, lengths));
     match (bound(from), bound(to)) {
-        _ if matches!(ty, Type::Address) => Err(format!("`{raw}`: the field has no length")),
+        _ if matches!(ty, Type::Address) => Err(format!(
+            "`{raw}`: the field holds addresses without a prefix \
+                                                         length, so `len` does not apply"
+        )),
         (Some(from), Some(to)) if prefix.length <= to && from <= to => Ok(Range::Lengths(prefix, from, to)),
-        (Some(_), Some(_)) => Err(format!("`{raw}` is empty: no prefix inside is so long")),
-        _ => Err(format!("`{raw}` has no lengths from 0 to {most} behind `len`, as in `len 24` or `len 24..28`")),
+        (Some(_), Some(_)) => Err(format!("`{raw}` matches nothing: no prefix inside it has such a length")),
+        _ => Err(format!("`{raw}` must have lengths from 0 to {most} after `len`, as in `len 24` or `len 24..28`")),
     }
 }
 
-/// A pattern that some value of the type fits.
+/// A pattern that some value of the type matches.
 fn pattern(ty: Type, raw: &str) -> Result<String, String> {
     if matches!(ty, Type::Netns) && raw.starts_with('@') && raw != "@host" {
-        return Err(format!("`{raw}` begins with `@`; the only such word is `@host`{}", did_you_mean(raw, ["@host"])));
+        return Err(format!("`{raw}` begins with `@`; only `@host` may{}", did_you_mean(raw, ["@host"])));
+    }
+    if let (false, Some(foreign)) = (matches!(ty, Type::Text), foreign(raw)) {
+        return Err(format!("`{raw}` contains {foreign}; expected {}", ty.expected()));
     }
     // The uid has at least one digit.
     let shortest = uid_closed_in(raw)?.replace(UID, "0");
@@ -235,13 +248,13 @@ fn pattern(ty: Type, raw: &str) -> Result<String, String> {
         ty.parse(&shortest)?;
     }
     if matches!(ty, Type::Mac) && raw.contains(|c: char| c.is_ascii_uppercase()) {
-        return Err(format!("`{raw}` has capital letters; hardware addresses are compared in lower case"));
+        return Err(format!("`{raw}` has capital letters; write hardware addresses in lower case"));
     }
     Ok(raw.to_owned())
 }
 
-/// `{uid}` next to a digit, or to a pattern that a digit fits, would reach another uid's names: `v{uid}*` of 100 fits
-/// `v1000-a`.
+/// `{uid}` next to a digit, or to a pattern that matches a digit, would match the names of another uid: `v{uid}*` for
+/// uid 100 matches `v1000-a`.
 fn uid_closed_in(raw: &str) -> Result<&str, String> {
     let open = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit() || matches!(c, '*' | '?' | '{' | '}'));
     let parts: Vec<&str> = raw.split(UID).collect();
@@ -250,15 +263,11 @@ fn uid_closed_in(raw: &str) -> Result<&str, String> {
         _ => true,
     });
     let adjacent = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default().iter().any(|part| part.is_empty());
-    if closed && !adjacent {
-        Ok(raw)
-    } else {
-        Err(format!("`{raw}`: `{UID}` must not stand next to a digit, `*` or `?`"))
-    }
+    if closed && !adjacent { Ok(raw) } else { Err(format!("`{raw}`: `{UID}` must not be next to a digit, `*` or `?`")) }
 }
 
-/// Walks through all values of the type at once: the lengths that the part before each character of the pattern can
-/// have taken.
+/// Considers all values of the type at once: for each character of the pattern, the lengths that the part before it can
+/// match.
 fn fits_some(ty: Type, raw: &str) -> Result<(), String> {
     let most = most_bytes(ty);
     let of = ty.expected();
@@ -274,7 +283,7 @@ fn fits_some(ty: Type, raw: &str) -> Result<(), String> {
         };
         if next.is_empty() && !matches!(c, '*' | '?') && !(0..3).any(|at| takes(ty, at, c)) {
             return Err(format!(
-                "`{}` can match nothing: `{}` stands in no value; expected {of}",
+                "`{}` matches nothing: no value has `{}`; expected {of}",
                 shown(raw),
                 shown(&c.to_string())
             ));
@@ -282,7 +291,7 @@ fn fits_some(ty: Type, raw: &str) -> Result<(), String> {
         lengths = next;
     }
     let ends = |length: &usize| !matches!(ty, Type::Mac) || length % 3 == 2;
-    if lengths.iter().any(ends) { Ok(()) } else { Err(format!("`{raw}` can match nothing: {}", limit(ty, most))) }
+    if lengths.iter().any(ends) { Ok(()) } else { Err(format!("`{raw}` matches nothing: {}", limit(ty, most))) }
 }
 
 fn most_bytes(ty: Type) -> usize {
@@ -295,8 +304,8 @@ fn most_bytes(ty: Type) -> usize {
 
 fn limit(ty: Type, most: usize) -> String {
     match ty {
-        Type::Mac => "a hardware address is 1 to 32 pairs of digits with `:` between them".to_owned(),
-        _ => format!("at most {most} bytes are possible"),
+        Type::Mac => "a hardware address has 1 to 32 pairs of hexadecimal digits with `:` between them".to_owned(),
+        _ => format!("at most {most} bytes are allowed"),
     }
 }
 
@@ -309,7 +318,7 @@ fn takes(ty: Type, at: usize, c: char) -> bool {
     match ty {
         Type::Mac if at % 3 == 2 => c == ':',
         Type::Mac => c.is_ascii_hexdigit(),
-        // A character is asked for in the company of a letter: `.` alone is refused for another reason.
+        // The character is tried together with a letter, because `.` alone is refused for another reason.
         _ => ty.parse(&format!("a{c}")).is_ok(),
     }
 }
@@ -410,7 +419,11 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        assert!(range(Type::Address, "10.1.2.3/24").unwrap_err().contains("the field has no length"));
+        assert!(
+            range(Type::Address, "10.1.2.3/24")
+                .unwrap_err()
+                .contains("the field holds addresses without a prefix length")
+        );
         assert!(range(Type::Address, "10.0.0.0/8 len 24").is_err());
     }
 }

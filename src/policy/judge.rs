@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The judge: silence is refusal, a deny beats every allow, order never matters, one allow permits the whole request.
-//! It looks at caller, call and rules, never at the system: the answer is the same for absent, present and foreign
-//! objects.
+//! Decides requests. A request that no allow permits is refused, a deny overrides every allow, order has no effect, and
+//! one allow must permit the whole request. The decision depends on caller, request and rules, never on the system: it
+//! is the same for absent, existing and foreign objects.
 #![forbid(unsafe_code)]
 
 use super::rule::{Rule, Ruling};
@@ -10,7 +10,7 @@ use crate::call::request::Request;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 
-/// What the rules say of a request.
+/// The decision of the rules on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// This allow permits it.
@@ -27,13 +27,14 @@ pub enum Decision {
     },
     /// No rule permits it.
     Silence {
-        /// The allow that came nearest, and every field that keeps it from permitting, in the order of the declaration.
+        /// The nearest allow, and every field that prevents it from permitting the request, in the order of
+        /// declaration.
         nearest: Option<(String, Vec<&'static str>)>,
     },
 }
 
 impl Decision {
-    /// The rule that decided; none where none did.
+    /// The rule that decided; `None` if no rule did.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         match self {
@@ -43,7 +44,7 @@ impl Decision {
     }
 }
 
-/// Judges a request by the rules that there are for this caller and this call.
+/// Judges a request by the rules for this caller and this call.
 #[must_use]
 pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
     let mut by_id: Vec<&Rule> = rules.iter().collect();
@@ -59,7 +60,7 @@ pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
         if mismatches.is_empty() {
             return Decision::Allowed { rule: rule.id.clone() };
         }
-        // A rule for another namespace is further off than any for this one.
+        // A rule for another namespace is less near than any rule for this one.
         let distance = (mismatches.contains(&&NETNS.field), mismatches.len());
         if nearest.as_ref().is_none_or(|(other, ..)| distance < *other) {
             nearest = Some((distance, rule, mismatches));
@@ -69,8 +70,8 @@ pub fn judge(rules: &[Rule], caller: &Caller, request: &Request) -> Decision {
     Decision::Silence { nearest: nearest.map(|(_, rule, fields)| (rule.id.clone(), names(fields))) }
 }
 
-/// Proof that the policy allows exactly this request to this caller. Only [`Verdict::permit`] makes one; not `Clone`:
-/// one permit pays for one transaction.
+/// Proof that the policy allows exactly this request to this caller. Only [`Verdict::permit`] makes one. It is not
+/// `Clone`, because one permit is for one transaction.
 #[must_use]
 #[derive(Debug)]
 pub struct Permit {
@@ -79,7 +80,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// What is permitted.
+    /// The permitted request.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
@@ -92,7 +93,7 @@ impl Permit {
     }
 }
 
-/// A request with the decision on it.
+/// A request with its decision.
 #[derive(Debug)]
 pub struct Verdict {
     request: Request,
@@ -100,26 +101,26 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges.
+    /// Judges a request.
     #[must_use]
     pub fn on(rules: &[Rule], caller: &Caller, request: Request) -> Self {
         let decision = judge(rules, caller, &request);
         Self { request, decision }
     }
 
-    /// What was decided.
+    /// The decision.
     #[must_use]
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
 
-    /// What was judged.
+    /// The request.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The permit, where the decision allows.
+    /// The permit, if the decision allows the request.
     ///
     /// # Errors
     /// [`Refusal::Denied`]; with `show_rule` it names the rule.

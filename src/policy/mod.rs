@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The policy: rules as a set, the one function that decides, and the compiled file that the broker reads.
+//! The policy: the set of rules, the function that decides, and the compiled file that the broker reads.
 //!
 //! * `constraint`: what a rule says of one field, and whether a value is inside it or meets it
 //! * `rule`: one `[[allow]]` or `[[deny]]` against one request
@@ -35,10 +35,14 @@ pub mod source;
 #[cfg(feature = "ctl")]
 pub mod testing;
 #[cfg(feature = "ctl")]
+mod toml_hints;
+#[cfg(feature = "ctl")]
 pub mod warnings;
 #[cfg(feature = "ctl")]
 mod who;
 
+#[cfg(feature = "ctl")]
+pub(crate) use check::no_call;
 pub use judge::{Decision, Permit, Verdict};
 
 /// The words of the language at the level of a rule: no field is called so.

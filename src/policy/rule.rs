@@ -13,7 +13,7 @@ use crate::call::value::Value;
 use crate::call::{Absence, Use};
 use crate::caller::Caller;
 
-/// Whom a rule speaks of, by number.
+/// A caller or callers that a rule applies to, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Principal {
     /// `"*"`.
@@ -33,34 +33,34 @@ pub enum Ruling {
     Deny,
 }
 
-/// A rule as the broker reads it: for one call, found by its principal.
+/// A rule as the broker reads it: for one call, and found by its principal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Cited in errors and in the trail.
+    /// Its id, for errors and for the trail.
     pub id: String,
     /// Allow or deny.
     pub ruling: Ruling,
-    /// Whom it spares: the entries of `who` behind `!`.
+    /// The callers that it excludes: the entries of `who` after `!`.
     pub except: Vec<Principal>,
-    /// What it says of which field, by the field's number.
+    /// Its constraints, by the number of the field.
     pub fields: Vec<(u16, Constraint)>,
-    /// `require`, of an allow: fields that must be there, by number.
+    /// `require` of an allow: fields that must be given, by number.
     pub require: Vec<u16>,
-    /// `touches`, of a deny.
+    /// `touches` of a deny.
     pub touches: Option<Touches>,
 }
 
-/// A link, a namespace, or a link in a namespace, by whatever field a request refers to it.
+/// A link, a namespace, or a link in a namespace, whatever field of a request refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touches {
-    /// Which namespaces.
+    /// The namespaces.
     pub netns: Option<Constraint>,
-    /// Which links.
+    /// The links.
     pub link: Option<Constraint>,
 }
 
 impl Principal {
-    /// Whether the caller is this, or in it.
+    /// Whether the caller is this principal, or a member of it.
     #[must_use]
     pub fn is(self, caller: &Caller) -> bool {
         match self {
@@ -72,8 +72,8 @@ impl Principal {
 }
 
 impl Rule {
-    /// The fields that keep an allow from permitting this request; none when it permits it. `None` when it spares the
-    /// caller.
+    /// The fields that prevent an allow from permitting this request; empty if it permits it. `None` if the allow
+    /// excludes the caller.
     #[must_use]
     pub fn mismatches(&self, caller: &Caller, request: &Request) -> Option<Vec<&'static Field>> {
         if self.spares(caller) {
@@ -83,7 +83,7 @@ impl Rule {
         Some(uses.filter(|used| !self.permits(used, caller.uid, request)).map(|used| used.field).collect())
     }
 
-    /// Whether a deny forbids this request: then the field that it met, if it named one.
+    /// Whether a deny forbids this request, with the field that it met, if it names one.
     #[must_use]
     pub fn forbids(&self, caller: &Caller, request: &Request) -> Option<Option<&'static Field>> {
         if self.spares(caller) {
@@ -109,19 +109,19 @@ impl Rule {
         self.except.iter().any(|principal| principal.is(caller))
     }
 
-    /// What it says of a field.
+    /// Its constraint on a field.
     fn names(&self, field: &Field) -> Option<&Constraint> {
         self.fields.iter().find(|(number, _)| *number == field.number).map(|(_, constraint)| constraint)
     }
 
-    /// Whether it says something of a field, or, of a list, of what is inside.
+    /// Whether it has a constraint on a field, or on a field inside it if it is a list.
     fn speaks_of(&self, field: &Field, request: &Request) -> bool {
         let mut uses = request.call().uses(request.kind());
         self.names(field).is_some() || uses.any(|used| used.inside == Some(field) && self.names(used.field).is_some())
     }
 
-    /// Whether what a request says, or leaves out, of one field is inside what an allow says of it, each time, and is
-    /// there where the allow requires it.
+    /// Whether an allow contains every value, or the absence, that a request has for one field, and the field is given
+    /// if the allow requires it.
     fn permits(&self, used: &Use, uid: u32, request: &Request) -> bool {
         let named = self.names(used.field);
         let required = self.require.contains(&used.field.number);
@@ -138,7 +138,7 @@ impl Rule {
         (times > 0 || !required)
             && (0..times).all(|time| match (request.field_value(used, time), named) {
                 (FieldValue::Value(value), Some(constraint)) => constraint.contains(value, uid),
-                // A filter narrows what its absence already stands for.
+                // A filter narrows what its absence stands for.
                 (FieldValue::Value(value), None) => {
                     matches!(used.absence, Absence::Any) || request.default(used, uid).as_ref() == Some(value)
                 }
@@ -147,8 +147,8 @@ impl Rule {
             })
     }
 
-    /// Whether the absence of a field is closed, but only by filters that the allow does not speak of: a filter permits
-    /// nothing that would not be permitted without it. (What is no filter is named, or itself refused.)
+    /// Whether the absence of a field is closed, but only by filters that the allow does not name. A filter permits
+    /// nothing that would not be permitted without it. (Other fields are named, or refused themselves.)
     fn reopens(&self, field: &Field, request: &Request) -> bool {
         let mut closers = request.closed_by(field).peekable();
         let is_filter =
@@ -157,8 +157,8 @@ impl Rule {
     }
 }
 
-/// A request as a deny looks at it. A deny speaks of calls that have all its fields: one that this variety lacks, and
-/// has under no other name inside a list, is not met.
+/// A request from the view of a deny. A deny applies to calls that have all its fields. A field that this kind lacks,
+/// also under another name inside a list, is not met.
 #[derive(Clone, Copy)]
 struct About<'a> {
     request: &'a Request,
@@ -176,7 +176,7 @@ impl About<'_> {
         uses.filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field).collect()
     }
 
-    /// Whether a field meets a constraint, whichever element of a list is looked at.
+    /// Whether a field meets a constraint, in any element of a list.
     fn is_met_outside(self, number: u16, constraint: &Constraint) -> bool {
         let is_met = |used: &Use| meets(constraint, self.request.field_value(used, 0), self.uid);
         let mut uses = self.uses(number).peekable();
@@ -184,7 +184,7 @@ impl About<'_> {
             && (self.request.call().always_meets(number) || uses.any(|used| used.inside.is_none() && is_met(used)))
     }
 
-    /// Whether one element of each list meets all of these that are left.
+    /// Whether one element of each list meets all remaining constraints.
     fn are_met_inside(self, fields: &[&(u16, Constraint)], lists: &[&Field]) -> bool {
         let (false, Some((list, others))) = (fields.is_empty(), lists.split_first()) else { return fields.is_empty() };
         let meets = |number, constraint: &Constraint, time| {
@@ -203,7 +203,7 @@ impl About<'_> {
         uses.find(|used| used.inside == Some(list)).map_or(0, |used| self.request.times(used))
     }
 
-    /// The first field that meets a constraint: what is named itself before what is the same inside a list.
+    /// The first field that meets a constraint: the named field before the same field inside a list.
     fn first_met(self, number: u16, constraint: &Constraint) -> Option<&'static Field> {
         let is_met = |used: &&Use| {
             let mut times = 0..self.request.times(used);
@@ -214,7 +214,7 @@ impl About<'_> {
     }
 }
 
-/// Whether some of what a request says of a field is inside a deny's constraint.
+/// Whether the constraint of a deny contains any value that a request can have for a field.
 fn meets(constraint: &Constraint, said: FieldValue<'_>, uid: u32) -> bool {
     match said {
         FieldValue::Value(value) => constraint.meets(value, uid),
@@ -224,7 +224,7 @@ fn meets(constraint: &Constraint, said: FieldValue<'_>, uid: u32) -> bool {
 }
 
 impl Touches {
-    /// The first field by which the request refers to such a thing.
+    /// The first field by which the request refers to such an object.
     fn touched(&self, caller: &Caller, request: &Request) -> Option<&'static Field> {
         let uses = || request.call().uses(request.kind());
         match &self.link {
@@ -243,8 +243,8 @@ impl Touches {
         }
     }
 
-    /// Whether the name in this field counts in a namespace that is meant. A link that moves counts where it arrives,
-    /// too, even with a new name: the kernel moves it under the old one and renames it there.
+    /// Whether the name in this field applies in one of the namespaces. The name of a link that moves also applies
+    /// where it arrives, even with a new name: the kernel moves the link under the old name and renames it there.
     fn counts(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
         let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
         let target = used.also_in.and_then(|field| request.value(field));
@@ -255,7 +255,7 @@ impl Touches {
         match (&self.netns, value) {
             (None, _) => true,
             (Some(netns), Some(value)) => netns.meets(value, caller.uid),
-            (Some(_), None) => true, // no namespace is named: it could be any
+            (Some(_), None) => true, // no namespace is given: it could be any
         }
     }
 }

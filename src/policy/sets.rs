@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `[set]`: names for lists. `"$name"` stands for the entries of a set wherever a rule takes a list, `"!$name"` takes
-//! each of them away.
+//! `[set]`: names for lists. In a list of a rule, `"$name"` stands for the entries of a set, and `"!$name"` excludes
+//! each of them.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
@@ -10,30 +10,30 @@ use super::diagnostics::{Problem, did_you_mean};
 use super::source::{At, Document, Scalar, SetSyntax};
 use super::warnings::Warning;
 
-/// The sets of all files, and the names of those that a rule has used.
+/// The sets of all files, and the names of those that a rule uses.
 pub(super) struct Sets<'d, 's>(BTreeMap<&'d str, &'d SetSyntax<'s>>, RefCell<BTreeSet<&'d str>>);
 
 impl<'d, 's> Sets<'d, 's> {
-    /// Collects them; each name may stand once in all files.
+    /// Collects the sets. A name can be given only once in all files.
     pub(super) fn collect(documents: &'d [Document<'s>], problems: &mut Vec<Problem>) -> Self {
         let mut sets: BTreeMap<&str, &SetSyntax<'s>> = BTreeMap::new();
         for set in documents.iter().flat_map(|document| &document.sets) {
             let At { place, it: name } = &set.name;
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-                problems.push(place.problem("the name of a set has letters, digits, `-` and `_`"));
+                problems.push(place.problem("the name of a set must consist of letters, digits, `-` and `_`"));
             } else if let Some(other) = sets.insert(name, set) {
                 let at = format!("{}:{}", other.name.place.file(), other.name.place.line());
-                problems.push(place.problem(format!("the set `{name}` is there already: {at}")));
+                problems.push(place.problem(format!("the set `{name}` is already defined at {at}")));
             }
             for At { place, .. } in set.entries.iter().filter(|entry| refers(&entry.it).is_some()) {
-                problems.push(place.problem("a set does not hold another set"));
+                problems.push(place.problem("a set cannot contain another set"));
             }
         }
         Self(sets, RefCell::default())
     }
 
-    /// The entries of a list with the sets in it laid open. They stand where the set is named, since that is where they
-    /// may be out of place; those that are wrong wherever they stand keep their own place.
+    /// The entries of a list, with its sets expanded. An expanded entry has the place at which the set is named,
+    /// because it may be wrong only there. An entry that is wrong everywhere keeps its own place.
     pub(super) fn open(
         &self,
         entries: &[At<'s, Scalar>],
@@ -48,7 +48,7 @@ impl<'d, 's> Sets<'d, 's> {
             };
             let Some((name, set)) = self.0.get_key_value(name) else {
                 let hint = did_you_mean(name, self.0.keys().copied());
-                problems.push(entry.place.problem(format!("there is no set `{name}`{hint}")));
+                problems.push(entry.place.problem(format!("no set named `{name}`{hint}")));
                 continue;
             };
             self.1.borrow_mut().insert(name);
@@ -65,8 +65,7 @@ impl<'d, 's> Sets<'d, 's> {
     pub(super) fn unused(&self) -> Vec<Warning> {
         let used = self.1.borrow();
         let unused = self.0.iter().filter(|(name, _)| !used.contains(*name));
-        let message =
-            |name: &str| format!("no rule uses the set `{name}`; write `\"${name}\"` where it is meant, or remove it");
+        let message = |name: &str| format!("no rule uses the set `{name}`; refer to it as `\"${name}\"`, or remove it");
         unused.map(|(name, set)| Warning::new(set.name.place, message(name))).collect()
     }
 
@@ -84,14 +83,14 @@ impl<'d, 's> Sets<'d, 's> {
         for At { place, it } in self.open(&scalars, &is_wrong, problems) {
             match it {
                 Scalar::Text(it) => texts.push(At { place, it }),
-                _ => problems.push(place.problem("this set holds something else than strings")),
+                _ => problems.push(place.problem("this set must contain strings only")),
             }
         }
         texts
     }
 }
 
-/// The set that an entry names, and whether it takes it away.
+/// The set that an entry names, and whether the entry excludes it.
 fn refers(entry: &Scalar) -> Option<(bool, &str)> {
     let Scalar::Text(text) = entry else { return None };
     match text.strip_prefix('!') {

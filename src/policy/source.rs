@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What people write: the TOML of one file as a syntax tree in which every part knows its place.
+//! The TOML of one policy file, as a syntax tree in which every part has its place.
 //!
-//! Here only the shape is judged (tables, lists, texts); what the words mean is for `compile`.
+//! Only the structure is checked here (tables, lists, strings). `compile` checks the meaning.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -12,20 +12,21 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostics::{Location, Problem, Source, did_you_mean};
 use super::rule::Ruling;
+use super::toml_hints;
 
-/// Tables of a file: the rules, the sets, then the settings.
+/// The tables of a file: rules, sets, and settings.
 const TABLES: &[&str] = &["allow", "deny", "set", "audit", "refusals", "confinement"];
 
-/// Something and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub struct At<'s, T> {
-    /// Where.
+    /// The place.
     pub place: Location<'s>,
-    /// What.
+    /// The value.
     pub it: T,
 }
 
-/// One entry of what a rule says of a field.
+/// One entry of a constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     /// `"qr-*"`
@@ -46,23 +47,23 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// What a rule says of one field.
+/// The constraint of a rule on one field.
 #[derive(Debug, Clone)]
 pub struct FieldSyntax<'s> {
-    /// The field's name, laid flat (`peer.name`).
+    /// The full name of the field (`peer.name`).
     pub name: At<'s, String>,
-    /// All that is said.
+    /// The whole constraint.
     pub value: Location<'s>,
-    /// The entries: one, or those of a list.
+    /// The entries: a single one, or those of a list.
     pub entries: Vec<At<'s, Scalar>>,
 }
 
-/// One `[[allow]]` or `[[deny]]`. What is missing or of a wrong shape has been refused already and is empty here.
+/// One `[[allow]]` or `[[deny]]`. What is missing or has a wrong type has already been refused, and is empty here.
 #[derive(Debug, Clone)]
 pub struct RuleSyntax<'s> {
-    /// Where it begins.
+    /// The place where it begins.
     pub place: Location<'s>,
-    /// Which of the two.
+    /// Whether it is an allow or a deny.
     pub ruling: Ruling,
     /// `id`
     pub id: Option<At<'s, String>>,
@@ -78,7 +79,7 @@ pub struct RuleSyntax<'s> {
     pub require: Vec<At<'s, String>>,
     /// `touches`
     pub touches: Option<At<'s, Vec<FieldSyntax<'s>>>>,
-    /// All others.
+    /// All other keys: the fields.
     pub fields: Vec<FieldSyntax<'s>>,
 }
 
@@ -96,7 +97,7 @@ pub struct SetSyntax<'s> {
 pub struct SettingSyntax<'s> {
     /// Its name.
     pub name: At<'s, String>,
-    /// What it is set to.
+    /// Its value.
     pub value: At<'s, Option<Scalar>>,
 }
 
@@ -113,25 +114,30 @@ pub struct Document<'s> {
 
 pub(super) type Pair<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
 
-/// Reads one file; what is wrong with its shape goes to `problems`.
+/// Reads one file. Errors in its structure are added to `problems`.
 pub fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Document<'s> {
     Reader { source, problems }.whole(Reader::document)
 }
 
-/// Goes through the TOML of one file, of rules or of tests.
+/// Reads the TOML of one file, of rules or of tests.
 pub(super) struct Reader<'s, 'p> {
     pub(super) source: &'s Source,
     pub(super) problems: &'p mut Vec<Problem>,
 }
 
 impl<'s> Reader<'s, '_> {
-    /// All of the file, as `document` reads it; nothing where it is no TOML.
+    /// The whole file, as `document` reads it; nothing if it is not TOML.
     pub(super) fn whole<D: Default>(mut self, document: impl FnOnce(&mut Self, &DeTable<'_>) -> D) -> D {
         match DeTable::parse(&self.source.text) {
             Ok(table) => document(&mut self, table.get_ref()),
             Err(error) => {
                 let end = self.source.text.len();
-                self.refuse(error.span().unwrap_or(end..end), error.message().to_owned());
+                let span = error.span().unwrap_or(end..end);
+                let hint = toml_hints::hint(&self.source.text, span.start);
+                self.refuse(
+                    span,
+                    error.message().to_owned() + &hint.map_or_else(String::new, |hint| format!("; {hint}")),
+                );
                 D::default()
             }
         }
@@ -143,7 +149,7 @@ impl<'s> Reader<'s, '_> {
 
     pub(super) fn unknown(&mut self, span: Range<usize>, word: &str, of: &str, known: &[&str]) {
         let hint = did_you_mean(word, known.iter().copied());
-        self.refuse(span, format!("`{word}` is no word of {of}{hint}"));
+        self.refuse(span, format!("`{word}` is not a word of {of}{hint}"));
     }
 
     pub(super) fn at<T>(&self, span: Range<usize>, it: T) -> At<'s, T> {
@@ -161,9 +167,9 @@ impl<'s> Reader<'s, '_> {
                 (name @ ("audit" | "refusals" | "confinement"), DeValue::Table(settings)) => {
                     document.settings.extend(settings.iter().map(|pair| self.setting(name, pair)));
                 }
-                ("set", _) => self.refuse(key.span(), "`set` is a table of lists: `[set]`"),
+                ("set", _) => self.refuse(key.span(), "`set` must be a table of lists: `[set]`"),
                 (name, _) if TABLES.contains(&name) => {
-                    self.refuse(key.span(), format!("`{name}` is a table of settings: `[{name}]`"));
+                    self.refuse(key.span(), format!("`{name}` must be a table of settings: `[{name}]`"));
                 }
                 (name, _) => self.unknown(key.span(), name, "the policy language", TABLES),
             }
@@ -185,7 +191,7 @@ impl<'s> Reader<'s, '_> {
         for rule in rules.iter() {
             match rule.get_ref() {
                 DeValue::Table(table) => into.rules.push(self.rule(ruling, rule.span(), table)),
-                _ => self.refuse(rule.span(), "a rule is a table, `[[allow]]` or `[[deny]]`"),
+                _ => self.refuse(rule.span(), "a rule must be a table, `[[allow]]` or `[[deny]]`"),
             }
         }
     }
@@ -208,15 +214,15 @@ impl<'s> Reader<'s, '_> {
                 ("call", _) => rule.calls = self.texts("call", value),
                 ("free", Ruling::Allow) => rule.free = self.texts("free", value),
                 ("free", Ruling::Deny) => {
-                    self.refuse(key.span(), "`free` stands in an allow only: a deny leaves free what it does not name");
+                    self.refuse(key.span(), "`free` is for allows only; a deny leaves free what it does not name");
                 }
                 ("require", Ruling::Allow) => rule.require = self.texts("require", value),
                 ("require", Ruling::Deny) => {
-                    self.refuse(key.span(), "`require` stands in an allow only: a deny is met by what is there");
+                    self.refuse(key.span(), "`require` is for allows only; a deny meets what a request gives");
                 }
                 ("touches", Ruling::Deny) => rule.touches = self.touches(key.span(), value),
                 ("touches", Ruling::Allow) => {
-                    self.refuse(key.span(), "`touches` stands in a deny only: an allow names its fields");
+                    self.refuse(key.span(), "`touches` is for denies only; an allow names its fields");
                 }
                 _ => self.flat((key, value), "", &mut rule.fields),
             }
@@ -224,11 +230,13 @@ impl<'s> Reader<'s, '_> {
         rule
     }
 
-    /// Lays nested tables flat, so that every field stands under its own name.
+    /// Flattens nested tables, so that each field has its full name.
     fn flat(&mut self, (key, value): Pair<'_, '_>, under: &str, into: &mut Vec<FieldSyntax<'s>>) {
         let name = format!("{under}{}", key.get_ref());
         match value.get_ref() {
-            DeValue::Table(table) if table.is_empty() => self.refuse(key.span(), format!("`{name}` says nothing")),
+            DeValue::Table(table) if table.is_empty() => {
+                self.refuse(key.span(), format!("`{name}` must not be an empty table"));
+            }
             DeValue::Table(table) => table.iter().for_each(|pair| self.flat(pair, &format!("{name}."), into)),
             _ => {
                 let entries = self.entries(&name, value);
@@ -240,32 +248,37 @@ impl<'s> Reader<'s, '_> {
 
     fn touches(&mut self, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<At<'s, Vec<FieldSyntax<'s>>>> {
         let DeValue::Table(table) = value.get_ref() else {
-            self.refuse(value.span(), "`touches` is a table: `{ netns = …, link = … }`");
+            self.refuse(value.span(), "`touches` must be a table: `{ netns = …, link = … }`");
             return None;
         };
         if table.is_empty() {
-            self.refuse(value.span(), "`touches` names neither `netns` nor `link`");
+            self.refuse(value.span(), "`touches` must name `netns`, `link` or both");
         }
         let mut said = Vec::new();
         table.iter().for_each(|pair| self.flat(pair, "", &mut said));
         Some(self.at(span, said))
     }
 
-    /// The entries of a list, or the one that stands alone.
+    /// The entries of a list, or a single entry.
     fn entries(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Vec<At<'s, Scalar>> {
         let list: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
             DeValue::Array(list) => list.iter().collect(),
             _ => vec![value],
         };
         if list.is_empty() {
-            self.refuse(value.span(), format!("`{name}` is an empty list"));
+            self.refuse(value.span(), format!("`{name}` must not be an empty list"));
         }
         let mut entries = Vec::new();
         for entry in list {
             match scalar(entry.get_ref()) {
                 Some(scalar) => entries.push(self.at(entry.span(), scalar)),
-                None => self
-                    .refuse(entry.span(), format!("`{name}` holds a {}, which no field takes", what(entry.get_ref()))),
+                None => {
+                    let is_date = matches!(entry.get_ref(), DeValue::Datetime(_));
+                    let hint = toml_hints::of_value(self.source.place(entry.span()).text()).filter(|_| is_date);
+                    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+                    let what = what(entry.get_ref());
+                    self.refuse(entry.span(), format!("`{name}` must not contain a {what}{hint}"));
+                }
             }
         }
         entries
@@ -277,7 +290,7 @@ impl<'s> Reader<'s, '_> {
         for At { place, it } in entries {
             match it {
                 Scalar::Text(text) => texts.push(At { place, it: text }),
-                _ => self.problems.push(place.problem(format!("`{name}` takes a string or a list of strings"))),
+                _ => self.problems.push(place.problem(format!("`{name}` must be a string or a list of strings"))),
             }
         }
         texts

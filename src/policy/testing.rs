@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Tests of a policy (`*.test.toml`): requests of invented accounts, each with the rule that is expected to decide.
+//! Tests of a policy (`*.test.toml`): requests from invented accounts, each with the rule that is expected to decide.
 //!
-//! A test is decided by the function that the broker decides with, from the bytes that the broker would read. Accounts
-//! of the machine play no part: a name that the test file does not invent is a number that no caller has.
+//! A test is decided by the same function as in the broker, from the bytes that the broker would read. Accounts of the
+//! machine are not used: a name that the test file does not invent has an id that no caller has.
 #![forbid(unsafe_code)]
 
 mod accounts;
@@ -13,6 +13,7 @@ use std::fmt;
 
 pub use self::accounts::Accounts;
 use self::syntax::{Scope, Test, TestRequest, Tests};
+use super::check::no_call;
 use super::compile::{Account, Origin, Policy, compile};
 use super::compiled::{self, Compiled};
 use super::diagnostics::{Problem, Source, did_you_mean};
@@ -22,11 +23,11 @@ use crate::call::name::Text;
 use crate::call::request::{Invalid, Request};
 use crate::caller::Caller;
 
-/// The number of accounts that a test file does not invent; no caller of a test can have it.
+/// The id of accounts that a test file does not invent. No caller of a test can have it.
 const NO_CALLER: u32 = u32::MAX - 1;
-/// What is expected where no rule decides.
+/// The expectation if no rule decides.
 const SILENCE: &str = "silence";
-/// What is expected where the request is wrong.
+/// The expectation if the request is invalid.
 const INVALID: &str = "InvalidRequest";
 
 /// One test file.
@@ -34,16 +35,16 @@ const INVALID: &str = "InvalidRequest";
 pub struct TestFile {
     /// The file.
     pub source: Source,
-    /// The name of the policy file beside it, whether there is one or not.
+    /// The name of the policy file that it belongs to, even if that does not exist.
     pub beside: String,
 }
 
-/// What came of all tests.
+/// The outcome of all tests.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many tests there are.
+    /// The number of tests.
     pub tests: usize,
-    /// How many of them failed.
+    /// The number of failed tests.
     pub failed: usize,
     /// Each request that was not decided as expected.
     pub failures: Vec<FailedTest>,
@@ -52,7 +53,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many tests passed or failed, as a sentence.
+    /// The number of tests that passed or failed, as a sentence.
     #[must_use]
     pub fn summary(&self) -> String {
         let tests = if self.tests == 1 { "test" } else { "tests" };
@@ -74,9 +75,9 @@ pub struct FailedTest {
     pub name: String,
     /// The call.
     pub call: String,
-    /// The rule that was expected, or one of the words for none.
+    /// The expected rule, or the word for no rule.
     pub expected: String,
-    /// What was decided, in words.
+    /// The decision, in words.
     pub decided: String,
 }
 
@@ -88,7 +89,7 @@ impl fmt::Display for FailedTest {
     }
 }
 
-/// What a terminal would obey instead of showing is not printed as it is.
+/// Control characters are escaped before they are printed.
 fn harmless(c: char) -> char {
     if Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { char::REPLACEMENT_CHARACTER }
 }
@@ -96,7 +97,7 @@ fn harmless(c: char) -> char {
 /// Runs all tests of a policy.
 ///
 /// # Errors
-/// Everything that is wrong with the policy, or else with the test files, by file, line and column.
+/// All errors in the policy, or else in the test files, sorted by file, line and column.
 pub fn run(policy: &[Source], files: &[TestFile]) -> Result<Report, Vec<Problem>> {
     let whole = compile(policy, &|_| Ok(Some(NO_CALLER)))?;
     let (mut problems, mut report, mut reached) = (Vec::new(), Report::default(), BTreeSet::new());
@@ -116,10 +117,10 @@ pub fn run(policy: &[Source], files: &[TestFile]) -> Result<Report, Vec<Problem>
     Ok(report)
 }
 
-/// Refuses names that stand for nothing: a test that means something else than it says proves nothing.
+/// Refuses names that do not exist: a test that does not mean what it says proves nothing.
 fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Policy, problems: &mut Vec<Problem>) {
     if document.scope == Scope::File && !policy.iter().any(|source| source.name == file.beside) {
-        let why = format!("there is no {} beside it; `scope = \"all\"` tests the rules of all files", file.beside);
+        let why = format!("no {} is next to this file; `scope = \"all\"` tests the rules of all files", file.beside);
         problems.push(file.source.place(0..0).problem(why));
         return;
     }
@@ -133,8 +134,7 @@ fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Polic
             problems.push(who.place.problem(format!("`[accounts]` has no `{}`{hint}", who.it)));
         }
         for At { place, it } in asked.iter().map(|asked| &asked.call).filter(|call| call::by_name(&call.it).is_none()) {
-            let hint = did_you_mean(it, call::all().map(|call| call.name));
-            problems.push(place.problem(format!("there is no call `{it}`{hint}")));
+            problems.push(place.problem(no_call(it, std::iter::empty())));
         }
         if !ids.contains(&expect.it.as_str()) && ![SILENCE, INVALID].contains(&expect.it.as_str()) {
             problems.push(expect.place.problem(no_rule(&expect.it, &ids, file, whole)));
@@ -145,16 +145,19 @@ fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Polic
 fn no_rule(id: &str, in_scope: &[&str], file: &TestFile, whole: &Policy) -> String {
     match whole.origin(id) {
         Some(origin) => format!(
-            "the rule `{id}` is none of {}, but of {}; `scope = \"all\"` tests the rules of all files",
+            "the rule `{id}` is not in {}, but in {}; `scope = \"all\"` tests the rules of all files",
             file.beside, origin.file
         ),
         None => {
-            format!("there is no rule `{id}`{}", did_you_mean(id, in_scope.iter().copied().chain([SILENCE, INVALID])))
+            format!(
+                "no rule with the id `{id}`{}",
+                did_you_mean(id, in_scope.iter().copied().chain([SILENCE, INVALID]))
+            )
         }
     }
 }
 
-/// The tests of one file, and the policy as it is with the accounts that they invent.
+/// The tests of one file, and the policy compiled with the accounts that they invent.
 struct Running<'f> {
     file: &'f TestFile,
     document: &'f Tests<'f>,
@@ -163,7 +166,8 @@ struct Running<'f> {
 }
 
 impl<'f> Running<'f> {
-    /// The settings and sets of all files hold whatever the scope; rules of other files do not, in the scope of a file.
+    /// The settings and sets of all files apply in every scope. Rules of other files do not apply in the scope of a
+    /// file.
     fn begin(file: &'f TestFile, document: &'f Tests<'f>, policy: &[Source]) -> Result<Self, Vec<Problem>> {
         let accounts = Accounts::of(&document.accounts);
         let policy = compile(policy, &|account: Account<'_>| Ok(Some(accounts.number(account).unwrap_or(NO_CALLER))))?;
@@ -190,7 +194,7 @@ impl<'f> Running<'f> {
         }
     }
 
-    /// Judges one request; what is not as expected.
+    /// Judges one request. Returns what differs from the expectation.
     fn ask(&self, test: &Test<'_>, asked: &TestRequest<'_>, reached: &mut BTreeSet<String>) -> Option<FailedTest> {
         let accounts = Accounts::of(&self.document.accounts);
         let caller: &Caller = accounts.caller(&test.who.it)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a policy says that is sound, and probably not what was meant. One rule is enough to see it; what takes two is in
-//! `covers`.
+//! Warnings about what is valid in a policy but probably not what was meant. Each is about a single rule. Warnings
+//! about two rules are in `covers`.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -18,27 +18,45 @@ use crate::call::inet::bits;
 use crate::call::types::Type;
 use crate::call::{self, Call};
 
-/// Something to look at in a policy that is sound.
+/// A warning about a valid policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
-    /// Where, and what to write instead.
+    /// The place, and what to write instead.
     pub problem: Problem,
-    /// Whether the next release refuses the policy for it. This release does not, so that an upgrade never leaves a
-    /// machine without a policy.
-    pub refused_later: bool,
+    /// Who is shown the warning.
+    pub weight: Weight,
+}
+
+/// The severity of a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It is shown when the policy is checked.
+    Advice,
+    /// It is also shown when the policy is installed: an account that limits a rule does not exist.
+    Absent,
+    /// It is also shown when the policy is installed: the next release refuses the policy. This release accepts it, so
+    /// an upgrade never leaves a machine without a policy.
+    RefusedLater,
 }
 
 impl Warning {
-    /// Something that is allowed to stay.
+    /// A warning about something that remains valid.
     #[must_use]
     pub fn new(place: Location<'_>, message: impl Into<String>) -> Self {
-        Self { problem: place.problem(message), refused_later: false }
+        Self { problem: place.problem(message), weight: Weight::Advice }
     }
 
-    /// Something that the last release accepted, and that the next one refuses.
+    /// A warning about something that the last release accepted, and that the next one refuses.
     #[must_use]
     pub fn refused_later(place: Location<'_>, message: impl fmt::Display) -> Self {
-        Self { problem: place.problem(format!("{message}; the next release refuses this")), refused_later: true }
+        let problem = place.problem(format!("{message}; the next release refuses this"));
+        Self { problem, weight: Weight::RefusedLater }
+    }
+
+    /// A warning about an account that does not exist. If it did, the rule would refuse more.
+    #[must_use]
+    pub fn absent(place: Location<'_>, message: impl Into<String>) -> Self {
+        Self { problem: place.problem(message), weight: Weight::Absent }
     }
 }
 
@@ -49,7 +67,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Looks at one rule, its sets laid open. `calls` are those that it applies to.
+/// Checks one rule, with its sets expanded. `calls` are those that it applies to.
 pub(super) fn of_rule(
     rule: &RuleSyntax<'_>,
     scope: &Scope<'_>,
@@ -76,7 +94,7 @@ pub(super) fn of_rule(
     }
 }
 
-/// An entry without the `!` in front of it.
+/// An entry without its `!`.
 fn bare(entry: &Scalar) -> Scalar {
     match entry {
         Scalar::Text(text) => Scalar::Text(text.strip_prefix('!').unwrap_or(text).to_owned()),
@@ -105,7 +123,7 @@ fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope
     }
 }
 
-/// Why no request of any call of the rule can have a value that fits an entry.
+/// Why no request of any call of the rule can have a value that matches an entry.
 fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<String> {
     let mut reasons = scope.uses().filter(|(_, used)| used.field.is_met_as(field.number)).peekable();
     reasons.peek()?;
@@ -113,47 +131,48 @@ fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<
     all?.into_iter().next()
 }
 
-/// What prefixes of routes are often taken for.
+/// A warning about common misunderstandings of route prefixes.
 fn routes(field: &Field, raw: &str, range: Range, gives: bool) -> Option<String> {
     match (range, field.ty) {
         (Range::Inside(prefix), Type::Prefix) if prefix.length == 0 => Some(format!(
-            "`{raw}` is every prefix of its family; write `{raw} len 0` for the default route alone, or `{raw} len 0..{}` \
-             if every prefix is meant",
+            "`{raw}` is every prefix of its family; write `{raw} len 0` for the default route alone, or `{raw} len \
+             0..{}` if every prefix is intended",
             bits(prefix.network)
         )),
         (Range::Lengths(prefix, 1, _), Type::Prefix) if prefix.length == 0 && gives => Some(format!(
-            "`{raw}` leaves out the default route, but not its two halves, `len 1`, which draw the same packets; write \
-             the lengths that are meant, such as `len 8..{}`",
+            "`{raw}` leaves out the default route, but not its two halves, `len 1`, which together match every \
+             packet; write the intended lengths, such as `len 8..{}`",
             bits(prefix.network)
         )),
         _ => None,
     }
 }
 
-/// What an address with host bits is often taken for. With `len` it is taken for what it is.
+/// A warning about an address with host bits, which is often mistaken for a prefix. With `len` it is clear.
 fn one_address(field: &Field, raw: &str, address: IpAddr, length: u8) -> Option<String> {
     let network = Prefix::new(address, length).network;
     let is_meant = raw.contains(" len ") || !matches!(field.ty, Type::InterfaceAddress);
     (!is_meant).then(|| {
         format!(
-            "`{raw}` is that address with that length only; write `{network}/{length}` for all addresses in its prefix, \
-             `{address}/{}` for the address with its full length, or `{raw} len {length}` if just this is meant",
+            "`{raw}` is this address with this prefix length only; write `{network}/{length}` for all addresses in \
+             its prefix, `{address}/{}` for the address with its full length, or `{raw} len {length}` if exactly \
+             this is intended",
             bits(address)
         )
     })
 }
 
-/// What names and patterns are often taken for.
+/// A warning about common misunderstandings of names and patterns.
 fn as_text(field: &Field, entry: &Scalar, place: Location<'_>) -> Option<Warning> {
     let Scalar::Text(raw) = entry else { return None };
     let message = match field.ty {
         Type::Netns if raw == "host" => {
-            "`host` is a namespace of this name under /run/netns; write `@host` for the host's own".to_owned()
+            "`host` is a namespace with this name under /run/netns; write `@host` for the host's own".to_owned()
         }
         Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text if is_like_a_regular_expression(raw) => {
             format!(
-                "`{raw}` looks like a regular expression; in a pattern only `*` (any characters) and `?` (one character) \
-             are special, so `.`, `^`, `$`, `+` and `|` stand for themselves"
+                "`{raw}` looks like a regular expression; in a pattern only `*` (any characters) and `?` (one \
+                 character) are special, so `.`, `^`, `$`, `+` and `|` match themselves"
             )
         }
         _ => return None,
@@ -161,7 +180,8 @@ fn as_text(field: &Field, entry: &Scalar, place: Location<'_>) -> Option<Warning
     Some(Warning::new(place, format!("`{}`: {message}", field.name)))
 }
 
-/// `eth0.*`, the VLANs of a link, is a pattern like others: a dot behind a digit, `*`, `?` or `}` is taken for one.
+/// `eth0.*`, for the VLANs of a link, is an ordinary pattern, so a dot after a digit, `*`, `?` or `}` causes no
+/// warning.
 fn is_like_a_regular_expression(raw: &str) -> bool {
     let repeats = |times: &str| {
         raw.match_indices(times).any(|(at, _)| {
@@ -178,7 +198,7 @@ fn is_like_a_regular_expression(raw: &str) -> bool {
         || repeats(".*")
 }
 
-/// A deny on `link` where other fields refer to links, too.
+/// A deny on `link`, if other fields also refer to links.
 fn only_by_its_own_name(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Warning> {
     let others_are_named = named.iter().any(|named| ![&NETNS.field, &LINK.field].contains(&named.field));
     let link = named.iter().find(|named| named.field == &LINK.field && !named.constraint.any)?;
@@ -210,7 +230,7 @@ fn one_line(said: &FieldSyntax<'_>) -> String {
     said.value.text().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A deny on a field inside a list: a list of one is judged as the fields outside.
+/// A deny on a field inside a list: a list of one is judged by the fields outside of the list.
 fn only_inside_a_list(one: &Named<'_>, named: &[Named<'_>]) -> Option<Warning> {
     let outside = one.field.outside()?;
     if named.iter().any(|named| named.field == outside) {
@@ -223,7 +243,7 @@ fn only_inside_a_list(one: &Named<'_>, named: &[Named<'_>]) -> Option<Warning> {
     Some(Warning::new(one.value, message))
 }
 
-/// Calls that a deny lists by name and that it never speaks of.
+/// Calls that a deny lists by name but never applies to.
 fn calls_left_out(
     rule: &RuleSyntax<'_>,
     scope: &Scope<'_>,
@@ -244,7 +264,7 @@ fn calls_left_out(
         let call = call::by_name(&entry.it).filter(|call| meant(call) && !applies(call))?;
         Some(Warning::refused_later(
             entry.place,
-            format!("{}: this deny never applies to it; leave it out", lacks(call)),
+            format!("{}, so this deny never applies to it; remove it from `call`", lacks(call)),
         ))
     };
     if calls.is_empty() { Vec::new() } else { rule.calls.iter().filter_map(of).collect() }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What is asked: requests, and all that can be asked of a call in the small world.
+//! Requests, and everything that can be requested of a call in the small world.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::call::types::Type;
 use crate::call::value::{Element, Value};
 use crate::call::{Absence, Call, Kind, Use};
 
-/// What is asked: a call, and what it says of which field.
+/// A request before it is read: a call, and the values of some of its fields.
 #[derive(Clone)]
 pub(super) struct Question {
     pub(super) call: &'static Call,
@@ -39,7 +39,7 @@ impl Question {
         }
     }
 
-    /// What is said of a field: once, or once in each element.
+    /// The values of a field: one, or one for each element of its list.
     pub(super) fn said(&self, used: &Use) -> Vec<Option<&Value>> {
         match used.inside {
             None => vec![self.value(used.field)],
@@ -47,7 +47,7 @@ impl Question {
         }
     }
 
-    /// Without a field, also inside of elements.
+    /// The same without a field, also inside of elements.
     pub(super) fn without(&self, field: &Field) -> Self {
         let mut given: Vec<_> = self.given.iter().filter(|(given, _)| *given != field).cloned().collect();
         for (_, value) in &mut given {
@@ -64,7 +64,7 @@ impl Question {
         with
     }
 
-    /// With this value where the field is not said: once for each place.
+    /// The same with this value where the field is absent; one result for each such place.
     pub(super) fn saying(&self, used: &Use, value: &Value) -> Vec<Self> {
         let Some(list) = used.inside else {
             return self
@@ -84,7 +84,7 @@ impl Question {
         saying.collect()
     }
 
-    /// The same without a list of one, where fields outside of it say what it says.
+    /// The same without a list of one element, where fields outside of the list can give the same.
     pub(super) fn settled(&self) -> Self {
         let list = |(field, value): &(&'static Field, Value)| match value {
             Value::List(elements) if elements.len() == 1 => Some((*field, elements[0].clone())),
@@ -102,12 +102,12 @@ impl Question {
         said.fold(self.without(list), |settled, (field, value)| settled.with(field, value.clone()))
     }
 
-    /// As the broker reads it from the wire.
+    /// The request as the broker reads it from the wire.
     pub(super) fn request(&self) -> Request {
         self.read().unwrap()
     }
 
-    /// The same, where the fields of a real call may refuse each other.
+    /// The same, where the fields of a real call may exclude each other.
     pub(super) fn read(&self) -> Result<Request, Invalid> {
         let mut object = serde_json::Map::new();
         for (field, value) in &self.given {
@@ -124,7 +124,7 @@ impl Question {
     }
 }
 
-/// Everything that can be asked of a call here, each thing in one way.
+/// Everything that can be requested of a call here, each in one way.
 pub(super) fn everything_asked(call: &'static Call) -> Vec<Question> {
     let mut all = Vec::new();
     for kind in varieties(call) {
@@ -155,7 +155,7 @@ pub(super) fn values_in(call: &'static Call, kind: Option<&'static Kind>, used: 
     }
 }
 
-/// Lists of each element alone, and of some in pairs, themselves among them.
+/// Lists of each element alone, and of some pairs, including pairs of one element with itself.
 fn lists(elements: &[Element]) -> Vec<Value> {
     let some = || elements.iter().step_by(elements.len() / 5 + 1);
     let pairs = some().flat_map(|one| some().map(|other| vec![one.clone(), other.clone()]));

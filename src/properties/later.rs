@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a later version adds: every field of the invented calls is taken for the new one in turn, and every kind.
-//! Rules are those that could be written before it was there.
+//! What a later version adds. Every field of the invented calls, and every kind, is taken for the new one in turn. The
+//! rules are those that could be written before it existed.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ fn keep<T>(list: Vec<T>) -> &'static [T] {
     Box::leak(list.into_boxed_slice())
 }
 
-/// Without the field, and without what is inside of it.
+/// The uses without this field and without the fields inside it.
 fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
     let copy = |used: &Use| Use { ..*used };
     keep(uses.iter().filter(|used| used.field != field && used.inside != Some(field)).map(copy).collect())
@@ -35,28 +35,28 @@ fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'
     Box::leak(Box::new(call))
 }
 
-/// The call as it was before it had this field.
+/// The call before it had this field.
 fn before_the_field(call: &'static Call, field: &Field) -> &'static Call {
     let kinds = call.kinds.iter().map(|kind| Kind { uses: other_uses(kind.uses, field), ..*kind });
     with(call, other_uses(call.uses, field), keep(kinds.collect()))
 }
 
-/// The request as it could be asked then.
+/// The request as it was possible then.
 fn as_before(asked: &Question, old: &'static Call, field: &Field) -> Question {
     Question { call: old, kind: asked.kind.and_then(|kind| old.kind(kind.name)), ..asked.without(field) }
 }
 
-/// What can be asked now.
+/// A request that is possible now.
 struct Pair<'a> {
     asked: &'a Question,
     now: &'a Request,
-    /// Whether it says more of the new field than its absence would.
+    /// Whether its value for the new field differs from what absence means.
     carries: bool,
 }
 
-/// Every field in turn, every rule that could be written before there was one, and everything that can be asked: what is
-/// decided on the request as it was before, and on the request with the field. Requests that differ in the new field
-/// alone were the same before, and are decided once.
+/// Tries every field in turn, with every rule that could be written before the field existed, and with everything that
+/// can be requested. `decide` runs on the request without the field and on the request with it. Requests that differ
+/// only in the new field were the same before, and are decided once.
 fn every_new_field<T: PartialEq>(
     ruling: Ruling,
     decide: impl Fn(&Rule, &Request) -> T,
@@ -82,23 +82,24 @@ fn every_new_field<T: PartialEq>(
     }
 }
 
-/// Whether the request says more of the field than its absence would.
+/// Whether the request gives the field a value that differs from what absence means.
 fn carries(asked: &Question, used: &Use) -> bool {
     let constant =
         if let Absence::Default(constant) = used.absence { Some(constant.value(caller().uid)) } else { None };
     asked.said(used).into_iter().flatten().any(|value| Some(value) != constant.as_ref())
 }
 
-/// What every allow of before does to everything that can be asked now.
+/// Counter-examples among all earlier allows and all requests that are possible now.
 #[derive(Default)]
 struct EarlierAllows {
-    /// A request that is permitted with the field, and was not, or says more than the allow could name.
+    /// A request that is permitted with the field and was not before, or that gives a value which the allow could not
+    /// name.
     wider: Option<String>,
-    /// A request that could be asked before, and is judged otherwise.
+    /// A request that was possible before, and is judged differently now.
     otherwise: Option<String>,
 }
 
-/// The allows are tried once for both tests that ask for them.
+/// The allows are tried once for both tests that use the results.
 static ALLOWS: LazyLock<EarlierAllows> = LazyLock::new(|| {
     let mut found = EarlierAllows::default();
     let decide = |rule: &Rule, request: &Request| judge(std::slice::from_ref(rule), &caller(), request);
@@ -132,8 +133,8 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
         if was == now {
             return;
         }
-        // Where the new field closes one that was open, nothing is left that could meet it. And it may say, inside a
-        // list, what the deny names outside.
+        // Where the new field closes one that was open, nothing is left that could meet the deny. And inside a list,
+        // the new field may give what the deny names outside.
         let closed = |named: &Use| closes(asked.call, used.field, named.inside.unwrap_or(named.field));
         let inside = || asked.call.all_uses().filter(|u| u.field == used.field || u.inside == Some(used.field));
         let says = |named: &Use| inside().any(|inside| is_outside_of(named.field, inside.field));

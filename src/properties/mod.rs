@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What holds of every policy, searched for a counter-example: all of it where the world is small (`universe`), at
-//! random where it is large. What is right is said by `oracle`, which reads rules as a person would and shares no line
-//! with the judge. `netbroker-policy(5)` cites these tests by name.
+//! Properties that hold of every policy. These tests search for a counter-example: completely where the world is small
+//! (`universe`), at random where it is large. `oracle` decides what is right: it reads rules as a person would, and
+//! shares no line with the judge. `netbroker-policy(5)` cites these tests by name.
 //!
-//! `cargo mutants` (27.1.0, without default features) on `judge`, `rule` and `constraint`: 187 mutants, and of those that
-//! compile every one is caught (two by running for ever) but these, which change nothing:
+//! `cargo mutants` (27.1.0, without default features) on `judge`, `rule` and `constraint`: of the 187 mutants, all that
+//! compile are caught (two because they run forever), except for these, which change nothing:
 //!
 //! | mutant in `constraint.rs` | why it changes nothing |
 //! |---|---|
 //! | `is_covered`: guard `!parts.is_empty()` is `true` | with no parts both halves are halved in vain; only slower |
 //! | `halves`: `\|` is `^` (IPv4, IPv6) | the bit that is set is a host bit of the network, and so was zero |
-//! | `same_family` is `true` | networks of two families are never equal, which `contains` asks next |
+//! | `same_family` is `true` | networks of two families are never equal, which `contains` compares next |
 
 mod asked;
 mod later;
@@ -39,7 +39,7 @@ use crate::policy::judge::{Verdict, judge};
 use crate::policy::rule::{Principal, Rule, Ruling};
 use crate::refusal::Refusal;
 
-/// A rule at random for a call. An allow names more than a deny, or it would permit nothing.
+/// A random rule for a call. An allow names more fields than a deny, because otherwise it would permit nothing.
 fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written {
     let kind = *random.of(&varieties(call));
     let often = if ruling == Ruling::Allow { 6 } else { 2 };
@@ -48,7 +48,8 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
         if !matches!(used.field.ty, Type::List(_)) {
             rule.fields.push((used.field, says(random, used.field, ruling)));
         }
-        // Inside the list a deny may mean it by the name that it has outside, whether or not the call has that.
+        // Inside the list a deny may refer to a field by the name of the field outside, whether or not the call has
+        // that field.
         if let (Ruling::Deny, Some(outside), true) = (ruling, used.field.outside(), random.once_in(2)) {
             rule.fields.push((outside, says(random, outside, ruling)));
         }
@@ -60,7 +61,7 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
         rule.fields.remove(twice); // see `a_deny_that_names_a_field_inside_and_outside_still_stops_what_it_forbids`
     }
     if ruling == Ruling::Deny && random.once_in(2) {
-        // A link that is named twice and left open is met by each name alone: see the test of that name.
+        // A deny that names a link twice, once left open, is met by each name alone: see the test of that name.
         rule.fields.retain(|(field, _)| matches!(field.ty, Type::Netns | Type::Bool));
         let netns = says(random, &NETNS.field, ruling);
         let link = says(random, &LINK.field, ruling);
@@ -76,7 +77,7 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
     rule
 }
 
-/// What names something: the compiler refuses entries that no value fits.
+/// A random constraint that names something: the compiler refuses entries that no value matches.
 fn says(random: &mut Random, field: &Field, ruling: Ruling) -> Says {
     loop {
         let says = Says::at_random(random, field, ruling);
@@ -90,7 +91,7 @@ fn spares(rule: &Written) -> bool {
     rule.spares.iter().any(|spared| matches!(spared, Principal::Uid(7) | Principal::Gid(70)))
 }
 
-/// A policy for one call, in no order.
+/// A policy for one call, in random order.
 fn policy(random: &mut Random, call: &'static Call) -> Vec<Written> {
     let ruling = |random: &mut Random| if random.once_in(3) { Ruling::Deny } else { Ruling::Allow };
     (0..=random.below(5))
@@ -109,7 +110,7 @@ fn allowed(rules: &[Rule], request: &Request) -> bool {
     matches!(judge(rules, &caller(), request), Decision::Allowed { .. })
 }
 
-/// One thing that can be requested, and what several tests ask about it. Nothing here depends on a rule.
+/// One possible request, and what several tests derive from it. Nothing here depends on a rule.
 struct Case {
     asked: Question,
     request: Request,
@@ -138,7 +139,7 @@ impl Case {
     }
 }
 
-/// Everything that can be asked of each invented call, read once.
+/// Everything that can be requested of each invented call, read once.
 static WORLD: LazyLock<Vec<(&Call, Vec<Case>)>> = LazyLock::new(|| {
     let case = |asked: Question| Case {
         request: asked.request(),
@@ -151,7 +152,7 @@ static WORLD: LazyLock<Vec<(&Call, Vec<Case>)>> = LazyLock::new(|| {
     CALLS.into_iter().map(|call| (call, everything_asked(call).into_iter().map(case).collect())).collect()
 });
 
-/// A policy with some of what can be asked of its call.
+/// A policy with some possible requests of its call.
 struct Round {
     random: Random,
     policy: Vec<Written>,
@@ -169,7 +170,7 @@ static ROUNDS: LazyLock<Vec<Round>> = LazyLock::new(|| {
     })
 });
 
-/// Many policies, each with some of what can be asked.
+/// Runs a test with many policies, each with some possible requests.
 fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &Round)) {
     ROUNDS[..rounds].iter().for_each(|round| test(&mut round.random.clone(), round));
 }
@@ -186,7 +187,7 @@ fn order_is_irrelevant() {
     });
 }
 
-/// Tries one more rule, at any place.
+/// Adds one more rule, at a random place.
 fn adding(ruling: Ruling, holds: fn(was: bool, is: bool) -> bool) {
     let mut permitted = 0;
     policies(2000, |random, Round { policy, rules, some, .. }| {
@@ -199,7 +200,7 @@ fn adding(ruling: Ruling, holds: fn(was: bool, is: bool) -> bool) {
             assert!(holds(was, is), "{asked:?} {more:?} {policy:?}");
         }
     });
-    assert!(permitted > 500, "{permitted}"); // else nothing was tried
+    assert!(permitted > 500, "{permitted}"); // otherwise nothing was tried
 }
 
 #[test]
@@ -331,7 +332,7 @@ fn a_permit_is_for_what_was_judged_and_a_refusal_names_its_rule_if_it_may() {
     });
 }
 
-/// The judge does not ask whether an absent namespace could be `@host`: none may be open.
+/// The judge does not check whether an absent namespace could be `@host`, so absence must leave no namespace open.
 #[test]
 fn no_call_leaves_its_namespace_open() {
     for used in all().flat_map(Call::all_uses).filter(|used| matches!(used.field.ty, Type::Netns)) {
@@ -339,7 +340,7 @@ fn no_call_leaves_its_namespace_open() {
     }
 }
 
-/// What `touches` looks at: namespaces outside of lists, and links one by one.
+/// `touches` looks only at namespaces outside of lists, and at each link alone.
 #[test]
 fn no_namespace_stands_in_a_list_and_no_link_in_a_list_of_bare_values() {
     for used in all().flat_map(Call::all_uses) {
@@ -349,7 +350,7 @@ fn no_namespace_stands_in_a_list_and_no_link_in_a_list_of_bare_values() {
     }
 }
 
-/// Else who may do it to all could not do it to one.
+/// Otherwise a caller who may do something to all objects might not be allowed to do it to one.
 #[test]
 fn what_is_inside_a_filter_is_a_filter() {
     for call in all().chain(CALLS) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How a person reads rules: not at all as the judge does. A request is laid open into every concrete thing that may
-//! happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then read
-//! against one such thing.
+//! Reads rules as a person does, and not at all as the judge does. A request is expanded into every concrete thing that
+//! may happen: each value that absence leaves open, each address of a prefix, each element of a list. A rule is then
+//! read for one such thing.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,16 +21,16 @@ use crate::policy::rule::Ruling;
 /// The uid of the caller that rules are read for.
 const UID: u32 = 7;
 
-/// A value, and of an address with its prefix one address in it.
+/// A value, and for an address with its prefix, one address in it.
 #[derive(Debug, Clone)]
 pub(super) struct Thing {
     value: Value,
     point: Option<IpAddr>,
-    /// Whether the request says so, or its absence.
+    /// Whether the request gives it, or its absence means it.
     said: bool,
 }
 
-/// One concrete thing that may happen, of each list with one of its elements.
+/// One concrete thing that may happen, with one element of each list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Act {
     things: Vec<(&'static Field, Thing)>,
@@ -71,28 +71,28 @@ fn things(value: &Value) -> Vec<Thing> {
     }
 }
 
-/// Everything that a field can be. It is asked for all the time, and so it is kept, by the field's number.
+/// Everything that a field can be. It is needed all the time, so it is kept, by the field's number.
 fn anything(field: &Field) -> &'static [Thing] {
     static KEPT: Mutex<BTreeMap<u16, &[Thing]>> = Mutex::new(BTreeMap::new());
     let make = || values(field).iter().flat_map(things).map(|thing| Thing { said: false, ..thing }).collect();
     KEPT.lock().unwrap().entry(field.number).or_insert_with(|| Vec::leak(make()))
 }
 
-/// Whether absence leaves a field open, which another field that is given may close.
+/// Whether absence leaves a field open. Another field that is given may close it.
 fn is_open(used: &Use, asked: &Question, closes_it: impl Fn(&Field) -> bool) -> bool {
     asked.value(used.field).is_none()
         && matches!(used.absence, Absence::Any | Absence::Chosen)
         && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field) && closes_it(given))
 }
 
-/// The same for a reader of one allow, to whom a filter that it does not speak of closes nothing.
+/// The same for a reader of one allow: a filter that the allow does not name closes nothing.
 fn is_open_to(allow: &Written, used: &Use, asked: &Question) -> bool {
     let is_filter =
         |by: &Field| asked.call.uses(asked.kind).any(|u| u.field == by && matches!(u.absence, Absence::Any));
     is_open(used, asked, |by| allow.speaks_of(by) || !is_filter(by))
 }
 
-/// Everything that a field stands for by what is said of it; empty where nothing happens to it.
+/// Everything that a field means, whether it is given or absent; empty where nothing happens to it.
 fn stands_for(used: &Use, said: Option<&Value>, asked: &Question) -> Vec<Thing> {
     match (said, used.absence) {
         (Some(value), _) => things(value),
@@ -104,7 +104,7 @@ fn stands_for(used: &Use, said: Option<&Value>, asked: &Question) -> Vec<Thing> 
     }
 }
 
-/// Every way to go on from these acts with one of these things.
+/// Each of these acts, extended by each of these things.
 fn with(acts: &[Act], field: &'static Field, things: &[Thing]) -> Vec<Act> {
     if things.is_empty() {
         return acts.to_vec();
@@ -117,12 +117,12 @@ fn with(acts: &[Act], field: &'static Field, things: &[Thing]) -> Vec<Act> {
     acts.iter().flat_map(|act| things.iter().map(|thing| one_more(act, thing)).collect::<Vec<_>>()).collect()
 }
 
-/// Every concrete thing that may happen by what is asked.
+/// Every concrete thing that may happen by a request.
 pub(super) fn acts(asked: &Question) -> Vec<Act> {
     acts_of(asked, &[])
 }
 
-/// The same, and what is done to the thing that was there before, of which these fields may have been anything: for
+/// The same, and what is done to the object that existed before, in which these fields may have had any value. For
 /// denies.
 pub(super) fn fates(asked: &Question) -> Vec<Act> {
     let mut fates = acts(asked);
@@ -148,7 +148,7 @@ fn acts_of(asked: &Question, open: &[&Field]) -> Vec<Act> {
     acts
 }
 
-/// Every way to go on from these acts with one element of a list, if there is one.
+/// Each of these acts, extended by one element of a list, if it has any.
 fn with_one_element(acts: &[Act], list: &Use, asked: &Question, open: bool) -> Vec<Act> {
     let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
     let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if open || is_open(list, asked, |_| true) {
@@ -170,7 +170,7 @@ fn with_one_element(acts: &[Act], list: &Use, asked: &Question, open: bool) -> V
     if elements.is_empty() { acts.to_vec() } else { each.collect() }
 }
 
-/// `*` and `?` by their definition, without a thought for speed.
+/// `*` and `?` by their definition, without regard to speed.
 fn fits(pattern: &str, text: &str) -> bool {
     let mut rest = pattern.chars();
     let Some(first) = rest.next() else { return text.is_empty() };
@@ -206,13 +206,13 @@ fn has(entry: &Entry, thing: &Thing, ruling: Ruling) -> bool {
     }
 }
 
-/// What it says of this thing: some entry gives it, and none takes it away.
+/// Whether the constraint includes this thing: some entry gives it, and none takes it away.
 fn names(says: &Says, thing: &Thing, ruling: Ruling) -> bool {
     says.gives.iter().any(|entry| has(entry, thing, ruling))
         && !says.takes.iter().any(|entry| has(entry, thing, ruling))
 }
 
-/// Whether it names anything at all.
+/// Whether the constraint includes anything at all.
 pub(super) fn names_something(says: &Says, field: &Field) -> bool {
     anything(field).iter().any(|thing| names(says, thing, Ruling::Deny))
 }
@@ -250,7 +250,7 @@ fn touched(netns: Option<&Says>, link: Option<&Says>, act: &Act) -> bool {
     }
 }
 
-/// A person's reading of a deny: this very thing is forbidden.
+/// A person's reading of a deny: it forbids this very thing.
 pub(super) fn speaks_of(deny: &Written, act: &Act) -> bool {
     let met = |(field, says): &(&'static Field, Says)| {
         let mut things = act.things.iter().filter(|(said, _)| said == field || is_outside_of(field, said));
@@ -260,7 +260,7 @@ pub(super) fn speaks_of(deny: &Written, act: &Act) -> bool {
         && deny.touches.as_ref().is_none_or(|(netns, link)| touched(netns.as_ref(), link.as_ref(), act))
 }
 
-/// A person's reading of an allow: this very thing is inside everything that it says, and so is every list.
+/// A person's reading of an allow: this very thing is inside everything that the allow names, and it names every list.
 pub(super) fn within(allow: &Written, asked: &Question, act: &Act) -> bool {
     let inside = |(field, thing): &(&'static Field, Thing)| match allow.names(field) {
         Some(says) => names(says, thing, Ruling::Allow),
@@ -269,7 +269,7 @@ pub(super) fn within(allow: &Written, asked: &Question, act: &Act) -> bool {
     act.things.iter().all(inside) && asked.call.uses(asked.kind).all(|used| !is_unnamed_list(allow, asked, used))
 }
 
-/// A list that is there, while the allow names nothing that is inside; a filter narrows.
+/// Whether a list is given while the allow names no field inside it. A filter narrows, so it needs no name.
 fn is_unnamed_list(allow: &Written, asked: &Question, list: &Use) -> bool {
     matches!(list.field.ty, Type::List(_))
         && asked.value(list.field).is_some()
@@ -277,7 +277,7 @@ fn is_unnamed_list(allow: &Written, asked: &Question, list: &Use) -> bool {
         && !allow.speaks_of(list.field)
 }
 
-/// A filter narrows; a default that is said is as good as not said.
+/// Whether a value needs no name in an allow. A filter narrows; a given default means the same as absence.
 fn needs_no_name(field: &Field, value: &Value, asked: &Question) -> bool {
     let used = asked.call.uses(asked.kind).find(|used| used.field == field).unwrap();
     match used.absence {
@@ -287,20 +287,20 @@ fn needs_no_name(field: &Field, value: &Value, asked: &Question) -> bool {
     }
 }
 
-/// Exactly what an allow permits.
+/// Whether an allow permits a request: exactly what it should permit.
 pub(super) fn grants(allow: &Written, asked: &Question) -> bool {
     lacking(allow, asked).is_empty()
 }
 
-/// The fields that keep an allow from permitting, in the order of the declaration: they are carried without a name, not
-/// inside, left open, or required and not there.
+/// The fields that keep an allow from permitting, in the order of the declaration. They are given without a name in the
+/// allow, not inside, left open, or required and absent.
 pub(super) fn lacking(allow: &Written, asked: &Question) -> Vec<&'static Field> {
     let lacks =
         |used: &&Use| !granted(allow, asked, used) || (allow.require.contains(&used.field) && !there(asked, used));
     asked.call.uses(asked.kind).filter(lacks).map(|used| used.field).collect()
 }
 
-/// Whether a field is there, of a list in every element.
+/// Whether a field is given; a field of a list in every element.
 pub(super) fn there(asked: &Question, used: &Use) -> bool {
     let said = asked.said(used);
     !said.is_empty() && said.iter().all(|said| said.is_some() || matches!(used.absence, Absence::Default(_)))
@@ -327,7 +327,7 @@ fn gives_all(says: &Says) -> bool {
     says.takes.is_empty() && says.gives.iter().any(|entry| matches!(entry, Entry::Star))
 }
 
-/// One entry has all of these things, and none behind `!` has any of them.
+/// Whether one entry has all of these things, and none after `!` has any of them.
 fn gives(says: &Says, things: &[Thing]) -> bool {
     let whole = |entry: &Entry| things.iter().all(|thing| has(entry, thing, Ruling::Allow));
     let taken = |entry: &Entry| things.iter().any(|thing| has(entry, thing, Ruling::Allow));

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-/// Says its seed when a test fails.
+/// Prints its seed when a test fails.
 #[derive(Debug, Clone)]
 pub(super) struct Random {
     state: u64,
@@ -28,17 +28,17 @@ impl Random {
         usize::try_from(self.next() % bound).unwrap()
     }
 
-    /// Once in so many times.
+    /// True once in so many times, on average.
     pub(super) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// One of these, at random.
     pub(super) fn of<'a, T>(&mut self, these: &'a [T]) -> &'a T {
         &these[self.below(these.len())]
     }
 
-    /// In another order (Fisher and Yates).
+    /// Brings them into a random order (Fisher and Yates).
     pub(super) fn shuffle<T>(&mut self, these: &mut [T]) {
         for at in (1..these.len()).rev() {
             let other = self.below(at + 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! One rule: every rule of a small world against everything that can be asked there, and many more at random.
+//! One rule: every rule of a small world with everything that can be requested there, and many more rules at random.
 
 use std::sync::LazyLock;
 
@@ -16,12 +16,12 @@ use crate::call::value::Value;
 use crate::call::{Absence, Call, Constant, Use};
 use crate::policy::rule::{Rule, Ruling};
 
-/// What a rule of the small world says of a field; `None`: nothing.
+/// What a rule of the small world can give for a field; `None` where it does not name the field.
 fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
     use Entry::{Between, Inside, Lengths, Pattern, Star, Truth};
     let one = |entry| Some(Says::one(entry));
     let mut choices = match each(field.ty) {
-        Type::List(_) => return vec![None], // it is named by what is inside
+        Type::List(_) => return vec![None], // it is named by the fields inside
         Type::Netns => vec![one(Pattern("@host")), one(Pattern("q1"))],
         Type::Link => vec![one(Pattern("a0")), Some(Says { gives: vec![Star], takes: vec![Pattern("a0")] })],
         Type::Word(_) if field == &KIND.field => {
@@ -43,7 +43,7 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
         _ => vec![one(Between(1, 5))],
     };
     if field.name.contains('.') {
-        choices.truncate(1); // or there would be too many
+        choices.truncate(1); // otherwise there would be too many
     }
     let nested_and_plain = field.name.contains('.') && matches!(field.ty, Type::Bool | Type::Number(..));
     if !nested_and_plain && (ruling == Ruling::Deny || field != &KIND.field) {
@@ -82,7 +82,7 @@ fn forbids(rule: &Rule, request: &Request) -> bool {
     rule.forbids(&caller(), request).is_some()
 }
 
-/// What of this stands for less: a filter that is given instead of left open.
+/// Requests that mean less than this one: each gives one filter that this one leaves open.
 pub(super) fn narrower(asked: &Question) -> Vec<Question> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
     let given = |used: &'static Use| {
@@ -92,14 +92,15 @@ pub(super) fn narrower(asked: &Question) -> Vec<Question> {
     filters.flat_map(given).filter(|asked| asked.read().is_ok()).collect()
 }
 
-/// The same without each filter that is given, where that can be asked.
+/// This request without one of its filters, for each filter that may be absent.
 pub(super) fn unfiltered(asked: &Question) -> Vec<(&'static Use, Request)> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
     let given = filters.filter(|used| asked.said(used).iter().any(Option::is_some));
     given.filter_map(|used| Some((used, asked.without(used.field).read().ok()?))).collect()
 }
 
-/// Every rule of the small world against everything that can be asked there: what a test finds, rule by rule.
+/// Tries every rule of the small world with everything that can be requested there. Returns what `test` finds for each
+/// rule.
 fn every_rule_and_request<T: Default + Send>(
     ruling: Ruling,
     test: impl Fn(&Written, &Rule, &Case, &mut T) + Sync,
@@ -114,7 +115,7 @@ fn every_rule_and_request<T: Default + Send>(
     })
 }
 
-/// The first counter-example of some kind.
+/// The first counter-example of one kind.
 fn first<T>(found: &[T], kind: fn(&T) -> &Option<String>) -> Option<&str> {
     found.iter().find_map(|found| kind(found).as_deref())
 }
@@ -123,7 +124,7 @@ fn is_spoken_of(deny: &Written, fates: &[Act]) -> bool {
     fates.iter().any(|act| speaks_of(deny, act))
 }
 
-/// What every allow of the small world does to everything that can be asked there.
+/// Counter-examples among all allows and all requests of the small world.
 #[derive(Default)]
 struct Allows {
     /// A request that an allow permits although something may happen by it that the allow does not name.
@@ -136,7 +137,7 @@ struct Allows {
     helped: Option<String>,
 }
 
-/// The allows are tried once for all the tests that ask for them.
+/// The allows are tried once for all tests that use the results.
 static ALLOWS: LazyLock<Vec<Allows>> = LazyLock::new(|| {
     every_rule_and_request(Ruling::Allow, |allow, rule, case @ Case { asked, request, .. }, found: &mut Allows| {
         let is_permitted = permits(rule, request);
@@ -159,7 +160,7 @@ static ALLOWS: LazyLock<Vec<Allows>> = LazyLock::new(|| {
     })
 });
 
-/// What every deny of the small world does to everything that can be asked there.
+/// Counter-examples among all denies and all requests of the small world.
 #[derive(Default)]
 struct Denies {
     /// A request that a deny speaks of and does not forbid.
@@ -168,11 +169,12 @@ struct Denies {
     beyond: Option<String>,
     /// The same of denies that name a field inside a list and outside.
     missed_by_twice: Option<String>,
-    /// How often such a deny forbids what it speaks of.
+    /// How many times such a deny forbids what it speaks of.
     stopped_by_twice: usize,
 }
 
-/// The denies are tried once for all the tests that ask for them: the two readings of each are what takes the time.
+/// The denies are tried once for all tests that use the results: reading each of them in two ways takes most of the
+/// time.
 static DENIES: LazyLock<Vec<Denies>> = LazyLock::new(|| {
     every_rule_and_request(Ruling::Deny, |deny, rule, case, found: &mut Denies| {
         let (is_met, spoken_of) = (forbids(rule, &case.request), is_spoken_of(deny, case.fates()));
@@ -206,7 +208,7 @@ fn what_may_do_what_a_deny_forbids_is_refused() {
     assert_eq!(first(&DENIES, |found| &found.missed_by_twice), None);
 }
 
-/// The broker does not ask whether one and the same value could meet both, see
+/// The broker does not check whether a single value could meet both fields, see
 /// `a_deny_that_names_a_field_inside_and_outside_still_stops_what_it_forbids`.
 #[test]
 fn a_deny_stops_nothing_that_it_does_not_speak_of() {
@@ -232,7 +234,7 @@ fn a_deny_that_touches_meets_every_field_that_refers_to_the_thing() {
     }
 }
 
-/// What an element leaves open then meets each of the two alone: such a deny stops more than it speaks of.
+/// What an element leaves open meets each of the two fields alone, so such a deny stops more than it speaks of.
 #[test]
 fn a_deny_that_names_a_field_inside_and_outside_still_stops_what_it_forbids() {
     assert_eq!(first(&DENIES, |found| &found.missed_by_twice), None);
@@ -240,7 +242,7 @@ fn a_deny_that_names_a_field_inside_and_outside_still_stops_what_it_forbids() {
     assert!(stopped > 1000, "{stopped}");
 }
 
-/// The broker does not ask whether one and the same link could meet both: such a deny stops more than it speaks of.
+/// The broker does not check whether a single link could meet both, so such a deny stops more than it speaks of.
 #[test]
 fn a_deny_that_names_a_link_twice_still_stops_what_it_forbids() {
     for (call, requests) in WORLD.iter() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Policies at random as people write them, over the real calls: what the compiler makes of them decides as they do.
+//! Random policies as people write them, over the real calls: what the compiler makes of them decides as the text does.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -60,7 +60,8 @@ impl SourceText {
         text
     }
 
-    /// The same of one call: an allow says of it what it has, a deny speaks of calls that have all.
+    /// The same rule for one call. An allow keeps the fields that the call has; a deny applies to calls that have all
+    /// its fields.
     fn of(&self, call: &'static Call) -> Self {
         let mut one = Self { calls: vec![call.name], ..self.clone() };
         if self.ruling == Ruling::Allow {
@@ -71,7 +72,7 @@ impl SourceText {
         one
     }
 
-    /// Its calls, one by one.
+    /// One rule for each of its calls.
     fn each(&self) -> Vec<Self> {
         let named = |call: &&Call| self.calls.contains(&call.name);
         let by_word = |call: &&Call| match call.effect {
@@ -178,7 +179,7 @@ fn compiled(texts: &[SourceText]) -> Option<Policy> {
     compile(&[Source { name: "r.toml".to_owned(), text }], &|_| Ok(None)).ok()
 }
 
-/// Something that can be asked of a call: what its fields refuse among each other is not.
+/// A random request of a call whose fields do not exclude each other.
 fn asked(random: &mut Random, call: &'static Call) -> Question {
     loop {
         let asked = at_random(random, call);
@@ -210,7 +211,7 @@ fn a_caller(random: &mut Random) -> Caller {
     Caller { uid: *random.of(&[7, 8]), gid: 70, groups }
 }
 
-/// The rules in memory that count for a caller and a call, found without the file.
+/// The rules in memory that apply to a caller and a call, found without the file.
 fn rules(policy: &Policy, caller: &Caller, call: u16) -> Vec<Rule> {
     let speaks_of = |principal: &Principal| match principal {
         Principal::Everyone => true,
@@ -237,7 +238,7 @@ struct SourceRound {
     requests: Vec<(Question, Request)>,
 }
 
-/// Many policies, the same for each test: none where what was written does not compile.
+/// Many policies, the same for each test. `None` where the text does not compile.
 static ROUNDS: LazyLock<Vec<Option<SourceRound>>> = LazyLock::new(|| {
     each_seed(1500, |mut random| {
         let texts = texts(&mut random);
@@ -258,7 +259,7 @@ static ROUNDS: LazyLock<Vec<Option<SourceRound>>> = LazyLock::new(|| {
     })
 });
 
-/// Policies that compile, each with some requests of calls that it names or not.
+/// Runs a test with policies that compile, each with some requests of calls that it names or does not name.
 fn policies(rounds: usize, mut test: impl FnMut(&mut Random, &[SourceText], &Policy, &[(Question, Request)])) {
     let mut tried = 0;
     for SourceRound { random, texts, policy, requests } in ROUNDS[..rounds].iter().flatten() {
@@ -280,7 +281,7 @@ fn the_compiled_file_decides_as_the_source() {
             permitted += usize::from(allowed(&by_file));
         }
     });
-    assert!(permitted > 200, "{permitted}"); // else nothing was tried
+    assert!(permitted > 200, "{permitted}"); // otherwise nothing was tried
 }
 
 #[test]
@@ -339,7 +340,7 @@ fn a_new_call_widens_nothing() {
         let file = Compiled::open(policy.write().unwrap()).unwrap();
         let decision = file.judge(&a_caller(random), random.of(&new).clone()).unwrap().decision().clone();
         assert_eq!(decision, Decision::Silence { nearest: None }, "{texts:?}");
-        // A call of a lower number than the last that the policy knows, but without a rule.
+        // A call with a lower number than the last that the policy knows, but without a rule.
         let unnamed = all().filter(|call| policy.placed().iter().all(|placed| placed.call != call.number));
         for call in unnamed {
             let request = asked(random, call).request();
@@ -349,7 +350,7 @@ fn a_new_call_widens_nothing() {
     });
 }
 
-/// Most of what it names may be anything, or it would permit nothing.
+/// Most of what it names may have any value, because otherwise it would permit nothing.
 fn wide(random: &mut Random, call: &'static Call) -> Written {
     let mut allow = written(random, call, Ruling::Allow);
     (allow.require, allow.spares) = (Vec::new(), Vec::new());
@@ -378,7 +379,7 @@ fn a_filter_that_an_allow_of_a_real_call_does_not_name_helps_nothing() {
     assert!(tried > 100, "{tried}");
 }
 
-/// A rule that says less than this one, or the same: to fewer people, of fewer calls, with less that is free.
+/// A rule that permits no more than this one: for fewer people, fewer calls, and with fewer free fields.
 fn narrower(random: &mut Random, text: &SourceText) -> SourceText {
     let mut less = text.clone();
     if let (true, Some(first)) = (random.once_in(2), less.who.iter().copied().find(|who| !who.starts_with('!'))) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! One meaning has one spelling: two requests of one call, about the same namespaces, that become the same bytes are
-//! judged alike. The real encoder makes the bytes, in a namespace of the test's own.
+//! judged alike. The real encoder makes the bytes, in a network namespace of the test's own.
 
 use std::process::Command;
 
@@ -20,14 +20,14 @@ use crate::call::{Absence, Call, Effect, Needs, Use, all};
 use crate::netlink::kept::changes;
 use crate::policy::rule::{Rule, Ruling};
 
-/// Calls that become messages without a listing before.
+/// Calls that send their messages without a listing before.
 fn calls() -> Vec<&'static Call> {
     let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete"];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
     all().filter(sends).filter(|call| !lists_first.contains(&call.name)).collect()
 }
 
-/// Values that could mean what others mean: the ends of a range, zeros, other families, other forms.
+/// Values that could have the same meaning as others: the ends of a range, zeros, other families, other forms.
 fn telling(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Mac => &["FA:16:3E:00:00:01", "00:00:00:00:00:00"],
@@ -67,7 +67,7 @@ fn value(random: &mut Random, asked: &Question, field: &'static Field) -> Value 
     }
 }
 
-/// Something that can be asked, with few fields: of many the kernel refuses some.
+/// A random request with few fields: the kernel refuses some requests with many.
 fn asked(random: &mut Random, call: &'static Call) -> Question {
     let kinds: Vec<_> = varieties(call).into_iter().filter(|kind| kind.is_none_or(|kind| kind.name != "tun")).collect();
     let kind = *random.of(&kinds);
@@ -82,7 +82,7 @@ fn asked(random: &mut Random, call: &'static Call) -> Question {
     asked
 }
 
-/// The same with one field less, more or otherwise, or with a list instead of fields.
+/// The same request with one field less, more or changed, or with a list in place of fields.
 fn another(random: &mut Random, asked: &Question) -> Question {
     let all = uses(asked.call, asked, None);
     let open: Vec<_> = all.iter().filter(|used| !matches!(used.field.ty, Type::Netns)).collect();
@@ -105,7 +105,7 @@ fn another(random: &mut Random, asked: &Question) -> Question {
     }
 }
 
-/// Whether two requests differ only in what the kernel never sees, or in what one of them leaves open.
+/// Whether two requests also differ in a field that the kernel never sees, or that one of them leaves open.
 fn may_differ(one: &Request, other: &Request) -> bool {
     let differs = |used: &&Use| used.inside.is_none() && one.value(used.field) != other.value(used.field);
     let is_exempt = |used: &Use| {
@@ -116,7 +116,8 @@ fn may_differ(one: &Request, other: &Request) -> bool {
     one.call().uses(one.kind()).filter(differs).any(is_exempt)
 }
 
-/// Of each field a deny that names nothing else, and allows that name all others: those show it if it is judged.
+/// For each field, denies that name nothing else, and allows that name all other fields. They show whether the field is
+/// judged.
 fn rules(random: &mut Random, asked: &Question) -> Vec<Rule> {
     let fields: Vec<_> = asked.call.uses(asked.kind).map(|used| used.field).collect();
     let named: Vec<_> = fields.iter().copied().filter(|field| !matches!(field.ty, Type::List(_))).collect();
@@ -182,7 +183,7 @@ fn requests_that_become_the_same_bytes_are_judged_alike() {
     }
 }
 
-/// Tries some changes to a request: how many of them became the same bytes.
+/// Tries some changes to a request. Returns how many of them became the same bytes.
 fn pairs_alike(random: &mut Random, call: &'static Call) -> usize {
     let one = asked(random, call);
     let Ok(request) = one.read() else { return 0 };

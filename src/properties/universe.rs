@@ -46,7 +46,7 @@ const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'st
     }
 }
 
-/// Required, default, untouched; a link that moves and gets a new name.
+/// Required, default and untouched fields; a link that moves and gets a new name.
 pub(super) static SET: Call = call(
     "Test.Set",
     900,
@@ -185,7 +185,7 @@ static PRUNE: Call = Call {
     )
 };
 
-/// With a list, which is not a filter, the link in front of it leaves nothing open, and neither does a filter.
+/// Where the list is given, which is not a filter, neither the absent link nor the absent filter leaves anything open.
 pub(super) static VIA: Call = Call {
     excludes: ONE_OR_SEVERAL,
     ..call(
@@ -203,7 +203,7 @@ pub(super) static VIA: Call = Call {
     )
 };
 
-/// It replaces something by any link, or by several.
+/// A call that replaces an existing object, which may have any link, or several.
 static REPLACE: Call = Call {
     excludes: ONE_OR_SEVERAL,
     leaves_open: &[&LINK.field, &NEXTHOPS.field, &NEXTHOPS_LINK.field],
@@ -244,12 +244,12 @@ static SEVERAL: Call = call(
 
 pub(super) static CALLS: [&Call; 10] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE];
 
-/// The varieties of a call; one without kinds is its own.
+/// The varieties of a call. A call without kinds has one.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
     call.varieties().collect()
 }
 
-/// Whether one field of a call, where it is given, leaves nothing open of the absence of the other.
+/// Whether `field`, where it is given, closes what the absence of `other` leaves open.
 pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     let either = [&GATEWAY.field, &LINK.field];
     match call.number {
@@ -259,17 +259,17 @@ pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     }
 }
 
-/// The field outside of `nexthops` that means the same, in the manual's words.
+/// Whether a field outside of `nexthops` means the same, in the manual's words.
 pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
     inside.name.strip_prefix("nexthops.") == Some(outside.name)
 }
 
-/// The type of each value of a list of such.
+/// The type of each value of a list; any other type itself.
 pub(super) fn each(ty: Type) -> Type {
     if let Type::Several(ty) = ty { each(*ty) } else { ty }
 }
 
-/// The values that a field can have here; what a list of structures holds is up to its call.
+/// The values that a field can have here. Those of a list of structures depend on its call.
 pub(super) fn values(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Netns => &["@host", "q1"],

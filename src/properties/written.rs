@@ -10,7 +10,7 @@ use crate::call::types::Type;
 use crate::policy::constraint::{Constraint, Entries, Numbers, Prefix, Range};
 use crate::policy::rule::{Principal, Rule, Ruling, Touches};
 
-/// One thing that a rule says of a field, as a person writes it.
+/// One entry of a rule for a field, as a person writes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Entry {
     Star,
@@ -23,7 +23,7 @@ pub(super) enum Entry {
     Exactly(&'static str, u8),
 }
 
-/// What a rule says of a field: entries that give, and entries behind `!`.
+/// What a rule gives for a field: entries, and entries after `!`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Says {
     pub(super) gives: Vec<Entry>,
@@ -36,7 +36,7 @@ pub(super) struct Written {
     pub(super) ruling: Ruling,
     pub(super) fields: Vec<(&'static Field, Says)>,
     pub(super) require: Vec<&'static Field>,
-    /// Namespaces, links.
+    /// The constraints on namespaces and on links.
     pub(super) touches: Option<(Option<Says>, Option<Says>)>,
     pub(super) spares: Vec<Principal>,
 }
@@ -55,7 +55,7 @@ impl Written {
         self.fields.iter().find(|(named, _)| *named == field).map(|(_, says)| says)
     }
 
-    /// Where it names a field that it also names inside a list, or names for a second time.
+    /// The position of a field that it also names inside a list, or for a second time.
     pub(super) fn names_twice(&self) -> Option<usize> {
         let others = |at: usize| self.fields.iter().enumerate().filter(move |(other, _)| *other != at);
         (0..self.fields.len()).find(|at| {
@@ -64,13 +64,13 @@ impl Written {
         })
     }
 
-    /// Whether it names a field, or something inside a list.
+    /// Whether it names a field, or a field inside this list.
     pub(super) fn speaks_of(&self, field: &Field) -> bool {
         let inside = format!("{}.", field.name);
         self.fields.iter().any(|(named, _)| *named == field || named.name.starts_with(&inside))
     }
 
-    /// As the compiler would lower it.
+    /// The rule as the compiler would lower it.
     pub(super) fn rule(&self, id: &str) -> Rule {
         let touches = self.touches.as_ref().map(|(netns, link)| Touches {
             netns: netns.as_ref().map(|says| says.constraint(Type::Netns)),
@@ -124,7 +124,7 @@ impl Says {
         Constraint { any, entries: lowered(&self.gives, ty), except }
     }
 
-    /// Something at random; words have patterns in denies only, and kinds are listed in allows.
+    /// A random constraint. Words have patterns in denies only, and kinds are listed in allows.
     pub(super) fn at_random(random: &mut Random, field: &Field, ruling: Ruling) -> Self {
         let mut pool = entries(field.ty, ruling);
         let lists_kinds = ruling == Ruling::Allow && field == &KIND.field;
@@ -140,7 +140,7 @@ impl Says {
     }
 }
 
-/// Entries of each kind that a field of this type takes; each has a value of [`values`].
+/// Entries of every kind that a field of this type can have. Each matches one of [`values`].
 fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
     use Entry::{Between, Exactly, Inside, Lengths, Pattern, Truth, Uid};
     match each(ty) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Capabilities: all sets are given up in one capset(2), read back in one capget(2) and compared. `caps` names them.
+//! Capabilities. One capset(2) gives up the capabilities of all sets; one capget(2) reads the sets back, and they are
+//! compared. The crate `caps` supplies the names.
 #![forbid(unsafe_code)]
 
 use caps::Capability;
@@ -8,18 +9,19 @@ use nix::errno::Errno;
 use crate::refusal::{Refusal, unconfined};
 use crate::sys::{self, Capabilities};
 
-/// What every way in must have been given.
+/// The capabilities that the process must be started with, whichever way it is started.
 pub const NEEDED: [Capability; 4] =
     [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN, Capability::CAP_SETUID, Capability::CAP_SETGID];
 
-/// What is kept across the change of ids for every caller: `CAP_SYS_ADMIN` enters a namespace. Profiles add to it.
+/// The capabilities that stay permitted across the change of ids for every caller. Entering a namespace needs
+/// `CAP_SYS_ADMIN`. Profiles add to these.
 pub const KEPT: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN];
 
 /// The capabilities that can be made effective.
 #[derive(Debug, Clone, Copy)]
 pub struct Permitted(Capabilities);
 
-/// Reads them.
+/// Reads the permitted capabilities of this process.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -28,13 +30,13 @@ pub fn permitted() -> Result<Permitted, Refusal> {
 }
 
 impl Permitted {
-    /// Whether this one can be made effective.
+    /// Whether this capability can be made effective.
     #[must_use]
     pub fn has(self, capability: Capability) -> bool {
         self.0.permitted & capability.bitmask() != 0
     }
 
-    /// Makes exactly these effective.
+    /// Makes exactly these capabilities effective.
     ///
     /// # Errors
     /// [`Refusal::NotConfined`]
@@ -43,8 +45,8 @@ impl Permitted {
     }
 }
 
-/// Keeps exactly these; the inheritable set is empty, and with it the ambient set, which is never larger
-/// (capabilities(7)). Reads back and compares.
+/// Keeps exactly these capabilities, reads them back and compares. The inheritable set becomes empty. So does the
+/// ambient set, which is never larger than the inheritable set (capabilities(7)).
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]; the process must then end.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The last stage: one namespace, one transaction that is already encoded, no files, four system calls or little more.
+//! The last stage. It runs one transaction, which is already encoded, in one namespace. Its filter allows only the
+//! system calls that this transaction and its reply need.
 #![forbid(unsafe_code)]
 
 use std::mem::ManuallyDrop;
@@ -28,18 +29,18 @@ use crate::refusal::{Executed, Exit, Refusal, system, unsuitable};
 /// The last stage.
 #[derive(Debug)]
 pub struct Confined {
-    /// Spent: it pays for this one transaction.
+    /// The permit is moved in here, because it covers only this one transaction.
     _permit: Permit,
-    /// Its descriptors are closed by the end of the process: the last filter has no line for that.
+    /// Never dropped, because not every last filter allows close(2). The end of the process closes the descriptors.
     work: ManuallyDrop<Work>,
 }
 
-/// What is left to do.
+/// What the last stage has to do.
 #[derive(Debug)]
 pub(super) enum Work {
     /// A netlink transaction.
     Transaction(Netlink, Prepared),
-    /// Reading the names of namespaces.
+    /// Reading the names of namespaces from /run/netns.
     Names(Dir),
     /// Making or removing a namespace.
     Namespaces(namespaces::Task),
@@ -50,13 +51,13 @@ impl Confined {
         Self { _permit: permit, work: ManuallyDrop::new(work) }
     }
 
-    /// Carries out what was permitted, once. Elements of a listing go to `elements` while they come.
+    /// Carries out the permitted request, once. Elements of a listing go to `elements` as they arrive.
     pub fn execute(mut self, elements: &mut dyn Elements) -> Executed {
         let mut lost = Vec::new();
         let result = match &mut *self.work {
             Work::Transaction(netlink, prepared) => {
                 let result = prepared.run(netlink, elements);
-                // What was refused whole says nothing of links.
+                // Lost links matter only where something may have changed.
                 if result.as_ref().map_or_else(Refusal::may_have_changed, |_| true) {
                     lost.extend_from_slice(netlink.lost());
                 }
@@ -69,7 +70,7 @@ impl Confined {
     }
 }
 
-/// Resolves, encodes, and gives up everything else.
+/// Resolves names, encodes the request, and gives up everything that the last stage does not need.
 pub(super) fn prepare(
     permit: &Permit,
     identity: Identity,
@@ -77,7 +78,8 @@ pub(super) fn prepare(
     trail: Option<RawFd>,
 ) -> Result<Work, Refusal> {
     let request = permit.request();
-    // From the second filter on nothing can be said on descriptor 2, and the change may have been made.
+    // If memory ends from here on, the change may have been made, and the second filter forbids writing to descriptor
+    // 2.
     heap::when_memory_ends(Exit::Unanswered.status(), false);
     let needs = request.needs();
     match needs.stage {
@@ -112,7 +114,7 @@ pub(super) fn prepare(
     }
 }
 
-/// Opens and enters the namespaces that the permit names, and lets the family's function resolve and encode.
+/// Opens and enters the namespaces that the permit names, and lets the encoder of the call resolve names and encode.
 fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), Refusal> {
     let request = permit.request();
     let enter = [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN];
@@ -127,9 +129,9 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
     }
     let enters = request.needs().enters;
     let own = match netns {
-        NetnsName::Host if named.is_empty() => None, // the process stands there
+        NetnsName::Host if named.is_empty() => None, // the process is in it already
         name => match Netns::open(&field::NETNS.field, name, identity) {
-            Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if !enters => {
+            Err(Refusal::NoSuchNetns { reason: "not_a_namespace" | "symbolic_link", .. }) if !enters => {
                 places.left_over = true;
                 None
             }
@@ -139,7 +141,9 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
     capabilities::permitted()?.make_effective(&enter)?;
     let visit = request.kind().and_then(|kind| kind.visits).filter(|visit| (visit.when)(request));
     for (field, name, netns) in &named {
-        netns.enter(field.name, name)?; // of one of another type the kernel's answer would not say which it was
+        // Entering fails here, with the name of the field, if this is not a network namespace. A later error of the
+        // kernel would not show which field it is about.
+        netns.enter(field.name, name)?;
         if visit.is_some_and(|visit| visit.netns == *field) {
             places.visited = Some(Netlink::open(Protocol::Route)?);
         }
@@ -149,7 +153,7 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
         _ => {}
     }
     if request.needs().stage == LastStage::Tun {
-        places.tun = Some(tun::open()?); // after setns: what it makes is made in its opener's namespace
+        places.tun = Some(tun::open()?); // after setns: it makes links in the namespace that it is opened in
     }
     places.netns = own.map(OwnedFd::from);
     places.named = named.into_iter().map(|(field, _, netns)| (field, netns.into())).collect();
@@ -160,13 +164,14 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
 
 fn open_names(permit: &Permit) -> Result<Dir, Refusal> {
     if permit.request().needed(&field::NETNS)? != &NetnsName::Host {
-        return Err(unsuitable(&field::NETNS.field, "must be `@host`: names are the host's"));
+        return Err(unsuitable(&field::NETNS.field, "must be `@host`: the names under /run/netns belong to the host"));
     }
     Dir::openat(AT_FDCWD, DIRECTORY, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(system("open /run/netns"))
 }
 
-/// The names under /run/netns, and whether a namespace is mounted there. `O_PATH` needs no right of Landlock's.
+/// Lists the names under /run/netns, each with whether a namespace is mounted on it. Landlock does not restrict
+/// `O_PATH`.
 fn names(directory: &mut Dir, elements: &mut dyn Elements) -> Result<Map<String, Value>, Refusal> {
     let mut found = Vec::new();
     for entry in directory.iter() {
@@ -180,7 +185,7 @@ fn names(directory: &mut Dir, elements: &mut dyn Elements) -> Result<Map<String,
     let mut entries = Vec::new();
     for name in found {
         let entry = match openat(&*directory, name.as_slice(), flags, Mode::empty()) {
-            Err(Errno::ENOENT) => continue, // gone by now
+            Err(Errno::ENOENT) => continue, // removed meanwhile
             other => other.map_err(system("look at a namespace"))?,
         };
         let what = fstatfs(&entry).map_err(system("look at a namespace"))?;

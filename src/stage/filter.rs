@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The seccomp filters: what a stage may still ask the kernel, each line with its reader. Anything else ends the
-//! process, other architectures' and x32 numbers among it. Memory cannot be checked (never `openat2`: its flags are in
-//! memory), numbers can.
+//! The seccomp filters: the system calls that a stage may still make, each line with the code that needs it. Any other
+//! call ends the process, including calls by the numbers of other architectures and of x32. A filter can check numbers
+//! but not memory. So no filter allows `openat2`, whose flags are in memory.
 //!
-//! An argument is free only where it is memory or a length, a descriptor that is opened after the filter, or where no value
-//! of it gives anything away: each `Check::Free` is one of these. The number of descriptors of poll(2) and the flags of
-//! stat(2) and Landlock are of the last sort.
+//! An argument is unchecked only where it is an address or a length, where it is a descriptor that is opened after the
+//! filter, or where none of its values can do harm: each `Check::Free` is one of these. The number of descriptors of
+//! poll(2) and the flags of stat(2) and of Landlock are of the last kind.
 #![forbid(unsafe_code)]
 
 mod bpf;
@@ -31,45 +31,48 @@ pub enum Check {
     Is(u8, u32),
     /// These bits of this argument, an `int`, are zero.
     Without(u8, u32),
-    /// This argument, an `unsigned int` or a descriptor, is at least this number. `-1` is a large number.
+    /// This argument, an `unsigned int` or a descriptor, is at least this number. `-1` passes as a large unsigned
+    /// number.
     AtLeast(u8, u32),
     /// This argument is zero in all its 64 bits: a null pointer, or an offset.
     Null(u8),
-    /// The first argument is a descriptor of this socket's.
+    /// The first argument is a descriptor of this socket.
     On(Socket),
-    /// The first argument is no descriptor of this socket's.
+    /// The first argument is not a descriptor of this socket.
     Off(Socket),
     /// All of these hold.
     All(&'static [Check]),
-    /// So it is, and the second argument, an `int`, is this number (ioctl(2)).
+    /// The first argument is a descriptor of this socket, and the second argument, an `int`, is this number (ioctl(2)).
     Asks(Socket, u32),
-    /// The first argument is such a descriptor, and no address is given (sendto(2)): to the peer that the socket has.
+    /// The first argument is a descriptor of this socket, and the address is null (sendto(2)): only its own peer
+    /// receives.
     To(Socket),
 }
 
 /// A socket, file or device whose descriptor is known when the filter is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
-    /// One to rtnetlink: of the namespace, and where the transaction has something to do there, of a pair's other end.
+    /// A socket to rtnetlink. A transaction may have a second one: in another namespace, or for look-ups during a
+    /// listing.
     Netlink,
-    /// That of the trail, where the machine has one.
+    /// The socket of the audit trail, where the machine has one.
     Trail,
-    /// `/dev/net/tun`, where a link is made by it.
+    /// `/dev/net/tun`, for a link that is made through it.
     Tun,
-    /// The compiled policy, behind the first filter.
+    /// The compiled policy, under the first filter.
     Policy,
-    /// `/run/netns`, where its names are listed.
+    /// `/run/netns`, for a listing of its names.
     Names,
 }
 
-/// A system call that stays: its number, what its arguments must be, and the code that needs it. A number that stands in
-/// several lines may do what any of them says.
+/// An allowed system call: its number, what its arguments must be, and the code that needs it. Where several lines have
+/// the same number, a call must agree with one of them.
 pub type Line = (i64, Check, &'static str);
 
 /// A filter: the tables that it is made of.
 pub type Filter = &'static [&'static [Line]];
 
-/// `open` for reading, and nothing that makes or changes a file.
+/// Opens a file for reading only, and neither makes nor changes one.
 const READ_ONLY: Check = Check::Without(2, WRITING);
 /// The flags of open(2) that write, make or truncate; `O_TMPFILE` without the bit that it shares with `O_DIRECTORY`.
 #[allow(clippy::as_conversions, reason = "const; the flags are non-negative")]
@@ -78,7 +81,7 @@ const WRITING: u32 = (OFlag::O_WRONLY.bits()
     | OFlag::O_CREAT.bits()
     | OFlag::O_TRUNC.bits()
     | (OFlag::O_TMPFILE.bits() & !OFlag::O_DIRECTORY.bits())) as u32;
-/// Makes a file, and opens none that is there: `CAP_DAC_OVERRIDE` would open any.
+/// Makes a file and never opens an existing one: with `CAP_DAC_OVERRIDE` the process could open any.
 const MAKING: u32 = flags(&[OFlag::O_CREAT, OFlag::O_EXCL, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
 /// Looks at a file without reading it.
 const LOOKING: u32 = flags(&[OFlag::O_PATH, OFlag::O_NOFOLLOW, OFlag::O_CLOEXEC]);
@@ -103,7 +106,7 @@ const LARGE_FILES: u32 = if cfg!(target_arch = "x86_64") { 0o100_000 } else { 0o
 #[cfg(not(target_env = "musl"))]
 const LARGE_FILES: u32 = 0;
 
-/// What poll(3) is to the kernel: newer architectures have ppoll(2) only.
+/// The system call that poll(3) makes: newer architectures have ppoll(2) only.
 #[cfg(target_arch = "x86_64")]
 const POLL: i64 = libc::SYS_poll;
 #[cfg(not(target_arch = "x86_64"))]
@@ -111,51 +114,52 @@ const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
 const NEWNET: u32 = 0x4000_0000;
 
-/// A socket to rtnetlink. Other protocols of netlink are the firewall, `IPsec`, audit.
+/// A socket to rtnetlink. Other netlink protocols reach the firewall, `IPsec` and the audit subsystem.
 const RTNETLINK: Check = Check::All(&[
     Check::Is(0, int(libc::AF_NETLINK)),
     Check::Is(1, int(libc::SOCK_RAW | libc::SOCK_CLOEXEC)),
     Check::Is(2, int(libc::NETLINK_ROUTE)),
 ]);
-/// One option of a netlink socket: `SOL_SOCKET` has some that run a program of the caller's in the kernel.
+/// An option of `SOL_NETLINK`. Options of `SOL_SOCKET` could attach a BPF program, which the kernel would run.
 const EXTENDED: Check = Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_EXT_ACK))]);
 const CAPPED: Check = Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_CAP_ACK))]);
 const STRICT: Check =
     Check::All(&[Check::Is(1, int(libc::SOL_NETLINK)), Check::Is(2, int(libc::NETLINK_GET_STRICT_CHK))]);
-/// Sends to the peer that the socket has, and nothing out of band.
+/// Sends to the socket's own peer, with no flag other than `MSG_NOSIGNAL`.
 const SENDING: Check = Check::All(&[Check::Null(4), Check::Without(3, !int(libc::MSG_NOSIGNAL))]);
-/// Receives what is there, and no errors or time stamps.
+/// Receives with no flag other than these two: in particular, nothing from the error queue, which also has time stamps.
 const RECEIVING: Check = Check::Without(3, !int(libc::MSG_PEEK | libc::MSG_DONTWAIT));
-/// The same of recvmsg(2), on descriptor 0.
+/// The same for recvmsg(2), on descriptor 0 only.
 const RECEIVING_IDS: Check =
     Check::All(&[Check::Is(0, 0), Check::Without(2, !int(libc::MSG_PEEK | libc::MSG_DONTWAIT))]);
-/// Closes what the process itself has opened. The numbers of the wire and of the policy, which may be read, are taken as
-/// long as the process lives, so no file that is opened gets one of them.
+/// Closes what the process itself has opened. Filters allow reads from the descriptors of the wire and of the policy.
+/// These stay open as long as the process runs, so that no other file gets one of their numbers.
 const CLOSING: Check = Check::All(&[Check::AtLeast(0, 3), Check::Off(Socket::Policy)]);
-/// Memory of the process's own that is not executable, and no file's.
+/// Private anonymous memory that is not executable.
 const MEMORY: Check =
     Check::All(&[Check::Without(2, int(libc::PROT_EXEC)), Check::Is(3, int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS))]);
-/// Memory grows where it is or elsewhere, but not to a place that is named.
+/// Grows memory in place or moves it, but never to a given address.
 const GROWING: Check = Check::Is(3, int(libc::MREMAP_MAYMOVE));
 /// rewinddir(3)
 const REWINDING: Check = Check::All(&[Check::Null(1), Check::Is(2, int(libc::SEEK_SET))]);
-/// fdopendir(3) looks at the flags, and sets close-on-exec. `F_SETOWN`, `F_SETSIG` and `O_ASYNC` would signal processes of the
-/// same user: other brokers.
+/// fdopendir(3) reads the flags and sets close-on-exec. With `F_SETOWN`, `F_SETSIG` and `O_ASYNC` the process could
+/// signal other brokers, which run as the same user.
 const FLAGS: Check = Check::Is(1, int(libc::F_GETFL));
 const CLOSED_ON_EXEC: Check = Check::All(&[Check::Is(1, int(libc::F_SETFD)), Check::Is(2, int(libc::FD_CLOEXEC))]);
 const NO_NEW_PRIVS: Check = Check::All(&[Check::Is(0, int(libc::PR_SET_NO_NEW_PRIVS)), Check::Is(1, 1)]);
-/// `SECCOMP_SET_MODE_FILTER` without a flag: no listener either.
+/// `SECCOMP_SET_MODE_FILTER` without flags, so without a listener.
 const FILTERING: Check = Check::All(&[Check::Is(0, 1), Check::Is(1, 0)]);
-/// `CLOCK_MONOTONIC`. Others are the processor time of other processes.
+/// `CLOCK_MONOTONIC`. Other clocks show, for example, the processor time of other processes.
 const MONOTONIC: Check = Check::Is(0, int(libc::CLOCK_MONOTONIC));
-/// `CLOCK_REALTIME` or `CLOCK_MONOTONIC`, as the version of the standard library has it, and a span of time.
+/// `CLOCK_REALTIME` or `CLOCK_MONOTONIC`, depending on the version of the standard library, and a relative time.
 const SLEEPING: Check = Check::All(&[Check::Without(0, !1), Check::Is(1, 0)]);
-/// The flags of mount(2): one that is there, in another place, and how it is shared. None of these looks at a type or at data.
+/// The flags of mount(2): bind an existing mount to another place, or make it shared. With these, the kernel reads
+/// neither a file system type nor data.
 const BINDING: Check = Check::Is(3, mounting(MsFlags::MS_BIND));
 const BINDING_ALL: Check = Check::Is(3, mounting(MsFlags::MS_BIND.union(MsFlags::MS_REC)));
 const SHARING: Check = Check::Is(3, mounting(MsFlags::MS_SHARED.union(MsFlags::MS_REC)));
 const UNMOUNTING: Check = Check::Is(1, int(libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW));
-/// A file, not a directory.
+/// Removes a file, not a directory.
 const UNLINKING: Check = Check::Is(2, 0);
 const EXCLUSIVE_NOW: Check = Check::Is(1, int(libc::LOCK_EX | libc::LOCK_NB));
 
@@ -173,7 +177,8 @@ const fn mounting(flags: MsFlags) -> u32 {
     flags.bits() as u32
 }
 
-/// In the first filter, for everybody: parse a request, judge it, enter a namespace, ask netlink, go behind the second.
+/// In the first filter of every caller: parse a request, judge it, enter a namespace, look up names by netlink, install
+/// the second filter.
 pub const GUARDED: &[Line] = &[
     (POLL, Check::Free, "wire: wait for the request, for room for the reply"),
     (libc::SYS_read, Check::Is(0, 0), "wire: the request from a file or terminal"),
@@ -213,7 +218,8 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
-/// Besides, for callers who hold a rule that grants making or removing namespaces; and in the stage that does it.
+/// Also in the first filter of callers with a rule that grants making or removing namespaces, and in the last filter of
+/// the stage that does it.
 pub const NAMESPACES: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, MAKING), "stage::namespaces: the file that the namespace is mounted on"),
     (libc::SYS_unshare, Check::Is(0, NEWNET), "stage::namespaces: the namespace"),
@@ -228,10 +234,12 @@ pub const NAMESPACES: &[Line] = &[
     (libc::SYS_nanosleep, Check::Free, "stage::namespaces: the same, where the standard library has it so"),
 ];
 
-/// Besides, for the same callers, but not in that stage.
+/// Also in the first filter of the same callers, but not in that last filter. It reads /proc/self/mountinfo and, for
+/// `Netns.Add`, /proc/1/mountinfo. Under the filters no other file of /proc is read. The link /proc/self/ns/user is
+/// read as text (readlinkat(2)) before the first filter.
 pub const MOUNTS: &[Line] = &[(libc::SYS_read, Check::Free, "stage::mounts: /proc/self/mountinfo")];
 
-/// Besides, for callers who hold a rule that grants a link which is made by `/dev/net/tun`.
+/// Also in the first filter of callers with a rule that grants a link made through `/dev/net/tun`.
 pub const TUN: &[Line] = &[
     (libc::SYS_ioctl, Check::Is(1, sys::TUN_MAKE), "netlink::link: the link"),
     (libc::SYS_ioctl, Check::Is(1, sys::TUN_OWNER), "netlink::link: whose it is"),
@@ -239,7 +247,7 @@ pub const TUN: &[Line] = &[
     (libc::SYS_ioctl, Check::Is(1, sys::TUN_PERSIST), "netlink::link: it stays"),
 ];
 
-/// The making of such a link, on the descriptor of the device alone.
+/// Makes such a link, on the descriptor of the device only.
 pub const DEVICE: &[Line] = &[
     (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_MAKE), "netlink::link: the link"),
     (libc::SYS_ioctl, Check::Asks(Socket::Tun, sys::TUN_OWNER), "netlink::link: whose it is"),
@@ -248,7 +256,7 @@ pub const DEVICE: &[Line] = &[
     (libc::SYS_close, Check::On(Socket::Tun), "netlink::link: before the reply; then the link stays, or is gone"),
 ];
 
-/// What every last stage needs: the outcome on record, the reply, the end.
+/// What every last stage needs: record the outcome, reply, end.
 pub const LAST_WORDS: &[Line] = &[
     (libc::SYS_sendto, Check::To(Socket::Trail), "audit: the outcome"),
     (libc::SYS_write, Check::Is(0, 1), "wire: the reply"),
@@ -258,7 +266,8 @@ pub const LAST_WORDS: &[Line] = &[
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
-/// Memory for an answer of any length. Where an answer is short, all memory is of the arena (`heap::take_from_arena_only`).
+/// Memory for answers of any length. Stages with short answers take all memory from the arena
+/// (`heap::take_from_arena_only`).
 pub const LONG_ANSWERS: &[Line] = &[
     (libc::SYS_brk, Check::Free, "heap: what does not fit the arena, and its return"),
     (libc::SYS_mmap, MEMORY, "heap: what does not fit the arena"),
@@ -266,26 +275,26 @@ pub const LONG_ANSWERS: &[Line] = &[
     (libc::SYS_mremap, GROWING, "heap: what does not fit the arena, and grows"),
 ];
 
-/// One transaction, by index.
+/// One netlink transaction.
 pub const TRANSACTION: &[Line] = &[
     (libc::SYS_sendto, Check::To(Socket::Netlink), "netlink: the request"),
     (libc::SYS_recvfrom, Check::On(Socket::Netlink), "netlink: the answer"),
 ];
 
-/// The names of namespaces, and what is mounted there. Landlock lets nothing be read.
+/// Lists the names in /run/netns, which is open already. Landlock forbids reading any other file.
 pub const NAMES: &[Line] = &[
     (libc::SYS_getdents64, Check::On(Socket::Names), "stage::confined: the names under /run/netns"),
     (libc::SYS_lseek, REWINDING, "stage::confined: rewinddir(3), when the iterator is dropped"),
 ];
 
-/// Whether a namespace is mounted on a name.
+/// Finds out whether a namespace is mounted on a name.
 pub const LOOKS: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, LOOKING), "stage::confined, stage::namespaces: the name"),
     (libc::SYS_fstatfs, Check::Free, "stage::confined, stage::namespaces: what is mounted on it"),
     (libc::SYS_close, Check::AtLeast(0, 3), "stage::confined, stage::namespaces: what was looked at"),
 ];
 
-/// The directory of the names, before it is a mount. No file that is there is opened for reading or writing.
+/// Opens /run/netns while it is not yet a mount. No existing file is opened for reading or writing.
 pub const DIRECTORY: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, LOCKING), "stage::namespaces: /run/netns, to lock it"),
     (libc::SYS_openat, Check::Is(2, STANDING), "stage::namespaces: /run/netns, once it is a mount"),
@@ -313,10 +322,10 @@ pub const LIST_NAMES: Filter = &[LAST_WORDS, LONG_ANSWERS, NAMES, LOOKS];
 /// The last filter of the making and removing of namespaces.
 pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, NAMESPACES, LOOKS, DIRECTORY];
 
-/// A line as the broker carries it: without its reader.
+/// A line as the broker contains it: without the name of the code that needs it.
 type Bare = (u32, Check);
 
-/// The lines of a filter in the order of their numbers, ready when the program is built.
+/// The lines of a filter, sorted by their numbers at compile time.
 macro_rules! bare {
     ($filter:expr) => {{
         const LINES: &[Bare] = &in_order::<{ count($filter) }>($filter);
@@ -360,7 +369,7 @@ const fn in_order<const N: usize>(filter: Filter) -> [Bare; N] {
     sorted
 }
 
-/// The descriptors that a filter knows.
+/// The descriptors that a filter compares with. One that is absent equals no argument.
 #[derive(Debug, Default)]
 struct Sockets<'a> {
     netlink: &'a [RawFd],
@@ -382,7 +391,7 @@ impl Sockets<'_> {
     }
 }
 
-/// The program of the first filter of a caller whose rules need nothing more.
+/// The program of the first filter of a caller whose rules need none of [`EXTRA_FILTERS`].
 const PLAIN: Program = bpf::assemble(bare!(&[GUARDED]));
 /// The programs of the last filters.
 const TRANSACT_PROGRAM: Program = bpf::assemble(bare!(TRANSACT));
@@ -400,11 +409,11 @@ fn first_program(profile: Profile) -> Program {
     }
     let mut lines = bare!(&[GUARDED]).to_vec();
     lines.extend(more.flat_map(|(_, lines)| *lines));
-    lines.sort_by_key(|(number, _)| *number); // of sorted runs: a merge
+    lines.sort_by_key(|(number, _)| *number); // a merge, because both runs are sorted
     bpf::assemble(&lines)
 }
 
-/// Goes behind the first filter, which lets the policy be read where there is one.
+/// Installs the first filter, which allows reading the policy where there is one.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -412,7 +421,7 @@ pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refus
     install(first_program(profile), &Sockets { policy, ..Sockets::default() }, "first filter")
 }
 
-/// Goes behind the last filter of a transaction.
+/// Installs the last filter of a transaction.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -420,7 +429,7 @@ pub(super) fn transact(netlink: &[RawFd], trail: Option<RawFd>) -> Result<(), Re
     install(TRANSACT_PROGRAM, &Sockets { netlink, trail, ..Sockets::default() }, "second filter")
 }
 
-/// Goes behind the last filter of a transaction that also makes a link by this descriptor of `/dev/net/tun`.
+/// Installs the last filter of a transaction that also makes a link through this descriptor of `/dev/net/tun`.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -428,7 +437,7 @@ pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -
     install(MAKE_TUN_PROGRAM, &Sockets { netlink, trail, tun: Some(device), ..Sockets::default() }, "second filter")
 }
 
-/// Goes behind the last filter of a listing of the names in this directory.
+/// Installs the last filter of a listing of the names in this directory.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -436,7 +445,7 @@ pub(super) fn list_namespaces(names: RawFd, trail: Option<RawFd>) -> Result<(), 
     install(LIST_NAMES_PROGRAM, &Sockets { trail, names: Some(names), ..Sockets::default() }, "second filter")
 }
 
-/// Goes behind the last filter of the namespace stage.
+/// Installs the last filter of the namespace stage.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -444,7 +453,7 @@ pub(super) fn make_namespaces(trail: Option<RawFd>) -> Result<(), Refusal> {
     install(MAKE_NAMESPACES_PROGRAM, &Sockets { trail, ..Sockets::default() }, "second filter")
 }
 
-/// Goes behind a filter; `seccompiler` sets `no_new_privs` first.
+/// Installs a filter. `seccompiler` sets `no_new_privs` first.
 fn install(mut program: Program, sockets: &Sockets<'_>, step: &'static str) -> Result<(), Refusal> {
     let program = program.filled(sockets).ok_or(Refusal::NotConfined { step, errno: None })?;
     apply_filter(program).map_err(|error| Refusal::NotConfined {

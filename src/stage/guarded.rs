@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The second stage: the system user, what this caller's rules can need, the first filter. Here the request is read and
-//! judged. Whoever takes over the parser gets no more than these capabilities behind that filter.
+//! The second stage: the process is the system user, has only the capabilities that this caller's rules can need, and
+//! is under the first filter. Here the request is read and judged. An attacker who takes over the parser gets no more
+//! than that.
 #![forbid(unsafe_code)]
 
 use std::mem::ManuallyDrop;
@@ -26,15 +27,15 @@ pub struct Guarded {
     caller: Caller,
     way: Way,
     identity: Identity,
-    /// Its descriptor is closed by the end of the process: no other file may get its number, which the first filter lets be
-    /// read. The last filter lets nothing be read.
+    /// Never dropped: the first filter allows reads from the number of its descriptor, so no other file may get that
+    /// number. The last filter allows no reads from it. The end of the process closes it.
     policy: ManuallyDrop<Compiled<PolicyFile>>,
     begun: Begun,
 }
 
 impl Guarded {
-    /// Reads what the policy, a file of this group, grants this caller at most, keeps the capabilities for that, and goes
-    /// behind the filter.
+    /// Reads from the policy, a file of this group, what its rules can grant this caller at most. Keeps the
+    /// capabilities for that, and installs the first filter.
     pub(super) fn new(caller: Caller, way: Way, group: Gid, identity: Identity, begun: Begun) -> Result<Self, Refusal> {
         let policy = ManuallyDrop::new(Self::restrict(&caller, group)?);
         Ok(Self { caller, way, identity, policy, begun })
@@ -44,7 +45,8 @@ impl Guarded {
         let policy = trusted::policy(group)?;
         let profile = policy.profile(caller).map_err(|damage| trusted::damaged(damage.0))?;
         let held = capabilities::permitted()?;
-        // Without its capabilities the calls are refused all the same: no reason to let the parser near mount(2).
+        // Without its capabilities the calls of an extra are refused in any case, so the filter need not allow
+        // mount(2).
         let lacking = profile.extras().filter(|extra| !extra.capabilities.iter().all(|cap| held.has(*cap)));
         let profile = lacking.fold(profile, |profile, extra| profile.without(extra.profile));
         let extra = profile.extras().flat_map(|extra| extra.capabilities);
@@ -60,19 +62,20 @@ impl Guarded {
         &self.begun
     }
 
-    /// Who asks.
+    /// The user who makes the request.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// How.
+    /// How the caller reaches the broker.
     #[must_use]
     pub fn way(&self) -> Way {
         self.way
     }
 
-    /// A record of what is asked of this process: by whom, how, where it stands, and by which policy.
+    /// Begins a record with the caller, the way, the network namespace that `@host` means, and the digest of the
+    /// policy.
     #[must_use]
     pub fn record(&self, event: &'static str) -> Record {
         let record = Record::new(event, &self.begun.id, &self.caller, self.way);
@@ -86,16 +89,16 @@ impl Guarded {
         self.policy.settings()
     }
 
-    /// Judges a request, without a look at the system.
+    /// Judges a request by the policy alone, without looking anything up.
     ///
     /// # Errors
-    /// [`Refusal::PolicyInvalid`] where the policy turns out to be damaged.
+    /// [`Refusal::PolicyInvalid`] where the policy is found to be damaged.
     pub fn judge(&self, request: Request) -> Result<Verdict, Refusal> {
         self.policy.judge(&self.caller, request).map_err(|damage| trusted::damaged(damage.0))
     }
 
-    /// Enters the namespace that the permit names and gives up everything the call does not need. `trail` is the descriptor
-    /// that the outcome is recorded on.
+    /// Enters the namespace that the permit names and gives up everything the call does not need. `trail` is the
+    /// descriptor that the outcome is recorded on.
     ///
     /// # Errors
     /// [`Refusal::NoSuchNetns`], [`Refusal::NoSuchLink`], or [`Refusal::NotConfined`] naming the step.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The first stage: nothing is trusted yet. The caller chose the descriptors, limits, signals, timers, directory and
-//! environment of this process; after hygiene none of its choices is left that could matter later.
+//! environment of this process. This stage undoes every choice that could matter later.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ use super::Guarded;
 use super::netns::Identity;
 use super::system_user::SystemUser;
 use crate::audit::{Record, Refused, Trail};
-use crate::caller::{Caller, WAYS};
+use crate::caller::{Caller, LISTENER};
 use crate::heap;
 use crate::refusal::{Exit, Refusal, system, unconfined};
 use crate::sys;
@@ -33,16 +33,18 @@ const LONGEST: u32 = 30;
 /// Timers other than the one that the alarm uses (`ITIMER_VIRTUAL`, `ITIMER_PROF`).
 const TIMERS: [u32; 2] = [1, 2];
 
-/// How late the kernel may wake the process, in nanoseconds: its own default (`init_task`). A caller's would make every
-/// wait here as long as it likes; 0 would not do, the default to go back to is inherited as well (prctl(2)).
+/// How late the kernel may wake the process, in nanoseconds: the kernel's own default (`init_task`). With the caller's
+/// value, every wait could take as long as the caller likes. The value 0 does not help: it selects a default that is
+/// inherited, too (prctl(2)).
 const SLACK: u64 = 50_000;
 
-/// Job control must not stop the process while it holds what others need; a full disk or a reader that went away is
-/// told by errno.
+/// The ignored signals. Job control must not stop the process while it holds what others need. A write beyond the limit
+/// on file sizes, or to a reader that is gone, is reported by errno.
 const IGNORED: [Signal; 5] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGPIPE, Signal::SIGXFSZ];
 
-/// File systems on which a request or a reply may lie: local ones, that answer. (`statfs(2)`: ext, XFS, Btrfs, tmpfs,
-/// overlayfs, F2FS, ZFS, bcachefs, ramfs.) A FUSE file may never answer, a file of /proc may do something.
+/// File systems that may hold a request or a reply: local ones, which always answer. (`statfs(2)`: ext, XFS, Btrfs,
+/// tmpfs, overlayfs, F2FS, ZFS, bcachefs, ramfs.) A FUSE file may never answer, and a file of /proc may act on what is
+/// written.
 const ORDINARY: [u64; 9] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e, 0x8584_58f6];
 
@@ -74,16 +76,16 @@ impl Begun {
 }
 
 impl Inherited {
-    /// Makes sure of the standard descriptors and drops what else was inherited.
+    /// Checks the standard descriptors and removes what else was inherited.
     ///
     /// # Errors
-    /// An exit status; a line on descriptor 2 says why, if that is fit to be written to.
+    /// An exit status. A line on descriptor 2 says why, if that may be written to.
     pub fn take() -> Result<Self, Exit> {
         if sys::protect_relocated().and_then(|()| arm()).is_err() {
             return Err(Exit::System);
         }
         if fit(sys::stderr(), OFlag::O_WRONLY).is_err() {
-            return Err(Exit::System); // nothing may be written there, so nothing can be said
+            return Err(Exit::System); // nothing may be written there, not even a message
         }
         let complaints = complaints();
         let told = |descriptor: u8, what: String| {
@@ -125,12 +127,12 @@ impl Inherited {
         &self.begun
     }
 
-    /// Finds out who asks, becomes the system user, and goes behind the first filter. With it comes the trail, which was
-    /// connected to before.
+    /// Finds out who the caller is, becomes the system user, and installs the first filter. Also returns the trail,
+    /// which it connects to before that filter.
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`] naming what is missing, [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`],
-    /// [`Refusal::SystemError`]. None of them is on record before the process has become the system user.
+    /// [`Refusal::SystemError`]. They are recorded only if the process has already become the system user.
     pub fn guard(self, peer: bool) -> Result<(Guarded, Trail), Refused> {
         let proc = Proc::open()?;
         proc.require_identity_map()?;
@@ -139,10 +141,10 @@ impl Inherited {
         sys::clear_environment().map_err(system("clearenv"))?;
         require_own_sockets(&caller)?;
         let own = proc.netns("self/ns/net").map_err(system("stat /proc/self/ns/net"))?;
-        // Only a process that may trace pid 1 can look: with file capabilities it cannot, as the manual says.
+        // Only a process that may trace process 1 can read this. With file capabilities it cannot, as the manual says.
         let first = proc.netns("1/ns/net").ok();
         user.become_it(&caller)?;
-        prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has set it anew
+        prctl::set_dumpable(false).map_err(unconfined("dumpable"))?; // the change of ids has reset it
         let trail = Trail::connect();
         let record = Record::new("refused", &self.begun.id, &caller, way);
         match Guarded::new(caller, way, user.gid(), Identity { own, first }, self.begun) {
@@ -155,14 +157,14 @@ impl Inherited {
     }
 }
 
-/// Sets the alarm first of all, with its default action and unblocked: even a look at a descriptor may be made to wait.
+/// Sets the alarm before anything else, with its default action and unblocked: even fstat(2) of a descriptor may wait.
 fn arm() -> Result<(), Errno> {
     nix::unistd::alarm::set(LONGEST);
     sys::default_signal(Signal::SIGALRM)?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// Everything inherited that is not a standard descriptor; the step that failed.
+/// Undoes what is inherited other than the standard descriptors. An error names the step that failed.
 fn hygiene() -> Result<(), (&'static str, Errno)> {
     let named = |step: &'static str| move |errno: Errno| (step, errno);
     sys::close_from(3).map_err(named("close inherited descriptors"))?;
@@ -179,25 +181,27 @@ fn hygiene() -> Result<(), (&'static str, Errno)> {
     chdir("/").map_err(named("leave the working directory"))
 }
 
-/// A reply goes to the caller, and a request comes from it: somebody else's socket on descriptor 1 would take the reply for
-/// the system user's own words, and one on descriptor 0 would speak for the caller.
+/// Requires that sockets on descriptors 0 and 1 lead to the caller. Another user's service on descriptor 1 would take
+/// the reply for words of the system user, and one on descriptor 0 would make requests in the caller's name.
 fn require_own_sockets(caller: &Caller) -> Result<(), Refusal> {
     for (number, descriptor) in [(0, sys::stdin()), (1, sys::stdout())] {
         if let Some(uid) = listener(descriptor).filter(|uid| *uid != caller.uid) {
             return Err(Refusal::NotPrivileged {
                 missing: format!("a descriptor {number} of the caller's: its socket leads to uid {uid}"),
-                hint: WAYS.to_owned(),
+                hint: "give netbroker a socket whose other end is the caller's own".to_owned(),
             });
         }
     }
     Ok(())
 }
 
-/// Nothing is written to somebody else's socket on descriptor 2, either. It is no reason to refuse: what an agent's unit
-/// inherits there is journald's socket for lines of text. That would take the caller's words for the system user's.
+/// Finds out whether lines may be written on descriptor 2. Nothing is written to another user's socket there: the
+/// reader would take the caller's words for those of the system user. But such a socket is not a reason to refuse,
+/// because the unit of an agent inherits journald's stream socket there.
 ///
-/// The caller is not known yet. It is the real user, or else (sudo, a listener of root's) root had a say in this descriptor,
-/// and its words would be taken for root's: then they go to no socket with a name.
+/// The caller is not known yet. It is the real user, unless the real user is root (sudo, a socket unit of root). Then
+/// root's choices decided what this descriptor is, and lines would be taken for root's words. So they go to no socket
+/// with a name.
 fn complaints() -> Complaints {
     match listener(sys::stderr()) {
         Some(uid) if getuid().is_root() || uid != getuid().as_raw() => Complaints::Withheld,
@@ -205,16 +209,16 @@ fn complaints() -> Complaints {
     }
 }
 
-/// The uid of who listens at the other end of a socket. The other end of a pair, and a client that was accepted, have no
-/// name: who made them says nothing.
+/// The uid of the process that listens at the other end of a socket. `None` for a socket pair and for a connection that
+/// was accepted: their other end has no name, and the uid of its maker proves nothing.
 fn listener(descriptor: BorrowedFd<'static>) -> Option<u32> {
-    let peer = getpeername::<UnixAddr>(descriptor.as_raw_fd()).ok()?; // no socket
+    let peer = getpeername::<UnixAddr>(descriptor.as_raw_fd()).ok()?; // not a connected Unix socket
     let is_named = peer.path().is_some() || peer.as_abstract().is_some();
     let peer = getsockopt(&descriptor, sockopt::PeerCredentials).ok()?;
     is_named.then(|| peer.uid())
 }
 
-/// Whether a standard descriptor may be used; otherwise what is wrong with it.
+/// What kind of input a standard descriptor is, if it may be used; otherwise what is wrong with it.
 fn fit(descriptor: BorrowedFd<'static>, access: OFlag) -> Result<Input, String> {
     let kind = kind(descriptor)?;
     let flags = fcntl(descriptor, FcntlArg::F_GETFL).map_err(|errno| format!("cannot be examined: {errno}"))?;
@@ -226,7 +230,7 @@ fn fit(descriptor: BorrowedFd<'static>, access: OFlag) -> Result<Input, String> 
     Ok(kind)
 }
 
-/// Allow-lists by type: a netlink or packet socket would turn a reply into a request (CVE-2014-0181).
+/// Allows only listed types: a netlink or packet socket would turn a reply into a request (CVE-2014-0181).
 fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
     let what = fstat(descriptor).map_err(|errno| match errno {
         Errno::EBADF => "is closed".to_owned(),
@@ -239,8 +243,8 @@ fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
         SFlag::S_IFREG => Err("is a file of a file system that is not an ordinary local one".to_owned()),
         SFlag::S_IFSOCK if is_listening(descriptor) => Err("is a listening socket, not a connection".to_owned()),
         SFlag::S_IFSOCK if is_unix_stream(descriptor) => Ok(Input::Socket),
-        SFlag::S_IFSOCK => Err("is a socket, but no Unix stream socket".to_owned()),
-        _ => Err("is no pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
+        SFlag::S_IFSOCK => Err("is a socket, but not a Unix stream socket".to_owned()),
+        _ => Err("is not a pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
     }
 }
 
@@ -262,12 +266,12 @@ fn is_unix_stream(descriptor: BorrowedFd<'static>) -> bool {
     unix && getsockopt(&descriptor, sockopt::SockType).is_ok_and(|ty| ty == SockType::Stream)
 }
 
-/// Its peer would be whoever listens, and no request could ever come.
+/// Whether it is a listening socket. Its peer would be the listener itself, and it never delivers a request.
 fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
     getsockopt(&descriptor, sockopt::AcceptConn).unwrap_or(false)
 }
 
-/// The real /proc: its root, not something that was mounted over it.
+/// The root of the real /proc, and not of something that was mounted over it.
 struct Proc(OwnedFd);
 
 /// `PROC_ROOT_INO` (`linux/proc_fs.h`).
@@ -282,13 +286,13 @@ impl Proc {
         let kind = fstatfs(&proc).map_err(system("statfs /proc"))?.filesystem_type();
         let root = fstat(&proc).map_err(system("stat /proc"))?.st_ino;
         if kind != PROC_SUPER_MAGIC || root != PROC_ROOT {
-            return Err(Refusal::SystemError { step: "open /proc: it is no procfs".to_owned(), errno: None });
+            return Err(Refusal::SystemError { step: "open /proc: it is not a procfs".to_owned(), errno: None });
         }
         Ok(Self(proc))
     }
 
-    /// In a user namespace with another map, real uid, owners of files and the policy are what its maker wants, and
-    /// file capabilities are honoured all the same. The initial namespace maps every id to itself.
+    /// Requires a user namespace that maps every id to itself, as the initial one does. In any other, its creator
+    /// decides what the real uid, the owners of files and the policy are, and file capabilities still take effect.
     fn require_identity_map(&self) -> Result<(), Refusal> {
         if self.is_in_initial_user_namespace() {
             return Ok(());
@@ -306,27 +310,28 @@ impl Proc {
             if words != [&b"0"[..], b"0", b"4294967295"] {
                 return Err(Refusal::NotPrivileged {
                     missing: format!("a user namespace that maps every id to itself (uid {} here)", getuid()),
-                    hint: WAYS.to_owned(),
+                    hint: LISTENER.to_owned(),
                 });
             }
         }
         Ok(())
     }
 
-    /// By its number, which the kernel writes into the link itself: the link is read and not followed, so that nothing
-    /// bound to it or mounted over it is taken for it. Anything else than that number leaves the question to the maps.
+    /// Compares the number that the kernel writes into the link itself. The link is read as text and not followed, so
+    /// that nothing that is bound to it or mounted over it can be mistaken for it. With any other number, the maps
+    /// decide.
     fn is_in_initial_user_namespace(&self) -> bool {
         let link = self.open_own("self/ns/user", OFlag::O_PATH | OFlag::O_NOFOLLOW);
         link.and_then(|link| readlinkat(link, "")).is_ok_and(|number| number == INITIAL_USER_NAMESPACE)
     }
 
-    /// Opens a file of this process. Nothing may be mounted over it: resolution stays on this mount.
+    /// Opens a file of this process. The path must stay on this mount, so that nothing is mounted over the file.
     fn open_own(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_XDEV);
         openat2(self.0.as_fd(), path, how)
     }
 
-    /// The identity of a process's network namespace.
+    /// The device and inode numbers of a process's network namespace.
     fn netns(&self, path: &str) -> Result<(u64, u64), Errno> {
         let what = fstatat(&self.0, path, nix::fcntl::AtFlags::empty())?;
         Ok((what.st_dev, what.st_ino))

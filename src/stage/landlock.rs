@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Landlock: no files, no TCP, no signals and abstract sockets of others. All rights that the running kernel knows, and
-//! anything but full enforcement of them refuses.
+//! Landlock: no files, no TCP, no signals to and no abstract sockets of other processes. A domain handles every right
+//! that the running kernel knows. Anything less than full enforcement is refused.
 #![forbid(unsafe_code)]
 
 use landlock::{
@@ -12,17 +12,18 @@ use nix::errno::Errno;
 use crate::refusal::Refusal;
 use crate::sys;
 
-/// What a domain takes away.
+/// What a domain forbids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Domain {
     /// Everything that Landlock knows.
     Everything,
-    /// All but the file system: a domain that handles any right on files forbids mount(2) and umount2(2), which the
-    /// namespace stage is for.
+    /// Everything but the file system. A domain that handles any right on files forbids mount(2) and umount2(2), which
+    /// the namespace stage needs.
     AllButFiles,
 }
 
-/// Enters a domain. Where the kernel has no Landlock at all, `required` decides; where it has, all of it must hold.
+/// Enters a domain. Where the kernel has no Landlock, `required` decides whether that is an error. Where it has
+/// Landlock, the whole domain must be enforced.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`]
@@ -43,7 +44,8 @@ fn unenforced(errno: Option<Errno>) -> Refusal {
     Refusal::NotConfined { step: "landlock", errno }
 }
 
-/// Whether everything asked for is enforced. An older kernel has nothing of its own for some of it.
+/// Restricts the process, and returns whether everything requested is enforced. Rights that an older kernel does not
+/// know are not requested.
 fn restrict(domain: Domain, abi: ABI) -> Result<bool, RulesetError> {
     let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     if domain == Domain::Everything {
@@ -56,7 +58,7 @@ fn restrict(domain: Domain, abi: ABI) -> Result<bool, RulesetError> {
         rules = rules.scope(Scope::from_all(abi))?;
     }
     if domain == Domain::AllButFiles && AccessNet::from_all(abi).is_empty() {
-        return Ok(true); // before ABI 4 there is nothing but files
+        return Ok(true); // before ABI 4, Landlock restricts files only
     }
     // The first filter has set no_new_privs; without it the kernel would refuse the domain.
     let status = rules.create()?.no_new_privs(false).restrict_self()?;

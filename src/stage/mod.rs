@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the process can still do. Each stage is a type that is made only from the one before, so that no path compiles
-//! that skips a step: [`Inherited`] -> [`Guarded`] -> [`Confined`].
+//! The stages in which the process gives up its privileges. Each stage is a type that only the stage before it can
+//! make, so that code that skips a step does not compile: [`Inherited`] -> [`Guarded`] -> [`Confined`].
 //!
-//! * `inherited`: nothing trusted yet; hygiene, who asks
-//! * `system_user`: becoming the user `netbroker`
-//! * `trusted`: the compiled policy as a file that nobody else wrote
-//! * `guarded`: what the caller's rules can need, behind the first filter; the first stage that reads a caller's byte
-//! * `confined`: one namespace, one transaction, behind Landlock and the second filter
+//! * `inherited`: nothing is trusted yet; undoes what was inherited, and finds out who the caller is
+//! * `system_user`: becomes the user `netbroker`
+//! * `trusted`: opens the compiled policy as a file that only root can have written
+//! * `guarded`: has only what the caller's rules can need, under the first filter; the first stage that reads a byte of
+//!   the request
+//! * `confined`: one namespace, one transaction, under Landlock and the second filter
 //! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
-//! * `tun`: the device that `Link.Add` of a tun has besides in its last stage
-//! * `capabilities`, `landlock`, `filter`, `netns`, `mounts`: the means
+//! * `tun`: the device that the last stage of `Link.Add` also has for a TUN or TAP link
+//! * `capabilities`, `landlock`, `filter`, `netns`, `mounts`: what the stages use
 #![forbid(unsafe_code)]
 
 pub mod capabilities;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The mount that holds /run/netns, as `/proc/self/mountinfo` reports it, and how it becomes a shared one. `netbrokerctl
-//! policy install` does that with the same code as the first `Netns.Add`.
+//! The mount that holds /run/netns, as mountinfo reports it, and how it becomes a shared mount. The first `Netns.Add`
+//! does that with the same code as `netbrokerctl policy install`.
+//!
+//! What the broker reads of /proc is `self/ns/user` (as text, readlinkat(2), `stage::inherited`), `self/mountinfo` for
+//! `Netns.Add` and `Netns.Delete`, and `1/mountinfo` for `Netns.Add`. Outside the initial user namespace it also reads
+//! `self/uid_map` and `self/gid_map`.
 #![forbid(unsafe_code)]
 
 use std::os::fd::AsRawFd as _;
@@ -16,31 +20,32 @@ use super::netns::DIRECTORY;
 use crate::call::field;
 use crate::refusal::{Class, KernelRefusal, Refusal, system};
 
-/// Any user may take the lock on the directory, and a file may be about to become a namespace: this often, 10 ms each.
+/// How often the broker waits 10 ms: for the lock on /run/netns, which any user may take, and for a file on which a
+/// namespace may be about to be mounted.
 pub(super) const PATIENCE: u32 = 100;
 
-/// What is said where nobody outside would see the namespace.
+/// The message where no process outside would see the namespace.
 const IN_PRIVATE: &str = "this process is in a private mount namespace, and a namespace made here would not be seen outside; \
     ask a broker outside, through its socket (netbroker --peer)";
 
-/// The mounts that a process sees.
+/// The mounts that a process sees (`/proc/PID/mountinfo`).
 #[derive(Debug)]
 pub(crate) struct Mounts(String);
 
-/// What the mount that holds /run/netns is.
+/// How the mount that holds /run/netns is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// A shared mount on /run/netns itself: nothing is left to be done.
+    /// A shared mount on /run/netns itself: nothing needs to be done.
     Shared,
     /// /run/netns is not a shared mount of its own yet.
     Unshared,
-    /// A slave of another mount namespace's: a namespace made here would be invisible outside, and an empty file would
-    /// take its name. A unit with a private mount namespace is such a place.
+    /// A slave of a mount in another mount namespace, as in a unit with a private mount namespace. A namespace that is
+    /// made here would not be visible outside, and an empty file would have its name there.
     Slave,
 }
 
 impl Mounts {
-    /// Those of this process.
+    /// Reads the mounts of this process.
     ///
     /// # Errors
     /// [`Refusal::SystemError`]
@@ -48,7 +53,7 @@ impl Mounts {
         read_whole("/proc/self/mountinfo").map(Self)
     }
 
-    /// Those of process 1.
+    /// Reads the mounts of process 1.
     ///
     /// # Errors
     /// [`Refusal::SystemError`], also where this /proc does not show other users' processes.
@@ -56,10 +61,10 @@ impl Mounts {
         read_whole("/proc/1/mountinfo").map(Self)
     }
 
-    /// What the mount that holds /run/netns is.
+    /// How the mount that holds /run/netns is shared.
     ///
     /// # Errors
-    /// [`Refusal::SystemError`] where there is none, as in a chroot.
+    /// [`Refusal::SystemError`] where no mount holds it, as in a chroot.
     pub(crate) fn sharing(&self) -> Result<Sharing, Refusal> {
         match holder(&self.0) {
             Some(mount) if mount.is("master:") => Ok(Sharing::Slave),
@@ -69,23 +74,23 @@ impl Mounts {
         }
     }
 
-    /// Whether both see /run/netns in the very same mount. Its id is unique among all mount namespaces, so a copy of the
-    /// namespace and a chroot see another one.
+    /// Whether the same mount holds /run/netns for both. The id of a mount is unique among all mount namespaces, so a
+    /// process in a copy of the mount namespace, or in a chroot, sees another id.
     #[cfg(feature = "ctl")]
     pub(crate) fn has_same_holder(&self, other: &Self) -> bool {
         holder(&self.0).is_some_and(|mount| holder(&other.0).is_some_and(|of_other| of_other.id == mount.id))
     }
 
-    /// Whether what is mounted under /run/netns here never shows in process 1's mount namespace: the mount there is another
-    /// one, and no peer of this one.
+    /// Whether what is mounted under /run/netns here never appears in the mount namespace of process 1. That is so
+    /// where process 1 sees another mount, and that is not a peer of this one.
     fn is_copy_of(&self, first: &Self) -> bool {
         let (Some(own), Some(of_first)) = (holder(&self.0), holder(&first.0)) else { return true };
         let is_peer = |group| first.0.lines().filter_map(Mount::parse).any(|mount| mount.group() == Some(group));
         own.id != of_first.id && !own.group().is_some_and(is_peer)
     }
 
-    /// Whether a namespace that is made here shows in every mount namespace already. `first` is what process 1 sees, where
-    /// that can be read.
+    /// Whether a namespace that is made here already appears in every mount namespace. `first` has the mounts of
+    /// process 1, where they can be read.
     ///
     /// # Errors
     /// [`Refusal::Kernel`] where it never would; [`Refusal::SystemError`].
@@ -104,8 +109,8 @@ impl Mounts {
         }
     }
 
-    /// Whether something other than a network namespace is mounted on a name, under one or not: a file, or a namespace of
-    /// another type, which statfs(2) does not tell apart.
+    /// Whether something other than a network namespace is mounted on a name, even below a network namespace: a file,
+    /// or a namespace of another type. statfs(2) reports the same for all types of namespaces.
     pub(super) fn hold_another(&self, name: &str) -> bool {
         let point = format!("{DIRECTORY}/{name}");
         let Some(mut at) = holder(&self.0) else { return false };
@@ -121,11 +126,12 @@ impl Mounts {
     }
 }
 
-/// Makes /run/netns a shared mount of itself, so that namespaces mounted there show in every mount namespace.
-/// Parallel first calls must not stack mounts: under a lock, and only where it is not a shared mount yet.
+/// Makes /run/netns a shared mount of itself, so that namespaces that are mounted there appear in every mount
+/// namespace. Works under a lock, and mounts only what is not a mount yet: parallel first calls must not stack mounts.
 ///
 /// # Errors
-/// [`Refusal::Busy`] where another process keeps the lock for a second; [`Refusal::SystemError`], or the same after a change.
+/// [`Refusal::Busy`] where another process keeps the lock for a second; [`Refusal::SystemError`], or the same after a
+/// change.
 #[allow(deprecated, reason = "`Flock` panics where it cannot let go of the lock")]
 pub(crate) fn share_under_lock() -> Result<(), Refusal> {
     let readable = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -141,7 +147,7 @@ pub(crate) fn share_under_lock() -> Result<(), Refusal> {
     Err(Refusal::Busy { reason: "another process holds the lock on /run/netns".to_owned() })
 }
 
-/// What `ip netns add` does: make it shared, and where it is not a mount yet, a mount first.
+/// Does what `ip netns add` does: makes /run/netns shared. If it is not a mount yet, mounts it on itself first.
 ///
 /// # Errors
 /// [`Refusal::SystemError`], or the same after a change.
@@ -180,7 +186,7 @@ impl<'a> Mount<'a> {
         self.point == DIRECTORY || self.point == "/" || within()
     }
 
-    /// The peer group that it shares what is mounted under it with (`shared:N`, `mount_namespaces(7)`).
+    /// The peer group in which it shares what is mounted under it (`shared:N`, `mount_namespaces(7)`).
     fn group(&self) -> Option<&'a str> {
         self.fields.split(' ').skip(6).find_map(|word| word.strip_prefix("shared:"))
     }
@@ -190,8 +196,9 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// The mount that holds /run/netns: from the root on, of what is mounted on each the first on the way. A mount on
-/// /run/netns itself may lie hidden under a later one on /run.
+/// The mount that holds /run/netns. The walk begins at the root mount. Of the mounts on the current one that are on the
+/// way to /run/netns, it takes the one with the shortest path, until there are none. A mount on /run/netns itself may
+/// be hidden under a later mount on /run.
 fn holder(mountinfo: &str) -> Option<Mount<'_>> {
     let mounts: Vec<Mount<'_>> = mountinfo.lines().filter_map(Mount::parse).filter(Mount::is_on_the_way).collect();
     // rootfs is mounted on itself
@@ -236,8 +243,8 @@ mod tests {
         let of_a_name = "70 60 0:4 net:[4026532178] /run/netns/x rw - nsfs nsfs rw\n";
         assert_eq!(held_by(""), "27");
         assert_eq!(held_by(names), "42");
-        assert_eq!(held_by(&[names, run].concat()), "50"); // covered
-        assert_eq!(held_by(&[run, names].concat()), "50"); // in whatever order
+        assert_eq!(held_by(&[names, run].concat()), "50"); // hidden under /run
+        assert_eq!(held_by(&[run, names].concat()), "50"); // in either order
         assert_eq!(held_by(&[names, run, within, of_a_name].concat()), "60");
         assert_eq!(held_by(&[within, again, run].concat()), "61");
         assert_eq!(held_by("43 27 0:31 / /run/netnsx rw - tmpfs tmpfs rw\n"), "27");
@@ -272,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_mounted_on_itself_is_one() {
+    fn a_root_that_is_mounted_on_itself_is_found() {
         assert_eq!(holder("1 1 0:2 / / rw - rootfs rootfs rw\n").unwrap().id, "1");
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The last stage of `Netns.Add` and `Netns.Delete`: the same files and mounts as iproute2's (`ip/ipnetns.c`), so that
-//! `ip netns` and processes that were there before see them. Each step is safe to be the last: what a killed process
-//! leaves is at most a plain file, which `Netns.Delete` and `ip netns delete` take away.
+//! The last stage of `Netns.Add` and `Netns.Delete`. It makes the same files and mounts as iproute2 (`ip/ipnetns.c`),
+//! so that `ip netns` and existing processes see them. The process may be killed after any step: what it leaves is at
+//! most a plain file, which `Netns.Delete` and `ip netns delete` remove.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -21,7 +21,6 @@ use super::mounts::{self, Mounts, PATIENCE};
 use super::netns::{DIRECTORY, Identity, Netns};
 use crate::call::field;
 use crate::call::name::NetnsName;
-use crate::caller::WAYS;
 use crate::policy::Permit;
 use crate::refusal::{Class, KernelRefusal, Refusal, system, unsuitable};
 
@@ -34,6 +33,9 @@ pub(super) struct Task {
     is_shared: bool,
     tolerant: bool,
 }
+
+/// What gives the capability that only some ways in have.
+const SYS_ADMIN: &str = "give netbroker this capability, too, in its file capabilities or its unit's bounding set";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
@@ -51,23 +53,24 @@ impl Task {
     pub(super) fn prepare(permit: &Permit, identity: Identity) -> Result<Self, Refusal> {
         let request = permit.request();
         let NetnsName::Named(name) = request.needed(&field::NETNS)? else {
-            return Err(unsuitable(&field::NETNS.field, "is `@host`, which is neither made nor removed"));
+            return Err(unsuitable(&field::NETNS.field, "must not be `@host`, which cannot be added or deleted"));
         };
         let action = if request.call().verb() == "Add" { Action::Add } else { Action::Delete };
         let held = capabilities::permitted()?;
         let needed = request.needs().capabilities;
         if let Some(missing) = needed.iter().find(|cap| !held.has(**cap)) {
             let missing = format!("{}, which {} needs", missing.to_string().to_lowercase(), request.call().name);
-            return Err(Refusal::NotPrivileged { missing, hint: WAYS.to_owned() });
+            return Err(Refusal::NotPrivileged { missing, hint: SYS_ADMIN.to_owned() });
         }
         if action == Action::Delete {
-            // The host's own is refused; absent and left-over ones are told apart when it is their turn.
+            // The host's own namespace is refused here. `delete` distinguishes absent names from left-over files.
             let named = NetnsName::Named(name.clone());
             if let Err(refusal @ Refusal::Kernel(_)) = Netns::open(&field::NETNS.field, &named, identity) {
                 return Err(refusal);
             }
         }
-        // First the mount, then the directory: one that was opened before a mount came lies under it.
+        // The mount is looked at before the directory is opened: a directory that is opened before the mount appears is
+        // hidden under it.
         let mounts = Mounts::read()?;
         let first = if action == Action::Add { Mounts::of_first_process().ok() } else { None };
         let is_shared = mounts.is_shared(first.as_ref())?;
@@ -95,7 +98,8 @@ impl Task {
         format!("{DIRECTORY}/{}", self.name)
     }
 
-    /// The namespace first, then its file, then the mount: the file stands without a mount for as short as can be.
+    /// Makes the namespace first, then its file, then the mount, so that the file is without a mount as briefly as
+    /// possible.
     fn add(&mut self) -> Result<(), Refusal> {
         if self.is_there() {
             return self.exists(); // nothing changes, the mount included
@@ -104,12 +108,12 @@ impl Task {
             return self.make();
         }
         mounts::share_under_lock()?;
-        // What was opened before lies under the mount.
+        // The directory that was opened before is hidden under the mount now.
         let made = open_directory().and_then(|directory| {
             self.directory = directory;
             self.make()
         });
-        made.map_err(Refusal::after_a_change) // the mount, at least
+        made.map_err(Refusal::after_a_change) // at least /run/netns has changed
     }
 
     fn make(&self) -> Result<(), Refusal> {
@@ -120,14 +124,15 @@ impl Task {
             Err(Errno::EEXIST) => return self.exists(),
             Err(errno) => return Err(system("make the file of the namespace")(errno)),
         };
-        // By descriptor: the name may be another's by now, and what was removed takes no mount.
+        // By descriptor: the name may be of another file by now, and the kernel mounts nothing on a file that was
+        // removed.
         bind("/proc/self/ns/net", &format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|errno| {
             let failed = system("mount the namespace")(errno);
             if self.unlink().is_ok() { failed } else { failed.after_a_change() }
         })
     }
 
-    /// Another process has the name: a namespace that is ready, one in the making, or a file that was left over.
+    /// The name is taken: by a namespace that is ready, by one that another process is making, or by a left-over file.
     fn exists(&self) -> Result<(), Refusal> {
         for _ in 0..PATIENCE {
             match (self.is_ready(), self.tolerant) {
@@ -136,12 +141,13 @@ impl Task {
                 (false, _) => std::thread::sleep(Duration::from_millis(10)),
             }
         }
-        let message = "a file has the name on which no namespace was mounted for a second; Netns.Delete removes it";
+        let message = "a file has the name, but no namespace was mounted on it within a second; Netns.Delete \
+                       removes it";
         Err(kernel(Class::AlreadyExists, Errno::EEXIST, message))
     }
 
-    /// Unmounts the namespace and removes the file. Nothing but a namespace is unmounted, and a file that something else is
-    /// mounted on cannot be removed (`EBUSY`).
+    /// Unmounts the namespace and removes the file. Nothing but a namespace is unmounted, and a file that something
+    /// else is mounted on cannot be removed (`EBUSY`).
     fn delete(&self) -> Result<(), Refusal> {
         let mut has_let_go = false;
         let failed = |step, errno, has_let_go| {
@@ -158,7 +164,7 @@ impl Task {
             }
             return match self.unlink() {
                 Ok(()) => Ok(()),
-                Err(Errno::EBUSY) if self.is_ready() => continue, // mounted since
+                Err(Errno::EBUSY) if self.is_ready() => continue, // mounted meanwhile
                 Err(Errno::ENOENT) if self.tolerant || has_let_go => Ok(()),
                 Err(Errno::ENOENT) => Err(Refusal::NoSuchNetns {
                     field: field::NETNS.field.name,
@@ -189,8 +195,8 @@ impl Task {
     }
 }
 
-/// Refuses a name that something other than a network namespace has, or than the plain file that a namespace is mounted
-/// on. Neither this program nor iproute2 made it, so `Add` does not wait for it and `Delete` does not remove it.
+/// Refuses a name that is neither a network namespace nor a plain file on which one can be mounted. Neither this
+/// program nor iproute2 made it, so `Add` does not wait for it and `Delete` does not remove it.
 fn require_ours(action: Action, directory: &OwnedFd, name: &str, mounts: &Mounts) -> Result<(), Refusal> {
     let what = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Err(Errno::ENOENT) => return Ok(()),
@@ -200,14 +206,16 @@ fn require_ours(action: Action, directory: &OwnedFd, name: &str, mounts: &Mounts
         SFlag::S_IFREG if !mounts.hold_another(name) => return Ok(()),
         SFlag::S_IFREG => ("another file, or a namespace of another type, is mounted on the name", Errno::EINVAL),
         SFlag::S_IFDIR => ("a directory has the name", Errno::EISDIR),
-        SFlag::S_IFLNK => ("a symbolic link has the name", Errno::EINVAL),
+        SFlag::S_IFLNK => ("a symbolic link has the name", Errno::ELOOP),
         _ => ("a FIFO, socket or device has the name", Errno::EINVAL),
     };
     match action {
         Action::Add => Err(kernel(Class::AlreadyExists, Errno::EEXIST, kind)),
         Action::Delete => {
             let (field, name) = (field::NETNS.field.name, name.to_owned());
-            Err(Refusal::NoSuchNetns { field, name, reason: "not_a_namespace", errno })
+            let is_link = errno == Errno::ELOOP;
+            let reason = if is_link { "symbolic_link" } else { "not_a_namespace" };
+            Err(Refusal::NoSuchNetns { field, name, reason, errno })
         }
     }
 }

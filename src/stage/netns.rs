@@ -14,17 +14,18 @@ use crate::call::field::Field;
 use crate::call::name::NetnsName;
 use crate::refusal::{Refusal, system, unconfined, unsuitable};
 
-/// A file itself, for fstatat(2). Not to mount anything goes without saying here; said, it keeps musl from asking lstat(2).
+/// The flags of fstatat(2) for a file itself, not for what it links to. `AT_NO_AUTOMOUNT` has no effect here, except
+/// that musl does not call lstat(2), which the filter does not allow.
 pub(super) const ITSELF: AtFlags = AtFlags::AT_SYMLINK_NOFOLLOW.union(AtFlags::AT_NO_AUTOMOUNT);
-/// Where names are.
+/// The directory of the names of namespaces.
 pub const DIRECTORY: &str = "/run/netns";
 
-/// Which namespaces `@host` stands for.
+/// The namespaces that are reached as `@host` only.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity {
-    /// Device and inode of the one that the broker was started in.
+    /// Device and inode numbers of the namespace that the broker was started in.
     pub own: (u64, u64),
-    /// Of pid 1's, where it could be looked up.
+    /// Those of process 1's namespace, where they could be read.
     pub first: Option<(u64, u64)>,
 }
 
@@ -42,13 +43,13 @@ impl Netns {
     /// Opens the namespace that `field` names.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchNetns`]; [`Refusal::Kernel`] where another name turns out to be the host's.
+    /// [`Refusal::NoSuchNetns`]; [`Refusal::Kernel`] where a name other than `@host` leads to the host's namespace.
     pub fn open(field: &'static Field, name: &NetnsName, identity: Identity) -> Result<Self, Refusal> {
         let path = match name {
             NetnsName::Host => "/proc/self/ns/net".to_owned(),
             NetnsName::Named(name) => format!("{DIRECTORY}/{name}"),
         };
-        // Not to wait, should it be a pipe; no symbolic link, but /proc's own.
+        // Opening must not wait, even if it is a FIFO. No symbolic link is followed except that of /proc.
         let link = if *name == NetnsName::Host { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | link;
         let opened = openat(AT_FDCWD, path.as_str(), flags, Mode::empty())
@@ -70,10 +71,10 @@ impl Netns {
         }
     }
 
-    /// Enters it: sockets opened from now on belong to it.
+    /// Enters it: sockets that are opened from now on belong to it.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchNetns`] where it is a namespace of another type; [`Refusal::NotConfined`].
+    /// [`Refusal::NoSuchNetns`] where it is not a network namespace; [`Refusal::NotConfined`].
     pub fn enter(&self, field: &'static str, name: &NetnsName) -> Result<(), Refusal> {
         setns(&self.0, CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
             Errno::EINVAL => {
@@ -85,14 +86,15 @@ impl Netns {
     }
 }
 
-/// Tells an absent name from one that is no namespace: a killed `ip netns add` leaves a plain file of mode 000. All
-/// namespaces are of one file system, and one that cannot be opened is a failure of the system's.
+/// Distinguishes an absent name from one that is not a namespace: a killed `ip netns add` leaves a plain file without
+/// any mode bits. All namespaces are on one file system, so a file on it that cannot be opened is a system error.
 fn missing(field: &'static str, name: &NetnsName, path: &str, identity: Identity, errno: Errno) -> Refusal {
     let (namespaces, _) = identity.own;
     let is_other = fstatat(AT_FDCWD, path, ITSELF).is_ok_and(|what| what.st_dev != namespaces);
     let (reason, errno) = match errno {
         Errno::ENOENT | Errno::ENOTDIR => ("absent", Errno::ENOENT),
-        Errno::EACCES | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO if is_other => ("not_a_namespace", Errno::EINVAL),
+        Errno::ELOOP if is_other => ("symbolic_link", Errno::ELOOP),
+        Errno::EACCES | Errno::EINVAL | Errno::ENXIO if is_other => ("not_a_namespace", Errno::EINVAL),
         other => return system("open a namespace")(other),
     };
     Refusal::NoSuchNetns { field, name: name.as_str().to_owned(), reason, errno }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Becoming the system user `netbroker`. uid 0 without a single capability still owns /etc/shadow and `core_pattern`, and
-//! the caller's own uid could signal and trace the process: so it is never one of these again.
+//! Becomes the system user `netbroker`. Even without capabilities, uid 0 owns /etc/shadow and `core_pattern`, and the
+//! caller could signal and trace a process with the caller's own uid. So the process never has one of these uids again.
 #![forbid(unsafe_code)]
 
 use caps::Capability;
@@ -13,11 +13,11 @@ use nix::unistd::{Gid, Uid, getresgid, getresuid, getuid, setgroups, setresgid, 
 
 use super::{capabilities, filter};
 use crate::call::needs::Profile;
-use crate::caller::{Caller, WAYS};
-use crate::refusal::{Refusal, unconfined};
+use crate::caller::{Caller, LISTENER};
+use crate::refusal::{Refusal, describe, unconfined};
 use crate::sys;
 
-/// The kernel's ids for "nobody here".
+/// The kernel's overflow uid and gid, which ids without a mapping appear as.
 const NOBODY: u32 = 65534;
 
 /// The system user, by number.
@@ -27,29 +27,33 @@ pub(super) struct SystemUser {
     gid: Gid,
 }
 
-fn not_privileged(missing: impl Into<String>) -> Refusal {
-    Refusal::NotPrivileged { missing: missing.into(), hint: WAYS.to_owned() }
+/// What makes the directory that says who the system user is.
+const MAKE_RUN: &str =
+    "run `systemd-tmpfiles --create`, or `install -d -m 0755 -o netbroker -g netbroker /run/netbroker`";
+
+fn not_privileged(missing: impl Into<String>, hint: &str) -> Refusal {
+    Refusal::NotPrivileged { missing: missing.into(), hint: hint.to_owned() }
 }
 
 impl SystemUser {
-    /// The numbers are the owner and the group of `/run/netbroker`: no look-up by name, which would run NSS modules.
+    /// Takes the numbers from the owner and the group of `/run/netbroker`: a look-up by name would run NSS modules.
     pub(super) fn find() -> Result<Self, Refusal> {
         let look = |path: &str| fstatat(nix::fcntl::AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let runtime = look("/run").map_err(|errno| not_privileged(format!("/run: {}", errno.desc())))?;
+        let runtime =
+            look("/run").map_err(|errno| not_privileged(format!("/run: {}", describe(errno)), "mount a /run"))?;
         if runtime.st_uid != 0 || runtime.st_mode & 0o022 != 0 {
-            return Err(not_privileged("a /run that belongs to root and only root may write"));
+            return Err(not_privileged(
+                "a /run that belongs to root and that only root may write",
+                "run `chown root /run; chmod 0755 /run`",
+            ));
         }
-        let own = look("/run/netbroker").map_err(|errno| {
-            not_privileged(format!(
-                "/run/netbroker: {}; systemd-tmpfiles makes it, or `install -d -m 0755 -o netbroker -g netbroker /run/netbroker`",
-                errno.desc()
-            ))
-        })?;
+        let own = look("/run/netbroker")
+            .map_err(|errno| not_privileged(format!("/run/netbroker: {}", describe(errno)), MAKE_RUN))?;
         if !is_directory(&own) || own.st_mode & 0o7777 != 0o755 {
-            return Err(not_privileged("a /run/netbroker that is a directory of mode 0755"));
+            return Err(not_privileged("a /run/netbroker that is a directory with mode 0755", MAKE_RUN));
         }
         if [0, NOBODY, u32::MAX].iter().any(|id| own.st_uid == *id || own.st_gid == *id) {
-            return Err(not_privileged("a /run/netbroker that belongs to the system user and group netbroker"));
+            return Err(not_privileged("a /run/netbroker that belongs to the user and group netbroker", MAKE_RUN));
         }
         Ok(Self { uid: Uid::from_raw(own.st_uid), gid: Gid::from_raw(own.st_gid) })
     }
@@ -62,15 +66,19 @@ impl SystemUser {
         self.gid
     }
 
-    /// Becomes the user. The permitted capabilities stay until the policy says which of them this caller can need.
+    /// Becomes the user. The permitted capabilities stay until the policy shows which of them this caller can need.
     pub(super) fn become_it(self, caller: &Caller) -> Result<(), Refusal> {
         if caller.uid == self.uid.as_raw() || caller.all_gids().any(|gid| gid == self.gid.as_raw()) {
-            return Err(not_privileged("a caller other than the user and group netbroker themselves"));
+            return Err(not_privileged(
+                "a caller other than the user and group netbroker",
+                "call as another user, who is not in the group netbroker",
+            ));
         }
         let held = capabilities::permitted()?;
         let missing: Vec<Capability> = capabilities::NEEDED.into_iter().filter(|cap| !held.has(*cap)).collect();
         if !missing.is_empty() {
-            return Err(not_privileged(lacking(&missing)));
+            let (missing, hint) = lacking(&missing);
+            return Err(not_privileged(missing, hint));
         }
         held.make_effective(&[Capability::CAP_SETUID, Capability::CAP_SETGID])?;
         prctl::set_keepcaps(true).map_err(unconfined("keepcaps"))?;
@@ -79,7 +87,8 @@ impl SystemUser {
     }
 }
 
-/// Becomes a user for good, without supplementary groups. The ids are read back: a partial change must not go on.
+/// Becomes a user permanently, without supplementary groups. Reads the ids back: after a partial change the process
+/// must not continue.
 ///
 /// # Errors
 /// [`Refusal::NotConfined`] naming the step; the process must then end.
@@ -101,26 +110,28 @@ pub(super) fn is_directory(what: &FileStat) -> bool {
     what.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits()
 }
 
-/// Which capabilities are missing, and why, as far as that can be seen.
-fn lacking(missing: &[Capability]) -> String {
+/// Which capabilities are missing, with the reason where it can be seen, and what would give them.
+fn lacking(missing: &[Capability]) -> (String, &'static str) {
     let names: Vec<String> = missing.iter().map(|cap| cap.to_string().to_lowercase()).collect();
     let nosuid = || statvfs("/proc/self/exe").is_ok_and(|at| at.flags().contains(FsFlags::ST_NOSUID));
-    let why = if prctl::get_no_new_privs().unwrap_or(false) {
-        " (no_new_privs is set, which switches the setuid bit and file capabilities off)"
+    let (why, hint) = if getuid().is_root() {
+        ("", "add these capabilities to the bounding set of the unit or container that starts netbroker")
+    } else if prctl::get_no_new_privs().unwrap_or(false) {
+        (" (no_new_privs is set, which switches the setuid bit and file capabilities off)", LISTENER)
     } else if nosuid() {
-        " (the program lies on a file system mounted nosuid)"
+        (" (the program is on a file system mounted nosuid)", "install netbroker on a file system without nosuid")
     } else {
-        ""
+        ("", "give the program the setuid bit: owner root, group netbroker-callers, mode 4754")
     };
-    format!("{}{why}", names.join(", "))
+    (format!("{}{why}", names.join(", ")), hint)
 }
 
-/// Gives up everything for good, so that a failure can be told: the request still has to be read to know in whose
-/// interface. Not with a capability, and not as uid 0: where the caller is another, as the caller; where it is root, as
-/// nobody.
+/// Gives up everything permanently, in order to report a failure. The process must still read the request, because the
+/// error belongs to the interface of the requested call. It must not do so with a capability or as uid 0. So it
+/// continues as the caller, or as nobody where the caller is root.
 ///
 /// # Errors
-/// What could not be given up; then nothing may be read.
+/// The step that failed; the process must then read nothing.
 pub fn give_up() -> Result<(), Refusal> {
     if getuid().is_root() {
         become_nobody()?;
@@ -132,7 +143,8 @@ pub fn give_up() -> Result<(), Refusal> {
     filter::guard(Profile::LINK, None)
 }
 
-/// `EINVAL`: nobody is not mapped here. In such a user namespace uid 0 is the caller's own uid by another name.
+/// Becomes nobody. `EINVAL` means that this user namespace does not map nobody: uid 0 here is then the caller's own uid
+/// outside, and stays.
 fn become_nobody() -> Result<(), Refusal> {
     let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
     match setresgid(gid, gid, gid) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The compiled policy as a file that nobody but root could have written: every directory on the way belongs to root
-//! and is written by root only, nothing on the way is a symbolic link, and the file itself has exactly the owner, group
+//! The compiled policy as a file that only root can have written: every directory on its path belongs to root and can
+//! be written by root only, no part of the path is a symbolic link, and the file itself has exactly the owner, group
 //! and mode that `netbrokerctl policy install` gives it.
 #![forbid(unsafe_code)]
 
@@ -15,14 +15,14 @@ use nix::unistd::Gid;
 
 use super::system_user::is_directory;
 use crate::policy::compiled::{Compiled, ReadAt};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, describe};
 
-/// Where the compiled policy lies, from `/` on.
+/// The directories of the compiled policy, from `/` on.
 const DIRECTORIES: [&str; 3] = ["var", "lib", "netbroker"];
-/// Its path, for errors.
+/// Its path, for error messages.
 const PATH: &str = "/var/lib/netbroker/policy";
 
-/// The file, and its length when it was looked at.
+/// The file, and its length in bytes when it was opened.
 #[derive(Debug)]
 pub(super) struct PolicyFile {
     file: File,
@@ -58,9 +58,9 @@ pub(super) fn policy(group: Gid) -> Result<Compiled<PolicyFile>, Refusal> {
     Compiled::open(file).map_err(|damage| damaged(damage.0))
 }
 
-/// A policy whose bytes are not what was written.
+/// The refusal for a policy whose bytes are not what was written.
 pub(super) fn damaged(what: &str) -> Refusal {
-    invalid(format!("{PATH}: {what}; `netbrokerctl policy install` writes it anew"))
+    invalid(format!("{PATH}: {what}; `netbrokerctl policy install` writes it again"))
 }
 
 fn open_file(group: Gid) -> Result<PolicyFile, Refusal> {
@@ -82,13 +82,13 @@ fn open_file(group: Gid) -> Result<PolicyFile, Refusal> {
 
 fn unusable(path: &str, errno: Errno) -> Refusal {
     match errno {
-        Errno::ENOENT => invalid(format!("{path} is absent: `netbrokerctl policy install` makes it")),
+        Errno::ENOENT => invalid(format!("{path} does not exist; `netbrokerctl policy install` creates it")),
         Errno::ELOOP | Errno::ENOTDIR => invalid(format!("{path} is a symbolic link or no directory")),
-        // The caller's limits, or the machine's: not for ever, and no fault of the policy's.
+        // Limits of the caller or of the machine: they do not last, and are not a fault of the policy.
         Errno::EINTR | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
             Refusal::SystemError { step: format!("open {path}"), errno: Some(errno) }
         }
-        other => invalid(format!("{path} cannot be opened: {}", other.desc())),
+        other => invalid(format!("{path} cannot be opened: {}", describe(other))),
     }
 }
 

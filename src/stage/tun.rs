@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `/dev/net/tun`, which TUN and TAP links are made by. It is opened with the rights of the system user, whatever
-//! capability is held: an administrator's mode counts.
+//! `/dev/net/tun`, through which TUN and TAP links are made. It is opened with the rights of the system user, without
+//! an effective capability that overrides them, so that the mode that an administrator gives it applies.
 #![forbid(unsafe_code)]
 
 use std::os::fd::OwnedFd;
@@ -11,13 +11,13 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, makedev};
 
 use super::netns::ITSELF;
 use crate::call::field;
-use crate::refusal::{Class, KernelRefusal, Refusal, system};
+use crate::refusal::{Class, KernelRefusal, Refusal, describe, system};
 
 const DEVICE: &str = "/dev/net/tun";
 /// `MISC_MAJOR` and `TUN_MINOR` (`linux/major.h`, `linux/miscdevice.h`).
 const NUMBER: (u64, u64) = (10, 200);
 
-/// Opens the device for reading, which suffices to make links. Links are made in the namespace that it is opened in.
+/// Opens the device for reading, which is enough to make links. It makes them in the namespace that it is opened in.
 ///
 /// # Errors
 /// `NotSupported` naming the file and its mode.
@@ -41,13 +41,13 @@ fn unusable(errno: Errno) -> Refusal {
             let mode = what.st_mode & 0o7777;
             format!("{DEVICE} has mode {mode:04o} and owner {}:{}", what.st_uid, what.st_gid)
         }
-        Ok(_) => format!("{DEVICE} is no TUN/TAP device"),
-        Err(_) => format!("{DEVICE} is absent"),
+        Ok(_) => format!("{DEVICE} is not a TUN/TAP device"),
+        Err(_) => format!("{DEVICE} does not exist"),
     };
     Refusal::Kernel(KernelRefusal {
         class: Class::NotSupported,
         errno,
-        message: format!("{what}: the user netbroker cannot open it ({})", errno.desc()),
+        message: format!("{what}: the user netbroker cannot open it ({})", describe(errno)),
         field: Some(field::KIND.field.name),
         may_have_changed: false,
     })

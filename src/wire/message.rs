@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! One message: a JSON object with the members that Varlink knows, each at most once.
+//! One message: a JSON object with the members that Varlink defines, each at most once.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -15,29 +15,29 @@ pub struct CallMessage {
     pub method: String,
     /// Its parameters.
     pub parameters: Json,
-    /// Whether several replies are welcome.
+    /// Whether the caller accepts several replies.
     pub more: bool,
-    /// Whether no reply is wanted.
+    /// Whether the caller wants no reply.
     pub oneway: bool,
 }
 
 impl CallMessage {
-    /// Reads the bytes of one message, without what ends it.
+    /// Reads the bytes of one message, without the NUL that ends it.
     ///
     /// # Errors
-    /// What is wrong with it, as a sentence.
+    /// What is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let json = Json::parse(bytes).map_err(|error| format!("the request is no JSON: {error}"))?;
+        let json = Json::parse(bytes).map_err(|error| format!("the request is not JSON: {error}"))?;
         let Json::Object(pairs) = json else {
             return Err(format!("the request is {}, expected an object", json.what()));
         };
         let mut members: BTreeMap<String, Json> = BTreeMap::new();
         for (key, value) in pairs {
             if !matches!(key.as_str(), "method" | "parameters" | "more" | "oneway" | "upgrade") {
-                return Err(format!("`{}` is no member of a request", shown(&key)));
+                return Err(format!("`{}` is not a member of a request", shown(&key)));
             }
             if members.insert(key.clone(), value).is_some() {
-                return Err(format!("`{key}` stands there twice"));
+                return Err(format!("`{key}` is given twice"));
             }
         }
         let mut flag = |name: &str| match members.remove(name) {
@@ -47,7 +47,7 @@ impl CallMessage {
         };
         let (more, oneway, upgrade) = (flag("more")?, flag("oneway")?, flag("upgrade")?);
         if upgrade {
-            return Err("`upgrade`: there is no other protocol".to_owned());
+            return Err("`upgrade` is not supported".to_owned());
         }
         if more && oneway {
             return Err("`more` and `oneway` exclude each other".to_owned());
@@ -61,7 +61,7 @@ impl CallMessage {
         Ok(Self { method, parameters, more, oneway })
     }
 
-    /// What the method is.
+    /// The call or the question that the method names.
     #[must_use]
     pub fn method_kind(&self) -> Method {
         varlink::method(&self.method, &self.parameters)
@@ -82,10 +82,10 @@ mod tests {
         assert!(refused("{}").contains("`method` is missing"));
         assert!(refused(r#"{"method":1}"#).contains("a number"));
         assert!(refused(r#"{"method":"a","method":"b"}"#).contains("twice"));
-        assert!(refused(r#"{"method":"a","extra":1}"#).contains("`extra` is no member"));
+        assert!(refused(r#"{"method":"a","extra":1}"#).contains("`extra` is not a member"));
         assert!(refused(r#"{"method":"a","more":1}"#).contains("expected true or false"));
-        assert!(refused(r#"{"method":"a","upgrade":true}"#).contains("no other protocol"));
-        assert!(refused(r#"{"method":"a"} x"#).contains("no JSON"));
+        assert!(refused(r#"{"method":"a","upgrade":true}"#).contains("is not supported"));
+        assert!(refused(r#"{"method":"a"} x"#).contains("is not JSON"));
         assert!(refused(r#"{"method":"a","more":true,"oneway":true}"#).contains("exclude"));
     }
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_method_is_told_as_varlink_says() {
+    fn an_unknown_method_has_the_error_that_varlink_defines() {
         let asked = |method: &str| match CallMessage::parse(format!(r#"{{"method":"{method}"}}"#).as_bytes())
             .unwrap()
             .method_kind()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What one decision costs: a compiled policy opened, its header checked, the caller's profile read and one request
-//! judged, as the broker does for each request, but in a process that stays.
+//! What one decision costs: opening a compiled policy, checking its header, reading the caller's profile and judging
+//! one request. The broker does this for each request; here one process does it many times.
 //!
 //!     judge ROUNDS UID REQUEST LABEL=FILE…
 //!
-//! The policies take turns within each round, because a machine's speed drifts; each turn is many decisions, since a clock
-//! costs as much as a tenth of one. The request must be allowed. Prints a row of a Markdown table for each policy.
-//! `tests/bench --policy` writes the policies and starts this; by itself, `cargo bench` only builds it.
+//! The policies take turns within each round, because a machine's speed drifts. Each turn is many decisions, because
+//! reading a clock costs as much as a tenth of one. The request must be allowed. Prints a row of a Markdown table for
+//! each policy. `tests/bench --policy` writes the policies and starts this program; `cargo bench` only builds it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ const WARMUP: usize = 3;
 struct Policy {
     label: String,
     file: String,
-    /// Microseconds of one decision, of each round.
+    /// Microseconds of one decision, for each round.
     took: Vec<f64>,
 }
 
@@ -55,7 +55,7 @@ fn main() {
     print(&mut policies);
 }
 
-/// The time of one decision, in microseconds. Reading the request is no part of it.
+/// The time of one decision, in microseconds, without reading the request.
 fn decide(file: &str, caller: &Caller, request: &Value) -> f64 {
     let name = request["method"].as_str().unwrap().strip_prefix("io.netbroker.").unwrap();
     let call = call::by_name(name).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Who calls: an unprivileged uid with chosen groups, environment and surroundings, and the calls it makes.
+//! The caller: an unprivileged uid with chosen groups, environment and surroundings, and the calls that it makes.
 
 use super::{BROKER, CALLERS, Host, Program, Ran, Reply, Running, TOOL, Way};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -9,8 +9,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A caller; each call starts one process. The command line is, from the outside in:
-/// `under… nsenter setpriv env unshare prefix… sudo BROKER arguments…`.
+/// A caller; each call starts one process. The command line is, from the outside in: `under… nsenter setpriv env
+/// unshare prefix… sudo BROKER arguments…`.
 #[derive(Clone)]
 pub struct Caller<'host> {
     host: &'host Host,
@@ -56,19 +56,19 @@ impl<'host> Caller<'host> {
         self
     }
 
-    /// Exactly these supplementary groups.
+    /// With exactly these supplementary groups.
     pub fn groups(mut self, groups: &[u32]) -> Self {
         self.groups = groups.to_vec();
         self
     }
 
-    /// A variable besides PATH.
+    /// With a variable in addition to PATH.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With `no_new_privs`, as hardened units and pods have it.
+    /// With `no_new_privs`, as in hardened units and pods.
     pub fn no_new_privs(self) -> Self {
         self.setpriv(&["--no-new-privs"])
     }
@@ -79,47 +79,47 @@ impl<'host> Caller<'host> {
         self
     }
 
-    /// In a user namespace of the caller's own making, with options of unshare such as `--map-root-user`.
+    /// In a user namespace that the caller makes, with options of unshare such as `--map-root-user`.
     pub fn in_user_namespace(self, options: &[&str]) -> Self {
         self.prefix(&["unshare", "--user"]).prefix(options)
     }
 
-    /// Standing in a named network namespace (and in the host's mounts, which `ip netns exec` would copy).
+    /// In a named network namespace, and in the host's mounts, which `ip netns exec` would copy.
     pub fn in_netns(self, netns: &str) -> Self {
         self.under(&["nsenter", &format!("--net=/run/netns/{netns}")])
     }
 
-    /// Words before the command that run as the caller.
+    /// With words before the command, which run as the caller.
     pub fn prefix(mut self, words: &[&str]) -> Self {
         self.prefix.extend(owned(words));
         self
     }
 
-    /// Words before the command that run as root: strace, which would otherwise take the setuid bit away.
+    /// With words before the command, which run as root: for strace, which would otherwise disable the setuid bit.
     pub fn under(mut self, words: &[&str]) -> Self {
         self.under.extend(owned(words));
         self
     }
 
-    /// Without sudo, even where that is the way in.
+    /// Without sudo, even where the way is sudo.
     pub fn directly(mut self) -> Self {
         self.sudo = false;
         self
     }
 
-    /// Arguments of the broker.
+    /// With arguments of the broker.
     pub fn args(mut self, words: &[&str]) -> Self {
         self.program.extend(owned(words));
         self
     }
 
-    /// Another program in the broker's place, directly.
+    /// Starts another program directly, in place of the broker.
     pub fn program(mut self, words: &[&str]) -> Self {
         self.program = owned(words);
         self.directly()
     }
 
-    /// The process as it would be started, for a test that gives it descriptors of its own.
+    /// The command that would be started, for a test that gives it its own descriptors.
     pub fn command(&self) -> Command {
         let mut words = self.under.clone();
         if self.uid != 0 || self.gid != 0 || !self.groups.is_empty() || !self.setpriv.is_empty() {
@@ -132,8 +132,8 @@ impl<'host> Caller<'host> {
                 format!("--groups={}", groups.join(","))
             });
             words.extend(self.setpriv.iter().cloned());
-            // setpriv itself keeps root's capabilities until it executes something: with them, the mode of the broker's
-            // file would not be asked. env has none left.
+            // setpriv itself keeps root's capabilities until it executes something. With them, the mode of the broker's
+            // file would be ignored. env has no capabilities left.
             words.push("env".to_owned());
         }
         words.extend(self.prefix.iter().cloned());
@@ -146,7 +146,7 @@ impl<'host> Caller<'host> {
         command
     }
 
-    /// A program to its end as this caller, without the broker.
+    /// Runs a program to its end as this caller, without the broker.
     pub fn run(&self, words: &[&str]) -> Ran {
         Ran::run(&mut self.clone().program(words).command())
     }
@@ -157,22 +157,23 @@ impl<'host> Caller<'host> {
         self.run(&[&[TOOL], words].concat())
     }
 
-    /// One call over pipes: `Link.Set` means `io.netbroker.Link.Set`; a name that begins with `io.` or `org.` stands.
+    /// One call over pipes. `Link.Set` means `io.netbroker.Link.Set`; a name that begins with `io.` or `org.` is used
+    /// unchanged.
     pub fn call(&self, method: &str, parameters: Value) -> Reply {
         self.raw(&request(method, parameters, false))
     }
 
-    /// One call with `more`: the reply may be several.
+    /// One call with `more`: the reply may have several messages.
     pub fn call_more(&self, method: &str, parameters: Value) -> Reply {
         self.raw(&request(method, parameters, true))
     }
 
-    /// One call over a Unix socket, on which the request waits before the broker starts.
+    /// One call over a Unix socket, with the request queued before the broker starts.
     pub fn call_on_socket(&self, method: &str, parameters: Value) -> Reply {
         self.raw_on_socket(&request(method, parameters, false))
     }
 
-    /// One call over a Unix socket, sent when the broker has been running for a while.
+    /// One call over a Unix socket, sent some time after the broker has started.
     pub fn call_on_socket_late(&self, method: &str, parameters: Value) -> Reply {
         let mut running = self.start_on_socket();
         std::thread::sleep(Duration::from_millis(100));
@@ -187,7 +188,7 @@ impl<'host> Caller<'host> {
         running.finish()
     }
 
-    /// These bytes over a socket that stays open for writing; what is not read is in [`Reply::left_in_socket`].
+    /// Sends these bytes over a socket that stays open for writing. What is not read is in [`Reply::left_in_socket`].
     pub fn raw_on_socket(&self, bytes: &[u8]) -> Reply {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -205,7 +206,7 @@ impl<'host> Caller<'host> {
         Running::on_pipes(command.stdin(Stdio::piped()).stdout(Stdio::piped()))
     }
 
-    /// The broker on a Unix socket, as a listener for `--peer` hands it over, with nothing sent yet.
+    /// The broker on a Unix socket, as a listener for `--peer` passes it on, with nothing sent yet.
     pub fn start_on_socket(&self) -> Running {
         let (ours, theirs) = UnixStream::pair().unwrap();
         setsockopt(&theirs, sockopt::PassCred, &true).unwrap();
@@ -220,7 +221,7 @@ impl<'host> Caller<'host> {
     }
 }
 
-/// One message as Varlink ends it.
+/// One message, ended as Varlink requires.
 pub fn request(method: &str, parameters: Value, more: bool) -> Vec<u8> {
     let whole = method.starts_with("io.") || method.starts_with("org.");
     let name = if whole { method.to_owned() } else { format!("io.netbroker.{method}") };

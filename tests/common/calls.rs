@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A request for every call and kind that succeeds: who adds a call adds a line to [`EXAMPLES`].
+//! A request that succeeds for every call and kind. Whoever adds a call adds a line to [`EXAMPLES`].
 
 use netbroker::call::{self, Call, Needs};
 use serde_json::Value;
@@ -8,16 +8,17 @@ use serde_json::Value;
 /// `w` a pair of links `v0` and `v1`.
 pub struct Example {
     pub call: &'static str,
-    /// A shell script: what must be there besides. `trace.pl` writes to `/run/scratch/trace`.
+    /// A shell script that makes what the request also needs. `trace.pl` writes to `/run/scratch/trace`.
     pub before: &'static str,
     pub parameters: &'static str,
 }
 
-/// Each is for a host of its own. A line more for what takes another way through the broker: a second namespace, a message of
-/// its own, an answer that needs much memory.
+/// Each example is for its own host. There is an additional line for whatever takes another path through the broker: a
+/// second namespace, a separate message, an answer that needs much memory.
 pub const EXAMPLES: &[Example] = &[
     Example {
-        call: "Netns.Add", // the directory is no mount yet, and somebody has the lock on it until the broker waits for it
+        // The directory is not a mount yet, and another process holds the lock on it until the broker waits for it.
+        call: "Netns.Add",
         before: "umount -l /run/netns; exec 9</run/netns; flock 9; \
                  timeout 30 sh -c 'until grep -qs \"^call 2 230 \" /run/scratch/trace; do sleep 0.01; done' >/dev/null 2>&1 &",
         parameters: r#"{"netns": "new"}"#,
@@ -172,14 +173,14 @@ impl Example {
     }
 }
 
-/// All of them; panics with the name of a call or kind that has none.
+/// All of them. Panics with the name of a call or kind that has no example.
 pub fn examples() -> &'static [Example] {
     for call in call::all() {
         for kind in call.varieties().map(|kind| kind.map(|kind| kind.name)) {
             let is_shown =
                 |of: &Example| of.call == call.name && of.parameters().get("kind").and_then(Value::as_str) == kind;
             let of_kind = kind.map_or_else(String::new, |kind| format!(" of kind {kind}"));
-            // This machine's kernel may have no bonds: tests/other_kernels.rs runs on one that has.
+            // This machine's kernel may have no bonds; tests/other_kernels.rs runs on one that has.
             assert!(
                 kind == Some("bond") || EXAMPLES.iter().any(is_shown),
                 "{}{of_kind}: tests/common/calls.rs has no example of it",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A control group (cgroups(7), version 2) that a caller has been given; removed with all that is in it when dropped.
+//! A control group (cgroups(7), version 2) that is given to a caller. It is removed with everything in it when dropped.
 
 use super::Host;
 use std::fs;
@@ -12,7 +12,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 pub struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// Control groups are the machine's, so the name is of this process and test alone.
+    /// Control groups belong to the machine, so the name is unique to this process and test.
     pub fn new(host: &Host) -> Self {
         const ROOT: &str = "/run/scratch/cgroup";
         host.sh(&format!("mkdir {ROOT}; mount -t cgroup2 none {ROOT}"));
@@ -27,7 +27,7 @@ impl Cgroup {
         self.set("cgroup.procs", &pid.to_string());
     }
 
-    /// Stops everything in it, until the kernel says so.
+    /// Stops everything in it, and waits until the kernel reports that.
     pub fn freeze(&self) {
         self.set("cgroup.freeze", "1");
         self.wait_for("frozen 1");
@@ -59,7 +59,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // No panic in a drop; what is left would be seen in the last line.
+        // A drop must not panic. What is left would be found by the last line.
         let _ = fs::write(self.0.join("cgroup.kill"), "1");
         let since = Instant::now();
         while fs::remove_dir(&self.0).is_err() && since.elapsed() < Duration::from_secs(5) {

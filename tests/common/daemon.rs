@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 
 const SOCKET: &str = "/run/scratch/socket";
-/// What clients have at hand: a new connection, the request, and showing what comes back.
+/// Perl functions for clients: a new connection, the request, and printing what comes back.
 const HEAD: &str = r#"
 use strict; use Socket; use POSIX ();
 sub connected {
@@ -21,10 +21,10 @@ sub send_all { syswrite($_[0], $_[1]) == length $_[1] or die "write: $!" }
 sub hear { while (sysread($_[0], my $bytes, 65536)) { print $bytes } }
 my $request = do { local $/; <STDIN> };
 "#;
-/// Sends the request and shows what comes back.
+/// Sends the request and prints what comes back.
 pub const CLIENT: &str = "my $s = connected(); send_all($s, $request); hear($s);";
 
-/// A listener to which everybody may connect.
+/// A listener to which every user may connect.
 pub fn listen(passcred: bool) -> UnixListener {
     let _ = std::fs::remove_file(SOCKET);
     let listener = UnixListener::bind(SOCKET).unwrap();
@@ -33,17 +33,17 @@ pub fn listen(passcred: bool) -> UnixListener {
     listener
 }
 
-/// A client's Perl script as this caller, with the request on its standard input: what it shows.
+/// Runs a client's Perl script as this caller, with the request on its standard input. Returns what the script prints.
 pub fn client(caller: &Caller<'_>, script: &str, bytes: &[u8]) -> Reply {
     caller.clone().program(&["perl", "-e", &format!("{HEAD}{script}")]).raw(bytes)
 }
 
-/// Serves one connection: the client's end, and how the broker ended.
+/// Serves one connection. Returns what the client printed, and how the broker ended.
 pub fn serve(host: &Host, caller: &Caller<'_>, script: &str, bytes: &[u8], passcred: bool) -> (Reply, Output) {
     serve_after(host, caller, script, bytes, passcred, |_| {})
 }
 
-/// The same, with something done to the connection before the broker gets it.
+/// The same, but first does something to the connection.
 pub fn serve_after(
     host: &Host,
     caller: &Caller<'_>,
@@ -65,7 +65,7 @@ pub fn serve_after(
     })
 }
 
-/// Runs a command with a socket on descriptors 0 and 1, of which nobody else keeps a copy.
+/// Runs a command with a socket on descriptors 0 and 1, of which no other process keeps a copy.
 pub fn run_on(command: &mut Command, socket: OwnedFd) -> Output {
     command.stdin(socket.try_clone().unwrap()).stdout(socket).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -73,7 +73,7 @@ pub fn run_on(command: &mut Command, socket: OwnedFd) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The last message that a client heard.
+/// The last message that a client received.
 pub fn message(heard: &Reply) -> Value {
     heard.messages().pop().unwrap_or_else(|| panic!("no reply: {heard}"))
 }

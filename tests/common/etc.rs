@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The `/etc` of a host: the machine's programs keep working, its users, sudo rules and policies do not count.
+//! The `/etc` of a host. The machine's programs keep working; its users, sudo rules and policies have no effect.
 
 use super::{ALICE, BOB, CALLERS, NETBROKER, mounts};
 use std::fs;
 
-/// What is copied where there is no overlayfs: the loader, names, sudo and iproute2.
+/// What is copied where the kernel has no overlayfs: the loader, names, sudo and iproute2.
 const NEEDED: &[&str] = &[
     "alternatives",
     "environment",
@@ -30,7 +30,7 @@ const NEEDED: &[&str] = &[
     "sudo.conf",
 ];
 
-/// Debian's own defaults, less the log: sudo would write into a test's syslog.
+/// Debian's own defaults without the log: sudo would write into a test's syslog.
 const SUDOERS: &str = "\
 Defaults env_reset
 Defaults mail_badpass
@@ -41,19 +41,19 @@ root ALL=(ALL:ALL) ALL
 @includedir /etc/sudoers.d
 ";
 
-/// Nobody's account is asked for: a machine's LDAP or fingerprint reader is no part of a test.
+/// No account is checked by PAM: a machine's LDAP or fingerprint reader is not part of a test.
 const PAM: &str = "\
 auth required pam_permit.so
 account required pam_permit.so
 session required pam_permit.so
 ";
 
-/// Mounts it and writes what is the host's own.
+/// Mounts it and writes the files of the host.
 pub(super) fn make(by_copy: bool) {
     if by_copy || !mounts::overlay_etc() {
         mounts::copy_etc(NEEDED);
     }
-    // An installed netbroker's policies, and a machine's own sudo rules, would decide with the test's.
+    // The policies of an installed netbroker, and the machine's own sudo rules, would apply in addition to the test's.
     for own in ["/etc/netbroker", "/etc/sudoers.d"] {
         let _ = fs::remove_dir_all(own);
     }

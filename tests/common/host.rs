@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A machine of a test's own, made of namespaces, with netbroker installed in one of the ways it can be started.
+//! A test's own machine, made of namespaces, with netbroker installed in one of the ways to start it.
 
 use super::caller::Caller;
 use super::mounts::{self, Origin};
@@ -26,11 +26,11 @@ pub enum Way {
 }
 
 impl Way {
-    /// Every way in that works; each must give the same answers.
+    /// Every way that works; all must give the same answers.
     pub const ALL: [Self; 4] = [Self::Setuid, Self::FileCapabilities, Self::Sudo, Self::Root];
 }
 
-/// What a host is to be; [`Host::new`] is the usual one.
+/// The options of a host; [`Host::new`] has the defaults.
 pub struct Builder {
     way: Way,
     broker: Option<PathBuf>,
@@ -42,13 +42,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// [`Way::Setuid`] unless said otherwise.
+    /// The default is [`Way::Setuid`].
     pub fn way(mut self, way: Way) -> Self {
         self.way = way;
         self
     }
 
-    /// Installs another program in the broker's place (tests of the harness; a broker with a fault built in).
+    /// Installs another program in place of the broker (tests of the harness; a broker with a deliberate fault).
     pub fn broker(mut self, path: impl Into<PathBuf>) -> Self {
         self.broker = Some(path.into());
         self
@@ -60,42 +60,43 @@ impl Builder {
         self
     }
 
-    /// Leaves /run/netns out.
+    /// Without /run/netns.
     pub fn no_netns_directory(mut self) -> Self {
         self.netns_directory = false;
         self
     }
 
-    /// Leaves /run/netbroker out, which names the system user.
+    /// Without /run/netbroker, which identifies the system user.
     pub fn no_run_directory(mut self) -> Self {
         self.run_directory = false;
         self
     }
 
-    /// A copied /etc even where the kernel has overlayfs.
+    /// With a copied /etc even where the kernel has overlayfs.
     pub fn etc_by_copy(mut self) -> Self {
         self.etc_by_copy = true;
         self
     }
 
-    /// Neither journald nor syslog.
+    /// With neither journald nor syslog.
     pub fn no_trail(mut self) -> Self {
         self.trail = Playing::Nothing;
         self
     }
 
-    /// Syslog's socket in journald's place.
+    /// With syslog's socket in place of journald.
     pub fn syslog(mut self) -> Self {
         self.trail = Playing::Syslog;
         self
     }
 
-    /// A journald that takes nothing: its queue is full and nobody reads it.
+    /// With a journald that takes no records: its queue is full and no process reads it.
     pub fn deaf_trail(self) -> Self {
         self.deaf_trail_after(0)
     }
 
-    /// A journald that takes this many records (at most 5) and then no more; [`Host::trail`] has those that it took.
+    /// With a journald that takes this many records (at most 5) and then no more. [`Host::trail`] has the records that
+    /// it took.
     pub fn deaf_trail_after(mut self, records: usize) -> Self {
         self.trail = Playing::Deaf { after: records };
         self
@@ -103,14 +104,14 @@ impl Builder {
 
     /// Moves this thread into the new host.
     pub fn build(self) -> Host {
-        // Before anything is covered: the tree may lie under a directory that is.
+        // Before anything is covered: the tree may be under a directory that will be.
         let broker = self.installed.then(|| self.broker.unwrap_or_else(|| Program::Broker.built()));
         let broker = broker.map(|path| File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
 
         let origin = Origin::leave();
         mounts::tmpfs("/run", 0o755);
         mounts::cover("/usr/libexec");
-        // Bound, not copied: nothing depends on its owner. A test that needs it says so when it is missing.
+        // Bound, not copied: nothing depends on its owner. If it is missing, a test that needs it reports that.
         if Program::Tool.path().is_file() {
             mounts::bind_file(Program::Tool.path(), TOOL);
         }
@@ -129,8 +130,8 @@ impl Builder {
         let host = Host { way: Mutex::new(self.way.clone()), namespace: mounts::namespace(), trail, _origin: origin };
         if let Some(broker) = broker {
             mounts::directory("/usr/libexec/netbroker", 0o755, 0, 0);
-            // By a process of its own: a descriptor open for writing here could be inherited by what another test's thread
-            // starts in this moment, and executing the file would be ETXTBSY.
+            // A separate process copies it. A descriptor that is open for writing here could be inherited by a process
+            // that another test's thread starts at this moment, and executing the file would fail with ETXTBSY.
             let copied = host.command("cp").args(["/dev/stdin", BROKER]).stdin(broker).status().unwrap();
             assert!(copied.success(), "cp to {BROKER}: {copied}");
             host.install(self.way);
@@ -139,7 +140,7 @@ impl Builder {
     }
 }
 
-/// The host; see the module. Fields drop in order: the reader of the trail ends before the thread goes back.
+/// The host; see the module. Fields are dropped in order: the reader of the trail ends before the thread returns.
 pub struct Host {
     way: Mutex<Way>,
     namespace: String,
@@ -166,7 +167,7 @@ impl Host {
         }
     }
 
-    /// Gives the installed broker the mode, owner and capabilities of another way in.
+    /// Gives the installed broker the mode, owner and capabilities of another way to start it.
     pub fn install(&self, way: Way) {
         let (mode, group, capabilities) = match &way {
             Way::Setuid => (0o4754, CALLERS, None),
@@ -174,7 +175,7 @@ impl Host {
             Way::Sudo | Way::Root => (0o755, 0, None),
             Way::Installed { mode, capabilities } => (*mode, CALLERS, *capabilities),
         };
-        // Its owner's change clears the capabilities of an earlier way.
+        // The change of owner clears the capabilities of an earlier way.
         mounts::set(BROKER, mode, 0, group);
         if let Some(capabilities) = capabilities {
             Ran::run(self.command("setcap").args([capabilities, BROKER])).ok();
@@ -189,17 +190,17 @@ impl Host {
         self.way.lock().unwrap().clone()
     }
 
-    /// The caller that this way in is for: alice, or root itself in [`Way::Root`].
+    /// The caller for this way: alice, or root itself for [`Way::Root`].
     pub fn caller(&self) -> Caller<'_> {
         if self.way() == Way::Root { self.as_root() } else { self.as_uid(ALICE) }
     }
 
-    /// A caller with this uid and gid, and no group but netbroker-callers, where the way in needs that.
+    /// A caller with this uid and gid, and with no group except netbroker-callers where the way needs that.
     pub fn as_uid(&self, uid: u32) -> Caller<'_> {
         Caller::new(self, uid)
     }
 
-    /// Root, directly: no sudo, whatever the way in.
+    /// Root, directly: without sudo, whatever the way.
     pub fn as_root(&self) -> Caller<'_> {
         Caller::new(self, 0).directly()
     }
@@ -208,12 +209,12 @@ impl Host {
     pub fn command(&self, program: &str) -> Command {
         assert_eq!(self.namespace, mounts::namespace(), "this thread is not in the host: start it from the host's own");
         let mut command = Command::new(program);
-        // The tree may not be readable for a caller.
+        // A caller may be unable to read the tree.
         command.env_clear().env("PATH", PATH).current_dir("/");
         command
     }
 
-    /// `ip` with these words; gives its output. Words with blanks: [`Host::run`].
+    /// Runs `ip` with these words and returns its output. For words with blanks, see [`Host::run`].
     pub fn ip(&self, words: &str) -> String {
         Ran::run(self.command("ip").args(words.split_whitespace())).ok()
     }
@@ -228,12 +229,12 @@ impl Host {
         Ran::run(self.command(words[0]).args(&words[1..]))
     }
 
-    /// A shell script, as root; gives its output.
+    /// Runs a shell script as root and returns its output.
     pub fn sh(&self, script: &str) -> String {
         self.run(&["sh", "-euc", script]).ok()
     }
 
-    /// A shell script that runs beside the test until the guard is dropped.
+    /// Runs a shell script in parallel with the test until the guard is dropped.
     pub fn background(&self, script: &str) -> Background {
         Background::start(self.command("sh").args(["-euc", script]))
     }
@@ -244,13 +245,13 @@ impl Host {
         Ran::run(self.command(TOOL).args(words))
     }
 
-    /// Installs this policy, alone.
+    /// Installs this policy and no other.
     pub fn policy(&self, text: &str) {
         let ran = self.try_policy(text);
         assert_eq!(ran.status(), 0, "the policy was not installed: {ran}\n{text}");
     }
 
-    /// Tries to install this policy and gives what the tool says against it.
+    /// Tries to install this policy and returns the tool's errors.
     pub fn policy_fails(&self, text: &str) -> String {
         let ran = self.try_policy(text);
         assert_ne!(ran.status(), 0, "the policy was installed: {ran}\n{text}");
@@ -263,7 +264,7 @@ impl Host {
         if !self.trail.is_deaf() {
             return self.tool(&["policy", "install"]);
         }
-        // A deaf trail takes so many records of the broker's: none of the installation is among them.
+        // A deaf trail takes a number of the broker's records: none of them may be of the installation.
         self.sh("mv /run/systemd/journal /run/systemd/away");
         let ran = self.tool(&["policy", "install"]);
         self.sh("mv /run/systemd/away /run/systemd/journal");
@@ -275,14 +276,14 @@ impl Host {
         etc::write(&format!("/etc/netbroker/policy.d/{name}"), 0o644, text);
     }
 
-    /// Makes additions under a directory of the machine possible, such as /usr/share; they stay in this host.
+    /// Makes it possible to add files under a directory of the machine, such as /usr/share. They stay in this host.
     pub fn cover(&self, directory: &str) {
         assert_eq!(self.namespace, mounts::namespace(), "this thread is not in the host");
         mounts::cover(directory);
     }
 
-    /// All records of requests so far, in order; what was sent before a process ended is there when it has ended. Looking
-    /// empties the queue, so a deaf trail takes records again afterwards.
+    /// All records of requests so far, in order. What a process sent is included once it has ended. Reading empties the
+    /// queue, so a deaf trail takes records again afterwards.
     pub fn trail(&self) -> Vec<Record> {
         self.trail.records().into_iter().filter(|record| !is_of_policy(record)).collect()
     }
@@ -292,7 +293,7 @@ impl Host {
         self.trail.records().into_iter().filter(is_of_policy).collect()
     }
 
-    /// Begins the trail anew.
+    /// Clears the trail.
     pub fn forget_trail(&self) {
         self.trail.forget();
     }

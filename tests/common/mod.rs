@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A host of one's own for each test: namespaces, users, a caller without privilege, a journald to look into.
+//! A separate host for each test: namespaces, users, a caller without privilege, a journald to examine.
 //!
 //! ```ignore
 //! let host = Host::new();                                     // from here on this thread lives in a world of its own
@@ -10,8 +10,8 @@
 //! assert_eq!(host.trail()[0].get("NETBROKER_CALL"), Some("Link.Set"));
 //! ```
 //!
-//! The namespaces belong to the thread that made the [`Host`] and to whatever it starts (threads and processes), so tests
-//! run in parallel under a plain `cargo test` and the kernel takes everything away when the last of them ends.
+//! The namespaces belong to the thread that made the [`Host`] and to the threads and processes that it starts. So tests
+//! run in parallel under a plain `cargo test`, and the kernel removes everything when the last of these ends.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -54,16 +54,17 @@ use std::path::PathBuf;
 
 /// The system user of the broker and its own group: owner and group of `/run/netbroker`.
 pub const NETBROKER: u32 = 64000;
-/// The group that may execute the broker in the ways that give it privilege by its file.
+/// The group that may execute the broker, for the ways in which its file gives it privilege.
 pub const CALLERS: u32 = 64001;
 /// The default caller, uid and gid.
 pub const ALICE: u32 = 64123;
 /// Another caller.
 pub const BOB: u32 = 64124;
 
-/// Where the broker stands on every machine.
+/// The path of the broker on every machine.
 pub const BROKER: &str = "/usr/libexec/netbroker/netbroker";
-/// Where a host keeps the tool, so that callers reach it wherever the source tree lies (in a home of mode 0700, say).
+/// Where a host keeps the tool, so that callers reach it wherever the source tree is (in a home of mode 0700, for
+/// example).
 pub const TOOL: &str = "/usr/libexec/netbrokerctl";
 /// All that the broker needs as file capabilities, as `setcap` writes them.
 pub const CAPABILITIES: &str = "cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p";
@@ -71,7 +72,7 @@ pub const CAPABILITIES: &str = "cap_net_admin,cap_sys_admin,cap_setuid,cap_setgi
 /// The only variable that programs in a host see, unless a test sets more.
 pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program under test. `cargo test` builds the test profile only; the shipped build is another one.
+/// A program under test. `cargo test` builds the test profile only; the shipped build is a separate one.
 #[derive(Clone, Copy)]
 pub(crate) enum Program {
     Broker,
@@ -89,7 +90,7 @@ impl Program {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
     }
 
-    /// Where it is; panics with what to do where it is not.
+    /// Its path; panics with what to do if it is missing.
     pub(crate) fn built(self) -> PathBuf {
         let path = self.path();
         assert!(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The mounts of a host. Everything is made in the thread's own mount namespace, so nothing needs to be taken down.
+//! The mounts of a host. They are made in the thread's own mount namespace, so they need not be unmounted.
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -11,16 +11,16 @@ use std::path::Path;
 
 const NOTHING: Option<&str> = None;
 
-/// The way back to the namespaces in which a thread was before.
+/// Returns a thread to the namespaces in which it was before.
 pub(super) struct Origin {
     mounts: File,
     network: File,
 }
 
 impl Origin {
-    /// Moves the calling thread to new mount and network namespaces.
+    /// Moves the calling thread into new mount and network namespaces.
     pub(super) fn leave() -> Self {
-        // Skipping would let a run without rights look like a pass.
+        // A skipped test would make a run without rights look like a success.
         assert!(geteuid().is_root(), "these tests need root: run tests/run as root (they never skip)");
         let open = |name: &str| File::open(format!("/proc/thread-self/ns/{name}")).expect("namespaces of this thread");
         let origin = Self { mounts: open("mnt"), network: open("net") };
@@ -28,14 +28,16 @@ impl Origin {
             panic!("these tests need root with CAP_SYS_ADMIN, as on a real or virtual machine; unshare: {e}");
         }
         mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).expect("private mounts");
-        // `ip netns add` has made it a mount on many a machine, and what is covered stays in mountinfo. An error: none is left.
+        // On many machines `ip netns add` has made it a mount, and a covered mount stays in mountinfo. An error means
+        // that no mount is left.
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
-        // To the broker the machine's process 1 is outside, where nothing that is made here would be seen. It must not know:
-        // this is a file that the system user cannot read, and no list of mounts.
+        // For the broker, the machine's process 1 would be outside, and what is made here would not be visible there.
+        // The broker must not see that. So this is a file that the system user cannot read, not a list of mounts.
         let cover = std::env::temp_dir().join(format!("netbroker-test-{}", nix::unistd::gettid()));
         File::create(&cover).unwrap_or_else(|e| panic!("{}: {e}", cover.display()));
         set(&cover, 0o600, 0, 0);
-        let _another_hosts = umount2("/proc/1/mountinfo", MntFlags::MNT_DETACH); // nothing can be mounted on what was removed
+        // Removes the cover of another host: nothing can be mounted on a file that was removed.
+        let _another_hosts = umount2("/proc/1/mountinfo", MntFlags::MNT_DETACH);
         mount(Some(&cover), "/proc/1/mountinfo", NOTHING, MsFlags::MS_BIND, NOTHING)
             .expect("a cover for the mounts of process 1");
         fs::remove_file(&cover).expect("the cover's name");
@@ -45,8 +47,9 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        // A runner may use the thread again. The mount namespace of a thread that shares its root and working directory
-        // (with readers that have not quite ended) cannot be changed, hence the unshare. Not a panic: drop may run in one.
+        // A test runner may use the thread again. The mount namespace of a thread cannot be changed while it shares its
+        // root and working directory, here with readers that have not quite ended. So it is unshared. It must not
+        // panic, because drop may run in a panic.
         let back = unshare(CloneFlags::CLONE_FS)
             .and_then(|()| setns(&self.network, CloneFlags::CLONE_NEWNET))
             .and_then(|()| setns(&self.mounts, CloneFlags::CLONE_NEWNS));
@@ -78,14 +81,14 @@ pub(super) fn directory(path: impl AsRef<Path>, mode: u32, uid: u32, gid: u32) {
     set(path, mode, uid, gid);
 }
 
-/// An empty, root-owned tmpfs; set-user-id files and devices count in it.
+/// An empty tmpfs of root, in which set-user-id bits and devices take effect.
 pub(super) fn tmpfs(on: &str, mode: u32) {
     let options = format!("mode={mode:o},uid=0,gid=0");
     mount(Some("netbroker-test"), on, Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
         .unwrap_or_else(|e| panic!("tmpfs on {on}: {e}"));
 }
 
-/// Read-only, so that no test reaches the machine through it.
+/// Makes it read-only, so that no test reaches the machine through it.
 fn bind(from: impl AsRef<Path>, to: impl AsRef<Path>) {
     let (from, to) = (from.as_ref(), to.as_ref());
     let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -94,14 +97,14 @@ fn bind(from: impl AsRef<Path>, to: impl AsRef<Path>) {
         .unwrap_or_else(|e| panic!("bind {} to {}: {e}", from.display(), to.display()));
 }
 
-/// Shows the file `from` at `to`, which is made.
+/// Makes `to`, and shows the file `from` there.
 pub(super) fn bind_file(from: impl AsRef<Path>, to: impl AsRef<Path>) {
     File::create(&to).unwrap();
     bind(from, to);
 }
 
-/// Covers a directory of the machine with a tmpfs that shows the same entries, to be read only: additions stay in this
-/// host, and the rest (sudo's plug-ins live in /usr/libexec) is still there. Left out is a netbroker that the machine has.
+/// Covers a directory of the machine with a tmpfs that shows the same entries, read-only. Additions stay in this host,
+/// and the rest still exists (sudo's plug-ins are in /usr/libexec). The machine's own netbroker is left out.
 pub(super) fn cover(path: &str) {
     const BUILD: &str = "/run/.cover";
     directory(BUILD, 0o755, 0, 0);
@@ -129,7 +132,7 @@ fn move_to(from: &str, to: &str) {
     fs::remove_dir(from).unwrap();
 }
 
-/// A `/etc` whose changes stay here; says false where the kernel has no overlayfs.
+/// An `/etc` whose changes stay here. Returns false where the kernel has no overlayfs.
 pub(super) fn overlay_etc() -> bool {
     const LAYERS: &str = "/run/.etc";
     directory(LAYERS, 0o700, 0, 0);
@@ -138,13 +141,13 @@ pub(super) fn overlay_etc() -> bool {
     directory("/run/.etc/work", 0o755, 0, 0);
     let options = "lowerdir=/etc,upperdir=/run/.etc/upper,workdir=/run/.etc/work";
     let made = mount(Some("overlay"), "/etc", Some("overlay"), MsFlags::empty(), Some(options)).is_ok();
-    // The overlay holds its layers itself; nobody else needs to see them.
+    // The overlay holds its layers itself; no other process needs to see them.
     umount2(LAYERS, MntFlags::MNT_DETACH).unwrap();
     fs::remove_dir(LAYERS).unwrap();
     made
 }
 
-/// A `/etc` with copies of the named entries and nothing else.
+/// An `/etc` with copies of the named entries and nothing else.
 pub(super) fn copy_etc(names: &[&str]) {
     const BUILD: &str = "/run/.etc";
     directory(BUILD, 0o755, 0, 0);
@@ -154,7 +157,7 @@ pub(super) fn copy_etc(names: &[&str]) {
     move_to(BUILD, "/etc");
 }
 
-/// A small `/dev`: the machine's may hold a syslog socket, and whether its `net/tun` is open to all depends on udev.
+/// A small `/dev`. The machine's may have a syslog socket, and udev decides whether everybody may open its `net/tun`.
 pub(super) fn dev() {
     const BUILD: &str = "/run/.dev";
     directory(BUILD, 0o755, 0, 0);
@@ -188,7 +191,7 @@ pub(super) fn dev() {
     move_to(BUILD, "/dev");
 }
 
-/// A `/sys` that shows the links of the new network namespace; an existing one keeps showing those of its own.
+/// A `/sys` that shows the links of the new network namespace; an existing one keeps showing its own.
 pub(super) fn sys() {
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), NOTHING).expect("sysfs");
 }

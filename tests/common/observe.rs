@@ -5,7 +5,7 @@ use super::Host;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// What runs by itself: clocks, and what follows from a carrier a moment later.
+/// What changes by itself: clocks, and what follows from a carrier a moment later.
 const VOLATILE: &[&str] = &[
     "gc_timer",
     "hello_timer",
@@ -23,7 +23,7 @@ const VOLATILE: &[&str] = &[
     "expires",
     "age",
 ];
-/// The kernel's own names for things, different in each namespace.
+/// The kernel's own identifiers, which differ between namespaces.
 const IDENTIFIERS: &[&str] = &[
     "ifindex",
     "iflink",
@@ -42,11 +42,11 @@ const FOR_EVER: u64 = 0xffff_ffff;
 const CARRIER: &[&str] = &["LOWER_UP", "NO-CARRIER", "M-DOWN"];
 
 impl Host {
-    /// Everything that a refused call must have left alone: links, addresses and routes of the host and of the named
+    /// Everything that a refused call must leave unchanged: links, addresses and routes of the host and of the named
     /// namespaces, and /run/netns. Compare two of them with `assert_eq!`.
     ///
-    /// Taken twice until both are the same, because what a change brings about (a link-local address, a route) comes
-    /// a moment later. A carrier, and what follows from it, does not count.
+    /// Taken repeatedly until two in a row are equal, because some effects of a change (a link-local address, a route)
+    /// come a moment later. A carrier, and what follows from it, is left out.
     pub fn snapshot(&self, netns: &[&str]) -> String {
         let since = Instant::now();
         let mut last = self.picture(netns);
@@ -76,13 +76,14 @@ impl Host {
                 picture.push_str(&format!("## {} {what}\n{}\n", name.unwrap_or("@host"), lines.join("\n")));
             }
         }
-        // Owner, mode, size and inode of each, and when the directory last changed; the times of an nsfs file mean nothing.
+        // Owner, mode, size and inode of each, and when the directory last changed. The times of an nsfs file mean
+        // nothing.
         let list = "test -e /run/netns || exit 0; stat -c '%n %A %U:%G %y' /run/netns; cd /run/netns; \
                     for f in $(ls -A); do stat -c '%n %A %U:%G %s %d:%i' \"$f\"; done";
         format!("{picture}## /run/netns\n{}", self.sh(list))
     }
 
-    /// The links and addresses of a namespace, a line for each, in whatever order and whoever has made them anew.
+    /// The links and addresses of a namespace, one per line, sorted, without what differs when they are made again.
     pub fn told(&self, netns: &str) -> Vec<String> {
         let mut value = self.ip_json(Some(netns), "addr show");
         mask(None, &mut value, &|key, value| match key {
@@ -125,7 +126,7 @@ impl Host {
         self.comparison(words).check();
     }
 
-    /// The same with choices: `host.comparison("link show").macs().but(&["mtu"]).check()`.
+    /// The same with options: `host.comparison("link show").macs().but(&["mtu"]).check()`.
     pub fn comparison<'a>(&'a self, words: &'a str) -> Comparison<'a> {
         Comparison { host: self, words, macs: false, ignored: &[], patience: Duration::from_secs(3) }
     }
@@ -142,25 +143,25 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// MAC addresses must be the same too: the test has set them.
+    /// MAC addresses must be equal, too, because the test has set them.
     pub fn macs(mut self) -> Self {
         self.macs = true;
         self
     }
 
-    /// These members do not count.
+    /// These members are not compared.
     pub fn but(mut self, ignored: &'a [&'a str]) -> Self {
         self.ignored = ignored;
         self
     }
 
-    /// Does not wait for the twins to become the same.
+    /// Compares at once, without waiting for the twins to become equal.
     pub fn at_once(mut self) -> Self {
         self.patience = Duration::ZERO;
         self
     }
 
-    /// Waits up to 3 s for both to be the same: carriers and duplicate address detection take their time.
+    /// Waits up to 3 s for both to become equal: carriers and duplicate address detection take time.
     pub fn check(&self) {
         let since = Instant::now();
         loop {
@@ -192,7 +193,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The elements of a list, in the order of their names: the order of indexes depends on who was made first.
+/// The elements of a list, sorted by name: the order of indexes depends on which was made first.
 fn elements(value: Value) -> Vec<Value> {
     let Value::Array(mut list) = value else { return vec![value] };
     list.retain(|element| element.as_object().is_none_or(|members| !members.is_empty()));
@@ -200,7 +201,7 @@ fn elements(value: Value) -> Vec<Value> {
     list
 }
 
-/// Replaces members for which `with` has something else; they stay there, so their absence would show.
+/// Replaces the members for which `with` has a replacement. They stay present, so that an absence is noticed.
 fn mask(key: Option<&str>, value: &mut Value, with: &dyn Fn(&str, &Value) -> Option<Value>) {
     if let Some(other) = key.and_then(|key| with(key, value)) {
         *value = other;
@@ -213,7 +214,7 @@ fn mask(key: Option<&str>, value: &mut Value, with: &dyn Fn(&str, &Value) -> Opt
     }
 }
 
-/// Equality, with 3 s between lifetimes that count down.
+/// Compares, and tolerates 3 s between lifetimes that count down.
 fn alike(key: Option<&str>, a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(x), Value::Object(y)) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What an ordinary program (ip, sh, netbrokerctl) left behind: its status and its words.
+//! The outcome of an ordinary program (ip, sh, netbrokerctl): its status and its output.
 
 use std::fmt;
 use std::process::{Child, Command, Output, Stdio};
@@ -11,7 +11,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Runs `command` to its end, with nothing to read.
+    /// Runs `command` to its end, with empty input.
     pub fn run(command: &mut Command) -> Self {
         let what = format!("{command:?}");
         let output = command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("cannot start {what}: {e}"));
@@ -31,7 +31,7 @@ impl Ran {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
-    /// Panics with all that is known unless the status is 0; gives standard output.
+    /// Panics with everything that is known unless the status is 0; returns standard output.
     pub fn ok(&self) -> String {
         assert!(self.output.status.success(), "failed: {self}");
         self.stdout()
@@ -44,7 +44,7 @@ impl fmt::Display for Ran {
     }
 }
 
-/// A program that runs beside the test and is killed when this is dropped.
+/// A program that runs in parallel with the test and is killed when this is dropped.
 pub struct Background(Child);
 
 impl Background {
@@ -60,7 +60,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // Errors mean that it has ended by itself.
+        // An error means that it has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

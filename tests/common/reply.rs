@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What came back from one process: messages, exit status, words on descriptor 2.
+//! What one process returned: messages, exit status, lines on descriptor 2.
 //!
-//! What holds for every reply is asserted here, so that each test asserts it: whole messages, no members but `parameters`,
-//! `error` and `continues`, only the last one without `continues`, and the exit status that belongs to the error.
+//! Properties of every reply are asserted here, so that each test asserts them: messages are complete; they have no
+//! members except `parameters`, `error` and `continues`; only the last one is without `continues`; the exit status
+//! belongs to the error.
 
 use serde_json::Value;
 use std::fmt;
@@ -28,7 +29,7 @@ const STATUS: &[(&str, i32)] = &[
     ("SystemError", 71),
 ];
 
-/// The end of one call.
+/// The outcome of one call.
 #[must_use]
 pub struct Reply {
     what: String,
@@ -53,7 +54,7 @@ impl Reply {
         self.status.signal()
     }
 
-    /// Panics with everything shown unless it went well; gives the (last) parameters.
+    /// Panics with everything shown unless the call succeeded; returns the (last) parameters.
     pub fn ok(&self) -> Value {
         let last = self.last();
         assert!(last.get("error").is_none(), "refused: {self}");
@@ -61,7 +62,7 @@ impl Reply {
         last.get("parameters").cloned().unwrap_or_else(|| panic!("a reply without parameters: {self}"))
     }
 
-    /// The full name of the error, `io.netbroker.Link.Denied`; panics unless there is one, with its exit status.
+    /// The full name of the error, `io.netbroker.Link.Denied`. Panics unless there is an error with its exit status.
     pub fn error(&self) -> String {
         let last = self.last();
         let name =
@@ -85,13 +86,13 @@ impl Reply {
         found.cloned().unwrap_or_else(|| panic!("no parameter {name}: {self}"))
     }
 
-    /// The parameters of every message of a streamed reply that went well.
+    /// The parameters of every message of a streamed reply without an error.
     pub fn all(&self) -> Vec<Value> {
         self.ok();
         self.messages().iter().map(|message| message.get("parameters").cloned().unwrap_or(Value::Null)).collect()
     }
 
-    /// Every message, whole.
+    /// Every message, complete.
     pub fn messages(&self) -> Vec<Value> {
         // NUL, or a newline where the request ended with the input; neither occurs in a message.
         let mut parts: Vec<&[u8]> = self.stdout.split(|byte| matches!(byte, 0 | b'\n')).collect();
@@ -113,7 +114,7 @@ impl Reply {
         self.messages().pop().unwrap_or_else(|| panic!("no reply: {self}"))
     }
 
-    /// Asserts that not a byte was answered.
+    /// Asserts that nothing was answered.
     pub fn silent(&self) {
         assert!(self.stdout.is_empty(), "a reply where none was due: {self}");
     }
@@ -126,7 +127,7 @@ impl Reply {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// What waited in the socket and was not read: it belongs to the next process.
+    /// What was queued in the socket and was not read: it belongs to the next process.
     pub fn left_in_socket(&self) -> &[u8] {
         &self.left
     }

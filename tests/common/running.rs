@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A broker that has been started and not yet ended.
+//! A broker that was started and has not ended yet.
 
 use super::Reply;
 use std::io::{ErrorKind, Read, Write};
@@ -9,12 +9,12 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// The broker ends by itself after 30 s; whoever takes longer hangs, even on a machine ten times slower.
+/// The broker ends automatically after 30 s. A process that takes longer hangs, even on a machine ten times slower.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 enum Input {
     Pipe(ChildStdin),
-    /// Our end, and a copy of the broker's: what it leaves unread is looked at when it has ended.
+    /// Our end, and a copy of the broker's: what the broker leaves unread is examined when it has ended.
     Socket {
         ours: UnixStream,
         theirs: UnixStream,
@@ -41,7 +41,7 @@ impl Running {
     /// `command` has the socket on descriptors 0 and 1.
     pub(super) fn on_socket(command: &mut Command, ours: UnixStream, theirs: UnixStream) -> Self {
         let (what, mut child) = spawn(command);
-        command.stdin(Stdio::null()).stdout(Stdio::null()); // lets go of its copies, or the socket would never end
+        command.stdin(Stdio::null()).stdout(Stdio::null()); // closes its copies; otherwise the socket would never end
         let (stdout, stderr) = (collect(ours.try_clone().unwrap()), collect(child.stderr.take().unwrap()));
         Self { child, input: Some(Input::Socket { ours, theirs }), stdout, stderr, what }
     }
@@ -51,12 +51,12 @@ impl Running {
         self.what.push_str(&format!("\n  sent {} bytes: {}", sent.len(), shown.escape_ascii()));
     }
 
-    /// The process that was started: the broker itself (setpriv has become it), but sudo's where that is the way in.
+    /// The process that was started: the broker itself (setpriv has become it), but sudo where the way is sudo.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends bytes. A broker that has answered early and gone is no error: its reply says what happened.
+    /// Sends bytes. It is not an error if the broker has answered early and ended: its reply shows what happened.
     pub fn send(&mut self, bytes: &[u8]) {
         self.note(bytes);
         let sent = match self.input.as_mut().expect("sending after the end of input") {
@@ -86,13 +86,13 @@ impl Running {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("kill");
     }
 
-    /// Waits until the process sleeps: the broker that has been sent nothing waits for its request.
+    /// Waits until the process sleeps: a broker that was sent nothing waits for its request.
     pub fn wait_until_asleep(&mut self) {
         let stat = format!("/proc/{}/stat", self.pid());
         let comm = |text: &str| text.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
-            // Twice in a row: setpriv's own short waits do not count.
+            // Twice in a row, because setpriv waits for short times itself.
             let asleep = || std::fs::read_to_string(&stat).ok().as_deref().and_then(comm) == Some('S');
             if asleep() {
                 std::thread::sleep(Duration::from_millis(20));
@@ -106,12 +106,12 @@ impl Running {
         panic!("never slept: {}", self.what);
     }
 
-    /// Has it ended?
+    /// Whether it has ended.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Ends the input of a pipe (a socket stays open) and gives all that came back.
+    /// Ends the input of a pipe (a socket stays open) and returns everything that came back.
     pub fn finish(mut self) -> Reply {
         if matches!(self.input, Some(Input::Pipe(_))) {
             self.input = None;
@@ -142,13 +142,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Errors mean that it has ended by itself.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Our copy of the broker's end keeps the socket whole when the broker has gone, so nothing but its end tells.
+/// Our copy of the broker's end keeps the socket open when the broker has ended, so only the end of the process shows
+/// that.
 fn send_while_it_runs(mut socket: &UnixStream, mut bytes: &[u8], child: &mut Child) -> std::io::Result<()> {
     socket.set_write_timeout(Some(Duration::from_millis(20)))?;
     while !bytes.is_empty() {
@@ -171,24 +172,24 @@ fn spawn(command: &mut Command) -> (String, Child) {
     (what, child)
 }
 
-/// Reads to the end in a thread of its own: a process that fills one stream must not wait for the other's reader.
+/// Reads to the end in a thread: a process that fills one stream must not wait for the reader of the other.
 fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // A reset means that the broker left bytes unread when it went; what it said before that counts.
+        // A reset means that the broker left bytes unread when it ended. What it sent before is still valid.
         let _ = from.read_to_end(&mut bytes);
         let _ = sender.send(bytes);
     });
     receiver
 }
 
-/// Ends the broker's direction of the socket and takes what it did not read.
+/// Ends the broker's direction of the socket and takes the bytes that it did not read.
 fn left_in(mut theirs: UnixStream) -> Vec<u8> {
     let _ = theirs.shutdown(Shutdown::Write);
     theirs.set_nonblocking(true).unwrap();
     let mut left = Vec::new();
-    // Ends with WouldBlock, as our own end is still open for writing.
+    // Ends with WouldBlock, because our own end is still open for writing.
     let _ = theirs.read_to_end(&mut left);
     left
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What several tests share: policies with their hosts, the request that changes the MTU of a link `v0`, and odd ways to
-//! ask.
+//! What several tests share: policies with their hosts, the request that changes the MTU of a link `v0`, and unusual
+//! ways to make requests.
 
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{Caller, Host, Running, Way};
 
-/// Alice and root may do everything, bob may look at everything.
+/// Alice and root may do everything; bob may look at everything.
 pub const EVERYTHING: &str = include_str!("../policies/everything.toml");
-/// Everybody may look, and change links, on the host and in `w`: the calls that need no mount.
+/// Every user may look, and change links, on the host and in `w`: the calls that need no mount.
 pub const LINKS: &str = r#"
 [[allow]]
 id = "links"
@@ -22,7 +22,7 @@ netns = ["@host", "w"]
 link = "*"
 free = ["mtu", "index", "family", "scope"]
 "#;
-/// Everybody may set the MTU of every link of the host.
+/// Every user may set the MTU of every link of the host.
 pub const MTU_POLICY: &str = r#"
 [[allow]]
 id = "links"
@@ -53,8 +53,9 @@ pub fn mtu_host(way: Way) -> Host {
     host
 }
 
-/// Runs a Perl script as the caller that ends by executing the broker with descriptors as it has made them. `broker`
-/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor; `beside { … };` goes on until the broker has ended.
+/// Runs a Perl script as the caller. It ends by executing the broker with the descriptors that it has made. `broker`
+/// does that; `put(FD, HANDLE)` makes a handle a standard descriptor; `beside { … };` runs in parallel until the broker
+/// has ended.
 pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
     const HEAD: &str = r#"
         use strict; use Socket; use POSIX (); use Fcntl;
@@ -74,7 +75,7 @@ pub fn perl(caller: &Caller<'_>, script: &str) -> Output {
     caller.clone().program(&words).command().stdin(Stdio::null()).output().unwrap()
 }
 
-/// Behind its first filter, waiting for the rest of the request.
+/// A broker under its first filter that waits for the rest of the request.
 fn wait_until_guarded(running: &Running) -> String {
     let since = Instant::now();
     loop {
@@ -88,7 +89,7 @@ fn wait_until_guarded(running: &Running) -> String {
     }
 }
 
-/// Half a request, sent to a broker whose caller ran `script` first; then the state of the process.
+/// Sends half a request to a broker whose caller ran `script` first. Also returns the state of the process.
 pub fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
     let script =
         format!("use strict; use POSIX (); use Fcntl; {script} exec '/usr/libexec/netbroker/netbroker' or die");
@@ -98,8 +99,8 @@ pub fn half_asked(caller: &Caller<'_>, script: &str) -> (Running, String) {
     (running, status)
 }
 
-/// A proxy entry of a namespace for all links, until this goes. The kernel (6.18) keeps such an entry when its namespace ends,
-/// and a later one that takes the same place in memory has it: so it is taken away before.
+/// A proxy entry of a namespace for all links, until this is dropped. The kernel (6.18) keeps such an entry when its
+/// namespace ends, and a later namespace at the same place in memory has it. So it is removed before.
 pub struct ProxyForAll<'a> {
     host: &'a Host,
     words: String,
@@ -128,19 +129,19 @@ pub fn mtu(host: &Host) -> String {
     host.sh("cat /sys/class/net/v0/mtu").trim().to_owned()
 }
 
-/// Nothing on record was permitted.
+/// Asserts that nothing that is recorded was permitted.
 pub fn only_refusals(host: &Host) {
     assert!(host.trail().iter().all(|record| record.field("NETBROKER_EVENT") == "refused"), "{:#?}", host.trail());
 }
 
-/// The bytes from a file, replies to a pipe.
+/// Sends the bytes from a file, with the reply to a pipe.
 pub fn from_file(host: &Host, bytes: &[u8]) -> Output {
     fs::write("/run/scratch/request", bytes).unwrap();
     let file = File::open("/run/scratch/request").unwrap();
     host.caller().command().stdin(file).output().unwrap()
 }
 
-/// The messages of a reply, without what ends them; and that each ends in this byte.
+/// The messages of a reply, without the byte that ends each of them. Asserts that each ends in this byte.
 pub fn split(stdout: &[u8], end: u8) -> Vec<Value> {
     let mut parts: Vec<&[u8]> = stdout.split(|byte| *byte == end).collect();
     assert_eq!(parts.pop(), Some(&b""[..]), "{}", stdout.escape_ascii());

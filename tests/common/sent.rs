@@ -14,7 +14,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Does a call and gives what it sent, with the links of these namespaces.
+    /// Carries out a call and returns what it sent, with the links of these namespaces.
     pub fn by(host: &Host, namespaces: &[&str], method: &str, fields: Value) -> (Self, Reply) {
         let mut links = links(host, namespaces);
         let traced =
@@ -26,7 +26,7 @@ impl Sent {
     }
 }
 
-/// Datagrams sent to netlink, and whether anything else than `sendto` was used there.
+/// The datagrams sent to netlink, and whether any call other than `sendto` was used there.
 fn datagrams(log: &str) -> Vec<Vec<u8>> {
     let mut netlink: Vec<&str> = Vec::new();
     let mut sent: Vec<(String, usize, Vec<u8>)> = Vec::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a request does behind the filters, as a tracer sees it: each system call, and the filters themselves.
+//! What a request does under the filters, as a tracer sees it: each system call, and the filters themselves.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -19,22 +19,23 @@ use super::calls::{Example, examples};
 use super::scene::EVERYTHING;
 use super::{ALICE, BROKER, CALLERS, Host};
 
-/// How a request comes.
+/// How a request arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// In two halves, the reply into a pipe that is full at first: the broker waits for both, and is stopped meanwhile.
+    /// In two halves, with the reply into a pipe that is full at first. The broker waits for both, and is stopped
+    /// meanwhile.
     SlowPipe,
-    /// The same from a caller in so many groups besides.
+    /// The same, from a caller in this many additional groups.
     SlowPipeOf(u32),
     /// From a file.
     File,
-    /// From a socket where it waits already.
+    /// From a socket in which it is already queued.
     Socket,
     /// From a socket whose other end is the caller.
     Peer,
 }
 
-/// A system call as it was made behind this many filters.
+/// A system call, with the number of filters that it was made under.
 pub struct Made {
     pub filters: usize,
     pub number: i64,
@@ -47,7 +48,7 @@ pub struct Traced {
     pub profile: Profile,
     pub needs: Needs,
     pub made: Vec<Made>,
-    /// The two filters as the kernel has them, in hexadecimal.
+    /// The two filters as the kernel reports them, in hexadecimal.
     pub programs: [String; 2],
     netlink: Vec<u32>,
     trail: Vec<u32>,
@@ -76,7 +77,7 @@ impl Traced {
                 _ => panic!("{what}: {line}"),
             }
         }
-        trail.retain(|descriptor| *descriptor > 2); // the wire's
+        trail.retain(|descriptor| *descriptor > 2); // without those of the wire
         let programs = programs.try_into().unwrap_or_else(|_| panic!("{what}: not two filters: {log}"));
         let asked = |number: i64| -> Vec<u32> {
             let asked = made.iter().find(|made: &&Made| made.number == number && made.filters == 2);
@@ -86,7 +87,7 @@ impl Traced {
         Self { what, profile, needs, made, programs, netlink, trail, tun, policy, names }
     }
 
-    /// The descriptors of a socket; those of `/dev/net/tun` and `/run/netns` are the ones that were asked something.
+    /// The descriptors of a socket; for `/dev/net/tun` and `/run/netns`, those on which a request was made.
     pub fn of(&self, socket: Socket) -> &[u32] {
         match socket {
             Socket::Netlink => &self.netlink,
@@ -98,7 +99,7 @@ impl Traced {
     }
 }
 
-/// Every example as it comes, and some in other ways; once for all tests.
+/// Every example in its usual form, and some in other forms; traced once for all tests.
 pub fn all() -> &'static [Traced] {
     static ALL: OnceLock<Vec<Traced>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -109,7 +110,7 @@ pub fn all() -> &'static [Traced] {
         let making = examples().iter().find(|example| example.needs().stage == LastStage::Namespaces).unwrap();
         let tap = examples().iter().find(|example| example.needs().stage == LastStage::Tun).unwrap();
         let changing = examples().iter().find(|example| example.needs() == Needs::NET_ADMIN).unwrap();
-        // The list of groups is so long that its memory goes back to the kernel when the caller is forgotten, at the end.
+        // The list of groups is so long that its memory goes back to the kernel when the caller is dropped, at the end.
         for example in [making, tap] {
             all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::NAMESPACES.and(Profile::TUN)));
         }
@@ -119,8 +120,8 @@ pub fn all() -> &'static [Traced] {
     })
 }
 
-/// Traces one request that succeeds. The caller has every rule, but those that the profile is not for; where the broker
-/// lacks `CAP_DAC_OVERRIDE` for those of namespaces, it takes a profile without them.
+/// Traces one request that succeeds. The caller has every rule except those that the profile excludes. Where the broker
+/// lacks `CAP_DAC_OVERRIDE`, which the rules for namespaces need, the profile excludes these.
 fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
     const LOG: &str = "/run/scratch/trace";
     let what = format!("{} {} ({by:?})", example.call, example.parameters);
@@ -144,7 +145,7 @@ fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
     Traced::read(what, profile, example.needs(), &fs::read_to_string(LOG).unwrap())
 }
 
-/// What the examples find, and a policy of others' rules that is too long to be read at once.
+/// A host with what the examples need, and a policy with rules of others that is too long to be read at once.
 fn furnish(host: &Host, profile: Profile) {
     let with_tun = profile.has(Profile::TUN);
     let rules_of_all = EVERYTHING.split("\n\n").filter(|rule| with_tun || !rule.contains("\"tun\""));
@@ -156,7 +157,7 @@ fn furnish(host: &Host, profile: Profile) {
     fs::write("/run/scratch/trace.pl", include_str!("../stages/trace.pl")).unwrap();
 }
 
-/// The broker, started by alice, who is in this many groups: more than setpriv takes on its command line.
+/// The broker, started by alice, who is in this many groups: more than fit on setpriv's command line.
 fn in_groups(host: &Host, tracer: &[&str], groups: u32) -> Command {
     let script = format!(
         "use POSIX; $) = join ' ', {ALICE}, {CALLERS}, 100000 .. 99999 + {groups}; POSIX::setgid({ALICE}); \
@@ -167,11 +168,12 @@ fn in_groups(host: &Host, tracer: &[&str], groups: u32) -> Command {
     command
 }
 
-/// The second half is sent once the broker has waited for it and gone on after a stop, and so is the reply taken.
+/// The second half is sent once the broker has waited for it and continued after a stop. The same holds for reading the
+/// reply.
 fn slowly(command: &mut Command, request: &[u8], log: &str) -> Vec<u8> {
     let (mut ours, theirs, full) = full_pipe();
     let mut child = command.stdin(Stdio::piped()).stdout(theirs).stderr(Stdio::inherit()).spawn().unwrap();
-    command.stdout(Stdio::null()); // lets go of its copy, or the pipe would never end
+    command.stdout(Stdio::null()); // closes its copy; otherwise the pipe would never end
     let mut input = child.stdin.take().unwrap();
     let (half, rest) = request.split_at(request.len() / 2);
     input.write_all(half).unwrap();
@@ -196,7 +198,7 @@ fn full_pipe() -> (File, OwnedFd, usize) {
     (File::from(ours), theirs, full)
 }
 
-/// Waits until the process has gone on after a stop behind this many filters, or has ended.
+/// Waits until the process has continued after a stop under this many filters, or has ended.
 fn wait_for_restart(log: &str, filters: usize, child: &mut Child) {
     let line = format!("call {filters} {} ", libc::SYS_restart_syscall);
     let since = Instant::now();
@@ -217,7 +219,7 @@ fn at_once(command: &mut Command, request: &[u8]) -> Vec<u8> {
     ours.write_all(request).unwrap();
     command.stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
     let mut child = command.spawn().unwrap();
-    command.stdin(Stdio::null()).stdout(Stdio::null()); // lets go of its copies, or the socket would never end
+    command.stdin(Stdio::null()).stdout(Stdio::null()); // closes its copies; otherwise the socket would never end
     let mut reply = Vec::new();
     ours.read_to_end(&mut reply).unwrap();
     let status = child.wait().unwrap();

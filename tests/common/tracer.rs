@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Looks on as the broker does its system calls, and has one of them fail, fall short, or be the last. x86-64 only.
+//! Watches the system calls of the broker, and makes one of them fail, fall short, or be the last. x86-64 only.
 //!
-//! strace's injection gives a call the number -1, which a filter that is a list ends. Here it becomes
-//! `restart_syscall`: every filter has it, it takes no arguments, and where nothing waits it does nothing.
+//! strace injects an error by giving the call the number -1, and a filter that lists the allowed numbers then ends the
+//! process. Here the call becomes `restart_syscall`: every filter allows it, it takes no arguments, and where nothing
+//! waits it does nothing.
 
 use super::{BROKER, Caller, Running};
 use nix::errno::Errno;
@@ -12,25 +13,25 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-/// A system call that is about to be done.
+/// A system call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     pub number: i64,
     pub arguments: [u64; 3],
 }
 
-/// What becomes of it.
+/// What happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done.
+    /// It is made.
     Done,
-    /// It is not done, and fails.
+    /// It is not made, and fails.
     Fails(Errno),
-    /// It is done with half of the length that is its third argument.
+    /// It is made with half of the length in its third argument.
     HalfDone,
-    /// It is not done, and the process is at its end.
+    /// It is not made, and the process is killed.
     Killed,
-    /// It is done, and so is all that follows: nobody looks any more.
+    /// It is made, and so are all that follow: the tracer detaches.
     LeftAlone,
 }
 
@@ -39,8 +40,8 @@ pub fn stopped<'h>(caller: &Caller<'h>) -> Caller<'h> {
     caller.clone().under(&["sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"])
 }
 
-/// Asks what becomes of each call of the broker, from behind exec on; the process then has its end to itself. To be called
-/// by the thread that has started it.
+/// Calls a function for each system call of the broker, from its exec on, which decides what happens to the call.
+/// Afterwards the process runs on its own. Must be called by the thread that started the process.
 pub fn trace(running: &Running, mut fate: impl FnMut(Step) -> Fate) {
     let pid = Pid::from_raw(i32::try_from(running.pid()).unwrap());
     exec(pid);
@@ -60,7 +61,7 @@ pub fn trace(running: &Running, mut fate: impl FnMut(Step) -> Fate) {
         let mut result = None;
         match fate {
             Fate::Done => {}
-            // Of brk(2), which has no error number, this is the failure: the end stays where it is.
+            // brk(2) returns no error number. It fails by leaving the end of the heap unchanged.
             Fate::Fails(_) if number == libc::SYS_brk => registers.rdi = 0,
             Fate::Fails(errno) => {
                 registers.orig_rax = u64::try_from(libc::SYS_restart_syscall).unwrap();
@@ -76,13 +77,13 @@ pub fn trace(running: &Running, mut fate: impl FnMut(Step) -> Fate) {
             return;
         }
         let done = ptrace::getregs(pid).unwrap();
-        // The kernel keeps the arguments, and the caller relies on it.
+        // The kernel keeps the arguments, and the program relies on that.
         let registers = user_regs_struct { rax: result.unwrap_or(done.rax), rdi: asked.rdi, rdx: asked.rdx, ..done };
         ptrace::setregs(pid, registers).unwrap();
     }
 }
 
-/// Lets the process go from where [`stopped`] holds it to the return from the exec of the broker.
+/// Runs the process from where [`stopped`] holds it to the return from the exec of the broker.
 fn exec(pid: Pid) {
     assert!(matches!(look(pid), WaitStatus::Stopped(_, Signal::SIGSTOP)));
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC | Options::PTRACE_O_EXITKILL;
@@ -101,7 +102,7 @@ fn exec(pid: Pid) {
     assert!(reaches_call(pid));
 }
 
-/// Whether the process comes to the next call, or to the end of this one; else it is at its end.
+/// Whether the process reaches the next call, or the end of this one; otherwise it has ended.
 fn reaches_call(pid: Pid) -> bool {
     loop {
         match look(pid) {
@@ -113,7 +114,7 @@ fn reaches_call(pid: Pid) -> bool {
     }
 }
 
-/// What the process has come to. Its end stays for [`Running`] to wait for.
+/// What the process has reached. Its end is left for [`Running`] to wait for.
 fn look(pid: Pid) -> WaitStatus {
     waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT).unwrap()
 }

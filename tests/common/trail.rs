@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The host plays journald or syslog: what was sent, and who the kernel says sent it.
+//! The host plays journald or syslog: what was sent, and who sent it according to the kernel.
 
 use nix::cmsg_space;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 const JOURNALD: &str = "/run/systemd/journal/socket";
 const SYSLOG: &str = "/dev/log";
-/// What fills the queue of a deaf trail; no record of anybody's.
+/// The bytes that fill the queue of a deaf trail; they are not a record.
 const FILLER: &[u8] = b"NOBODY_READS=this";
 
 /// What the host plays.
@@ -28,11 +28,12 @@ pub(super) enum Playing {
 /// One datagram.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// The sender, as journald's `_UID` has it.
+    /// The sender, as in journald's `_UID`.
     pub uid: u32,
     pub gid: u32,
     pub pid: i32,
-    /// Fields in the order sent; of a line to syslog those that it holds, under the names that they have in the journal.
+    /// Fields in the order in which they were sent. For a line to syslog: the fields in it, under their names in the
+    /// journal.
     pub fields: Vec<(String, String)>,
     /// The datagram itself.
     pub raw: Vec<u8>,
@@ -44,12 +45,12 @@ impl Record {
         self.values(name).next()
     }
 
-    /// The value of a field that must be there.
+    /// The value of a field that must exist.
     pub fn field(&self, name: &str) -> &str {
         self.get(name).unwrap_or_else(|| panic!("no {name} in {self:#?}"))
     }
 
-    /// All values: journald lets a field occur several times.
+    /// All values of a field: journald lets a field occur several times.
     pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let name = name.to_owned();
         self.fields.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value.as_str())
@@ -68,7 +69,7 @@ struct Datagram {
 
 struct Socket {
     socket: UnixDatagram,
-    /// Taken by whoever drains the queue, so that order is kept.
+    /// Whoever empties the queue takes this lock, so that the order is kept.
     received: Mutex<Vec<Datagram>>,
     stop: AtomicBool,
 }
@@ -140,7 +141,7 @@ impl Drop for Trail {
 }
 
 impl Socket {
-    /// Empties the queue as long as the host lives: the kernel holds ten datagrams, then senders wait.
+    /// Empties the queue as long as the host exists: the kernel holds ten datagrams, then senders wait.
     fn read_on(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
@@ -162,7 +163,7 @@ fn receive(socket: &UnixDatagram) -> Option<Datagram> {
     let mut raw = vec![0; 256 << 10];
     let mut control = cmsg_space!(UnixCredentials);
     let mut parts = [IoSliceMut::new(&mut raw)];
-    // EAGAIN: nothing there; the other errors of a shut-down socket mean the same.
+    // EAGAIN: no datagram; the other errors of a socket that is shut down mean the same.
     let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT).ok()?;
     let sender = got.cmsgs().ok()?.find_map(|message| match message {
         ControlMessageOwned::ScmCredentials(sender) => Some(sender),
@@ -173,11 +174,11 @@ fn receive(socket: &UnixDatagram) -> Option<Datagram> {
     Some(Datagram { sender, raw })
 }
 
-/// Fills the queue from the other side, then makes room for `after` records.
+/// Fills the queue from the sending side, then makes room for `after` records.
 fn fill(socket: &Socket, path: &str, after: usize) {
     assert!(after <= 5, "the kernel's queue holds about ten datagrams");
     loop {
-        // A sender for each: one alone would reach the limit of its own buffer first.
+        // Each datagram has its own sender, because one sender would first reach the limit of its own buffer.
         let sender = UnixDatagram::unbound().unwrap();
         sender.set_nonblocking(true).unwrap();
         match sender.send_to(FILLER, path) {
@@ -195,7 +196,8 @@ fn record(datagram: &Datagram, syslog: bool) -> Record {
     Record { uid: sender.uid(), gid: sender.gid(), pid: sender.pid(), fields, raw: datagram.raw.clone() }
 }
 
-/// `<86>netbroker[7]: event=… request=…`: a value with a blank in it is a JSON string. Lines of other programs have none.
+/// `<86>netbroker[7]: event=… request=…`: a value with a blank in it is a JSON string. Lines of other programs have no
+/// fields.
 fn line_fields(raw: &[u8]) -> Vec<(String, String)> {
     let line = String::from_utf8_lossy(raw);
     let Some((_, mut rest)) = line.split_once(": ").filter(|(_, said)| said.starts_with("event=")) else {
@@ -205,7 +207,7 @@ fn line_fields(raw: &[u8]) -> Vec<(String, String)> {
     while let Some((name, given)) = rest.split_once('=') {
         let mut quoted = serde_json::Deserializer::from_str(given).into_iter::<String>();
         let (value, end) = match quoted.next() {
-            Some(Ok(text)) => (text, quoted.byte_offset()), // a bare word is no JSON string
+            Some(Ok(text)) => (text, quoted.byte_offset()), // a bare word is not a JSON string
             _ => {
                 given.split_once(' ').map_or((given.to_owned(), given.len()), |(word, _)| (word.to_owned(), word.len()))
             }
@@ -218,8 +220,7 @@ fn line_fields(raw: &[u8]) -> Vec<(String, String)> {
 
 /// Journald's native protocol: `KEY=value` lines, or `KEY`, newline, 64-bit little-endian length, data, newline.
 ///
-/// Journald drops what it cannot read without a word; here that is a failure.
-/// <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>
+/// Journald silently drops what it cannot read; here that is a failure. <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>
 fn fields(raw: &[u8]) -> Vec<(String, String)> {
     let broken = |why: &str| -> ! { panic!("journald would drop a field ({why}): {}", raw.escape_ascii()) };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| broken("not UTF-8"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the decoder must show of each field of each call: written from the kernel's headers and the decoder's
+//! What the decoder must show for each field of each call. It is written from the kernel's headers and the decoder's
 //! documentation, not from the broker's encoder. A field that no table names has no expectation, and that is an error.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-/// What a request gives: its call, its fields, defaults among them, and the indexes of links.
+/// What a request gives: its call, its fields including defaults, and the indexes of links.
 pub(crate) struct Given<'a> {
     pub(crate) call: &'a str,
     pub(crate) fields: BTreeMap<&'static str, Value>,
@@ -27,7 +27,7 @@ impl Given<'_> {
         self.fields.contains_key(field)
     }
 
-    /// 0, which nothing shows, where there is no such link: the kernel has not made it.
+    /// The index of a link; 0, which nothing shows, where the kernel has not made the link.
     fn index(&self, name: &str) -> u32 {
         self.links.iter().find(|(known, _)| known == name).map_or(0, |(_, index)| *index)
     }
@@ -39,14 +39,14 @@ impl Given<'_> {
 
 type Parts = Vec<String>;
 
-/// What shows a field.
+/// The parts that show a field.
 #[derive(Clone, Copy)]
 pub(crate) enum Shows {
-    /// These parts, where the field has a value.
+    /// These parts, if the field has a value.
     Parts(fn(&Given<'_>, &Value) -> Parts),
-    /// These parts, with a value and without one.
+    /// These parts with a value, and those without one.
     Always(fn(&Given<'_>, Option<&Value>) -> Parts),
-    /// Nothing, for this reason.
+    /// No parts, for this reason.
     Nothing(&'static str),
 }
 
@@ -67,15 +67,15 @@ type Row = (&'static str, Shows);
 /// One call.
 pub(crate) struct Expected {
     pub(crate) call: &'static str,
-    /// The messages that carry it out, other than look-ups: each a word of the decoder's, with flags.
+    /// The messages that carry it out, apart from look-ups: each a word of the decoder, with flags.
     pub(crate) messages: fn(&Given<'_>) -> Vec<&'static str>,
-    /// Parts that come with the call, whatever its fields.
+    /// Parts that come with the call, whatever its fields are.
     pub(crate) parts: &'static [&'static str],
     pub(crate) rows: &'static [Row],
 }
 
 impl Expected {
-    /// Panics where there is none: who declares a call says here what must be seen of it.
+    /// Panics where a call has none: whoever declares a call adds here what it must show.
     pub(crate) fn of(call: &str) -> &'static Self {
         let found = EXPECTED.iter().find(|expected| expected.call == call);
         found.unwrap_or_else(|| panic!("call {call} has no expectation in tests/decoder/expected.rs"))
@@ -101,14 +101,14 @@ macro_rules! shows {
     };
 }
 
-/// A part whatever the value.
+/// A part that does not depend on the value.
 macro_rules! shown {
     ($text:literal) => {
         Shows::Parts(|_, _| vec![$text.to_owned()])
     };
 }
 
-/// Parts for a boolean that is true, and none for one that is false.
+/// Parts for a boolean that is true; no parts for one that is false.
 macro_rules! when {
     ($($text:literal),+) => {
         Shows::Parts(|_, value| if *value == Value::Bool(true) { vec![$($text.to_owned()),+] } else { Vec::new() })
@@ -148,13 +148,13 @@ fn family(address: IpAddr) -> &'static str {
     if address.is_ipv4() { "Inet" } else { "Inet6" }
 }
 
-/// An address in the decoder's words for those of routes and neighbours.
+/// An address, in the decoder's words for addresses of routes and neighbours.
 fn of_family(_: &Given<'_>, value: &Value) -> String {
     let address = ip(value.as_str().unwrap());
     format!("{}({address})", family(address))
 }
 
-/// An address with the length of its prefix: the family, the length under a name, the address as an attribute.
+/// An address with its prefix length: the family, the length under a name, the address as an attribute.
 fn prefix(value: &Value, length: &str, attribute: impl Fn(IpAddr) -> String) -> Parts {
     let (address, bits) = value.as_str().unwrap().split_once('/').unwrap();
     let mut parts = vec![format!("family {}", family(ip(address)))];
@@ -164,7 +164,7 @@ fn prefix(value: &Value, length: &str, attribute: impl Fn(IpAddr) -> String) -> 
     parts
 }
 
-/// The decoder's word for one of the broker's; none for what is 0 in a header.
+/// The decoder's word for one of the broker's; `None` for a word that is 0 in a header.
 fn word<'a>(value: &Value, words: &[(&str, &'a str)]) -> &'a str {
     let given = value.as_str().unwrap();
     words.iter().find(|(ours, _)| *ours == given).unwrap_or_else(|| panic!("word {given} has no expectation")).1
@@ -280,12 +280,12 @@ pub(crate) static EXPECTED: &[Expected] = &[
     },
 ];
 
-/// The plain file of an example, which has no id to be asked for.
+/// Whether the namespace of an example is a plain file, which has no id that could be looked up.
 fn is_left_over(given: &Given<'_>) -> bool {
     given.text("netns") == Some("left")
 }
 
-/// What a link gets by a message of its own: an alias, the other end going up, and all that a tap has.
+/// What a link gets by a separate message: an alias, the other end going up, and everything of a tap.
 fn link_messages(given: &Given<'_>) -> Vec<&'static str> {
     if given.is_kind("tun") {
         let changed = ["mtu", "mac", "master", "alias"].iter().any(|field| given.has(field)) || given.is_set("up");
@@ -295,7 +295,7 @@ fn link_messages(given: &Given<'_>) -> Vec<&'static str> {
     [vec!["NewLink create excl"], vec!["SetLink"; more]].concat()
 }
 
-/// Whether something is given that only some kinds have: the kernel compares the kind then.
+/// Whether a field is given that only some kinds have. Then the kernel compares the kind.
 fn has_own(given: &Given<'_>) -> bool {
     given.fields.keys().any(|field| field.starts_with("bridge.") || field.starts_with("bond."))
 }
@@ -385,7 +385,7 @@ const LINK_ADD: &[Row] = &[
         "link",
         Shows::Parts(|given, value| match (given.is_kind("tun"), link_messages(given).is_empty()) {
             (true, true) => Vec::new(),
-            // It is made without a message, and referred to by its index from then on.
+            // It is made without a message. Later messages refer to it by its index.
             (true, false) => vec![format!("index {}", given.index(given.text("link").unwrap()))],
             (false, _) => vec![format!("IfName({value})")],
         }),
@@ -409,7 +409,7 @@ const LINK_ADD: &[Row] = &[
     (
         "peer.netns",
         Shows::Parts(|given, value| {
-            let is_here = given.fields.get("netns") == Some(value); // the kernel puts it there
+            let is_here = given.fields.get("netns") == Some(value); // the kernel makes it in this namespace
             if is_here { Vec::new() } else { vec!["peer NetNsFd".to_owned()] }
         }),
     ),
@@ -487,7 +487,7 @@ const LINK_ADD: &[Row] = &[
     ("tun.group", IOCTL),
 ];
 
-/// The end of the name of an attribute that IPv6 has another one of, with the address.
+/// The end of the name of an attribute that has another name for IPv6, with the address.
 fn version(_: &Given<'_>, value: &Value) -> String {
     let address = ip(value.as_str().unwrap());
     format!("{}({address})", if address.is_ipv4() { "" } else { "6" })
@@ -541,7 +541,7 @@ const LINK_SET: &[Row] = &[
     ("txqueuelen", shows!("TxQueueLen({})")),
 ];
 
-/// `IFA_…` (`linux/if_addr.h`). The prefix is that of `IFA_ADDRESS`, which is the peer's where there is one.
+/// `IFA_…` (`linux/if_addr.h`). The prefix is that of `IFA_ADDRESS`, which is the peer's if the address has a peer.
 const ADDRESS: &[Row] = &[
     IN_NETNS,
     EXISTS_OK,
@@ -581,7 +581,7 @@ fn scope(value: Option<&Value>, chosen: &str, nowhere: &str) -> Parts {
     header_word("scope", word(value.unwrap_or(&Value::from(chosen)), &words))
 }
 
-/// One of the two; it is for ever where only the other one is given.
+/// One of the two lifetimes; it is unlimited where only the other one is given.
 fn lifetime(name: &str, value: Option<&Value>, has_other: bool) -> Parts {
     let forever = Value::from(u32::MAX);
     value.or(has_other.then_some(&forever)).map(|value| format!("{name} {value}")).into_iter().collect()
@@ -608,14 +608,14 @@ const ROUTE: &[Row] = &[
         "metric",
         Shows::Parts(|given, value| {
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
-            let own = if is_ipv4 { 0 } else { 1024 }; // what the kernel takes without one
+            let own = if is_ipv4 { 0 } else { 1024 }; // the kernel's metric without one
             if value.as_u64() == Some(own) { Vec::new() } else { vec![format!("Priority({value})")] }
         }),
     ),
     (
         "scope",
         Always(|given, value| {
-            // As iproute2 does: a route without a gateway ends at the link; of IPv6 the kernel ignores it.
+            // As in iproute2: a route without a gateway has scope link; for IPv6 the kernel ignores the scope.
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
             let leads = given.has("gateway") || given.has("nexthops") || given.text("route_type") != Some("unicast");
             scope(value, if leads || !is_ipv4 { "global" } else { "link" }, "NoWhere")
@@ -639,7 +639,7 @@ const ROUTE: &[Row] = &[
     (
         "onlink",
         Shows::Parts(|given, value| {
-            let is_removed = given.call == "Route.Delete"; // the kernel compares no flags, the broker does
+            let is_removed = given.call == "Route.Delete"; // the broker compares them, not the kernel
             if *value == Value::Bool(true) && !is_removed { vec!["RouteFlags(Onlink)".to_owned()] } else { Vec::new() }
         }),
     ),
@@ -657,7 +657,7 @@ const ROUTE: &[Row] = &[
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
 ];
 
-/// A gateway of the other family is `RTA_VIA`.
+/// A gateway of the other family is in `RTA_VIA`.
 fn gateway(given: &Given<'_>, value: &Value) -> Parts {
     let address = ip(value.as_str().unwrap());
     let is_via = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4() != address.is_ipv4());
@@ -665,7 +665,7 @@ fn gateway(given: &Given<'_>, value: &Value) -> Parts {
     vec![format!("{name}({}({address}))", family(address))]
 }
 
-/// The header holds numbers up to 255, the attribute all.
+/// The header holds numbers up to 255; the attribute holds all.
 fn table(_: &Given<'_>, value: &Value) -> Parts {
     let number = value.as_u64().unwrap();
     vec![if number < 256 { format!("table {number}") } else { format!("Table({number})") }]
@@ -690,6 +690,15 @@ const ROUTE_LIST: &[Row] = &[
     ),
     ("table", Shows::Parts(table)),
     ("link", shows!("Oif({})", index)),
+    (
+        "nexthops.link",
+        Shows::Parts(
+            |given, value| {
+                if given.has("link") { Vec::new() } else { vec![format!("Oif({})", index(given, value))] }
+            },
+        ),
+    ),
+    ("gateway", Nothing("the kernel has no filter for it")),
     ("destination", Nothing("the broker compares it; its family is the one that is listed")),
     ("protocol", Shows::Parts(protocol)),
     ("scope", Nothing("the kernel has no filter for it")),

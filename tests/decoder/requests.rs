@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Requests that give every field of every call, each with a value that can be told from another width, byte order or
-//! place, and every word that a change can say. A kernel may refuse one: what is looked at is what was sent.
+//! Requests that give every field of every call, each with a value that would look different in another width, byte
+//! order or place, and every word that a change can have. A kernel may refuse a request; only what was sent is
+//! examined.
 
 use crate::common::calls::Example;
 
@@ -143,6 +144,7 @@ requests! {
     "Route.List" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "family": "inet6", "table": 305419896,
         "scope": "global"}"#;
     "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "site"}"#;
+    "Route.List" UP, r#"{"netns": "w", "family": "inet", "gateway": "10.0.0.9", "nexthops": {"link": "v0"}}"#;
     "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "host"}"#;
     "Route.List" UP, r#"{"netns": "w", "family": "inet", "scope": "nowhere"}"#;
     "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "2001:db8::9", "mac": "02:00:00:00:01:02",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A message as `netlink-packet-route` decodes it: a line for each part that is not zero, in the words of that crate.
+//! A message as `netlink-packet-route` decodes it: one line for each part that is not zero, in the words of that crate.
 
 use std::fmt::Debug;
 
@@ -25,7 +25,8 @@ impl Shown {
     /// Decodes a datagram of one message.
     ///
     /// # Errors
-    /// Why the decoder refuses it: a number of another width than the kernel's, for one; or which part it does not know.
+    /// Why the decoder refuses it: for example, a number whose width is not the kernel's, or a part that it does not
+    /// know.
     pub(crate) fn of(datagram: &[u8]) -> Result<Self, String> {
         let refused = |why: &dyn Debug| format!("the decoder says {why:?} of {datagram:02x?}");
         let whole: NetlinkMessage<RouteNetlinkMessage> =
@@ -54,7 +55,7 @@ impl Shown {
             Of::GetNsId(it) => parts.nsid(it),
             other => return Err(format!("tests/decoder/shown.rs does not show {other:?}")),
         }
-        // What the decoder has no name for it keeps as bytes.
+        // The decoder keeps as bytes what it has no name for.
         match parts.0.iter().find(|part| part.contains("Other(") || part.contains("DefaultNla")) {
             Some(unknown) => Err(format!("the decoder does not know {unknown} of {message}")),
             None => Ok(Self { message, parts: parts.0 }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! With what each system call of the broker can fail, by its manual page; what only a fault of the broker's own could
-//! cause (EBADF, EFAULT, EINVAL) is left out, unless the broker takes it for an answer. EPERM is everywhere: a filter
-//! around the broker, a container's, answers any call with it. Calls that cannot fail have nothing.
+//! The errors that each system call of the broker can return, by its manual page. Errors that only a mistake of the
+//! broker itself could cause (EBADF, EFAULT, EINVAL) are left out, unless the broker reads them as an answer. EPERM is
+//! everywhere: an outer filter, such as a container's, returns it for any call. Calls that cannot fail have no errors.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -13,7 +13,7 @@ macro_rules! table {
 }
 
 const TABLE: &[(i64, &str, &[Errno])] = table! {
-    // the start, and who asks
+    // the start, and finding out who the caller is
     SYS_alarm: ;
     SYS_rt_sigaction: EPERM;
     SYS_rt_sigprocmask: EPERM;
@@ -56,7 +56,7 @@ const TABLE: &[(i64, &str, &[Errno])] = table! {
     SYS_ioctl: EPERM EBUSY EINVAL ENOMEM;
     SYS_flock: EPERM EINTR ENOLCK EAGAIN;
     SYS_unlinkat: EPERM EACCES EBUSY EIO ENOMEM EROFS;
-    // sockets, and what is said on them
+    // sockets, and what is sent on them
     SYS_socket: EPERM EACCES EMFILE ENFILE ENOBUFS ENOMEM EAFNOSUPPORT;
     SYS_connect: EPERM EACCES EAGAIN ECONNREFUSED EINTR ENOENT;
     SYS_setsockopt: EPERM ENOPROTOOPT ENOMEM;
@@ -91,12 +91,12 @@ pub(crate) fn of(number: i64) -> (&'static str, &'static [Errno]) {
     (name, errors)
 }
 
-/// Whether it asks for memory: where one of these fails, the later ones do, too.
+/// Whether it requests memory. Where one of these fails, the later ones fail, too.
 pub(crate) fn is_memory(number: i64) -> bool {
     matches!(number, libc::SYS_brk | libc::SYS_mmap | libc::SYS_mremap | libc::SYS_munmap)
 }
 
-/// Whether it reads or writes bytes one after the other, as many as it likes.
+/// Whether it reads or writes any number of bytes, one after the other.
 pub(crate) fn can_fall_short(number: i64) -> bool {
     matches!(number, libc::SYS_read | libc::SYS_pread64 | libc::SYS_write)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The way of a request, call by call: each fails, and is the last, and what is then claimed is compared with what is so.
+//! The calls of a request, one by one. Each fails, and each is the last one; then what is claimed is compared with what
+//! is true.
 
 use super::common::tracer::{self, Fate, Step};
 use super::common::{Caller, Host, Record, Reply, request};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Nothing waits longer than for the trail or a lock, a second each; the machine may be slow.
+/// The longest waits are for the trail and for a lock, a second each. The machine may be slow.
 const SHORT: Duration = Duration::from_secs(8);
 /// The namespaces of [`super::host`].
 pub(crate) const PLACES: &[&str] = &["w", "p"];
@@ -23,13 +24,13 @@ pub(crate) enum From {
     LastFilter,
 }
 
-/// A request, and those that take it back.
+/// A request, and the requests that undo it.
 pub(crate) struct Asked {
     pub(crate) method: &'static str,
     pub(crate) parameters: Value,
     pub(crate) more: bool,
     pub(crate) undo: Vec<(&'static str, Value)>,
-    /// What only a shell can take back.
+    /// A script that undoes what no request can.
     pub(crate) reset: &'static str,
 }
 
@@ -48,7 +49,7 @@ impl Asked {
     }
 }
 
-/// A host, who asks it what, and what is so before and after.
+/// A host, a caller with a request, and the state before and after it.
 pub(crate) struct Walk<'h> {
     host: &'h Host,
     caller: Caller<'h>,
@@ -69,7 +70,7 @@ impl<'h> Walk<'h> {
         Self { on_socket: true, ..self }
     }
 
-    /// Goes the way once undisturbed, then fails each call of it in each way, and ends it at each.
+    /// Makes the request once undisturbed. Then fails each of its calls in each way, and kills the process at each.
     pub(crate) fn walk(mut self, from: From) {
         let mut steps = Vec::new();
         self.before = self.state();
@@ -94,7 +95,7 @@ impl<'h> Walk<'h> {
         assert!(lies.is_empty(), "{} lies of {}:\n{}", lies.len(), self.asked.method, lies.join("\n"));
     }
 
-    /// Does this to the call at this place of the way; what is then not as it should be.
+    /// Makes this happen to the call at this place. Returns what is then not as it should be.
     fn strike(&self, at: usize, step: Step, fate: Fate) -> Option<String> {
         let lasts = errors::is_memory(step.number) && fate != Fate::Killed;
         let mut way = Vec::new();
@@ -133,7 +134,7 @@ impl<'h> Walk<'h> {
         End { reply, last, records: self.host.trail(), state: self.state(), took }
     }
 
-    /// Links, addresses and what else the call is about, what lies under /run/netns, and what is mounted there.
+    /// Links, addresses and what else the request is about, the entries of /run/netns, and what is mounted there.
     fn state(&self) -> String {
         let mut names: Vec<_> = fs::read_dir("/run/netns").unwrap().map(|file| file.unwrap().file_name()).collect();
         names.sort_unstable();
@@ -154,7 +155,7 @@ impl<'h> Walk<'h> {
         lines.join("\n")
     }
 
-    /// Another process's requests work at once, and take back whatever was done.
+    /// Requires that requests of another process work at once, and undo whatever was done.
     fn take_back(&self) {
         for (method, parameters) in &self.asked.undo {
             let since = Instant::now();
@@ -167,11 +168,12 @@ impl<'h> Walk<'h> {
         assert_eq!(self.state(), self.before, "after {:?}", self.asked.undo);
     }
 
-    /// What the caller hears and is not so.
+    /// What the caller receives that is not true.
     fn lies_heard(&self, end: &End, step: Step, fate: Fate) -> Vec<&'static str> {
         let changed = end.state != self.before;
         let (succeeds, fails, silent) = (end.succeeds(), end.error().is_some(), end.last.is_none());
-        // Where the look-up after the change fails, nobody knows whether the link still has its name, and the reply says so.
+        // Where the look-up after the change fails, it is unknown whether the link still has its name, and the reply
+        // reports that.
         let asked = matches!(step.number, libc::SYS_sendto | libc::SYS_recvfrom) && fate != Fate::Done;
         let same = |last: &Value| {
             let mut answer = told(last);
@@ -208,7 +210,7 @@ impl<'h> Walk<'h> {
         ])
     }
 
-    /// What is on record and is not so.
+    /// What is recorded that is not true.
     fn lies_on_record(&self, end: &End) -> Vec<&'static str> {
         let changed = end.state != self.before;
         let outcome = end.event("outcome").map(|record| record.field("NETBROKER_RESULT"));
@@ -241,7 +243,7 @@ impl<'h> Walk<'h> {
     }
 }
 
-/// How one process ended, and what was there then.
+/// How one process ended, and the state at that time.
 struct End {
     reply: Reply,
     /// The message that ends the reply.
@@ -290,14 +292,14 @@ fn scarce(fate: Fate) -> bool {
     matches!(fate, Fate::Fails(Errno::EINTR | Errno::EMFILE | Errno::ENFILE))
 }
 
-/// What may become of a call.
+/// What can happen to a call.
 fn fates(step: Step) -> impl Iterator<Item = Fate> {
     let (_, errors) = errors::of(step.number);
     let short = errors::can_fall_short(step.number).then_some(Fate::HalfDone);
     errors.iter().map(|errno| Fate::Fails(*errno)).chain(short).chain([Fate::Killed])
 }
 
-/// The whole messages of a reply, which breaks off only where the process is killed or says so.
+/// The complete messages of a reply. It breaks off only where the process is killed or reports that.
 fn whole(reply: &Reply) -> Vec<Value> {
     let mut parts: Vec<&[u8]> = reply.stdout().split(|byte| matches!(byte, 0 | b'\n')).collect();
     let rest = parts.pop().unwrap();
@@ -305,7 +307,7 @@ fn whole(reply: &Reply) -> Vec<Value> {
     parts.iter().map(|part| serde_json::from_slice(part).unwrap_or_else(|e| panic!("{e}: {reply}"))).collect()
 }
 
-/// An answer, without what differs from one time to the next: ids, indexes, and the ages of neighbour entries.
+/// An answer without what differs between runs: ids, indexes, and the ages of neighbour entries.
 fn told(message: &Value) -> Value {
     let mut told = message.clone();
     let Some(parameters) = told["parameters"].as_object_mut() else { return told };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Stands in for `src/netlink/socket.rs` where the library is built for the fuzzer: what is sent goes to a function of
-//! the target's, and what that gives back is received. Everything above it is the broker's own.
+//! Replaces `src/netlink/socket.rs` where the library is built for the fuzzer. What is sent goes to a function of the
+//! target, and what that returns is received. Everything above this is the broker's own code.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
@@ -18,7 +18,7 @@ thread_local! {
     static KERNEL: RefCell<Kernel> = RefCell::new(Box::new(|_| Vec::new()));
 }
 
-/// Has every socket of this thread answered by `kernel`: the datagrams that answer a datagram.
+/// Makes `kernel` answer every socket of this thread: it returns the datagrams that answer a datagram.
 pub fn answer_with(kernel: impl FnMut(&[u8]) -> Vec<Vec<u8>> + 'static) {
     KERNEL.set(Box::new(kernel));
 }
@@ -52,7 +52,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Where the real one would wait for ever, this one fails.
+    /// Where the real socket would wait forever, this one fails.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let datagram = self.0.borrow_mut().pop_front().ok_or(Errno::EIO)?;
         let length = datagram.len().min(buffer.len());

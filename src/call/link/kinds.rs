@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Kinds of links that `Link.Add` makes and `Link.Set` changes, and what `Link.List` reports of each.
+//! The kinds of links that `Link.Add` makes and `Link.Set` changes, and what `Link.List` reports for each.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
@@ -42,19 +42,19 @@ static VETH: &[Row] = &[
         "peer_index",
         Place::Attribute(&[5]),
         Form::Positive(Width::Four),
-        "Index of the other end of a veth pair, in the namespace where that is.",
+        "The interface index of the other end of the veth pair, in the namespace of that end.",
     ),
 ];
 
-const PARENT_INDEX: &str = "That link's index, in the namespace where it is.";
+const PARENT_INDEX: &str = "The interface index of the parent, in the namespace of the parent.";
 
-/// `IFLA_LINK`: what most links have that are on top of another.
+/// `IFLA_LINK`, which most links have that are on top of another.
 static ON_PARENT: &[Row] = &[
     row(&PARENT.field, Place::Attribute(&[5]), Form::Link),
     result("parent_index", Place::Attribute(&[5]), Form::Positive(Width::Four), PARENT_INDEX),
 ];
 
-/// The tables of a kind that cannot be made.
+/// The tables of the kinds that a request cannot make.
 pub(crate) static OTHER: &[&[Row]] = &[ON_PARENT];
 
 /// `IFLA_BR_…` (`linux/if_link.h`).
@@ -75,7 +75,7 @@ static BOND: &[Row] = &[
     row(&BOND_ARP_INTERVAL.field, data!(7), Form::Number(Width::Four)),
     row(&BOND_ARP_IP_TARGET.field, data!(8), Form::Ipv4List),
     row(&BOND_PRIMARY.field, data!(11), Form::Link),
-    result("bond.primary_index", data!(11), Form::Positive(Width::Four), "That link's index."),
+    result("bond.primary_index", data!(11), Form::Positive(Width::Four), "The interface index of `bond.primary`."),
     row(&BOND_FAIL_OVER_MAC.field, data!(13), Form::Word(Width::One)),
     row(&BOND_XMIT_HASH_POLICY.field, data!(14), Form::Word(Width::One)),
     row(&BOND_ALL_PORTS_ACTIVE.field, data!(17), Form::Flag(Width::One)),
@@ -84,7 +84,7 @@ static BOND: &[Row] = &[
     row(&BOND_AD_SELECT.field, data!(22), Form::Word(Width::One)),
 ];
 
-/// What a request can give of a bond.
+/// The fields of a bond.
 static BOND_FIELDS: &[Use] = &[
     untouched(&BOND_MODE.field),
     untouched(&BOND_MIIMON.field),
@@ -101,7 +101,7 @@ static BOND_FIELDS: &[Use] = &[
     untouched(&BOND_AD_SELECT.field),
 ];
 
-/// What a request can give of a bridge.
+/// The fields of a bridge.
 static BRIDGE_FIELDS: &[Use] = &[
     untouched(&BRIDGE_STP.field),
     untouched(&BRIDGE_FORWARD_DELAY.field),
@@ -110,11 +110,11 @@ static BRIDGE_FIELDS: &[Use] = &[
     untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
 ];
 
-/// The kinds of which `Link.Set` changes what only they have.
+/// The kinds whose own fields `Link.Set` can change.
 pub(super) static CHANGED: &[Kind] =
     &[kind("bridge", BRIDGE_FIELDS, &[BRIDGE]), kind("bond", BOND_FIELDS, &[BOND]).settled(bond)];
 
-/// `IFLA_VXLAN_…`. An IPv6 address has an attribute of its own.
+/// `IFLA_VXLAN_…`. An IPv6 address has its own attribute.
 static VXLAN: &[Row] = &[
     row(&VXLAN_ID.field, data!(1), Form::Number(Width::Four)),
     row(&VXLAN_GROUP.field, data!(2), Form::Ipv4(Cast::Group)),
@@ -135,7 +135,7 @@ static VXLAN: &[Row] = &[
     result("parent_index", data!(3), Form::Positive(Width::Four), PARENT_INDEX),
 ];
 
-/// The kernel's default is to learn; iproute2's is not to where the packets say their destination.
+/// The kernel learns by default. iproute2 turns this off if the destination comes with each packet.
 fn not_learning(request: &Request) -> Option<Value> {
     request.is_set(&VXLAN_COLLECT_METADATA).then_some(Value::Bool(false))
 }
@@ -143,7 +143,7 @@ fn not_learning(request: &Request) -> Option<Value> {
 /// `IFLA_MACVLAN_…`
 static MACVLAN: &[Row] = &[row(&MACVLAN_MODE.field, data!(1), Form::Word(Width::Four))];
 
-/// `IFLA_TUN_…`, which are only reported: they are written by requests to a device.
+/// `IFLA_TUN_…`. The kernel only reports them. They are set through `/dev/net/tun`.
 static TUN: &[Row] = &[
     row(&TUN_OWNER.field, data!(1), Form::Number(Width::Four)),
     row(&TUN_GROUP.field, data!(2), Form::Number(Width::Four)),
@@ -152,18 +152,18 @@ static TUN: &[Row] = &[
         "tun.persist",
         data!(6),
         Form::Flag(Width::One),
-        "Whether it stays without a program that is attached to it.",
+        "Whether the link exists without a program that is attached to it.",
     ),
 ];
 
-/// What macvlan and macvtap have.
+/// The fields of macvlan and macvtap.
 static ON_A_PARENT: &[Use] = &[required(&PARENT.field), word(&MACVLAN_MODE.field, "vepa")];
 
-/// The other end of a pair is compared, or set up.
+/// The call compares the other end of a pair, or sets it up.
 const AT_PEER: Visit =
     Visit { netns: &PEER_NETNS.field, when: |request| request.is_set(&EXISTS_OK) || request.is_set(&PEER_UP) };
 
-/// Kinds that share a link below: the kernel puts a macvlan of a macvlan beside it, on the same link.
+/// Kinds on whose links the kernel puts no macvlan: it uses the link below instead.
 const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
 
 pub(super) static KINDS: &[Kind] = &[
@@ -234,14 +234,14 @@ const fn kind_words() -> [(&'static str, u32); KINDS.len()] {
 /// Bytes of a hardware address (`ETH_ALEN`).
 const ETHERNET: usize = 6;
 
-/// The kernel would round a delay down to a multiple of the interval, and has one kind of monitor.
+/// Refuses a delay that the kernel would round down to a multiple of the interval, and IPv6 targets.
 fn bond(request: &mut Request) -> Result<(), Invalid> {
     for key in [&BOND_UPDELAY, &BOND_DOWNDELAY] {
         if let (Some(interval @ 1..), Some(delay)) = (request.get(&BOND_MIIMON), request.get(key)) {
             if delay % interval != 0 {
                 return Err(Invalid::new(
                     key.field.name,
-                    format!("{delay} is not a multiple of `bond.miimon`, {interval}"),
+                    format!("must be a multiple of `bond.miimon` ({interval}), not {delay}"),
                 ));
             }
         }
@@ -253,55 +253,61 @@ fn bond(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
-/// What the kernel has one of, for a bond.
+/// A bond has only one of these monitors.
 pub(super) const ONE_MONITOR: (&Field, &Field, &str) =
-    (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would turn one of the two monitors off");
+    (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would turn off one of the two monitors");
 
 pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
     ONE_MONITOR,
-    (&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent to a group, or to one address"),
+    (&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent either to a group or to one address"),
 ];
 
-/// The kernel would make segment 0 where none is given, take a group for a remote and a remote for a group, and an
-/// address of zeros for none.
+/// Refuses what the kernel would accept and interpret differently: without a VNI it would use 0, and it would ignore
+/// the unspecified address. A group and a remote share an attribute, so only the address distinguishes them.
 fn vxlan(request: &mut Request) -> Result<(), Invalid> {
     let (id, external) = (&VXLAN_ID.field, &VXLAN_COLLECT_METADATA.field);
     match (request.value(id), request.is_set(&VXLAN_COLLECT_METADATA)) {
-        (None, false) => return Err(Invalid::new(id.name, format!("is missing, and `{}` is not true", external.name))),
-        (Some(_), true) => return Err(Invalid::new(id.name, format!("stands together with `{}`", external.name))),
+        (None, false) => return Err(Invalid::new(id.name, format!("is required unless `{}` is true", external.name))),
+        (Some(_), true) => {
+            return Err(Invalid::new(id.name, format!("cannot be given together with `{}`", external.name)));
+        }
         _ => {}
     }
     one_family(request, &[&VXLAN_GROUP.field, &VXLAN_REMOTE.field, &VXLAN_LOCAL.field])?;
-    require(request, &VXLAN_GROUP, IpAddr::is_multicast, "is no multicast group")?;
+    require(request, &VXLAN_GROUP, IpAddr::is_multicast, "must be a multicast group")?;
     for key in [&VXLAN_REMOTE, &VXLAN_LOCAL] {
         let one = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
-        require(request, key, one, "is not the address of one host")?;
+        require(request, key, one, "must be the address of one host")?;
     }
     let (min, max) = (&VXLAN_SOURCE_PORT_MIN, &VXLAN_SOURCE_PORT_MAX);
     match (request.get(min), request.get(max)) {
-        (None, Some(_)) => Err(Invalid::new(min.field.name, format!("is missing beside `{}`", max.field.name))),
-        (Some(_), None) => Err(Invalid::new(max.field.name, format!("is missing beside `{}`", min.field.name))),
+        (None, Some(_)) => Err(Invalid::new(min.field.name, format!("is required with `{}`", max.field.name))),
+        (Some(_), None) => Err(Invalid::new(max.field.name, format!("is required with `{}`", min.field.name))),
         (Some(least), Some(most)) if least > most => {
-            Err(Invalid::new(max.field.name, format!("is {most}, less than `{}`", min.field.name)))
+            Err(Invalid::new(max.field.name, format!("is {most}; it must not be less than `{}`", min.field.name)))
         }
         _ => Ok(()),
     }
 }
 
-/// The kernel would give it its parent's hardware address, whatever was asked for.
+/// Refuses a hardware address in mode `passthru`, in which the kernel uses the address of the parent.
 fn macvlan(request: &mut Request) -> Result<(), Invalid> {
     match (request.get(&MACVLAN_MODE), request.get(&MAC)) {
-        (Some(&"passthru"), Some(_)) => Err(Invalid::new(MAC.field.name, "is the parent's in mode `passthru`")),
+        (Some(&"passthru"), Some(_)) => Err(Invalid::new(
+            MAC.field.name,
+            "does not apply to mode `passthru`, which \
+                                                                          uses the parent's",
+        )),
         _ => Ok(()),
     }
 }
 
-/// The kernel would have no place for a hardware address, and cut a longer one.
+/// Refuses a hardware address for a tun, which has none, and one of another length, which the kernel would truncate.
 fn tun(request: &mut Request) -> Result<(), Invalid> {
     match (request.get(&TUN_MODE), request.get(&MAC)) {
-        (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "is for links of Ethernet frames: mode `tap`")),
+        (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "applies to mode `tap` only")),
         (_, Some(mac)) if mac.bytes().len() != ETHERNET => {
-            let why = format!("has {} bytes, a tap's address has {ETHERNET}", mac.bytes().len());
+            let why = format!("has {} bytes; a tap's address must have {ETHERNET}", mac.bytes().len());
             Err(Invalid::new(MAC.field.name, why))
         }
         _ => Ok(()),

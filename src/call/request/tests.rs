@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What requests are read as, and what refuses them: fields, then lists.
+//! How requests are parsed, and what is refused: fields, then lists.
 
 use super::*;
 use crate::call::{AS_READ, Constant, Effect, NOTHING, Needs, by_name};
@@ -34,18 +34,18 @@ fn each_mistake_is_named_with_its_field() {
         ("Link.Set", r#"{}"#, "netns", "missing"),
         ("Link.Set", r#"{"netns":"@host"}"#, "link", "missing"),
         ("Link.Set", r#"{"netns":null,"link":"a"}"#, "netns", "missing"),
-        ("Link.Set", r#"{"netns":"@host","link":"a","mtv":1}"#, "mtv", "is no field of Link.Set"),
+        ("Link.Set", r#"{"netns":"@host","link":"a","mtv":1}"#, "mtv", "is not a field of Link.Set"),
         ("Link.Set", r#"{"netns":"@host","link":"a","link":"b"}"#, "link", "twice"),
         ("Link.Set", r#"{"netns":"@host","link":"a","mtu":"1500"}"#, "mtu", "a string"),
         ("Link.Set", r#"{"netns":"@host","link":"a","mtu":1500.0}"#, "mtu", "plain digits"),
-        ("Link.Set", r#"{"netns":"@host","link":"a","mtu":-1}"#, "mtu", "not between 0 and 4294967295"),
-        ("Link.Set", r#"{"netns":"@host","link":"a","mtu":4294967296}"#, "mtu", "not between"),
+        ("Link.Set", r#"{"netns":"@host","link":"a","mtu":-1}"#, "mtu", "must be between 0 and 4294967295, not -1"),
+        ("Link.Set", r#"{"netns":"@host","link":"a","mtu":4294967296}"#, "mtu", "must be between"),
         ("Link.Set", r#"{"netns":"@host","link":"a","up":1}"#, "up", "a number"),
         ("Link.Set", r#"{"netns":"@host","link":"a","up":"true"}"#, "up", "a string"),
         ("Link.Set", r#"{"netns":"@host","link":["a"]}"#, "link", "a list"),
         ("Link.Set", r#"{"netns":"@host","link":"0123456789abcdef"}"#, "link", "has 16 bytes"),
         ("Link.Set", r#"{"netns":"@host","link":"a","master":"b","no_master":true}"#, "master", "no_master"),
-        ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlan"}"#, "kind", "none of veth, bridge"),
+        ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlan"}"#, "kind", "not one of veth, bridge"),
         ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth"}"#, "peer.name", "missing"),
         (
             "Link.Add",
@@ -58,9 +58,14 @@ fn each_mistake_is_named_with_its_field() {
             "Link.Add",
             r#"{"netns":"@host","link":"a","kind":"bridge","peer":{"name":"b"}}"#,
             "peer.name",
-            "no field of kind bridge",
+            "is not a field of kind bridge; it belongs to kind veth",
         ),
-        ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth","peer.name":"b"}"#, "peer.name", "has a dot"),
+        (
+            "Link.Add",
+            r#"{"netns":"@host","link":"a","kind":"veth","peer.name":"b"}"#,
+            "peer.name",
+            "must not contain a dot",
+        ),
         ("Netns.Add", r#"{"netns":"a","reference":"a\nb"}"#, "reference", "printable"),
         ("Netns.Add", r#"{"netns":"a","reference":""}"#, "reference", "printable"),
         ("Netns.Add", r#"[]"#, "", "expected an object"),
@@ -78,7 +83,7 @@ const fn inside(field: &'static field::Field, absence: Absence) -> Use {
 static STATES: field::Field =
     field::Field { name: "test_states", number: 999, ty: Type::Several(&field::STATE.field.ty), doc: "", alone: None };
 
-/// Invented, so that what lists are is said apart from what a call makes of them.
+/// An invented call, to test lists independent of what a real call does with them.
 static WAYS: Call = Call {
     name: "Test.Ways",
     number: 999,
@@ -115,7 +120,7 @@ fn each_element_of_a_list_is_read_by_its_fields_and_has_its_own_defaults() {
     );
     assert_eq!((other.value(&field::NEXTHOPS_GATEWAY.field), other.get(&field::NEXTHOPS_ONLINK)), (None, Some(&false)));
     assert_eq!(request.value(&STATES), Some(&Value::Several(vec![Value::Word("stale")])));
-    // As it goes on record, and as it is read from there again.
+    // The recorded form, and the same form parsed again.
     let recorded = request.value(&field::NEXTHOPS.field).unwrap().to_string();
     assert_eq!(recorded, r#"[{"link":"a","onlink":true},{"link":"b","onlink":false}]"#);
     let again = ways(&format!(r#"{{"nexthops":{recorded}}}"#)).unwrap();
@@ -162,31 +167,27 @@ fn what_is_settled_stands_in_the_order_of_the_declaration_and_is_read_again_as_i
 fn each_mistake_in_a_list_is_named_with_its_field_and_its_element() {
     let many = format!(r#"{{"nexthops":[{}]}}"#, [r#"{"link":"a"}"#; 25].join(","));
     let cases = [
-        (r#"{"nexthops":[]}"#, "nexthops", "is an empty list: leave it out"),
-        (&many, "nexthops", "has 25 elements; at most 24 are possible"),
+        (r#"{"nexthops":[]}"#, "nexthops", "must not be an empty list; leave it out"),
+        (&many, "nexthops", "has 25 elements; at most 24 are allowed"),
         (r#"{"nexthops":{"link":"a"}}"#, "nexthops", "is an object, expected a list of objects"),
         (r#"{"nexthops":"a"}"#, "nexthops", "is a string, expected a list of objects"),
-        (
-            r#"{"nexthops":[{"link":"a"},7]}"#,
-            "nexthops",
-            "in element 2, counted from 1, is a number, expected an object",
-        ),
-        (r#"{"nexthops":[null]}"#, "nexthops", "in element 1, counted from 1, is null, expected an object"),
-        (r#"{"nexthops":[{"link":"a"},{}]}"#, "nexthops.link", "in element 2, counted from 1, is missing: "),
-        (r#"{"nexthops":[{"link":null}]}"#, "nexthops.link", "in element 1, counted from 1, is missing: "),
-        (r#"{"nexthops":[{"link":"a","lnk":1}]}"#, "nexthops.lnk", "in element 1, counted from 1, is no field of "),
-        (r#"{"nexthops":[{"link":"a","weight":1}]}"#, "nexthops.weight", "in element 1, counted from 1, is no field"),
-        (r#"{"nexthops":[{"link":"a","link":"a"}]}"#, "nexthops.link", "in element 1, counted from 1, stands there"),
-        (r#"{"nexthops":[{"link":"a"},{"link":7}]}"#, "nexthops.link", "in element 2, counted from 1, is a number"),
-        (r#"{"nexthops":[{"link":{"x":1}}]}"#, "nexthops.link", "in element 1, counted from 1, is an object"),
-        (r#"{"nexthops":[{"link":["a"]}]}"#, "nexthops.link", "in element 1, counted from 1, is a list"),
-        (r#"{"nexthops":[{"a.b":1}]}"#, "nexthops.a.b", "in element 1, counted from 1, has a dot"),
-        (r#"{"nexthops.link":"a"}"#, "nexthops.link", "has a dot"),
-        (r#"{"link":"a"}"#, "link", "is no field of Test.Ways"),
-        (r#"{"test_states":[]}"#, "test_states", "is an empty list: leave it out"),
+        (r#"{"nexthops":[{"link":"a"},7]}"#, "nexthops", "element 2 (counted from 1): is a number, expected an object"),
+        (r#"{"nexthops":[null]}"#, "nexthops", "element 1 (counted from 1): is null, expected an object"),
+        (r#"{"nexthops":[{"link":"a"},{}]}"#, "nexthops.link", "element 2 (counted from 1): is missing: "),
+        (r#"{"nexthops":[{"link":null}]}"#, "nexthops.link", "element 1 (counted from 1): is missing: "),
+        (r#"{"nexthops":[{"link":"a","lnk":1}]}"#, "nexthops.lnk", "element 1 (counted from 1): is not a field of "),
+        (r#"{"nexthops":[{"link":"a","weight":1}]}"#, "nexthops.weight", "element 1 (counted from 1): is not a field"),
+        (r#"{"nexthops":[{"link":"a","link":"a"}]}"#, "nexthops.link", "element 1 (counted from 1): is given"),
+        (r#"{"nexthops":[{"link":"a"},{"link":7}]}"#, "nexthops.link", "element 2 (counted from 1): is a number"),
+        (r#"{"nexthops":[{"link":{"x":1}}]}"#, "nexthops.link", "element 1 (counted from 1): is an object"),
+        (r#"{"nexthops":[{"link":["a"]}]}"#, "nexthops.link", "element 1 (counted from 1): is a list"),
+        (r#"{"nexthops":[{"a.b":1}]}"#, "nexthops.a.b", "element 1 (counted from 1): must not contain a dot"),
+        (r#"{"nexthops.link":"a"}"#, "nexthops.link", "must not contain a dot"),
+        (r#"{"link":"a"}"#, "link", "is not a field of Test.Ways"),
+        (r#"{"test_states":[]}"#, "test_states", "must not be an empty list; leave it out"),
         (r#"{"test_states":"stale"}"#, "test_states", "is a string, expected a list, each one of none, "),
-        (r#"{"test_states":["stale","x"]}"#, "test_states", "in element 2, counted from 1, `x` is none of none, "),
-        (r#"{"test_states":[["stale"]]}"#, "test_states", "in element 1, counted from 1, is a list"),
+        (r#"{"test_states":["stale","x"]}"#, "test_states", "element 2 (counted from 1): `x` is not one of none, "),
+        (r#"{"test_states":[["stale"]]}"#, "test_states", "element 1 (counted from 1): is a list"),
     ];
     for (json, field, reason) in cases {
         let wrong = ways(json).unwrap_err();

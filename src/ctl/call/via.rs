@@ -13,20 +13,20 @@ use super::super::{Failure, reason};
 use super::unanswered;
 use crate::refusal::Exit;
 
-/// The program, where a package installs it.
+/// The path at which packages install the program.
 pub(super) const DEFAULT: &str = "program:/usr/libexec/netbroker/netbroker";
 
-/// What the broker reads of its environment, at real uid 0 only: who started it.
+/// The environment variables that the broker reads, at real uid 0 only: they say who started it.
 const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
 
-/// How the broker is reached. It is stated, never guessed: each way has its own privileges and its own `@host`.
+/// How the broker is reached. This is always given, never guessed: each way has its own privileges and its own `@host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Via {
     /// A program with the setuid bit or file capabilities, or started by root.
     Program(PathBuf),
     /// A program that `sudo -n` starts as root.
     Sudo(PathBuf),
-    /// A socket on which somebody listens who starts `netbroker --peer` for each connection.
+    /// The socket of a listener that starts `netbroker --peer` for each connection.
     Socket(PathBuf),
 }
 
@@ -55,9 +55,9 @@ impl fmt::Display for Via {
     }
 }
 
-/// A request on its way.
+/// A request that was sent.
 pub(super) struct Asked {
-    /// Where the replies come from.
+    /// The stream of replies.
     pub(super) replies: Box<dyn Read>,
     /// The process that was started for it, if one was.
     pub(super) process: Option<Child>,
@@ -71,8 +71,8 @@ impl Via {
     /// Sends one message.
     ///
     /// # Errors
-    /// [`Exit::NotPrivileged`] where the broker cannot be reached, [`Exit::Unanswered`] where the message may have been sent
-    /// in part.
+    /// [`Exit::NotPrivileged`] if the broker cannot be reached, [`Exit::Unanswered`] if the message may have
+    /// been sent in part.
     pub(super) fn send(&self, message: &[u8]) -> Result<Asked, Failure> {
         match self {
             Self::Program(path) => {
@@ -130,7 +130,7 @@ impl Via {
     }
 }
 
-/// A broker that ended before it read everything says why in its reply.
+/// A broker that ends before it has read everything gives the reason in its reply.
 fn written(sent: io::Result<()>) -> Result<(), Failure> {
     match sent {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

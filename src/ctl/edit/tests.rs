@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! When an edit counts, and what is left of one that does not.
+//! When an edit is saved, and what remains of one that is not.
 
 use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
@@ -58,9 +58,9 @@ fn a_sound_edit_takes_the_place_of_the_file() {
 fn an_edit_that_is_not_sound_is_kept_beside_and_the_file_is_as_it_was() {
     let machine = machine();
     for (text, why) in [
-        (RULE.replace("netns", "netn"), "10.toml:5:1: `netn` is no field"),
+        (RULE.replace("netns", "netn"), "10.toml:5:1: `netn` is not a field"),
         (RULE.replace("q*", "r*"), "10.test.toml:3: t: Netns.Add: expected `x`, but refused"),
-        (RULE.replace("\"x\"", "\"y\""), "10.test.toml:8:10: there is no rule `x`"),
+        (RULE.replace("\"x\"", "\"y\""), "10.test.toml:8:10: no rule with the id `x`"),
     ] {
         let Err(Failure::Policy(lines)) = edit(&machine, FILE, &[&text], None) else { panic!("edited") };
         assert!(lines.iter().any(|line| line.contains(why)), "{lines:?}");
@@ -82,7 +82,7 @@ fn whoever_is_asked_may_edit_again_or_stop() {
     let Err(Failure::Message(Exit::Policy, why)) = edit(&machine, FILE, &[&broken], Some(Choice::Stop)) else {
         panic!("edited")
     };
-    assert!(why.contains("is as it was; the copy is "), "{why}");
+    assert!(why.contains("is unchanged; the copy is "), "{why}");
     assert_eq!((text(&machine), copies(&machine)), (good, 1));
 }
 
@@ -96,7 +96,7 @@ fn what_somebody_else_wrote_meanwhile_stays() {
     };
     let edited = Edited::open(&machine.tree, Path::new(FILE)).unwrap();
     let Err(Failure::Message(Exit::Policy, why)) = edited.edit(&editor, &|_| None) else { panic!("edited") };
-    assert!(why.contains("has been changed by somebody else meanwhile; "), "{why}");
+    assert!(why.contains("was changed by somebody else in the meantime; "), "{why}");
     assert_eq!(text(&machine), other);
 }
 
@@ -119,9 +119,9 @@ fn only_files_of_the_policy_are_edited() {
     for (file, why) in [
         ("x", "is neither *.toml nor *.test.toml; did you mean `x.toml`?"),
         (".x.toml", "is neither"),
-        ("/etc/x.toml", "does not lie in"),
-        ("./10.toml", "does not lie in"),
-        ("l3.toml", "is a link: "),
+        ("/etc/x.toml", "is not in"),
+        ("./10.toml", "is not in"),
+        ("l3.toml", "is a link to a shipped policy"),
     ] {
         let Err(Failure::Message(Exit::Policy, said)) = edit(&machine, file, &[], None) else { panic!("{file}") };
         assert!(said.contains(why), "{said}");

@@ -43,7 +43,7 @@ fn a_file_that_nobody_reads_is_named() {
     let unread = machine.tree.unread(Path::new(INSTALLED)).unwrap();
     let why = |name: &str, why: &str| {
         format!(
-            "warning: {INSTALLED}/{name}: nothing reads this file, since its name {why}; rename it, or move it elsewhere"
+            "{INSTALLED}/{name}: warning: nothing reads this file, since its name {why}; rename it, or move it elsewhere"
         )
     };
     let ending = "does not end in `.toml`";
@@ -67,13 +67,13 @@ fn a_path_that_others_may_write_refuses_all() {
     for path in ["/", "/etc", "/etc/netbroker", INSTALLED, &file] {
         for (wrong, right) in [(0o775, 0o755), (0o757, 0o755), (0o1777, 0o755)] {
             machine.mode(path, wrong);
-            refused(&machine, &format!("{path} has mode {wrong:04o}: others than root may write it"));
+            refused(&machine, &format!("{path} has mode {wrong:04o}, which lets others than root write it"));
             machine.mode(path, right);
         }
     }
     assert!(names(&machine).is_ok());
     let stranger = Tree { owner: machine.tree.owner + 1, ..machine.tree.clone() };
-    assert!(stranger.directory(Path::new("/etc")).unwrap_err().contains("not to root"));
+    assert!(stranger.directory(Path::new("/etc")).unwrap_err().contains("must belong to root"));
 }
 
 #[test]
@@ -129,5 +129,5 @@ fn everything_that_is_wrong_with_files_is_told_at_once() {
     let wrong = names(&machine).unwrap_err();
     assert_eq!(wrong.len(), 2);
     assert!(wrong[0].ends_with("a.toml: must be a regular file, not a directory"));
-    assert!(wrong[1].contains("b.toml:1:6: this byte is no UTF-8"));
+    assert!(wrong[1].contains("b.toml:1:6: this byte is not valid UTF-8"));
 }

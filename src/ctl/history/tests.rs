@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What is kept of installed policies, and how one of them comes back.
+//! What is kept of installed policies, and how one of them is put in force again.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -56,15 +56,16 @@ fn the_last_ten_policies_are_kept_for_root_alone() {
     };
     assert_eq!(of(HISTORY), (machine.tree.owner, 0o700));
     assert_eq!(of(&format!("{HISTORY}/{}.json", digests[11])), (machine.tree.owner, 0o600));
-    let kept = all(&machine.tree).unwrap();
+    let (kept, warnings) = all(&machine.tree).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
     let expected: Vec<&String> = digests.iter().rev().take(10).collect();
     assert_eq!(kept.iter().map(|kept| &kept.digest).collect::<Vec<_>>(), expected);
     assert_eq!(kept[0].sources(), [Source { name: POLICY.to_owned(), text: rule("r11") }]);
-    // One that comes again is the latest again, once.
+    // A policy that is installed again is the latest, and is listed once.
     assert_eq!(installed(&machine, &rule("r5")), digests[5]);
-    let again: Vec<String> = all(&machine.tree).unwrap().into_iter().map(|kept| kept.digest).collect();
+    let again: Vec<String> = all(&machine.tree).unwrap().0.into_iter().map(|kept| kept.digest).collect();
     assert_eq!((again.len(), &again[0], &again[1]), (10, &digests[5], &digests[11]));
-    let lines = listed(&machine.tree).unwrap();
+    let lines = listed(&machine.tree).unwrap().0;
     let first = lines.lines().next().unwrap();
     assert!(first.starts_with(&digests[5]) && first.contains(" UTC 1 rule by install of uid "), "{first}");
     assert!(first.ends_with(", in force") && lines.matches("in force").count() == 1, "{lines}");
@@ -77,7 +78,11 @@ fn a_rollback_puts_the_same_bytes_in_force_and_pins_them() {
     let bytes = fs::read(machine.path(IN_FORCE)).unwrap();
     let second = installed(&machine, &(rule("a").replace("q*", "r*") + &rule("b")));
     let back = back(&machine.tree, first.get(..8).unwrap(), UNPIN).unwrap();
-    assert!(back.said.contains(&format!("digest {first}; pinned until a person runs")), "{}", back.said);
+    assert!(
+        back.said.contains(&format!("digest {first}; pinned until `netbrokerctl policy install --unpin`, or ")),
+        "{}",
+        back.said
+    );
     assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), bytes);
     let change = back.change.unwrap();
     assert_eq!((change.by, change.before.as_ref(), &change.after), ("rollback", Some(&second), &first));
@@ -85,11 +90,15 @@ fn a_rollback_puts_the_same_bytes_in_force_and_pins_them() {
     let before = change.rules_before.unwrap();
     assert_eq!((ids(&before), ids(&change.rules_after)), (vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned()]));
     assert_ne!(before["a"], change.rules_after["a"]);
-    assert!(listed(&machine.tree).unwrap().lines().next().unwrap().ends_with(", in force, pinned"));
+    assert!(listed(&machine.tree).unwrap().0.lines().next().unwrap().ends_with(", in force, pinned"));
 
-    // A script leaves it as it is; a person ends it, even where the policy is the same.
+    // A script keeps the pin. A person ends it, even if the policy is the same.
     let refused = why(put(&machine, &rule("c"), Leave::default()));
-    assert!(refused.starts_with(&format!("`policy rollback` has pinned the policy with digest {first}")), "{refused}");
+    assert!(
+        refused.starts_with("nothing is installed: ")
+            && refused.contains(&format!("digest {first}, which is in force and stays so")),
+        "{refused}"
+    );
     assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), bytes);
     let said = put(&machine, &rule("a"), UNPIN).unwrap().said;
     assert!(said.starts_with("unchanged: ") && said.ends_with("; no policy is pinned any more"), "{said}");
@@ -109,35 +118,132 @@ fn a_rollback_names_what_it_cannot_find() {
         let why = why(back(&machine.tree, wrong, UNPIN));
         assert!(why.starts_with(start), "{why}");
     }
-    machine.write(&format!("{HISTORY}/x.json"), "{}");
-    assert!(
-        why(back(&machine.tree, &digest, UNPIN))
-            .starts_with("/var/lib/netbroker/history/x.json is not a kept policy: ")
-    );
     assert_eq!(kept::pinned(&machine.tree), Ok(None));
 }
 
 #[test]
+fn a_file_that_is_not_a_kept_policy_is_reported_and_ignored() {
+    let machine = Machine::new();
+    let first = installed(&machine, &rule("a"));
+    let copied = format!("{HISTORY}/{}.json", "0".repeat(64));
+    machine.write(&copied, fs::read(machine.path(&format!("{HISTORY}/{first}.json"))).unwrap());
+    machine.write(&format!("{HISTORY}/x.json"), "{}");
+    machine.write(&format!("{HISTORY}/{}.json", "1".repeat(64)), "{}");
+    let put = put(&machine, &rule("b"), Leave::default()).unwrap();
+    let digest = digest(&machine);
+    for (warning, expected) in put.warnings.iter().zip([
+        format!("{copied}: warning: this is not a kept policy: it holds the policy with digest `{first}`"),
+        format!("{HISTORY}/{}.json: warning: this is not a kept policy: missing field", "1".repeat(64)),
+        format!("{HISTORY}/x.json: warning: this is not a kept policy: its name must be a digest and `.json`"),
+    ]) {
+        assert!(warning.starts_with(&expected), "{warning}");
+        assert!(warning.ends_with("; it is ignored, and can be removed"), "{warning}");
+    }
+    assert_eq!(put.warnings.len(), 3);
+    let (lines, warnings) = listed(&machine.tree).unwrap();
+    assert_eq!((lines.lines().count(), &warnings), (2, &put.warnings));
+    assert!(why(back(&machine.tree, "00000000", UNPIN)).starts_with("no policy with digest"));
+    assert!(back(&machine.tree, &first, UNPIN).unwrap().said.starts_with("rolled back: "));
+    assert_ne!(digest, first);
+}
+
+#[test]
+fn what_only_sets_or_ends_a_pin_is_on_record_and_says_that_the_policy_was_in_force() {
+    let machine = Machine::new();
+    let digest = installed(&machine, &rule("a"));
+    let pinned = back(&machine.tree, &digest, UNPIN).unwrap();
+    assert!(pinned.said.starts_with("already in force: 1 rule in 1 file, "), "{}", pinned.said);
+    let change = pinned.change.unwrap();
+    assert_eq!((change.before.as_ref(), &change.after, change.pinned), (Some(&digest), &digest, true));
+    assert_eq!(change.rules_before.as_ref(), Some(&change.rules_after));
+    assert_eq!(back(&machine.tree, &digest, UNPIN).unwrap().change, None);
+    let ended = put(&machine, &rule("a"), UNPIN).unwrap();
+    assert!(!ended.change.unwrap().pinned);
+    assert_eq!(put(&machine, &rule("a"), UNPIN).unwrap().change, None);
+}
+
+#[test]
+fn a_pin_that_cannot_be_read_is_not_taken_for_none() {
+    let machine = Machine::new();
+    installed(&machine, &rule("a"));
+    let before = fs::read(machine.path(IN_FORCE)).unwrap();
+    let pin = "/var/lib/netbroker/pinned";
+    for text in ["", "x", "../../etc"] {
+        machine.write(pin, text);
+        let why = why(put(&machine, &rule("b"), UNPIN));
+        assert!(why.starts_with(&format!("{pin} must hold the digest that `policy rollback` pinned")), "{why}");
+    }
+    machine.write(pin, "0".repeat(64));
+    machine.mode(pin, 0o666);
+    let why = why(put(&machine, &rule("b"), UNPIN));
+    assert!(why.starts_with(&format!("{pin} has mode 0666")), "{why}");
+    assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
+}
+
+#[test]
+fn installations_and_rollbacks_at_the_same_time_end_as_if_one_followed_the_other() {
+    let machine = Machine::new();
+    let first = installed(&machine, &rule("a"));
+    let second = installed(&machine, &rule("b"));
+    for _ in 0..20 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| install(&machine.tree, Path::new(INSTALLED), UNPIN).unwrap());
+            scope.spawn(|| back(&machine.tree, &first, UNPIN).unwrap());
+        });
+        let pinned = kept::pinned(&machine.tree).unwrap();
+        let consistent = match digest(&machine) {
+            of if of == first => pinned.as_ref() == Some(&first),
+            of => of == second && pinned.is_none(),
+        };
+        assert!(consistent, "{pinned:?}");
+    }
+}
+
+#[test]
+fn files_that_make_the_same_policy_are_kept_as_they_are_now() {
+    let machine = Machine::new();
+    let digest = installed(&machine, &rule("a"));
+    let text = rule("a") + "description = \"what it is for\"\n";
+    assert_eq!(installed(&machine, &text), digest);
+    let kept = in_force(&machine.tree, &InForce::read(&machine.tree).unwrap()).unwrap().unwrap();
+    assert_eq!(kept.sources(), [Source { name: POLICY.to_owned(), text }]);
+}
+
+#[test]
 fn an_account_that_is_gone_or_has_another_number_stops_a_rollback() {
-    let accounts: BTreeMap<String, u32> =
-        [("user:a", 1), ("user:b", 2), ("group:g", 3), ("user:d", 4)].map(|(name, id)| (name.to_owned(), id)).into();
+    let then = [("user:a", Some(1)), ("user:b", Some(2)), ("group:g", Some(3)), ("user:d", Some(4)), ("user:e", None)];
+    let then = then.into_iter().chain([("user:f", None)]).map(|(name, id)| (name.to_owned(), id));
+    let accounts: BTreeMap<String, Option<u32>> = then.collect();
     let number = |account: Account<'_>| match account {
         Account::User("a") => Ok(Some(1)),
         Account::User("b") => Ok(Some(7)),
+        Account::User("e") => Ok(Some(8)),
         Account::User("d") => Err("the directory is away".to_owned()),
         _ => Ok(None),
     };
-    let Err(Failure::Policy(lines)) = same_accounts(&accounts, &number) else { panic!("rolled back") };
     assert_eq!(
-        lines,
+        changed_accounts(&accounts, &number),
         [
-            "the group `g`, number 3, does not exist any more",
-            "the user `b` had number 2 and has 7 now",
+            "the group `g`, number 3, no longer exists",
+            "the user `b` had the number 2 and now has 7",
             "the user `d` cannot be looked up: the directory is away",
-            "netbrokerctl: the policy in force is as it was",
+            "the user `e`, number 8, did not exist then, and exists now",
         ]
     );
-    assert!(same_accounts(&[("user:a".to_owned(), 1)].into(), &number).is_ok());
+    // `root` did not exist as an account, so the entry excluded nobody.
+    let machine = Machine::new();
+    let digest = installed(&machine, &rule("a").replace("uid:7", "user?:root"));
+    let path = format!("{HISTORY}/{digest}.json");
+    let kept = fs::read_to_string(machine.path(&path)).unwrap();
+    machine.write(&path, kept.replace("\"user:root\":0", "\"user:root\":null"));
+    installed(&machine, &rule("b"));
+    let before = fs::read(machine.path(IN_FORCE)).unwrap();
+    let why = why(back(&machine.tree, &digest, UNPIN));
+    assert_eq!(
+        why,
+        "the user `root`, number 0, did not exist then, and exists now\nnetbrokerctl: the policy in force is unchanged"
+    );
+    assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
 }
 
 #[test]
@@ -148,10 +254,10 @@ fn a_policy_without_rules_replaces_none_that_has_some_unasked() {
     let before = fs::read(machine.path(IN_FORCE)).unwrap();
     for empty in ["", "# rules are elsewhere\n", "[audit]\nrequired = false\n"] {
         let why = why(put(&machine, empty, UNPIN));
-        assert!(why.starts_with("the new policy has no rule") && why.contains("--allow-empty"), "{why}");
+        assert!(why.starts_with("the new policy has no rules") && why.contains("--allow-empty"), "{why}");
         assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
     }
-    assert_eq!(all(&machine.tree).unwrap().len(), 2);
+    assert_eq!(all(&machine.tree).unwrap().0.len(), 2);
     let said = put(&machine, "", Leave { empty: true, unpin: false }).unwrap().said;
     assert!(said.contains("(every call is refused)"), "{said}");
 }
@@ -162,7 +268,7 @@ fn what_was_kept_makes_the_policy_in_force_without_its_accounts() {
     let text = rule("a").replace("uid:7", "user:root");
     installed(&machine, &text);
     let kept = in_force(&machine.tree, &InForce::read(&machine.tree).unwrap()).unwrap().unwrap();
-    assert_eq!(kept.accounts, [("user:root".to_owned(), 0)].into());
+    assert_eq!(kept.accounts, [("user:root".to_owned(), Some(0))].into());
     let recorded = Accounts::Recorded(kept.accounts.clone());
     let policy = compile(&kept.sources(), &|account| recorded.number(account)).unwrap();
     assert_eq!(written(&policy).unwrap(), fs::read(machine.path(IN_FORCE)).unwrap());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Links that are made by `RTM_NEWLINK`.
+//! Makes links by `RTM_NEWLINK`.
 #![forbid(unsafe_code)]
 
 use neli::consts::nl::NlmF;
@@ -16,11 +16,10 @@ use super::seen::{self, Link};
 use super::{Target, changed, compare, new_link_rows, tun};
 use crate::call::field;
 use crate::call::needs::LastStage;
-use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, KernelRefusal, Refusal, unsuitable};
 
-/// Refuses a parent in whose place the kernel would take the link below it, which nobody judged.
+/// Refuses a parent for which the kernel would substitute the link below it: nobody judged that link.
 fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
     let parent = given.view().link(&field::PARENT.field);
     match kind.sinks_through.iter().find(|of| parent.is_some_and(|parent| parent.is_kind(of))) {
@@ -32,7 +31,7 @@ fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
     }
 }
 
-/// `RTM_NEWLINK` that must make a link. The kernel reports the index by echo (`NLM_F_ECHO`, Linux 6.2).
+/// Prepares an `RTM_NEWLINK` that must make a link. The kernel reports the new index by echo (`NLM_F_ECHO`, Linux 6.2).
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let kind = request.kind().ok_or_else(|| not_encoded(request))?;
@@ -49,16 +48,17 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let request = &given.request;
         let mut made = None;
         let result = after.act(&message, &mut |payload| {
-            // The echo of a pair reports both ends; the requested one has its name.
+            // The echo of a pair reports both ends; the requested link is the one that has its name.
             let echoed = Link::read(payload).filter(|link| link.is_called(&name));
-            made = echoed.map(|link| Made::from(&link)).or(made);
+            made = echoed.map(|link| Made::of(&link, &given)).or(made.take());
             Ok(())
         });
         match result {
             Ok(()) => {
-                let made = made.map_or_else(|| look_up(after, request, kind), Ok).map_err(half_made)?;
-                require_parent(after, &given, made)?;
-                complete(after, &given, made).map_err(half_made)
+                let made = made.map_or_else(|| look_up(after, &given, kind), Ok).map_err(half_made)?;
+                require_parent(after, &given, &made)?;
+                let result = complete(after, &given, &made).map_err(half_made)?;
+                made.not_applied.map_or(Ok(result), Err)
             }
             Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. })
                 if request.is_set(&field::EXISTS_OK) =>
@@ -66,43 +66,52 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
                 let taken = changed(failure, request, false);
                 compare::same(after, peer_netns.as_ref(), taken, &given)
             }
+            Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. }) => {
+                let taken = changed(failure, request, false);
+                Err(compare::clash(after, taken, request))
+            }
             Err(failure) => Err(changed(failure, request, false)),
         }
     }))
 }
 
-/// What the kernel reported of the new link. Messages about it refer to it by its index, whatever it is called by now.
-#[derive(Debug, Clone, Copy)]
+/// What the kernel reported of the new link. Later messages refer to it by its index, even if it is renamed.
+#[derive(Debug)]
 struct Made {
     index: i32,
     peer_index: Option<i32>,
-    /// The link that it is on top of, if that is in the same namespace.
+    /// The index of the link below it, if that is in the same namespace.
     parent_index: Option<i32>,
-    /// Whether the link that it is on top of, or its other end, is in another namespace.
+    /// Whether the link below it, or its other end, is in another namespace.
     elsewhere: bool,
+    /// The refusal where the kernel took another value than a requested one.
+    not_applied: Option<Refusal>,
 }
 
-impl From<&Link<'_>> for Made {
-    fn from(link: &Link<'_>) -> Self {
+impl Made {
+    fn of(link: &Link<'_>, given: &Given) -> Self {
         Self {
             index: link.index,
             peer_index: link.number("peer_index"),
             parent_index: link.number("parent_index"),
             elsewhere: link.is_elsewhere(),
+            not_applied: link.not_applied(given),
         }
     }
 }
 
-/// No echo: before Linux 6.2, and of kinds that announce themselves before they know for whom (vxlan). Somebody may have
-/// renamed the new link since it was made, and have given its name to another: that is found out where the kinds differ.
-fn look_up(netlink: &mut Netlink, request: &Request, kind: &Kind) -> Result<Made, Refusal> {
+/// Looks up the new link where there was no echo: before Linux 6.2, and for kinds that announce themselves before they
+/// know for whom (vxlan). Another process may have renamed the new link and given its name to another link. That is
+/// noticed only where the kinds differ.
+fn look_up(netlink: &mut Netlink, given: &Given, kind: &Kind) -> Result<Made, Refusal> {
+    let request = &given.request;
     let gone = || TransactionError::Refused { errno: Errno::ENODEV, text: None, field: None };
     let found = seen::find(netlink, &field::LINK, request)?.filter(|link| link.is_kind(kind));
-    found.map(|link| Made::from(&link)).ok_or_else(|| changed(gone(), request, true))
+    found.map(|link| Made::of(&link, given)).ok_or_else(|| changed(gone(), request, true))
 }
 
-/// The link is on top of the given parent, or is removed again.
-fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<(), Refusal> {
+/// Requires that the link is on top of the given parent, and otherwise removes it again.
+fn require_parent(netlink: &mut Netlink, given: &Given, made: &Made) -> Result<(), Refusal> {
     let Some(parent) = given.view().link(&field::PARENT.field) else { return Ok(()) };
     if made.parent_index == Some(parent.index) && !made.elsewhere {
         return Ok(());
@@ -117,9 +126,9 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: Made) -> Result<()
     }
 }
 
-/// What the kernel does not take in the message that makes a link gets one of its own: an alias (`rtnl_create_link`
-/// ignores it), and the other end of a pair going up (`veth_open` needs both ends).
-fn complete(after: &mut After<'_>, given: &Given, made: Made) -> Result<Map<String, Value>, Refusal> {
+/// Sends separate messages for what the kernel does not take in the message that makes a link: an alias
+/// (`rtnl_create_link` ignores it), and the other end of a pair going up (`veth_open` needs both ends).
+fn complete(after: &mut After<'_>, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
         let peer = match made.peer_index {
@@ -137,13 +146,13 @@ fn complete(after: &mut After<'_>, given: &Given, made: Made) -> Result<Map<Stri
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))
 }
 
-/// The link exists by now, whatever went wrong after.
-fn half_made(refusal: Refusal) -> Refusal {
+/// A failure after the link was made.
+pub(super) fn half_made(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
             class: Class::KernelRefused,
             errno,
-            message: "the link was made, and was gone before it was complete".to_owned(),
+            message: "another process removed the link before the change was complete".to_owned(),
             field: None,
             may_have_changed: true,
         }),

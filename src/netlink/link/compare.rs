@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `exists_ok`: whether the existing link is the requested one, in every field that was given. What a request leaves out,
-//! and `up=false`, is not compared: an agent may have changed it since.
+//! `exists_ok`: whether the existing link is the requested one, in every field that was given. Fields that the request
+//! leaves out, and `up=false`, are not compared: an agent may have changed them since.
 #![forbid(unsafe_code)]
 
 use std::os::fd::OwnedFd;
@@ -15,9 +15,10 @@ use super::super::transaction::Netlink;
 use super::seen::{Link, find};
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
-use crate::refusal::{Refusal, already, differs};
+use crate::refusal::{KernelRefusal, Refusal, already, differs};
 
-/// The result of the call, if the link is the same; `taken` is what the kernel said.
+/// The result of the call, if the existing link is the requested one. `taken` is the refusal by which the kernel
+/// reported it.
 pub(super) fn same(
     after: &mut After<'_>,
     peer_netns: Option<&OwnedFd>,
@@ -25,7 +26,7 @@ pub(super) fn same(
     given: &Given,
 ) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
-    let Some(link) = find(after, &field::LINK, request)? else { return Err(by_others(after, taken, request)) };
+    let Some(link) = find(after, &field::LINK, request)? else { return Err(clash(after, taken, request)) };
     if let Some(field) = link.seen.difference(&link.rows(), given.view(), false) {
         return Err(differs(field));
     }
@@ -37,7 +38,8 @@ pub(super) fn same(
     Ok(Map::from_iter([("link_index".to_owned(), link.index.into())]))
 }
 
-/// The other end, looked up where the request says it is: of that name, and with this link as its own other end.
+/// Compares the other end, in the namespace that the request gives: it must have the name, and this link as its other
+/// end.
 fn same_peer(
     after: &mut After<'_>,
     peer_netns: Option<&OwnedFd>,
@@ -55,7 +57,7 @@ fn same_peer(
     require(!request.is_set(&field::PEER_UP) || is_up(&peer), &field::PEER_UP.field)
 }
 
-/// What a result reports of a field.
+/// The value that a result reports for a field.
 fn reported<'l>(link: &'l Link<'_>, field: &'static Field) -> Option<Decoded<'l>> {
     link.rows().filter(|row| row.field() == Some(field)).find_map(|row| link.seen.value(row)?)
 }
@@ -68,18 +70,24 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(differs(field)) }
 }
 
-/// No link is called so: the name is another's alternative one, or it is the name of the other end that is taken, or
-/// something else (the segment of a vxlan).
-fn by_others(netlink: &mut Netlink, taken: Refusal, request: &Request) -> Refusal {
+/// The refusal where something that the new link needs for itself is taken, with the field that says what: its name, the
+/// name of its other end, or the segment of a vxlan. `taken` is the refusal by which the kernel reported it.
+pub(super) fn clash(netlink: &mut Netlink, taken: Refusal, request: &Request) -> Refusal {
+    let exists = "a link with this name already exists";
     let question = request.needed(&field::LINK).map_err(Refusal::from);
-    let question = question.and_then(|name| by_name(name, &field::LINK.field));
-    match question
-        .map(|question| netlink.ask(&question, "parse a link", |payload| Link::read(payload).map(Link::into_owned)))
-    {
-        Ok(Ok(found)) if !found.is_empty() => already(&field::LINK.field, "it is the alternative name of another link"),
-        _ if request.get(&field::PEER_NAME).is_some() => {
-            already(&field::PEER_NAME.field, "there is a link of this name already")
-        }
-        _ => taken,
+    let Ok((name, question)) = question.and_then(|name| Ok((name, by_name(name, &field::LINK.field)?))) else {
+        return taken;
+    };
+    let found = netlink.ask(&question, "parse a link", |payload| Link::read(payload).map(Link::into_owned));
+    match found.unwrap_or_default().first() {
+        Some(link) if link.is_called(name) => already(&field::LINK.field, exists),
+        Some(_) => already(&field::LINK.field, "it is the alternative name of another link"),
+        None if request.get(&field::PEER_NAME).is_some() => already(&field::PEER_NAME.field, exists),
+        None => match taken {
+            Refusal::Kernel(refusal) if request.get(&field::VXLAN_ID).is_some() => {
+                Refusal::Kernel(KernelRefusal { field: Some(field::VXLAN_ID.field.name), ..refusal })
+            }
+            other => other,
+        },
     }
 }

@@ -6,12 +6,13 @@ use nix::errno::Errno;
 
 use super::super::answer::{i32_at, until_nul};
 use super::super::lookup::by_name;
-use super::super::rows::{Decoded, Seen};
+use super::super::message::Message;
+use super::super::rows::{Decoded, Given, Seen};
 use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
 use crate::call::field::{KIND, Key};
 use crate::call::name::LinkName;
-use crate::call::object::{Row, Width};
+use crate::call::object::{Adjusted, Row, Width};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE, OTHER};
 use crate::refusal::Refusal;
@@ -22,7 +23,7 @@ pub(super) struct Link<'a> {
     pub(super) index: i32,
     pub(super) name: Vec<u8>,
     pub(super) seen: Seen<'a>,
-    /// Its kind, where it is one that can be made.
+    /// Its kind, if it is one that `Link.Add` can make.
     kind: Option<&'static Kind>,
 }
 
@@ -32,7 +33,7 @@ impl<'a> Link<'a> {
         Self::begin(payload).filter(|link| link.seen.parses(link.rows()))
     }
 
-    /// Reads what a link is. Whether the rest is as the kernel writes it remains to be seen.
+    /// Reads what identifies a link. It does not check whether the rest is as the kernel writes it.
     pub(super) fn begin(payload: &'a [u8]) -> Option<Self> {
         let seen = Seen::new(&LINK_STATE, payload)?;
         let index = i32_at(seen.head(4), 0)?;
@@ -47,7 +48,7 @@ impl<'a> Link<'a> {
         Some(Self { index, name, seen, kind })
     }
 
-    /// The same with bytes of its own.
+    /// Takes ownership of the bytes.
     pub(super) fn into_owned(self) -> Link<'static> {
         Link { seen: self.seen.into_owned(), ..self }
     }
@@ -57,25 +58,38 @@ impl<'a> Link<'a> {
         self.kind.is_some_and(|own| own.name == kind.name)
     }
 
-    /// What a link of its kind has.
+    /// The rows of a link of its kind.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'static Row> + Clone + use<> {
         let tables = self.kind.map_or(OTHER, |kind| kind.tables);
         LINK_STATE.rows.iter().chain(tables.iter().flat_map(|table| table.iter()))
     }
 
-    /// Whether it is called so; the kernel also finds it by its alternative names.
+    /// The refusal where the kernel took another value than a requested one; none where the link is as requested in every
+    /// field that the kernel may adjust.
+    pub(super) fn not_applied(&self, given: &Given) -> Option<Refusal> {
+        let adjusted = self.rows().filter(|row| row.adjusted != Adjusted::Never);
+        let field = self.seen.difference(&adjusted, given.view(), false)?;
+        let reported = adjusted.filter(|row| row.field() == Some(field)).find_map(|row| self.seen.value(row)?);
+        Some(Refusal::NotApplied {
+            field: field.name,
+            given: given.request.value(field).map_or_else(String::new, ToString::to_string),
+            effective: reported.map(|value| value.to_string()),
+        })
+    }
+
+    /// Whether this is its own name; the kernel also finds it by its alternative names.
     pub(super) fn is_called(&self, name: &LinkName) -> bool {
         self.name == name.as_str().as_bytes()
     }
 
-    /// The number that a result reports.
+    /// The number that a result reports in this member; `None` where it is absent or 0.
     pub(super) fn number(&self, name: &str) -> Option<i32> {
         let row = self.rows().find(|row| row.name() == name)?;
         let number = self.seen.number(row, Width::Four).filter(|number| *number != 0)?;
         i32::try_from(number).ok()
     }
 
-    /// The number by which this namespace knows that of its parent or peer; none where it is this one.
+    /// The number (nsid) of the namespace of its parent or peer; `None` where that is this namespace.
     pub(super) fn other_nsid(&self) -> Option<i32> {
         self.seen.get(LINK_NETNSID).and_then(|bytes| i32_at(bytes, 0))
     }
@@ -89,7 +103,7 @@ impl<'a> Link<'a> {
 /// `IFLA_LINK_NETNSID`
 const LINK_NETNSID: u16 = 37;
 
-/// Fetches the link that a field names; none where no link is called so.
+/// Fetches the link that a field names; `None` where no link has this as its own name.
 pub(super) fn find(
     netlink: &mut Netlink,
     key: &'static Key<LinkName>,
@@ -102,6 +116,23 @@ pub(super) fn find(
         Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
         Err(failure) => Err(failure.refusal()),
     }
+}
+
+/// Requires that the kernel took each requested value that it may adjust on an existing link. Without such a value nothing
+/// is looked up.
+pub(super) fn require_applied(
+    netlink: &mut Netlink,
+    question: &Message,
+    rows: impl Iterator<Item = &'static Row>,
+    given: &Given,
+) -> Result<(), Refusal> {
+    let is_given = |row: &Row| row.field().is_some_and(|field| given.request.value(field).is_some());
+    if !rows.filter(|row| row.adjusted == Adjusted::Always).any(is_given) {
+        return Ok(());
+    }
+    let found = netlink.ask(question, "parse a link", |payload| Link::read(payload).map(Link::into_owned));
+    let found = found.map_err(TransactionError::refusal).map_err(Refusal::after_a_change)?;
+    found.first().and_then(|link| link.not_applied(given)).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! TUN and TAP links, which are made by requests to `/dev/net/tun`. Such a link lives as long as the descriptor, until it
-//! is made persistent: that comes last, so that whatever goes wrong before, the end of the process among it, leaves
-//! nothing.
+//! TUN and TAP links, which are made by requests to `/dev/net/tun`. Such a link exists as long as the descriptor is
+//! open, unless it is made persistent. That is the last step, so that after any failure before it, including the end of
+//! the process, the link is removed.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -17,15 +17,15 @@ use super::{Target, changed, compare, new_link_rows, seen};
 use crate::call::field::{self, Field, Key};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Class, KernelRefusal, Refusal, invalid};
+use crate::refusal::{Class, KernelRefusal, Refusal, describe, invalid};
 use crate::sys;
 
 /// `IFF_TUN`, `IFF_TAP` (`linux/if_tun.h`).
 const TUN: u16 = 1;
 const TAP: u16 = 2;
-/// What every link is made with. `IFF_TUN_EXCL`: the kernel would attach to a link that is there, by an alternative name
-/// too. `IFF_NO_PI`: plain packets, as iproute2 has it. `IFF_NO_CARRIER`: nobody is attached yet; else IPv6 would begin
-/// to give the link an address (Linux 6.1; earlier ones pass it over).
+/// The flags of every new link. `IFF_TUN_EXCL`: without it the kernel would attach to an existing link, which it also
+/// finds by alternative names. `IFF_NO_PI`: plain packets, as iproute2 does. `IFF_NO_CARRIER`: no program is attached
+/// yet, and with a carrier IPv6 would begin to give the link an address (Linux 6.1; earlier kernels ignore the flag).
 const ALWAYS: u16 = 0x8000 | 0x1000 | 0x0040;
 
 pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, Refusal> {
@@ -33,7 +33,8 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, R
     let given = before.resolve(new_link_rows(before.request(), kind), 0)?;
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
-        // Closed at the end of this, before the answer: by then the link is gone, or free for who will attach to it.
+        // The descriptor is closed at the end of this function, before the reply. By then the link is gone, or a
+        // program can attach to it.
         let device = device.take().ok_or_else(|| not_encoded(request))?;
         let mode = if request.get(&field::TUN_MODE) == Some(&"tap") { TAP } else { TUN };
         let name = request.needed(&field::LINK)?;
@@ -45,7 +46,7 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, R
     }))
 }
 
-/// The fields that go into a message, beside what the device was asked for.
+/// The fields that go into a netlink message and not to the device.
 static BY_MESSAGE: [&Field; 5] =
     [&field::MAC.field, &field::MTU.field, &field::ALIAS.field, &field::MASTER.field, &field::UP.field];
 
@@ -66,7 +67,8 @@ fn finish(after: &mut After<'_>, device: BorrowedFd<'_>, given: &Given) -> Resul
     Ok(Map::from_iter([("link_index".to_owned(), index.into())]))
 }
 
-/// The index of the link that was just made. Somebody may have renamed it since then, and have given its name to another.
+/// The index of the link that was just made. Another process may have renamed it meanwhile, and given its name to
+/// another link.
 fn own_index(after: &mut After<'_>, request: &Request) -> Result<i32, Refusal> {
     match seen::find(after, &field::LINK, request)? {
         Some(link) if persists(&link) == Some(false) => {
@@ -78,7 +80,7 @@ fn own_index(after: &mut After<'_>, request: &Request) -> Result<i32, Refusal> {
     }
 }
 
-/// Whether a link made by `/dev/net/tun` is there without a program.
+/// Whether a link that was made through `/dev/net/tun` exists without a program. `None` for other links.
 fn persists(link: &seen::Link<'_>) -> Option<bool> {
     let row = link.rows().find(|row| row.name() == "tun.persist")?;
     if let Decoded::Truth(persists) = link.seen.value(row)?? { Some(persists) } else { None }
@@ -90,20 +92,21 @@ fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Requ
     sys::tun_set(device, what, id).map_err(|errno| refused(errno, &key.field))
 }
 
-/// A link that is not persistent is somebody's for the moment, or is being made: its owner may be missing yet.
+/// `exists_ok`. A link that is not persistent is in use for the moment, or is being made, and then its owner may not be
+/// set yet.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
-    let reason = "the link is being made, or exists only as long as a program is attached to it".to_owned();
+    let reason = "the link is not complete yet, or exists only while a program is attached to it".to_owned();
     match seen::find(after, &field::LINK, &given.request)?.as_ref().and_then(persists) {
         Some(false) => Err(Refusal::Busy { reason }),
         _ => compare::same(after, None, Refusal::Busy { reason }, given),
     }
 }
 
-/// `EBUSY`: exclusive, and the name is taken.
+/// The refusal of the device. `EBUSY`: the link must be new, and the name is taken.
 fn refused(errno: Errno, field: &'static Field) -> Refusal {
-    let (class, message) = match errno {
-        Errno::EBUSY => (Class::AlreadyExists, "there is a link of this name already"),
-        other => (Class::KernelRefused, other.desc()),
+    let (class, errno, message) = match errno {
+        Errno::EBUSY => (Class::AlreadyExists, Errno::EEXIST, "a link with this name already exists"),
+        other => (Class::KernelRefused, other, describe(other)),
     };
     let (message, field) = (message.to_owned(), Some(field.name));
     Refusal::Kernel(KernelRefusal { class, errno, message, field, may_have_changed: false })

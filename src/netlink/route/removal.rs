@@ -14,7 +14,8 @@ use super::{Hop, ONLINK, Wanted, fetch, hops, is_to, rta};
 use crate::call::field::{self, Field};
 use crate::refusal::{Refusal, another_goes, invalid};
 
-/// The first route that matches in every given field: of several to one prefix the one with the lowest metric.
+/// The first route that matches in every given field. Of several routes to one prefix it is the one with the lowest
+/// metric.
 pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<Seen<'static>>, TransactionError> {
     let mut found = Vec::new();
     for family in &wanted.families {
@@ -37,13 +38,15 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
     Ok(None)
 }
 
-/// `RTM_GETROUTE`: lengths of the two prefixes, type of service, table, protocol, scope and type are bytes of the header.
+/// A byte of the header of `RTM_GETROUTE`: lengths of the two prefixes, type of service, table, protocol, scope and
+/// type.
 fn byte(seen: &Seen<'_>, at: usize) -> u8 {
     seen.head(at).first().copied().unwrap_or(0)
 }
 
-/// Whether the kernel (`fib_table_delete`, `ip6_route_del`) would take `other`, which is listed before it, for it: it
-/// compares no more than this, and may be content with one next hop of several. Such neighbours are made by appending.
+/// Whether the kernel (`fib_table_delete`, `ip6_route_del`) would delete `other`, which is listed earlier, in place of
+/// `own`. It compares only these fields, and may be satisfied with one of several next hops. Appended routes can be so
+/// alike.
 fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     let same = |kinds: &[u16]| kinds.iter().all(|kind| own.get(*kind) == other.get(*kind));
     let same_bytes = |offsets: &[usize]| offsets.iter().all(|at| byte(own, *at) == byte(other, *at));
@@ -58,7 +61,7 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
         && beside()
 }
 
-/// What removes exactly this route: a nexthop object stands for all next hops.
+/// The message that removes exactly this route. A nexthop object stands for all next hops.
 pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     let copied: [(u16, &'static Field); 4] = [
@@ -70,7 +73,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     for (kind, field) in copied {
         let own = seen.get(kind).filter(|bytes| match kind {
             rta::TABLE => bytes.iter().skip(1).any(|byte| *byte != 0), // one byte is in the header
-            rta::PRIORITY => bytes.iter().any(|byte| *byte != 0),      // 0 is any, and the lowest
+            rta::PRIORITY => bytes.iter().any(|byte| *byte != 0),      // 0 means any metric, and is the lowest
             _ => true,
         });
         own.map_or(Ok(()), |bytes| attributes.put(kind, bytes, field))?;
@@ -85,7 +88,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
         (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
         (None, several) => put_hops(&mut attributes, several, seen.family())?,
     }
-    // A table that does not fit the header's byte is in its attribute alone.
+    // A table number that does not fit into the byte of the header is in its attribute only.
     let has_attribute = seen.get(rta::TABLE).is_some_and(|bytes| bytes.iter().skip(1).any(|byte| *byte != 0));
     let table = if has_attribute { 0 } else { byte(seen, 4) };
     let head = vec![seen.family(), byte(seen, 1), 0, 0, table, byte(seen, 5), byte(seen, 6), byte(seen, 7), 0, 0, 0, 0];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the bytes of one row are: the one thing that is compared with what a request gives, and written into a result.
+//! The decoded value of a row. It is compared with what a request gives, and written into a result.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::text::{put, put_quoted, put_string, separate};
@@ -15,9 +16,9 @@ pub(in crate::netlink) enum Decoded<'a> {
     Number(u64),
     Signed(i32),
     Truth(bool),
-    /// A name or another text, as the kernel has it.
+    /// A name or another text, in the bytes of the kernel.
     Text(&'a [u8]),
-    /// A keyword by its number.
+    /// A keyword, by its number.
     Word(&'static Words, u64),
     /// A set of bits with names.
     Set(&'static Words, u64),
@@ -27,13 +28,22 @@ pub(in crate::netlink) enum Decoded<'a> {
     Mac(&'a [u8]),
 }
 
+impl fmt::Display for Decoded<'_> {
+    /// As a result shows it, without quotation marks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(text.trim_matches('"'))
+    }
+}
+
 impl Decoded<'_> {
-    /// The number, where it is one.
+    /// The number, if it is one.
     pub(in crate::netlink) fn number(&self) -> Option<u64> {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
 
-    /// Whether it is what a request gives.
+    /// Whether it equals the value that a request gives.
     pub(in crate::netlink) fn is(&self, given: &Value) -> bool {
         match (self, given) {
             (Self::Number(own), Value::Number(given)) => own == given,
@@ -48,7 +58,7 @@ impl Decoded<'_> {
         }
     }
 
-    /// Writes it as a result has it.
+    /// Writes it as JSON, as results show it.
     pub(super) fn write(&self, text: &mut String) {
         match self {
             Self::Number(number) => put(text, number),
@@ -75,7 +85,7 @@ impl Decoded<'_> {
     }
 }
 
-/// The names of set bits; a bit without a name as its number.
+/// Writes the names of the bits that are set; a bit without a name appears as its number.
 fn put_set(text: &mut String, words: &Words, bits: u64) {
     text.push('[');
     let mut rest = bits;
@@ -91,7 +101,7 @@ fn put_set(text: &mut String, words: &Words, bits: u64) {
     text.push(']');
 }
 
-/// Pairs of hexadecimal digits with `:` between them.
+/// Writes pairs of hexadecimal digits with `:` between them.
 fn put_mac(text: &mut String, bytes: &[u8]) {
     let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
     text.push('"');

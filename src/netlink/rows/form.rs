@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How a value is written in a message, and read from it.
+//! How a value is encoded in a message, and decoded from it.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::object::{Cast, Form, Row, Width};
 use crate::call::value::Value;
 
-/// The bytes of a value; none where it has no place in this attribute. A form whose length or number may be in the header
-/// has that byte first.
+/// Encodes a value; `None` where this attribute cannot hold it. A form that has a length or a small number in the
+/// header returns that byte first.
 pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option<Vec<u8>>, String> {
     let own_family = |address: &IpAddr| family(*address) == given.given.family;
     Ok(Some(match (row.form, value) {
@@ -97,7 +97,7 @@ fn number_bytes(width: Width, number: u64) -> Result<Vec<u8>, String> {
     })
 }
 
-/// A number of this width.
+/// Decodes a number of this width; `None` where the bytes are too few.
 pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
     match width {
         Width::One => bytes.first().copied().map(u64::from),
@@ -110,8 +110,8 @@ pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// What the bytes of one form are; the inner `None` where the object has no such value, the outer one where the bytes are
-/// not of the form.
+/// Decodes the bytes of one form. The inner `None` means that the object has no such value, the outer one that the
+/// bytes do not have the form.
 pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Option<Option<Decoded<'a>>> {
     let sort = |address: IpAddr, cast: Cast| {
         let is = if address.is_multicast() { Cast::Group } else { Cast::One };

@@ -16,7 +16,7 @@ use crate::call::object::{Compared, Form, Object, Place, Reported, Row, Width};
 use crate::call::value::Value;
 use crate::refusal::{Refusal, system};
 
-/// Attributes of smaller types than this are found by an index. Those of links go to about 70.
+/// Attributes of types below this number are found by an index. The types of links go to about 70.
 const INDEXED: usize = 80;
 /// Attributes begin at multiples of this many bytes (`NLA_ALIGNTO`).
 const ALIGNMENT: usize = 4;
@@ -28,16 +28,16 @@ const HEADER: usize = 4;
 pub(in crate::netlink) struct Seen<'a> {
     head: usize,
     payload: Cow<'a, [u8]>,
-    /// Where the first attribute of each type is, in units of [`ALIGNMENT`]; 0 where there is none. Without it each row would
-    /// walk through all attributes, of which a link has fifty.
+    /// Where the first attribute of each type is, in units of [`ALIGNMENT`]; 0 where it is absent. Without this index,
+    /// each row would walk through all attributes, and a link has about fifty.
     index: [u16; INDEXED],
-    /// Attributes that mean something else than their bytes say: their type, and the bytes that count, if any.
+    /// Attributes that mean something other than their bytes: their type, and the bytes to use in their place, if any.
     instead: Vec<(u16, Option<Vec<u8>>)>,
 }
 
-/// Who knows the names of links.
+/// A source of the names of links.
 pub(in crate::netlink) trait LinkNames {
-    /// The name of the link of an index as JSON text; none where it is gone.
+    /// The name of the link of an index, as JSON text; `None` where no such link exists.
     ///
     /// # Errors
     /// The look-up failed.
@@ -51,7 +51,7 @@ impl<'a> Seen<'a> {
         let whole = payload.get(object.head..)?;
         let mut at = object.head;
         for attribute in attributes(whole) {
-            let (kind, bytes) = attribute?; // every length fits
+            let (kind, bytes) = attribute?; // so every attribute's length fits
             if let Some(place @ 0) = index.get_mut(usize::from(kind)) {
                 *place = u16::try_from(at / ALIGNMENT).ok()?;
             }
@@ -60,7 +60,7 @@ impl<'a> Seen<'a> {
         Some(Self { head: object.head, payload: payload.into(), index, instead: Vec::new() })
     }
 
-    /// The same with bytes of its own.
+    /// Takes ownership of the bytes.
     pub(in crate::netlink) fn into_owned(self) -> Seen<'static> {
         Seen { payload: self.payload.into_owned().into(), ..self }
     }
@@ -95,12 +95,12 @@ impl<'a> Seen<'a> {
         if *place == 0 { None } else { self.payload.get(at + HEADER..at + length) }
     }
 
-    /// Takes other bytes for an attribute, or none.
+    /// Uses other bytes for an attribute, or treats it as absent.
     pub(in crate::netlink) fn instead(&mut self, kind: u16, bytes: Option<Vec<u8>>) {
         self.instead.push((kind, bytes));
     }
 
-    /// The payload at the end of a path; the outer `None` where something on the way does not parse.
+    /// The payload at the end of a path; the outer `None` where an attribute on the path does not parse.
     fn at(&self, path: &[u32]) -> Option<Option<&[u8]>> {
         let Some((first, rest)) = path.split_first() else { return Some(None) };
         let (kind, mut head) = attribute(*first);
@@ -125,7 +125,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// What a row's bytes are; the outer `None` where the message is not as the kernel writes it.
+    /// The decoded value of a row; the outer `None` where the message is not as the kernel writes it.
     pub(in crate::netlink) fn value(&self, row: &Row) -> Option<Option<Decoded<'_>>> {
         let byte = |at: usize| self.head(at).first().copied();
         let (length, family) = match row.form {
@@ -150,12 +150,12 @@ impl<'a> Seen<'a> {
         form::number(width, self.bytes(row)??)
     }
 
-    /// Whether all that results report of these rows is as the kernel writes it.
+    /// Whether everything that results report by these rows is as the kernel writes it.
     pub(in crate::netlink) fn parses(&self, rows: impl IntoIterator<Item = &'static Row>) -> bool {
         rows.into_iter().filter(|row| row.reported != Reported::Never).all(|row| self.value(row).is_some())
     }
 
-    /// Writes an object with what a result reports by these rows, as [`Self::report`].
+    /// Writes an object with the members that a result reports by these rows, as [`Self::report`].
     ///
     /// # Errors
     /// As [`Self::report`].
@@ -172,9 +172,9 @@ impl<'a> Seen<'a> {
         Ok(())
     }
 
-    /// Writes what a result reports by these rows, whose names begin with `under`. `names` has the names of the links that
-    /// rows refer to by index; a link that is gone stays reported by its index. `step` names what fails where the message is
-    /// not as the kernel writes it.
+    /// Writes the members that a result reports by these rows, where the names of the members begin with `under`.
+    /// `names` has the names of the links that rows refer to by index; a link that no longer exists is reported by its
+    /// index only. `step` names the step that fails where the message is not as the kernel writes it.
     ///
     /// # Errors
     /// [`Refusal::SystemError`] for such a message; what `names` fails with.
@@ -200,14 +200,14 @@ impl<'a> Seen<'a> {
         Ok(())
     }
 
-    /// The index of the link that a row refers to, if to one.
+    /// The index of the link that a row refers to, if it refers to one.
     fn link_index(&self, row: &Row) -> Option<i32> {
         let index = self.number(row, Width::Four).filter(|index| *index != 0)?;
         i32::try_from(index).ok()
     }
 
-    /// The first field in which the object is not as given. A field that identifies it and is not given is a difference
-    /// where the object has it, unless absence means any.
+    /// The first field in which the object is not as given. Where a field that identifies the object is not given, but
+    /// the object has it, that is a difference, unless `absence_is_any`.
     pub(in crate::netlink) fn difference(
         &self,
         rows: &(impl IntoIterator<Item = &'static Row> + Clone),
@@ -250,7 +250,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What a message that is not as the kernel writes it is.
+/// The refusal for a message that is not as the kernel writes it.
 pub(in crate::netlink) fn unparsed(step: &'static str) -> Refusal {
     system(step)(Errno::EBADMSG)
 }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The JSON text of a result, written member by member while a message is read: a listing of many objects needs no tree of
-//! values.
+//! The JSON text of a result. It is written member by member while a message is read, because a listing of many objects
+//! should not need a tree of values.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
 
 use super::super::answer::escape;
 
-/// An object that is being written. Of members that share the part of their names before the dot, which are an object inside
-/// it, none may be apart from the others; a test holds the tables to that.
+/// An object that is being written. A member name with a dot is a member of an inner object, which the part before the
+/// dot names. All members of one inner object must be written one after the other; a test checks that for the tables.
 #[derive(Debug)]
 pub(in crate::netlink) struct Members<'t> {
     text: &'t mut String,
-    /// The object inside that is open, if any.
+    /// The name of the inner object that is open, or empty.
     inside: &'static str,
     last: &'static str,
 }
 
 impl<'t> Members<'t> {
-    /// Begins an object after what the text has.
+    /// Begins an object at the end of the text.
     pub(in crate::netlink) fn begin(text: &'t mut String) -> Self {
         text.push('{');
         Self { text, inside: "", last: "" }
     }
 
-    /// Writes the next member. Where the one before has the same name, that stays; of two lists the elements are one list.
+    /// Writes the next member. If the last one has the same name, that one is kept; two lists are joined into one.
     pub(in crate::netlink) fn write(&mut self, name: &'static str, value: impl FnOnce(&mut String)) {
         if self.begin_member(name) {
             return value(self.text);
@@ -64,7 +64,7 @@ impl<'t> Members<'t> {
         Ok(())
     }
 
-    /// Writes a member up to its value, unless it is there already.
+    /// Writes a member up to its value; `false` where the last member has the same name.
     fn begin_member(&mut self, name: &'static str) -> bool {
         if name == self.last {
             return false;
@@ -96,7 +96,7 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// Names of members are identifiers: there is nothing to escape in them.
+    /// Writes a key. Names of members are identifiers, which need no escaping.
     fn key(&mut self, key: &str) {
         if !self.text.ends_with('{') {
             self.text.push(',');
@@ -107,14 +107,14 @@ impl<'t> Members<'t> {
     }
 }
 
-/// Puts a comma between the elements of a list.
+/// Writes a comma between the elements of a list.
 pub(super) fn separate(text: &mut String) {
     if !text.ends_with('[') {
         text.push(',');
     }
 }
 
-/// Writes a string of the kernel's, in quotation marks.
+/// Writes a string from the kernel, escaped and in quotation marks.
 pub(in crate::netlink) fn put_string(text: &mut String, bytes: &[u8]) {
     let is_plain = |b: &u8| (b' '..=b'~').contains(b) && !matches!(b, b'"' | b'\\');
     match std::str::from_utf8(bytes) {
@@ -127,14 +127,14 @@ pub(in crate::netlink) fn put_string(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Writes a string that has nothing to escape, in quotation marks.
+/// Writes a string that needs no escaping, in quotation marks.
 pub(in crate::netlink) fn put_quoted(text: &mut String, plain: impl std::fmt::Display) {
     text.push('"');
     put(text, plain);
     text.push('"');
 }
 
-/// Writes a value that is shown as JSON has it.
+/// Writes a value whose display form is JSON.
 pub(in crate::netlink) fn put(text: &mut String, value: impl std::fmt::Display) {
     let _never_fails = write!(text, "{value}"); // a `String` takes everything
 }

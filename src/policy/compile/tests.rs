@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a rule becomes. In `refused`: what becomes none; in `warned`: what is
-//! probably not meant; in `judged`: how the broker decides by the bytes.
+//! What a rule is compiled to. `refused` has the errors, `warned` the warnings, and `judged` the decisions of the
+//! broker by the bytes.
 
 mod judged;
 mod lists;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Damage: a decision is the right one or none.
+//! Damage: the decision is the right one, or there is none.
 
 use sha2::Digest as _;
 
@@ -36,7 +36,7 @@ fn policy() -> Vec<u8> {
 
 type Answer = Result<(Decision, Profile, Settings), Damage>;
 
-/// A few requests of a few callers: permitted, denied, out of range, of a call without rules.
+/// A few requests from a few callers: permitted, denied, out of range, and of a call without rules.
 fn questions() -> Vec<(Caller, Request)> {
     let requests = [
         ("Link.Set", r#"{"netns":"qrouter-1","link":"qr-1","mtu":1400}"#),
@@ -52,7 +52,7 @@ fn questions() -> Vec<(Caller, Request)> {
     callers.iter().flat_map(|caller| parsed.iter().map(|request| (caller.clone(), request.clone()))).collect()
 }
 
-/// What the broker would do.
+/// The decision of the broker.
 fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
     let compiled = match Compiled::open(bytes.to_vec()) {
         Ok(compiled) => compiled,
@@ -84,7 +84,7 @@ fn every_bit_that_flips_refuses_or_changes_nothing() {
         refused_or_the_same(&damaged, &sound, &format!("bit {bit}"));
         refused += usize::from(damaged.iter().any(Result::is_err));
     }
-    assert!(refused > bytes.len(), "{refused} of {}", bytes.len() * 8); // what decides is read and checked
+    assert!(refused > bytes.len(), "{refused} of {}", bytes.len() * 8); // what a decision reads is checked
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_is_found_at_another_place_refuses_or_changes_nothing() {
     }
 }
 
-/// A policy with one of everything that a file can hold, whatever calls and fields there are.
+/// A policy with one of everything that a file can contain, independent of the existing calls and fields.
 fn one_of_everything() -> Vec<u8> {
     let prefix = |raw: &str, length| Prefix::new(raw.parse().unwrap(), length);
     let patterns = |raw: &[&str]| Entries::Patterns(raw.iter().map(|raw| (*raw).to_owned()).collect());
@@ -154,7 +154,7 @@ fn one_of_everything() -> Vec<u8> {
     write(&rules, &profiles, Settings { audit_required: true, show_rule: false, landlock_required: true }).unwrap()
 }
 
-/// Does not compile when something new can be said: it belongs into [`one_of_everything`].
+/// Does not compile if something new is added, which then belongs into [`one_of_everything`].
 fn says_only_what_is_known(rule: &Rule) {
     let Rule { id: _, ruling: Ruling::Allow | Ruling::Deny, except, fields, require: _, touches } = rule;
     let (Some(Touches { netns: _, link: _ }) | None) = touches;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The tool's side of the file: rules become blocks, found by call and principal.
+//! Writes the file: rules become blocks, which are found by call and principal.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use super::{BLOCK, COVERED, Damage, ENTRY, HEADER, MAGIC, PROFILES, Settings, co
 use crate::call::needs::Profile;
 use crate::policy::rule::{Principal, Rule};
 
-/// A rule and where it is found.
+/// A rule and the keys under which it is found.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// Number of the call.
+    /// The number of the call.
     pub call: u16,
-    /// Whom it speaks of.
+    /// The principals that it applies to.
     pub principals: Vec<Principal>,
     /// The rule, with the fields of this call only.
     pub rule: Rule,
@@ -24,7 +24,7 @@ pub struct Placed {
 /// Writes a compiled policy.
 ///
 /// # Errors
-/// [`Damage`] when it would be larger than the format can say (4 GiB, or a block of 16 MiB).
+/// [`Damage`] if it would be larger than the format allows (4 GiB, or 16 MiB for a block).
 pub fn write(rules: &[Placed], profiles: &[(Principal, Profile)], settings: Settings) -> Result<Vec<u8>, Damage> {
     let last = rules.iter().map(|placed| placed.call).max().unwrap_or(0);
     let mut blocks: Vec<BTreeMap<Principal, Vec<u8>>> = vec![BTreeMap::new(); usize::from(last) + 1];
@@ -57,7 +57,7 @@ pub fn write(rules: &[Placed], profiles: &[(Principal, Profile)], settings: Sett
     Ok(out)
 }
 
-/// Writes the header: the digest is over the file with none in it.
+/// Writes the header. The digest covers the file with an empty digest.
 fn seal(out: &mut Vec<u8>, settings: Settings, tables: u16) -> Result<(), Damage> {
     let length = u64::try_from(out.len()).map_err(|_| Damage("it is too large"))?;
     let flags = [settings.audit_required, settings.show_rule, settings.landlock_required].map(u8::from);
@@ -72,7 +72,7 @@ fn seal(out: &mut Vec<u8>, settings: Settings, tables: u16) -> Result<(), Damage
     Ok(())
 }
 
-/// Writes the blocks of a table and then its slots; where those are, and how many.
+/// Writes the blocks of a table and then its slots. Returns the place and the number of the slots.
 fn write_table(out: &mut Vec<u8>, table: u16, blocks: BTreeMap<Principal, Vec<u8>>) -> Result<(u64, u64), Damage> {
     let too_large = Damage("it is too large");
     let slots = if blocks.is_empty() { 0 } else { (blocks.len() * 2).next_power_of_two() };
@@ -96,7 +96,7 @@ fn write_table(out: &mut Vec<u8>, table: u16, blocks: BTreeMap<Principal, Vec<u8
     Ok((slots_at, u64::try_from(slots).map_err(|_| too_large)?))
 }
 
-/// `body` with a CRC behind it over its place and itself.
+/// `body`, followed by a CRC over its place and itself.
 fn sealed(place: &[&[u8]], body: &[u8]) -> Vec<u8> {
     let parts: Vec<&[u8]> = place.iter().copied().chain([body]).collect();
     [body, &crc(&parts).to_le_bytes()].concat()

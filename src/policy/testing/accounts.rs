@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Accounts that a file invents, in place of the machine's: the table `[accounts]` of a test file, or of a file that has
-//! nothing else.
+//! Invented accounts in place of those of the machine: the table `[accounts]` of a test file, or of a file with nothing
+//! else.
 #![forbid(unsafe_code)]
 
 use super::syntax::{self, Invented, agree};
@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::policy::compile::Account;
 use crate::policy::diagnostics::{Problem, Source};
 
-/// Users and groups with their numbers.
+/// Users and groups with their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
     users: Vec<(String, Caller)>,
@@ -16,10 +16,10 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads a file. Tests in it are read, too, and play no part.
+    /// Reads a file. Tests in it are also read, but not used.
     ///
     /// # Errors
-    /// Everything that is wrong with it, by file, line and column.
+    /// All errors in it, sorted by file, line and column.
     pub fn read(source: &Source) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let document = syntax::read(source, &mut problems);
@@ -36,7 +36,7 @@ impl Accounts {
         Self { users: invented.iter().map(caller).collect(), groups: groups.collect() }
     }
 
-    /// The number of an account; none where the file does not invent it.
+    /// The id of an account; `None` if the file does not have it.
     #[must_use]
     pub fn number(&self, account: Account<'_>) -> Option<u32> {
         match account {
@@ -45,19 +45,19 @@ impl Accounts {
         }
     }
 
-    /// A user with the groups that the file gives it.
+    /// A user with the groups that it has in the file.
     #[must_use]
     pub fn caller(&self, name: &str) -> Option<&Caller> {
         self.users.iter().find(|(of, _)| of == name).map(|(_, caller)| caller)
     }
 
-    /// The name of the user with this number.
+    /// The name of the user with this uid.
     #[must_use]
     pub fn user_name(&self, uid: u32) -> Option<&str> {
         self.users.iter().find(|(_, caller)| caller.uid == uid).map(|(name, _)| name.as_str())
     }
 
-    /// The name of the group with this number.
+    /// The name of the group with this gid.
     #[must_use]
     pub fn group_name(&self, gid: u32) -> Option<&str> {
         self.groups.iter().find(|(_, of)| *of == gid).map(|(name, _)| name.as_str())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What people write in a test file: its TOML as a syntax tree in which every part knows its place. Only the shape is
-//! judged here, and numbers of accounts.
+//! The TOML of a test file, as a syntax tree in which every part has its place. Only the structure and the ids of
+//! accounts are checked here.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -13,28 +13,28 @@ use crate::call::json::Json;
 use crate::policy::diagnostics::{Location, Problem, Source};
 use crate::policy::source::{At, Pair, Reader};
 
-/// Words of a test file.
+/// The keys of a test file.
 const FILE: &[&str] = &["scope", "accounts", "test"];
-/// Words of an invented account.
+/// The keys of an invented account.
 const ACCOUNT: &[&str] = &["uid", "gid", "groups"];
-/// Words of a test.
+/// The keys of a test.
 const TEST: &[&str] = &["name", "who", "call", "with", "each", "expect"];
-/// Words of an entry of `each`.
+/// The keys of an entry of `each`.
 const EACH: &[&str] = &["call", "with"];
-/// The overflow id: it is nobody's, as are [`super::NO_CALLER`] and what lies above.
+/// The overflow id. It stands for nobody, like [`super::NO_CALLER`] and all larger ids.
 const OVERFLOW: u32 = 65534;
 
-/// Which rules decide a file's tests.
+/// The rules that decide the tests of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Those of the policy file beside it.
+    /// Those of the policy file that it belongs to.
     #[default]
     File,
     /// Those of all files.
     All,
 }
 
-/// An account of the test's own.
+/// An invented account.
 #[derive(Debug)]
 pub(super) struct Invented<'s> {
     pub(super) name: At<'s, String>,
@@ -70,7 +70,7 @@ pub(super) struct Tests<'s> {
 
 type Node<'i> = Spanned<DeValue<'i>>;
 
-/// Reads one file; what is wrong with its shape goes to `problems`.
+/// Reads one file. Errors in its structure are added to `problems`.
 pub(super) fn read<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Tests<'s> {
     Reader { source, problems }.whole(Reader::tests)
 }
@@ -94,7 +94,7 @@ impl<'s> Reader<'s, '_> {
                 ("accounts", DeValue::Table(accounts)) => {
                     document.accounts.extend(accounts.iter().filter_map(|pair| self.account(pair)));
                 }
-                ("accounts", _) => self.refuse(key.span(), "`accounts` is a table: `[accounts]`"),
+                ("accounts", _) => self.refuse(key.span(), "`accounts` must be a table: `[accounts]`"),
                 ("test", DeValue::Array(tests)) => {
                     document.tests.extend(tests.iter().filter_map(|test| self.test(test)));
                 }
@@ -110,7 +110,7 @@ impl<'s> Reader<'s, '_> {
             DeValue::String(word) if word == "file" => Scope::File,
             DeValue::String(word) if word == "all" => Scope::All,
             _ => {
-                self.refuse(value.span(), "`scope` is \"file\" or \"all\"");
+                self.refuse(value.span(), "`scope` must be \"file\" or \"all\"");
                 Scope::default()
             }
         }
@@ -121,7 +121,7 @@ impl<'s> Reader<'s, '_> {
         let DeValue::Table(table) = value.get_ref() else {
             self.refuse(
                 value.span(),
-                "an account is a table: `{ uid = 64100, gid = 64100, groups = { netusers = 2000 } }`",
+                "an account must be a table: `{ uid = 64100, gid = 64100, groups = { netusers = 2000 } }`",
             );
             return None;
         };
@@ -136,7 +136,7 @@ impl<'s> Reader<'s, '_> {
                         groups.extend(self.number("a group", value).map(|gid| (named, gid)));
                     }
                 }
-                ("groups", _) => self.refuse(value.span(), "`groups` is a table: `{ netusers = 2000 }`"),
+                ("groups", _) => self.refuse(value.span(), "`groups` must be a table: `{ netusers = 2000 }`"),
                 (word, _) => self.unknown(key.span(), word, "an account", ACCOUNT),
             }
         }
@@ -148,7 +148,7 @@ impl<'s> Reader<'s, '_> {
         Some(Invented { name, uid: uid?, gid: gid?, groups })
     }
 
-    /// A number that an account can have.
+    /// An id that an account can have.
     fn number(&mut self, what: &str, value: &Node<'_>) -> Option<u32> {
         let number = match value.get_ref() {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -157,14 +157,14 @@ impl<'s> Reader<'s, '_> {
         let number = number.filter(|number| *number != OVERFLOW && *number < super::NO_CALLER);
         if number.is_none() {
             let most = super::NO_CALLER - 1;
-            self.refuse(value.span(), format!("{what} has a number from 0 to {most}, but not {OVERFLOW}"));
+            self.refuse(value.span(), format!("{what} must have a number from 0 to {most} other than {OVERFLOW}"));
         }
         number
     }
 
     fn test(&mut self, test: &Node<'_>) -> Option<Test<'s>> {
         let DeValue::Table(table) = test.get_ref() else {
-            self.refuse(test.span(), "a test is a table, `[[test]]`");
+            self.refuse(test.span(), "a test must be a table, `[[test]]`");
             return None;
         };
         for (key, _) in table.iter().filter(|(key, _)| !TEST.contains(&key.get_ref().as_ref())) {
@@ -177,7 +177,10 @@ impl<'s> Reader<'s, '_> {
             None => self.request(table, test.span()).into_iter().collect(),
             Some(each) => {
                 for (key, _) in table.iter().filter(|(key, _)| EACH.contains(&key.get_ref().as_ref())) {
-                    self.refuse(key.span(), format!("`{}` stands beside `each`: write it into each", key.get_ref()));
+                    self.refuse(
+                        key.span(),
+                        format!("`{}` must not be next to `each`; write it into each entry", key.get_ref()),
+                    );
                 }
                 self.each(each)
             }
@@ -186,7 +189,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     fn each(&mut self, each: &Node<'_>) -> Vec<TestRequest<'s>> {
-        const SHAPE: &str = "`each` is a list of requests: `[{ call = \"…\", with = { … } }, …]`";
+        const SHAPE: &str = "`each` must be a list of requests: `[{ call = \"…\", with = { … } }, …]`";
         let DeValue::Array(list) = each.get_ref() else {
             self.refuse(each.span(), SHAPE);
             return Vec::new();
@@ -213,7 +216,7 @@ impl<'s> Reader<'s, '_> {
             None => Json::Object(Vec::new()),
             Some((_, table @ DeValue::Table(_))) => json(table),
             Some((with, _)) => {
-                self.refuse(with.span(), "`with` is a table of fields: `{ netns = \"@host\", … }`");
+                self.refuse(with.span(), "`with` must be a table of fields: `{ netns = \"@host\", … }`");
                 return None;
             }
         };
@@ -221,12 +224,12 @@ impl<'s> Reader<'s, '_> {
         Some(TestRequest { place: self.source.place(span), call, with })
     }
 
-    /// A text that must be there.
+    /// A required text.
     fn needed(&mut self, table: &DeTable<'_>, span: Range<usize>, word: &str) -> Option<At<'s, String>> {
         match table.get(word).map(|value| (value.span(), value.get_ref())) {
             Some((span, DeValue::String(text))) if !text.is_empty() => Some(self.at(span, text.to_string())),
             Some((span, _)) => {
-                self.refuse(span, format!("`{word}` is a string"));
+                self.refuse(span, format!("`{word}` must be a string"));
                 None
             }
             None => {
@@ -237,13 +240,16 @@ impl<'s> Reader<'s, '_> {
     }
 }
 
-/// A value of a request as the wire would bring it: the same parser reads it then.
+/// A value of a request as it would arrive on the wire. The same parser then reads it.
 fn json(value: &DeValue<'_>) -> Json {
     match value {
         DeValue::String(text) => Json::String(text.to_string()),
         DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
-            .map_or(Json::Unfit("is no number of at most 64 bits"), Json::Integer),
-        DeValue::Float(_) => Json::Unfit("is no number in plain digits: no fraction, no exponent, at most 64 bits"),
+            .map_or(Json::Unfit("must be a number of at most 64 bits"), Json::Integer),
+        DeValue::Float(_) => Json::Unfit(
+            "must be a whole number in plain digits (no fraction, no exponent, at most \
+                                          64 bits)",
+        ),
         DeValue::Boolean(truth) => Json::Bool(*truth),
         DeValue::Datetime(_) => Json::Unfit("is a date, which no field takes"),
         DeValue::Array(list) => Json::List(list.iter().map(|value| json(value.get_ref())).collect()),

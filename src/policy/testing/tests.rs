@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a test file may say, what it proves, and what is refused.
+//! The contents of test files, what they prove, and what is refused.
 
 use super::*;
 
@@ -58,7 +58,7 @@ fn the_rule_that_decides_is_what_is_expected() {
         &set("neutron", "netns = \"qrouter-1\", link = \"qr-1\", mtu = 1501", "silence"),
         &set("neutron", "netns = \"qrouter-1\", link = \"qr-1\", mtu = \"1400\"", "InvalidRequest"),
         &set("neutron", "netns = \"qrouter-1\"", "InvalidRequest"),
-        &set("neutron", UPLINK, "ports"), // the rules of another file do not count
+        &set("neutron", UPLINK, "ports"), // the rules of another file do not apply
     ];
     let report = report(&tests.concat());
     assert_eq!((report.tests, report.failed, report.failures.len()), (6, 0, 0));
@@ -76,7 +76,7 @@ fn in_the_scope_of_all_the_rules_of_all_files_decide() {
 
 #[test]
 fn accounts_that_a_test_does_not_invent_are_nobodys() {
-    // The machine that runs this has a root and a group of that name, too.
+    // The machine that runs this also has a root user and a group of that name.
     let policy = [source(
         "x.toml",
         "[[allow]]\nid = \"x\"\nwho = [\"user:root\", \"group:root\"]\ncall = \"Netns.List\"\nnetns = \"@host\"\n",
@@ -112,7 +112,7 @@ fn a_failure_says_what_decided_instead_and_where() {
         "14: a: Link.Set: expected `silence`, but allowed by `ports` (10-ports.toml:2)",
         "20: a: Link.Set: expected `ports`, but denied by `uplinks` (20-site.toml:5), which meets field `link`",
         "26: a: Link.Set: expected `silence`, but the request is wrong (InvalidRequest): \
-         field `mtv` is no field of Link.Set",
+         field `mtv` is not a field of Link.Set",
     ];
     let said: Vec<_> = report.failures.iter().map(FailedTest::to_string).collect();
     assert_eq!(said, expected.map(|line| format!("10-ports.test.toml:{line}")));
@@ -121,18 +121,26 @@ fn a_failure_says_what_decided_instead_and_where() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     let cases = [
-        ("scope = \"fil\"\n", (1, 9), "`scope` is \"file\" or \"all\""),
-        ("account = 1\n", (1, 1), "`account` is no word of a test file; did you mean `accounts`?"),
-        ("accounts = 1\n", (1, 1), "`accounts` is a table: `[accounts]`"),
-        ("[accounts]\na = 1\n", (2, 5), "an account is a table: "),
+        ("scope = \"fil\"\n", (1, 9), "`scope` must be \"file\" or \"all\""),
+        ("account = 1\n", (1, 1), "`account` is not a word of a test file; did you mean `accounts`?"),
+        ("accounts = 1\n", (1, 1), "`accounts` must be a table: `[accounts]`"),
+        ("[accounts]\na = 1\n", (2, 5), "an account must be a table: "),
         ("[accounts]\na = { uid = 1 }\n", (2, 1), "this account has no `gid`"),
-        ("[accounts]\na = { uid = -1, gid = 1 }\n", (2, 13), "uid has a number from 0 to 4294967293, but not 65534"),
-        ("[accounts]\na = { uid = 1, gid = 65534 }\n", (2, 22), "gid has a number from 0 to 4294967293"),
-        ("[accounts]\na = { uid = 1, gid = 1, groups = { g = \"2\" } }\n", (2, 40), "a group has a number"),
-        ("[accounts]\na = { uid = 1, gid = 1, groups = [2] }\n", (2, 34), "`groups` is a table: "),
-        ("[accounts]\na = { uid = 1, gid = 1, shell = 2 }\n", (2, 25), "`shell` is no word of an account"),
+        (
+            "[accounts]\na = { uid = -1, gid = 1 }\n",
+            (2, 13),
+            "uid must have a number from 0 to 4294967293 other than 65534",
+        ),
+        (
+            "[accounts]\na = { uid = 1, gid = 65534 }\n",
+            (2, 22),
+            "gid must have a number from 0 to 4294967293 other than",
+        ),
+        ("[accounts]\na = { uid = 1, gid = 1, groups = { g = \"2\" } }\n", (2, 40), "a group must have a number"),
+        ("[accounts]\na = { uid = 1, gid = 1, groups = [2] }\n", (2, 34), "`groups` must be a table: "),
+        ("[accounts]\na = { uid = 1, gid = 1, shell = 2 }\n", (2, 25), "`shell` is not a word of an account"),
         ("[test]\nname = \"a\"\n", (1, 2), "a test begins with `[[test]]`"),
-        ("test = [1]\n", (1, 9), "a test is a table, `[[test]]`"),
+        ("test = [1]\n", (1, 9), "a test must be a table, `[[test]]`"),
         ("x = [\n", (1, 6), "unclosed array"),
     ];
     for (text, place, message) in cases {
@@ -149,19 +157,23 @@ fn what_is_wrong_with_a_test_is_told_with_its_place() {
     let cases = [
         ("who = \"neutron\"", "who = \"netron\"", "`[accounts]` has no `netron`; did you mean `neutron`?"),
         ("who = \"neutron\"\n", "", "this test has no `who`"),
-        ("name = \"a\"", "name = 7", "`name` is a string"),
-        ("name = \"a\"", "name = \"\"", "`name` is a string"),
-        ("\"Link.Set\"", "\"Link.Sat\"", "there is no call `Link.Sat`; did you mean `Link.Set`?"),
+        ("name = \"a\"", "name = 7", "`name` must be a string"),
+        ("name = \"a\"", "name = \"\"", "`name` must be a string"),
+        ("\"Link.Set\"", "\"Link.Sat\"", "no call named `Link.Sat`; did you mean `Link.Set`?"),
         ("call = \"Link.Set\"\n", "", "this test has no `call`"),
-        ("\"ports\"", "\"port\"", "there is no rule `port`; did you mean `ports`?"),
-        ("\"ports\"", "\"Silence\"", "there is no rule `Silence`; did you mean `silence`?"),
-        ("\"ports\"", "\"uplinks\"", "the rule `uplinks` is none of 10-ports.toml, but of 20-site.toml; "),
-        ("expect", "expects", "`expects` is no word of a test; did you mean `expect`?"),
-        ("with = {", "with = [] #", "`with` is a table of fields: "),
-        ("expect", "each = []\nexpect", "`each` is a list of requests: "),
-        ("expect", "each = [1]\nexpect", "`each` is a list of requests: "),
-        ("expect", "each = [{ call = \"Link.List\", wit = {} }]\nexpect", "`wit` is no word of an entry of `each`"),
-        ("expect", "each = [{ call = \"Link.List\" }]\nexpect", "`call` stands beside `each`: write it into each"),
+        ("\"ports\"", "\"port\"", "no rule with the id `port`; did you mean `ports`?"),
+        ("\"ports\"", "\"Silence\"", "no rule with the id `Silence`; did you mean `silence`?"),
+        ("\"ports\"", "\"uplinks\"", "the rule `uplinks` is not in 10-ports.toml, but in 20-site.toml; "),
+        ("expect", "expects", "`expects` is not a word of a test; did you mean `expect`?"),
+        ("with = {", "with = [] #", "`with` must be a table of fields: "),
+        ("expect", "each = []\nexpect", "`each` must be a list of requests: "),
+        ("expect", "each = [1]\nexpect", "`each` must be a list of requests: "),
+        ("expect", "each = [{ call = \"Link.List\", wit = {} }]\nexpect", "`wit` is not a word of an entry of `each`"),
+        (
+            "expect",
+            "each = [{ call = \"Link.List\" }]\nexpect",
+            "`call` must not be next to `each`; write it into each entry",
+        ),
     ];
     for (from, to, message) in cases {
         let problems = of(&[ACCOUNTS, &good.replace(from, to)].concat()).unwrap_err();
@@ -177,7 +189,7 @@ fn a_test_file_beside_no_policy_tests_all_or_nothing() {
         let file = TestFile { source: source("30-x.test.toml", text), beside: "30-x.toml".to_owned() };
         run(&[source("10-ports.toml", RULES), source("20-site.toml", DENIES)], &[file])
     };
-    assert!(alone("").unwrap_err()[0].message.starts_with("there is no 30-x.toml beside it"));
+    assert!(alone("").unwrap_err()[0].message.starts_with("no 30-x.toml is next to this file"));
     assert_eq!(alone("scope = \"all\"\n").unwrap().unreached.len(), 2);
     let broken = run(&[source("x.toml", "[[allow]]\n")], &[]).unwrap_err();
     assert_eq!(broken[0].file, "x.toml");

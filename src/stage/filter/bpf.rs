@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Filters as short programs. When a filter is attached, the kernel compiles it and walks it once for every number of a
-//! system call (`seccomp_cache_prepare`). So a program halves the space of the numbers, not the list of those that are
-//! allowed: the wide gaps between them end after few comparisons. All ways end in one of two shared instructions.
+//! Assembles filters as short BPF programs. When a filter is attached, the kernel compiles it and runs it once for
+//! every system call number (`seccomp_cache_prepare`). So a program halves the space of all numbers, not the list of
+//! the allowed ones: the wide gaps between them then end after few comparisons. All paths end in one of two shared
+//! instructions.
 //!
-//! Programs are assembled when this program is built; only their descriptors are filled in when it runs.
+//! Programs are assembled at compile time, except for callers whose rules need extra lines. Descriptors are filled in
+//! at run time.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::as_conversions,
@@ -24,16 +26,16 @@ const AND: u16 = 0x54;
 const IF_EQUAL: u16 = 0x15;
 const IF_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
-/// Instructions of a program: a jump reaches no further than 255.
+/// The most instructions of a program: a jump reaches at most 255.
 const MOST: usize = 248;
-/// Numbers of system calls in a program.
+/// The most system call numbers in a program.
 const NUMBERS: usize = 64;
-/// Places in a program where a descriptor goes.
+/// The most places for descriptors in a program.
 const HOLES: usize = 32;
-/// All numbers of system calls are less.
+/// All system call numbers are less than this.
 const SPACE: u32 = 512;
-/// Jumps whose distance is not known yet: to the end of the process, to what allows the call, to the next line of the
-/// same number, to the next comparison of the line.
+/// Placeholders for jumps whose distance is not known yet: to the instruction that ends the process, to the one that
+/// allows the call, to the next line of the same number, to the next comparison of the line.
 const TO_KILL: u8 = u8::MAX;
 const TO_ALLOW: u8 = TO_KILL - 1;
 const TO_NEXT_LINE: u8 = TO_KILL - 2;
@@ -41,7 +43,7 @@ const TO_NEXT_CHECK: u8 = TO_KILL - 3;
 /// `SECCOMP_RET_KILL_PROCESS`, `SECCOMP_RET_ALLOW` (`linux/seccomp.h`).
 const KILL: u32 = 0x8000_0000;
 const ALLOW: u32 = 0x7fff_0000;
-/// Offsets in `struct seccomp_data`; a word of an argument has its low half first.
+/// Offsets in `struct seccomp_data`. An argument has 64 bits, its low half first.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENTS: u32 = 16;
@@ -53,19 +55,19 @@ const OWN: u32 = 0xc000_00b7;
 #[cfg(target_arch = "riscv64")]
 const OWN: u32 = 0xc000_00f3;
 
-/// A program. It allows what its lines say; anything else, another architecture's and x32's numbers among it, ends the
-/// process.
+/// A program. It allows the calls that its lines allow. Any other call ends the process, including calls by the numbers
+/// of other architectures and of x32.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Program {
     code: [sock_filter; MOST],
     length: usize,
     holes: [Hole; HOLES],
     number_of_holes: usize,
-    /// Whether it did not fit: then it is no program.
+    /// Whether it did not fit. It must not be installed then.
     is_too_long: bool,
 }
 
-/// An instruction that compares with the descriptor of a socket, or with one of its two.
+/// An instruction that compares with a descriptor of a socket. `which` selects one where the socket has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Hole {
     at: usize,
@@ -73,7 +75,7 @@ struct Hole {
     which: usize,
 }
 
-/// The lines of one number.
+/// The lines of one system call number: `from` to before `to`.
 #[derive(Clone, Copy)]
 struct Entry {
     number: u32,
@@ -81,7 +83,7 @@ struct Entry {
     to: usize,
 }
 
-/// Assembles lines that are in the order of their numbers.
+/// Assembles lines that are sorted by their numbers.
 pub(super) const fn assemble(lines: &[Bare]) -> Program {
     let mut entries = [Entry { number: 0, from: 0, to: 0 }; NUMBERS];
     let (mut numbers, mut line) = (0, 0);
@@ -115,7 +117,7 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Whether a check looks at nothing.
+/// Whether a check accepts all arguments.
 const fn is_free(check: Check) -> bool {
     match check {
         Check::Free => true,
@@ -136,19 +138,19 @@ const fn last_that_looks(checks: &[Check]) -> Option<usize> {
 }
 
 impl Program {
-    /// The instructions, with these descriptors; none where the program is too long.
+    /// Fills in these descriptors and returns the instructions; `None` where the program is too long.
     pub(super) fn filled(&mut self, sockets: &Sockets<'_>) -> Option<&[sock_filter]> {
         for hole in &self.holes[..self.number_of_holes] {
             let one = &mut self.code[hole.at];
             match sockets.descriptors(hole.socket).get(hole.which) {
                 Some(descriptor) => one.k = descriptor.unsigned_abs(),
-                None => one.jt = one.jf, // nothing is equal to a descriptor that is not there
+                None => one.jt = one.jf, // an absent descriptor equals nothing
             }
         }
         (!self.is_too_long).then(|| &self.code[..self.length])
     }
 
-    /// Appends an instruction; its place.
+    /// Appends an instruction and returns its position.
     const fn push(&mut self, one: sock_filter) -> usize {
         let at = self.length;
         if at < MOST {
@@ -160,7 +162,7 @@ impl Program {
         at
     }
 
-    /// Lets the jumps from `from` on whose distance is not known yet lead to an instruction.
+    /// Makes all jumps from position `from` on that have the placeholder `open` lead to position `to`.
     const fn resolve(&mut self, from: usize, open: u8, to: usize) {
         let mut at = from;
         while at < self.length {
@@ -174,7 +176,7 @@ impl Program {
         }
     }
 
-    /// From behind an instruction to another one.
+    /// The distance of a jump from one position to another, as BPF counts it: 0 is the next instruction.
     const fn distance(&mut self, from: usize, to: usize) -> u8 {
         if to <= from || to - from > TO_NEXT_CHECK as usize {
             self.is_too_long = true;
@@ -183,15 +185,16 @@ impl Program {
         (to - from - 1) as u8
     }
 
-    /// Looks for a number among those of `entries` from `range.0` to `range.1`, which are what is allowed of the numbers
-    /// from `space.0` to `space.1`.
+    /// Writes the search among `entries` from `range.0` to before `range.1`. These are all allowed numbers from
+    /// `space.0` to before `space.1`.
     const fn tree(&mut self, lines: &[Bare], entries: &[Entry], range: (usize, usize), space: (u32, u32)) {
         let (from, to) = range;
         let (count, width) = (to - from, space.1.saturating_sub(space.0));
         if count <= 2 || count <= 4 && width <= 16 {
             return self.leaf(lines, entries, range);
         }
-        // Where the halves weigh about the same: numbers that are walked, and instructions that are compiled.
+        // Splits where both halves cost about the same, in numbers that the kernel tries and in instructions that it
+        // compiles.
         let (mut middle, mut least, mut at) = (from + 1, u32::MAX, from + 1);
         while at < to {
             let left = entries[at].number.saturating_sub(space.0) + 8 * (at - from) as u32;
@@ -210,7 +213,7 @@ impl Program {
         self.tree(lines, entries, (middle, to), (number, space.1));
     }
 
-    /// One comparison after the other, then what looks at the arguments.
+    /// Writes one comparison for each number, then the checks of their arguments.
     const fn leaf(&mut self, lines: &[Bare], entries: &[Entry], (from, to): (usize, usize)) {
         let first = self.length;
         let mut at = from;
@@ -232,7 +235,7 @@ impl Program {
         }
     }
 
-    /// What looks at the arguments of a number: line after line, of which one must hold.
+    /// Writes the checks of the arguments of a number, line by line. One line must hold.
     const fn arguments(&mut self, lines: &[Bare], entry: Entry) {
         let mut line = entry.from;
         while line < entry.to {
@@ -247,7 +250,7 @@ impl Program {
         }
     }
 
-    /// Lets the checks of the last line end the process where they fail.
+    /// Makes the failing checks of the last line jump to `with`.
     const fn fail(&mut self, from: usize, with: u8) {
         let mut at = from;
         while at < self.length {
@@ -261,7 +264,7 @@ impl Program {
         }
     }
 
-    /// One check; where it holds, the next one of the line follows, or the call is allowed.
+    /// Writes one check. Where it holds, the next check of the line follows; after the last one, the call is allowed.
     const fn check(&mut self, check: Check, is_last: bool) {
         let begins = self.length;
         let holds = if is_last { TO_ALLOW } else { TO_NEXT_CHECK };
@@ -302,7 +305,7 @@ impl Program {
         self.resolve(begins, TO_NEXT_CHECK, self.length);
     }
 
-    /// The first argument is a descriptor of this socket's, which has at most two.
+    /// Checks that the first argument is one of the descriptors of this socket, which has at most two.
     const fn descriptor(&mut self, socket: Socket, one: u8, none: u8) {
         let most = if matches!(socket, Socket::Netlink) { 2 } else { 1 };
         self.low(0);
@@ -319,7 +322,7 @@ impl Program {
         }
     }
 
-    /// The kernel takes the low half of a register for an `int`, so the high half is not looked at.
+    /// Compares the low half only, because the kernel takes the low half of a register for an `int`.
     const fn equal(&mut self, argument: u8, value: u32, holds: u8) {
         self.low(argument);
         self.push(instruction(IF_EQUAL, holds, TO_NEXT_LINE, value));
@@ -408,7 +411,7 @@ mod tests {
             assert_eq!(allowed(259, only(descriptor, 0, 9)), [4, 5].contains(&descriptor), "{descriptor}");
             assert!(!allowed(259, only(descriptor, 1, 9)) && !allowed(259, only(descriptor, 1 << 32, 9)));
             assert!(!allowed(259, only(descriptor, 0, 8)) && allowed(259, only(descriptor, 1, 10)));
-            assert!(!allowed(260, only(descriptor, 0, 0)), "there is no such descriptor");
+            assert!(!allowed(260, only(descriptor, 0, 0)), "no such descriptor");
         }
         assert!(allowed(258, [u64::MAX, 0, 0, 0, 0, 0]), "-1 is no descriptor");
         for number in 0..600 {
@@ -419,7 +422,7 @@ mod tests {
         }
     }
 
-    /// What a check says, read straight from its declaration.
+    /// Evaluates a check directly, without a program.
     fn holds(check: Check, arguments: [u64; 6], sockets: &Sockets<'_>) -> bool {
         let low = |at: u8| u32::try_from(arguments[usize::from(at)] & 0xffff_ffff).unwrap();
         let on = |socket| sockets.descriptors(socket).iter().any(|fd| fd.unsigned_abs() == low(0));
@@ -437,7 +440,7 @@ mod tests {
         }
     }
 
-    /// Arguments that some check of the lines looks at, one more and one less, and some that none does.
+    /// The values that the checks of the lines compare with, each plus and minus one, and some other values.
     fn interesting(lines: &[Bare]) -> Vec<u64> {
         fn of(check: Check, into: &mut Vec<u64>) {
             match check {
@@ -512,7 +515,7 @@ mod tests {
         }
     }
 
-    /// A program as C has it; descriptors by the names of their sockets.
+    /// A program as C source. Descriptors appear as the names of their sockets.
     fn as_c(name: &str, program: &Program) -> String {
         let k = |at: usize, k: u32| match program.holes[..program.number_of_holes].iter().find(|hole| hole.at == at) {
             Some(hole) => format!("{:?}", hole.socket).to_uppercase(),
@@ -525,10 +528,10 @@ mod tests {
         format!("#define {name} \\\n{}\n", lines.trim_end_matches(" \\\n"))
     }
 
-    /// The benchmark compares the broker with a C program that has its defences: these filters among them.
+    /// The benchmark compares the broker with a C program that has the same defences, these filters among them.
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn the_filters_of_the_benchmark_are_these() {
+    fn the_filters_of_the_benchmark_are_those_of_the_broker() {
         use super::super::{PLAIN, TRANSACT_PROGRAM};
         const HEADER: &str = include_str!("../../../tests/benchmark/filters.h");
         let now = as_c("GUARDED", &PLAIN) + &as_c("TRANSACT", &TRANSACT_PROGRAM);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The elements of a listing, kept.
+//! Keeps the elements of a listing.
 
 use netbroker::netlink::Elements;
 use netbroker::refusal::Refusal;
 
-/// Takes the elements of a listing, in the pieces in which they come.
+/// Takes the elements of a listing, in the pieces in which they arrive.
 #[derive(Debug, Default)]
 pub struct Listed(pub Vec<String>);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Netlink as `linux/netlink.h` and `linux/rtnetlink.h` have it, read and written without the broker's code: what the
-//! targets compare with.
+//! Netlink as in `linux/netlink.h` and `linux/rtnetlink.h`, decoded and encoded without the broker's code. The targets
+//! compare with this.
 
 /// Bytes of `struct nlmsghdr`.
 pub const HEADER: usize = 16;
@@ -12,7 +12,8 @@ pub const DONE: u16 = 3;
 pub const ECHO: u16 = 0x8;
 pub const INTERRUPTED: u16 = 0x10;
 pub const DUMP: u16 = 0x300;
-/// `RTM_NEWLINK`, `RTM_GETLINK`, `RTM_SETLINK`, `RTM_NEWADDR`, `RTM_GETADDR`, `RTM_NEWROUTE`, `RTM_NEWNSID`, `RTM_GETNSID`.
+/// `RTM_NEWLINK`, `RTM_GETLINK`, `RTM_SETLINK`, `RTM_NEWADDR`, `RTM_GETADDR`, `RTM_NEWROUTE`, `RTM_NEWNSID`,
+/// `RTM_GETNSID`.
 pub const NEWLINK: u16 = 16;
 pub const GETLINK: u16 = 18;
 pub const SETLINK: u16 = 19;
@@ -43,7 +44,7 @@ pub fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
     Some(i32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// The messages of a datagram; `None` is the end of what can be read.
+/// The messages of a datagram; `None` where the rest cannot be read.
 pub fn messages(mut bytes: &[u8]) -> Vec<Option<Message<'_>>> {
     let mut read = Vec::new();
     while !bytes.is_empty() {
@@ -63,7 +64,7 @@ fn message(bytes: &[u8]) -> Option<(Message<'_>, usize)> {
     Some((Message { kind: u16_at(bytes, 4)?, flags: u16_at(bytes, 6)?, sequence: u32_at(bytes, 8)?, payload }, length))
 }
 
-/// Says of every message of a datagram that answers nobody (sequence 0) that it answers this request.
+/// Gives every message of a datagram that answers no request (sequence 0) the sequence number of this request.
 pub fn answer(datagram: &mut [u8], sequence: u32) {
     let mut at = 0;
     while let Some(length) = u32_at(datagram, at).filter(|length| *length >= 16) {
@@ -74,7 +75,7 @@ pub fn answer(datagram: &mut [u8], sequence: u32) {
     }
 }
 
-/// Attributes: type without its flags, payload. `None` where the lengths do not fit; up to three bytes may be left
+/// Attributes: type without its flags, and payload. `None` where the lengths do not fit; up to three bytes may be left
 /// over.
 pub fn attributes(mut bytes: &[u8]) -> Option<Vec<(u16, &[u8])>> {
     let mut read = Vec::new();
@@ -91,7 +92,7 @@ pub fn new_of(kind: u16) -> u16 {
     kind & !3
 }
 
-/// Bytes of the family's own header: `ifinfomsg`, `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`.
+/// Bytes of the family's header: `ifinfomsg`, `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`.
 pub fn head_of(kind: u16) -> Option<usize> {
     match new_of(kind) {
         NEWLINK => Some(16),
@@ -102,7 +103,7 @@ pub fn head_of(kind: u16) -> Option<usize> {
     }
 }
 
-/// A message, to be answered with.
+/// A message for an answer.
 pub fn build(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + payload.len()).expect("short");
     let head = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &sequence.to_ne_bytes(), &[0; 4]];

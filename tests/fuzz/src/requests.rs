@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Requests, made by their declaration of whatever bytes the fuzzer has.
+//! Requests that are made from the fuzzer's bytes according to the declarations.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -22,12 +22,12 @@ pub fn parse(call: &'static Call, parameters: &Json, caller: &Caller) -> std::re
     Request::parse(call, parameters, caller.uid)
 }
 
-/// Somebody with some groups.
+/// A caller with some groups.
 pub fn caller() -> Caller {
     Caller { uid: 1000, gid: 1000, groups: vec![2000, 2001] }
 }
 
-/// The parameters of a request as a request gives them: every value, defaults among them.
+/// The parameters of a request, as JSON: every value, including defaults.
 pub fn parameters(request: &Request) -> Value {
     let mut all = Map::new();
     for (field, value) in request.values() {
@@ -44,7 +44,8 @@ pub fn json(value: &Value) -> Json {
     Json::parse(value.to_string().as_bytes()).expect("what serde_json writes is JSON")
 }
 
-/// A request that the parser accepts, if the bytes make one: the number of a call, which of its fields, their values.
+/// A request that the parser accepts, if the bytes make one: they choose a call, which of its fields are given, and
+/// their values.
 pub fn make(bytes: &mut Unstructured<'_>) -> Option<Request> {
     let (call, parameters) = make_parameters(bytes).ok()?;
     parse(call, &json(&parameters), &caller()).ok()
@@ -60,7 +61,7 @@ fn make_parameters(bytes: &mut Unstructured<'_>) -> Result<(&'static Call, Value
     Ok((call, Value::Object(fields(call, kind, None, bytes)?)))
 }
 
-/// The fields inside a list, or those that are in none, by their names there.
+/// The fields inside a list, or those outside of lists, by their names there.
 fn fields(
     call: &Call,
     kind: Option<&'static Kind>,
@@ -97,8 +98,8 @@ fn excludes(call: &Call, one: &Use, other: &Use) -> bool {
     call.excludes.iter().any(|(a, b, _)| pair.contains(&a.number) && pair.contains(&b.number))
 }
 
-/// A value of this type; none for a type that is not known here: such a field is left to the requests that are written
-/// out.
+/// A value of this type. `None` for a type that is not known here: such a field occurs only in the requests that are
+/// written out.
 #[allow(unreachable_patterns)]
 fn value(ty: Type, kind: Option<&Kind>, bytes: &mut Unstructured<'_>) -> Result<Option<Value>> {
     Ok(Some(match ty {
@@ -138,14 +139,14 @@ fn name(bytes: &mut Unstructured<'_>) -> Result<String> {
     }
 }
 
-/// Six bytes, as Ethernet has them, or sometimes another number.
+/// Six bytes, as for Ethernet, or sometimes another number.
 fn mac(bytes: &mut Unstructured<'_>) -> Result<String> {
     let count = if bytes.ratio(7, 8)? { 6 } else { bytes.int_in_range(1..=32)? };
     let pairs: Result<Vec<String>> = (0..count).map(|_| Ok(format!("{:02x}", bytes.arbitrary::<u8>()?))).collect();
     Ok(pairs?.join(":"))
 }
 
-/// An address, and the bits that it has.
+/// An address, and the number of its bits.
 fn address(bytes: &mut Unstructured<'_>) -> Result<(String, u8)> {
     Ok(match bytes.arbitrary::<bool>()? {
         false => (std::net::Ipv4Addr::from(bytes.arbitrary::<[u8; 4]>()?).to_string(), 32),
@@ -153,7 +154,7 @@ fn address(bytes: &mut Unstructured<'_>) -> Result<(String, u8)> {
     })
 }
 
-/// Puts a value under the name of its field; a dot leads into an object.
+/// Puts a value under the name of its field; a dot in the name leads into an object.
 fn put(into: &mut Map<String, Value>, name: &str, value: Value) {
     match name.split_once('.') {
         None => drop(into.insert(name.to_owned(), value)),
@@ -164,7 +165,7 @@ fn put(into: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// The namespaces of a request, as the stage would open them. None of these descriptors is one of a namespace.
+/// The namespaces of a request, as the stage would open them. None of these descriptors is of a namespace.
 pub fn places(request: &Request) -> Places {
     let open = || OwnedFd::from(File::open("/dev/null").expect("/dev/null"));
     let mut places = Places::default();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The kernel's answers. The first bytes of the input make a request, the rest is what the kernel says to each message
-//! of it: datagrams with their lengths in front. Messages of sequence 0 get that of the question.
+//! The kernel's answers. The first bytes of the input make a request. The rest is the kernel's answer to each message
+//! of it: datagrams, each after its length. Messages of sequence 0 get the sequence number of the request.
 //!
-//! A call succeeds, and knows that its links are what they were, only if every one of its questions was answered well: to
-//! the end, whole, of one listing, without an error but one that says that there is no such thing, or already one. What it
-//! then tells is what its declaration says.
+//! A call succeeds, and knows that its links are what they were, only if every one of its requests was answered well:
+//! completely, with messages of one listing, and without an error except one that the object does not exist or already
+//! exists. Its result then agrees with its declaration.
 #![no_main]
 
 use std::cell::RefCell;
@@ -21,20 +21,20 @@ use netbroker_fuzz::netlink::{answer, attributes, head_of, i32_at, messages, new
 use netbroker_fuzz::requests::{make, places};
 use serde_json::Value;
 
-/// Bytes that a request is made of.
+/// Bytes from which a request is made.
 const REQUEST: usize = 32;
-/// `ENOENT`, `ESRCH`, `EEXIST`, `ENODEV`, `EADDRNOTAVAIL`: what a call can be told to tolerate.
+/// `ENOENT`, `ESRCH`, `EEXIST`, `ENODEV`, `EADDRNOTAVAIL`: errors that a call can tolerate on request.
 const TOLERABLE: [i32; 5] = [2, 3, 17, 19, 99];
 
 /// `NLM_F_ACK` (`linux/netlink.h`).
 const ACK: u16 = 0x4;
 
-/// How the answer to one question ends.
+/// How the answer to one request ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     Well,
     Refused(i32),
-    /// It is of a listing that changed meanwhile: the broker may ask again.
+    /// It is of a listing that changed meanwhile: the broker may request it again.
     Changed,
     /// It does not parse, or is of another kind.
     Badly,
@@ -42,7 +42,7 @@ enum End {
     Open,
 }
 
-/// What is to be made of an answer, by the headers of the kernel; `parses` says what of a message must parse.
+/// How an answer must be taken, by the headers of the kernel. `parses` returns which part of a message must parse.
 fn end(datagrams: &[Vec<u8>], asked: Message<'_>, parses: fn(Message<'_>) -> bool) -> End {
     let (mut whole, mut changed) = (true, false);
     for message in datagrams.iter().flat_map(|datagram| messages(datagram)) {
@@ -56,9 +56,9 @@ fn end(datagrams: &[Vec<u8>], asked: Message<'_>, parses: fn(Message<'_>) -> boo
             (ERROR | DONE, Some(code @ i32::MIN..0)) if code != i32::MIN => return End::Refused(-code),
             (ERROR | DONE, _) => return End::Badly,
             (kind, _) if kind != new_of(asked.kind) => return End::Badly,
-            // Without an acknowledgement one message is all there is.
+            // Without an acknowledgement, one message is the whole answer.
             _ if asked.flags & (ACK | DUMP) == 0 => return if parses(message) { End::Well } else { End::Badly },
-            // What is told besides an acknowledgement is not needed, nor is the rest of a listing that changed.
+            // Messages in addition to an acknowledgement are not needed, nor is the rest of a listing that changed.
             _ if changed => {}
             _ => whole &= asked.kind & 3 != 2 || parses(message),
         }
@@ -70,7 +70,7 @@ fn parses(message: Message<'_>) -> bool {
     inside(message).is_some()
 }
 
-/// With what is nested in the attributes of a link (`IFLA_LINKINFO`).
+/// Includes what is nested in the attributes of a link (`IFLA_LINKINFO`).
 fn parses_deep(message: Message<'_>) -> bool {
     let nested = |(kind, payload): &(u16, &[u8])| *kind != 18 || attributes(payload).is_some();
     inside(message).is_some_and(|inside| inside.iter().all(nested))
@@ -80,15 +80,15 @@ fn inside(message: Message<'_>) -> Option<Vec<(u16, &[u8])>> {
     attributes(message.payload.get(head_of(message.kind)?..)?)
 }
 
-/// What the kernel says, and how each of its answers ended.
+/// What the kernel answers, and how each of its answers ended.
 struct Script {
     rest: Vec<u8>,
-    /// Each question, without its number, and how its answer ended.
+    /// Each request, without its number, and how its answer ended.
     ends: Vec<(Vec<u8>, End)>,
-    /// Whether the call is a listing: it looks links up before it has read all of the listing, which may end badly then.
+    /// Whether the call is a listing. It looks links up before it has read the whole listing, which may then end badly.
     lists: bool,
-    /// Whether a change was sent. The look-ups after it may end anyhow: whatever came of the change, the answer says that it
-    /// is not known what its links are called.
+    /// Whether a change was sent. The look-ups after it may end in any way: whatever the change did, the reply then
+    /// shows that the names of the links are not known.
     sent: bool,
     parses: fn(Message<'_>) -> bool,
 }
@@ -117,7 +117,7 @@ impl Script {
         said
     }
 
-    /// Whether every question was answered well, if not the first time.
+    /// Whether every request was answered well, at the first or a later attempt.
     fn ended_well(&self) -> bool {
         self.ends.iter().enumerate().all(|(at, (question, end))| match end {
             End::Well => true,
@@ -128,7 +128,7 @@ impl Script {
     }
 }
 
-/// Whether a result is what the declaration says.
+/// Whether a result agrees with the declaration.
 fn assert_told(told: &Value, parts: &[Part]) {
     let object = told.as_object().expect("an object");
     for part in parts {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The compiled policy, a small one of this target's own, damaged. The first byte of the input chooses:
+//! A damaged compiled policy; the sound one is a small policy of this target. The first byte of the input chooses:
 //!
 //! * accidents: one burst of at most 32 bits, the file cut or longer, two places exchanged. Whatever decision comes of
 //!   it is the decision of the sound file, or none.
@@ -57,7 +57,8 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
     Sound { bytes, questions, answers }
 });
 
-/// Permitted, out of range, denied, of a call without rules; each asked by some whom the rules name and some whom not.
+/// Requests that are permitted, out of range, denied, and of a call without rules; by callers whom the rules name or do
+/// not name.
 fn questions() -> Vec<(Caller, Request)> {
     let asked = [
         ("Link.Set", serde_json::json!({"netns": "qrouter-1", "link": "qr-1", "mtu": 1400})),
@@ -75,7 +76,7 @@ fn questions() -> Vec<(Caller, Request)> {
     all.iter().flat_map(|caller| asked.iter().map(move |asked| of(caller, asked))).collect()
 }
 
-/// What the broker would do.
+/// Decides as the broker would.
 fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
     let answer = |(caller, request): &(Caller, Request)| {
         let compiled = Compiled::open(bytes.to_vec())?;
@@ -85,7 +86,7 @@ fn answers(bytes: &[u8], questions: &[(Caller, Request)]) -> Vec<Answer> {
     questions.iter().map(answer).collect()
 }
 
-/// What happens to files. A CRC-32 notices every burst of up to 32 bits, and every entry at another place.
+/// What happens to files. A CRC-32 detects every burst of up to 32 bits, and every entry at another place.
 fn accident(input: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> Result<()> {
     match input.int_in_range(0..=3)? {
         0 => bytes.truncate(input.choose_index(bytes.len())?),
@@ -105,7 +106,7 @@ fn accident(input: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Some bytes become others; then the checksums of everything that can be found are set right.
+/// Changes some bytes, then corrects the checksums of everything that can be found.
 fn forgery(input: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> Result<()> {
     while !input.is_empty() {
         let at = input.choose_index(bytes.len())?;
@@ -144,7 +145,7 @@ fn seal_block(bytes: &mut [u8], slot: usize, table: u16) {
     seal(bytes, at, length, &place);
 }
 
-/// Sets the CRC in the last four of these bytes right, if there are such.
+/// Corrects the CRC in the last four of these bytes, if there are so many.
 fn seal(bytes: &mut [u8], at: usize, length: usize, place: &[u8]) {
     let Some(record) = at.checked_add(length).and_then(|end| bytes.get_mut(at..end)) else { return };
     let Some((covered, sum)) = record.split_last_chunk_mut::<4>() else { return };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the parser accepts, encoded by the broker and decoded here by the kernel's headers. Every name, index, address,
-//! descriptor and number that is sent is one that the request names, in the attribute of its field where that is known
-//! here; a call that reads sends nothing that changes; and no link is told of namespaces by number, of groups or of
-//! programs.
+//! What the parser accepts is encoded by the broker, and decoded here by the kernel's headers. Every name, index,
+//! address, descriptor and number that is sent is one that the request names, in the attribute of its field where that
+//! is known here. A call that reads sends nothing that changes. No link gets a namespace by number, a group or a
+//! program.
 //!
-//! The input is the text of a message, as for `request`, or bytes of which a request is made by its declaration.
+//! The input is the text of a message, as for `request`, or bytes from which a request is made by its declaration.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
-/// What an attribute says, by the kind of the message that is its NEW and its path; `bridge` and `veth` stand for the
-/// kind of link whose data it is in. One that is not listed may say anything that the request names.
+/// What an attribute means, by the kind of its NEW message and by its path. `bridge` and `veth` stand for the kind of
+/// link whose data it is in. An attribute that is not listed may hold anything that the request names.
 const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "1", &["mac"]),
     (NEWLINK, "3", &["link", "new_name", "peer.name"]),
@@ -60,7 +60,7 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWNSID, "3", &["netns", "peer.netns"]),
 ];
 
-/// The flags of a link (`IFF_…`): the fields that turn them, and whether the flag says the opposite.
+/// The flags of a link (`IFF_…`): the fields that set them, and whether the flag means the opposite.
 const LINK_FLAGS: &[(u32, &[&str], bool)] = &[
     (1, &["up", "peer.up"], false),
     (1 << 7, &["arp"], true),
@@ -71,13 +71,13 @@ const LINK_FLAGS: &[(u32, &[&str], bool)] = &[
 /// The flags of an address (`IFA_F_…`).
 const ADDRESS_FLAGS: &[(u32, &str)] = &[(0x02, "nodad"), (0x10, "home_address"), (0x200, "noprefixroute")];
 
-/// The index of the link of this name: none that another thing could be taken for.
+/// The index of the link of this name. No other thing has the same number.
 fn index_of(name: &str) -> u32 {
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     0x1000_0000 | hash >> 4
 }
 
-/// What a request names, as the kernel would be told of it: by field, every form that its value can have in a message.
+/// What a request names, as it is sent to the kernel: for each field, every form that its value can have in a message.
 struct Named {
     reads: bool,
     fields: BTreeMap<String, Value>,
@@ -104,8 +104,8 @@ impl Named {
         fields.iter().filter_map(|field| self.forms.get(*field)).flatten().any(|form| form == payload)
     }
 
-    /// Whether the payload is one of the request's values, a small number (a type, a flag: no object has such an index
-    /// here), or is made of such.
+    /// Whether the payload is one of the request's values, a small number (a type or a flag: no object here has such an
+    /// index), or is made of these.
     fn names(&self, payload: &[u8]) -> bool {
         let small = |bytes: &[u8]| bytes.len() <= 8 && bytes.iter().skip(1).all(|byte| *byte == 0);
         let word = |bytes: &[u8]| {
@@ -124,7 +124,7 @@ impl Named {
         self.fields.get(field).and_then(Value::as_str)
     }
 
-    /// The names that could be links', with their indexes.
+    /// The names that links could have, with their indexes.
     fn links(&self) -> impl Iterator<Item = (&str, u32)> {
         self.fields.values().filter_map(Value::as_str).map(|name| (name, index_of(name)))
     }
@@ -149,7 +149,7 @@ impl Named {
 
     fn check_link(&self, message: Message<'_>, head: &[u8]) {
         let [index, flags, change] = [4, 8, 12].map(|at| u32_at(head, at).expect("sixteen bytes"));
-        // By name: a question, a new link, or a change of the link that a field names.
+        // By name: a look-up, a new link, or a change of the link that a field names.
         let inside = attributes(&message.payload[16..]).unwrap_or_default();
         let named = inside.iter().find(|(kind, _)| *kind == 3).is_some_and(|(_, name)| {
             self.is_form(if message.kind == SETLINK { &["link", "peer.name"] } else { &["link"] }, name)
@@ -198,7 +198,7 @@ impl Named {
                 // The lowest and the highest port.
                 (NEWLINK, "vxlan.10") => assert!(payload.chunks(2).all(|port| self.names(port)), "{payload:?}"),
                 (NEWROUTE, "9") => self.check_ways(payload),
-                // The family stands in front of the address.
+                // The family is in front of the address.
                 (NEWROUTE, "18" | "9.18") => assert!(self.names(payload.get(2..).expect("a family")), "{payload:?}"),
                 (NEWADDR, "6") => self.check_lifetimes(payload),
                 (NEWADDR, "8") => {
@@ -210,7 +210,7 @@ impl Named {
                     );
                 }
                 (new, path) => match KNOWN.iter().find(|(of, known, _)| *of == new && *known == path) {
-                    // A look-up asks for any link or address that the request names.
+                    // A look-up requests any link or address that the request names.
                     Some((.., fields)) if kind & 3 != 2 || kind == GETNSID => {
                         assert!(self.is_form(fields, payload), "{path} is {payload:?}, not {fields:?}")
                     }
@@ -231,7 +231,7 @@ impl Named {
         }
     }
 
-    /// `struct ifa_cacheinfo`; what is not given is for ever.
+    /// `struct ifa_cacheinfo`. A lifetime that is not given is unlimited.
     fn check_lifetimes(&self, payload: &[u8]) {
         let lifetime = |field| self.fields.get(field).and_then(Value::as_u64).unwrap_or(u32::MAX.into());
         let said: Vec<u64> = (0..4).map(|at| u32_at(payload, at * 4).expect("four numbers").into()).collect();
@@ -291,7 +291,7 @@ fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// A kernel in which every link exists that the request names, and every address; it may refuse one change.
+/// A kernel in which every link and every address exists that the request names. It may refuse one change.
 struct Kernel {
     named: Named,
     refuses: Option<(u8, i32)>,
@@ -321,7 +321,7 @@ impl Kernel {
         told.iter().map(|payload| build(kind, 0, asked.sequence, payload)).chain([end]).collect()
     }
 
-    /// The links that a question is about, by index or by name, or all.
+    /// The links that are requested, by index or by name, or all.
     fn links(&self, asked: Message<'_>) -> Vec<String> {
         let index = u32_at(asked.payload, 4).unwrap_or(0);
         let inside = attributes(&asked.payload[16..]).unwrap_or_default();
@@ -357,7 +357,7 @@ impl Kernel {
         link
     }
 
-    /// The address that the request names, at the link that is asked about.
+    /// The address that the request names, on the link that is looked up.
     fn address(&self, asked: Message<'_>) -> Option<Vec<u8>> {
         let (address, length) = self.named.text("address")?.split_once('/')?;
         let address: IpAddr = address.parse().ok()?;
@@ -371,7 +371,8 @@ impl Kernel {
     }
 }
 
-/// A request, and behind it how the kernel answers: as the text of a message up to a NUL, or made by its declaration.
+/// A request, followed by how the kernel answers. The request is the text of a message up to a NUL, or made by its
+/// declaration.
 fn read(bytes: &[u8]) -> Option<(Request, [u8; 2])> {
     if bytes.first() != Some(&b'{') {
         let (how, bytes) = bytes.split_first_chunk()?;

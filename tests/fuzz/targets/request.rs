@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The parser of requests, on the bytes of a message. What it accepts holds all that was said, each thing once and as
-//! it was said; it says the same when it is written out again; and each of its values is what the tool's command line
-//! would read of the same text.
+//! The parser of requests, on the bytes of a message. What it accepts has everything that was given, each thing once
+//! and unchanged. It means the same when it is written out again. Each of its values is what the tool's command line
+//! would read from the same text.
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -11,8 +11,8 @@ use netbroker::wire::CallMessage;
 use netbroker_fuzz::requests::{caller, json, parameters, parse};
 use serde_json::Value;
 
-/// Whether a request holds what was said. Numbers and names are the same to the byte; of the forms of an address one is
-/// held. A list of one is held as the fields that mean the same, and a list of several takes the place of their defaults.
+/// Whether a request holds what was given. Numbers and names are kept to the byte; of the forms of an address, one is
+/// kept. A list of one is kept as the fields that mean the same, and a list of several replaces their defaults.
 fn holds(held: Option<&Value>, said: &Json) -> bool {
     match (held, said) {
         (_, Json::Null) => true, // absence, or a default

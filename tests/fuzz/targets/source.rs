@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The source of a policy, as bytes of a file. Either something is wrong with it, at a place in it, or the file that is
-//! compiled of it says what the rules say, for requests of several callers.
+//! The source of a policy, as bytes of a file. Either it has an error at a place in it, or the file that is compiled
+//! from it decides as the rules do, for requests of several callers.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ static QUESTIONS: LazyLock<Vec<Request>> = LazyLock::new(|| {
     netbroker::call::all().flat_map(|call| of(call.number)).flatten().collect()
 });
 
-/// Some accounts exist.
+/// Some of the accounts exist.
 fn resolve(account: Account<'_>) -> Result<Option<u32>, String> {
     match account {
         Account::User("alice" | "neutron") => Ok(Some(1000)),
@@ -39,7 +39,7 @@ fn resolve(account: Account<'_>) -> Result<Option<u32>, String> {
     }
 }
 
-/// The rules for a caller and a call, without the file.
+/// The rules that apply to a caller and a call, found without the file.
 fn rules(policy: &Policy, caller: &Caller, request: &Request) -> Vec<Rule> {
     let counts = |principal: &Principal| match *principal {
         Principal::Everyone => true,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Decisions by compiled bytes, as the broker takes them.
+//! Decisions by the compiled bytes, as in the broker.
 
 use super::*;
 use crate::call::json::Json;
@@ -359,7 +359,7 @@ fn of_several_rules_the_first_by_id_is_cited() {
     assert_eq!(decision(&[&z, &b, &y, &a], "neutron", "Netns.List", list), "y netns");
 }
 
-/// Routes: lists of ways, a link that the kernel chooses, and links inside the list that are touched.
+/// Routes: lists of next hops, a link that the kernel chooses, and links inside the list for `touches`.
 const ROUTES: &str = r#"
 [[allow]]
 id = "by-ports"
@@ -403,7 +403,7 @@ fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
         (r#""destination":"10.1.0.0/16","link":"qr-1""#, "by-ports"),
         (r#""destination":"10.1.0.0/16","link":"qr-1","gateway":"192.0.2.1""#, "by-ports"),
         (r#""destination":"10.1.0.0/16","gateway":"192.0.2.1""#, "silence by-ports link"), // the kernel would choose it
-        (r#""destination":"10.1.0.0/16","route_type":"blackhole""#, "by-ports"),           // there is none to choose
+        (r#""destination":"10.1.0.0/16","route_type":"blackhole""#, "by-ports"),           // there is no link to choose
         (r#""destination":"default","link":"qr-1""#, "by-ports"),
         (r#""destination":"default","family":"inet6","link":"qr-1""#, "silence by-ports destination"),
         (r#""destination":"10.1.0.0/16","nexthops":[{"link":"qr-1"},{"link":"qr-2","weight":3}]"#, "by-ports"),
@@ -449,7 +449,7 @@ fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
     for (rest, expected) in cases {
         assert_eq!(of("alice", "Route.Add", "@host", rest), expected, "{rest}");
     }
-    // What is removed: a route by a link goes one way; without a link it may go any.
+    // A deleted route that is given by a link has one next hop. Without a link it can have any.
     let cases = [
         (r#""destination":"10.1.0.0/16","link":"v0""#, "on-the-host"),
         (r#""destination":"10.1.0.0/16""#, "heavy-way-by-a nexthops.link"),
@@ -461,7 +461,7 @@ fn an_allow_contains_every_way_and_a_deny_meets_one_with_all_that_it_says() {
     }
 }
 
-/// Denies on what is outside of the list, and one that names two such fields.
+/// Denies on fields outside of the list, and one that names two such fields.
 const OUTSIDE: &str = r#"
 [[allow]]
 id = "all"
@@ -532,7 +532,7 @@ fn a_deny_on_a_field_meets_the_same_inside_a_list() {
         ("q1", r#""nexthops":[{"link":"v0"},{"gateway":"192.0.2.67","link":"v0"}]"#),
         ("q2", r#""nexthops":[{"link":"v0"},{"link":"v1"}]"#),
         ("q2", r#""nexthops":[{"link":"v0"}]"#),
-        ("q3", r#""nexthops":[{"link":"eth0"},{"gateway":"192.0.2.66","link":"v0","onlink":true}]"#), // no way is all
+        ("q3", r#""nexthops":[{"link":"eth0"},{"gateway":"192.0.2.66","link":"v0","onlink":true}]"#), // no single next hop meets all
         ("q3", r#""nexthops":[{"gateway":"192.0.2.66","link":"eth0"}]"#),
         ("q4", r#""nexthops":[{"link":"eth0"},{"link":"v0","weight":7}]"#),
         ("q4", r#""link":"eth0""#),
@@ -540,7 +540,7 @@ fn a_deny_on_a_field_meets_the_same_inside_a_list() {
     for (netns, rest) in cases {
         assert_eq!(of("Route.Add", netns, rest), "all", "{netns} {rest}");
     }
-    // By what it removes, too: absence of all is any way.
+    // The same for a call that deletes: without these fields, any next hop can be meant.
     assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"link":"v0"},{}]"#), "link nexthops.link");
     assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"link":"v0"},{"link":"v1"}]"#), "all");
     assert_eq!(of("Route.Delete", "q2", r#""nexthops":[{"gateway":"192.0.2.1"}]"#), "link link");
@@ -570,7 +570,7 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
         assert!(of("Route.Replace", "a", &deny(said), blackhole).starts_with("d "), "{said}");
         assert_eq!(of("Route.Add", "a", &deny(said), new), "all", "{said}");
     }
-    // What finds the route that is replaced is what the request says; and another namespace is another.
+    // The fields that identify the replaced route have the values of the request. Another namespace does not match.
     for said in [
         "netns = \"a\"\nlink = \"eth*\"\nmetric = 8",
         "netns = \"a\"\ntable = 7",
@@ -580,7 +580,7 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
     ] {
         assert_eq!(of("Route.Replace", "a", &deny(said), new), "all", "{said}");
     }
-    // A neighbour is found by its link, and a link, an address or a rule is never replaced.
+    // A neighbour is identified by its link. A link, an address or a rule is never replaced.
     for call in crate::call::all().filter(|call| call.name != "Route.Replace") {
         assert!(call.leaves_open.is_empty(), "{}", call.name);
     }

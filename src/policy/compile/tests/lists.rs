@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Lists of structures, by the routes that go several ways: what a rule must name, and what it permits that names nothing
-//! inside.
+//! Lists of structures, with multipath routes as the example: what a rule must name, and what a rule permits that names
+//! no field inside the list.
 
 use super::judged::decision;
 use super::refused::refused;
@@ -51,14 +51,14 @@ fn a_list_that_is_a_filter_does_not_take_a_link_out_of_sight() {
     let delete = |policy: &str, with: &str| decision(&[policy], "alice", "Route.Delete", with);
     let one = with(r#""link":"qr-1","gateway":"192.0.2.1""#);
     assert_eq!([ONE_WAY, WAYS].map(|policy| delete(policy, &one)), ["one", "ways"]);
-    // A route of several ways has no link of its own; its ways have links, of which this allow says nothing.
+    // A multipath route has no link of its own. Its next hops have links, which this allow does not name.
     let hop = r#"{"gateway":"198.51.100.1","link":"eth0"}"#;
     let uplink = ways(&format!("{hop},{hop}"));
     assert_eq!(delete(ONE_WAY, &uplink), "silence one gateway");
     assert_eq!(delete(WAYS, &uplink), "silence ways nexthops.gateway");
     let hop = r#"{"gateway":"192.0.2.1","link":"qr-1"}"#;
     assert_eq!(delete(WAYS, &ways(&format!("{hop},{hop}"))), "ways");
-    // A list of one is a route that goes one way.
+    // A list of one is a route with one next hop.
     assert_eq!([ONE_WAY, WAYS].map(|policy| delete(policy, &ways(hop))), ["one", "ways"]);
     assert_eq!(delete(WAYS, &ways(r#"{"link":"qr-1"}"#)), "silence ways gateway");
 }
@@ -90,7 +90,7 @@ fn what_is_required_of_a_list_is_in_every_element() {
 
 #[test]
 fn a_rule_names_what_is_inside_a_list_and_what_it_must() {
-    let inside = "`nexthops` is a list: a rule names what is inside, `nexthops.gateway`, `nexthops.link`, \
+    let inside = "`nexthops` is a list; constrain the fields inside it: `nexthops.gateway`, `nexthops.link`, \
         `nexthops.weight`, `nexthops.onlink`";
     let rest = "who = \"*\"\ncall = \"Route.Add\"\nnetns = \"q\"\nlink = \"a\"\ndestination = \"*\"\n";
     refused(
@@ -100,13 +100,13 @@ fn a_rule_names_what_is_inside_a_list_and_what_it_must() {
             ("free = [\"nexthops\"]", &format!("8:9: {inside}")),
             (
                 "nexthops.gatewy = \"*\"",
-                "8:10: `nexthops.gatewy` is no field of Route.Add; did you mean `nexthops.gateway`?",
+                "8:10: `nexthops.gatewy` is not a field of Route.Add; did you mean `nexthops.gateway`?",
             ),
             (
                 "nexthops.gateway = \"*\"",
-                "4:8: the allow `x` does not name `nexthops.link`: Route.Add without it leaves",
+                "4:8: the allow `x` does not name `nexthops.link`: Route.Add lets the kernel choose",
             ),
-            ("require = [\"nexthops\"]", "8:12: `nexthops` is required, but this allow does not name it"),
+            ("require = [\"nexthops\"]", "8:12: `nexthops` is in `require`, but this allow does not name it"),
         ],
     );
     refused(
@@ -162,7 +162,7 @@ fn a_refusal_in_words_says_what_the_elements_say() {
     let end = "which meets field `nexthops.link`";
     let both = ways(r#"{"link":"qr-1"},{"link":"eth0"}"#);
     assert!(told(deny, "Route.Add", &both).ends_with(end), "{}", told(deny, "Route.Add", &both));
-    let end = "which meets field `link`; Route.Replace leaves open the `link` of what was there before";
+    let end = "which meets field `link`; Route.Replace leaves open which `link` the existing object has";
     let one = with(r#""link":"qr-1""#);
     assert!(told(deny, "Route.Replace", &one).ends_with(end), "{}", told(deny, "Route.Replace", &one));
 }

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What is sound and probably not what was meant, with its place and the beginning of its message; and next to each what
-//! to write instead, of which nothing is said.
+//! What is valid but probably not what was meant, with its place and the beginning of its message. Next to each is what
+//! to write instead, which causes no warning.
 
 use super::*;
+use crate::policy::warnings::Weight;
 
 const ALLOW_ADDRESSES: &str = "[[allow]]\nid = \"x\"\nwho = \"user:alice\"\ncall = \"Address.Add\"\nnetns = \"q*\"\n";
 const ALLOW_ROUTES: &str =
     "[[allow]]\nid = \"x\"\nwho = \"user:alice\"\ncall = \"Route.Add\"\nnetns = \"q*\"\nlink = \"*\"\n";
 const LATER: &str = "; the next release refuses this";
 
-/// `line:column: message` of all warnings of a sound policy.
+/// `line:column: message` of all warnings about a valid policy.
 fn warned(text: &str) -> Vec<String> {
     let sources = sources(&[text]);
     let policy = compile(&sources, &account).unwrap_or_else(|problems| panic!("{}\n{text}", problems[0]));
     let mut warnings = policy.warnings().to_vec();
     warnings.extend(policy.comparisons(&sources));
     warnings.sort();
-    let short = |Warning { problem: of, refused_later }: Warning| {
-        assert_eq!(refused_later, of.message.ends_with(LATER), "{}", of.message);
+    let short = |Warning { problem: of, weight }: Warning| {
+        assert_eq!(weight == Weight::RefusedLater, of.message.ends_with(LATER), "{}", of.message);
         format!("{}:{}: {}", of.line, of.column, of.message)
     };
     warnings.into_iter().map(short).collect()
@@ -52,8 +53,8 @@ fn an_entry_that_no_request_can_meet_is_named() {
             ),
             ("destination = [\"10.0.0.0/8\", \"10.1.2.3/16\"]", "5:30: `destination`: `10.1.2.3/16` has host bits"),
             ("destination = [\"10.0.0.0/8\", \"!10.1.2.3/16\"]", "5:30: `destination`: `10.1.2.3/16` has host bits"),
-            ("gateway = \"0.0.0.0/32\"", "5:11: `gateway`: `0.0.0.0/32` is the address of zeros"),
-            ("table = 0", "5:9: `table`: `0` is refused in every request"),
+            ("gateway = \"0.0.0.0/32\"", "5:11: `gateway`: `0.0.0.0/32` is the unspecified address"),
+            ("table = 0", "5:9: `table`: `0` matches no request"),
         ],
     );
     silent(
@@ -73,30 +74,27 @@ fn an_entry_that_no_request_can_meet_is_named() {
         &[
             (
                 "call = \"Neighbour.*\"\naddress = \"10.1.2.3/16\"",
-                "5:11: `address`: `10.1.2.3/16` has a prefix length, which no neighbour has; write `10.1.2.3/32`",
+                "5:11: `address`: `10.1.2.3/16` has a prefix length, but the address of a neighbour has none; write `10.1.2.3/32`",
             ),
             (
                 "call = \"Neighbour.Add\"\naddress = \"10.0.0.0/8 len 24\"",
                 "5:11: `address`: `10.0.0.0/8 len 24` has a prefix length",
             ),
             ("call = \"@change\"\nbroadcast = \"2001:db8::/32\"", "5:13: `broadcast`: `2001:db8::/32` is IPv6"),
-            (
-                "call = \"Link.Set\"\nno_master = false",
-                "5:13: `no_master`: `false` is refused in every request; write true",
-            ),
-            ("call = \"Netns.Add\"\nnetns = \"a;*\"", "5:9: `netns`: `a;*` fits no name that the call may give"),
-            ("call = \"Netns.Add\"\nnetns = \"7\"", "5:9: `netns`: `7` fits no name that the call may give"),
+            ("call = \"Link.Set\"\nno_master = false", "5:13: `no_master`: `false` matches no request; write true"),
+            ("call = \"Netns.Add\"\nnetns = \"a;*\"", "5:9: `netns`: `a;*` matches no name that the call accepts"),
+            ("call = \"Netns.Add\"\nnetns = \"7\"", "5:9: `netns`: `7` matches no name that the call accepts"),
             (
                 "call = \"Link.Add\"\nvxlan.group = \"10.0.0.0/8\"",
-                "5:15: `vxlan.group`: `10.0.0.0/8` holds no multicast group",
+                "5:15: `vxlan.group`: `10.0.0.0/8` has no multicast group in it",
             ),
             (
                 "call = \"Link.Add\"\nvxlan.remote = \"224.0.0.0/8\"",
-                "5:16: `vxlan.remote`: `224.0.0.0/8` holds multicast groups",
+                "5:16: `vxlan.remote`: `224.0.0.0/8` has only multicast groups",
             ),
         ],
     );
-    // Some call of the rule, or some longer name, can have the value.
+    // A call of the rule, or a longer name, can have the value.
     silent(
         other,
         &[
@@ -109,7 +107,7 @@ fn an_entry_that_no_request_can_meet_is_named() {
     );
 }
 
-/// What `possible` says of a value is what the parser of requests says of it.
+/// `possible` and the parser of requests agree on each value.
 #[test]
 fn what_is_called_impossible_is_refused_in_a_request() {
     let reads = |call: &str, with: &str| {
@@ -148,7 +146,7 @@ fn what_is_called_impossible_is_refused_in_a_request() {
     ] {
         assert_eq!(reads(call, with).unwrap_err().field, field, "{with}");
     }
-    // And where it is silent, one is read.
+    // If it finds nothing wrong, some value is accepted.
     assert_eq!(reads("Rule.Add", r#"{"netns":"q","family":"inet","priority":7,"source":"10.1.2.3/8"}"#), Ok(()));
 }
 
@@ -159,11 +157,11 @@ fn a_call_that_a_deny_lists_and_never_applies_to_is_named() {
         &[
             (
                 "call = [\"Link.Set\", \"Link.Delete\"]\nmtu = 1",
-                "4:21: `Link.Delete` has no field `mtu`: this deny never applies to it; leave it out; the next release",
+                "4:21: `Link.Delete` has no field `mtu`, so this deny never applies to it; remove it from `call`; the next release",
             ),
             (
                 "call = [\"Link.Set\", \"Netns.Add\"]\ntouches = { link = \"eth0\" }",
-                "4:21: `Netns.Add` has no field that holds a link: this deny never",
+                "4:21: `Netns.Add` has no field that holds a link, so this deny never",
             ),
             ("call = [\"@change\", \"Link.List\"]\nmtu = 1", "4:20: `Link.List` has no field `mtu`"),
         ],
@@ -187,7 +185,7 @@ fn prefixes_that_are_often_taken_for_something_else_are_named() {
             (
                 "destination = \"0.0.0.0/0\"",
                 "7:15: `destination`: `0.0.0.0/0` is every prefix of its family; write `0.0.0.0/0 len 0` for the default \
-                 route alone, or `0.0.0.0/0 len 0..32` if every prefix is meant",
+                 route alone, or `0.0.0.0/0 len 0..32` if every prefix is intended",
             ),
             ("destination = [\"10.0.0.0/8\", \"::/0\"]", "7:30: `destination`: `::/0` is every prefix"),
             (
@@ -205,7 +203,7 @@ fn prefixes_that_are_often_taken_for_something_else_are_named() {
             "destination = \"*\"",
         ],
     );
-    // A routing rule has no default route, and a deny is met by the halves.
+    // A routing rule has no default route, and the halves meet a deny.
     silent(
         "[[deny]]\nid = \"x\"\nwho = \"*\"\n",
         &[
@@ -217,8 +215,8 @@ fn prefixes_that_are_often_taken_for_something_else_are_named() {
         ALLOW_ADDRESSES,
         &[(
             "link = \"qr-*\"\naddress = \"10.1.2.3/24\"",
-            "7:11: `address`: `10.1.2.3/24` is that address with that length only; write `10.1.2.0/24` for all addresses in \
-             its prefix, `10.1.2.3/32` for the address with its full length, or `10.1.2.3/24 len 24` if just this is meant",
+            "7:11: `address`: `10.1.2.3/24` is this address with this prefix length only; write `10.1.2.0/24` for all addresses in \
+             its prefix, `10.1.2.3/32` for the address with its full length, or `10.1.2.3/24 len 24` if exactly this is intended",
         )],
     );
     silent(
@@ -247,7 +245,7 @@ fn words_and_regular_expressions_in_the_place_of_names_are_named() {
     }
     warn(
         list,
-        &[("netns = [\"q*\", \"host\"]\nlink = \"*\"", "5:16: `netns`: `host` is a namespace of this name under")],
+        &[("netns = [\"q*\", \"host\"]\nlink = \"*\"", "5:16: `netns`: `host` is a namespace with this name under")],
     );
     warn(
         DENY,
@@ -304,7 +302,7 @@ fn a_set_that_no_rule_uses_is_named() {
         rule,
         &[(
             "[set]\nused = \"a\"\nother = \"b\"",
-            "8:1: no rule uses the set `other`; write `\"$other\"` where it is meant",
+            "8:1: no rule uses the set `other`; refer to it as `\"$other\"`, or remove",
         )],
     );
     silent(rule, &["[set]\nused = \"a\""]);
@@ -322,7 +320,7 @@ fn denies(rest: &str) -> (&str, &str) {
     ("deny", rest)
 }
 
-/// Two rules after another: what is said of them.
+/// The warnings about two rules.
 fn pair(one: (&str, &str), other: (&str, &str)) -> Vec<String> {
     warned(&format!("{}{}", rule(one.0, "a", one.1), rule(other.0, "b", other.1)))
 }
@@ -332,13 +330,16 @@ fn a_rule_that_another_one_covers_is_named() {
     let narrow = "who = \"user:alice\"\nnetns = \"q1\"\nlink = \"qr-*\"\nmtu = 1500";
     let wide = "who = [\"user:alice\", \"group:netusers\"]\nnetns = \"q*\"\nlink = [\"q*\", \"lo\"]\nmtu = \"1280..9000\"\nfree = [\"up\"]";
     let covered = pair(allows(narrow), allows(wide));
-    assert_eq!(covered, ["1:1: `b` (1.toml:8) covers all that `a` says; remove it, or narrow one of them"]);
+    assert_eq!(
+        covered,
+        ["1:1: `a` has no effect, since `b` (1.toml:8) covers all of it; remove `a`, or narrow the other"]
+    );
     assert_eq!(
         pair(allows(wide), allows(narrow)),
-        ["9:1: `a` (1.toml:1) covers all that `b` says; remove it, or narrow one of them"]
+        ["9:1: `b` has no effect, since `a` (1.toml:1) covers all of it; remove `b`, or narrow the other"]
     );
-    assert_eq!(pair(allows(narrow), allows(narrow)), ["8:1: `b` says the same as `a` (1.toml:1); remove one of them"]);
-    // What the other leaves out, requires, spares, or says of others.
+    assert_eq!(pair(allows(narrow), allows(narrow)), ["8:1: `b` is equal to `a` (1.toml:1); remove one of them"]);
+    // The other rule leaves out a field, requires one, excludes a caller, or applies to other callers.
     for not in [
         wide.replace("mtu = \"1280..9000\"\n", ""),
         wide.replace("1280..9000", "1..9"),
@@ -350,7 +351,7 @@ fn a_rule_that_another_one_covers_is_named() {
     ] {
         assert_eq!(pair(allows(narrow), allows(&not)), [""; 0], "{not}");
     }
-    // No pattern covers the host in an allow.
+    // No pattern covers `@host` in an allow.
     let host = narrow.replace("\"q1\"", "[\"q1\", \"@host\"]");
     assert_eq!(pair(allows(&host), allows(wide)), [""; 0]);
     assert_eq!(pair(allows(&host), allows(&wide.replace("\"q*\"\nlink", "[\"q*\", \"@host\"]\nlink"))).len(), 1);
@@ -367,7 +368,10 @@ fn an_allow_of_which_a_deny_leaves_nothing_is_named() {
     let allow = ("allow", "who = \"user:alice\"\nnetns = \"@host\"\nlink = [\"eth0\", \"eth1\"]\nfree = [\"up\"]");
     let deny = "who = [\"*\", \"!uid:7\"]\ntouches = { netns = \"@host\", link = \"eth*\" }";
     let got = pair(allow, ("deny", deny));
-    assert_eq!(got, ["1:1: `b` (1.toml:8) forbids all that `a` permits; remove it, or narrow one of them"]);
+    assert_eq!(
+        got,
+        ["1:1: `a` permits nothing, since the deny `b` (1.toml:8) forbids all of it; remove `a`, or narrow the deny"]
+    );
     for not in [
         deny.replace("!uid:7", "!uid:1000"),
         deny.replace("!uid:7", "!group:netops"), // alice may be in it
@@ -411,19 +415,36 @@ fn an_optional_account_that_is_absent_is_nobody() {
     assert_eq!((spared.0, spared.1), (vec![Principal::Everyone], vec![Principal::Uid(1000)]));
     let deny = "[[deny]]\nid = \"x\"\nwho = [\"*\", \"!group?:gone\"]\ncall = \"@change\"\n";
     assert_eq!(who(deny), (vec![Principal::Everyone], vec![], vec!["!group?:gone".to_owned()]));
-    // By the bytes that the broker reads, nobody is permitted, and nobody is excepted.
+    // A missing account that limits a rule is reported when the policy is installed. One that only gives permission is
+    // not.
+    let gone = |who: &str, rule: &str| warned(&rule.replace("\"*\"", who));
+    let deny_one = "[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"@change\"\nnetns = \"q*\"\n";
+    assert!(gone("[\"user?:gone\", \"group?:gone\", \"*\"]", &allow("\"*\"")).is_empty());
+    assert!(gone("[\"*\", \"!user?:gone\"]", deny_one).is_empty());
+    let later = "if it is created later, run `netbrokerctl policy install` again before it is used";
+    assert_eq!(
+        gone("[\"*\", \"!user?:gone\"]", &allow("\"*\"")),
+        [format!("3:13: the account `user?:gone` does not exist, so this allow makes no exception for it; {later}")]
+    );
+    assert_eq!(
+        gone("[\"user?:alice\", \"user?:gone\"]", deny_one),
+        [format!("3:23: the account `user?:gone` does not exist, so this deny does not apply to it; {later}")]
+    );
+    // By the bytes that the broker reads, nobody is permitted, and nobody is excluded.
     let add = r#"{"netns":"q1"}"#;
     assert_eq!(judged::decision(&[&allow("\"user?:gone\"")], "alice", "Netns.Add", add), "silence");
     assert_eq!(judged::decision(&[&allow("\"*\"").replace("\"x\"", "\"y\""), deny], "carol", "Netns.Add", add), "x -");
     super::refused::refused(
         "",
         &[
-            (&allow("\"!user?:gone\""), "3:7: `who` only takes away"),
-            (&allow("[\"*\", \"!group?:gone\"]"), "3:13: a group behind `!` stands in a deny only"),
-            (&deny.replace("\"!group?:gone\"", "\"group?:gone\""), "3:13: a group stands in a deny behind `!` only"),
+            (&allow("\"!user?:gone\""), "3:7: `who` only excludes"),
+            (&allow("[\"*\", \"!group?:gone\"]"), "3:13: an allow cannot exclude a group, since"),
+            (&deny.replace("\"!group?:gone\"", "\"group?:gone\""), "3:13: a deny cannot name a group, since"),
             (&allow("\"user?:broken\""), "3:7: the user `broken` cannot be looked up: the directory is away"),
             (&allow("\"user?:nobody\""), "3:7: `user?:nobody` is 65534, which is nobody"),
             (&allow("\"uid?:7\""), "3:7: `uid?:7`: expected `user:NAME`"),
+            (&allow("\"user?:\""), "3:7: `user?:`: expected `user:NAME`"),
+            (&allow("\"group:\""), "3:7: `group:`: expected `user:NAME`"),
         ],
     );
 }

@@ -5,7 +5,7 @@
 use super::judged::decision;
 use super::*;
 
-/// The id of the rule that allows, that and the field of one that forbids, or `silence`.
+/// The id of the allow that permits, the id and the field of the deny that forbids, or `silence`.
 fn decided(texts: &[&str], caller: &str, call: &str, with: &str) -> String {
     let whole = decision(texts, caller, call, with);
     if whole.starts_with("silence") { "silence".to_owned() } else { whole }
@@ -31,7 +31,7 @@ fn a_set_stands_for_its_entries_in_every_list_and_file() {
     assert_eq!(decided(&[sets, but], "alice", "Link.Delete", r#"{"netns":"q","link":"lo"}"#), "y");
     assert_eq!(decided(&[sets, but], "alice", "Link.Delete", r#"{"netns":"q","link":"qr-1"}"#), "silence");
     let twice = compile(&sources(&[sets, "[set]\nports = \"a\"\n"]), &account).unwrap_err();
-    assert_eq!(twice[0].message, "the set `ports` is there already: 1.toml:2");
+    assert_eq!(twice[0].message, "the set `ports` is already defined at 1.toml:2");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_deny_may_name_calls_and_kinds_by_patterns() {
     assert_eq!(decided(&[allow, calls], "alice", "Link.List", r#"{"netns":"q"}"#), "rest");
 }
 
-/// In `Link.Set` the kind says which links are meant; without it a request is about a link of any kind.
+/// In `Link.Set`, the kind restricts the links. Without it, a request is about a link of any kind.
 #[test]
 fn an_allow_that_names_kinds_demands_the_kind_and_a_deny_on_one_meets_its_absence() {
     let of = |kind: &str| {
