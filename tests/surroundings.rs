@@ -7,6 +7,7 @@ mod common;
 
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, perl, text};
 use common::{ALICE, Caller, Reply, Way};
+use serde_json::{Value, json};
 
 const WAYS: [Way; 3] = [Way::Setuid, Way::FileCapabilities, Way::Root];
 
@@ -85,28 +86,75 @@ fn no_user_namespace_gives_a_way_in() {
     assert!(host.trail().is_empty());
 }
 
+/// Becomes the broker in a user namespace with the maps that root writes into it. `ROOT_DOES` runs as root in between:
+/// outside that namespace, but with the same mounts.
+const MAPPED: &str = r#"
+pipe(my $ready, my $made) or die; pipe(my $go, my $mapped) or die; my $pid = $$;
+if (!fork) { sysread $ready, my $byte, 1;
+    for (["uid_map", "UID_MAP"], ["gid_map", "GID_MAP"]) {
+        my ($name, $text) = @$_; open my $map, ">", "/proc/$pid/$name" or die; syswrite $map, $text or die "$name: $!" }
+    ROOT_DOES
+    syswrite $mapped, "x"; exit }
+syscall(272, 0x10000000) == 0 or die "unshare: $!"; syswrite $made, "x"; sysread $go, my $byte, 1 or die; BECOME
+put(0, from("/run/scratch/request", O_RDONLY)); broker();"#;
+const IDENTITY: &str = "0 0 4294967295";
+
+fn mapped(way: &Way, uid_map: &str, gid_map: &str, root_does: &str) -> String {
+    let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123) or die;";
+    MAPPED
+        .replace("UID_MAP", uid_map)
+        .replace("GID_MAP", gid_map)
+        .replace("ROOT_DOES", root_does)
+        .replace("BECOME", if *way == Way::Root { "" } else { become_alice })
+}
+
 #[test]
 fn in_a_user_namespace_that_maps_everything_to_itself_the_kernel_refuses() {
     // Only root can make such a namespace. No capability in it applies outside.
     let host = mtu_host(Way::Setuid);
     let before = host.snapshot(&[]);
-    let inside = r#"
-        pipe(my $ready, my $made) or die; pipe(my $go, my $mapped) or die; my $pid = $$;
-        if (!fork) { sysread $ready, my $byte, 1;
-            for my $name ("uid_map", "gid_map") { open my $map, ">", "/proc/$pid/$name" or die; syswrite $map, "0 0 4294967295" or die "$name: $!" }
-            syswrite $mapped, "x"; exit }
-        syscall(272, 0x10000000) == 0 or die "unshare: $!"; syswrite $made, "x"; sysread $go, my $byte, 1; BECOME
-        put(0, from("/run/scratch/request", O_RDONLY)); broker();"#;
     for way in WAYS {
         host.install(way.clone());
-        let become_alice = "$) = '64123 64001'; $( = 64123; POSIX::setuid(64123) or die;";
-        let script = inside.replace("BECOME", if way == Way::Root { "" } else { become_alice });
-        let ended = perl(&host.as_root(), &script);
+        let ended = perl(&host.as_root(), &mapped(&way, IDENTITY, IDENTITY, ""));
         assert!(matches!(ended.status.code(), Some(1 | 69 | 71)), "{way:?} {ended:?}");
         assert!(text(&ended.stdout).contains("error"), "{way:?} {ended:?}");
     }
     assert_eq!(host.snapshot(&[]), before);
     assert!(host.trail().iter().all(|record| record.get("NETBROKER_RESULT") != Some("done")));
+}
+
+#[test]
+fn an_identity_map_that_is_mounted_over_the_real_map_is_not_read() {
+    let host = mtu_host(Way::Setuid);
+    host.sh(&format!("echo '{IDENTITY}' >/run/scratch/map; chmod 644 /run/scratch/map"));
+    let before = host.snapshot(&[]);
+    let some = "64123 64123 1\n64001 64001 1"; // alice and the callers, without root
+    let cover = |names: &str| {
+        format!(r#"for (qw({names})) {{ system("mount --bind /run/scratch/map /proc/$pid/$_") == 0 or die }}"#)
+    };
+    for way in WAYS {
+        host.install(way.clone());
+        let is_refused = |reply: &str, what: &str| {
+            let reply: Value = serde_json::from_str(reply.trim_end_matches('\0')).unwrap();
+            let found = (&reply["error"], &reply["parameters"]["errno_name"]);
+            assert_eq!(found, (&json!("io.netbroker.Link.SystemError"), &json!("EXDEV")), "{way:?} {what}: {reply}");
+        };
+        // Whoever makes a user namespace may do this alone.
+        let alice = if way == Way::Root { host.as_uid(ALICE).groups(&[]) } else { host.as_uid(ALICE) };
+        let alone = "for map in uid_map gid_map; do mount --bind /run/scratch/map /proc/$$/$map; done; exec \"$@\"";
+        let inside = alice.in_user_namespace(&["--map-root-user", "--mount"]).prefix(&["sh", "-euc", alone, "sh"]);
+        is_refused(&text(ask(&inside).stdout()), "alone");
+        for (uid_map, covered) in [(some, "uid_map gid_map"), (some, "uid_map"), (IDENTITY, "gid_map")] {
+            let ended = perl(&behind(&host.as_root(), ":"), &mapped(&way, uid_map, some, &cover(covered)));
+            assert_eq!(ended.status.code(), Some(71), "{way:?} {covered}: {ended:?}");
+            is_refused(&text(&ended.stdout), covered);
+            // The maps themselves are refused, so it is the cover that makes the difference.
+            let ended = perl(&host.as_root(), &mapped(&way, uid_map, some, ""));
+            assert!(text(&ended.stdout).contains("a user namespace that maps"), "{way:?} {covered}: {ended:?}");
+        }
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail().is_empty());
 }
 
 #[test]
