@@ -28,8 +28,8 @@ pub const EXAMPLES: &[Example] = &[
     Example { call: "Netns.Delete", before: "", parameters: r#"{"netns": "none", "missing_ok": true}"# },
     Example { call: "Netns.List", before: "", parameters: r#"{"netns": "@host"}"# },
     Example {
-        call: "Netns.List",
-        before: "cd /run/netns; seq -f %0250.0f 4300 | xargs touch",
+        call: "Netns.List", // so many names that the list of them grows where it does not fit the arena
+        before: "cd /run/netns; seq -f %0250.0f 8300 | xargs touch",
         parameters: r#"{"netns": "@host"}"#,
     },
     Example { call: "Netns.Get", before: "", parameters: r#"{"netns": "w"}"# },
@@ -151,7 +151,24 @@ pub const EXAMPLES: &[Example] = &[
     },
     Example { call: "Rule.List", before: "", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
+    Example { call: "Route.List", before: MANY_NEXT_HOPS, parameters: r#"{"netns": "w"}"# },
 ];
+
+/// A route that the kernel reports in 32 KB, nearly the longest message of a listing, and the broker in 300 KB, which do not
+/// fit the arena. `ip` adds no more than some hundred next hops. Another route must come first: the first datagram of a listing
+/// has only a page, and the kernel ends the listing where a route does not fit an empty datagram.
+const MANY_NEXT_HOPS: &str = r#"
+ip -n w link add bridge-of-many index 2000000000 type bridge; ip -n w link set bridge-of-many up
+ip -n w addr add 10.0.0.1/24 dev bridge-of-many
+ip netns exec w perl -e '
+    my $next_hops = pack("SCCl", 8, 0, 255, 2000000000) x 3900; # struct rtnexthop
+    my $route = pack("C8L", 2, 24, 0, 0, 254, 4, 253, 1, 0) . pack("SSC4", 8, 1, 10, 7, 0, 0) # RTA_DST
+        . pack("SS", 4 + length $next_hops, 9) . $next_hops; # RTA_MULTIPATH
+    socket(my $kernel, 16, 3, 0) or die $!;
+    send($kernel, pack("LSSLL", 16 + length $route, 24, 0x605, 0, 0) . $route, 0) or die $!; # RTM_NEWROUTE
+    recv($kernel, my $answer, 100000, 0) // die $!;
+    ($! = -unpack "x16l", $answer) == 0 or die $!'
+"#;
 
 impl Example {
     pub fn call(&self) -> &'static Call {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub enum By {
     SlowPipe,
     /// The same, from a caller in this many additional groups.
     SlowPipeOf(u32),
+    /// The same with so many blanks in the request, as JSON allows.
+    SlowPipeWith(usize),
     /// From a file.
     File,
     /// From a socket in which it is already queued.
@@ -48,8 +50,8 @@ pub struct Traced {
     pub profile: Profile,
     pub needs: Needs,
     pub made: Vec<Made>,
-    /// The two filters as the kernel reports them, in hexadecimal.
-    pub programs: [String; 2],
+    /// The filters as the kernel reports them, in hexadecimal: two, or one where nothing was called.
+    pub programs: Vec<String>,
     netlink: Vec<u32>,
     trail: Vec<u32>,
     tun: Vec<u32>,
@@ -78,7 +80,6 @@ impl Traced {
             }
         }
         trail.retain(|descriptor| *descriptor > 2); // without those of the wire
-        let programs = programs.try_into().unwrap_or_else(|_| panic!("{what}: not two filters: {log}"));
         let asked = |number: i64| -> Vec<u32> {
             let asked = made.iter().find(|made: &&Made| made.number == number && made.filters == 2);
             asked.map(|made| u32::try_from(made.arguments[0]).unwrap()).into_iter().collect()
@@ -114,16 +115,21 @@ pub fn all() -> &'static [Traced] {
         for example in [making, tap] {
             all.push(trace(&Host::new(), example, By::SlowPipeOf(40_000), Profile::NAMESPACES.and(Profile::TUN)));
         }
+        // So long that its memory is mapped by itself, and grows.
+        all.push(trace(&Host::new(), changing, By::SlowPipeWith(300 * 1024), Profile::LINK));
         all.extend([By::File, By::Socket, By::Peer].map(|by| trace(&Host::new(), changing, by, Profile::LINK)));
         all.push(trace(&Host::builder().no_trail().build(), changing, By::Socket, Profile::LINK));
+        all.push(trace_without_call(&Host::new()));
         all
     })
 }
 
+const LOG: &str = "/run/scratch/trace";
+const TRACER: [&str; 3] = ["perl", "/run/scratch/trace.pl", LOG];
+
 /// Traces one request that succeeds. The caller has every rule except those that the profile excludes. Where the broker
 /// lacks `CAP_DAC_OVERRIDE`, which the rules for namespaces need, the profile excludes these.
 fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
-    const LOG: &str = "/run/scratch/trace";
     let what = format!("{} {} ({by:?})", example.call, example.parameters);
     furnish(host, profile);
     host.sh(example.before);
@@ -134,15 +140,31 @@ fn trace(host: &Host, example: &Example, by: By, profile: Profile) -> Traced {
     if !profile.has(Profile::NAMESPACES) {
         caller = caller.setpriv(&["--bounding-set=-dac_override"]);
     }
-    let tracer = ["perl", "/run/scratch/trace.pl", LOG];
-    let reply = match by {
-        By::SlowPipe => slowly(&mut caller.under(&tracer).command(), &example.request(), LOG),
-        By::SlowPipeOf(groups) => slowly(&mut in_groups(host, &tracer, groups), &example.request(), LOG),
-        By::File => from_a_file(&mut caller.under(&tracer).command(), &example.request()),
-        By::Socket | By::Peer => at_once(&mut caller.under(&tracer).command(), &example.request()),
+    let request = example.request();
+    let command = || caller.clone().under(&TRACER).command();
+    let (status, reply) = match by {
+        By::SlowPipe => slowly(&mut command(), &request),
+        By::SlowPipeOf(groups) => slowly(&mut in_groups(host, groups), &request),
+        By::SlowPipeWith(blanks) => slowly(&mut command(), &[b"{", &*vec![b' '; blanks], &request[1..]].concat()),
+        By::File => from_a_file(&mut command(), &request),
+        By::Socket | By::Peer => at_once(&mut command(), &request),
     };
-    assert!(reply.starts_with(br#"{"parameters":"#), "{what}: {}", reply.escape_ascii());
-    Traced::read(what, profile, example.needs(), &fs::read_to_string(LOG).unwrap())
+    assert!(status.success() && reply.starts_with(br#"{"parameters":"#), "{what}: {}", reply.escape_ascii());
+    let traced = Traced::read(what, profile, example.needs(), &fs::read_to_string(LOG).unwrap());
+    assert_eq!(traced.programs.len(), 2, "{}", traced.what);
+    traced
+}
+
+/// Traces what is no request: a socket is closed without a reply, and a line on descriptor 2 says why.
+fn trace_without_call(host: &Host) -> Traced {
+    let what = "no request".to_owned();
+    furnish(host, Profile::LINK);
+    let mut caller = host.caller().setpriv(&["--bounding-set=-dac_override"]).under(&TRACER).command();
+    let (status, reply) = at_once(caller.stderr(Stdio::null()), b"hello\0");
+    assert!(status.code() == Some(65) && reply.is_empty(), "{status}: {}", reply.escape_ascii());
+    let traced = Traced::read(what, Profile::LINK, Needs::NET_ADMIN, &fs::read_to_string(LOG).unwrap());
+    assert_eq!(traced.programs.len(), 1);
+    traced
 }
 
 /// A host with what the examples need, and a policy with rules of others that is too long to be read at once.
@@ -158,33 +180,31 @@ fn furnish(host: &Host, profile: Profile) {
 }
 
 /// The broker, started by alice, who is in this many groups: more than fit on setpriv's command line.
-fn in_groups(host: &Host, tracer: &[&str], groups: u32) -> Command {
+fn in_groups(host: &Host, groups: u32) -> Command {
     let script = format!(
         "use POSIX; $) = join ' ', {ALICE}, {CALLERS}, 100000 .. 99999 + {groups}; POSIX::setgid({ALICE}); \
          POSIX::setuid({ALICE}) or die $!; exec '{BROKER}'"
     );
-    let mut command = host.command(tracer[0]);
-    command.args(&tracer[1..]).args(["perl", "-e", &script]);
+    let mut command = host.command(TRACER[0]);
+    command.args(&TRACER[1..]).args(["perl", "-e", &script]);
     command
 }
 
 /// The second half is sent once the broker has waited for it and continued after a stop. The same holds for reading the
 /// reply.
-fn slowly(command: &mut Command, request: &[u8], log: &str) -> Vec<u8> {
+fn slowly(command: &mut Command, request: &[u8]) -> (ExitStatus, Vec<u8>) {
     let (mut ours, theirs, full) = full_pipe();
     let mut child = command.stdin(Stdio::piped()).stdout(theirs).stderr(Stdio::inherit()).spawn().unwrap();
     command.stdout(Stdio::null()); // closes its copy; otherwise the pipe would never end
     let mut input = child.stdin.take().unwrap();
     let (half, rest) = request.split_at(request.len() / 2);
     input.write_all(half).unwrap();
-    wait_for_restart(log, 1, &mut child);
+    wait_for_restart(1, &mut child);
     input.write_all(rest).unwrap();
-    wait_for_restart(log, 2, &mut child);
+    wait_for_restart(2, &mut child);
     let mut reply = Vec::new();
     ours.read_to_end(&mut reply).unwrap();
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{status}: {}", reply[full..].escape_ascii());
-    reply.split_off(full)
+    (child.wait().unwrap(), reply.split_off(full))
 }
 
 /// A pipe whose writing end does not wait, and how many bytes fill it.
@@ -199,21 +219,22 @@ fn full_pipe() -> (File, OwnedFd, usize) {
 }
 
 /// Waits until the process has continued after a stop under this many filters, or has ended.
-fn wait_for_restart(log: &str, filters: usize, child: &mut Child) {
+fn wait_for_restart(filters: usize, child: &mut Child) {
     let line = format!("call {filters} {} ", libc::SYS_restart_syscall);
     let since = Instant::now();
-    while !fs::read_to_string(log).is_ok_and(|text| text.contains(&line)) && child.try_wait().unwrap().is_none() {
-        assert!(since.elapsed() < Duration::from_secs(60), "no `{line}` in\n{}", fs::read_to_string(log).unwrap());
+    while !fs::read_to_string(LOG).is_ok_and(|text| text.contains(&line)) && child.try_wait().unwrap().is_none() {
+        assert!(since.elapsed() < Duration::from_secs(60), "no `{line}` in\n{}", fs::read_to_string(LOG).unwrap());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn from_a_file(command: &mut Command, request: &[u8]) -> Vec<u8> {
+fn from_a_file(command: &mut Command, request: &[u8]) -> (ExitStatus, Vec<u8>) {
     fs::write("/run/scratch/asked", request).unwrap();
-    command.stdin(File::open("/run/scratch/asked").unwrap()).stderr(Stdio::inherit()).output().unwrap().stdout
+    let output = command.stdin(File::open("/run/scratch/asked").unwrap()).stderr(Stdio::inherit()).output().unwrap();
+    (output.status, output.stdout)
 }
 
-fn at_once(command: &mut Command, request: &[u8]) -> Vec<u8> {
+fn at_once(command: &mut Command, request: &[u8]) -> (ExitStatus, Vec<u8>) {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     setsockopt(&theirs, sockopt::PassCred, &true).unwrap();
     ours.write_all(request).unwrap();
@@ -222,7 +243,5 @@ fn at_once(command: &mut Command, request: &[u8]) -> Vec<u8> {
     command.stdin(Stdio::null()).stdout(Stdio::null()); // closes its copies; otherwise the socket would never end
     let mut reply = Vec::new();
     ours.read_to_end(&mut reply).unwrap();
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{status}: {}", reply.escape_ascii());
-    reply
+    (child.wait().unwrap(), reply)
 }
