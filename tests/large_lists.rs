@@ -38,6 +38,10 @@ fn pairs(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|n| format!("link add x{n} type veth peer name y{n}"))
 }
 
+fn rules(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|n| format!("rule add priority {} from 30.{}.{}.0/24 lookup 100", n + 100, n / 256, n % 256))
+}
+
 fn elements(of: &Value, list: &str) -> Vec<Value> {
     of[list].as_array().unwrap_or_else(|| panic!("no {list} in {of}")).clone()
 }
@@ -49,9 +53,7 @@ fn thousands_of_objects_are_the_same_in_one_reply_and_in_parts() {
     });
     let neighbours =
         (0..1500).map(|n| format!("neigh add 10.0.{}.{} lladdr 02:00:00:00:00:01 dev v1", 1 + n / 250, 1 + n % 250));
-    let rules =
-        (0..2000).map(|n| format!("rule add priority {} from 30.{}.{}.0/24 lookup 100", n + 100, n / 256, n % 256));
-    let host = host(routes(3000).chain(pairs(200)).chain(addresses).chain(neighbours).chain(rules));
+    let host = host(routes(3000).chain(pairs(200)).chain(addresses).chain(neighbours).chain(rules(2000)));
     for (method, list, least) in [
         ("Route.List", "routes", 3000),
         ("Link.List", "links", 403),
@@ -191,4 +193,27 @@ fn a_large_table_is_listed_and_searched_in_little_memory() {
     assert_eq!(elements(&reply.ok(), "routes").len(), 99_999);
     let bytes = u64::try_from(reply.stdout().len()).unwrap();
     assert!(peak * 1024 <= 2 * bytes, "Route.List in one reply of {bytes} bytes: {peak} KiB");
+}
+
+#[test]
+fn many_links_are_listed_in_little_memory() {
+    let host = host(pairs(2000));
+    let listed = |more| traced(&host, &request("Link.List", json!({"netns": "a"}), more), |_| false, || {});
+    let (whole, peak) = listed(false);
+    assert_eq!(elements(&whole.ok(), "links").len(), 4003);
+    assert!(peak <= 6 * 1024, "Link.List in one reply of {} bytes: {peak} KiB", whole.stdout().len());
+    let (parts, peak) = listed(true);
+    assert_eq!(parts.all().iter().map(|part| elements(part, "links").len()).sum::<usize>(), 4003);
+    assert!(peak <= 4 * 1024, "Link.List: {peak} KiB");
+}
+
+#[test]
+fn a_rule_is_found_among_many_in_little_memory() {
+    let host = host(rules(10_000));
+    let delete = json!({"netns": "a", "family": "inet", "priority": 7000});
+    let (deleted, peak) = traced(&host, &request("Rule.Delete", delete, false), |_| false, || {});
+    assert_eq!(deleted.ok(), json!({}));
+    // The program alone takes most of it. If the broker kept the rules, they would take another megabyte.
+    assert!(peak <= 3 * 1024, "Rule.Delete: {peak} KiB");
+    assert_eq!(host.ip_in("a", "rule show").lines().count(), 10_002);
 }
