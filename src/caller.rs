@@ -79,7 +79,7 @@ impl Caller {
             (Some(socket), _) if uid == 0 || uid == system_uid => (Self::peer(socket)?, Way::Peer),
             (Some(_), _) => {
                 return Err(stated(
-                    "`--peer` is for root and the user netbroker: it names the other end of a socket",
+                    "`--peer` is only for root and the user netbroker",
                     "start netbroker without `--peer`",
                 ));
             }
@@ -89,7 +89,7 @@ impl Caller {
         if NOBODY.contains(&found.0.uid) || NOBODY.contains(&found.0.gid) {
             return Err(stated(
                 "the caller's uid or gid is 65534 or 4294967295, which stands for nobody",
-                "call as a user and group that the user namespace of the broker maps",
+                "call as an ordinary user, whom the user namespace of the broker maps",
             ));
         }
         Ok(found)

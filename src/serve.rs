@@ -23,7 +23,7 @@ use crate::wire::{CallMessage, Complaints, End, Wire};
 const USAGE: &str = "usage: netbroker [--peer | --version | --help]\n\
     Serves exactly one call on descriptors 0 and 1: a JSON object ended by NUL, or by the end of a file or pipe.\n\
     --peer  the caller is the other end of the Unix socket on descriptor 0\n\
-    See netbroker(8); `netbrokerctl call` asks from a shell.\n";
+    See netbroker(8); `netbrokerctl call` sends a call from a shell.\n";
 
 /// What the command line requests.
 enum Arguments {
@@ -159,7 +159,9 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
     let settings = guarded.settings();
     if !trail.exists() && settings.audit_required {
         let step =
-            "reach the trail: neither journald nor syslog takes records, and `[audit] required` is on".to_owned();
+            "reach the trail: neither journald nor syslog takes records; start one of them, or set `required = false` under \
+             `[audit]` in the policy"
+                .to_owned();
         return Err(Refusal::SystemError { step, errno: None }.into());
     }
     // A refusal is returned whether or not it can be recorded, because nothing is done in either case.

@@ -205,6 +205,14 @@ fn only_the_address_that_is_meant_goes() {
     assert!(peers(&left()) == 2 && !left().contains("10.0.1.1/32"), "{}", left());
     assert!(left().contains("10.0.0.1/24"), "{}", left());
     assert_eq!(act(&host, "Delete", a, &json!({"address": "10.0.1.1/32"})).error(), "io.netbroker.Address.NotFound");
+    // The kernel reports no other end for this one, although it has one.
+    host.ip_in(a, "addr add 10.0.9.1 peer 0.0.0.0/24 dev v0");
+    let odd = json!({"address": "10.0.9.1/24"});
+    assert_eq!(act(&host, "Delete", a, &odd).error(), "io.netbroker.Address.NotFound");
+    let named = json!({"address": "10.0.9.1/24", "peer_address": "0.0.0.0/24"});
+    assert_eq!(act(&host, "Add", a, &named).error(), "io.netbroker.Address.InvalidRequest");
+    act(&host, "Delete", a, &named).ok();
+    assert!(!left().contains("10.0.9.1"), "{}", left());
     for peer in ["10.0.1.3/32", "10.0.1.2/32"] {
         act(&host, "Delete", a, &json!({"address": "10.0.1.1/32", "peer_address": peer})).ok();
     }

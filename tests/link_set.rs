@@ -267,7 +267,7 @@ fn a_link_of_another_kind_is_refused_and_unchanged() {
         (json!({"kind": "bond", "bond": {"miimon": 100, "updelay": 150}}), "bond.updelay"),
         (json!({"kind": "bond", "bond": {"miimon": 100, "arp_interval": 100}}), "bond.miimon"),
         (json!({"kind": "bond", "bond": {"arp_ip_target": ["2001:db8::1"]}}), "bond.arp_ip_target"),
-        (json!({"kind": "bridge"}), ""),
+        (json!({"kind": "bridge"}), "link"),
     ] {
         let reply = set(&host, a, "br0", changes.clone());
         assert_eq!(reply.error(), "io.netbroker.Link.InvalidRequest", "{changes}: {reply}");

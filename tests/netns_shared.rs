@@ -260,7 +260,7 @@ fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_sa
 fn policy_install_makes_no_mount_of_a_directory_that_others_may_write() {
     let host = host();
     for (change, why) in [
-        ("chmod 1777 /run/netns", "/run/netns has mode 1777, which lets others than root write it"),
+        ("chmod 1777 /run/netns", "/run/netns has mode 1777, so users other than root can write it"),
         ("chmod 755 /run/netns; chown 64123 /run/netns", "/run/netns must belong to root, not to uid 64123"),
         ("rmdir /run/netns; ln -s /etc /run/netns", "/run/netns is a symbolic link or no directory"),
     ] {

@@ -168,9 +168,9 @@ fn a_broken_edit_leaves_the_policy_that_was_in_force() {
     }
     host.policy_file("a.toml", "[[deny]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Set\"\nmtu = 1400\n");
     for (script, told) in [
-        ("chmod 664 /etc/netbroker/policy.d/a.toml", "lets others than root write it"),
+        ("chmod 664 /etc/netbroker/policy.d/a.toml", "so users other than root can write it"),
         ("chown alice /etc/netbroker/policy.d/a.toml", "must belong to root"),
-        ("chmod 775 /etc/netbroker/policy.d", "lets others than root write it"),
+        ("chmod 775 /etc/netbroker/policy.d", "so users other than root can write it"),
         ("chown alice /etc/netbroker", "must belong to root"),
         ("ln -s /etc/hostname /etc/netbroker/policy.d/b.toml", "is a symbolic link"),
     ] {

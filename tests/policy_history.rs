@@ -78,7 +78,11 @@ fn an_installation_without_a_trail_is_made_and_said_to_be_off_the_record() {
     let host = Host::builder().no_trail().build();
     host.policy_file("10.toml", &format!("[audit]\nrequired = false\n{LINKS}"));
     let ran = host.tool(&["policy", "install"]);
-    ends(&ran, 0, &["installed: 1 rule", "the installation is not on record: there is neither journald nor syslog"]);
+    ends(
+        &ran,
+        0,
+        &["installed: 1 rule", "the trail has no record of this installation: neither journald nor syslog is running"],
+    );
     assert!(lists(&host));
 }
 

@@ -100,7 +100,7 @@ fn tests_tell_what_decided_instead_and_which_rules_none_reaches() {
     ends(&host.tool(&["policy", "test"]), 1, &[denied, "1 of 2 tests failed; the tests reach every rule"]);
 
     host.policy_file("10-links.test.toml", &TESTS.replace("\"silence\"", "\"silent\""));
-    let wrong = ":18:10: no rule with the id `silent`; did you mean `silence`?\n\
+    let wrong = ":18:10: no rule with the id `silent`; expected the id of a rule, `silence` or `InvalidRequest`; did you mean `silence`?\n\
         \x20 18 | expect = \"silent\"\n     |          ^^^^^^^^";
     ends(&host.tool(&["policy", "test"]), 78, &[&format!("{file}{wrong}")]);
     host.sh("rm /etc/netbroker/policy.d/10-links.toml");
@@ -225,7 +225,7 @@ fn status_compares_what_is_in_force_with_files_and_accounts() {
         &[
             &head,
             "10-links.toml:1:1: this rule has no `id`",
-            "are not a sound policy; mend them, then run `netbrokerctl policy install`",
+            "are not a valid policy; correct the errors above, then run `netbrokerctl policy install`",
         ],
     );
     host.policy_file("10-links.toml", &format!("# the same in other words\n{RULES}"));
@@ -309,7 +309,7 @@ fn an_edit_counts_when_the_whole_policy_is_sound() {
     let both =
         Ran::run(host.command(TOOL).args(["policy", "edit", &file]).envs([("VISUAL", "true"), ("EDITOR", "false")]));
     ends(&both, 0, &["unchanged: "]);
-    ends(&edit(&host, &file, "false"), 71, &["`false`: exit status: 1"]);
+    ends(&edit(&host, &file, "false"), 71, &["the editor `false` failed (exit status: 1)"]);
     ends(&edit(&host, &file, "/nonexistent"), 71, &["cannot be started", "set EDITOR"]);
     assert_eq!(copies(), before);
 

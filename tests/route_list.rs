@@ -142,7 +142,7 @@ fn each_filter_keeps_what_it_says() {
     };
     let is_v6 = |route: &Value| route["destination"].as_str().unwrap().contains(':');
     type Keeps<'a> = &'a dyn Fn(&Value) -> bool;
-    let cases: [(Value, Keeps<'_>, usize); 16] = [
+    let cases: [(Value, Keeps<'_>, usize); 15] = [
         (json!({"family": "inet"}), &|r| !is_v6(r), 10),
         (json!({"family": "inet6"}), &is_v6, 5),
         (json!({"table": 254}), &|r| r["table"] == json!(254), 8),
@@ -151,7 +151,6 @@ fn each_filter_keeps_what_it_says() {
         (json!({"table": 78}), &|_| false, 0),
         (json!({"link": "v1"}), &|r| r["link"] == json!("v1"), 3),
         (json!({"nexthops": {"link": "v1"}}), &|r| uses(r, "v1"), 4),
-        (json!({"nexthops": {"link": "v1"}, "link": "v0"}), &|_| false, 0),
         (json!({"nexthops": {"link": "v0"}, "link": "v0"}), &|r| r["link"] == json!("v0"), 5),
         (json!({"gateway": "10.0.0.9"}), &|r| r["gateway"] == json!("10.0.0.9"), 2),
         (json!({"destination": "10.6.0.0/16"}), &|r| r["destination"] == json!("10.6.0.0/16"), 1),
@@ -174,6 +173,8 @@ fn each_filter_keeps_what_it_says() {
         (missing.error(), missing.get("field")),
         ("io.netbroker.Route.NoSuchLink".to_owned(), json!("nexthops.link"))
     );
+    let contradiction = ask(&host, json!({"nexthops": {"link": "v9"}, "link": "v0"}));
+    assert_eq!(contradiction.get("reason"), json!("matches no route together with another `link`"), "{contradiction}");
     let list_of_hops = ask(&host, json!({"nexthops": [{"link": "v1"}]}));
     assert_eq!(list_of_hops.get("reason"), json!("is a list, expected an object"), "{list_of_hops}");
 }

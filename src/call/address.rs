@@ -181,6 +181,9 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     if request.needed(&ADDRESS)?.address.is_unspecified() {
         return Err(Invalid::new(ADDRESS.field.name, "is not an address that a link can have"));
     }
+    if request.get(&PEER_ADDRESS).is_some_and(|peer| peer.address.is_unspecified()) {
+        return Err(Invalid::new(PEER_ADDRESS.field.name, "is not an address that another end can have"));
+    }
     let lifetimes = [&VALID_LIFETIME.field, &PREFERRED_LIFETIME.field];
     if lifetimes.iter().any(|field| request.value(field).is_some()) {
         for field in lifetimes {

@@ -55,7 +55,7 @@ impl InterfaceAddress {
             length_part.bytes().all(|b| b.is_ascii_digit()) && (length_part == "0" || !length_part.starts_with('0'));
         match length_part.parse::<u8>() {
             Ok(length) if plain && length <= bits(address) => Ok(Self { address, length }),
-            _ => Err(format!("must have a prefix length from 0 to {} after the `/`", bits(address))),
+            _ => Err(format!("must have a prefix length from 0 to {} after the `/`, and nothing else", bits(address))),
         }
     }
 }

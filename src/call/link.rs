@@ -142,7 +142,7 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Adds a virtual link. The broker sets `alias` and `peer.up` in separate messages after the kernel has \
               made the link. If one of these fails, the link remains, and the error reports `may_have_changed`. If the \
-              kernel sets a field such as `mtu` to another value than the requested one, the link remains, and the \
+              kernel sets a field such as `bridge.forward_delay` to another value than the requested one, the link remains, and the \
               error is `NotApplied`. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
               persistent is refused with `Busy`: another process is making it, or it exists only while a program holds \
@@ -263,7 +263,7 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
         link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
     }
     if request.values().all(|(field, _)| [&NETNS.field, &LINK.field, &KIND.field].contains(&field)) {
-        return Err(Invalid::new("", "specifies nothing to set"));
+        return Err(Invalid::new(LINK.field.name, "is given without a change; give a field to set, such as `up`"));
     }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),

@@ -40,6 +40,8 @@ pub enum NameError {
     BadByte {
         /// Its position, from 0.
         at: usize,
+        /// The byte.
+        byte: u8,
     },
     /// A byte that a new name must not have.
     Quoting {
@@ -61,18 +63,19 @@ pub enum NameError {
     UnknownWord,
 }
 
+/// What names consist of.
+const NAMES: &str = r"names are printable ASCII without / : % * ? ! $ @ { } [ ] \";
+
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong { bytes, most } => write!(f, "has {bytes} bytes; at most {most} are allowed"),
-            Self::BadByte { at } => {
-                write!(
-                    f,
-                    "has a byte at position {at} that no name may have; allowed is printable ASCII without / : % * \
-                     ? ! $ @ {{ }} [ ] \\"
-                )
+            Self::BadByte { byte, .. } if byte.is_ascii_graphic() => {
+                write!(f, "must not contain `{}`; {NAMES}", char::from(*byte))
             }
+            Self::BadByte { byte: b' ', .. } => write!(f, "must not contain a space; {NAMES}"),
+            Self::BadByte { at, byte } => write!(f, "must not contain the byte {byte:#04x} at position {at}; {NAMES}"),
             Self::Quoting { at } => {
                 write!(f, "has a byte at position {at} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~")
             }
@@ -90,7 +93,7 @@ fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
     match (raw.len(), raw.bytes().position(refused)) {
         (0, _) => Err(NameError::Empty),
         (bytes, _) if bytes > most => Err(NameError::TooLong { bytes, most }),
-        (_, Some(at)) => Err(NameError::BadByte { at }),
+        (_, Some(at)) => Err(NameError::BadByte { at, byte: raw.as_bytes().get(at).copied().unwrap_or_default() }),
         _ if matches!(raw, "." | ".." | "all" | "default") => Err(NameError::Reserved),
         _ => Ok(()),
     }
@@ -234,13 +237,13 @@ mod tests {
         }
         for special in SPECIAL {
             let raw = format!("a{}", char::from(*special));
-            assert_eq!(LinkName::parse(&raw), Err(NameError::BadByte { at: 1 }), "{raw}");
+            assert!(matches!(LinkName::parse(&raw), Err(NameError::BadByte { at: 1, .. })), "{raw}");
         }
         assert_eq!(LinkName::parse(""), Err(NameError::Empty));
         assert_eq!(LinkName::parse("0123456789abcdef"), Err(NameError::TooLong { bytes: 16, most: 15 }));
-        assert_eq!(LinkName::parse("a b"), Err(NameError::BadByte { at: 1 }));
-        assert_eq!(LinkName::parse("ä"), Err(NameError::BadByte { at: 0 }));
-        assert_eq!(LinkName::parse("a\0"), Err(NameError::BadByte { at: 1 }));
+        assert_eq!(LinkName::parse("a b"), Err(NameError::BadByte { at: 1, byte: b' ' }));
+        assert_eq!(LinkName::parse("ä"), Err(NameError::BadByte { at: 0, byte: 0xc3 }));
+        assert_eq!(LinkName::parse("a\0"), Err(NameError::BadByte { at: 1, byte: 0 }));
         for reserved in [".", "..", "all", "default"] {
             assert_eq!(LinkName::parse(reserved), Err(NameError::Reserved));
         }
@@ -290,14 +293,14 @@ mod tests {
     #[test]
     fn a_label_may_hold_a_colon_and_nothing_else_new() {
         assert_eq!(Label::parse("eth0:1").unwrap().as_str(), "eth0:1");
-        assert_eq!(Label::parse("eth0/1"), Err(NameError::BadByte { at: 4 }));
+        assert_eq!(Label::parse("eth0/1"), Err(NameError::BadByte { at: 4, byte: b'/' }));
     }
 
     #[test]
     fn a_namespace_is_a_file_name_or_the_host() {
         assert_eq!(NetnsName::parse("@host"), Ok(NetnsName::Host));
         assert_eq!(NetnsName::parse("@all"), Err(NameError::UnknownWord));
-        assert_eq!(NetnsName::parse("../x"), Err(NameError::BadByte { at: 2 }));
+        assert_eq!(NetnsName::parse("../x"), Err(NameError::BadByte { at: 2, byte: b'/' }));
         assert_eq!(NetnsName::parse(".."), Err(NameError::Reserved));
         let long = "n".repeat(255);
         assert_eq!(NetnsName::parse(&long).unwrap().as_str(), long);

@@ -272,7 +272,7 @@ fn values(
             }
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
             (None, Absence::Required) => {
-                return Err(invalid(field.name, format!("is missing: {}", field.doc.trim())));
+                return Err(invalid(field.name, format!("is missing; expected {}", field.ty.expected())));
             }
             (None, _) => {}
         }

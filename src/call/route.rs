@@ -289,7 +289,7 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Lists routes: those of `table`, or of all tables. `link` and `gateway` match only routes with one next \
               hop. `nexthops.link` matches routes with the link in any next hop, or in the only one. `destination` \
               matches the same prefix only, not the prefixes inside it.",
-        elsewhere: "",
+        elsewhere: "With `nexthops.link`, the result also shows the other next hops of each route.",
         uses: &[
             required(&NETNS.field),
             any(&FAMILY.field),
@@ -304,7 +304,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: can_be_found,
+        settle: can_be_listed,
         result: Output {
             parts: &[part(
                 "routes",
@@ -398,6 +398,22 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
         can_be_ipv6(request)?;
     }
     Ok(())
+}
+
+/// `link` says that the only next hop is over this link, so it also says it of any next hop. Otherwise one request would
+/// have two spellings.
+fn can_be_listed(request: &mut Request) -> Result<(), Invalid> {
+    can_be_found(request)?;
+    match (request.value(&LINK.field).cloned(), request.value(&NEXTHOPS_LINK.field)) {
+        (Some(only), Some(any)) if only != *any => {
+            invalid(&NEXTHOPS_LINK.field, "matches no route together with another `link`")
+        }
+        (Some(only), None) => {
+            request.settle(&NEXTHOPS_LINK.field, only);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn has_mtu_that_can_be(request: &Request) -> Result<(), Invalid> {

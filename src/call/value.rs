@@ -170,6 +170,7 @@ impl Type {
             Self::Bool => match raw {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
+                "" => Err("is empty; must be `true` or `false`".to_owned()),
                 _ => Err(format!("`{}` must be `true` or `false`", shown(raw))),
             },
             Self::Number(..) => match raw.parse::<i128>() {

@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let status =
         broker.wait().map_err(|error| unanswered(&format!("cannot wait for the broker: {}", reason(&error))))?;
     match (answered?, status.code()) {
-        // The broker never exits with status 1 without a reply, so this status is from sudo.
+        // The broker never exits with this status without a reply, so it is from sudo.
         (LastReply::Unfinished, Some(1)) if arguments.via.is_sudo() => {
             Err(Failure::Message(Exit::NotPrivileged, format!("sudo did not start the broker ({})", arguments.via)))
         }
@@ -130,6 +130,8 @@ fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     match (answer, code) {
         (LastReply::Unfinished, Some(0 | UNANSWERED)) => Err(unanswered("the broker ended without a reply")),
+        // The broker never exits with status 1 without a reply, so another program did.
+        (LastReply::Unfinished, Some(1)) => Err(unanswered("the program ended with status 1 and without a reply")),
         (LastReply::Unfinished, None) => {
             let signal = status.signal().map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
             Err(unanswered(&format!("the broker ended by {signal}")))

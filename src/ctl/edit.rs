@@ -219,7 +219,7 @@ fn with_editor(copy: &Path) -> Result<(), String> {
     let program = words.next().unwrap_or("editor");
     match Command::new(program).args(words).arg(copy).status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{program}`: {status}")),
+        Ok(status) => Err(format!("the editor `{program}` failed ({status})")),
         Err(error) => Err(format!("`{program}` cannot be started: {}; set EDITOR", reason(&error))),
     }
 }

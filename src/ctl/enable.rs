@@ -205,11 +205,11 @@ mod tests {
         machine.link(L3, "/usr/share/netbroker/policies/other.toml");
         assert!(why(link(&machine.tree, "other")).contains("is a symbolic link"));
         machine.mode(L3, 0o664);
-        assert!(why(link(&machine.tree, "l3")).contains("lets others than root write it"));
+        assert!(why(link(&machine.tree, "l3")).contains("users other than root can write it"));
         machine.mode(L3, 0o644);
         for directory in [SHIPPED, INSTALLED] {
             machine.mode(directory, 0o777);
-            assert!(why(link(&machine.tree, "l3")).contains("lets others than root write it"));
+            assert!(why(link(&machine.tree, "l3")).contains("users other than root can write it"));
             machine.mode(directory, 0o755);
         }
         assert!(machine.names(INSTALLED).is_empty());

@@ -134,25 +134,32 @@ fn compare(digest: &str) {
 /// The caller, from the first of these account sources that knows the names.
 fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller, Failure> {
     let mut caller = match who.split_once(':') {
-        Some(("user", name)) => first(accounts, |of| of.user(name))?,
-        Some(("uid", number)) => Caller { uid: self::number(who, number)?, gid: NO_GROUP, groups: Vec::new() },
+        Some(("user", name)) => first(accounts, |of| of.user(name)).map_err(|failure| match failure {
+            Failure::Message(exit, why) => {
+                let is_number = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+                let hint = if is_number { format!("; did you mean `uid:{name}`?") } else { String::new() };
+                Failure::Message(exit, format!("`--who`: {why}{hint}"))
+            }
+            other => other,
+        })?,
+        Some(("uid", number)) => Caller { uid: self::number("--who", who, number)?, gid: NO_GROUP, groups: Vec::new() },
         _ => {
             let class = if who.bytes().all(|b| b.is_ascii_digit()) { "uid" } else { "user" };
             let who = who.escape_debug();
             let hint =
                 if who.clone().any(|c| c == ':') { String::new() } else { format!("; did you mean `{class}:{who}`?") };
-            return Err(unknown(format!("`{who}` must be `user:NAME` or `uid:N`{hint}")));
+            return Err(unknown(format!("`--who`: `{who}` must be `user:NAME` or `uid:N`{hint}")));
         }
     };
     for group in groups {
         let gid = match group.split_once(':') {
             Some(("group", name)) => first(accounts, |of| match of.number(Account::Group(name)) {
                 Ok(Some(gid)) => Ok(gid),
-                Ok(None) => Err(unknown(format!("no group named `{}`", name.escape_debug()))),
+                Ok(None) => Err(unknown(format!("`--group`: no group named `{}`", name.escape_debug()))),
                 Err(why) => Err(unknown(format!("groups cannot be looked up: {why}"))),
             })?,
-            Some(("gid", number)) => self::number(group, number)?,
-            _ => return Err(unknown(format!("`{}` must be `group:NAME` or `gid:N`", group.escape_debug()))),
+            Some(("gid", number)) => self::number("--group", group, number)?,
+            _ => return Err(unknown(format!("`--group`: `{}` must be `group:NAME` or `gid:N`", group.escape_debug()))),
         };
         caller.groups.push(gid);
     }
@@ -165,8 +172,8 @@ fn first<T>(accounts: &[Accounts], find: impl Fn(&Accounts) -> Result<T, Failure
     accounts.iter().fold(none, |found, of| found.or_else(|_| find(of)))
 }
 
-fn number(whole: &str, raw: &str) -> Result<u32, Failure> {
+fn number(option: &str, whole: &str, raw: &str) -> Result<u32, Failure> {
     let plain = raw.bytes().all(|b| b.is_ascii_digit());
     let number = raw.parse().ok().filter(|_| plain);
-    number.ok_or_else(|| unknown(format!("`{}` has no number", whole.escape_debug())))
+    number.ok_or_else(|| unknown(format!("`{option}`: `{}` must have a number after the colon", whole.escape_debug())))
 }

@@ -149,7 +149,10 @@ impl Tree {
             return Err(format!("{path} must belong to root, not to uid {}", what.st_uid));
         }
         if what.st_mode & 0o022 != 0 {
-            return Err(format!("{path} has mode {:04o}, which lets others than root write it", what.st_mode & 0o7777));
+            return Err(format!(
+                "{path} has mode {:04o}, so users other than root can write it; run `chmod go-w {path}`",
+                what.st_mode & 0o7777
+            ));
         }
         Ok(())
     }

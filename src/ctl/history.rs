@@ -96,14 +96,15 @@ fn back(tree: &Tree, digest: &str, leave: Leave) -> Result<Installed, Failure> {
     let kept = find(all, digest)?;
     let changed = changed_accounts(&kept.accounts, &|account| Accounts::Machine.number(account));
     if !changed.is_empty() {
-        let end = "netbrokerctl: the policy in force is unchanged".to_owned();
+        let end = "netbrokerctl: the policy in force is unchanged; restore these accounts, or install another policy"
+            .to_owned();
         return Err(Failure::Policy(changed.into_iter().chain([end]).collect()));
     }
     let sources = kept.sources();
     let policy = policy::compiled(&sources, &Accounts::Recorded(kept.accounts.clone()))?;
     warnings.extend(policy::grave(&policy));
     let counted = policy::counted(&policy, &sources);
-    let put = New { policy, sources, accounts: kept.accounts, by: By::Rollback }.put(tree, leave)?;
+    let put = New { policy, sources, accounts: kept.accounts, by: By::Rollback }.put(tree, leave, &|| Ok(true))?;
     let done = if put.replaced { "rolled back" } else { "already in force" };
     let compiled = if put.digest == kept.digest {
         String::new()

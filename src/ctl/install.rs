@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Allow a policy without rules, which refuses every call, to replace one with rules
     #[arg(long)]
     allow_empty: bool,
-    /// End the pin of `policy rollback`, without a question at the terminal
+    /// Replace a pinned policy, and end the pin
     #[arg(long)]
     unpin: bool,
 }
@@ -93,7 +93,7 @@ impl Installed {
         }
         let printed = print(&self.said);
         if let Some(Err(why)) = self.change.map(|change| change.send(tree)) {
-            warn(format!("the installation is not on record: {why}"));
+            warn(format!("the trail has no record of this installation: {why}"));
         }
         self.after.and(printed).map(|()| Exit::Done.into())
     }
@@ -107,7 +107,9 @@ pub(super) fn install(tree: &Tree, directory: &Path, leave: Leave) -> Result<Ins
     let unread = tree.unread(directory).map_err(|why| Failure::Policy(vec![why]))?;
     let warnings = policy::grave(&policy).into_iter().chain(unread);
     let counted = policy::counted(&policy, &files.policy);
-    let put = New { policy, sources: files.policy, accounts, by: By::Install }.put(tree, leave)?;
+    let new = New { policy, sources: files.policy, accounts, by: By::Install };
+    let is_current = || Ok(tree.files(directory)?.policy == new.sources);
+    let put = new.put(tree, leave, &is_current)?;
     let done = if put.replaced { "installed" } else { "unchanged" };
     let end = if put.unpinned { "; no policy is pinned any more" } else { "" };
     let said = format!("{done}: {counted}, digest {}{end}", put.digest);
@@ -156,13 +158,25 @@ pub(super) struct Put {
 }
 
 impl New {
-    /// Puts it in force, keeps it, and sets or ends the pin, under the lock against other installations.
-    pub(super) fn put(self, tree: &Tree, leave: Leave) -> Result<Put, Failure> {
+    /// Puts it in force, keeps it, and sets or ends the pin, under the lock against other installations. `is_current` says
+    /// whether the files are still those that were checked.
+    pub(super) fn put(
+        &self,
+        tree: &Tree,
+        leave: Leave,
+        is_current: &dyn Fn() -> Result<bool, Failure>,
+    ) -> Result<Put, Failure> {
         let bytes = written(&self.policy)?;
         let digest = Compiled::open(bytes.clone()).map_err(|damage| refused(damage.0))?.digest().to_owned();
         let place = prepare(tree).map_err(refused)?;
         let history = History::change(tree).map_err(refused)?;
-        let pinned = kept::pinned(tree).map_err(refused)?;
+        if !is_current()? {
+            return Err(refused("the files changed while they were checked; run `netbrokerctl policy install` again"));
+        }
+        let pinned = match kept::pinned(tree) {
+            Err(_) if leave.unpin => Some("?".to_owned()), // whoever ends the pin need not know what it was
+            other => other.map_err(refused)?,
+        };
         let before = InForce::read(tree).ok();
         self.must_not_replace(before.as_ref(), pinned.as_deref(), leave)?;
 

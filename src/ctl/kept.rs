@@ -148,8 +148,9 @@ impl History {
         let wrong = |why: String| format!("{}: warning: this is not a kept policy: {why}", path.display());
         let digest = name.to_str().and_then(|name| name.strip_suffix(ENDING)).filter(|digest| is_digest(digest));
         let digest = digest.ok_or_else(|| wrong(format!("its name must be a digest and `{ENDING}`")))?;
-        let file = open_in(&self.directory, name, &path)?.ok_or_else(|| wrong("it is a symbolic link".to_owned()))?;
-        let bytes = all_of(file, &path, COMPILED)?;
+        let file = open_in(&self.directory, name, &path).map_err(&wrong)?;
+        let file = file.ok_or_else(|| wrong("it is a symbolic link".to_owned()))?;
+        let bytes = all_of(file, &path, COMPILED).map_err(&wrong)?;
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
         if kept.digest != digest {
             return Err(wrong(format!("it holds the policy with digest `{}`", kept.digest.escape_debug())));

@@ -35,10 +35,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use nix::errno::Errno;
 
-use crate::policy::diagnostics::Problem;
+use crate::policy::diagnostics::{self, Problem};
 use crate::refusal::{Exit, describe};
 use crate::sys::is_secure_execution;
 
+/// How many errors of a policy are shown.
+const MOST_SHOWN: usize = 100;
 /// Exit status for an invalid command line (`EX_USAGE`, sysexits.h).
 const USAGE: u8 = 64;
 
@@ -122,7 +124,10 @@ enum Failure {
 impl Failure {
     fn problems(problems: &[Problem]) -> Self {
         let total = format!("netbrokerctl: {}", counted(problems.len(), "error"));
-        Self::Policy(problems.iter().map(Problem::to_string).chain([total]).collect())
+        let more = problems.len().saturating_sub(MOST_SHOWN);
+        let more = (more > 0).then(|| format!("… and {more} more"));
+        let shown = problems.iter().take(MOST_SHOWN).map(Problem::to_string);
+        Self::Policy(shown.chain(more).chain([total]).collect())
     }
 
     fn exit(&self) -> Exit {
@@ -182,7 +187,7 @@ fn tell(failure: &Failure) {
     match failure {
         Failure::Message(_, message) => warn(message),
         Failure::Policy(problems) => {
-            let _ = writeln!(io::stderr(), "{}", problems.join("\n"));
+            let _ = writeln!(io::stderr(), "{}", harmless(&problems.join("\n")));
         }
         Failure::Closed => {}
     }
@@ -193,14 +198,19 @@ fn reason(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |number| describe(Errno::from_raw(number)).to_owned())
 }
 
+/// Text without what a terminal would obey, such as escape sequences in the name of a file. Lines stay lines.
+fn harmless(text: &str) -> String {
+    text.split('\n').map(diagnostics::plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Prints text on standard error without a prefix. Diagnostics have their own.
 fn tell_line(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", harmless(&text.to_string()));
 }
 
 /// Prints one line on standard error. A failure is ignored, because it cannot be reported.
 fn warn(message: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "netbrokerctl: {message}");
+    let _ = writeln!(io::stderr(), "netbrokerctl: {}", harmless(&message.to_string()));
 }
 
 /// Writes lines to standard output.

@@ -57,7 +57,12 @@ pub(super) fn read(
     }
     let json = Json::parse(Value::Object(object.clone()).to_string().as_bytes());
     let json = json.map_err(|error| wrong(format!("the parameters are not JSON: {error}")))?;
-    let request = Request::parse(call, &json, uid).map_err(|invalid| wrong(Refusal::from(invalid).to_string()))?;
+    let request = Request::parse(call, &json, uid).map_err(|invalid| match invalid.field == NETNS.field.name {
+        true if netns_assumed => {
+            wrong(self::invalid("netns", "is missing; give the name of a network namespace").to_string())
+        }
+        _ => wrong(Refusal::from(invalid).to_string()),
+    })?;
     Ok(Parameters { request, object, netns_assumed })
 }
 
@@ -93,7 +98,9 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
     let json = match said {
         Given::Json(json) => json,
         Given::Typed(raw) => {
-            parsed = Json::parse(raw.as_bytes()).map_err(|error| bad(format!("is not JSON: {error}")))?;
+            let inner = call.all_uses().find_map(|used| used.field.name.strip_prefix(&inside)).unwrap_or_default();
+            let example = format!("; write `{name}.{inner}=…`, or an object such as `{name}={{\"{inner}\":…}}`");
+            parsed = Json::parse(raw.as_bytes()).map_err(|_| bad(format!("is not a JSON object{example}")))?;
             &parsed
         }
     };
@@ -172,15 +179,23 @@ mod tests {
     #[test]
     fn a_slip_is_refused_before_the_broker_is_asked() {
         let cases: [(&str, &[&str], &str); 13] = [
-            ("Link.Sett", &[], "no call named `Link.Sett`; did you mean `Link.Set`?"),
+            (
+                "Link.Sett",
+                &[],
+                "no call named `Link.Sett`; the calls of Link are Link.Add, Link.Delete, Link.Set, Link.List",
+            ),
             ("route", &[], "no call named `route`; `netbrokerctl describe` lists the calls"),
             ("Link.Set", &["lnk=a"], "`lnk` is not a field of Link.Set; did you mean `link`?"),
             ("Link.Set", &["link"], "`link` must have the form FIELD=VALUE"),
             ("Link.Set", &["link=a", "link=b"], "InvalidRequest: field=link reason=\"is given twice\""),
             ("Link.Set", &["link=a", "mtu=many"], "InvalidRequest: field=mtu reason=\"`many` is not a whole number\""),
-            ("Link.Set", &["link=a/b"], "InvalidRequest: field=link reason=\"`a/b` has a byte"),
+            ("Link.Set", &["link=a/b"], "InvalidRequest: field=link reason=\"`a/b` must not contain `/`"),
             ("Link.Set", &[], "InvalidRequest: field=link reason=\"is missing"),
-            ("Link.Add", &["peer=eth0"], "InvalidRequest: field=peer reason=\"is not JSON"),
+            (
+                "Link.Add",
+                &["peer=eth0"],
+                "InvalidRequest: field=peer reason=\"is not a JSON object; write `peer.name=…`",
+            ),
             ("Link.Add", &["peer=[]"], "InvalidRequest: field=peer reason=\"is a list, expected an object\""),
             ("Link.Add", &[r#"peer={"nam":"a"}"#], "`peer.nam` is not a field of Link.Add; did you mean `peer.name`?"),
             (

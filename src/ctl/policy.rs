@@ -69,7 +69,8 @@ fn check_json(
 ) -> Result<ExitCode, Failure> {
     let place = |problem: &Problem| {
         json!({
-            "file": problem.file, "line": problem.line, "column": problem.column, "message": problem.message,
+            "file": problem.shown_file(), "line": problem.line, "column": problem.column,
+            "message": problem.shown_message(),
         })
     };
     let (errors, found, rules) = match compiled {

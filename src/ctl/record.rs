@@ -73,7 +73,7 @@ impl Change {
         let (uid, gid) = system_user(tree)?;
         become_user(uid, gid).map_err(|refusal| format!("cannot become the user netbroker: {refusal}"))?;
         Trail::connect().write(&record).map_err(|why| match why {
-            NotTaken::Absent => "there is neither journald nor syslog".to_owned(),
+            NotTaken::Absent => "neither journald nor syslog is running".to_owned(),
             NotTaken::Refused(errno) => format!("the trail did not take the record: {}", describe(errno)),
         })
     }

@@ -48,8 +48,9 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
         Ok(now) => now,
         Err(failure) => {
             tell(&failure);
-            let why =
-                format!("differs: the files in {INSTALLED} are not a sound policy; mend them, then run {INSTALL}");
+            let why = format!(
+                "differs: the files in {INSTALLED} are not a valid policy; correct the errors above, then run {INSTALL}"
+            );
             return Ok((format!("{head}\n{why}"), false));
         }
     };
@@ -64,7 +65,11 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
             "{STATE}/{FILE} is damaged: its content does not match its digest; to replace it, run {INSTALL}"
         )));
     }
-    let why = match history::in_force(tree, &in_force)? {
+    let kept = history::in_force(tree, &in_force).unwrap_or_else(|failure| {
+        tell(&failure);
+        None
+    });
+    let why = match kept {
         Some(kept) => differences(&kept, &sources).join("\n"),
         None => "the files of the policy in force are not kept, so the differences are not known".to_owned(),
     };

@@ -118,6 +118,10 @@ fn fetch(netlink: &mut Netlink, family: u8, index: u32) -> Result<Vec<Seen<'stat
 /// only (IPv6).
 fn read(payload: &[u8]) -> Option<Seen<'_>> {
     let mut seen = Seen::new(&ADDRESS_STATE, payload)?;
+    // The kernel leaves out the other end if it is 0.0.0.0 (`inet_fill_ifaddr`).
+    if seen.family() != INET6 && seen.get(LOCAL).is_some() && seen.get(ADDRESS).is_none() {
+        seen.instead(ADDRESS, Some(vec![0; 4]));
+    }
     let (local, other) = (seen.get(LOCAL), seen.get(ADDRESS));
     if local.is_none() || local == other {
         let address = local.or(other)?.to_vec();

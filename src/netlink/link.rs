@@ -155,12 +155,12 @@ fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     // only after all checks (`dev_change_net_namespace`).
     let in_steps = fields > 1 || request.get(&field::MASTER).is_some();
     let question = if renames { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
-    let request = request.clone();
+    let (request, index) = (request.clone(), link.index);
     Ok(Prepared::new(move |after, _| {
         // The namespace stays open until the message was sent. A link that moved there cannot be looked up here.
         after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, &request, in_steps))?;
         if goes_to.is_none() {
-            seen::require_applied(after, &question, given_rows(&request), &given)?;
+            seen::require_applied(after, &question, index, given_rows(&request), &given)?;
         }
         Ok(Map::new())
     }))
@@ -211,7 +211,9 @@ fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'stati
         (Errno::EADDRNOTAVAIL, _) => macs.map(|(field, _)| field).collect(),
         (_, Some(text)) if text.contains("mtu") => mtus.map(|(field, _)| field).collect(),
         (Errno::EINVAL, None) => {
-            let short = mtus.filter(|(_, mtu)| *mtu < LEAST_MTU).map(|(field, _)| field);
+            // Of the kinds that check an MTU, only pairs do so without a text.
+            let is_pair = request.get(&field::PEER_NAME).is_some();
+            let short = mtus.filter(|(_, mtu)| is_pair && *mtu < LEAST_MTU).map(|(field, _)| field);
             short.chain(macs.filter(|(_, mac)| mac.len() != ETHERNET).map(|(field, _)| field)).collect()
         }
         _ => Vec::new(),

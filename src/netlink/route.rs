@@ -276,9 +276,11 @@ impl Wanted {
         let given = before.resolve(ROUTE_STATE.rows.iter(), 0)?;
         let index = given.view().link(&field::LINK.field).map(|link| link.index);
         let link = index.zip(request.get(&field::LINK).cloned());
-        let is_filter =
+        // Where `link` is given, both filters are the same.
+        let lists =
             request.call().uses(None).any(|used| used.field == &field::NEXTHOPS_LINK.field && used.inside.is_none());
-        let any = if is_filter { before.find(&field::NEXTHOPS_LINK)?.map(|link| link.index) } else { None };
+        let any =
+            if lists && link.is_none() { before.find(&field::NEXTHOPS_LINK)?.map(|link| link.index) } else { None };
         let any_link = any.zip(request.get(&field::NEXTHOPS_LINK).cloned());
         Ok(Self { given, families, table, protocol, link, any_link })
     }

@@ -81,11 +81,16 @@ impl Watch {
         &mut self,
         mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,
     ) {
-        for link in self.links.iter().filter(|link| link.refers != Refers::ByName) {
-            let now = link.compare(look_up(link.field, &link.name));
-            if now.is_err() && !self.lost.contains(&link.field.name) {
-                self.lost.push(link.field.name);
-            }
+        let compared = self.links.iter().filter(|link| link.refers != Refers::ByName);
+        let lost = compared.filter(|link| link.compare(look_up(link.field, &link.name)).is_err());
+        let lost: Vec<&'static Field> = lost.map(|link| link.field).collect();
+        lost.into_iter().for_each(|field| self.lose(field));
+    }
+
+    /// Remembers that the link of a field was not found again after the change.
+    pub(super) fn lose(&mut self, field: &'static Field) {
+        if !self.lost.contains(&field.name) {
+            self.lost.push(field.name);
         }
     }
 

@@ -145,7 +145,9 @@ impl<'s> Scope<'s> {
             }
             let Some(field) = self.constrained(name, problems) else { continue };
             if rule.fields.iter().any(|said| said.name.it == name.it) {
-                problems.push(name.place.problem(format!("`{}` is both in `free` and constrained", name.it)));
+                problems.push(
+                    name.place.problem(format!("`{}` is both in `free` and constrained; remove one of them", name.it)),
+                );
             } else if !named.iter().any(|known| known.field == field) {
                 named.push(Named { field, constraint: Constraint::ANY, value: name.place, free: true });
             }
@@ -172,9 +174,12 @@ impl<'s> Scope<'s> {
             if may_stand {
                 required.push(field);
             } else {
+                let add = match field.ty {
+                    Type::List(_) => "name a field inside it".to_owned(),
+                    _ => format!("add `{} = …`, or list it in `free`", name.it),
+                };
                 let why = format!(
-                    "`{}` is in `require`, but this allow does not name it, so it would never permit \
-                                   anything",
+                    "`{}` is in `require`, but this allow does not name it, so it would never permit anything; {add}",
                     name.it
                 );
                 problems.push(name.place.problem(why));
@@ -261,6 +266,11 @@ pub(crate) fn no_call(raw: &str, words: impl Iterator<Item = &'static str>) -> S
     let change = (raw == "@write" && words.size_hint().1 != Some(0)).then_some("@change");
     let known: Vec<&str> = call::all().map(|call| call.name).chain(words).collect();
     let near = change.map(|near| format!("; did you mean `{near}`?"));
+    let family = raw.split('.').next().unwrap_or_default();
+    let of_family: Vec<&str> = call::all().filter(|call| call.family() == family).map(|call| call.name).collect();
+    if !of_family.is_empty() {
+        return format!("no call named `{raw}`; the calls of {family} are {}", of_family.join(", "));
+    }
     match near.unwrap_or_else(|| did_you_mean(raw, known)) {
         hint if hint.is_empty() => format!("no call named `{raw}`; `netbrokerctl describe` lists the calls"),
         hint => format!("no call named `{raw}`{hint}"),
@@ -288,7 +298,9 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
             };
             reported.push(name);
             let title = if variety.shares(used) { variety.call.name.to_owned() } else { variety.title() };
-            problems.push(variety.place.problem(format!("{this} does not name `{name}`: {title} {why}")));
+            problems.push(variety.place.problem(format!(
+                "{this} does not name `{name}`: {title} {why}; add `{name} = …`, or list it in `free`"
+            )));
         }
     }
 }
@@ -308,7 +320,7 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
     let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
     match used.absence {
         // If no kinds are listed, the fields that they require are unknown.
-        Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("always has it"),
+        Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("requires it"),
         Absence::Any => opens.then_some("applies to every link without it"),
         Absence::Chosen => opens.then_some("lets the kernel choose the link without it"),
         Absence::Default(_) | Absence::Follows | Absence::Untouched => None,
@@ -389,8 +401,8 @@ mod tests {
         assert_eq!(
             refused(&CHANGES, "netns = \"q*\""),
             [
-                "the allow `x` does not name `link`: Test.Flush applies to every link without it",
-                "the allow `x` does not name `master`: Test.Flush lets the kernel choose the link without it",
+                "the allow `x` does not name `link`: Test.Flush applies to every link without it; add `link = …`, or list it in `free`",
+                "the allow `x` does not name `master`: Test.Flush lets the kernel choose the link without it; add `master = …`, or list it in `free`",
             ]
         );
         for said in ["link = \"*\"\nmaster = \"br*\"", "free = [\"link\", \"master\"]"] {
@@ -419,8 +431,8 @@ mod tests {
         assert_eq!(
             refused(&WAYS, "netns = \"q*\"\nnexthops.weight = 1"),
             [
-                "the allow `x` does not name `nexthops.gateway`: Test.Flush always has it",
-                "the allow `x` does not name `nexthops.link`: Test.Flush lets the kernel choose the link without it",
+                "the allow `x` does not name `nexthops.gateway`: Test.Flush requires it; add `nexthops.gateway = …`, or list it in `free`",
+                "the allow `x` does not name `nexthops.link`: Test.Flush lets the kernel choose the link without it; add `nexthops.link = …`, or list it in `free`",
             ]
         );
         assert!(refused(&WAYS, "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]").is_empty());
@@ -431,8 +443,12 @@ mod tests {
         let free = "netns = \"q*\"\nfree = [\"nexthops.gateway\", \"nexthops.link\"]\n";
         for field in ["nexthops", "nexthops.gateway"] {
             assert!(refused(&WAYS, &format!("{free}require = [\"{field}\"]")).is_empty());
+            let add = match field {
+                "nexthops" => "name a field inside it",
+                _ => "add `nexthops.gateway = …`, or list it in `free`",
+            };
             let never = format!(
-                "`{field}` is in `require`, but this allow does not name it, so it would never permit anything"
+                "`{field}` is in `require`, but this allow does not name it, so it would never permit anything; {add}"
             );
             assert_eq!(refused(&WAYS, &format!("netns = \"q*\"\nrequire = [\"{field}\"]")), [never]);
         }

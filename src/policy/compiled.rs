@@ -133,7 +133,7 @@ impl<R: ReadAt> Compiled<R> {
         let length = bytes.length().map_err(|_| Damage("it has no length"))?;
         let mut head = vec![0; usize::try_from(length).unwrap_or(HEAD).min(HEAD)];
         bytes.fill(&mut head, 0).map_err(|_| Damage("it cannot be read"))?;
-        let header = head.get(..HEADER).ok_or(Damage("it is shorter than a header"))?;
+        let header = head.get(..HEADER).ok_or(Damage("it is truncated"))?;
         let (covered, sum) = split(header).ok_or(Damage("header"))?;
         let mut fields = Fields(covered);
         let magic: [u8; 8] = fields.take().ok_or(Damage("header"))?;

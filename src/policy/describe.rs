@@ -4,6 +4,7 @@
 
 use super::Decision;
 use super::compile::{Origin, Policy};
+use super::diagnostics::plain;
 use crate::call::request::{FieldValue, Request};
 
 impl Policy {
@@ -11,7 +12,7 @@ impl Policy {
     #[must_use]
     pub fn describe(&self, decision: &Decision, request: &Request) -> String {
         let place = |id: &str| match self.origin(id) {
-            Some(Origin { file, line, .. }) => format!("`{id}` ({file}:{line})"),
+            Some(Origin { file, line, .. }) => format!("`{id}` ({}:{line})", plain(file)),
             None => format!("`{id}`"),
         };
         match decision {

@@ -87,16 +87,16 @@ impl<'s> Location<'s> {
         let before = self.before();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let rest = self.source.text.get(line_start..).unwrap_or("");
-        let shown: String = rest.lines().next().unwrap_or("").chars().map(harmless).collect();
+        let line = rest.lines().next().unwrap_or("");
         let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
-        let left = (shown.chars().count() + 1).saturating_sub(column);
+        let left = (line.chars().count() + 1).saturating_sub(column);
         let first = self.text().lines().next().unwrap_or("").chars().count();
         Problem {
             file: self.file().to_owned(),
             line: self.line(),
             column,
             marks: first.min(left).max(1),
-            source_line: shown,
+            source_line: window(line, column),
             message: message.into(),
         }
     }
@@ -146,7 +146,7 @@ pub struct Problem {
     pub column: usize,
     /// The number of characters at this place.
     pub marks: usize,
-    /// The line itself.
+    /// The line itself, or the part of a long one around the column.
     pub source_line: String,
     /// What is wrong.
     pub message: String,
@@ -155,22 +155,41 @@ pub struct Problem {
 /// The largest number of characters of a line that are shown.
 const WIDTH: usize = 160;
 
-impl Problem {
-    /// The line, or the part of a long line around the column, and the number of its characters before the column.
-    fn window(&self) -> (String, usize) {
-        let before = self.column.saturating_sub(1);
-        if self.source_line.chars().count() <= WIDTH {
-            return (self.source_line.clone(), before);
-        }
-        let start = before.saturating_sub(WIDTH / 2);
-        let mut shown = if start > 0 { "…".to_owned() } else { String::new() };
-        let column = before - start + shown.chars().count();
-        shown.extend(self.source_line.chars().skip(start).take(WIDTH));
-        if self.source_line.chars().count() > start + WIDTH {
-            shown.push('…');
-        }
-        (shown, column)
+/// The first character of a line that is shown, if this column is meant.
+fn window_start(column: usize) -> usize {
+    if column <= WIDTH { 0 } else { column - 1 - WIDTH / 2 }
+}
+
+/// The part of a line around a column, without what a terminal would obey.
+fn window(line: &str, column: usize) -> String {
+    let start = window_start(column);
+    let mut rest = line.chars().skip(start).map(harmless);
+    let mut shown = if start > 0 { "…".to_owned() } else { String::new() };
+    shown.extend(rest.by_ref().take(WIDTH + WIDTH / 2));
+    if rest.next().is_some() {
+        shown.push('…');
     }
+    shown
+}
+
+impl Problem {
+    /// The message, of bounded length, without what a terminal would obey.
+    #[must_use]
+    pub fn shown_message(&self) -> String {
+        cut(&self.message).chars().map(harmless).collect()
+    }
+
+    /// The name of the file, without what a terminal would obey.
+    #[must_use]
+    pub fn shown_file(&self) -> String {
+        plain(&self.file)
+    }
+}
+
+/// Text without what a terminal would obey.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(harmless).collect()
 }
 
 /// Shortens a message: the middle of a long text from the file is left out.
@@ -187,11 +206,12 @@ fn cut(message: &str) -> Cow<'_, str> {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, column) = self.window();
+        let shown = &self.source_line;
+        let start = window_start(self.column);
+        let column = self.column - 1 - start + usize::from(start > 0);
         let marks = self.marks.min(shown.chars().count().saturating_sub(column)).max(1);
         let under: String = shown.chars().take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
-        let message: String = cut(&self.message).chars().map(harmless).collect();
-        let file: String = self.file.chars().map(harmless).collect();
+        let (message, file) = (self.shown_message(), self.shown_file());
         writeln!(f, "{file}:{}:{}: {message}", self.line, self.column)?;
         writeln!(f, "{:>4} | {shown}", self.line)?;
         write!(f, "     | {under}{}", "^".repeat(marks))
@@ -215,6 +235,9 @@ pub fn foreign(word: &str) -> Option<String> {
 /// The known word that `word` is probably a misspelling of: with at most one change for each three characters, and at
 /// least one.
 pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    if word.len() > 64 {
+        return None; // no known word is so long, and comparing takes time
+    }
     let most = (word.chars().count() / 3).max(1);
     let by_distance = known.into_iter().map(|candidate| (distance(word, candidate), candidate));
     by_distance.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
@@ -268,7 +291,7 @@ mod tests {
         assert!(lines[0].starts_with("x:1:50001: mmm") && lines[2].ends_with("^^^^^"), "{shown}");
         assert_eq!(lines[1].chars().skip(at).take(5).collect::<String>(), "wrong", "{shown}");
         let short = source.place(0..100_005).problem("m").to_string();
-        assert!(short.lines().nth(2).unwrap().chars().count() < 180, "{short}");
+        assert!(short.lines().nth(2).unwrap().chars().count() < 260, "{short}");
     }
 
     #[test]

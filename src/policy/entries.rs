@@ -35,7 +35,8 @@ pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Re
         }
     }
     if let (true, Some(first)) = (!any && given.is_empty() && !taken.is_empty(), taken.first()) {
-        problems.push(first.place.problem(format!("`{name}` only excludes; name something, or add `\"*\"`")));
+        problems
+            .push(first.place.problem(format!("`{name}` only excludes; also write what it includes, such as `\"*\"`")));
     }
     let mut read = |list: &[At<'_, Scalar>]| {
         entries(list, ty, ruling).map_err(|refused| {
@@ -216,7 +217,11 @@ fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Ra
             return Ok(exactly);
         }
         Range::Inside(prefix) => prefix,
-        _ => return Err(format!("`{raw}` has host bits")),
+        Range::Exactly(address, length) => {
+            let network = Prefix::new(address, length).network;
+            return Err(format!("`{raw}` has host bits; write `{network}/{length} len {lengths}`"));
+        }
+        Range::Lengths(..) => return Err(format!("`{raw}` has `len` twice")),
     };
     let most = inet::bits(prefix.network);
     let bound = |raw: &str| digits(raw).and_then(|length| u8::try_from(length).ok()).filter(|length| *length <= most);
@@ -238,15 +243,12 @@ fn pattern(ty: Type, raw: &str) -> Result<String, String> {
         return Err(format!("`{raw}` begins with `@`; only `@host` may{}", did_you_mean(raw, ["@host"])));
     }
     if let (false, Some(foreign)) = (matches!(ty, Type::Text), foreign(raw)) {
-        return Err(format!("`{raw}` contains {foreign}; expected {}", ty.expected()));
+        return Err(format!("`{raw}` contains {foreign}, which is not ASCII; expected {}", ty.expected()));
     }
     // The uid has at least one digit.
     let shortest = uid_closed_in(raw)?.replace(UID, "0");
-    if raw.contains(['*', '?']) {
-        fits_some(ty, &shortest)?;
-    } else {
-        ty.parse(&shortest)?;
-    }
+    let fits = if raw.contains(['*', '?']) { fits_some(ty, &shortest) } else { ty.parse(&shortest).map(drop) };
+    fits.map_err(|why| why + meant(raw))?;
     if matches!(ty, Type::Mac) && raw.contains(|c: char| c.is_ascii_uppercase()) {
         return Err(format!("`{raw}` has capital letters; write hardware addresses in lower case"));
     }
@@ -264,6 +266,17 @@ fn uid_closed_in(raw: &str) -> Result<&str, String> {
     });
     let adjacent = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default().iter().any(|part| part.is_empty());
     if closed && !adjacent { Ok(raw) } else { Err(format!("`{raw}`: `{UID}` must not be next to a digit, `*` or `?`")) }
+}
+
+/// What was probably meant by a name that no value can have.
+fn meant(raw: &str) -> &'static str {
+    match raw {
+        _ if raw.starts_with("/run/netns/") => "; write the name alone, without the directory",
+        _ if raw.contains([' ', ',']) => "; write several names as a list",
+        _ if raw.contains(['[', ']', '^', '$', '|']) => "; a pattern has only `*` and `?`",
+        _ if raw.contains(['{', '}']) => "; only `{uid}` is replaced, by the uid of the caller",
+        _ => "",
+    }
 }
 
 /// Considers all values of the type at once: for each character of the pattern, the lengths that the part before it can

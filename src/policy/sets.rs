@@ -25,8 +25,9 @@ impl<'d, 's> Sets<'d, 's> {
                 let at = format!("{}:{}", other.name.place.file(), other.name.place.line());
                 problems.push(place.problem(format!("the set `{name}` is already defined at {at}")));
             }
-            for At { place, .. } in set.entries.iter().filter(|entry| refers(&entry.it).is_some()) {
-                problems.push(place.problem("a set cannot contain another set"));
+            for At { place, it } in set.entries.iter().filter(|entry| refers(&entry.it).is_some()) {
+                let why = format!("a set cannot contain another set; write the entries of `{it}` in its place");
+                problems.push(place.problem(why));
             }
         }
         Self(sets, RefCell::default())

@@ -134,10 +134,9 @@ impl<'s> Reader<'s, '_> {
                 let end = self.source.text.len();
                 let span = error.span().unwrap_or(end..end);
                 let hint = toml_hints::hint(&self.source.text, span.start);
-                self.refuse(
-                    span,
-                    error.message().to_owned() + &hint.map_or_else(String::new, |hint| format!("; {hint}")),
-                );
+                let message =
+                    hint.map_or_else(|| error.message().to_owned(), |hint| format!("this is not TOML; {hint}"));
+                self.refuse(span, message);
                 D::default()
             }
         }
@@ -171,7 +170,16 @@ impl<'s> Reader<'s, '_> {
                 (name, _) if TABLES.contains(&name) => {
                     self.refuse(key.span(), format!("`{name}` must be a table of settings: `[{name}]`"));
                 }
-                (name, _) => self.unknown(key.span(), name, "the policy language", TABLES),
+                (name @ ("id" | "who" | "call" | "description" | "free" | "require" | "touches"), _) => {
+                    let why = format!("`{name}` is outside of a rule; begin the rule with `[[allow]]` or `[[deny]]`");
+                    self.refuse(key.span(), why);
+                }
+                (name, _) => {
+                    let hint = did_you_mean(name, TABLES.iter().copied());
+                    let tables =
+                        "a policy has `[[allow]]`, `[[deny]]`, `[set]`, `[audit]`, `[refusals]` and `[confinement]`";
+                    self.refuse(key.span(), format!("no table named `{name}`; {tables}{hint}"));
+                }
             }
         }
         document

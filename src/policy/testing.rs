@@ -131,6 +131,8 @@ fn check(file: &TestFile, document: &Tests<'_>, policy: &[Source], whole: &Polic
         let names = || document.accounts.iter().map(|account| account.name.it.as_str());
         if !names().any(|name| name == who.it) {
             let hint = did_you_mean(&who.it, names());
+            let known = who.it.split_once(':').map(|(_, name)| name).filter(|name| names().any(|known| known == *name));
+            let hint = known.map_or(hint, |name| format!("; write `{name}` alone"));
             problems.push(who.place.problem(format!("`[accounts]` has no `{}`{hint}", who.it)));
         }
         for At { place, it } in asked.iter().map(|asked| &asked.call).filter(|call| call::by_name(&call.it).is_none()) {
@@ -150,7 +152,7 @@ fn no_rule(id: &str, in_scope: &[&str], file: &TestFile, whole: &Policy) -> Stri
         ),
         None => {
             format!(
-                "no rule with the id `{id}`{}",
+                "no rule with the id `{id}`; expected the id of a rule, `silence` or `InvalidRequest`{}",
                 did_you_mean(id, in_scope.iter().copied().chain([SILENCE, INVALID]))
             )
         }
@@ -200,7 +202,8 @@ impl<'f> Running<'f> {
         let caller: &Caller = accounts.caller(&test.who.it)?;
         let decided = match Request::parse(call::by_name(&asked.call.it)?, &asked.with, caller.uid) {
             Err(Invalid { field, reason }) if test.expect.it != INVALID => {
-                format!("the request is wrong ({INVALID}): field `{field}` {reason}")
+                let at = if field.is_empty() { String::new() } else { format!("`{field}`: ") };
+                format!("the request is invalid ({INVALID}): {at}{reason}")
             }
             Err(_) => return None,
             Ok(request) => match self.compiled.judge(caller, request) {

@@ -15,6 +15,17 @@ pub(super) fn hint(text: &str, at: usize) -> Option<String> {
     if let Some(quote) = line.chars().find(|c| QUOTES.contains(c)) {
         return Some(format!("write `\"` in place of `{quote}` (U+{:04X})", u32::from(quote)));
     }
+    if line.contains("\\") {
+        return Some("write `\\\\` for a backslash, or put the text in single quotes".to_owned());
+    }
+    let is_pair =
+        |(key, _): &(&str, &str)| key.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    if !line.contains('=') && line.split_once(':').as_ref().is_some_and(is_pair) {
+        return Some("write `=` in place of `:`".to_owned());
+    }
+    if !line.contains('=') && line.trim().contains(' ') {
+        return Some("write `=` between the name and the value".to_owned());
+    }
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     if let Some(foreign) = foreign(key) {
         return Some(format!("the name contains {foreign}; names consist of ASCII letters, digits, `_` and `-`"));
@@ -33,7 +44,7 @@ pub(super) fn of_value(value: &str) -> Option<String> {
         "" => None,
         "yes" | "on" | "True" | "TRUE" => Some("write true".to_owned()),
         "no" | "off" | "False" | "FALSE" => Some("write false".to_owned()),
-        _ if value.starts_with(['"', '\'', '{']) => None,
+        _ if value.starts_with(['=', '{']) || value.contains(['"', '\'']) => None,
         _ => Some(match value.split_once('-').or_else(|| value.split_once("..")) {
             Some((from, to)) if digits(from) && digits(to) => format!("write a range as `\"{from}..{to}\"`"),
             _ => format!("write text in quotes, `\"{value}\"`"),

@@ -67,7 +67,7 @@ pub(super) fn read(
         }
     }
     if let (Some(first), true) = (who.first(), who.iter().all(|entry| entry.it.starts_with('!'))) {
-        problems.push(first.place.problem("`who` only excludes; name somebody, or add `\"*\"`"));
+        problems.push(first.place.problem("`who` only excludes; also write whom it includes, such as `\"*\"`"));
     }
     for list in [&mut read.principals, &mut read.except] {
         list.sort_unstable();
@@ -136,7 +136,10 @@ fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Option<Principal>, Strin
     let Some(id) = id else {
         let uid = number(name).map(|_| format!("; did you mean `{}id:{name}`?", first(class)));
         let foreign = foreign(name).map(|foreign| format!("; it contains {foreign}"));
-        let hint = uid.or(foreign).unwrap_or_default();
+        let several = name.contains([',', ' ']).then(|| "; write several accounts as a list, and no spaces".to_owned());
+        let hint = several.or(uid).or(foreign).unwrap_or_default();
+        let create = format!("; create it, or write `{class}?:{name}` if it may not exist");
+        let hint = if hint.is_empty() { create } else { hint };
         return if class.ends_with('?') { Ok(None) } else { Err(format!("no {class} named `{name}`{hint}")) };
     };
     if NOBODY.contains(&id) {

@@ -244,7 +244,7 @@ fn kind(descriptor: BorrowedFd<'static>) -> Result<Input, String> {
         SFlag::S_IFSOCK if is_listening(descriptor) => Err("is a listening socket, not a connection".to_owned()),
         SFlag::S_IFSOCK if is_unix_stream(descriptor) => Ok(Input::Socket),
         SFlag::S_IFSOCK => Err("is a socket, but not a Unix stream socket".to_owned()),
-        _ => Err("is not a pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
+        _ => Err("is closed, or is not a pipe, Unix stream socket, terminal, /dev/null or ordinary file".to_owned()),
     }
 }
 

@@ -108,6 +108,8 @@ fn trust_file(file: &OwnedFd, group: Gid) -> Result<u64, Refusal> {
     if regular && what.st_uid == 0 && what.st_gid == group.as_raw() && what.st_mode & 0o7777 == 0o640 {
         Ok(u64::try_from(what.st_size).unwrap_or(0))
     } else {
-        Err(invalid(format!("{PATH} must be a file of root:netbroker with mode 0640")))
+        Err(invalid(format!(
+            "{PATH} must be a file of root:netbroker with mode 0640; `netbrokerctl policy install` writes it again"
+        )))
     }
 }

@@ -193,11 +193,17 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The elements of a list, sorted by name: the order of indexes depends on which was made first.
+/// The elements of a list, with links sorted by name, because the order of indexes depends on which was made first. The
+/// kernel's multicast routes are last, sorted by link: it adds each when the link gets its carrier.
 fn elements(value: Value) -> Vec<Value> {
     let Value::Array(mut list) = value else { return vec![value] };
     list.retain(|element| element.as_object().is_none_or(|members| !members.is_empty()));
-    list.sort_by_key(|element| element.get("ifname").and_then(Value::as_str).unwrap_or_default().to_owned());
+    let text =
+        |element: &Value, member: &str| element.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    list.sort_by_key(|element| match text(element, "type").as_str() {
+        "multicast" => (true, text(element, "dev")),
+        _ => (false, text(element, "ifname")),
+    });
     list
 }
 

@@ -113,13 +113,13 @@ impl Via {
     fn unreachable(&self, verb: &str, error: &io::Error) -> Failure {
         let hint = match (self, error.kind()) {
             (Self::Program(_), io::ErrorKind::PermissionDenied) => {
-                ": callers are members of the group `netbroker-callers`"
+                "; only members of the group `netbroker-callers` can start it (`id` shows your groups)"
             }
-            (Self::Program(_), io::ErrorKind::NotFound) => ": is netbroker installed, or is it elsewhere (--via)?",
-            (Self::Sudo(_), io::ErrorKind::NotFound) => ": is sudo installed?",
-            (Self::Socket(_), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-                ": is its listener running?"
+            (Self::Program(_), io::ErrorKind::NotFound) => {
+                "; install netbroker, or give its path with `--via program:PATH`"
             }
+            (Self::Sudo(_), io::ErrorKind::NotFound) => "; install sudo",
+            (Self::Socket(_), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => "; start its listener",
             _ => "",
         };
         let what = match self {

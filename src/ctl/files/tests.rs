@@ -67,7 +67,10 @@ fn a_path_that_others_may_write_refuses_all() {
     for path in ["/", "/etc", "/etc/netbroker", INSTALLED, &file] {
         for (wrong, right) in [(0o775, 0o755), (0o757, 0o755), (0o1777, 0o755)] {
             machine.mode(path, wrong);
-            refused(&machine, &format!("{path} has mode {wrong:04o}, which lets others than root write it"));
+            refused(
+                &machine,
+                &format!("{path} has mode {wrong:04o}, so users other than root can write it; run `chmod go-w {path}`"),
+            );
             machine.mode(path, right);
         }
     }

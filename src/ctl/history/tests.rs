@@ -170,14 +170,29 @@ fn a_pin_that_cannot_be_read_is_not_taken_for_none() {
     let pin = "/var/lib/netbroker/pinned";
     for text in ["", "x", "../../etc"] {
         machine.write(pin, text);
-        let why = why(put(&machine, &rule("b"), UNPIN));
+        let why = why(put(&machine, &rule("b"), Leave::default()));
         assert!(why.starts_with(&format!("{pin} must hold the digest that `policy rollback` pinned")), "{why}");
     }
     machine.write(pin, "0".repeat(64));
     machine.mode(pin, 0o666);
-    let why = why(put(&machine, &rule("b"), UNPIN));
+    let why = why(put(&machine, &rule("b"), Leave::default()));
     assert!(why.starts_with(&format!("{pin} has mode 0666")), "{why}");
     assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
+    // Whoever ends the pin need not know what it was.
+    assert!(put(&machine, &rule("b"), UNPIN).unwrap().said.ends_with("; no policy is pinned any more"));
+    assert_eq!(kept::pinned(&machine.tree), Ok(None));
+}
+
+#[test]
+fn files_that_change_while_they_are_checked_are_not_installed() {
+    let machine = Machine::new();
+    let before = installed(&machine, &rule("a"));
+    let sources = vec![Source { name: POLICY.to_owned(), text: rule("b") }];
+    let policy = compile(&sources, &|_| Ok(None)).unwrap();
+    let new = New { policy, sources, accounts: BTreeMap::new(), by: By::Install };
+    let why = why(new.put(&machine.tree, Leave::default(), &|| Ok(false)).map(|put| put.digest));
+    assert!(why.starts_with("the files changed while they were checked"), "{why}");
+    assert_eq!(digest(&machine), before);
 }
 
 #[test]
@@ -241,7 +256,8 @@ fn an_account_that_is_gone_or_has_another_number_stops_a_rollback() {
     let why = why(back(&machine.tree, &digest, UNPIN));
     assert_eq!(
         why,
-        "the user `root`, number 0, did not exist then, and exists now\nnetbrokerctl: the policy in force is unchanged"
+        "the user `root`, number 0, did not exist then, and exists now\nnetbrokerctl: the policy in force is unchanged; restore these accounts, or \
+         install another policy"
     );
     assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
 }

@@ -10,7 +10,7 @@ use super::super::message::Message;
 use super::super::rows::{Decoded, Given, Seen};
 use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
-use crate::call::field::{KIND, Key};
+use crate::call::field::{KIND, Key, LINK};
 use crate::call::name::LinkName;
 use crate::call::object::{Adjusted, Row, Width};
 use crate::call::request::Request;
@@ -123,6 +123,7 @@ pub(super) fn find(
 pub(super) fn require_applied(
     netlink: &mut Netlink,
     question: &Message,
+    index: i32,
     rows: impl Iterator<Item = &'static Row>,
     given: &Given,
 ) -> Result<(), Refusal> {
@@ -130,9 +131,19 @@ pub(super) fn require_applied(
     if !rows.filter(|row| row.adjusted == Adjusted::Always).any(is_given) {
         return Ok(());
     }
-    let found = netlink.ask(question, "parse a link", |payload| Link::read(payload).map(Link::into_owned));
-    let found = found.map_err(TransactionError::refusal).map_err(Refusal::after_a_change)?;
-    found.first().and_then(|link| link.not_applied(given)).map_or(Ok(()), Err)
+    let read = |payload: &[u8]| Link::read(payload).map(Link::into_owned);
+    let found = match netlink.ask(question, "parse a link", read) {
+        Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
+        other => other.map_err(TransactionError::refusal).map_err(Refusal::after_a_change)?,
+    };
+    match found.first().filter(|link| link.index == index) {
+        Some(link) => link.not_applied(given).map_or(Ok(()), Err),
+        None => {
+            // The link was renamed or removed meanwhile, and the change may have reached the one that took its name.
+            netlink.watch.lose(&LINK.field);
+            Ok(())
+        }
+    }
 }
 
 #[cfg(test)]

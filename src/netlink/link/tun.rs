@@ -41,6 +41,7 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, R
         match sys::tun_make(device.as_fd(), name.as_str(), mode | ALWAYS) {
             Ok(()) => finish(after, device.as_fd(), &given),
             Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(after, &given),
+            Err(errno @ Errno::EBUSY) => Err(compare::clash(after, refused(errno, &field::LINK.field), request)),
             Err(errno) => Err(refused(errno, &field::LINK.field)),
         }
     }))

@@ -157,7 +157,7 @@ impl<'s> Reader<'s, '_> {
         let number = number.filter(|number| *number != OVERFLOW && *number < super::NO_CALLER);
         if number.is_none() {
             let most = super::NO_CALLER - 1;
-            self.refuse(value.span(), format!("{what} must have a number from 0 to {most} other than {OVERFLOW}"));
+            self.refuse(value.span(), format!("{what} must be a number from 0 to {most} other than {OVERFLOW}"));
         }
         number
     }
