@@ -183,12 +183,12 @@ fn a_broker_that_cannot_be_reached_is_named_with_the_way() {
     let alice = host.as_uid(ALICE);
     fs::write("/run/scratch/file", "").unwrap();
     for (via, status, said) in [
-        ("program:/absent/netbroker", 69, "cannot start /absent/netbroker: No such file or directory: is netbroker"),
         (
-            "socket:/run/absent",
+            "program:/absent/netbroker",
             69,
-            "cannot connect to /run/absent: No such file or directory: is its listener running?",
+            "cannot start /absent/netbroker: No such file or directory; install netbroker",
         ),
+        ("socket:/run/absent", 69, "cannot connect to /run/absent: No such file or directory; start its listener"),
         ("socket:/run/scratch/file", 69, "cannot connect to /run/scratch/file: Permission denied"),
         (&format!("sudo:{BROKER}"), 69, &format!("sudo did not start the broker (sudo:{BROKER})")),
         (BROKER, 64, "expected `program:PATH`, `sudo:PATH` or `socket:PATH`"),

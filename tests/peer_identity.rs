@@ -167,8 +167,8 @@ fn a_clients_end_whose_peer_is_a_listener_of_roots_is_no_way_to_be_root() {
         )
     };
     for (way, sudo, missing) in [
-        (Way::Setuid, "", "`--peer` is for root"),
-        (Way::FileCapabilities, "", "`--peer` is for root"),
+        (Way::Setuid, "", "`--peer` is only for root"),
+        (Way::FileCapabilities, "", "`--peer` is only for root"),
         (Way::Sudo, "'sudo', '-n', ", "SUDO_UID"),
     ] {
         host.install(way.clone());
