@@ -190,7 +190,8 @@ impl New {
         if replaced || all.first().is_none_or(|latest| latest.digest != digest || latest.files != new.files) {
             history.keep(&new).map_err(refused)?;
         }
-        if replaced && let Err(why) = place.replace(&bytes) {
+        let put = if replaced { place.replace(&bytes) } else { Ok(()) };
+        if let Err(why) = put {
             if kept_before(&digest).is_none() {
                 let _ = history.forget(&digest); // it was never in force; the first failure is reported
             }
