@@ -462,6 +462,12 @@ mod tests {
     use crate::call::error::ERRORS;
 
     #[test]
+    fn what_is_not_supported_is_not_described_by_transport_endpoints() {
+        assert_eq!(describe(Errno::EOPNOTSUPP), "Operation not supported");
+        assert_eq!(describe(Errno::EBUSY), Errno::EBUSY.desc());
+    }
+
+    #[test]
     fn every_refusal_is_declared_with_its_fields() {
         let kernel = |class| {
             Refusal::Kernel(KernelRefusal {

@@ -20,6 +20,7 @@ use super::files::{Tree, names};
 use super::read::{COMPILED, all_of, exists_in, open_directory, open_in, unusable};
 use super::replace::{Rights, replace};
 use super::state::STATE;
+use super::warn;
 use crate::audit::sha256;
 use crate::policy::compile::Policy;
 use crate::policy::diagnostics::Source;
@@ -120,7 +121,18 @@ impl History {
     }
 
     fn locked(directory: OwnedFd, tree: &Tree, how: FlockArg) -> Result<Self, String> {
-        let directory = Flock::lock(directory, how).map_err(|(_, errno)| unusable(&path(), errno))?;
+        let at_once = match how {
+            FlockArg::LockShared => FlockArg::LockSharedNonblock,
+            _ => FlockArg::LockExclusiveNonblock,
+        };
+        let locked = Flock::lock(directory, at_once).or_else(|(directory, errno)| match errno {
+            Errno::EWOULDBLOCK => {
+                warn("waiting until another `netbrokerctl policy` command ends");
+                Flock::lock(directory, how)
+            }
+            other => Err((directory, other)),
+        });
+        let directory = locked.map_err(|(_, errno)| unusable(&path(), errno))?;
         Ok(Self { directory, owner: Uid::from_raw(tree.owner) })
     }
 

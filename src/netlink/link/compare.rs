@@ -5,13 +5,14 @@
 
 use std::os::fd::OwnedFd;
 
+use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::lookup::by_name;
 use super::super::netns::ask_nsid;
 use super::super::rows::{Decoded, Given};
 use super::super::sides::After;
-use super::super::transaction::Netlink;
+use super::super::transaction::{Netlink, TransactionError};
 use super::seen::{Link, find};
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
@@ -79,7 +80,12 @@ pub(super) fn clash(netlink: &mut Netlink, taken: Refusal, request: &Request) ->
         return taken;
     };
     let found = netlink.ask(&question, "parse a link", |payload| Link::read(payload).map(Link::into_owned));
-    match found.unwrap_or_default().first() {
+    let found = match found {
+        Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Vec::new(),
+        Err(_) => return taken, // which of the names is taken is not known
+        Ok(found) => found,
+    };
+    match found.first() {
         Some(link) if link.is_called(name) => already(&field::LINK.field, exists),
         Some(_) => already(&field::LINK.field, "it is the alternative name of another link"),
         None if request.get(&field::PEER_NAME).is_some() => already(&field::PEER_NAME.field, exists),
