@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Twin tests that need kinds of link that not every kernel has: dummy, bond, vlan, vrf and geneve.
+//! Twin tests that need kinds of link that not every kernel has: those of [`common::calls::ON_OTHER_KERNELS`].
 //!
 //! A plain `cargo test` does not run this target (`test = false` in Cargo.toml). tests/vm/run boots a kernel that has the
 //! kinds and runs it there; where the machine's own kernel has them, `cargo test --test other_kernels` does.
@@ -22,9 +22,456 @@ fn listed(host: &Host, link: &str) -> Value {
     call(host, "Link.List", json!({ "link": link })).ok()["links"][0].clone()
 }
 
+/// A host on a kernel that has loaded every module that adds a link to each namespace. Otherwise another test could load one
+/// while this host is observed.
+fn loaded_host() -> Host {
+    let host = open_host();
+    host.sh("ip netns add modules; \
+         for kind in ipip sit ip6tnl gre ip6gre; do ip -n modules link add x0 type $kind 2>/dev/null || :; done; \
+         ip netns delete modules");
+    host
+}
+
+/// What a link has of its own: the members of the request for it, and the words of `ip link add` before and after `type`.
+type Made<'a> = (&'a str, Value, &'a str, &'a str);
+
+/// Twins that each have a parent `d0`, which is up, with addresses, and a bridge `br0`.
+fn host() -> Host {
+    let host = loaded_host();
+    let (a, b) = host.twins();
+    for netns in [a, b] {
+        host.ip_in(netns, "link add d0 address 02:00:00:00:00:99 up type dummy");
+        host.ip_in(netns, "address add 192.0.2.1/24 dev d0");
+        host.ip_in(netns, "address add 2001:db8::1/64 dev d0 nodad");
+        host.ip_in(netns, "link add br0 type bridge");
+    }
+    host
+}
+
+/// `Link.Add` of a link `x0`, with these members.
+fn add(host: &Host, kind: &str, members: &Value) -> Reply {
+    let mut fields = json!({"link": "x0", "kind": kind});
+    fields.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    call(host, "Link.Add", fields)
+}
+
+/// Whether a link is reported as requested.
+fn assert_reported(reported: &Value, requested: &Value) {
+    for (name, value) in requested.as_object().unwrap() {
+        match value {
+            Value::Object(_) => assert_reported(&reported[name], value),
+            _ => assert_eq!(reported[name], *value, "{name} of {reported:#}"),
+        }
+    }
+}
+
+/// Makes each link with the broker in one twin and with iproute2 in the other, compares the twins, lists the link, and
+/// requests it again with `exists_ok`: as it is, and with another alias.
+fn assert_twins(host: &Host, made: &[Made<'_>]) {
+    for (kind, members, words, own) in made {
+        add(host, kind, members).ok();
+        host.ip_in("b", &format!("link add x0 {words} type {kind} {own}"));
+        host.compare("link show");
+        assert_reported(&listed(host, "x0"), members);
+        assert_eq!(listed(host, "x0")["kind"], *kind);
+        let before = host.snapshot(&["a"]);
+        let mut again = members.clone();
+        again["exists_ok"] = json!(true);
+        add(host, kind, &again).ok();
+        again["alias"] = json!("another");
+        assert_refused(&add(host, kind, &again), "AlreadyExists", "alias");
+        assert_eq!(host.snapshot(&["a"]), before, "{kind} {members}");
+        call(host, "Link.Delete", json!({"link": "x0"})).ok();
+        host.ip_in("b", "link delete x0");
+        host.compare("link show");
+    }
+}
+
+fn assert_refused(reply: &Reply, error: &str, field: &str) {
+    assert_eq!((reply.error(), reply.get("field")), (format!("io.netbroker.Link.{error}"), json!(field)), "{reply}");
+}
+
+/// Each request is refused with this error and field, and changes nothing.
+fn assert_all_refused(host: &Host, cases: &[(&str, Value, &str, &str)]) {
+    let before = host.snapshot(&["a"]);
+    for (kind, members, error, field) in cases {
+        assert_refused(&add(host, kind, members), error, field);
+        assert_eq!(host.snapshot(&["a"]), before, "{kind} {members}");
+    }
+}
+
+/// A request for the existing link that differs in one field from it is refused naming the field.
+fn assert_differs(host: &Host, kind: &str, made: &Value, others: &[(Value, &str)]) {
+    add(host, kind, made).ok();
+    let cases: Vec<_> = others
+        .iter()
+        .map(|(other, field)| {
+            let mut members = other.clone();
+            members["exists_ok"] = json!(true);
+            (kind, members, "AlreadyExists", *field)
+        })
+        .collect();
+    assert_all_refused(host, &cases);
+    call(host, "Link.Delete", json!({"link": "x0"})).ok();
+}
+
+const EVERY: &str = "mtu 1400 address 02:00:00:00:00:01 up";
+
+/// What every kind with a hardware address takes.
+fn every(mut members: Value) -> Value {
+    let common = json!({"mtu": 1400, "mac": "02:00:00:00:00:01", "up": true});
+    members.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+    members
+}
+
+#[test]
+fn a_dummy_and_a_vrf_with_each_of_their_fields_are_made_like_by_iproute2() {
+    let host = host();
+    assert_twins(
+        &host,
+        &[
+            ("dummy", json!({}), "", ""),
+            ("dummy", every(json!({"master": "br0"})), &format!("{EVERY} master br0"), ""),
+            ("vrf", json!({"vrf": {"table": 7}}), "", "table 7"),
+            ("vrf", every(json!({"vrf": {"table": 305_419_896}})), EVERY, "table 305419896"),
+        ],
+    );
+    assert_differs(&host, "vrf", &json!({"vrf": {"table": 7}}), &[(json!({"vrf": {"table": 8}}), "vrf.table")]);
+    let cases = [
+        ("vrf", json!({}), "InvalidRequest", "vrf.table"),
+        ("vrf", json!({"vrf": {"table": 0}}), "InvalidRequest", "vrf.table"),
+        ("dummy", json!({"parent": "d0"}), "InvalidRequest", "parent"),
+    ];
+    assert_all_refused(&host, &cases);
+}
+
+#[test]
+fn a_vlan_with_each_of_its_fields_is_made_like_by_iproute2() {
+    let host = host();
+    let on = |vlan: Value| json!({"parent": "d0", "vlan": vlan});
+    assert_twins(
+        &host,
+        &[
+            ("vlan", on(json!({"id": 7})), "link d0", "id 7"),
+            ("vlan", on(json!({"id": 0, "protocol": "ieee802_1q"})), "link d0", "id 0 protocol 802.1Q"),
+            (
+                "vlan",
+                every(on(json!({"id": 4094, "protocol": "ieee802_1ad"}))),
+                &format!("link d0 {EVERY}"),
+                "id 4094 protocol 802.1ad",
+            ),
+        ],
+    );
+    let others = [
+        (on(json!({"id": 8})), "vlan.id"),
+        (on(json!({"id": 7, "protocol": "ieee802_1ad"})), "vlan.protocol"),
+        (json!({"parent": "br0", "vlan": {"id": 7}}), "parent"),
+    ];
+    assert_differs(&host, "vlan", &on(json!({"id": 7})), &others);
+    host.ip_in("a", "link add d0.9 link d0 type vlan id 9");
+    let cases = [
+        ("vlan", on(json!({"id": 9})), "AlreadyExists", "vlan.id"), // under another name
+        ("vlan", on(json!({"id": 4095})), "InvalidRequest", "vlan.id"),
+        ("vlan", on(json!({})), "InvalidRequest", "vlan.id"),
+        ("vlan", json!({"vlan": {"id": 7}}), "InvalidRequest", "parent"),
+        ("vlan", json!({"parent": "none", "vlan": {"id": 7}}), "NoSuchLink", "parent"),
+    ];
+    assert_all_refused(&host, &cases);
+}
+
+#[test]
+fn an_ipvlan_with_each_of_its_fields_is_made_like_by_iproute2() {
+    let host = host();
+    let on = |ipvlan: Value| json!({"parent": "d0", "ipvlan": ipvlan});
+    assert_twins(
+        &host,
+        &[
+            ("ipvlan", json!({"parent": "d0"}), "link d0", ""),
+            ("ipvlan", on(json!({"mode": "l2", "traffic": "bridge"})), "link d0", "mode l2 bridge"),
+            ("ipvlan", on(json!({"mode": "l3", "traffic": "private"})), "link d0", "mode l3 private"),
+            ("ipvlan", on(json!({"mode": "l3s", "traffic": "vepa"})), "link d0", "mode l3s vepa"),
+            ("ipvlan", json!({"parent": "d0", "mtu": 1400, "up": true}), "link d0 mtu 1400 up", ""),
+        ],
+    );
+    let made = on(json!({"mode": "l2", "traffic": "private"}));
+    let others =
+        [(on(json!({"mode": "l3"})), "ipvlan.mode"), (on(json!({"mode": "l2", "traffic": "vepa"})), "ipvlan.traffic")];
+    assert_differs(&host, "ipvlan", &made, &others);
+    for netns in ["a", "b"] {
+        host.ip_in(netns, "link add i0 link d0 type ipvlan mode l2 private");
+    }
+    let stacked = ("ipvlan", json!({"parent": "i0"}), "KernelRefused", "parent");
+    let mac = ("ipvlan", json!({"parent": "d0", "mac": "02:00:00:00:00:01"}), "InvalidRequest", "mac");
+    assert_all_refused(&host, &[stacked, mac, ("ipvlan", json!({}), "InvalidRequest", "parent")]);
+    // A new link changes the mode of the existing one. It leaves `private` as it is, unless the request says otherwise.
+    add(&host, "ipvlan", &json!({"parent": "d0"})).ok();
+    host.ip_in("b", "link add x0 link d0 type ipvlan");
+    host.compare("link show");
+    assert_eq!(listed(&host, "i0")["ipvlan"], json!({"mode": "l3", "traffic": "private"}));
+}
+
+#[test]
+fn a_geneve_with_each_of_its_fields_is_made_like_by_iproute2() {
+    let host = host();
+    let of = |geneve: Value| json!({ "geneve": geneve });
+    assert_twins(
+        &host,
+        &[
+            ("geneve", of(json!({"id": 7, "remote": "192.0.2.9"})), "", "id 7 remote 192.0.2.9"),
+            ("geneve", of(json!({"id": 0, "remote": "2001:db8::9"})), "", "id 0 remote 2001:db8::9"),
+            (
+                "geneve",
+                every(of(
+                    json!({"id": 16_777_215, "remote": "192.0.2.9", "port": 4660, "ttl": 7, "tos": 8, "df": "set"}),
+                )),
+                EVERY,
+                "id 16777215 remote 192.0.2.9 dstport 4660 ttl 7 tos 8 df set",
+            ),
+            (
+                "geneve",
+                of(json!({"id": 7, "remote": "192.0.2.9", "df": "inherit"})),
+                "",
+                "id 7 remote 192.0.2.9 df inherit",
+            ),
+            (
+                "geneve",
+                of(json!({"id": 7, "remote": "192.0.2.9", "df": "unset"})),
+                "",
+                "id 7 remote 192.0.2.9 df unset",
+            ),
+            ("geneve", of(json!({"collect_metadata": true})), "", "external"),
+        ],
+    );
+    let others = [
+        (of(json!({"id": 8, "remote": "192.0.2.9"})), "geneve.id"),
+        (of(json!({"id": 7, "remote": "192.0.2.8"})), "geneve.remote"),
+        (of(json!({"id": 7, "remote": "192.0.2.9", "port": 4660})), "geneve.port"),
+        (of(json!({"collect_metadata": true})), "geneve.collect_metadata"),
+    ];
+    assert_differs(&host, "geneve", &of(json!({"id": 7, "remote": "192.0.2.9"})), &others);
+    let cases = [
+        ("geneve", of(json!({"remote": "192.0.2.9"})), "InvalidRequest", "geneve.id"),
+        ("geneve", of(json!({"id": 7})), "InvalidRequest", "geneve.remote"),
+        ("geneve", of(json!({"id": 7, "collect_metadata": true})), "InvalidRequest", "geneve.id"),
+        ("geneve", of(json!({"remote": "192.0.2.9", "collect_metadata": true})), "InvalidRequest", "geneve.remote"),
+        ("geneve", of(json!({"id": 7, "remote": "239.1.1.1"})), "InvalidRequest", "geneve.remote"),
+        ("geneve", of(json!({"id": 7, "remote": "::"})), "InvalidRequest", "geneve.remote"),
+    ];
+    assert_all_refused(&host, &cases);
+}
+
+#[test]
+fn an_ipip_a_sit_and_an_ip6tnl_with_each_of_their_fields_are_made_like_by_iproute2() {
+    let host = host();
+    let of = |tunnel: Value| json!({ "tunnel": tunnel });
+    let on = |tunnel: Value| json!({"parent": "d0", "mtu": 1400, "up": true, "tunnel": tunnel});
+    for kind in ["ipip", "sit"] {
+        let fields = json!({"local": "192.0.2.1", "remote": "192.0.2.9", "ttl": 7, "tos": 8, "pmtudisc": true});
+        let words = "local 192.0.2.1 remote 192.0.2.9 ttl 7 tos 8 pmtudisc dev d0";
+        assert_twins(
+            &host,
+            &[
+                (kind, of(json!({"remote": "192.0.2.9"})), "", "remote 192.0.2.9"),
+                (kind, of(json!({"local": "192.0.2.1", "pmtudisc": false})), "", "local 192.0.2.1 nopmtudisc"),
+                (kind, on(fields), "mtu 1400 up", words),
+                (kind, of(json!({"remote": "192.0.2.9", "protocol": "ipv4"})), "", "mode ipip remote 192.0.2.9"),
+            ],
+        );
+        let others = [
+            (of(json!({"remote": "192.0.2.8"})), "tunnel.remote"),
+            (of(json!({"remote": "192.0.2.9", "local": "192.0.2.1"})), "tunnel.local"),
+            (of(json!({"remote": "192.0.2.9", "ttl": 7})), "tunnel.ttl"),
+            (of(json!({"remote": "192.0.2.9", "tos": 8})), "tunnel.tos"),
+            (of(json!({"remote": "192.0.2.9", "pmtudisc": false})), "tunnel.pmtudisc"),
+            (of(json!({"remote": "192.0.2.9", "protocol": "ipv4"})), "tunnel.protocol"),
+        ];
+        assert_differs(&host, kind, &of(json!({"remote": "192.0.2.9"})), &others);
+        host.ip_in("a", &format!("link add taken type {kind} remote 192.0.2.7"));
+        let ttl = json!({"remote": "192.0.2.9", "ttl": 7, "pmtudisc": false});
+        let cases = [
+            (kind, of(json!({"remote": "192.0.2.7"})), "AlreadyExists", "tunnel.remote"),
+            (kind, of(ttl), "InvalidRequest", "tunnel.ttl"),
+            (kind, of(json!({"remote": "2001:db8::9"})), "InvalidRequest", "tunnel.remote"),
+            (kind, of(json!({"local": "0.0.0.0"})), "InvalidRequest", "tunnel.local"),
+            (kind, of(json!({"remote": "239.1.1.1"})), "InvalidRequest", "tunnel.remote"),
+            (kind, json!({"mac": "02:00:00:00:00:01"}), "InvalidRequest", "mac"),
+        ];
+        assert_all_refused(&host, &cases);
+        host.ip_in("a", "link delete taken");
+    }
+    assert_twins(
+        &host,
+        &[
+            ("sit", of(json!({"remote": "192.0.2.9", "protocol": "ipv6"})), "", "mode ip6ip remote 192.0.2.9"),
+            ("ip6tnl", of(json!({"remote": "2001:db8::9"})), "", "remote 2001:db8::9"),
+            ("ip6tnl", of(json!({"remote": "2001:db8::9", "protocol": "any"})), "", "mode any remote 2001:db8::9"),
+            ("ip6tnl", of(json!({"remote": "2001:db8::9", "protocol": "ipv4"})), "", "mode ipip6 remote 2001:db8::9"),
+            ("ip6tnl", of(json!({"remote": "2001:db8::9", "protocol": "ipv6"})), "", "mode ip6ip6 remote 2001:db8::9"),
+            (
+                "ip6tnl",
+                on(json!({"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5})),
+                "mtu 1400 up",
+                "local 2001:db8::1 remote 2001:db8::9 hoplimit 7 encaplimit 5 dev d0",
+            ),
+        ],
+    );
+    let others = [
+        (of(json!({"remote": "2001:db8::8"})), "tunnel.remote"),
+        (of(json!({"remote": "2001:db8::9", "ttl": 7})), "tunnel.ttl"),
+        (of(json!({"remote": "2001:db8::9", "encap_limit": 5})), "tunnel.encap_limit"),
+        (of(json!({"remote": "2001:db8::9", "protocol": "ipv6"})), "tunnel.protocol"),
+    ];
+    assert_differs(&host, "ip6tnl", &of(json!({"remote": "2001:db8::9"})), &others);
+    let cases = [
+        ("ipip", of(json!({"remote": "192.0.2.9", "protocol": "ipv6"})), "InvalidRequest", "tunnel.protocol"),
+        ("ip6tnl", of(json!({"remote": "192.0.2.9"})), "InvalidRequest", "tunnel.remote"),
+        ("ip6tnl", json!({"mac": "02:00:00:00:00:01"}), "InvalidRequest", "mac"),
+        ("ip6tnl", of(json!({"tos": 8})), "InvalidRequest", "tunnel.tos"),
+    ];
+    assert_all_refused(&host, &cases);
+}
+
+#[test]
+fn gre_tunnels_with_each_of_their_fields_are_made_like_by_iproute2() {
+    let host = host();
+    let of = |tunnel: &Value, gre: Value| json!({"tunnel": tunnel, "gre": gre});
+    for (kind, local, remote) in [
+        ("gre", "192.0.2.1", "192.0.2.9"),
+        ("gretap", "192.0.2.1", "192.0.2.9"),
+        ("ip6gre", "2001:db8::1", "2001:db8::9"),
+        ("ip6gretap", "2001:db8::1", "2001:db8::9"),
+    ] {
+        let is_v4 = !kind.starts_with("ip6");
+        let (more, words) = if is_v4 {
+            (json!({"local": local, "remote": remote, "ttl": 7, "tos": 8, "pmtudisc": true}), "ttl 7 tos 8 pmtudisc")
+        } else {
+            (json!({"local": local, "remote": remote, "ttl": 7, "encap_limit": 5}), "hoplimit 7 encaplimit 5")
+        };
+        let mut all = of(&more, json!({"key": 305_419_896, "csum": true, "seq": true}));
+        all.as_object_mut().unwrap().extend([("parent".to_owned(), json!("d0")), ("mtu".to_owned(), json!(1300))]);
+        let to = json!({ "remote": remote });
+        assert_twins(
+            &host,
+            &[
+                (kind, json!({ "tunnel": to }), "", &format!("remote {remote}")),
+                (kind, of(&to, json!({"key": 7})), "", &format!("remote {remote} key 7")),
+                (kind, of(&to, json!({"csum": true})), "", &format!("remote {remote} csum")),
+                (kind, of(&to, json!({"seq": true})), "", &format!("remote {remote} seq")),
+                (
+                    kind,
+                    all,
+                    "mtu 1300",
+                    &format!("local {local} remote {remote} {words} key 305419896 csum seq dev d0"),
+                ),
+            ],
+        );
+        let made = of(&to, json!({"key": 7, "csum": true, "seq": true}));
+        let mut others = vec![
+            (of(&to, json!({"key": 8, "csum": true, "seq": true})), "gre.key"),
+            (of(&to, json!({"key": 7, "seq": true})), "gre.csum"),
+            (of(&to, json!({"key": 7, "csum": true})), "gre.seq"),
+        ];
+        if is_v4 {
+            let slow = json!({"remote": remote, "pmtudisc": false});
+            others.push((of(&slow, json!({"key": 7, "csum": true, "seq": true})), "tunnel.pmtudisc"));
+        }
+        assert_differs(&host, kind, &made, &others);
+        let other = if is_v4 { "2001:db8::9" } else { "192.0.2.9" };
+        let cases = [
+            (kind, json!({"tunnel": {"remote": other}}), "InvalidRequest", "tunnel.remote"),
+            (kind, of(&to, json!({"key": 0})), "InvalidRequest", "gre.key"),
+        ];
+        assert_all_refused(&host, &cases);
+        if is_v4 {
+            let ttl = json!({"tunnel": {"remote": remote, "ttl": 7, "pmtudisc": false}});
+            assert_all_refused(&host, &[(kind, ttl, "InvalidRequest", "tunnel.ttl")]);
+        }
+        if kind.ends_with("tap") {
+            let mac = json!({"mac": "02:00:00:00:00:01", "tunnel": to});
+            assert_twins(&host, &[(kind, mac, "address 02:00:00:00:00:01", &format!("remote {remote}"))]);
+        } else {
+            assert_all_refused(&host, &[(kind, json!({"mac": "02:00:00:00:00:01"}), "InvalidRequest", "mac")]);
+        }
+    }
+}
+
+#[test]
+fn a_wireguard_and_an_xfrm_link_with_each_of_their_fields_are_made_like_by_iproute2() {
+    let host = host();
+    assert_twins(
+        &host,
+        &[
+            ("wireguard", json!({}), "", ""),
+            ("wireguard", json!({"mtu": 1400, "up": true}), "mtu 1400 up", ""),
+            ("xfrm", json!({"xfrm": {"if_id": 7}}), "", "if_id 7"),
+            (
+                "xfrm",
+                json!({"parent": "d0", "mtu": 1400, "up": true, "xfrm": {"if_id": 305_419_896}}),
+                "mtu 1400 up",
+                "dev d0 if_id 305419896",
+            ),
+        ],
+    );
+    let others = [
+        (json!({"parent": "d0", "xfrm": {"if_id": 8}}), "xfrm.if_id"),
+        (json!({"parent": "br0", "xfrm": {"if_id": 7}}), "parent"),
+    ];
+    assert_differs(&host, "xfrm", &json!({"parent": "d0", "xfrm": {"if_id": 7}}), &others);
+    host.ip_in("a", "link add taken type xfrm dev d0 if_id 9");
+    let cases = [
+        ("wireguard", json!({"mac": "02:00:00:00:00:01"}), "InvalidRequest", "mac"),
+        ("xfrm", json!({"mac": "02:00:00:00:00:01", "xfrm": {"if_id": 7}}), "InvalidRequest", "mac"),
+        ("xfrm", json!({"xfrm": {"if_id": 0}}), "InvalidRequest", "xfrm.if_id"),
+        ("xfrm", json!({"xfrm": {"if_id": 9}}), "AlreadyExists", "xfrm.if_id"),
+    ];
+    assert_all_refused(&host, &cases);
+}
+
+/// iproute2 6.1 knows no netkit. It makes one without a mode, and shows none of its data.
+#[test]
+fn a_netkit_with_each_of_its_fields_is_made_with_its_peer() {
+    let host = host();
+    let pair = |peer: Value, mode: &str| json!({"peer": peer, "netkit": {"mode": mode}});
+    let cases = [
+        (pair(json!({"name": "x1", "netns": "a"}), "l3"), "a", Value::Null),
+        (
+            every(pair(json!({"name": "x1", "netns": "b", "mac": "02:00:00:00:00:02", "mtu": 1300, "up": true}), "l2")),
+            "b",
+            json!("02:00:00:00:00:02"),
+        ),
+    ];
+    for (members, netns, mac) in cases {
+        add(&host, "netkit", &members).ok();
+        let (own, other) = (listed(&host, "x0"), json!({"netns": netns, "link": "x1"}));
+        let peer = host.caller().call("Link.List", other).ok()["links"][0].clone();
+        assert_eq!((&own["kind"], &peer["kind"]), (&json!("netkit"), &json!("netkit")));
+        assert_eq!((&own["netkit"], &peer["netkit"]), (&members["netkit"], &members["netkit"]));
+        assert_eq!((&own["peer_index"], &peer["peer_index"]), (&peer["link_index"], &own["link_index"]));
+        assert!(
+            mac.is_null() || (&peer["mac"], &peer["mtu"], &peer["up"]) == (&mac, &json!(1300), &json!(true)),
+            "{peer}"
+        );
+        let mut again = members.clone();
+        again["exists_ok"] = json!(true);
+        add(&host, "netkit", &again).ok();
+        let mode = if members["netkit"]["mode"] == "l2" { "l3" } else { "l2" };
+        let other = json!({"exists_ok": true, "peer": {"name": "x1", "netns": netns}, "netkit": {"mode": mode}});
+        assert_all_refused(&host, &[("netkit", other, "AlreadyExists", "netkit.mode")]);
+        call(&host, "Link.Delete", json!({"link": "x0"})).ok();
+        assert!(!host.ip_in(netns, "link show").contains("x1"));
+    }
+    let with_mac = json!({"peer": {"name": "x1", "netns": "a", "mac": "02:00:00:00:00:02"}});
+    let mut own_mac = json!({"peer": {"name": "x1", "netns": "a"}});
+    own_mac["mac"] = json!("02:00:00:00:00:01");
+    assert_all_refused(
+        &host,
+        &[("netkit", with_mac, "InvalidRequest", "peer.mac"), ("netkit", own_mac, "InvalidRequest", "mac")],
+    );
+}
+
 #[test]
 fn a_dummy_link_is_changed_like_by_iproute2() {
-    let host = open_host();
+    let host = loaded_host();
     let (a, b) = host.twins();
     for netns in [a, b] {
         host.ip_in(netns, "link add d0 address 02:00:00:00:00:01 type dummy");
@@ -57,7 +504,7 @@ fn a_dummy_link_is_changed_like_by_iproute2() {
 
 #[test]
 fn links_of_each_kind_are_listed_with_their_kind_parent_and_master() {
-    let host = open_host();
+    let host = loaded_host();
     let (a, _) = host.twins();
     for words in [
         "link add d0 type dummy",
@@ -86,7 +533,7 @@ fn links_of_each_kind_are_listed_with_their_kind_parent_and_master() {
 
 #[test]
 fn a_vlan_on_a_dummy_link_is_deleted_with_it() {
-    let host = open_host();
+    let host = loaded_host();
     let (a, b) = host.twins();
     for netns in [a, b] {
         host.ip_in(netns, "link add d0 type dummy");
@@ -95,12 +542,12 @@ fn a_vlan_on_a_dummy_link_is_deleted_with_it() {
     call(&host, "Link.Delete", json!({"link": "d0"})).ok();
     host.ip_in(b, "link delete d0");
     host.compare("link show");
-    assert_eq!(host.ip_in(a, "-o link show").lines().count(), 1, "the loopback");
+    assert!(!host.ip_in(a, "link show").contains(": d0"));
 }
 
 #[test]
 fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
-    let host = open_host();
+    let host = loaded_host();
     let (a, b) = host.twins();
     for netns in [a, b] {
         host.ip_in(netns, "link add d0 address 02:00:00:00:00:01 type dummy");

@@ -132,6 +132,19 @@ static XMIT_HASH_POLICIES: Words = Words {
     name: "XmitHashPolicy",
     words: &[("layer2", 0), ("layer3_4", 1), ("layer2_3", 2), ("encap2_3", 3), ("encap3_4", 4), ("vlan_srcmac", 5)],
 };
+/// Tag protocols (`ETH_P_8021Q`, `ETH_P_8021AD`: `linux/if_ether.h`).
+static VLAN_PROTOCOLS: Words =
+    Words { name: "VlanProtocol", words: &[("ieee802_1q", 0x8100), ("ieee802_1ad", 0x88a8)] };
+/// Modes and flags of ipvlan (`IPVLAN_MODE_…`, `IPVLAN_F_…`: `linux/if_link.h`).
+static IPVLAN_MODES: Words = Words { name: "IpvlanMode", words: &[("l2", 0), ("l3", 1), ("l3s", 2)] };
+static IPVLAN_TRAFFIC_MODES: Words =
+    Words { name: "IpvlanTraffic", words: &[("bridge", 0), ("private", 1), ("vepa", 2)] };
+/// When a geneve sets "don't fragment" (`GENEVE_DF_…`: `linux/if_link.h`).
+static DONT_FRAGMENT: Words = Words { name: "DontFragment", words: &[("unset", 0), ("set", 1), ("inherit", 2)] };
+/// Protocols inside a tunnel (`IPPROTO_IPIP`, `IPPROTO_IPV6`; 0 for all that the kind can carry: `linux/in.h`).
+static INNER_PROTOCOLS: Words = Words { name: "InnerProtocol", words: &[("any", 0), ("ipv4", 4), ("ipv6", 41)] };
+/// Modes of netkit (`NETKIT_L2`, `NETKIT_L3`: `linux/if_link.h`).
+static NETKIT_MODES: Words = Words { name: "NetkitMode", words: &[("l2", 0), ("l3", 1)] };
 static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
 /// Modes of tun (`IFF_TUN`, `IFF_TAP`).
 static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 2)] };
@@ -188,9 +201,9 @@ fields! {
     UP: bool = 10 "up" Type::Bool;
     /// Free text that the kernel stores with the link (`ifalias`), at most 255 bytes. An empty text removes it.
     ALIAS: Text = 11 "alias" Type::Text;
-    /// The name of the other end of the veth pair.
+    /// The name of the other end of the pair.
     PEER_NAME: LinkName = 12 "peer.name" Type::Link;
-    /// The network namespace of the other end of the veth pair.
+    /// The network namespace of the other end of the pair.
     PEER_NETNS: NetnsName = 13 "peer.netns" Type::Netns;
     /// The hardware (MAC) address of the other end.
     PEER_MAC: Mac = 14 "peer.mac" Type::Mac;
@@ -255,8 +268,9 @@ fields! {
     METRIC: u64 = 40 "metric" U32;
     /// The address family: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
-    /// The parent of the link: the link below it. A macvlan or macvtap cannot be added on a macvlan, macvtap, ipvlan or
-    /// ipvtap, because the kernel would add it on the parent of that link.
+    /// The parent of the link: the link below it. A tunnel sends its packets through it. A macvlan or macvtap cannot be
+    /// added on a macvlan, macvtap, ipvlan or ipvtap, and an ipvlan cannot be added on an ipvlan or ipvtap, because the
+    /// kernel would add it on the parent of that link.
     PARENT: LinkName = 42 "parent" Type::Link;
     /// The VXLAN network identifier (VNI, RFC 7348). Required, unless `vxlan.collect_metadata` is true. It must then be
     /// absent.
@@ -376,6 +390,62 @@ fields! {
     BOND_ARP_INTERVAL: u64 = 93 "bond.arp_interval" U31;
     /// The IPv4 addresses that the bond probes by ARP, at most 16.
     BOND_ARP_IP_TARGET: Values = 94 "bond.arp_ip_target" Type::Several(&Type::Address);
+    /// The VLAN identifier (VID).
+    VLAN_ID: u64 = 95 "vlan.id" Type::Number(0, 4094);
+    /// The tag protocol of the VLAN: `ieee802_1q` (0x8100) or `ieee802_1ad` (0x88a8, service tags).
+    VLAN_PROTOCOL: &'static str = 96 "vlan.protocol" Type::Word(&VLAN_PROTOCOLS);
+    /// The number of the routing table of the VRF.
+    VRF_TABLE: u64 = 97 "vrf.table" Type::Number(1, 0xffff_ffff);
+    /// The layer on which the link exchanges packets with its parent: the data link layer (`l2`), or the network layer
+    /// without (`l3`) or with (`l3s`) the packet filter hooks of the parent's namespace. It applies to all ipvlan links on
+    /// the parent: a new link also changes the existing ones.
+    IPVLAN_MODE: &'static str = 98 "ipvlan.mode" Type::Word(&IPVLAN_MODES);
+    /// How the ipvlan links on one parent exchange traffic: directly (`bridge`), not at all (`private`), or through an
+    /// external switch (`vepa`). It applies to all ipvlan links on the parent: a new link also changes the existing
+    /// ones. Without it, they keep theirs, and the first link has `bridge`.
+    IPVLAN_TRAFFIC: &'static str = 99 "ipvlan.traffic" Type::Word(&IPVLAN_TRAFFIC_MODES);
+    /// The identifier that the policies and states of the link have (`XFRMA_IF_ID`).
+    XFRM_IF_ID: u64 = 100 "xfrm.if_id" Type::Number(1, 0xffff_ffff);
+    /// The Geneve network identifier (VNI, RFC 8926). Required, unless `geneve.collect_metadata` is true. It must then be
+    /// absent.
+    GENEVE_ID: u64 = 101 "geneve.id" Type::Number(0, 0xff_ffff);
+    /// The IP address of the other end. Required, unless `geneve.collect_metadata` is true. It must then be absent.
+    GENEVE_REMOTE: IpAddr = 102 "geneve.remote" Type::Address;
+    /// The UDP port to which the link sends packets, and on which it receives them.
+    GENEVE_PORT: u64 = 103 "geneve.port" Type::Number(1, 0xffff);
+    /// The time to live (TTL) of packets, in hops. With 0, the kernel chooses it.
+    GENEVE_TTL: u64 = 104 "geneve.ttl" U8;
+    /// The type of service (TOS) of packets. With 1, it is copied from the inner packet.
+    GENEVE_TOS: u64 = 105 "geneve.tos" U8;
+    /// Whether packets have the flag "don't fragment": never (`unset`), always (`set`), or as the inner packet has it
+    /// (`inherit`).
+    GENEVE_DF: &'static str = 106 "geneve.df" Type::Word(&DONT_FRAGMENT);
+    /// Whether the VNI and the destination come with each packet, as metadata that its sender attached (`external` in
+    /// ip-link(8)).
+    GENEVE_COLLECT_METADATA: bool = 107 "geneve.collect_metadata" Type::Bool;
+    /// The source IP address of the packets that the tunnel sends, and the destination of those that it receives.
+    TUNNEL_LOCAL: IpAddr = 108 "tunnel.local" Type::Address;
+    /// The IP address of the other end of the tunnel.
+    TUNNEL_REMOTE: IpAddr = 109 "tunnel.remote" Type::Address;
+    /// The time to live (TTL) or hop limit of packets, in hops. With 0, it is copied from the inner packet. As in
+    /// iproute2, it is 0 by default over IPv4, and 64 over IPv6. It must be 0 if `tunnel.pmtudisc` is false.
+    TUNNEL_TTL: u64 = 110 "tunnel.ttl" U8;
+    /// The type of service (TOS) of packets. With 1, it is copied from the inner packet.
+    TUNNEL_TOS: u64 = 111 "tunnel.tos" U8;
+    /// Whether packets have the flag "don't fragment", which path MTU discovery needs. The kernel's default is true.
+    TUNNEL_PMTUDISC: bool = 112 "tunnel.pmtudisc" Type::Bool;
+    /// How many times packets may be encapsulated further on their way (RFC 2473).
+    TUNNEL_ENCAP_LIMIT: u64 = 113 "tunnel.encap_limit" U8;
+    /// The key of the packets of the tunnel (RFC 2890), in both directions.
+    GRE_KEY: u64 = 114 "gre.key" Type::Number(1, 0xffff_ffff);
+    /// Whether packets have a checksum, in both directions.
+    GRE_CSUM: bool = 115 "gre.csum" Type::Bool;
+    /// Whether packets have a sequence number, in both directions.
+    GRE_SEQ: bool = 116 "gre.seq" Type::Bool;
+    /// Whether the pair carries Ethernet frames (`l2`) or IP packets (`l3`).
+    NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
+    /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
+    TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
 }
 
 /// Finds a field by name.

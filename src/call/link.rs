@@ -147,7 +147,12 @@ pub(super) static CALLS: &[Call] = &[
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
               persistent is refused with `Busy`: another process is making it, or it exists only while a program holds \
               it open.",
-        elsewhere: "The other end of a veth pair is made in `peer.netns`. A tun or tap link is persistent: it exists \
+        elsewhere: "The other end of a veth or netkit pair is made in `peer.netns`. A new ipvlan link also changes the \
+                    mode of the existing ipvlan links on its parent and, if `ipvlan.traffic` is given, how they \
+                    exchange traffic. With the first VRF of a namespace, the kernel adds a routing rule of priority \
+                    1000 for each address family. With the first tunnel of a kind, the kernel may load a module that \
+                    adds a link to every namespace: `tunl0`, `sit0`, `ip6tnl0`, `gre0`, `gretap0`, `erspan0` or \
+                    `ip6gre0`. A tunnel sends its packets through any link that has a route to the other end. A tun or tap link is persistent: it exists \
                     until it is deleted, and programs of its owner can attach to it through `/dev/net/tun`. For a \
                     macvtap, the kernel also makes a device file whose name is `/dev/tap` followed by the index of the \
                     link.",
@@ -174,7 +179,7 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Deletes a virtual link. The kernel refuses to delete a physical link.",
-        elsewhere: "The kernel also deletes the other end of a veth pair, and the links that have the deleted link as \
+        elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and the links that have the deleted link as \
                     their parent.",
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,

@@ -511,7 +511,8 @@ mod tests {
         let expected = [
             "Netns.Add netns",
             "Link.Add link",
-            "Link.Add peer.name",
+            "Link.Add peer.name", // of a veth
+            "Link.Add peer.name", // of a netkit
             "Link.Set new_name",
             "Address.Add label",
             "Rule.Add iif",

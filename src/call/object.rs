@@ -95,6 +95,10 @@ pub enum Form {
     Flag(Width),
     /// One bit of a number.
     Bit(Width, u32),
+    /// An attribute without content: present for true.
+    Present,
+    /// One bit of a number, which says that another row of the field has its value. It is only written.
+    Given(Width, u32),
     /// One bit of the flags in the header; whether the bit is inverted; the offset of the mask that selects the bits to
     /// change.
     Masked(u32, bool, usize),
@@ -114,9 +118,9 @@ pub enum Form {
     OwnFamily,
     /// An address of the other family than the object's, preceded by that family (`struct rtvia`).
     OtherFamily,
-    /// An IPv4 address of this sort; absent for any other.
+    /// An IPv4 address of this sort; absent for any other, and for the unspecified address.
     Ipv4(Cast),
-    /// An IPv6 address of this sort; absent for any other.
+    /// An IPv6 address of this sort; absent for any other, and for the unspecified address.
     Ipv6(Cast),
     /// An address whose prefix length is in this byte of the header.
     Interface(usize),
@@ -316,7 +320,7 @@ impl Row {
 
     fn shape(&self) -> Shape {
         match self.form {
-            Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => Shape::Bool,
+            Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => Shape::Bool,
             Form::Flags(..) | Form::Ipv4List => Shape::Strings,
             Form::Objects(object) => Shape::List(object.name, Parts::Of(object, "")),
             Form::Number(_)
@@ -327,6 +331,7 @@ impl Row {
             | Form::Compact(_)
             | Form::Ticks(_)
             | Form::WordNumber(_)
+            | Form::Given(..)
             | Form::Netns => Shape::Int,
             Form::Word(_)
             | Form::Keyword

@@ -269,9 +269,16 @@ fn members(
                 let text = structure(members(call, &inside, Some(used.field), uses, types).into_iter());
                 types.insert(name.to_owned(), text);
             }
-            // For a field inside an object, the object says which kinds have it.
-            let is_common = !under.is_empty() || call.uses.iter().any(|common| common.field == used.field);
-            out.push(if is_common { field(rest, used, types) } else { of_some_kinds(call, used, types) });
+            // For a field inside an object, the object says which kinds have it, unless some of them lack the field.
+            let has = |kind: &&Kind, under: &str| kind.uses.iter().any(|other| other.field.name.starts_with(under));
+            let count = |under: &str| call.kinds.iter().filter(|kind| has(kind, under)).count();
+            let is_common = call.uses.iter().any(|common| common.field == used.field);
+            let is_in_all = is_common || count(under) == count(used.field.name);
+            out.push(match under {
+                "" if !is_common => of_some_kinds(call, used, types),
+                _ if is_in_all => field(call, rest, used, "", types),
+                _ => field(call, rest, used, &only_for(call, &[used]), types),
+            });
             continue;
         };
         if objects.contains(&head) {
@@ -306,7 +313,7 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     let (have, must) = (named(|_| true), named(|used| matches!(used.absence, Absence::Required)));
     match must.as_str() {
         "" => format!("Only for kind {have}."),
-        _ if must == have => format!("Only for kind {have}, which requires it."),
+        _ if must == have => format!("Only for kind {have}, where it is required."),
         _ => format!("Only for kind {have}; required for {must}."),
     }
 }
@@ -321,12 +328,16 @@ fn type_name(head: &str) -> String {
     head.split('_').map(capital).collect()
 }
 
-fn field(name: &str, used: &Use, types: &mut Types) -> String {
+/// A field, with what its absence means where that is the same for all kinds.
+fn field(call: &Call, name: &str, used: &Use, note: &str, types: &mut Types) -> String {
     let ty = type_of(used.field.ty, types);
-    match used.absence {
-        Absence::Required => member(name, &ty, &used.doc(None)),
-        other => member(name, &format!("?{ty}"), &used.doc(Some(&absence(other)))),
+    if matches!(used.absence, Absence::Required) {
+        return member(name, &ty, &used.doc(None));
     }
+    let means = absence(used.absence);
+    let mut others = call.all_uses().filter(|other| other.field == used.field);
+    let is_same = others.all(|other| absence(other.absence) == means);
+    member(name, &format!("?{ty}"), &format!("{} {note}", used.doc(is_same.then_some(&means))))
 }
 
 fn type_of(ty: Type, types: &mut Types) -> String {
@@ -407,7 +418,7 @@ mod tests {
             "type Peer (\n",
             "links: []LinkState",
             "error Denied (",
-            "  # Only for kind veth, which requires it.\n  peer: ?Peer",
+            "  # Only for kind veth, netkit, where it is required.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
             "type Macvlan (\n  # How the links on one parent exchange traffic; default: vepa.\n  mode: ?MacvlanMode\n)",
             "; default: false.\n  up: ?bool",
@@ -416,9 +427,7 @@ mod tests {
             assert!(link.contains(text), "{text}\n{link}");
         }
         let flat = link.replace("\n  # ", " ");
-        assert!(
-            flat.contains("Only for kind vxlan, macvlan, macvtap; required for macvlan, macvtap.\n  parent: ?string")
-        );
+        assert!(flat.contains("; required for macvlan, macvtap, vlan, ipvlan.\n  parent: ?string"));
         for family in families() {
             let text = description(family);
             assert_eq!(text.matches('(').count(), text.matches(')').count(), "{text}");

@@ -228,6 +228,7 @@ mod tests {
                     | Form::Ticks(width)
                     | Form::Flag(width)
                     | Form::Bit(width, _)
+                    | Form::Given(width, _)
                     | Form::Word(width)
                     | Form::WordNumber(width)
                     | Form::Named(width, _)
@@ -287,7 +288,10 @@ mod tests {
                 | Form::Ticks(_) => {
                     matches!(field.ty, Type::Number(..))
                 }
-                Form::Flag(_) | Form::Bit(..) | Form::Masked(..) | Form::NoLink => matches!(field.ty, Type::Bool),
+                Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => {
+                    matches!(field.ty, Type::Bool)
+                }
+                Form::Given(..) => matches!(field.ty, Type::Number(..)),
                 Form::Word(_) | Form::WordNumber(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
                     let own = field.ty.words().unwrap();
                     matches!(row.form, Form::Keyword)

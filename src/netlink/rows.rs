@@ -132,7 +132,7 @@ pub(super) fn encode(
                     Form::Interface(_) | Form::Prefix(_) | Form::Compact(_) => bytes.get(1..).unwrap_or_default(),
                     _ => &bytes,
                 };
-                if !payload.is_empty() || matches!(form, Form::Text) {
+                if !payload.is_empty() || matches!(form, Form::Text | Form::Present) {
                     tree.put(path, 0, payload.len(), payload, field);
                 }
             }

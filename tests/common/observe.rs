@@ -34,6 +34,7 @@ const IDENTIFIERS: &[&str] = &[
     "designated_bridge",
     "designated_root",
     "switchid",
+    "permaddr", // random for a tunnel over IPv6
 ];
 /// Seconds that count down.
 const LIFETIMES: &[&str] = &["valid_life_time", "preferred_life_time"];

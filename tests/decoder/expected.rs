@@ -310,6 +310,21 @@ fn kind(_: &Given<'_>, value: &Value) -> Parts {
         ("macvtap", "MacVtap"),
         ("ifb", "Ifb"),
         ("tun", ""),
+        ("dummy", "Dummy"),
+        ("vlan", "Vlan"),
+        ("vrf", "Vrf"),
+        ("ipvlan", "IpVlan"),
+        ("geneve", "Geneve"),
+        ("ipip", "IpIp"),
+        ("sit", "SitTun"),
+        ("ip6tnl", "Ip6Tnl"),
+        ("gre", "GreTun"),
+        ("gretap", "GreTap"),
+        ("ip6gre", "GreTun6"),
+        ("ip6gretap", "GreTap6"),
+        ("wireguard", "Wireguard"),
+        ("xfrm", "Xfrm"),
+        ("netkit", "Netkit"),
     ];
     let word = word(value, &words);
     if word.is_empty() { Vec::new() } else { vec![format!("Kind({word})")] } // a tap is made by ioctl(2)
@@ -329,8 +344,8 @@ const BRIDGE_AGEING_TIME: Row = ("bridge.ageing_time", shows!("data AgeingTime({
 const BRIDGE_VLAN_FILTERING: Row = ("bridge.vlan_filtering", shows!("data VlanFiltering({})"));
 const BRIDGE_VLAN_DEFAULT_PVID: Row = ("bridge.vlan_default_pvid", shows!("data VlanDefaultPvid({})"));
 
-/// A keyword of a bond's data.
-macro_rules! bond_word {
+/// A keyword of a kind's data.
+macro_rules! data_word {
     ($name:literal, $($ours:literal => $theirs:literal),+) => {
         Shows::Parts(|_, value| vec![format!("data {}({})", $name, word(value, &[$(($ours, $theirs)),+]))])
     };
@@ -339,7 +354,7 @@ macro_rules! bond_word {
 /// `IFLA_BOND_…` (`linux/if_link.h`), `BOND_…` (`linux/if_bonding.h`).
 const BOND_MODE: Row = (
     "bond.mode",
-    bond_word!(
+    data_word!(
         "Mode", "balance_rr" => "BalanceRr", "active_backup" => "ActiveBackup", "balance_xor" => "BalanceXor",
         "broadcast" => "Broadcast", "ieee802_3ad" => "Ieee8023Ad", "balance_tlb" => "BalanceTlb",
         "balance_alb" => "BalanceAlb"
@@ -358,10 +373,10 @@ const BOND_ARP_IP_TARGET: Row = (
 );
 const BOND_PRIMARY: Row = ("bond.primary", shows!("data Primary({})", index));
 const BOND_FAIL_OVER_MAC: Row =
-    ("bond.fail_over_mac", bond_word!("FailOverMac", "none" => "None", "active" => "Active", "follow" => "Follow"));
+    ("bond.fail_over_mac", data_word!("FailOverMac", "none" => "None", "active" => "Active", "follow" => "Follow"));
 const BOND_XMIT_HASH_POLICY: Row = (
     "bond.xmit_hash_policy",
-    bond_word!(
+    data_word!(
         "XmitHashPolicy", "layer2" => "Layer2", "layer3_4" => "Layer34", "layer2_3" => "Layer23",
         "encap2_3" => "Encap23", "encap3_4" => "Encap34", "vlan_srcmac" => "VlanSrcMac"
     ),
@@ -373,9 +388,9 @@ const BOND_ALL_PORTS_ACTIVE: Row = (
     }),
 );
 const BOND_MIN_LINKS: Row = ("bond.min_links", shows!("data MinLinks({})"));
-const BOND_LACP_RATE: Row = ("bond.lacp_rate", bond_word!("AdLacpRate", "slow" => "Slow", "fast" => "Fast"));
+const BOND_LACP_RATE: Row = ("bond.lacp_rate", data_word!("AdLacpRate", "slow" => "Slow", "fast" => "Fast"));
 const BOND_AD_SELECT: Row =
-    ("bond.ad_select", bond_word!("AdSelect", "stable" => "Stable", "bandwidth" => "Bandwidth", "count" => "Count"));
+    ("bond.ad_select", data_word!("AdSelect", "stable" => "Stable", "bandwidth" => "Bandwidth", "count" => "Count"));
 
 /// `IFLA_…`, `IFLA_INFO_…` (`linux/if_link.h`).
 const LINK_ADD: &[Row] = &[
@@ -447,7 +462,9 @@ const LINK_ADD: &[Row] = &[
     (
         "parent",
         Shows::Parts(|given, value| {
-            let under = if given.is_kind("vxlan") { "data " } else { "" };
+            // Most kinds have it in `IFLA_LINK`, tunnels in their data.
+            let in_data = ["vxlan", "xfrm", "ipip", "sit", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap"];
+            let under = if in_data.iter().any(|kind| given.is_kind(kind)) { "data " } else { "" };
             vec![format!("{under}Link({})", index(given, value))]
         }),
     ),
@@ -482,6 +499,49 @@ const LINK_ADD: &[Row] = &[
             vec![format!("data Mode({})", word(value, &words))]
         }),
     ),
+    ("vlan.id", shows!("data Id({})")),
+    ("vlan.protocol", data_word!("Protocol", "ieee802_1q" => "Ieee8021Q", "ieee802_1ad" => "Ieee8021Ad")),
+    ("vrf.table", shows!("data TableId({})")),
+    ("ipvlan.mode", data_word!("Mode", "l2" => "L2", "l3" => "L3", "l3s" => "L3S")),
+    (
+        "ipvlan.traffic",
+        data_word!(
+            "Flags", "bridge" => "IpVlanFlags(0x0)", "private" => "IpVlanFlags(Private)", "vepa" => "IpVlanFlags(Vepa)"
+        ),
+    ),
+    ("xfrm.if_id", shows!("data IfId({})")),
+    ("geneve.id", shows!("data Id({})")),
+    ("geneve.remote", shows!("data Remote{}", version)),
+    ("geneve.port", shows!("data Port({})")),
+    ("geneve.ttl", shows!("data Ttl({})")),
+    ("geneve.tos", shows!("data Tos({})")),
+    ("geneve.df", data_word!("Df", "unset" => "Unset", "set" => "Set", "inherit" => "Inherit")),
+    ("geneve.collect_metadata", when!("data CollectMetadata")),
+    ("tunnel.local", shows!("data Local({})")),
+    ("tunnel.remote", shows!("data Remote({})")),
+    ("tunnel.ttl", shows!("data Ttl({})")),
+    ("tunnel.tos", shows!("data Tos({})")),
+    ("tunnel.encap_limit", shows!("data EncapLimit({})")),
+    // `IPPROTO_IPIP`, `IPPROTO_IPV6` (`linux/in.h`); the decoder calls 0 by its own name.
+    ("tunnel.protocol", data_word!("Protocol", "any" => "Hopopts", "ipv4" => "Ipip", "ipv6" => "Ipv6")),
+    (
+        "tunnel.pmtudisc",
+        Shows::Parts(|given, value| {
+            let is_gre = given.is_kind("gre") || given.is_kind("gretap");
+            vec![format!("data {}({value})", if is_gre { "PathMTUDiscovery" } else { "PMtuDisc" })]
+        }),
+    ),
+    (
+        "gre.key",
+        Shows::Parts(|_, value| {
+            let directions = [("I", "IFlags"), ("O", "OFlags")];
+            let both = directions.map(|(of, flags)| [format!("data {of}Key({value})"), format!("data {flags} Key")]);
+            both.into_iter().flatten().collect()
+        }),
+    ),
+    ("gre.csum", when!("data IFlags Checksum", "data OFlags Checksum")),
+    ("gre.seq", when!("data IFlags Seq", "data OFlags Seq")),
+    ("netkit.mode", data_word!("Mode", "l2" => "L2", "l3" => "L3")),
     ("tun.mode", IOCTL),
     ("tun.owner", IOCTL),
     ("tun.group", IOCTL),

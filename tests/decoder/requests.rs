@@ -66,6 +66,68 @@ requests! {
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_tlb",
         "xmit_hash_policy": "vlan_srcmac"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_alb"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "dummy", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "vlan": {"id": 2571}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vlan", "parent": "v0", "vlan": {"id": 7, "protocol": "ieee802_1ad"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vlan", "parent": "v0", "vlan": {"id": 7, "protocol": "ieee802_1q"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vrf", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "vrf": {"table": 305419896}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "ipvlan": {"mode": "l2", "traffic": "private"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "parent": "v0", "ipvlan": {"mode": "l3", "traffic": "vepa"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "parent": "v0", "ipvlan": {"mode": "l3s", "traffic": "bridge"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "geneve", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "geneve": {"id": 66051,
+        "remote": "10.0.0.9", "port": 4660, "ttl": 7, "tos": 8, "df": "set"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "geneve", "geneve": {"id": 7, "remote": "2001:db8::9", "df": "inherit"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "geneve", "geneve": {"collect_metadata": true, "df": "unset"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ipip", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipip", "tunnel": {"remote": "10.0.0.9", "protocol": "any", "pmtudisc": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipip", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv4", "pmtudisc": false}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "sit", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "any", "pmtudisc": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv4", "pmtudisc": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv6", "pmtudisc": false}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "any"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "ipv4"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "ipv6"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "gre", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true},
+        "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "gre", "tunnel": {"pmtudisc": false}, "gre": {"key": 66051}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "gretap", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true},
+        "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "gretap", "tunnel": {"pmtudisc": false}, "gre": {"key": 66051}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6gre", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5},
+        "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6gretap", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5},
+        "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "wireguard", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "xfrm", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true, "parent": "v0", "xfrm": {"if_id": 305419896}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "netkit", "mtu": 1401, "mac": "02:00:00:00:01:02",
+        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "netkit": {"mode": "l2"},
+        "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "netkit", "netkit": {"mode": "l3"}, "peer": {"name": "a1", "netns": "w"}}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "up": true, "mtu": 1401,
         "mac": "02:00:00:00:01:02", "alias": "one", "arp": true, "multicast": true, "allmulticast": true,
         "promisc": true, "txqueuelen": 515, "bridge": {"stp": true, "forward_delay": 1703, "ageing_time": 20004}}"#;

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoNetkit, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
 use netlink_packet_route::neighbour::NeighbourMessage;
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
@@ -114,11 +114,21 @@ impl Parts {
     fn link_info(&mut self, under: &str, info: &LinkInfo) {
         match info {
             LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))) => self.link(&format!("{under}peer "), peer),
+            LinkInfo::Data(InfoData::Netkit(list)) => list.iter().for_each(|attribute| match attribute {
+                InfoNetkit::Peer(peer) => self.link(&format!("{under}peer "), peer),
+                plain => self.put(format!("{under}data {plain:?}")),
+            }),
             LinkInfo::Data(data) => {
                 // The data of a kind is a list of attributes, `Bridge([ForwardDelay(1700), StpState(KernelStp)])`.
                 let text = format!("{data:?}");
                 let list = text.split_once("([").and_then(|(_, rest)| rest.strip_suffix("])"));
                 for attribute in elements(list.unwrap_or(&text)) {
+                    // A set of flags, `IFlags(GreIOFlags(Checksum | Key))`: each is a part.
+                    if let Some((name, flags)) = attribute.strip_suffix("))").and_then(|a| a.split_once("(GreIOFlags("))
+                    {
+                        flags.split(" | ").for_each(|flag| self.put(format!("{under}data {name} {flag}")));
+                        continue;
+                    }
                     match attribute.strip_prefix("PortRange((").and_then(|rest| rest.strip_suffix("))")) {
                         Some(range) => {
                             let (least, most) = range.split_once(", ").unwrap();

@@ -8,9 +8,12 @@ use super::super::field::{
     BOND_AD_SELECT, BOND_ALL_PORTS_ACTIVE, BOND_ARP_INTERVAL, BOND_ARP_IP_TARGET, BOND_DOWNDELAY, BOND_FAIL_OVER_MAC,
     BOND_LACP_RATE, BOND_MIIMON, BOND_MIN_LINKS, BOND_MODE, BOND_PRIMARY, BOND_UPDELAY, BOND_XMIT_HASH_POLICY,
     BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, EXISTS_OK,
-    Field, Key, MAC, MACVLAN_MODE, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE,
-    TUN_OWNER, VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY,
-    VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL,
+    Field, GENEVE_COLLECT_METADATA, GENEVE_DF, GENEVE_ID, GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM,
+    GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key, MAC, MACVLAN_MODE, NETKIT_MODE, PARENT, PEER_MAC, PEER_MTU,
+    PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE, TUN_OWNER, TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC,
+    TUNNEL_PROTOCOL, TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID, VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA,
+    VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX,
+    VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
 };
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
@@ -29,10 +32,10 @@ macro_rules! data {
     };
 }
 
-/// `VETH_INFO_PEER`: a link, with its header, in a link's data.
+/// `VETH_INFO_PEER` (`linux/veth.h`), `IFLA_NETKIT_PEER_INFO`: a link, with its header, in a link's data.
 const PEER: u32 = headed(1, 16);
 
-static VETH: &[Row] = &[
+static PAIR: &[Row] = &[
     row(&PEER_NAME.field, Place::Attribute(&[18, 2, PEER, 3]), Form::Name).only_written(),
     row(&PEER_NETNS.field, Place::Attribute(&[18, 2, PEER, 28]), Form::Netns).only_written(),
     row(&PEER_MAC.field, Place::Attribute(&[18, 2, PEER, 1]), Form::Mac).only_written(),
@@ -42,7 +45,7 @@ static VETH: &[Row] = &[
         "peer_index",
         Place::Attribute(&[5]),
         Form::Positive(Width::Four),
-        "The interface index of the other end of the veth pair, in the namespace of that end.",
+        "The interface index of the other end of the pair, in the namespace of that end.",
     ),
 ];
 
@@ -156,8 +159,158 @@ static TUN: &[Row] = &[
     ),
 ];
 
+/// `IFLA_VLAN_…`
+static VLAN: &[Row] = &[
+    row(&VLAN_ID.field, data!(1), Form::Number(Width::Two)),
+    row(&VLAN_PROTOCOL.field, data!(5), Form::Word(Width::Net2)),
+];
+
+/// `IFLA_VRF_…`
+static VRF: &[Row] = &[row(&VRF_TABLE.field, data!(1), Form::Number(Width::Four))];
+
+/// `IFLA_IPVLAN_…`
+static IPVLAN: &[Row] = &[
+    row(&IPVLAN_MODE.field, data!(1), Form::Word(Width::Two)),
+    row(&IPVLAN_TRAFFIC.field, data!(2), Form::Word(Width::Two)),
+];
+
+/// `IFLA_XFRM_…`
+static XFRM: &[Row] = &[
+    row(&PARENT.field, data!(1), Form::Link),
+    result("parent_index", data!(1), Form::Positive(Width::Four), PARENT_INDEX),
+    row(&XFRM_IF_ID.field, data!(2), Form::Number(Width::Four)),
+];
+
+/// `IFLA_GENEVE_…`. An IPv6 address has its own attribute.
+static GENEVE: &[Row] = &[
+    row(&GENEVE_ID.field, data!(1), Form::Number(Width::Four)),
+    row(&GENEVE_REMOTE.field, data!(2), Form::Ipv4(Cast::One)),
+    row(&GENEVE_REMOTE.field, data!(7), Form::Ipv6(Cast::One)),
+    row(&GENEVE_TTL.field, data!(3), Form::Number(Width::One)),
+    row(&GENEVE_TOS.field, data!(4), Form::Number(Width::One)),
+    row(&GENEVE_PORT.field, data!(5), Form::Number(Width::Net2)),
+    row(&GENEVE_COLLECT_METADATA.field, data!(6), Form::Present),
+    row(&GENEVE_DF.field, data!(13), Form::Word(Width::One)),
+];
+
+/// The rows of a tunnel, whose attributes have these numbers.
+macro_rules! tunnel {
+    ($link:literal, $local:literal, $remote:literal, $ttl:literal, $form:ident, $($more:expr),+) => {
+        &[
+            row(&PARENT.field, data!($link), Form::Link),
+            result("parent_index", data!($link), Form::Positive(Width::Four), PARENT_INDEX),
+            row(&TUNNEL_LOCAL.field, data!($local), Form::$form(Cast::One)),
+            row(&TUNNEL_REMOTE.field, data!($remote), Form::$form(Cast::One)),
+            row(&TUNNEL_TTL.field, data!($ttl), Form::Number(Width::One)),
+            $($more),+
+        ]
+    };
+}
+
+/// `IFLA_IPTUN_…` (`linux/if_tunnel.h`) of ipip and sit.
+static IP_OVER_IPV4: &[Row] = tunnel!(
+    1,
+    2,
+    3,
+    4,
+    Ipv4,
+    row(&TUNNEL_TOS.field, data!(5), Form::Number(Width::One)),
+    row(&TUNNEL_PROTOCOL.field, data!(9), Form::Word(Width::One)),
+    row(&TUNNEL_PMTUDISC.field, data!(10), Form::Flag(Width::One))
+);
+
+/// `IFLA_IPTUN_…` of ip6tnl.
+static IP_OVER_IPV6: &[Row] = tunnel!(
+    1,
+    2,
+    3,
+    4,
+    Ipv6,
+    row(&TUNNEL_ENCAP_LIMIT.field, data!(6), Form::Number(Width::One)),
+    row(&TUNNEL_PROTOCOL.field, data!(9), Form::Word(Width::One))
+);
+
+/// `IFLA_GRE_…` of gre and gretap.
+static GRE_OVER_IPV4: &[Row] = tunnel!(
+    1,
+    6,
+    7,
+    8,
+    Ipv4,
+    row(&TUNNEL_TOS.field, data!(9), Form::Number(Width::One)),
+    row(&TUNNEL_PMTUDISC.field, data!(10), Form::Flag(Width::One))
+);
+
+/// `IFLA_GRE_…` of ip6gre and ip6gretap.
+static GRE_OVER_IPV6: &[Row] =
+    tunnel!(1, 6, 7, 8, Ipv6, row(&TUNNEL_ENCAP_LIMIT.field, data!(11), Form::Number(Width::One)));
+
+/// `GRE_KEY`, `GRE_CSUM`, `GRE_SEQ` (`linux/if_tunnel.h`), in the flags of both directions (`IFLA_GRE_IFLAGS`,
+/// `IFLA_GRE_OFLAGS`).
+static GRE: &[Row] = &[
+    row(&GRE_KEY.field, data!(2), Form::Given(Width::Net2, 0x2000)).only_written(),
+    row(&GRE_KEY.field, data!(3), Form::Given(Width::Net2, 0x2000)).only_written(),
+    row(&GRE_KEY.field, data!(4), Form::Positive(Width::Net4)),
+    row(&GRE_KEY.field, data!(5), Form::Positive(Width::Net4)).only_written(),
+    row(&GRE_CSUM.field, data!(2), Form::Bit(Width::Net2, 0x8000)),
+    row(&GRE_CSUM.field, data!(3), Form::Bit(Width::Net2, 0x8000)).only_written(),
+    row(&GRE_SEQ.field, data!(2), Form::Bit(Width::Net2, 0x1000)),
+    row(&GRE_SEQ.field, data!(3), Form::Bit(Width::Net2, 0x1000)).only_written(),
+];
+
+/// `IFLA_NETKIT_…`
+static NETKIT: &[Row] = &[row(&NETKIT_MODE.field, data!(5), Form::Word(Width::Four))];
+
 /// The fields of macvlan and macvtap.
 static ON_A_PARENT: &[Use] = &[required(&PARENT.field), word(&MACVLAN_MODE.field, "vepa")];
+
+/// The fields of every tunnel over IPv4. The kernel's own default TTL of a sit is 64; iproute2 sends 0 for all of them.
+macro_rules! fields_over_ipv4 {
+    ($($more:expr),+) => {
+        &[
+            untouched(&PARENT.field),
+            untouched(&TUNNEL_LOCAL.field),
+            untouched(&TUNNEL_REMOTE.field),
+            number(&TUNNEL_TTL.field, 0),
+            untouched(&TUNNEL_TOS.field),
+            untouched(&TUNNEL_PMTUDISC.field),
+            $($more),+
+        ]
+    };
+}
+
+/// The fields of every tunnel over IPv6, with the defaults of iproute2.
+macro_rules! fields_over_ipv6 {
+    ($($more:expr),+) => {
+        &[
+            untouched(&PARENT.field),
+            untouched(&TUNNEL_LOCAL.field),
+            untouched(&TUNNEL_REMOTE.field),
+            number(&TUNNEL_TTL.field, 64),
+            number(&TUNNEL_ENCAP_LIMIT.field, 4),
+            $($more),+
+        ]
+    };
+}
+
+/// The fields of ipip and sit, of gre and gretap, and of ip6gre and ip6gretap.
+static IPTUN_FIELDS: &[Use] = fields_over_ipv4![word(&TUNNEL_PROTOCOL.field, "any")];
+static GRE_FIELDS: &[Use] = fields_over_ipv4![untouched(&GRE_KEY.field), off(&GRE_CSUM.field), off(&GRE_SEQ.field)];
+static IP6GRE_FIELDS: &[Use] = fields_over_ipv6![untouched(&GRE_KEY.field), off(&GRE_CSUM.field), off(&GRE_SEQ.field)];
+
+/// The fields of every pair.
+macro_rules! pair_fields {
+    ($($more:expr)?) => {
+        &[
+            required(&PEER_NAME.field).counting_in(IN_PEER_NETNS).giving_a_name(),
+            required(&PEER_NETNS.field),
+            untouched(&PEER_MAC.field),
+            untouched(&PEER_MTU.field),
+            off(&PEER_UP.field),
+            $($more)?
+        ]
+    };
+}
 
 /// The call compares the other end of a pair, or sets it up.
 const AT_PEER: Visit =
@@ -166,19 +319,11 @@ const AT_PEER: Visit =
 /// Kinds on whose links the kernel puts no macvlan: it uses the link below instead.
 const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
 
+/// Kinds through which the kernel puts an ipvlan on the link below.
+const STACKED_IP: &[&str] = &["ipvlan", "ipvtap"];
+
 pub(super) static KINDS: &[Kind] = &[
-    kind(
-        "veth",
-        &[
-            required(&PEER_NAME.field).counting_in(IN_PEER_NETNS).giving_a_name(),
-            required(&PEER_NETNS.field),
-            untouched(&PEER_MAC.field),
-            untouched(&PEER_MTU.field),
-            off(&PEER_UP.field),
-        ],
-        &[VETH],
-    )
-    .visiting(AT_PEER),
+    kind("veth", pair_fields![], &[PAIR]).visiting(AT_PEER),
     kind("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
     kind("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
     kind(
@@ -204,6 +349,45 @@ pub(super) static KINDS: &[Kind] = &[
     kind("macvlan", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
     kind("macvtap", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
     kind("ifb", &[], &[ON_PARENT]),
+    kind("dummy", &[], &[ON_PARENT]),
+    kind(
+        "vlan",
+        &[required(&PARENT.field), required(&VLAN_ID.field), word(&VLAN_PROTOCOL.field, "ieee802_1q")],
+        &[ON_PARENT, VLAN],
+    ),
+    kind("vrf", &[required(&VRF_TABLE.field)], &[ON_PARENT, VRF]),
+    kind(
+        "ipvlan",
+        // A mode is always set. Without flags, the kernel keeps those of the links that the parent already has.
+        &[required(&PARENT.field), word(&IPVLAN_MODE.field, "l3"), untouched(&IPVLAN_TRAFFIC.field)],
+        &[ON_PARENT, IPVLAN],
+    )
+    .settled(without_mac)
+    .sinking_through(STACKED_IP),
+    kind(
+        "geneve",
+        &[
+            untouched(&GENEVE_ID.field),
+            untouched(&GENEVE_REMOTE.field),
+            number(&GENEVE_PORT.field, 6081),
+            untouched(&GENEVE_TTL.field),
+            untouched(&GENEVE_TOS.field),
+            untouched(&GENEVE_DF.field),
+            off(&GENEVE_COLLECT_METADATA.field),
+        ],
+        &[ON_PARENT, GENEVE],
+    )
+    .settled(geneve),
+    kind("ipip", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ipip),
+    kind("sit", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ip_over_ipv4),
+    kind("ip6tnl", fields_over_ipv6![word(&TUNNEL_PROTOCOL.field, "any")], &[IP_OVER_IPV6]).settled(ip_over_ipv6),
+    kind("gre", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(ip_over_ipv4),
+    kind("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
+    kind("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
+    kind("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
+    kind("wireguard", &[], &[ON_PARENT]).settled(without_mac),
+    kind("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
+    kind("netkit", pair_fields![word(&NETKIT_MODE.field, "l3")], &[PAIR, NETKIT]).settled(netkit).visiting(AT_PEER),
     kind(
         "tun",
         &[
@@ -290,6 +474,73 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
+/// Without metadata, a geneve link needs its identifier and its other end.
+fn geneve(request: &mut Request) -> Result<(), Invalid> {
+    let external = &GENEVE_COLLECT_METADATA;
+    for field in [&GENEVE_ID.field, &GENEVE_REMOTE.field] {
+        match (request.value(field), request.is_set(external)) {
+            (None, false) => {
+                return Err(Invalid::new(field.name, format!("is required unless `{}` is true", external.field.name)));
+            }
+            (Some(_), true) => {
+                let why = format!("cannot be given together with `{}`", external.field.name);
+                return Err(Invalid::new(field.name, why));
+            }
+            _ => {}
+        }
+    }
+    let one = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
+    require(request, &GENEVE_REMOTE, one, "must be the address of one host")
+}
+
+/// Refuses a hardware address for a link that has none of its own: the kernel would ignore it.
+fn without_mac(request: &mut Request) -> Result<(), Invalid> {
+    match request.value(&MAC.field) {
+        Some(_) => Err(Invalid::new(MAC.field.name, "does not apply to links of this kind")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a TTL together with packets that may be fragmented, as iproute2 does: for a sit, the kernel would set "don't
+/// fragment" in spite of the request.
+fn over_ipv4(request: &mut Request) -> Result<(), Invalid> {
+    if let (Some(1..), Some(false)) = (request.get(&TUNNEL_TTL), request.get(&TUNNEL_PMTUDISC)) {
+        let why = format!("must be 0 if `{}` is false", TUNNEL_PMTUDISC.field.name);
+        return Err(Invalid::new(TUNNEL_TTL.field.name, why));
+    }
+    ends(request, IpAddr::is_ipv4, "must be the IPv4 address of one host")
+}
+
+fn over_ipv6(request: &mut Request) -> Result<(), Invalid> {
+    ends(request, IpAddr::is_ipv6, "must be the IPv6 address of one host")
+}
+
+fn ip_over_ipv4(request: &mut Request) -> Result<(), Invalid> {
+    without_mac(request)?;
+    over_ipv4(request)
+}
+
+fn ip_over_ipv6(request: &mut Request) -> Result<(), Invalid> {
+    without_mac(request)?;
+    over_ipv6(request)
+}
+
+/// An ipip carries IPv4 packets.
+fn ipip(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&TUNNEL_PROTOCOL) {
+        Some(&"ipv6") => Err(Invalid::new(TUNNEL_PROTOCOL.field.name, "must not be `ipv6`; use the kind `sit`")),
+        _ => ip_over_ipv4(request),
+    }
+}
+
+/// Refuses addresses of the other family, for which the kind has no attribute, and the unspecified address, which means
+/// for the kernel that the tunnel has no such end.
+fn ends(request: &Request, family: fn(&IpAddr) -> bool, why: &str) -> Result<(), Invalid> {
+    let one = |address: &IpAddr| family(address) && !address.is_multicast() && !address.is_unspecified();
+    require(request, &TUNNEL_LOCAL, one, why)?;
+    require(request, &TUNNEL_REMOTE, one, why)
+}
+
 /// Refuses a hardware address in mode `passthru`, in which the kernel uses the address of the parent.
 fn macvlan(request: &mut Request) -> Result<(), Invalid> {
     match (request.get(&MACVLAN_MODE), request.get(&MAC)) {
@@ -310,6 +561,15 @@ fn tun(request: &mut Request) -> Result<(), Invalid> {
             let why = format!("has {} bytes; a tap's address must have {ETHERNET}", mac.bytes().len());
             Err(Invalid::new(MAC.field.name, why))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses hardware addresses where the pair carries IP packets and has none.
+fn netkit(request: &mut Request) -> Result<(), Invalid> {
+    let given = [&MAC.field, &PEER_MAC.field].into_iter().find(|field| request.value(field).is_some());
+    match (request.get(&NETKIT_MODE), given) {
+        (Some(&"l3"), Some(field)) => Err(Invalid::new(field.name, "applies to `netkit.mode` `l2` only")),
         _ => Ok(()),
     }
 }

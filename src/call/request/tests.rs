@@ -45,7 +45,7 @@ fn each_mistake_is_named_with_its_field() {
         ("Link.Set", r#"{"netns":"@host","link":["a"]}"#, "link", "a list"),
         ("Link.Set", r#"{"netns":"@host","link":"0123456789abcdef"}"#, "link", "has 16 bytes"),
         ("Link.Set", r#"{"netns":"@host","link":"a","master":"b","no_master":true}"#, "master", "no_master"),
-        ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlan"}"#, "kind", "not one of veth, bridge"),
+        ("Link.Add", r#"{"netns":"@host","link":"a","kind":"vlam"}"#, "kind", "not one of veth, bridge"),
         ("Link.Add", r#"{"netns":"@host","link":"a","kind":"veth"}"#, "peer.name", "missing"),
         (
             "Link.Add",

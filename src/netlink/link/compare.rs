@@ -72,7 +72,7 @@ fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {
 }
 
 /// The refusal where something that the new link needs for itself is taken, with the field that says what: its name, the
-/// name of its other end, or the segment of a vxlan. `taken` is the refusal by which the kernel reported it.
+/// name of its other end, or what its packets are told apart by. `taken` is the refusal by which the kernel reported it.
 pub(super) fn clash(netlink: &mut Netlink, taken: Refusal, request: &Request) -> Refusal {
     let exists = "a link with this name already exists";
     let question = request.needed(&field::LINK).map_err(Refusal::from);
@@ -90,10 +90,21 @@ pub(super) fn clash(netlink: &mut Netlink, taken: Refusal, request: &Request) ->
         Some(_) => already(&field::LINK.field, "it is the alternative name of another link"),
         None if request.get(&field::PEER_NAME).is_some() => already(&field::PEER_NAME.field, exists),
         None => match taken {
-            Refusal::Kernel(refusal) if request.get(&field::VXLAN_ID).is_some() => {
-                Refusal::Kernel(KernelRefusal { field: Some(field::VXLAN_ID.field.name), ..refusal })
-            }
+            Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { field: segment(request), ..refusal }),
             other => other,
         },
     }
+}
+
+/// The first given field of those by which the packets of a link are told apart from those of others of its kind.
+fn segment(request: &Request) -> Option<&'static str> {
+    const FIELDS: [&Field; 6] = [
+        &field::VXLAN_ID.field,
+        &field::VLAN_ID.field,
+        &field::XFRM_IF_ID.field,
+        &field::GRE_KEY.field,
+        &field::TUNNEL_REMOTE.field,
+        &field::TUNNEL_LOCAL.field,
+    ];
+    FIELDS.into_iter().find(|field| request.value(field).is_some()).map(|field| field.name)
 }

@@ -27,8 +27,9 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
             Err(_) => [&[0][..], &number_bytes(Width::Four, *number)?].concat(),
         },
         (Form::Flag(width), Value::Bool(truth)) => number_bytes(width, u64::from(*truth))?,
-        (Form::Bit(width, bit), Value::Bool(true)) => number_bytes(width, bit.into())?,
-        (Form::Bit(..), Value::Bool(false)) => return Ok(None),
+        (Form::Bit(width, bit), Value::Bool(true)) | (Form::Given(width, bit), _) => number_bytes(width, bit.into())?,
+        (Form::Present, Value::Bool(true)) => Vec::new(),
+        (Form::Bit(..) | Form::Present, Value::Bool(false)) => return Ok(None),
         (Form::Masked(bit, opposite, _), Value::Bool(truth)) => {
             (if *truth == opposite { 0 } else { bit }).to_ne_bytes().to_vec()
         }
@@ -115,7 +116,7 @@ pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
 pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Option<Option<Decoded<'a>>> {
     let sort = |address: IpAddr, cast: Cast| {
         let is = if address.is_multicast() { Cast::Group } else { Cast::One };
-        (is == cast).then_some(Decoded::Address(address))
+        (is == cast && !address.is_unspecified()).then_some(Decoded::Address(address))
     };
     Some(Some(match row.form {
         Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::WordNumber(width) => {
@@ -127,6 +128,7 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
         Form::Compact(_) => Decoded::Number(number(Width::Four, bytes)?),
         Form::Flag(width) => Decoded::Truth(number(width, bytes)? != 0),
         Form::Bit(width, bit) => Decoded::Truth(number(width, bytes)? & u64::from(bit) != 0),
+        Form::Present => Decoded::Truth(true),
         Form::Masked(bit, opposite, _) => {
             Decoded::Truth((number(Width::Four, bytes)? & u64::from(bit) != 0) != opposite)
         }
@@ -147,6 +149,6 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
             Decoded::Addresses(attributes(bytes).map(address).collect::<Option<_>>()?)
         }
         Form::Mac => Decoded::Mac(bytes),
-        Form::Link | Form::NoLink | Form::Netns | Form::Objects(_) => return Some(None),
+        Form::Link | Form::NoLink | Form::Given(..) | Form::Netns | Form::Objects(_) => return Some(None),
     }))
 }

@@ -136,7 +136,7 @@ impl<'a> Seen<'a> {
         let value = match (self.bytes(row)?, row.form) {
             (Some(bytes), _) => form::read(row, bytes, length, family)?,
             (None, Form::Compact(at)) => Some(Decoded::Number(byte(at)?.into())),
-            (None, Form::Bit(..)) => Some(Decoded::Truth(false)),
+            (None, Form::Bit(..) | Form::Present) => Some(Decoded::Truth(false)),
             (None, Form::OrZero(_)) => Some(Decoded::Number(0)),
             (None, Form::Flags(_, words)) => Some(Decoded::Set(words, 0)),
             (None, Form::Prefix(_)) if always && length == 0 => Some(Decoded::Prefix(all(family)?)),

@@ -32,8 +32,8 @@ const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
-/// What an attribute means, by the kind of its NEW message and by its path. `bridge` and `veth` stand for the kind of
-/// link whose data it is in. An attribute that is not listed may hold anything that the request names.
+/// What an attribute means, by the kind of its NEW message and by its path. `bridge`, `veth` and others stand for the kind
+/// of link whose data it is in. An attribute that is not listed may hold anything that the request names.
 const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "1", &["mac"]),
     (NEWLINK, "3", &["link", "new_name", "peer.name"]),
@@ -52,6 +52,67 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "bridge.5", &["bridge.stp"]),
     (NEWLINK, "bridge.7", &["bridge.vlan_filtering"]),
     (NEWLINK, "bridge.39", &["bridge.vlan_default_pvid"]),
+    (NEWLINK, "netkit.1.1", &["peer.mac"]),
+    (NEWLINK, "netkit.1.3", &["peer.name"]),
+    (NEWLINK, "netkit.1.4", &["peer.mtu"]),
+    (NEWLINK, "netkit.1.28", &["peer.netns"]),
+    (NEWLINK, "vlan.1", &["vlan.id"]),
+    (NEWLINK, "vrf.1", &["vrf.table"]),
+    (NEWLINK, "xfrm.1", &["parent"]),
+    (NEWLINK, "xfrm.2", &["xfrm.if_id"]),
+    (NEWLINK, "geneve.1", &["geneve.id"]),
+    (NEWLINK, "geneve.2", &["geneve.remote"]),
+    (NEWLINK, "geneve.3", &["geneve.ttl"]),
+    (NEWLINK, "geneve.4", &["geneve.tos"]),
+    (NEWLINK, "geneve.5", &["geneve.port"]),
+    (NEWLINK, "geneve.7", &["geneve.remote"]),
+    (NEWLINK, "ipip.1", &["parent"]),
+    (NEWLINK, "ipip.2", &["tunnel.local"]),
+    (NEWLINK, "ipip.3", &["tunnel.remote"]),
+    (NEWLINK, "ipip.4", &["tunnel.ttl"]),
+    (NEWLINK, "ipip.5", &["tunnel.tos"]),
+    (NEWLINK, "ipip.10", &["tunnel.pmtudisc"]),
+    (NEWLINK, "sit.1", &["parent"]),
+    (NEWLINK, "sit.2", &["tunnel.local"]),
+    (NEWLINK, "sit.3", &["tunnel.remote"]),
+    (NEWLINK, "sit.4", &["tunnel.ttl"]),
+    (NEWLINK, "sit.5", &["tunnel.tos"]),
+    (NEWLINK, "sit.10", &["tunnel.pmtudisc"]),
+    (NEWLINK, "ip6tnl.1", &["parent"]),
+    (NEWLINK, "ip6tnl.2", &["tunnel.local"]),
+    (NEWLINK, "ip6tnl.3", &["tunnel.remote"]),
+    (NEWLINK, "ip6tnl.4", &["tunnel.ttl"]),
+    (NEWLINK, "ip6tnl.6", &["tunnel.encap_limit"]),
+    (NEWLINK, "gre.1", &["parent"]),
+    (NEWLINK, "gre.4", &["gre.key"]),
+    (NEWLINK, "gre.5", &["gre.key"]),
+    (NEWLINK, "gre.6", &["tunnel.local"]),
+    (NEWLINK, "gre.7", &["tunnel.remote"]),
+    (NEWLINK, "gre.8", &["tunnel.ttl"]),
+    (NEWLINK, "gre.9", &["tunnel.tos"]),
+    (NEWLINK, "gre.10", &["tunnel.pmtudisc"]),
+    (NEWLINK, "gretap.1", &["parent"]),
+    (NEWLINK, "gretap.4", &["gre.key"]),
+    (NEWLINK, "gretap.5", &["gre.key"]),
+    (NEWLINK, "gretap.6", &["tunnel.local"]),
+    (NEWLINK, "gretap.7", &["tunnel.remote"]),
+    (NEWLINK, "gretap.8", &["tunnel.ttl"]),
+    (NEWLINK, "gretap.9", &["tunnel.tos"]),
+    (NEWLINK, "gretap.10", &["tunnel.pmtudisc"]),
+    (NEWLINK, "ip6gre.1", &["parent"]),
+    (NEWLINK, "ip6gre.4", &["gre.key"]),
+    (NEWLINK, "ip6gre.5", &["gre.key"]),
+    (NEWLINK, "ip6gre.6", &["tunnel.local"]),
+    (NEWLINK, "ip6gre.7", &["tunnel.remote"]),
+    (NEWLINK, "ip6gre.8", &["tunnel.ttl"]),
+    (NEWLINK, "ip6gre.11", &["tunnel.encap_limit"]),
+    (NEWLINK, "ip6gretap.1", &["parent"]),
+    (NEWLINK, "ip6gretap.4", &["gre.key"]),
+    (NEWLINK, "ip6gretap.5", &["gre.key"]),
+    (NEWLINK, "ip6gretap.6", &["tunnel.local"]),
+    (NEWLINK, "ip6gretap.7", &["tunnel.remote"]),
+    (NEWLINK, "ip6gretap.8", &["tunnel.ttl"]),
+    (NEWLINK, "ip6gretap.11", &["tunnel.encap_limit"]),
     (NEWADDR, "1", &["address", "peer_address"]),
     (NEWADDR, "2", &["address"]),
     (NEWADDR, "3", &["label"]),
@@ -184,17 +245,22 @@ impl Named {
         let inside = attributes(bytes).unwrap_or_else(|| panic!("{under}: {bytes:?}"));
         for (of, payload) in inside {
             let path = if under.is_empty() { of.to_string() } else { format!("{under}.{of}") };
-            let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1");
+            let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1" | "netkit.1");
             assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
             match (new_of(kind), path.as_str()) {
                 (NEWLINK, "18") => self.check_attributes(kind, "18", payload),
                 (NEWLINK, "18.2") => self.check_attributes(kind, self.text("kind").expect("a kind"), payload),
-                (NEWLINK, "veth.1") => {
+                (NEWLINK, "veth.1" | "netkit.1") => {
                     let (head, inside) = payload.split_at_checked(16).expect("the other end has a head");
                     assert_eq!(head, [0; 16], "the other end has no index and no flags");
-                    self.check_attributes(kind, "veth.1", inside);
+                    self.check_attributes(kind, &path, inside);
                 }
                 (NEWLINK, "29") => assert_eq!(payload, 8_u32.to_ne_bytes(), "RTEXT_FILTER_SKIP_STATS"),
+                // `ETH_P_8021AD` or `ETH_P_8021Q`.
+                (NEWLINK, "vlan.5") => {
+                    let service = self.text("vlan.protocol") == Some("ieee802_1ad");
+                    assert_eq!(payload, if service { [0x88, 0xa8] } else { [0x81, 0x00] });
+                }
                 // The lowest and the highest port.
                 (NEWLINK, "vxlan.10") => assert!(payload.chunks(2).all(|port| self.names(port)), "{payload:?}"),
                 (NEWROUTE, "9") => self.check_ways(payload),
@@ -350,9 +416,15 @@ impl Kernel {
         }
         if let Some(kind) = text("kind") {
             let below = text("parent").map(|parent| index_of(parent).to_ne_bytes());
-            let data = below.filter(|_| kind == "vxlan").map(|index| attribute(2, &attribute(3, &index)));
+            // Tunnels have it in their data.
+            let own = match kind {
+                "vxlan" => Some(3),
+                "xfrm" | "ipip" | "sit" | "ip6tnl" | "gre" | "gretap" | "ip6gre" | "ip6gretap" => Some(1),
+                _ => None,
+            };
+            let data = below.zip(own).map(|(index, own)| attribute(2, &attribute(own, &index)));
             link.extend(attribute(18, &[attribute(1, kind.as_bytes()), data.unwrap_or_default()].concat()));
-            link.extend(below.filter(|_| kind != "vxlan").map(|index| attribute(5, &index)).unwrap_or_default());
+            link.extend(below.filter(|_| own.is_none()).map(|index| attribute(5, &index)).unwrap_or_default());
         }
         link
     }
