@@ -194,6 +194,34 @@ fn fields_that_contradict_each_other_are_refused_before_anything_is_judged() {
     assert_eq!(host.snapshot(&["a"]), before);
 }
 
+/// `tests/other_kernels.rs` compares the links that a kernel makes. Modules of tunnels would add links to the namespaces of
+/// other tests, so the kinds here are others.
+#[test]
+fn a_kind_that_the_kernel_does_not_know_is_not_supported_and_changes_nothing() {
+    let host = host();
+    for (kind, fields) in [
+        ("dummy", json!({})),
+        ("vlan", json!({"parent": "br0", "vlan": {"id": 7}})),
+        ("vrf", json!({"vrf": {"table": 7}})),
+        ("ipvlan", json!({"parent": "br0"})),
+        ("geneve", json!({"geneve": {"id": 7, "remote": "192.0.2.9"}})),
+        ("wireguard", json!({})),
+        ("xfrm", json!({"xfrm": {"if_id": 7}})),
+        ("netkit", json!({"peer": {"name": "x1", "netns": "a"}})),
+    ] {
+        let before = host.snapshot(&["a"]);
+        let reply = add(&host, "x0", kind, &fields);
+        if host.ip_in("a", "link show").contains(" x0") {
+            reply.ok();
+            host.ip_in("a", "link delete x0");
+        } else {
+            let why = (reply.error(), reply.get("field"), reply.get("errno"));
+            assert_eq!(why, ("io.netbroker.Link.NotSupported".to_owned(), json!("kind"), json!(95)), "{reply}");
+            assert_eq!(host.snapshot(&["a"]), before, "{kind}");
+        }
+    }
+}
+
 #[test]
 fn what_the_kernel_refuses_to_make_changes_nothing() {
     let host = host();

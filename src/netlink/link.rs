@@ -198,8 +198,9 @@ fn changed(failure: TransactionError, request: &Request, may_have_changed: bool)
     }
 }
 
-/// The field that the kernel must mean, where its answer names none: the MTU (`dev_validate_mtu`, `veth_validate`) or the
-/// hardware address (`eth_validate_addr`) of the link or of its other end. `None` where it may mean another field.
+/// The field that the kernel must mean, where its answer names none: a kind that it does not know (`rtnl_newlink`), the MTU
+/// (`dev_validate_mtu`, `veth_validate`) or the hardware address (`eth_validate_addr`) of the link or of its other end.
+/// `None` where it may mean another field.
 fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'static Field> {
     /// `ETH_MIN_MTU`, and bytes of an Ethernet address.
     const LEAST_MTU: u64 = 68;
@@ -209,6 +210,7 @@ fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'stati
     let (mtus, macs) = (mtus.into_iter().flatten(), macs.into_iter().flatten());
     let suspects: Vec<&'static Field> = match (errno, text) {
         (Errno::EADDRNOTAVAIL, _) => macs.map(|(field, _)| field).collect(),
+        (Errno::EOPNOTSUPP, Some("Unknown device type")) => vec![&field::KIND.field],
         (_, Some(text)) if text.contains("mtu") => mtus.map(|(field, _)| field).collect(),
         (Errno::EINVAL, None) => {
             // Of the kinds that check an MTU, only pairs do so without a text.
