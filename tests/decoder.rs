@@ -45,6 +45,7 @@ fn is_refused(kind: Option<&Kind>, what: &str) -> bool {
     kind.is_some_and(|kind| match what {
         "mac" => WITHOUT_MAC.contains(&kind.name),
         "ipv6" => kind.name == "ipip",
+        "target_netns" => kind.name == "tun",
         _ => false,
     })
 }

@@ -544,6 +544,54 @@ fn a_vlan_on_a_dummy_link_is_deleted_with_it() {
     assert!(!host.ip_in(a, "link show").contains(": d0"));
 }
 
+/// From a namespace in which the name is taken, which kernels before 6.15 refuse.
+#[test]
+fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
+    let host = host();
+    for netns in ["fa", "fb"] {
+        host.ip(&format!("netns add {netns}"));
+        host.ip_in(netns, "link add d0 up type dummy");
+    }
+    let tunnel = json!({"tunnel": {"remote": "192.0.2.9"}});
+    let tunnel6 = json!({"tunnel": {"remote": "2001:db8::9"}});
+    let made = [
+        ("dummy", json!({"alias": "mine"}), "", ""),
+        ("bond", json!({"bond": {"mode": "active_backup"}}), "", "mode active-backup"),
+        ("vrf", json!({"up": true, "vrf": {"table": 7}}), "up", "table 7"),
+        ("vlan", every(json!({"parent": "d0", "vlan": {"id": 7}})), &format!("link d0 {EVERY}"), "id 7"),
+        ("ipvlan", json!({"parent": "d0", "up": true}), "link d0 up", ""),
+        ("macvlan", json!({"parent": "d0"}), "link d0", ""),
+        ("vxlan", json!({"parent": "d0", "vxlan": {"id": 7}}), "", "id 7 dev d0"),
+        ("geneve", json!({"geneve": {"id": 7, "remote": "192.0.2.9"}}), "", "id 7 remote 192.0.2.9"),
+        ("ipip", tunnel.clone(), "", "remote 192.0.2.9"),
+        ("sit", tunnel.clone(), "", "remote 192.0.2.9"),
+        ("ip6tnl", tunnel6.clone(), "", "remote 2001:db8::9"),
+        ("gre", tunnel.clone(), "", "remote 192.0.2.9"),
+        ("gretap", tunnel, "", "remote 192.0.2.9"),
+        ("ip6gre", tunnel6.clone(), "", "remote 2001:db8::9"),
+        ("ip6gretap", tunnel6, "", "remote 2001:db8::9"),
+        ("wireguard", json!({}), "", ""),
+        ("xfrm", json!({"parent": "d0", "xfrm": {"if_id": 7}}), "", "dev d0 if_id 7"),
+    ];
+    for (at, (kind, members, words, own)) in made.iter().enumerate() {
+        let link = format!("k{at}");
+        for netns in ["fa", "fb"] {
+            host.ip_in(netns, &format!("link add {link} type dummy"));
+        }
+        let mut fields = json!({"netns": "fa", "target_netns": "a", "link": link, "kind": kind, "exists_ok": true});
+        fields.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let told = host.caller().call("Link.Add", fields.clone()).ok();
+        assert_eq!(told["link_index"], listed(&host, &link)["link_index"], "{kind}");
+        assert_eq!(host.caller().call("Link.Add", fields).ok(), told, "{kind}");
+        // iproute2 fails, too, where the name is taken.
+        host.ip_in("fb", &format!("link delete {link}"));
+        host.ip_in("fb", &format!("link add {link} netns b {words} type {kind} {own}"));
+    }
+    host.ip_in("b", "link set k0 alias mine");
+    host.compare("link show");
+    assert_eq!(host.ip_in("fa", "-o link show type dummy").lines().count(), made.len() + 1, "nothing else is there");
+}
+
 #[test]
 fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
     let host = loaded_host();

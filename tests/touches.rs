@@ -106,7 +106,13 @@ fn a_denied_uplink_is_out_of_reach_of_every_field() {
             json!({"netns": "@host", "link": "ci8", "kind": "vxlan", "parent": "eth1", "vxlan": {"id": 1}}),
             "parent",
         ),
+        (
+            "Link.Add",
+            json!({"netns": "@host", "link": "x", "kind": "macvtap", "parent": "eth0", "target_netns": "a"}),
+            "parent",
+        ),
         // By making or naming a link of that name.
+        ("Link.Add", json!({"netns": "a", "link": "eth7", "kind": "bridge", "target_netns": "@host"}), "link"),
         ("Link.Add", json!({"netns": "@host", "link": "eth7", "kind": "bridge"}), "link"),
         ("Link.Add", veth("@host", "eth0", "wire", "@host", json!({"exists_ok": true})), "link"),
         ("Link.Add", veth("@host", "ci8", "eth7", "@host", json!({})), "peer.name"),
@@ -145,6 +151,7 @@ fn requests_that_do_not_touch_the_uplink_are_permitted() {
     call("Link.Set", json!({"netns": "@host", "link": "ci7", "target_netns": "a", "new_name": "eth8"}));
     call("Link.Add", veth("@host", "ci8", "eth9", "a", json!({"up": true})));
     call("Link.Add", veth("a", "eth10", "ci9", "@host", json!({"up": true})));
+    call("Link.Add", json!({"netns": "@host", "link": "eth11", "kind": "bridge", "target_netns": "a"}));
     call("Link.Delete", json!({"netns": "a", "link": "eth8"}));
     call("Link.Set", json!({"netns": "@host", "link": "ci1", "no_master": true}));
     assert_eq!(call("Link.List", json!({"netns": "@host", "link": "eth0"}))["links"][0]["link"], json!("eth0"));

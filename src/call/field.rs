@@ -224,7 +224,7 @@ fields! {
     BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 0xffff);
     /// The new name of the link.
     NEW_NAME: LinkName = 22 "new_name" Type::Link;
-    /// The network namespace that the link moves to.
+    /// The network namespace that the link moves to, or is made in.
     TARGET_NETNS: NetnsName = 23 "target_netns" Type::Netns;
     /// Whether the link resolves addresses by ARP or neighbour discovery.
     ARP: bool = 24 "arp" Type::Bool;

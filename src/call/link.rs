@@ -143,7 +143,10 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Adds a virtual link. The broker sets `alias` and `peer.up` in separate messages after the kernel has \
               made the link. If one of these fails, the link remains, and the error reports `may_have_changed`. If the \
               kernel sets a field such as `bridge.forward_delay` to another value than the requested one, the link remains, and the \
-              error is `NotApplied`. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
+              error is `NotApplied`. With `target_netns`, the link is made in that namespace. `link` is then its name \
+              there, and `link_index` its index there. All other fields apply in `netns`. If another process there \
+              renames or removes the link before the broker has looked it up, the error reports `may_have_changed`. \
+              Before Linux 6.15, a link whose name is taken in `netns` has another name for a moment. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
               persistent is refused with `Busy`: another process is making it, or it exists only while a program holds \
               it open.",
@@ -152,14 +155,16 @@ pub(super) static CALLS: &[Call] = &[
                     exchange traffic. With the first VRF of a namespace, the kernel adds a routing rule of priority \
                     1000 for each address family. With the first tunnel of a kind, the kernel may load a module that \
                     adds a link to every namespace: `tunl0`, `sit0`, `ip6tnl0`, `gre0`, `gretap0`, `erspan0` or \
-                    `ip6gre0`. A tunnel sends its packets through any link that has a route to the other end. A tun or tap link is persistent: it exists \
+                    `ip6gre0`. A tunnel sends its packets through any link of `netns` that has a route to the other \
+                    end, also if the tunnel is in `target_netns` or moves to another namespace later. A tun or tap link is persistent: it exists \
                     until it is deleted, and programs of its owner can attach to it through `/dev/net/tun`. For a \
                     macvtap, the kernel also makes a device file whose name is `/dev/tap` followed by the index of the \
                     link.",
         uses: &[
             required(&NETNS.field),
-            required(&LINK.field).giving_a_name(),
+            required(&LINK.field).counting_in(IN_TARGET_NETNS).giving_a_name(),
             required(&KIND.field),
+            untouched(&TARGET_NETNS.field),
             untouched(&MTU.field),
             untouched(&MAC.field),
             untouched(&MASTER.field),
@@ -170,7 +175,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: Kinds { by: Some(&KIND.field), all: kinds::KINDS },
         excludes: kinds::EXCLUDES,
         leaves_open: &[],
-        settle: AS_READ,
+        settle: add,
         result: Output { parts: &[part("link_index", Shape::Int, "The index of the new link.")], streams: false },
     },
     Call {
@@ -225,12 +230,7 @@ pub(super) static CALLS: &[Call] = &[
         excludes: &[
             kinds::ONE_MONITOR,
             (&MASTER.field, &NO_MASTER.field, "`no_master` removes the master"),
-            (
-                &MASTER.field,
-                &TARGET_NETNS.field,
-                "the kernel would look up the master in the target namespace; set the master there with a second \
-                 call",
-            ),
+            kinds::MASTER_ELSEWHERE,
         ],
         leaves_open: &[],
         settle: set,
@@ -259,6 +259,17 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// Refuses the namespace of the request as the target: one meaning has one spelling.
+fn add(request: &mut Request) -> Result<(), Invalid> {
+    match (request.get(&TARGET_NETNS), request.get(&NETNS)) {
+        (Some(target), Some(own)) if target == own => {
+            let why = format!("is the same as `{}`; leave it out", NETNS.field.name);
+            Err(Invalid::new(TARGET_NETNS.field.name, why))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Refuses `no_master` if it is false, and a move under a name that no new link may have.
 fn set(request: &mut Request) -> Result<(), Invalid> {

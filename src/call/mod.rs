@@ -113,24 +113,19 @@ pub struct Kind {
     pub settle: fn(&mut Request) -> Result<(), Invalid>,
     /// The tables of the additional rows of its objects, in requests and results.
     pub tables: &'static [&'static [Row]],
-    /// What it does in a namespace that another field than `netns` names, if anything.
-    pub visits: Option<Visit>,
+    /// The field that names a second namespace in which this request does something.
+    pub visits: fn(&Request) -> Option<&'static Field>,
+    /// Whether its links are on top of a link, or send packets, in the namespace of `netns`, wherever they are
+    /// themselves (`get_link_net` in `struct rtnl_link_ops`).
+    pub anchored: bool,
     /// Kinds of parents that the kernel replaces by the link below them, or could replace in a later version.
     pub sinks_through: &'static [&'static str],
 }
 
-/// Something that a call does in a second namespace.
-#[derive(Debug, Clone, Copy)]
-pub struct Visit {
-    /// The field that names the namespace.
-    pub netns: &'static Field,
-    /// Whether this request does something there.
-    pub when: fn(&Request) -> bool,
-}
-
 /// A kind with `CAP_NET_ADMIN` whose fields do not depend on each other.
 const fn kind(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
-    Kind { name, needs: Needs::NET_ADMIN, uses, settle: AS_READ, tables, visits: None, sinks_through: &[] }
+    let (needs, settle, visits) = (Needs::NET_ADMIN, AS_READ, NOWHERE_ELSE);
+    Kind { name, needs, uses, settle, tables, visits, anchored: false, sinks_through: &[] }
 }
 
 impl Kind {
@@ -144,8 +139,13 @@ impl Kind {
         self
     }
 
-    const fn visiting(mut self, visit: Visit) -> Self {
-        self.visits = Some(visit);
+    const fn visiting(mut self, visits: fn(&Request) -> Option<&'static Field>) -> Self {
+        self.visits = visits;
+        self
+    }
+
+    const fn anchored(mut self) -> Self {
+        self.anchored = true;
         self
     }
 
@@ -423,6 +423,9 @@ const fn part(name: &'static str, ty: Shape, doc: &'static str) -> Part {
 const fn perhaps(name: &'static str, ty: Shape, doc: &'static str) -> Part {
     Part { name, ty, always: false, doc: Doc::Text(doc) }
 }
+
+/// The `visits` of a kind that acts in the namespace of `netns` only.
+const NOWHERE_ELSE: fn(&Request) -> Option<&'static Field> = |_| None;
 
 /// The `settle` of a call whose fields do not depend on each other.
 const AS_READ: fn(&mut Request) -> Result<(), Invalid> = |_| Ok(());

@@ -4,6 +4,8 @@
 
 mod add;
 mod compare;
+mod homes;
+mod renamed;
 mod seen;
 mod tun;
 

@@ -120,7 +120,7 @@ pub struct Places {
     pub left_over: bool,
     /// The namespaces that other fields name, where they differ from that of `netns`.
     pub named: Vec<(&'static Field, OwnedFd)>,
-    /// A socket in the second namespace that the call acts in ([`crate::call::Visit`]).
+    /// A socket in the second namespace that the call acts in ([`crate::call::Kind::visits`]).
     pub visited: Option<Netlink>,
     /// `/dev/net/tun`, where the request needs it.
     pub tun: Option<OwnedFd>,

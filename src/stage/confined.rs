@@ -139,12 +139,12 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
         },
     };
     capabilities::permitted()?.make_effective(&enter)?;
-    let visit = request.kind().and_then(|kind| kind.visits).filter(|visit| (visit.when)(request));
+    let visited = request.kind().and_then(|kind| (kind.visits)(request));
     for (field, name, netns) in &named {
         // Entering fails here, with the name of the field, if this is not a network namespace. A later error of the
         // kernel would not show which field it is about.
         netns.enter(field.name, name)?;
-        if visit.is_some_and(|visit| visit.netns == *field) {
+        if visited == Some(*field) {
             places.visited = Some(Netlink::open(Protocol::Route)?);
         }
     }

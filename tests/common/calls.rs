@@ -69,6 +69,12 @@ pub const EXAMPLES: &[Example] = &[
     },
     Example { call: "Link.Add", before: "", parameters: r#"{"netns": "w", "link": "i0", "kind": "ifb"}"# },
     Example {
+        call: "Link.Add",
+        before: "",
+        parameters: r#"{"netns": "w", "link": "m0", "kind": "macvlan", "parent": "v0", "target_netns": "far",
+                        "alias": "x"}"#,
+    },
+    Example {
         call: "Link.Set",
         before: "ip -n w link add br0 type bridge",
         parameters: r#"{"netns": "w", "link": "br0", "kind": "bridge", "bridge": {"ageing_time": 20000}}"#,

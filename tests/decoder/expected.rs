@@ -406,6 +406,7 @@ const LINK_ADD: &[Row] = &[
         }),
     ),
     ("kind", Shows::Parts(kind)),
+    ("target_netns", shown!("NetNsFd")),
     ("mtu", shows!("Mtu({})")),
     ("mac", shows!("Address({})", mac)),
     ("master", shows!("Controller({})", index)),

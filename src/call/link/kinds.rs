@@ -9,18 +9,18 @@ use super::super::field::{
     BOND_LACP_RATE, BOND_MIIMON, BOND_MIN_LINKS, BOND_MODE, BOND_PRIMARY, BOND_UPDELAY, BOND_XMIT_HASH_POLICY,
     BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, EXISTS_OK,
     Field, GENEVE_COLLECT_METADATA, GENEVE_DF, GENEVE_ID, GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM,
-    GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key, MAC, MACVLAN_MODE, NETKIT_MODE, PARENT, PEER_MAC, PEER_MTU,
-    PEER_NAME, PEER_NETNS, PEER_UP, TUN_GROUP, TUN_MODE, TUN_OWNER, TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC,
-    TUNNEL_PROTOCOL, TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID, VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA,
-    VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX,
-    VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
+    GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key, MAC, MACVLAN_MODE, MASTER, NETKIT_MODE, NETNS, PARENT,
+    PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TARGET_NETNS, TUN_GROUP, TUN_MODE, TUN_OWNER,
+    TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC, TUNNEL_PROTOCOL, TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID,
+    VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT,
+    VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
 };
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
 use super::super::settle::one_family;
 use super::super::value::Value;
 use super::super::{
-    Absence, Constant, Kind, Needs, Use, Visit, chosen, declared, kind, number, off, required, untouched, word,
+    Absence, Constant, Kind, Needs, Use, chosen, declared, kind, number, off, required, untouched, word,
 };
 
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
@@ -312,9 +312,26 @@ macro_rules! pair_fields {
     };
 }
 
-/// The call compares the other end of a pair, or sets it up.
-const AT_PEER: Visit =
-    Visit { netns: &PEER_NETNS.field, when: |request| request.is_set(&EXISTS_OK) || request.is_set(&PEER_UP) };
+/// The new link is looked up where it is made.
+fn at_target(request: &Request) -> Option<&'static Field> {
+    request.value(&TARGET_NETNS.field).map(|_| &TARGET_NETNS.field)
+}
+
+/// Otherwise the call compares the other end of a pair, or sets it up.
+fn at_target_or_peer(request: &Request) -> Option<&'static Field> {
+    let at_peer = request.is_set(&EXISTS_OK) || request.is_set(&PEER_UP);
+    at_target(request).or(at_peer.then_some(&PEER_NETNS.field))
+}
+
+/// A kind that `Link.Add` makes by a message, also in another namespace.
+const fn made(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
+    kind(name, uses, tables).visiting(at_target)
+}
+
+/// The same, for a link that uses links of the namespace of `netns`, wherever it is itself.
+const fn anchored(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
+    made(name, uses, tables).anchored()
+}
 
 /// Kinds on whose links the kernel puts no macvlan: it uses the link below instead.
 const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
@@ -323,10 +340,10 @@ const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
 const STACKED_IP: &[&str] = &["ipvlan", "ipvtap"];
 
 pub(super) static KINDS: &[Kind] = &[
-    kind("veth", pair_fields![], &[PAIR]).visiting(AT_PEER),
-    kind("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
-    kind("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
-    kind(
+    made("veth", pair_fields![], &[PAIR]).settled(pair).visiting(at_target_or_peer),
+    made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
+    made("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
+    anchored(
         "vxlan",
         &[
             untouched(&PARENT.field),
@@ -346,17 +363,17 @@ pub(super) static KINDS: &[Kind] = &[
         &[VXLAN],
     )
     .settled(vxlan),
-    kind("macvlan", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
-    kind("macvtap", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
-    kind("ifb", &[], &[ON_PARENT]),
-    kind("dummy", &[], &[ON_PARENT]),
-    kind(
+    anchored("macvlan", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
+    anchored("macvtap", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
+    made("ifb", &[], &[ON_PARENT]),
+    made("dummy", &[], &[ON_PARENT]),
+    anchored(
         "vlan",
         &[required(&PARENT.field), required(&VLAN_ID.field), word(&VLAN_PROTOCOL.field, "ieee802_1q")],
         &[ON_PARENT, VLAN],
     ),
-    kind("vrf", &[required(&VRF_TABLE.field)], &[ON_PARENT, VRF]),
-    kind(
+    made("vrf", &[required(&VRF_TABLE.field)], &[ON_PARENT, VRF]),
+    anchored(
         "ipvlan",
         // A mode is always set. Without flags, the kernel keeps those of the links that the parent already has.
         &[required(&PARENT.field), word(&IPVLAN_MODE.field, "l3"), untouched(&IPVLAN_TRAFFIC.field)],
@@ -364,7 +381,7 @@ pub(super) static KINDS: &[Kind] = &[
     )
     .settled(without_mac)
     .sinking_through(STACKED_IP),
-    kind(
+    anchored(
         "geneve",
         &[
             untouched(&GENEVE_ID.field),
@@ -378,16 +395,18 @@ pub(super) static KINDS: &[Kind] = &[
         &[ON_PARENT, GENEVE],
     )
     .settled(geneve),
-    kind("ipip", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ipip),
-    kind("sit", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ip_over_ipv4),
-    kind("ip6tnl", fields_over_ipv6![word(&TUNNEL_PROTOCOL.field, "any")], &[IP_OVER_IPV6]).settled(ip_over_ipv6),
-    kind("gre", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(ip_over_ipv4),
-    kind("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
-    kind("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
-    kind("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
-    kind("wireguard", &[], &[ON_PARENT]).settled(without_mac),
-    kind("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
-    kind("netkit", pair_fields![word(&NETKIT_MODE.field, "l3")], &[PAIR, NETKIT]).settled(netkit).visiting(AT_PEER),
+    anchored("ipip", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ipip),
+    anchored("sit", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ip_over_ipv4),
+    anchored("ip6tnl", fields_over_ipv6![word(&TUNNEL_PROTOCOL.field, "any")], &[IP_OVER_IPV6]).settled(ip_over_ipv6),
+    anchored("gre", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(ip_over_ipv4),
+    anchored("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
+    anchored("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
+    anchored("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
+    made("wireguard", &[], &[ON_PARENT]).settled(without_mac),
+    anchored("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
+    made("netkit", pair_fields![word(&NETKIT_MODE.field, "l3")], &[PAIR, NETKIT])
+        .settled(netkit)
+        .visiting(at_target_or_peer),
     kind(
         "tun",
         &[
@@ -441,9 +460,22 @@ fn bond(request: &mut Request) -> Result<(), Invalid> {
 pub(super) const ONE_MONITOR: (&Field, &Field, &str) =
     (&BOND_MIIMON.field, &BOND_ARP_INTERVAL.field, "the kernel would turn off one of the two monitors");
 
+/// The kernel would resolve the index of the master in the other namespace.
+pub(super) const MASTER_ELSEWHERE: (&Field, &Field, &str) = (
+    &MASTER.field,
+    &TARGET_NETNS.field,
+    "the kernel would look up the master in the target namespace; set the master there with a second call",
+);
+
 pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
     ONE_MONITOR,
     (&VXLAN_GROUP.field, &VXLAN_REMOTE.field, "unknown destinations are sent either to a group or to one address"),
+    MASTER_ELSEWHERE,
+    (
+        &BOND_PRIMARY.field,
+        &TARGET_NETNS.field,
+        "the kernel would look up the port in the target namespace; set it there with a second call",
+    ),
 ];
 
 /// Refuses what the kernel would accept and interpret differently: without a VNI it would use 0, and it would ignore
@@ -554,7 +586,12 @@ fn macvlan(request: &mut Request) -> Result<(), Invalid> {
 }
 
 /// Refuses a hardware address for a tun, which has none, and one of another length, which the kernel would truncate.
+/// `/dev/net/tun` makes links only in the namespace in which it was opened.
 fn tun(request: &mut Request) -> Result<(), Invalid> {
+    if request.value(&TARGET_NETNS.field).is_some() {
+        let why = format!("does not apply to links of this kind; give the namespace in `{}`", NETNS.field.name);
+        return Err(Invalid::new(TARGET_NETNS.field.name, why));
+    }
     match (request.get(&TUN_MODE), request.get(&MAC)) {
         (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "applies to mode `tap` only")),
         (_, Some(mac)) if mac.bytes().len() != ETHERNET => {
@@ -565,8 +602,21 @@ fn tun(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
+/// Refuses a pair over three namespaces: the call has a socket in two.
+fn pair(request: &mut Request) -> Result<(), Invalid> {
+    let [own, target, peer] = [&NETNS, &TARGET_NETNS, &PEER_NETNS].map(|key| request.get(key));
+    match target {
+        Some(_) if peer != own && peer != target => {
+            let why = format!("must be `{}` or `{}`", NETNS.field.name, TARGET_NETNS.field.name);
+            Err(Invalid::new(PEER_NETNS.field.name, why))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses hardware addresses where the pair carries IP packets and has none.
 fn netkit(request: &mut Request) -> Result<(), Invalid> {
+    pair(request)?;
     let given = [&MAC.field, &PEER_MAC.field].into_iter().find(|field| request.value(field).is_some());
     match (request.get(&NETKIT_MODE), given) {
         (Some(&"l3"), Some(field)) => Err(Invalid::new(field.name, "applies to `netkit.mode` `l2` only")),

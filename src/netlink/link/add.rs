@@ -12,9 +12,11 @@ use super::super::rows::{Given, encode};
 use super::super::sides::{After, Before};
 use super::super::transaction::{Netlink, TransactionError};
 use super::super::{Prepared, not_encoded};
+use super::homes::{Homes, Nsid};
 use super::seen::{self, Link};
-use super::{Target, changed, compare, new_link_rows, tun};
+use super::{Target, changed, compare, new_link_rows, renamed, tun};
 use crate::call::field;
+use crate::call::name::LinkName;
 use crate::call::needs::LastStage;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, KernelRefusal, Refusal, unsuitable};
@@ -31,7 +33,8 @@ fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
     }
 }
 
-/// Prepares an `RTM_NEWLINK` that must make a link. The kernel reports the new index by echo (`NLM_F_ECHO`, Linux 6.2).
+/// Prepares an `RTM_NEWLINK` that must make a link. The kernel reports the new index by echo (`NLM_F_ECHO`, Linux 6.2),
+/// unless the link is made in another namespace.
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let kind = request.kind().ok_or_else(|| not_encoded(request))?;
@@ -43,7 +46,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     require_own_parent(&given, kind)?;
     let encoded = encode(LINK_STATE.head, new_link_rows(request, kind), given.view())?;
     let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK | NlmF::ECHO, encoded);
-    let peer_netns = before.take_netns(&field::PEER_NETNS.field);
+    let homes = Homes::of(&mut before);
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
         let mut made = None;
@@ -53,37 +56,38 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             made = echoed.map(|link| Made::of(&link, &given)).or(made.take());
             Ok(())
         });
-        match result {
-            Ok(()) => {
-                let made = made.map_or_else(|| look_up(after, &given, kind), Ok).map_err(half_made)?;
-                require_parent(after, &given, &made)?;
-                let result = complete(after, &given, &made).map_err(half_made)?;
-                made.not_applied.map_or(Ok(result), Err)
-            }
-            Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. })
-                if request.is_set(&field::EXISTS_OK) =>
-            {
-                let taken = changed(failure, request, false);
-                compare::same(after, peer_netns.as_ref(), taken, &given)
-            }
+        let made = match result {
+            Ok(()) => match made {
+                Some(made) => made,
+                None => look_up(homes.link(after), &given, &name, kind).map_err(half_made)?,
+            },
             Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. }) => {
                 let taken = changed(failure, request, false);
-                Err(compare::clash(after, taken, request))
+                match renamed::make_if_free(after, &homes, &given, kind)? {
+                    Some(made) => made,
+                    None if request.is_set(&field::EXISTS_OK) => {
+                        return compare::same(after, &homes, taken, &given, kind);
+                    }
+                    None => return Err(compare::clash(homes.link(after), taken, request)),
+                }
             }
-            Err(failure) => Err(changed(failure, request, false)),
-        }
+            Err(failure) => return Err(changed(failure, request, false)),
+        };
+        require_parent(after, &homes, &given, &made)?;
+        let result = complete(after, &homes, &given, &made).map_err(half_made)?;
+        made.not_applied.map_or(Ok(result), Err)
     }))
 }
 
 /// What the kernel reported of the new link. Later messages refer to it by its index, even if it is renamed.
 #[derive(Debug)]
-struct Made {
-    index: i32,
+pub(super) struct Made {
+    pub(super) index: i32,
     peer_index: Option<i32>,
-    /// The index of the link below it, if that is in the same namespace.
+    /// The index of the link below it.
     parent_index: Option<i32>,
-    /// Whether the link below it, or its other end, is in another namespace.
-    elsewhere: bool,
+    /// The namespace of the link below it, or of its other end.
+    below: Nsid,
     /// The refusal where the kernel took another value than a requested one.
     not_applied: Option<Refusal>,
 }
@@ -94,30 +98,29 @@ impl Made {
             index: link.index,
             peer_index: link.number("peer_index"),
             parent_index: link.number("parent_index"),
-            elsewhere: link.is_elsewhere(),
+            below: link.other_netns(),
             not_applied: link.not_applied(given),
         }
     }
 }
 
-/// Looks up the new link where there was no echo: before Linux 6.2, and for kinds that announce themselves before they
-/// know for whom (vxlan). Another process may have renamed the new link and given its name to another link. That is
-/// noticed only where the kinds differ.
-fn look_up(netlink: &mut Netlink, given: &Given, kind: &Kind) -> Result<Made, Refusal> {
-    let request = &given.request;
+/// Looks up the new link where there was no echo: before Linux 6.2, for a link in another namespace, and for kinds that
+/// announce themselves before they know for whom (vxlan). Another process may have renamed the new link and given its name
+/// to another link. That is noticed only where the kinds differ.
+pub(super) fn look_up(netlink: &mut Netlink, given: &Given, name: &LinkName, kind: &Kind) -> Result<Made, Refusal> {
     let gone = || TransactionError::Refused { errno: Errno::ENODEV, text: None, field: None };
-    let found = seen::find(netlink, &field::LINK, request)?.filter(|link| link.is_kind(kind));
-    found.map(|link| Made::of(&link, given)).ok_or_else(|| changed(gone(), request, true))
+    let found = seen::called(netlink, name, &field::LINK.field)?.filter(|link| link.is_kind(kind));
+    found.map(|link| Made::of(&link, given)).ok_or_else(|| changed(gone(), &given.request, true))
 }
 
 /// Requires that the link is on top of the given parent, and otherwise removes it again.
-fn require_parent(netlink: &mut Netlink, given: &Given, made: &Made) -> Result<(), Refusal> {
+fn require_parent(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) -> Result<(), Refusal> {
     let Some(parent) = given.view().link(&field::PARENT.field) else { return Ok(()) };
-    if made.parent_index == Some(parent.index) && !made.elsewhere {
+    if made.parent_index == Some(parent.index) && made.below == homes.nsid_of_own(after).map_err(half_made)? {
         return Ok(());
     }
     let why = "the kernel put the new link on another link than this one";
-    match netlink.transact(&Target::Index(made.index).remove()?, &mut |_| Ok(())) {
+    match homes.link(after).transact(&Target::Index(made.index).remove()?, &mut |_| Ok(())) {
         Ok(()) => Err(unsuitable(&field::PARENT.field, format!("{why}; it was removed again"))),
         Err(failure) => {
             let error = failure.refusal();
@@ -128,7 +131,7 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: &Made) -> Result<(
 
 /// Sends separate messages for what the kernel does not take in the message that makes a link: an alias
 /// (`rtnl_create_link` ignores it), and the other end of a pair going up (`veth_open` needs both ends).
-fn complete(after: &mut After<'_>, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
+fn complete(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
         let peer = match made.peer_index {
@@ -136,12 +139,12 @@ fn complete(after: &mut After<'_>, given: &Given, made: &Made) -> Result<Map<Str
             None => Target::Name(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?),
         };
         let message = peer.take_up()?;
-        after.visited().transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
+        homes.peer(after).transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     if request.get(&field::ALIAS).is_some() {
         let alias = LINK_STATE.rows.iter().filter(|row| row.field() == Some(&field::ALIAS.field));
         let message = Target::Index(made.index).change(encode(LINK_STATE.head, alias, given.view())?)?;
-        after.transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
+        homes.link(after).transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))
 }

@@ -3,17 +3,16 @@
 //! leaves out, and `up=false`, are not compared: an agent may have changed them since.
 #![forbid(unsafe_code)]
 
-use std::os::fd::OwnedFd;
-
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::lookup::by_name;
-use super::super::netns::ask_nsid;
 use super::super::rows::{Decoded, Given};
 use super::super::sides::After;
 use super::super::transaction::{Netlink, TransactionError};
+use super::homes::Homes;
 use super::seen::{Link, find};
+use crate::call::Kind;
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
 use crate::refusal::{KernelRefusal, Refusal, already, differs};
@@ -22,34 +21,33 @@ use crate::refusal::{KernelRefusal, Refusal, already, differs};
 /// reported it.
 pub(super) fn same(
     after: &mut After<'_>,
-    peer_netns: Option<&OwnedFd>,
+    homes: &Homes,
     taken: Refusal,
     given: &Given,
+    kind: &Kind,
 ) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
-    let Some(link) = find(after, &field::LINK, request)? else { return Err(clash(after, taken, request)) };
+    let netlink = homes.link(after);
+    let Some(link) = find(netlink, &field::LINK, request)? else { return Err(clash(netlink, taken, request)) };
     if let Some(field) = link.seen.difference(&link.rows(), given.view(), false) {
         return Err(differs(field));
     }
     require(!request.is_set(&field::UP) || is_up(&link), &field::UP.field)?;
-    require(request.get(&field::PARENT).is_none() || !link.is_elsewhere(), &field::PARENT.field)?;
+    if kind.anchored {
+        let named = request.get(&field::PARENT).map_or(&field::NETNS.field, |_| &field::PARENT.field);
+        require(link.other_netns() == homes.nsid_of_own(after)?, named)?;
+    }
     if request.get(&field::PEER_NAME).is_some() {
-        same_peer(after, peer_netns, &link, request)?;
+        same_peer(after, homes, &link, request)?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), link.index.into())]))
 }
 
 /// Compares the other end, in the namespace that the request gives: it must have the name, and this link as its other
 /// end.
-fn same_peer(
-    after: &mut After<'_>,
-    peer_netns: Option<&OwnedFd>,
-    link: &Link<'_>,
-    request: &Request,
-) -> Result<(), Refusal> {
-    let nsid = peer_netns.map(|netns| ask_nsid(after, netns)).transpose()?.flatten();
-    require(link.other_nsid() == nsid && (peer_netns.is_none() || nsid.is_some()), &field::PEER_NETNS.field)?;
-    let peer = find(after.visited(), &field::PEER_NAME, request)?.ok_or_else(|| differs(&field::PEER_NAME.field))?;
+fn same_peer(after: &mut After<'_>, homes: &Homes, link: &Link<'_>, request: &Request) -> Result<(), Refusal> {
+    require(link.other_netns() == homes.nsid_of_peer(after)?, &field::PEER_NETNS.field)?;
+    let peer = find(homes.peer(after), &field::PEER_NAME, request)?.ok_or_else(|| differs(&field::PEER_NAME.field))?;
     require(link.number("peer_index") == Some(peer.index), &field::PEER_NAME.field)?;
     for (field, own) in [(&field::PEER_MTU.field, &field::MTU.field), (&field::PEER_MAC.field, &field::MAC.field)] {
         let given = request.value(field);

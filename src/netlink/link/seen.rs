@@ -10,7 +10,8 @@ use super::super::message::Message;
 use super::super::rows::{Decoded, Given, Seen};
 use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
-use crate::call::field::{KIND, Key, LINK};
+use super::homes::Nsid;
+use crate::call::field::{Field, KIND, Key, LINK};
 use crate::call::name::LinkName;
 use crate::call::object::{Adjusted, Row, Width};
 use crate::call::request::Request;
@@ -89,14 +90,14 @@ impl<'a> Link<'a> {
         i32::try_from(number).ok()
     }
 
-    /// The number (nsid) of the namespace of its parent or peer; `None` where that is this namespace.
-    pub(super) fn other_nsid(&self) -> Option<i32> {
-        self.seen.get(LINK_NETNSID).and_then(|bytes| i32_at(bytes, 0))
+    /// The namespace of its parent or peer, as its own one refers to it.
+    pub(super) fn other_netns(&self) -> Nsid {
+        self.seen.get(LINK_NETNSID).and_then(|bytes| i32_at(bytes, 0)).map_or(Nsid::Own, Nsid::Number)
     }
 
     /// Whether its parent or peer is in another namespace.
     pub(super) fn is_elsewhere(&self) -> bool {
-        self.other_nsid().is_some()
+        self.other_netns() != Nsid::Own
     }
 }
 
@@ -109,12 +110,28 @@ pub(super) fn find(
     key: &'static Key<LinkName>,
     request: &Request,
 ) -> Result<Option<Link<'static>>, Refusal> {
-    let name = request.needed(key)?;
-    match netlink.ask(&by_name(name, &key.field)?, "parse a link", |payload| Link::read(payload).map(Link::into_owned))
-    {
+    called(netlink, request.needed(key)?, &key.field)
+}
+
+/// Fetches the link that has this as its own name, if there is one.
+pub(super) fn called(
+    netlink: &mut Netlink,
+    name: &LinkName,
+    field: &'static Field,
+) -> Result<Option<Link<'static>>, Refusal> {
+    match netlink.ask(&by_name(name, field)?, "parse a link", |payload| Link::read(payload).map(Link::into_owned)) {
         Ok(found) => Ok(found.into_iter().find(|link| link.is_called(name))),
         Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
         Err(failure) => Err(failure.refusal()),
+    }
+}
+
+/// Whether a link has this name, also as an alternative name.
+pub(super) fn is_taken(netlink: &mut Netlink, name: &LinkName) -> Result<bool, Refusal> {
+    match netlink.look_up(&LINK.field, name) {
+        Ok(_) | Err(Refusal::NoSuchLink { reason: "alternative_name", .. }) => Ok(true),
+        Err(Refusal::NoSuchLink { .. }) => Ok(false),
+        Err(refusal) => Err(refusal),
     }
 }
 

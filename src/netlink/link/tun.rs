@@ -13,6 +13,7 @@ use super::super::rows::{Decoded, Given, encode};
 use super::super::sides::{After, Before};
 use super::super::watched::Refers;
 use super::super::{Prepared, not_encoded};
+use super::homes::Homes;
 use super::{Target, changed, compare, new_link_rows, seen};
 use crate::call::field::{self, Field, Key};
 use crate::call::request::Request;
@@ -28,7 +29,7 @@ const TAP: u16 = 2;
 /// yet, and with a carrier IPv6 would begin to give the link an address (Linux 6.1; earlier kernels ignore the flag).
 const ALWAYS: u16 = 0x8000 | 0x1000 | 0x0040;
 
-pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, Refusal> {
+pub(super) fn prepare(mut before: Before<'_>, kind: &'static Kind) -> Result<Prepared, Refusal> {
     let mut device = before.places().tun.take();
     let given = before.resolve(new_link_rows(before.request(), kind), 0)?;
     Ok(Prepared::new(move |after, _| {
@@ -40,7 +41,7 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &Kind) -> Result<Prepared, R
         let name = request.needed(&field::LINK)?;
         match sys::tun_make(device.as_fd(), name.as_str(), mode | ALWAYS) {
             Ok(()) => finish(after, device.as_fd(), &given),
-            Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(after, &given),
+            Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(after, &given, kind),
             Err(errno @ Errno::EBUSY) => Err(compare::clash(after, refused(errno, &field::LINK.field), request)),
             Err(errno) => Err(refused(errno, &field::LINK.field)),
         }
@@ -95,11 +96,11 @@ fn set(device: BorrowedFd<'_>, what: u32, key: &'static Key<u64>, request: &Requ
 
 /// `exists_ok`. A link that is not persistent is in use for the moment, or is being made, and then its owner may not be
 /// set yet.
-fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
+fn same(after: &mut After<'_>, given: &Given, kind: &Kind) -> Result<Map<String, Value>, Refusal> {
     let reason = "the link is not complete yet, or exists only while a program is attached to it".to_owned();
     match seen::find(after, &field::LINK, &given.request)?.as_ref().and_then(persists) {
         Some(false) => Err(Refusal::Busy { reason }),
-        _ => compare::same(after, None, Refusal::Busy { reason }, given),
+        _ => compare::same(after, &Homes::HERE, Refusal::Busy { reason }, given, kind),
     }
 }
 

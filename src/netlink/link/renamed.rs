@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Before Linux 6.15, the kernel makes no link in another namespace if its name is taken in the namespace of the socket.
+//! There, the link is made under a temporary name and renamed.
+#![forbid(unsafe_code)]
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
+use nix::errno::Errno;
+
+use super::super::lookup::IFNAME;
+use super::super::message::Message;
+use super::super::rows::{Given, encode, with_nul};
+use super::super::sides::After;
+use super::super::transaction::TransactionError;
+use super::add::{Made, half_made, look_up};
+use super::homes::Homes;
+use super::{Target, changed, compare, new_link_rows, seen};
+use crate::call::field;
+use crate::call::name::LinkName;
+use crate::call::object::Row;
+use crate::call::{Kind, LINK_STATE};
+use crate::refusal::{Refusal, invalid};
+
+/// Makes the link if its name is taken in the namespace of the request only; `None` where it is taken where the link is to
+/// be. The link goes up together with the second name, because no link that is up was renamed before Linux 6.2.
+pub(super) fn make_if_free(
+    after: &mut After<'_>,
+    homes: &Homes,
+    given: &Given,
+    kind: &Kind,
+) -> Result<Option<Made>, Refusal> {
+    let request = &given.request;
+    let name = request.needed(&field::LINK)?;
+    if !homes.are_elsewhere() || !seen::is_taken(after, name)? || seen::is_taken(homes.link(after), name)? {
+        return Ok(None);
+    }
+    let is_later = |row: &&Row| [&field::LINK.field, &field::UP.field].iter().any(|field| row.field() == Some(*field));
+    let first = new_link_rows(request, kind).filter(move |row| !is_later(row));
+    let mut first = encode(LINK_STATE.head, first, given.view())?;
+    let temporary = temporary(name)?;
+    first.attributes.put(IFNAME, &with_nul(temporary.as_str()), &field::LINK.field)?;
+    let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, first);
+    if let Err(failure) = after.act(&message, &mut |_| Ok(())) {
+        let is_clash = matches!(failure, TransactionError::Refused { errno: Errno::EEXIST, .. });
+        let failed = changed(failure, request, false);
+        return Err(if is_clash { compare::clash(homes.link(after), failed, request) } else { failed });
+    }
+    let made = look_up(homes.link(after), given, &temporary, kind).map_err(half_made)?;
+    let later = new_link_rows(request, kind).filter(is_later);
+    let (netlink, target) = (homes.link(after), Target::Index(made.index));
+    let Err(failure) =
+        netlink.transact(&target.change(encode(LINK_STATE.head, later, given.view())?)?, &mut |_| Ok(()))
+    else {
+        return Ok(Some(made));
+    };
+    let failed = changed(failure, request, false);
+    let is_removed = netlink.transact(&target.remove()?, &mut |_| Ok(())).is_ok();
+    Err(if is_removed { failed } else { failed.after_a_change() })
+}
+
+/// The temporary name of a link: different for different names, and the same for the same one, so that two requests for
+/// one link clash.
+fn temporary(name: &LinkName) -> Result<LinkName, Refusal> {
+    // FNV-1a
+    let hash =
+        name.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    LinkName::parse(&format!("nb{hash:08x}")).map_err(|error| invalid(field::LINK.field.name, error.to_string()))
+}
