@@ -551,6 +551,7 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
     for netns in ["fa", "fb"] {
         host.ip(&format!("netns add {netns}"));
         host.ip_in(netns, "link add d0 up type dummy");
+        host.ip_in(netns, "link add d1 type dummy");
     }
     let tunnel = json!({"tunnel": {"remote": "192.0.2.9"}});
     let tunnel6 = json!({"tunnel": {"remote": "2001:db8::9"}});
@@ -560,7 +561,7 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
         ("vrf", json!({"up": true, "vrf": {"table": 7}}), "up", "table 7"),
         ("vlan", every(json!({"parent": "d0", "vlan": {"id": 7}})), &format!("link d0 {EVERY}"), "id 7"),
         ("ipvlan", json!({"parent": "d0", "up": true}), "link d0 up", ""),
-        ("macvlan", json!({"parent": "d0"}), "link d0", ""),
+        ("macvlan", json!({"parent": "d1"}), "link d1", ""),
         ("vxlan", json!({"parent": "d0", "vxlan": {"id": 7}}), "", "id 7 dev d0"),
         ("geneve", json!({"geneve": {"id": 7, "remote": "192.0.2.9"}}), "", "id 7 remote 192.0.2.9"),
         ("ipip", tunnel.clone(), "", "remote 192.0.2.9"),
@@ -589,7 +590,7 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
     }
     host.ip_in("b", "link set k0 alias mine");
     host.compare("link show");
-    assert_eq!(host.ip_in("fa", "-o link show type dummy").lines().count(), made.len() + 1, "nothing else is there");
+    assert_eq!(host.ip_in("fa", "-o link show type dummy").lines().count(), made.len() + 2, "nothing else is there");
 }
 
 #[test]
