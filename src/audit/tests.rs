@@ -39,6 +39,7 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
     match used.field.ty {
         Type::Netns => parse(&text(names, 255)),
         Type::Link | Type::Label => parse(&text(names, 15)),
+        Type::AlternativeName => parse(&text(names, 127)),
         Type::Text => parse(&text(filler, 255)),
         Type::Word(words) => parse(words.all().max_by_key(|word| word.len()).unwrap()),
         Type::Bool => parse("false"),

@@ -103,7 +103,7 @@ const U16: Type = Type::Number(0, 0xffff);
 const U31: Type = Type::Number(0, 0x7fff_ffff);
 const U32: Type = Type::Number(0, 0xffff_ffff);
 
-/// The kinds of links that can be added: those of the table of kinds. The kernel takes them by name.
+/// The kinds of links that can be added or changed: those of the table of kinds. The kernel takes them by name.
 static LINK_KINDS: Words = Words { name: "LinkKind", words: &super::link::KIND_WORDS };
 /// Scopes of addresses and routes (`rtm_scope`, rtnetlink(7)).
 static SCOPES: Words =
@@ -143,6 +143,8 @@ static IPVLAN_TRAFFIC_MODES: Words =
 static DONT_FRAGMENT: Words = Words { name: "DontFragment", words: &[("unset", 0), ("set", 1), ("inherit", 2)] };
 /// Protocols inside a tunnel (`IPPROTO_IPIP`, `IPPROTO_IPV6`; 0 for all that the kind can carry: `linux/in.h`).
 static INNER_PROTOCOLS: Words = Words { name: "InnerProtocol", words: &[("any", 0), ("ipv4", 4), ("ipv6", 41)] };
+/// The link state of a virtual function (`IFLA_VF_LINK_STATE_…`: `linux/if_link.h`).
+static VF_LINK_STATES: Words = Words { name: "VfLinkState", words: &[("auto", 0), ("enable", 1), ("disable", 2)] };
 /// Modes of netkit (`NETKIT_L2`, `NETKIT_L3`: `linux/if_link.h`).
 static NETKIT_MODES: Words = Words { name: "NetkitMode", words: &[("l2", 0), ("l3", 1)] };
 static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
@@ -446,6 +448,68 @@ fields! {
     NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
     /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
     TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
+    /// An alternative name that the link also gets, at most 127 bytes. The kernel finds the link by it, but this broker
+    /// does not: a request must give the link's own name.
+    ADD_ALTNAME: LinkName = 175 "add_altname" Type::AlternativeName;
+    /// An alternative name that is removed from the link. If `add_altname` is also given, it is removed first.
+    REMOVE_ALTNAME: LinkName = 176 "remove_altname" Type::AlternativeName;
+    /// Whether a protocol has taken the link down (`protodown` in ip-link(8)). While this is true, the link has no
+    /// carrier. Only some kinds have it, such as macvlan and vxlan.
+    PROTODOWN: bool = 177 "protodown" Type::Bool;
+    /// Whether the port exchanges no frames with other isolated ports of its bridge.
+    BRIDGE_PORT_ISOLATED: bool = 178 "bridge_port.isolated" Type::Bool;
+    /// Whether the bridge may send a frame back through the port on which it arrived (hairpin mode).
+    BRIDGE_PORT_HAIRPIN: bool = 179 "bridge_port.hairpin" Type::Bool;
+    /// Whether the port drops spanning tree messages (BPDUs) that it receives, and is disabled by them (BPDU guard).
+    BRIDGE_PORT_GUARD: bool = 180 "bridge_port.guard" Type::Bool;
+    /// Whether the port cannot become the root port of the spanning tree.
+    BRIDGE_PORT_ROOT_BLOCK: bool = 181 "bridge_port.root_block" Type::Bool;
+    /// Whether the bridge learns hardware addresses from frames that arrive on the port.
+    BRIDGE_PORT_LEARNING: bool = 182 "bridge_port.learning" Type::Bool;
+    /// Whether the bridge sends frames for unknown hardware addresses through the port.
+    BRIDGE_PORT_FLOOD: bool = 183 "bridge_port.flood" Type::Bool;
+    /// Whether the bridge sends frames for unknown multicast groups through the port.
+    BRIDGE_PORT_MCAST_FLOOD: bool = 184 "bridge_port.mcast_flood" Type::Bool;
+    /// Whether the bridge answers ARP requests and IPv6 neighbour solicitations for hosts that it knows, and does not send
+    /// them through the port.
+    BRIDGE_PORT_NEIGH_SUPPRESS: bool = 185 "bridge_port.neigh_suppress" Type::Bool;
+    /// Whether the bridge maps VLANs to the identifiers of a tunnel on the port.
+    BRIDGE_PORT_VLAN_TUNNEL: bool = 186 "bridge_port.vlan_tunnel" Type::Bool;
+    /// Whether the port accepts frames only from hardware addresses that the bridge already knows on this port.
+    BRIDGE_PORT_LOCKED: bool = 187 "bridge_port.locked" Type::Bool;
+    /// The cost of paths through the port in the spanning tree.
+    BRIDGE_PORT_COST: u64 = 188 "bridge_port.cost" Type::Number(1, 65535);
+    /// The priority of the port in the spanning tree. The lowest number is preferred.
+    BRIDGE_PORT_PRIORITY: u64 = 189 "bridge_port.priority" Type::Number(0, 63);
+    /// The number of the virtual function (VF) of the link, an SR-IOV device, that the other `vf` fields are about.
+    /// Numbers begin with 0.
+    VF_INDEX: u64 = 190 "vf.index" U31;
+    /// The hardware (MAC) address of the VF.
+    VF_MAC: Mac = 191 "vf.mac" Type::Mac;
+    /// The VLAN of all packets of the VF; 0 for none.
+    VF_VLAN: u64 = 192 "vf.vlan" Type::Number(0, 4094);
+    /// The priority in the VLAN tag of packets (802.1p). It must be given together with `vf.vlan`, and is otherwise 0.
+    VF_QOS: u64 = 193 "vf.qos" Type::Number(0, 7);
+    /// The guaranteed rate of the VF, in Mbit/s; 0 for none. It must be given together with `vf.rate_max`.
+    VF_RATE_MIN: u64 = 194 "vf.rate_min" U32;
+    /// The highest rate of the VF, in Mbit/s; 0 for no limit. It must be given together with `vf.rate_min`.
+    VF_RATE_MAX: u64 = 195 "vf.rate_max" U32;
+    /// Whether the device drops packets of the VF that have another source hardware address than its own.
+    VF_SPOOFCHK: bool = 196 "vf.spoofchk" Type::Bool;
+    /// Whether the VF may change settings such as its hardware address and promiscuous mode.
+    VF_TRUST: bool = 197 "vf.trust" Type::Bool;
+    /// The carrier that the VF sees: that of the device (`auto`), always one (`enable`), or never one (`disable`).
+    VF_LINK_STATE: &'static str = 198 "vf.link_state" Type::Word(&VF_LINK_STATES);
+    /// The bit rate of the CAN bus, in bit/s. The device may support only some rates.
+    CAN_BITRATE: u64 = 199 "can.bitrate" Type::Number(1, 0xffff_ffff);
+    /// Where in a bit it is sampled, in thousandths of the bit. It must be given together with `can.bitrate`. Without it,
+    /// the kernel chooses it.
+    CAN_SAMPLE_POINT: u64 = 200 "can.sample_point" Type::Number(1, 999);
+    /// After how many milliseconds the kernel restarts the device when it has left the bus because of errors (bus off). 0
+    /// for never.
+    CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
+    /// Whether the device only receives, and does not acknowledge what it receives.
+    CAN_LISTEN_ONLY: bool = 202 "can.listen_only" Type::Bool;
 }
 
 /// Finds a field by name.

@@ -5,16 +5,21 @@
 mod kinds;
 
 use super::field::{
-    ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
-    NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+    ADD_ALTNAME, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD, BRIDGE_PORT_HAIRPIN,
+    BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
+    BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL, EXISTS_OK,
+    Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC, PROTODOWN,
+    REMOVE_ALTNAME, TARGET_NETNS, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN,
+    VF_SPOOFCHK, VF_TRUST, VF_VLAN,
 };
-use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::types::Words;
 use super::{
     AS_READ, Call, Effect, Kinds, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched,
 };
 
+use kinds::ETHERNET;
 pub(super) use kinds::KIND_WORDS;
 pub(crate) use kinds::OTHER;
 
@@ -64,12 +69,25 @@ const fn flag(bit: u32) -> Form {
     Form::Masked(bit, false, 12)
 }
 
+/// A part of `IFLA_VF_…`: the attribute, the first byte of the part, and the bytes of the structure. All go into one
+/// `IFLA_VF_INFO` in `IFLA_VFINFO_LIST`.
+macro_rules! vf {
+    ($attribute:literal, $at:literal, $whole:literal) => {
+        Place::Inside(&[22, 1, $attribute], $at, $whole)
+    };
+}
+
+/// The number of the virtual function, with which each structure begins.
+const fn of_vf(field: &'static Field, place: Place) -> Row {
+    row(field, place, Form::NumberOf(&VF_INDEX.field)).only_written()
+}
+
 /// `struct ifinfomsg` and `IFLA_…` (`linux/if_link.h`). What is neither here nor in the table of a kind cannot be
 /// written.
 pub(crate) static LINK_STATE: Object = Object {
     name: "LinkState",
     head: 16,
-    kinds: kinds::KINDS,
+    kinds: kinds::ALL,
     rows: &[
         row(&LINK.field, Place::Attribute(&[3]), Form::Name).always(),
         result("link_index", Place::Head(4), Form::Number(Width::Four), "The interface index of the link.").always(),
@@ -123,6 +141,34 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&NO_MASTER.field, Place::Attribute(&[10]), Form::NoLink).only_written(),
         row(&NEW_NAME.field, Place::Attribute(&[3]), Form::Name).only_written(),
         row(&TARGET_NETNS.field, Place::Attribute(&[28]), Form::Netns).only_written(),
+        row(&PROTODOWN.field, Place::Attribute(&[39]), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_PRIORITY.field, Place::Port(2), Form::Number(Width::Two)),
+        row(&BRIDGE_PORT_COST.field, Place::Port(3), Form::Number(Width::Four)),
+        row(&BRIDGE_PORT_HAIRPIN.field, Place::Port(4), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_GUARD.field, Place::Port(5), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_ROOT_BLOCK.field, Place::Port(6), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_LEARNING.field, Place::Port(8), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_FLOOD.field, Place::Port(9), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_MCAST_FLOOD.field, Place::Port(27), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_VLAN_TUNNEL.field, Place::Port(29), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_NEIGH_SUPPRESS.field, Place::Port(32), Form::Flag(Width::One)),
+        row(&BRIDGE_PORT_ISOLATED.field, Place::Port(33), Form::Flag(Width::One)),
+        // The kernel ignores attributes that it does not know. It knows this one since Linux 5.18.
+        row(&BRIDGE_PORT_LOCKED.field, Place::Port(39), Form::Flag(Width::One)).adjusted(),
+        of_vf(&VF_MAC.field, vf!(1, 0, 36)),
+        row(&VF_MAC.field, vf!(1, 4, 36), Form::Mac).only_written(),
+        of_vf(&VF_VLAN.field, vf!(2, 0, 12)),
+        row(&VF_VLAN.field, vf!(2, 4, 12), Form::Number(Width::Four)).only_written(),
+        row(&VF_QOS.field, vf!(2, 8, 12), Form::Number(Width::Four)).only_written(),
+        of_vf(&VF_RATE_MIN.field, vf!(6, 0, 12)),
+        row(&VF_RATE_MIN.field, vf!(6, 4, 12), Form::Number(Width::Four)).only_written(),
+        row(&VF_RATE_MAX.field, vf!(6, 8, 12), Form::Number(Width::Four)).only_written(),
+        of_vf(&VF_SPOOFCHK.field, vf!(4, 0, 8)),
+        row(&VF_SPOOFCHK.field, vf!(4, 4, 8), Form::Flag(Width::Four)).only_written(),
+        of_vf(&VF_LINK_STATE.field, vf!(5, 0, 8)),
+        row(&VF_LINK_STATE.field, vf!(5, 4, 8), Form::Word(Width::Four)).only_written(),
+        of_vf(&VF_TRUST.field, vf!(9, 0, 8)),
+        row(&VF_TRUST.field, vf!(9, 4, 8), Form::Flag(Width::Four)).only_written(),
         result(
             "peer_nsid",
             Place::Attribute(&[37]),
@@ -172,7 +218,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALIAS.field),
             off(&EXISTS_OK.field),
         ],
-        kinds: Kinds { by: Some(&KIND.field), all: kinds::KINDS },
+        kinds: Kinds { by: Some(&KIND.field), all: kinds::ADDED },
         excludes: kinds::EXCLUDES,
         leaves_open: &[],
         settle: add,
@@ -224,6 +270,30 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALLMULTICAST.field),
             untouched(&PROMISC.field),
             untouched(&TXQUEUELEN.field),
+            untouched(&PROTODOWN.field),
+            untouched(&REMOVE_ALTNAME.field),
+            untouched(&ADD_ALTNAME.field).giving_a_name(),
+            untouched(&BRIDGE_PORT_PRIORITY.field),
+            untouched(&BRIDGE_PORT_COST.field),
+            untouched(&BRIDGE_PORT_HAIRPIN.field),
+            untouched(&BRIDGE_PORT_GUARD.field),
+            untouched(&BRIDGE_PORT_ROOT_BLOCK.field),
+            untouched(&BRIDGE_PORT_LEARNING.field),
+            untouched(&BRIDGE_PORT_FLOOD.field),
+            untouched(&BRIDGE_PORT_MCAST_FLOOD.field),
+            untouched(&BRIDGE_PORT_VLAN_TUNNEL.field),
+            untouched(&BRIDGE_PORT_NEIGH_SUPPRESS.field),
+            untouched(&BRIDGE_PORT_ISOLATED.field),
+            untouched(&BRIDGE_PORT_LOCKED.field),
+            any(&VF_INDEX.field),
+            untouched(&VF_MAC.field),
+            untouched(&VF_VLAN.field),
+            untouched(&VF_QOS.field),
+            untouched(&VF_RATE_MIN.field),
+            untouched(&VF_RATE_MAX.field),
+            untouched(&VF_SPOOFCHK.field),
+            untouched(&VF_LINK_STATE.field),
+            untouched(&VF_TRUST.field),
             any(&KIND.field),
         ],
         kinds: Kinds { by: Some(&KIND.field), all: kinds::CHANGED },
@@ -271,6 +341,37 @@ fn add(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
+/// Whether a field of `Link.Set` says what is changed, and not how.
+pub(crate) fn identifies_link(field: &Field) -> bool {
+    [&NETNS.field, &LINK.field, &KIND.field, &VF_INDEX.field].contains(&field)
+}
+
+/// Refuses what the kernel takes in one structure if only a part of it is given.
+fn settle_vf(request: &Request) -> Result<(), Invalid> {
+    let together = [
+        (&VF_RATE_MIN.field, &VF_RATE_MAX.field),
+        (&VF_RATE_MAX.field, &VF_RATE_MIN.field),
+        (&VF_QOS.field, &VF_VLAN.field),
+    ];
+    let lacks = |(one, other): &&(&Field, &Field)| request.value(one).is_some() && request.value(other).is_none();
+    let of_vf = |field: &&Field| field.name.starts_with("vf.") && **field != VF_INDEX.field;
+    let given = request.values().map(|(field, _)| field).find(of_vf);
+    match (together.iter().find(lacks), given, request.get(&VF_INDEX)) {
+        (Some((one, other)), ..) => Err(Invalid::new(other.name, format!("is required with `{}`", one.name))),
+        (None, Some(given), None) => {
+            Err(Invalid::new(VF_INDEX.field.name, format!("is required with `{}`", given.name)))
+        }
+        (None, None, Some(_)) => Err(Invalid::new(VF_INDEX.field.name, "is given without a change of that VF")),
+        _ => match request.get(&VF_MAC) {
+            Some(mac) if mac.bytes().len() != ETHERNET => {
+                let why = format!("has {} bytes; the address of a VF must have {ETHERNET}", mac.bytes().len());
+                Err(Invalid::new(VF_MAC.field.name, why))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
 /// Refuses `no_master` if it is false, and a move under a name that no new link may have.
 fn set(request: &mut Request) -> Result<(), Invalid> {
     // A link that moves keeps its name, and the kernel announces it under this name before it renames it.
@@ -278,8 +379,17 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
         let why = "; the target namespace would have it";
         link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
     }
-    if request.values().all(|(field, _)| [&NETNS.field, &LINK.field, &KIND.field].contains(&field)) {
+    settle_vf(request)?;
+    if request.values().all(|(field, _)| identifies_link(field)) {
         return Err(Invalid::new(LINK.field.name, "is given without a change; give a field to set, such as `up`"));
+    }
+    // A message of its own would not find the link any more, and a port leaves its bridge when it moves.
+    let separately = |field: &Field| field.name.starts_with("bridge_port.") || field.name.ends_with("_altname");
+    let moves = request.value(&TARGET_NETNS.field).is_some();
+    if let Some((field, _)) = request.values().find(|(field, _)| moves && separately(field)) {
+        let why =
+            format!("cannot be given together with `{}`; make this change with a second call", TARGET_NETNS.field.name);
+        return Err(Invalid::new(field.name, why));
     }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),

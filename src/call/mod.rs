@@ -27,7 +27,7 @@ pub mod varlink;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::Field;
-pub(crate) use link::{LINK_STATE, OTHER};
+pub(crate) use link::{LINK_STATE, OTHER, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
@@ -306,7 +306,7 @@ impl Call {
     /// Whether it changes something, and any kind has a field that names a link.
     #[must_use]
     pub fn changes_by_links(&self) -> bool {
-        self.effect == Effect::Changes && self.all_uses().any(|u| matches!(u.field.ty, Type::Link))
+        self.effect == Effect::Changes && self.all_uses().any(|u| u.field.ty.is_link())
     }
 
     /// Whether any kind has this field.
@@ -436,7 +436,7 @@ const NOTHING: Output = Output { parts: &[], streams: false };
 /// Whether fields of this type name an object that `touches` considers.
 #[must_use]
 pub fn is_object(ty: Type) -> bool {
-    matches!(ty, Type::Netns | Type::Link)
+    matches!(ty, Type::Netns) || ty.is_link()
 }
 
 #[cfg(test)]
@@ -517,13 +517,14 @@ mod tests {
             "Link.Add peer.name", // of a veth
             "Link.Add peer.name", // of a netkit
             "Link.Set new_name",
+            "Link.Set add_altname",
             "Address.Add label",
             "Rule.Add iif",
             "Rule.Add oif",
         ];
         assert_eq!(given, expected);
         for used in all().flat_map(Call::all_uses).filter(gives) {
-            assert!(matches!(used.field.ty, Type::Netns | Type::Link | Type::Label), "{}", used.field.name);
+            assert!(is_object(used.field.ty) || matches!(used.field.ty, Type::Label), "{}", used.field.name);
         }
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 
 /// `IFNAMSIZ - 1` (`linux/if.h`).
 const LINK_BYTES: usize = 15;
+/// Bytes of an alternative name (`ALTIFNAMSIZ`, less the NUL).
+const ALTERNATIVE_BYTES: usize = 127;
 /// `NAME_MAX` (`linux/limits.h`): a namespace is a file under `/run/netns`.
 const NETNS_BYTES: usize = 255;
 /// `IFALIASZ - 1` (`linux/if.h`).
@@ -131,6 +133,14 @@ impl LinkName {
     /// [`NameError`] when the kernel would cut, expand or reinterpret it.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         name(raw, LINK_BYTES, b"").map(|()| Self(raw.to_owned()))
+    }
+
+    /// Parses an alternative name, which can have up to 127 bytes (`ALTIFNAMSIZ`).
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_alternative(raw: &str) -> Result<Self, NameError> {
+        name(raw, ALTERNATIVE_BYTES, b"").map(|()| Self(raw.to_owned()))
     }
 
     /// The name as it was given.

@@ -64,6 +64,9 @@ pub enum Place {
     /// A part of an attribute that is a structure: the path, the first byte of the part, and the bytes of the
     /// structure.
     Inside(&'static [u32], usize, usize),
+    /// An attribute of a bridge port (`IFLA_BRPORT_…`). The kernel reports these together with the link
+    /// (`IFLA_INFO_SLAVE_DATA`), and takes them in a message of their own (`IFLA_PROTINFO`).
+    Port(u32),
     /// Nowhere: code composes the value.
     Code,
 }
@@ -85,6 +88,8 @@ pub enum Form {
     Positive(Width),
     /// A number; it is 0 if the kernel reports none.
     OrZero(Width),
+    /// The number that another field gives, of 32 bits. It is only written.
+    NumberOf(&'static Field),
     /// A number; the message has the number minus one.
     LessOne(Width),
     /// A number of 32 bits. If it fits into one byte, it is in this byte of the header instead.
@@ -332,6 +337,7 @@ impl Row {
             | Form::Ticks(_)
             | Form::WordNumber(_)
             | Form::Given(..)
+            | Form::NumberOf(_)
             | Form::Netns => Shape::Int,
             Form::Word(_)
             | Form::Keyword

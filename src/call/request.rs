@@ -77,6 +77,13 @@ impl Request {
             }
             _ => None,
         };
+        let is_required =
+            |by: &&Field| call.uses.iter().any(|used| used.field == *by && matches!(used.absence, Absence::Required));
+        if let (Some(by), None) = (call.kinds.by.filter(is_required), kind) {
+            if let Some(json) = given.get(by.name) {
+                return Err(invalid(by.name, not_a_kind(call, &read(by, json)?)));
+            }
+        }
         let values = values(call, kind, None, &mut given, uid)?;
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
@@ -406,6 +413,11 @@ fn flatten<'a>(call: &Call, json: &'a Json, under: &str, into: &mut BTreeMap<Str
 fn join(under: &str, key: &str) -> String {
     let key = shown(key);
     if under.is_empty() { key } else { format!("{under}.{key}") }
+}
+
+fn not_a_kind(call: &Call, word: &Value) -> String {
+    let kinds: Vec<&str> = call.kinds.iter().map(|kind| kind.name).collect();
+    format!("`{word}` is not a kind that {} takes; it takes {}", call.name, kinds.join(", "))
 }
 
 fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {

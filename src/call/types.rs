@@ -46,6 +46,8 @@ pub enum Type {
     Netns,
     /// A link, by name: [`super::name::LinkName`].
     Link,
+    /// An alternative name of a link, which can be longer: [`super::name::LinkName`].
+    AlternativeName,
     /// One of some keywords.
     Word(&'static Words),
     /// `true` or `false`.
@@ -79,6 +81,12 @@ impl Type {
         if let Self::Word(words) = self { Some(words) } else { None }
     }
 
+    /// Whether a value of this type is a name of a link.
+    #[must_use]
+    pub fn is_link(self) -> bool {
+        matches!(self, Self::Link | Self::AlternativeName)
+    }
+
     /// Whether a value of this type is a JSON string.
     pub(super) fn is_text(self) -> bool {
         !matches!(self, Self::Bool | Self::Number(..) | Self::List(_) | Self::Several(_))
@@ -90,6 +98,7 @@ impl Type {
         match self {
             Self::Netns => "the name of a network namespace, or `@host`".to_owned(),
             Self::Link => "the name of a link".to_owned(),
+            Self::AlternativeName => "an alternative name of a link".to_owned(),
             Self::Word(words) => format!("one of {}", words.listed()),
             Self::Bool => "true or false".to_owned(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),

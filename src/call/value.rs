@@ -16,7 +16,7 @@ use super::types::{Constant, DEFAULT, Elements, Type, Values};
 pub enum Value {
     /// See [`Type::Netns`].
     Netns(NetnsName),
-    /// See [`Type::Link`].
+    /// See [`Type::Link`] and [`Type::AlternativeName`].
     Link(LinkName),
     /// See [`Type::Word`].
     Word(&'static str),
@@ -150,6 +150,7 @@ impl Type {
         match self {
             Self::Netns => NetnsName::parse(raw).map(Value::Netns).map_err(says),
             Self::Link => LinkName::parse(raw).map(Value::Link).map_err(says),
+            Self::AlternativeName => LinkName::parse_alternative(raw).map(Value::Link).map_err(says),
             Self::Label => Label::parse(raw).map(Value::Label).map_err(says),
             Self::Text => Text::parse(raw).map(Value::Text).map_err(says),
             Self::Mac => Mac::parse(raw).map(Value::Mac).map_err(states),

@@ -7,6 +7,7 @@ mod compare;
 mod homes;
 mod renamed;
 mod seen;
+mod set;
 mod tun;
 
 use neli::consts::nl::NlmF;
@@ -18,7 +19,7 @@ use super::found::Found;
 use super::listing::{self, Listing, Names};
 use super::lookup::{IFNAME, by_index, by_name, head};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{encode, unparsed, with_nul};
+use super::rows::{unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
@@ -47,7 +48,12 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: None,
         settled: &[&field::LINK.field, &field::MISSING_OK.field],
     },
-    Encoder { call: "Link.Set", prepare: set, object: Some(&LINK_STATE), settled: &[] },
+    Encoder {
+        call: "Link.Set",
+        prepare: set::prepare,
+        object: Some(&LINK_STATE),
+        settled: &[&field::ADD_ALTNAME.field, &field::REMOVE_ALTNAME.field, &field::VF_INDEX.field],
+    },
     Encoder { call: "Link.List", prepare: list, object: None, settled: &[] },
 ];
 
@@ -99,72 +105,18 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         Err(Refusal::NoSuchLink { reason: "absent", .. }) if tolerant => {
             return Ok(Prepared::new(|_, _| Ok(Map::new())));
         }
-        other => other?,
+        other => {
+            // The kernel says yes to it and deletes nothing (`can_dellink`).
+            if other?.is_kind("can") {
+                return Err(unsuitable(&field::LINK.field, "is a CAN device, which the kernel does not delete"));
+            }
+        }
     };
     let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
     let request = request.clone();
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
         Err(failure) if tolerant && failure.is_absent_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
-    }))
-}
-
-/// The fields of `Link.Set` that say which link is meant.
-static NOT_SET: [&Field; 3] = [&field::NETNS.field, &field::LINK.field, &field::KIND.field];
-
-/// The rows of what `Link.Set` can change: all but those that identify the link.
-fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
-    let identifies =
-        |row: &&Row| [&field::LINK.field, &field::KIND.field].iter().any(|field| row.field() == Some(field));
-    LINK_STATE.rows.iter().filter(move |row| !identifies(row))
-}
-
-/// Whether a request gives a field that only links of its kind have.
-fn gives_own(request: &Request) -> bool {
-    let mut own = request.kind().into_iter().flat_map(Kind::rows).filter_map(Row::field);
-    own.any(|field| request.value(field).is_some())
-}
-
-/// The rows of a changed link. Fields that only its kind has are sent together with the kind, so that the kernel
-/// compares it.
-fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone + use<> {
-    let own: Vec<&'static Row> = request.kind().into_iter().flat_map(Kind::rows).collect();
-    let has_own = gives_own(request);
-    let kind = LINK_STATE.rows.iter().filter(move |row| has_own && row.field() == Some(&field::KIND.field));
-    changeable().chain(kind).chain(own)
-}
-
-/// Sends one message, which the kernel applies attribute by attribute. A rename refers to the link by its index.
-/// `RTM_SETLINK` would take one kind's data for another's. `RTM_NEWLINK` compares the kind, and makes no link without
-/// `NLM_F_CREATE`.
-fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let request = before.request();
-    let name = request.needed(&field::LINK)?;
-    // After a rename no link has the old name any more, so there would be nothing to look up.
-    let link = before.find_by_name(&field::LINK)?;
-    let renames = request.get(&field::NEW_NAME).is_some();
-    let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
-    require_length(link, request)?;
-    if let Some(kind) = request.get(&field::KIND).filter(|kind| !link.is_kind(kind)) {
-        return Err(unsuitable(&field::KIND.field, format!("the link is not a {kind}")));
-    }
-    let given = before.resolve(given_rows(request), 0)?;
-    let encoded = encode(LINK_STATE.head, given_rows(request), given.view())?;
-    let fields = request.values().filter(|(field, _)| !NOT_SET.contains(field)).count();
-    let message = target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, encoded)?;
-    let goes_to = before.take_netns(&field::TARGET_NETNS.field);
-    // A link leaves its old master before the kernel knows whether the new one accepts it. It moves to another namespace
-    // only after all checks (`dev_change_net_namespace`).
-    let in_steps = fields > 1 || request.get(&field::MASTER).is_some();
-    let question = if renames { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
-    let (request, index) = (request.clone(), link.index);
-    Ok(Prepared::new(move |after, _| {
-        // The namespace stays open until the message was sent. A link that moved there cannot be looked up here.
-        after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, &request, in_steps))?;
-        if goes_to.is_none() {
-            seen::require_applied(after, &question, index, given_rows(&request), &given)?;
-        }
-        Ok(Map::new())
     }))
 }
 

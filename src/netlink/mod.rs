@@ -2,8 +2,8 @@
 //! The transaction: a permitted request becomes bytes with indexes, and the kernel's answer becomes a result or a
 //! refusal.
 //!
-//! The encoder can write only the attributes of the tables in `call`: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID`,
-//! `IFLA_XDP` and `IFLA_GROUP` are not in them. This module is reached only through [`crate::stage::Confined`]. The
+//! The encoder can write only the attributes of the tables in `call`: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID` and
+//! `IFLA_XDP` are not in them. This module is reached only through [`crate::stage::Confined`]. The
 //! function of a call resolves names and encodes before the capabilities are given up; what it returns runs afterwards
 //! (`sides`).
 #![forbid(unsafe_code)]
@@ -233,7 +233,8 @@ mod tests {
                     | Form::WordNumber(width)
                     | Form::Named(width, _)
                     | Form::Flags(width, _) => width.bytes(),
-                    Form::Masked(..) | Form::Signed | Form::Link | Form::NoLink | Form::Netns => 4,
+                    Form::Masked(..) | Form::Signed | Form::Link | Form::NoLink | Form::Netns | Form::NumberOf(_) => 4,
+                    Form::Mac => 6,
                     _ => 0,
                 };
                 let named = match row.form {
@@ -246,7 +247,7 @@ mod tests {
                     Place::Head(at) => assert!(bytes > 0 && at + bytes <= object.head, "{}", row.name()),
                     Place::Inside(_, at, whole) => assert!(bytes > 0 && at + bytes <= whole, "{}", row.name()),
                     Place::Attribute(path) => assert!(!path.is_empty(), "{}", row.name()),
-                    Place::Code => {}
+                    Place::Port(_) | Place::Code => {}
                 }
             }
         }
@@ -291,7 +292,7 @@ mod tests {
                 Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => {
                     matches!(field.ty, Type::Bool)
                 }
-                Form::Given(..) => matches!(field.ty, Type::Number(..)),
+                Form::Given(..) | Form::NumberOf(_) => true, // it is the value of another row or field
                 Form::Word(_) | Form::WordNumber(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
                     let own = field.ty.words().unwrap();
                     matches!(row.form, Form::Keyword)

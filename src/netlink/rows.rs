@@ -96,6 +96,9 @@ impl View<'_> {
     }
 }
 
+/// `IFLA_PROTINFO`
+const PROTINFO: u32 = 12;
+
 /// Encodes what a request gives by these rows, after a header of `head` bytes that begins with the family.
 ///
 /// # Errors
@@ -137,6 +140,7 @@ pub(super) fn encode(
                 }
             }
             (Place::Inside(path, at, whole), _) => tree.put(path, at, whole, &bytes, field),
+            (Place::Port(attribute), _) => tree.put(&[PROTINFO, attribute], 0, bytes.len(), &bytes, field),
         }
     }
     let mut attributes = Attributes::default();

@@ -65,6 +65,19 @@ impl<'a> Before<'a> {
         Some(self.places.named.swap_remove(at).1)
     }
 
+    /// Requests what a message asks for.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub(super) fn ask<T>(
+        &mut self,
+        question: &Message,
+        step: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        self.netlink.ask(question, step, read).map_err(TransactionError::refusal)
+    }
+
     /// Looks up the link that a field names, for a change that refers to it by its index. The link is watched from then
     /// on.
     ///

@@ -317,7 +317,7 @@ fn open_kinds(scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Problem> {
 
 /// Why an allow must name a field; `None` if it need not.
 fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'static str> {
-    let opens = variety.call.effect == Effect::Changes && matches!(used.field.ty, Type::Link);
+    let opens = variety.call.effect == Effect::Changes && used.field.ty.is_link();
     match used.absence {
         // If no kinds are listed, the fields that they require are unknown.
         Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("requires it"),

@@ -14,7 +14,6 @@ use super::rule::{Principal, Rule, Ruling, Touches};
 use super::warnings::Warning;
 use crate::call::field::NETNS;
 use crate::call::inet::bits;
-use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{self, Absence, Call, Use};
 
@@ -241,7 +240,7 @@ fn meets_all(call: &Call, allow: &Rule, deny: &Rule) -> bool {
     let touched = deny.touches.as_ref().is_none_or(|touches| {
         let netns = touches.netns.as_ref().is_none_or(|wide| met(NETNS.field.number, wide));
         let in_netns = |used: &Use| touches.netns.is_none() || used.counts_in.first() == Some(&&NETNS.field);
-        let links = call.uses.iter().filter(|used| matches!(used.field.ty, Type::Link) && in_netns(used));
+        let links = call.uses.iter().filter(|used| used.field.ty.is_link() && in_netns(used));
         let link = touches.link.as_ref().is_none_or(|wide| links.into_iter().any(|used| met(used.field.number, wide)));
         netns && link
     });

@@ -69,7 +69,7 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
         Type::Several(ty) => entries(list, *ty, ruling),
         Type::List(_) => collect(list, |_| Err("is a list of objects; constrain the fields inside it".to_owned()))
             .map(Entries::Bools),
-        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text => {
+        Type::Netns | Type::Link | Type::AlternativeName | Type::Mac | Type::Label | Type::Text => {
             collect(list, |entry| pattern(ty, text(ty, entry)?)).map(Entries::Patterns)
         }
         Type::Word(words) => collect(list, |entry| word(words, text(ty, entry)?, ruling)).map(Entries::Patterns),

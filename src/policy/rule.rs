@@ -233,7 +233,7 @@ impl Touches {
                 .find(|used| request.value(used.field).is_some_and(|value| self.in_netns(Some(value), caller)))
                 .map(|used| used.field),
             Some(link) => uses()
-                .filter(|used| matches!(used.field.ty, Type::Link))
+                .filter(|used| used.field.ty.is_link())
                 .find(|used| {
                     let named = |time| meets(link, request.field_value(used, time), caller.uid);
                     let is_open = request.call().leaves_open.contains(&used.field);

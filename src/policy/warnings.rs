@@ -169,7 +169,9 @@ fn as_text(field: &Field, entry: &Scalar, place: Location<'_>) -> Option<Warning
         Type::Netns if raw == "host" => {
             "`host` is a namespace with this name under /run/netns; write `@host` for the host's own".to_owned()
         }
-        Type::Netns | Type::Link | Type::Mac | Type::Label | Type::Text if is_like_a_regular_expression(raw) => {
+        Type::Netns | Type::Link | Type::AlternativeName | Type::Mac | Type::Label | Type::Text
+            if is_like_a_regular_expression(raw) =>
+        {
             format!(
                 "`{raw}` looks like a regular expression; in a pattern only `*` (any characters) and `?` (one \
                  character) are special, so `.`, `^`, `$`, `+` and `|` match themselves"
@@ -205,7 +207,7 @@ fn only_by_its_own_name(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named
     if rule.touches.is_some() || others_are_named {
         return None;
     }
-    let refers = |field: &Field| matches!(field.ty, Type::Link) && !field.is_met_as(LINK.field.number);
+    let refers = |field: &Field| field.ty.is_link() && !field.is_met_as(LINK.field.number);
     let mut names: Vec<&str> = scope.uses().map(|(_, used)| used.field).filter(|f| refers(f)).map(|f| f.name).collect();
     names.sort_unstable();
     names.dedup();

@@ -275,7 +275,7 @@ pub(super) fn each(ty: Type) -> Type {
 pub(super) fn values(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Netns => &["@host", "q1"],
-        Type::Link => &["a0", "v7-x"],
+        Type::Link | Type::AlternativeName => &["a0", "v7-x"],
         Type::Word(words) => &words.all().collect::<Vec<_>>(),
         Type::Bool => &["false", "true"],
         Type::Number(..) => &["1", "7"],

@@ -145,7 +145,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
     use Entry::{Between, Exactly, Inside, Lengths, Pattern, Truth, Uid};
     match each(ty) {
         Type::Netns => vec![Pattern("@host"), Pattern("q1"), Pattern("q*"), Pattern("?1")],
-        Type::Link => vec![Pattern("a0"), Pattern("?0"), Pattern("v{uid}-x"), Pattern("v*-x")],
+        Type::Link | Type::AlternativeName => vec![Pattern("a0"), Pattern("?0"), Pattern("v{uid}-x"), Pattern("v*-x")],
         Type::Word(words) => {
             let mut entries: Vec<Entry> = words.all().map(Pattern).collect();
             if ruling == Ruling::Deny {

@@ -91,6 +91,27 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "link": "t0", "kind": "tun", "exists_ok": true, "tun": {"mode": "tap"}}"#,
     },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v0", "mtu": 1400}"# },
+    Example {
+        call: "Link.Set",
+        before: "ip -n w link add x0 type vxlan id 7 dev v0",
+        parameters: r#"{"netns": "w", "link": "x0", "kind": "vxlan", "parent": "v0", "vxlan": {"ttl": 7}}"#,
+    },
+    Example {
+        call: "Link.Set",
+        before: "ip -n w link add m0 link v0 type macvlan",
+        parameters: r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "bridge"}}"#,
+    },
+    Example {
+        call: "Link.Set",
+        before: "ip -n w link add m0 link v0 type macvtap",
+        parameters: r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "bridge"}}"#,
+    },
+    Example {
+        call: "Link.Set", // every message that it can send
+        before: "ip -n w link add br0 type bridge; ip -n w link property add dev v0 altname short",
+        parameters: r#"{"netns": "w", "link": "v0", "mtu": 1400, "master": "br0", "bridge_port": {"isolated": true},
+                        "add_altname": "other", "remove_altname": "short"}"#,
+    },
     Example { call: "Link.Set", before: "", parameters: r#"{"netns": "w", "link": "v1", "target_netns": "far"}"# },
     Example {
         call: "Link.Delete",
@@ -179,7 +200,9 @@ ip netns exec w perl -e '
 /// Kinds that this machine's kernel may lack. `tests/other_kernels.rs` makes links of each on a kernel that has them.
 pub const ON_OTHER_KERNELS: &[&str] = &[
     "bond",
+    "can",
     "dummy",
+    "vcan",
     "vlan",
     "vrf",
     "ipvlan",

@@ -128,6 +128,9 @@ requests! {
         "up": true, "master": "br0", "alias": "one", "exists_ok": true, "netkit": {"mode": "l2"},
         "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "netkit", "netkit": {"mode": "l3"}, "peer": {"name": "a1", "netns": "w"}}"#;
+    "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vcan", "mtu": 1401, "up": true, "master": "br0",
+        "alias": "one", "exists_ok": true}"#;
+    "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "vcan"}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "up": true, "mtu": 1401,
         "mac": "02:00:00:00:01:02", "alias": "one", "arp": true, "multicast": true, "allmulticast": true,
         "promisc": true, "txqueuelen": 515, "bridge": {"stp": true, "forward_delay": 1703, "ageing_time": 20004}}"#;
@@ -142,6 +145,11 @@ requests! {
         "promisc": false, "no_master": true}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "v0", "master": "br0"}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "new_name": "w0", "target_netns": "far"}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "protodown": true}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "vf": {"index": 66051, "mac": "02:00:00:00:01:02", "vlan": 515, "qos": 5,
+        "rate_min": 66052, "rate_max": 66053, "spoofchk": true, "trust": true, "link_state": "disable"}}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "vf": {"index": 1, "link_state": "enable"}}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "vf": {"index": 1, "link_state": "auto"}}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "bridge"}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "bond"}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "ifb"}"#;
@@ -164,6 +172,30 @@ requests! {
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "xfrm", "xfrm": {"if_id": 7}}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "veth", "peer": {"name": "a1", "netns": "w"}}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "netkit", "peer": {"name": "a1", "netns": "far"}}"#;
+    "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0 remote 10.0.0.8",
+        r#"{"netns": "w", "link": "x0", "kind": "vxlan", "parent": "v0", "vxlan": {"group": "239.1.2.3", "local": "10.0.0.1", "ttl": 7, "tos": 8, "learning": true}}"#;
+    "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0 remote 10.0.0.8",
+        r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"remote": "10.0.0.9", "learning": false}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "private"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "vepa"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "bridge"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "passthru"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "source"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "private"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "vepa"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "bridge"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "passthru"}}"#;
+    "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
+        r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "source"}}"#;
     "Link.Delete" BRIDGE, r#"{"netns": "w", "link": "br0", "missing_ok": true}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0"}"#;
     "Link.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;

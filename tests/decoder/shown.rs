@@ -105,6 +105,11 @@ impl Parts {
                     assert!(*descriptor > 2, "{descriptor} is a standard descriptor");
                     self.put(format!("{under}NetNsFd"));
                 }
+                LinkAttribute::VfInfoList(list) => {
+                    for of_vf in list.iter().flat_map(|one| one.0.iter()) {
+                        self.put(format!("{under}vf {of_vf:?}"));
+                    }
+                }
                 LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| self.link_info(under, info)),
                 plain => self.put(format!("{under}{plain:?}")),
             }

@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use super::super::field::{
     BOND_AD_SELECT, BOND_ALL_PORTS_ACTIVE, BOND_ARP_INTERVAL, BOND_ARP_IP_TARGET, BOND_DOWNDELAY, BOND_FAIL_OVER_MAC,
     BOND_LACP_RATE, BOND_MIIMON, BOND_MIN_LINKS, BOND_MODE, BOND_PRIMARY, BOND_UPDELAY, BOND_XMIT_HASH_POLICY,
-    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, EXISTS_OK,
-    Field, GENEVE_COLLECT_METADATA, GENEVE_DF, GENEVE_ID, GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM,
-    GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key, MAC, MACVLAN_MODE, MASTER, NETKIT_MODE, NETNS, PARENT,
-    PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP, TARGET_NETNS, TUN_GROUP, TUN_MODE, TUN_OWNER,
-    TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC, TUNNEL_PROTOCOL, TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID,
-    VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT,
-    VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
+    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, CAN_BITRATE,
+    CAN_LISTEN_ONLY, CAN_RESTART_MS, CAN_SAMPLE_POINT, EXISTS_OK, Field, GENEVE_COLLECT_METADATA, GENEVE_DF, GENEVE_ID,
+    GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM, GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key,
+    MAC, MACVLAN_MODE, MASTER, NETKIT_MODE, NETNS, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP,
+    TARGET_NETNS, TUN_GROUP, TUN_MODE, TUN_OWNER, TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC, TUNNEL_PROTOCOL,
+    TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID, VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA, VXLAN_GROUP,
+    VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX,
+    VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
 };
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
@@ -113,9 +114,41 @@ static BRIDGE_FIELDS: &[Use] = &[
     untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
 ];
 
-/// The kinds whose own fields `Link.Set` can change.
-pub(super) static CHANGED: &[Kind] =
-    &[kind("bridge", BRIDGE_FIELDS, &[BRIDGE]), kind("bond", BOND_FIELDS, &[BOND]).settled(bond)];
+/// The kinds whose own fields `Link.Set` can change, with those that the kernel changes. It has no more of a vlan, vrf,
+/// pair, wireguard or tun. Of a tunnel, and of an xfrm, it would reset everything that a message leaves out.
+pub(super) static CHANGED: &[Kind] = &[
+    kind("bridge", BRIDGE_FIELDS, &[BRIDGE]),
+    kind("bond", BOND_FIELDS, &[BOND]).settled(bond),
+    kind(
+        "vxlan",
+        &[
+            untouched(&PARENT.field),
+            untouched(&VXLAN_GROUP.field),
+            untouched(&VXLAN_REMOTE.field),
+            untouched(&VXLAN_LOCAL.field),
+            untouched(&VXLAN_TTL.field),
+            untouched(&VXLAN_TOS.field),
+            untouched(&VXLAN_LEARNING.field),
+        ],
+        &[VXLAN],
+    )
+    .settled(vxlan_addresses),
+    kind("macvlan", &[untouched(&MACVLAN_MODE.field)], &[MACVLAN]),
+    kind("macvtap", &[untouched(&MACVLAN_MODE.field)], &[MACVLAN]),
+    kind("ipvlan", &[untouched(&IPVLAN_MODE.field), untouched(&IPVLAN_TRAFFIC.field)], &[IPVLAN]),
+    kind(
+        "geneve",
+        &[
+            untouched(&GENEVE_REMOTE.field),
+            untouched(&GENEVE_TTL.field),
+            untouched(&GENEVE_TOS.field),
+            untouched(&GENEVE_DF.field),
+        ],
+        &[GENEVE],
+    )
+    .settled(geneve_remote),
+    kind("can", CAN_FIELDS, &[CAN]).settled(can),
+];
 
 /// `IFLA_VXLAN_…`. An IPv6 address has its own attribute.
 static VXLAN: &[Row] = &[
@@ -339,7 +372,33 @@ const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
 /// Kinds through which the kernel puts an ipvlan on the link below.
 const STACKED_IP: &[&str] = &["ipvlan", "ipvtap"];
 
-pub(super) static KINDS: &[Kind] = &[
+/// `IFLA_CAN_…` (`linux/can/netlink.h`): `struct can_bittiming`, `struct can_ctrlmode`. The mask and the flag
+/// `CAN_CTRLMODE_LISTENONLY`.
+static CAN: &[Row] = &[
+    row(&CAN_BITRATE.field, Place::Inside(&[18, 2, 1], 0, 32), Form::Number(Width::Four)).adjusted(),
+    row(&CAN_SAMPLE_POINT.field, Place::Inside(&[18, 2, 1], 4, 32), Form::Number(Width::Four)).adjusted(),
+    row(&CAN_LISTEN_ONLY.field, Place::Inside(&[18, 2, 5], 0, 8), Form::Given(Width::Four, 2)).only_written(),
+    row(&CAN_LISTEN_ONLY.field, Place::Inside(&[18, 2, 5], 4, 8), Form::Bit(Width::Four, 2)),
+    row(&CAN_RESTART_MS.field, data!(6), Form::Number(Width::Four)),
+];
+
+/// The fields of a CAN device.
+static CAN_FIELDS: &[Use] = &[
+    untouched(&CAN_BITRATE.field),
+    untouched(&CAN_SAMPLE_POINT.field),
+    untouched(&CAN_LISTEN_ONLY.field),
+    untouched(&CAN_RESTART_MS.field),
+];
+
+/// The kinds that `Link.Add` makes.
+pub(super) static ADDED: &[Kind] = match ALL.split_first() {
+    Some((_, added)) => added,
+    None => &[],
+};
+
+/// All kinds that have rows. The first one is a device, which is not made by a call.
+pub(super) static ALL: &[Kind] = &[
+    kind("can", CAN_FIELDS, &[ON_PARENT, CAN]),
     made("veth", pair_fields![], &[PAIR]).settled(pair).visiting(at_target_or_peer),
     made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
     made("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
@@ -367,6 +426,7 @@ pub(super) static KINDS: &[Kind] = &[
     anchored("macvtap", ON_A_PARENT, &[ON_PARENT, MACVLAN]).settled(macvlan).sinking_through(STACKED),
     made("ifb", &[], &[ON_PARENT]),
     made("dummy", &[], &[ON_PARENT]),
+    made("vcan", &[], &[ON_PARENT]).settled(without_mac),
     anchored(
         "vlan",
         &[required(&PARENT.field), required(&VLAN_ID.field), word(&VLAN_PROTOCOL.field, "ieee802_1q")],
@@ -381,7 +441,7 @@ pub(super) static KINDS: &[Kind] = &[
     )
     .settled(without_mac)
     .sinking_through(STACKED_IP),
-    anchored(
+    made(
         "geneve",
         &[
             untouched(&GENEVE_ID.field),
@@ -421,21 +481,21 @@ pub(super) static KINDS: &[Kind] = &[
 ];
 
 /// The kinds as keywords; the kernel knows them by name.
-pub(in super::super) static KIND_WORDS: [(&str, u32); KINDS.len()] = kind_words();
+pub(in super::super) static KIND_WORDS: [(&str, u32); ALL.len()] = kind_words();
 
 #[allow(clippy::indexing_slicing, reason = "const")]
-const fn kind_words() -> [(&'static str, u32); KINDS.len()] {
-    let mut words = [("", 0); KINDS.len()];
+const fn kind_words() -> [(&'static str, u32); ALL.len()] {
+    let mut words = [("", 0); ALL.len()];
     let mut at = 0;
     while at < words.len() {
-        words[at].0 = KINDS[at].name;
+        words[at].0 = ALL[at].name;
         at += 1;
     }
     words
 }
 
 /// Bytes of a hardware address (`ETH_ALEN`).
-const ETHERNET: usize = 6;
+pub(super) const ETHERNET: usize = 6;
 
 /// Refuses a delay that the kernel would round down to a multiple of the interval, and IPv6 targets.
 fn bond(request: &mut Request) -> Result<(), Invalid> {
@@ -489,12 +549,7 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
         }
         _ => {}
     }
-    one_family(request, &[&VXLAN_GROUP.field, &VXLAN_REMOTE.field, &VXLAN_LOCAL.field])?;
-    require(request, &VXLAN_GROUP, IpAddr::is_multicast, "must be a multicast group")?;
-    for key in [&VXLAN_REMOTE, &VXLAN_LOCAL] {
-        let one = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
-        require(request, key, one, "must be the address of one host")?;
-    }
+    vxlan_addresses(request)?;
     let (min, max) = (&VXLAN_SOURCE_PORT_MIN, &VXLAN_SOURCE_PORT_MAX);
     match (request.get(min), request.get(max)) {
         (None, Some(_)) => Err(Invalid::new(min.field.name, format!("is required with `{}`", max.field.name))),
@@ -504,6 +559,16 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
         }
         _ => Ok(()),
     }
+}
+
+fn vxlan_addresses(request: &mut Request) -> Result<(), Invalid> {
+    one_family(request, &[&VXLAN_GROUP.field, &VXLAN_REMOTE.field, &VXLAN_LOCAL.field])?;
+    require(request, &VXLAN_GROUP, IpAddr::is_multicast, "must be a multicast group")?;
+    for key in [&VXLAN_REMOTE, &VXLAN_LOCAL] {
+        let one = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
+        require(request, key, one, "must be the address of one host")?;
+    }
+    Ok(())
 }
 
 /// Without metadata, a geneve link needs its identifier and its other end.
@@ -521,8 +586,23 @@ fn geneve(request: &mut Request) -> Result<(), Invalid> {
             _ => {}
         }
     }
+    geneve_remote(request)
+}
+
+fn geneve_remote(request: &mut Request) -> Result<(), Invalid> {
     let one = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
     require(request, &GENEVE_REMOTE, one, "must be the address of one host")
+}
+
+/// Refuses a sample point alone, which the kernel would ignore: it computes both from the bit rate.
+fn can(request: &mut Request) -> Result<(), Invalid> {
+    match (request.get(&CAN_SAMPLE_POINT), request.get(&CAN_BITRATE)) {
+        (Some(_), None) => {
+            let why = format!("is required with `{}`", CAN_SAMPLE_POINT.field.name);
+            Err(Invalid::new(CAN_BITRATE.field.name, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a hardware address for a link that has none of its own: the kernel would ignore it.

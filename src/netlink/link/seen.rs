@@ -4,7 +4,7 @@
 
 use nix::errno::Errno;
 
-use super::super::answer::{i32_at, until_nul};
+use super::super::answer::{find as find_in, i32_at, until_nul};
 use super::super::lookup::by_name;
 use super::super::message::Message;
 use super::super::rows::{Decoded, Given, Seen};
@@ -13,7 +13,7 @@ use super::IFNAME;
 use super::homes::Nsid;
 use crate::call::field::{Field, KIND, Key, LINK};
 use crate::call::name::LinkName;
-use crate::call::object::{Adjusted, Row, Width};
+use crate::call::object::{Adjusted, Place, Row, Width};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE, OTHER};
 use crate::refusal::Refusal;
@@ -24,8 +24,10 @@ pub(super) struct Link<'a> {
     pub(super) index: i32,
     pub(super) name: Vec<u8>,
     pub(super) seen: Seen<'a>,
-    /// Its kind, if it is one that `Link.Add` can make.
+    /// Its kind, if it is one that has rows.
     kind: Option<&'static Kind>,
+    /// Whether it is a port of a bridge.
+    is_port: bool,
 }
 
 impl<'a> Link<'a> {
@@ -46,7 +48,11 @@ impl<'a> Link<'a> {
             },
             None => None,
         };
-        Some(Self { index, name, seen, kind })
+        let is_port = match seen.get(LINKINFO).map(|info| find_in(info, SLAVE_KIND)) {
+            Some(found) => found?.is_some_and(|own| until_nul(own) == b"bridge"),
+            None => false,
+        };
+        Some(Self { index, name, seen, kind, is_port })
     }
 
     /// Takes ownership of the bytes.
@@ -61,8 +67,9 @@ impl<'a> Link<'a> {
 
     /// The rows of a link of its kind.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'static Row> + Clone + use<> {
-        let tables = self.kind.map_or(OTHER, |kind| kind.tables);
-        LINK_STATE.rows.iter().chain(tables.iter().flat_map(|table| table.iter()))
+        let (tables, is_port) = (self.kind.map_or(OTHER, |kind| kind.tables), self.is_port);
+        let applies = move |row: &&Row| is_port || !matches!(row.place, Place::Port(_));
+        LINK_STATE.rows.iter().filter(applies).chain(tables.iter().flat_map(|table| table.iter()))
     }
 
     /// The refusal where the kernel took another value than a requested one; none where the link is as requested in every
@@ -103,6 +110,9 @@ impl<'a> Link<'a> {
 
 /// `IFLA_LINK_NETNSID`
 const LINK_NETNSID: u16 = 37;
+/// `IFLA_LINKINFO`, and `IFLA_INFO_SLAVE_KIND` in it.
+const LINKINFO: u16 = 18;
+const SLAVE_KIND: u16 = 4;
 
 /// Fetches the link that a field names; `None` where no link has this as its own name.
 pub(super) fn find(

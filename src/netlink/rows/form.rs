@@ -21,6 +21,10 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
             Form::Number(width) | Form::Positive(width) | Form::OrZero(width) | Form::Ticks(width),
             Value::Number(number),
         ) => number_bytes(width, *number)?,
+        (Form::NumberOf(field), _) => match given.value(field) {
+            Some(Value::Number(number)) => number_bytes(Width::Four, *number)?,
+            _ => return Err(format!("is given without `{}`", field.name)),
+        },
         (Form::LessOne(width), Value::Number(number)) => number_bytes(width, number.saturating_sub(1))?,
         (Form::Compact(_), Value::Number(number)) => match u8::try_from(*number) {
             Ok(small) => vec![small],
@@ -149,6 +153,8 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
             Decoded::Addresses(attributes(bytes).map(address).collect::<Option<_>>()?)
         }
         Form::Mac => Decoded::Mac(bytes),
-        Form::Link | Form::NoLink | Form::Given(..) | Form::Netns | Form::Objects(_) => return Some(None),
+        Form::Link | Form::NoLink | Form::Given(..) | Form::NumberOf(_) | Form::Netns | Form::Objects(_) => {
+            return Some(None);
+        }
     }))
 }

@@ -20,6 +20,9 @@ use crate::refusal::{Refusal, system};
 const INDEXED: usize = 80;
 /// Attributes begin at multiples of this many bytes (`NLA_ALIGNTO`).
 const ALIGNMENT: usize = 4;
+/// `IFLA_LINKINFO`, `IFLA_INFO_SLAVE_DATA`
+const LINKINFO: u32 = 18;
+const INFO_SLAVE_DATA: u32 = 5;
 /// Bytes of the header of an attribute (`struct nlattr`).
 const HEADER: usize = 4;
 
@@ -121,6 +124,7 @@ impl<'a> Seen<'a> {
             Place::Head(at) => Some(Some(self.head(at))),
             Place::Attribute(path) => self.at(path),
             Place::Inside(path, at, _) => self.at(path)?.map_or(Some(None), |bytes| bytes.get(at..).map(Some)),
+            Place::Port(attribute) => self.at(&[LINKINFO, INFO_SLAVE_DATA, attribute]),
             Place::Code => Some(None),
         }
     }
