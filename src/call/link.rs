@@ -229,7 +229,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 6,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes a virtual link. The kernel refuses to delete a physical link.",
+        doc: "Deletes a virtual link. The kernel refuses to delete a physical link. The broker refuses to delete a CAN \
+              device, because the kernel would report success and do nothing.",
         elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and the links that have the deleted link as \
                     their parent.",
         uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
@@ -244,8 +245,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 7,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Changes a link. With `kind`, the link must have this kind, and the fields of the kind can be given. The \
-              broker sends all fields to the kernel in one message, but the kernel applies them one after the other. \
+        doc: "Changes a link. With `kind`, the link must have this kind, and those fields of the kind can be given \
+              that the kernel can change. Of an ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap or xfrm there are \
+              none, because the kernel would reset everything that a message leaves out. A vxlan that was made in \
+              another namespace keeps its `parent`, because the kernel would look the new one up there. The broker \
+              sends the fields to the kernel in one message, and the `bridge_port` fields, `remove_altname` and \
+              `add_altname` in three more, in this order. The kernel applies the fields one after the other. \
               After an error, some of them may be changed (`may_have_changed`). If the kernel sets a field such as \
               `mtu` to another value than the requested one, the error is `NotApplied`. A link that moves to \
               `target_netns` is not checked for this. Without `new_name`, the kernel looks the link up by its name \
