@@ -594,6 +594,32 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
 }
 
 #[test]
+fn what_the_kernel_changes_of_an_ipvlan_and_a_geneve_is_as_by_iproute2() {
+    let host = host();
+    for netns in ["a", "b"] {
+        host.ip_in(netns, "link add i0 link d0 type ipvlan mode l2");
+        host.ip_in(netns, "link add g0 address 02:00:00:00:00:01 type geneve id 7 remote 192.0.2.9");
+    }
+    let geneve = |fields: Value| json!({"link": "g0", "kind": "geneve", "geneve": fields});
+    let steps = [
+        (json!({"link": "i0", "kind": "ipvlan", "ipvlan": {"mode": "l3"}}), "i0 type ipvlan mode l3"),
+        (geneve(json!({"ttl": 9, "tos": 8, "df": "set"})), "g0 type geneve id 7 remote 192.0.2.9 ttl 9 tos 8 df set"),
+        (geneve(json!({"remote": "192.0.2.10"})), "g0 type geneve id 7 remote 192.0.2.10"),
+    ];
+    for (fields, words) in steps {
+        assert_eq!(call(&host, "Link.Set", fields.clone()).ok(), json!({}), "{fields}");
+        host.ip_in("b", &format!("link set {words}"));
+        host.compare("link show");
+    }
+    call(&host, "Link.Set", json!({"link": "i0", "kind": "ipvlan", "ipvlan": {"traffic": "private"}})).ok();
+    assert_eq!(listed(&host, "i0")["ipvlan"], json!({"mode": "l3", "traffic": "private"}));
+    let before = host.snapshot(&["a"]);
+    assert_refused(&call(&host, "Link.Set", geneve(json!({"remote": "2001:db8::9"}))), "NotSupported", "geneve.remote");
+    assert_refused(&call(&host, "Link.Set", geneve(json!({"id": 8}))), "InvalidRequest", "geneve.id");
+    assert_eq!(host.snapshot(&["a"]), before);
+}
+
+#[test]
 fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
     let host = loaded_host();
     let (a, b) = host.twins();

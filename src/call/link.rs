@@ -290,7 +290,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&BRIDGE_PORT_NEIGH_SUPPRESS.field),
             untouched(&BRIDGE_PORT_ISOLATED.field),
             untouched(&BRIDGE_PORT_LOCKED.field),
-            any(&VF_INDEX.field),
+            untouched(&VF_INDEX.field),
             untouched(&VF_MAC.field),
             untouched(&VF_VLAN.field),
             untouched(&VF_QOS.field),

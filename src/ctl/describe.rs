@@ -95,7 +95,10 @@ pub(super) fn left_open(call: &Call) -> String {
 }
 
 fn field(out: &mut String, used: &Use) {
-    let _ = writeln!(out, "  {}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
+    let mut first = String::new();
+    let text = format!("{}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
+    paragraph(&mut first, 6, &text);
+    out.push_str(first.get(4..).unwrap_or_default()); // the further lines are indented
     paragraph(out, 6, &used.doc(None));
 }
 

@@ -391,14 +391,13 @@ static CAN_FIELDS: &[Use] = &[
 ];
 
 /// The kinds that `Link.Add` makes.
-pub(super) static ADDED: &[Kind] = match ALL.split_first() {
+pub(super) static ADDED: &[Kind] = match ALL.split_last() {
     Some((_, added)) => added,
     None => &[],
 };
 
-/// All kinds that have rows. The first one is a device, which is not made by a call.
+/// All kinds that have rows. The last one is a device, which is not made by a call.
 pub(super) static ALL: &[Kind] = &[
-    kind("can", CAN_FIELDS, &[ON_PARENT, CAN]),
     made("veth", pair_fields![], &[PAIR]).settled(pair).visiting(at_target_or_peer),
     made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
     made("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
@@ -478,6 +477,7 @@ pub(super) static ALL: &[Kind] = &[
     )
     .settled(tun)
     .needing(Needs::TUN),
+    kind("can", CAN_FIELDS, &[ON_PARENT, CAN]),
 ];
 
 /// The kinds as keywords; the kernel knows them by name.

@@ -231,7 +231,7 @@ fn an_unknown_call_kind_or_field_is_refused_with_the_nearest_word() {
         &[
             (
                 "kind = \"vet\"\n",
-                "7:8: `kind`: `vet` is not one of veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun; did you mean `veth`?",
+                "7:8: `kind`: `vet` is not one of veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vcan, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun, can; did you mean `veth`?",
             ),
             ("kind = \"bridge\"\npeer.nam = \"b\"\n", "8:6: `peer.nam` is not a field of Link.Add of a bridge"),
             (
@@ -267,11 +267,11 @@ fn an_allow_names_what_it_must() {
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = \"*\"\npeer = { name = \"a\", netns = \"b\" }\n",
-                "7:8: an allow must list the kinds of Link.Add by name: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun",
+                "7:8: an allow must list the kinds of Link.Add by name: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vcan, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nfree = [\"kind\"]\n",
-                "7:9: an allow must list the kinds of Link.Add by name: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun",
+                "7:9: an allow must list the kinds of Link.Add by name: veth, bridge, bond, vxlan, macvlan, macvtap, ifb, dummy, vcan, vlan, vrf, ipvlan, geneve, ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, wireguard, xfrm, netkit, tun",
             ),
             (
                 "call = \"Link.Add\"\nnetns = \"q\"\nlink = \"a\"\nkind = [\"bridge\", \"veth\"]\npeer.netns = \"b\"\n",

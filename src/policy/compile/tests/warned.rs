@@ -263,12 +263,12 @@ fn a_deny_on_a_link_by_its_own_field_alone_is_named() {
         &[
             (
                 "call = \"@change\"\nnetns = \"@host\"\nlink = [\"eth*\", \"en*\"]",
-                "6:8: only the field `link` is compared, and these calls also reach links by `bond.primary`, \
-                 `iif`, `master` and others; write `touches = { netns = \"@host\", link = [\"eth*\", \"en*\"] }`",
+                "6:8: only the field `link` is compared, and these calls also reach links by `add_altname`, \
+                 `bond.primary`, `iif` and others; write `touches = { netns = \"@host\", link = [\"eth*\", \"en*\"] }`",
             ),
             (
                 "call = \"Link.Set\"\nlink = \"eth*\"",
-                "5:8: only the field `link` is compared, and these calls also reach links by `bond.primary`, `master`, `new_name`; write `touches = { link = \"eth*\" }`",
+                "5:8: only the field `link` is compared, and these calls also reach links by `add_altname`, `bond.primary`, `master` and others; write `touches = { link = \"eth*\" }`",
             ),
         ],
     );
