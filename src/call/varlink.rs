@@ -420,7 +420,7 @@ mod tests {
             "error Denied (",
             "  # Only for kind veth, netkit, where it is required.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
-            "type Macvlan (\n  # How the links on one parent exchange traffic; default: vepa.\n  mode: ?MacvlanMode\n)",
+            "type Macvlan (\n  # How the links on one parent exchange traffic; if absent, not set.\n  mode: ?MacvlanMode\n)",
             "; default: false.\n  up: ?bool",
             "error Interrupted (\n",
         ] {
