@@ -446,6 +446,12 @@ fields! {
     NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
     /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
     TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
+    /// The group of the link, a number.
+    GROUP: u64 = 119 "group" U32;
+    /// Whether the result has the virtual functions of each link (`vfs`).
+    WITH_VFS: bool = 160 "with_vfs" Type::Bool;
+    /// Whether the result has the counters of each link (`stats`).
+    WITH_STATS: bool = 161 "with_stats" Type::Bool;
 }
 
 /// Finds a field by name.

@@ -5,10 +5,10 @@
 mod kinds;
 
 use super::field::{
-    ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
-    NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+    ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST,
+    NETNS, NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP, WITH_STATS, WITH_VFS,
 };
-use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::types::Words;
 use super::{
@@ -59,6 +59,91 @@ static OPERSTATES: Words = Words {
     ],
 };
 
+/// `IFLA_VF_LINK_STATE_…` (`linux/if_link.h`).
+static VF_LINK_STATES: Words = Words { name: "VfLinkState", words: &[("auto", 0), ("enable", 1), ("disable", 2)] };
+
+/// A counter of `IFLA_STATS64`: a number of 64 bits at this position of `struct rtnl_link_stats64` (`linux/if_link.h`).
+const fn counter(name: &'static str, position: usize, doc: &'static str) -> Row {
+    result(name, Place::Inside(&[23], position * 8, 200), Form::Number(Width::Eight), doc)
+}
+
+/// A part of a virtual function, after its number in a structure of so many bytes.
+const fn of_vf(
+    name: &'static str,
+    path: &'static [u32],
+    at: usize,
+    whole: usize,
+    form: Form,
+    doc: &'static str,
+) -> Row {
+    result(name, Place::Inside(path, at, whole), form, doc)
+}
+
+/// `IFLA_VF_…` in `IFLA_VF_INFO` (`linux/if_link.h`). The kernel reports all of them for every virtual function.
+pub(crate) static VF_STATE: Object = Object {
+    name: "VfState",
+    head: 0,
+    kinds: &[],
+    rows: &[
+        of_vf("vf.index", &[2], 0, 12, Form::Number(Width::Four), "The number of the virtual function, from 0.").always(),
+        result("vf.mac", Place::Attribute(&[1]), Form::Mac, "The hardware (MAC) address."),
+        of_vf(
+            "vf.vlan",
+            &[2],
+            4,
+            12,
+            Form::Number(Width::Four),
+            "The VLAN identifier (VID) that the link adds to packets of the virtual function and removes from packets to \
+             it; 0 for none.",
+        )
+        .always(),
+        of_vf("vf.qos", &[2], 8, 12, Form::Number(Width::Four), "The priority of the packets in the VLAN.").always(),
+        of_vf(
+            "vf.rate_min",
+            &[6],
+            4,
+            12,
+            Form::Number(Width::Four),
+            "The guaranteed transmit rate, in megabits per second; 0 for none.",
+        ),
+        of_vf(
+            "vf.rate_max",
+            &[6],
+            8,
+            12,
+            Form::Number(Width::Four),
+            "The limit of the transmit rate, in megabits per second; 0 for none.",
+        ),
+        of_vf(
+            "vf.spoofchk",
+            &[4],
+            4,
+            8,
+            Form::Flag(Width::Four),
+            "Whether the link drops packets with another source address than that of the virtual function. Absent if the \
+             driver does not report it.",
+        ),
+        of_vf(
+            "vf.link_state",
+            &[5],
+            4,
+            8,
+            Form::Named(Width::Four, &VF_LINK_STATES),
+            "The state of the link that the virtual function sees: that of the physical link (`auto`), or always up \
+             (`enable`) or down (`disable`).",
+        ),
+        of_vf(
+            "vf.trust",
+            &[9],
+            4,
+            8,
+            Form::Flag(Width::Four),
+            "Whether the virtual function is trusted: it may change its hardware address, for example. Absent if the \
+             driver does not report it.",
+        ),
+    ],
+};
+
 /// A flag of a link (`ifi_flags`, `ifi_change`).
 const fn flag(bit: u32) -> Form {
     Form::Masked(bit, false, 12)
@@ -93,6 +178,13 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
         result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
         row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
+        result(
+            "altnames",
+            Place::Attribute(&[52]),
+            Form::Names,
+            "The alternative names. Absent if there are none. A request cannot refer to the link by them.",
+        ),
+        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
         row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
         result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
@@ -129,6 +221,41 @@ pub(crate) static LINK_STATE: Object = Object {
             Form::Signed,
             "The number (nsid) by which this namespace knows the namespace of the peer or parent. Absent if the peer \
              or parent is in this namespace.",
+        ),
+        counter("stats.rx_packets", 0, "Packets received."),
+        counter("stats.tx_packets", 1, "Packets sent."),
+        counter("stats.rx_bytes", 2, "Bytes received."),
+        counter("stats.tx_bytes", 3, "Bytes sent."),
+        counter("stats.rx_errors", 4, "Bad packets received."),
+        counter("stats.tx_errors", 5, "Packets that could not be sent."),
+        counter("stats.rx_dropped", 6, "Received packets that were dropped, for example for lack of memory."),
+        counter("stats.tx_dropped", 7, "Packets that were dropped on their way to be sent."),
+        counter("stats.multicast", 8, "Multicast packets received."),
+        counter("stats.collisions", 9, "Collisions while packets were sent."),
+        counter("stats.rx_length_errors", 10, "Packets received with an invalid length."),
+        counter("stats.rx_over_errors", 11, "Packets lost because the receiver overflowed."),
+        counter("stats.rx_crc_errors", 12, "Packets received with a wrong checksum (CRC)."),
+        counter("stats.rx_frame_errors", 13, "Packets received with a wrong alignment."),
+        counter("stats.rx_fifo_errors", 14, "Packets lost because the FIFO of the receiver overflowed."),
+        counter("stats.rx_missed_errors", 15, "Packets that the host did not take from the device in time."),
+        counter("stats.tx_aborted_errors", 16, "Transmissions that were aborted."),
+        counter("stats.tx_carrier_errors", 17, "Transmissions that failed because the carrier was lost."),
+        counter("stats.tx_fifo_errors", 18, "Transmissions that failed because the FIFO of the sender was empty."),
+        counter("stats.tx_heartbeat_errors", 19, "Transmissions without a heartbeat (old Ethernet devices)."),
+        counter("stats.tx_window_errors", 20, "Transmissions that failed because of a late collision."),
+        counter("stats.rx_compressed", 21, "Compressed packets received."),
+        counter("stats.tx_compressed", 22, "Compressed packets sent."),
+        counter("stats.rx_nohandler", 23, "Packets that were dropped because the link is an inactive port."),
+        counter(
+            "stats.rx_otherhost_dropped",
+            24,
+            "Packets that were dropped because they were for another host. Absent before Linux 5.19.",
+        ),
+        result(
+            "vfs",
+            Place::Attribute(&[22]),
+            Form::Objects(&VF_STATE),
+            "The virtual functions (SR-IOV), if the request has `with_vfs`. Absent if there are none.",
         ),
     ],
 };
@@ -178,14 +305,21 @@ pub(super) static CALLS: &[Call] = &[
         number: 6,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes a virtual link. The kernel refuses to delete a physical link.",
+        doc: "Deletes a virtual link, by its name or by its index. A request must give exactly one of `link` and \
+              `index`. The kernel refuses to delete a physical link. `index` is only for existing links whose name no \
+              request can give, such as `veth@if3`. If a request can give the name of the link, the broker refuses \
+              `index` with an error that has the name. If another process renames the link before it is deleted, the \
+              error is `Busy`. With `index`, the request leaves open which link is meant. Every deny on a link of the \
+              network namespace meets it, and an allow permits it only with `link = \"*\"` and with `index`. A deny on \
+              `index` does not meet a request that gives `link`.",
         elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and the links that have the deleted link as \
                     their parent.",
-        uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
+        // `excludes` would close `link` where `index` is given. But the index stands for any link.
+        uses: &[required(&NETNS.field), any(&LINK.field), untouched(&INDEX.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: deleted,
         result: NOTHING,
     },
     Call {
@@ -242,9 +376,22 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Reads,
         needs: Needs::NOTHING,
         doc: "Lists the links of a namespace. With `link` or `index`, it lists one link. If no link has the name or \
-              index, the error is `NoSuchLink`.",
+              index, the error is `NoSuchLink`. `kind`, `master`, `group` and `up` list only links that have these \
+              values. A link must match all given filters. If no link has the name in `master`, the error is \
+              `NoSuchLink`. A deny with `touches` meets `master` only if the request gives it. `with_stats` and \
+              `with_vfs` add parts to the result, so an allow permits them only if it names them.",
         elsewhere: "",
-        uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
+        uses: &[
+            required(&NETNS.field),
+            any(&LINK.field),
+            any(&INDEX.field),
+            any(&KIND.field),
+            any(&MASTER.field).being_a_condition(),
+            any(&GROUP.field),
+            any(&UP.field),
+            off(&WITH_VFS.field),
+            off(&WITH_STATS.field),
+        ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
@@ -259,6 +406,17 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
+
+/// Requires a name or an index, and not both: they could be of different links.
+fn deleted(request: &mut Request) -> Result<(), Invalid> {
+    match (request.value(&LINK.field), request.value(&INDEX.field)) {
+        (None, None) => {
+            Err(Invalid::new(LINK.field.name, format!("is missing; expected {}", LINK.field.ty.expected())))
+        }
+        (Some(_), Some(_)) => Err(Invalid::new(INDEX.field.name, "cannot be given together with `link`; leave it out")),
+        _ => Ok(()),
+    }
+}
 
 /// Refuses `no_master` if it is false, and a move under a name that no new link may have.
 fn set(request: &mut Request) -> Result<(), Invalid> {

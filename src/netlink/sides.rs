@@ -82,6 +82,14 @@ impl<'a> Before<'a> {
         self.netlink.find_by_name(&key.field, self.request.needed(key)?)
     }
 
+    /// Looks up the own name of the link of an index; `None` where no such link exists.
+    ///
+    /// # Errors
+    /// The look-up failed.
+    pub(super) fn own_name(&mut self, index: i32) -> Result<Option<Vec<u8>>, Refusal> {
+        self.netlink.own_name(index)
+    }
+
     /// Requires that the name in a field is not an alternative name, for an object that keeps the name.
     ///
     /// # Errors
