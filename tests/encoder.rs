@@ -318,6 +318,11 @@ fn changing_a_link_is_one_message_for_its_name() {
     );
     let delete = json!({"netns": "a", "link": "br0"});
     assert_sends(&host, "Link.Delete", delete, &[master, master, "DELLINK - 3=br0"]);
+    host.ip_in("a", "link add x{} index 515 type bridge");
+    let nameless = json!({"netns": "a", "index": 515});
+    let find = "GETLINK x{} 29";
+    assert_sends(&host, "Link.Delete", nameless, &[find, find, "DELLINK x{}"]);
+    assert_sends(&host, "Link.Delete", json!({"netns": "a", "index": 515, "missing_ok": true}), &["GETLINK 515 29"]);
 }
 
 #[test]
@@ -418,6 +423,10 @@ fn looking_sends_no_request_that_changes() {
     assert_sends(&host, "Link.List", json!({"netns": "a", "link": "v0"}), &["GETLINK - 3=v0 29"]);
     assert_sends(&host, "Link.List", json!({"netns": "a", "index": 11}), &["GETLINK v0 29"]);
     assert_sends(&host, "Link.List", json!({"netns": "a"}), &["GETLINK dump - 29"]);
+    let more = json!({"netns": "a", "kind": "veth", "group": 0, "up": true, "with_vfs": true, "with_stats": true});
+    assert_sends(&host, "Link.List", more, &["GETLINK dump - 29"]);
+    let ports = ["GETLINK - 3=br0 29", "GETLINK dump - 10=br0 29", "GETLINK br0 29"];
+    assert_sends(&host, "Link.List", json!({"netns": "a", "master": "br0"}), &ports);
     let found = ["GETLINK - 3=v0 29", "GETADDR dump v0", "GETLINK v0 29"];
     assert_sends(&host, "Address.List", json!({"netns": "a", "link": "v0"}), &found);
     assert_sends(&host, "Address.List", json!({"netns": "a"}), &["GETADDR dump -", "GETLINK v0 29"]);

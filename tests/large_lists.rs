@@ -205,6 +205,17 @@ fn many_links_are_listed_in_little_memory() {
     let (parts, peak) = listed(true);
     assert_eq!(parts.all().iter().map(|part| elements(part, "links").len()).sum::<usize>(), 4003);
     assert!(peak <= 4 * 1024, "Link.List: {peak} KiB");
+    // With everything that a listing can show of a link, and with filters that only some links match.
+    host.sh("for n in $(seq 0 2 1998); do echo link set x$n group 7; done | ip -n a -batch -");
+    for (more, expected) in [(json!({}), 4003), (json!({"group": 7}), 1000), (json!({"kind": "bridge"}), 0)] {
+        let mut fields = json!({"netns": "a", "with_stats": true, "with_vfs": true});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (parts, peak) = traced(&host, &request("Link.List", fields, true), |_| false, || {});
+        let parts = parts.all();
+        assert_eq!(parts.iter().map(|part| elements(part, "links").len()).sum::<usize>(), expected, "{more}");
+        assert!(parts.len() > expected / 100, "{more}: {} replies", parts.len());
+        assert!(peak <= 4 * 1024, "Link.List {more}: {peak} KiB");
+    }
 }
 
 #[test]

@@ -404,3 +404,94 @@ fn a_link_is_deleted_like_by_iproute2() {
     assert_eq!((lo.get("errno"), lo.get("may_have_changed")), (json!(95), json!(false)));
     host.compare("link show");
 }
+
+/// Names that the kernel takes and that no request can give, for `printf`.
+const UNSPEAKABLE: [&str; 5] = ["veth@if3", "x\\377y", "a*b?", "q{}", "\\303\\244"];
+
+#[test]
+fn a_link_whose_name_no_request_can_give_is_deleted_by_its_index() {
+    let host = host();
+    let (a, b) = host.twins();
+    let delete = |fields: Value| host.caller().call("Link.Delete", fields);
+    for netns in [a, b] {
+        for (at, name) in (700..).zip(UNSPEAKABLE) {
+            host.sh(&format!("ip -n {netns} link add \"$(printf '{name}')\" index {at} type bridge"));
+        }
+        host.ip_in(netns, "link add v0 index 800 type veth peer name v1 index 801");
+        host.sh(&format!("ip -n {netns} link add 'p{{}}' index 802 type veth peer name p1 index 803"));
+    }
+    let before = host.snapshot(&[a]);
+    for (index, name) in [(800, "v0"), (801, "v1"), (803, "p1"), (1, "lo")] {
+        let reply = delete(json!({"netns": a, "index": index}));
+        assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.KernelRefused", json!("index")));
+        let message = reply.get("message").as_str().unwrap().to_owned();
+        assert!(message.ends_with(&format!("write `link={name}`")), "{message}");
+        assert_eq!((reply.get("may_have_changed"), host.snapshot(&[a])), (json!(false), before.clone()));
+        // It exists, so `missing_ok` does not matter.
+        assert_eq!(delete(json!({"netns": a, "index": index, "missing_ok": true})).get("field"), json!("index"));
+    }
+    for (fields, field, reason) in [
+        (json!({"netns": a}), "link", "is missing"),
+        (json!({"netns": a, "missing_ok": true}), "link", "is missing"),
+        (json!({"netns": a, "link": "v0", "index": 800}), "index", "cannot be given together with `link`"),
+        (json!({"netns": a, "link": "v0", "index": 700}), "index", "cannot be given together with `link`"),
+        (json!({"netns": a, "index": 0}), "index", "must be between 1"),
+        (json!({"netns": a, "index": -700}), "index", ""),
+        (json!({"netns": a, "index": 2_147_483_648_u32}), "index", "must be between 1"),
+        (json!({"netns": a, "index": "700"}), "index", ""),
+        (json!({"netns": a, "link": "veth@if3"}), "link", "must not contain `@`"),
+    ] {
+        let reply = delete(fields.clone());
+        assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.InvalidRequest", json!(field)));
+        assert!(reply.get("reason").as_str().unwrap().contains(reason), "{fields}: {reply}");
+    }
+    let absent = delete(json!({"netns": a, "index": 999}));
+    assert_eq!(absent.error(), "io.netbroker.Link.NoSuchLink");
+    assert_eq!((absent.get("field"), absent.get("errno")), (json!("index"), json!(19)));
+    assert_eq!((absent.get("name"), absent.get("reason")), (json!("999"), json!("absent")));
+    assert_eq!(delete(json!({"netns": a, "index": 999, "missing_ok": true})).ok(), json!({}));
+    assert_eq!(host.snapshot(&[a]), before);
+
+    for (at, name) in (700..).zip(UNSPEAKABLE) {
+        host.compare("link show");
+        assert_eq!(delete(json!({"netns": a, "index": at, "missing_ok": at % 2 == 0})).ok(), json!({}), "{name}");
+        host.sh(&format!("ip -n {b} link del \"$(printf '{name}')\""));
+        host.compare("link show");
+    }
+    assert_eq!(delete(json!({"netns": a, "index": 802})).ok(), json!({}));
+    host.sh(&format!("ip -n {b} link del 'p{{}}'"));
+    host.compare("link show");
+    assert!(!host.ip_in(a, "link").contains("p1"), "the other end goes too");
+    let gone = delete(json!({"netns": a, "index": 802}));
+    assert_eq!((gone.error().as_str(), gone.get("field")), ("io.netbroker.Link.NoSuchLink", json!("index")));
+}
+
+#[test]
+fn a_deletion_by_index_meets_every_deny_on_a_link_of_the_namespace() {
+    let host = host();
+    host.ip("link add q{} index 700 type bridge");
+    host.ip("netns add a");
+    host.ip_in("a", "link add q{} index 700 type bridge");
+    let before = host.snapshot(&["a"]);
+    let allow = |said: &str| {
+        format!("[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Delete\"\nnetns = [\"@host\", \"a\"]\n{said}\n")
+    };
+    let deny = "[[deny]]\nid = \"uplinks\"\nwho = \"*\"\ncall = \"@change\"\n\
+                touches = { netns = \"@host\", link = \"eth*\" }\n";
+    let delete = |netns: &str| host.caller().call("Link.Delete", json!({"netns": netns, "index": 700}));
+    let every = allow("link = \"*\"\nindex = \"*\"");
+    for (policy, rule, field) in [
+        (allow("link = \"*\""), "x", "index"),
+        (allow("link = \"q*\"\nindex = 700"), "x", "link"),
+        (format!("{every}{deny}"), "uplinks", "link"),
+    ] {
+        host.policy(&policy);
+        let reply = delete("@host");
+        assert_eq!(reply.error(), "io.netbroker.Link.Denied", "{policy}");
+        assert_eq!((reply.get("rule"), reply.get("field")), (json!(rule), json!(field)), "{policy}");
+        assert_eq!(host.snapshot(&["a"]), before);
+    }
+    assert_eq!(delete("a").ok(), json!({})); // the deny is about the host
+    host.policy(&every);
+    assert_eq!(delete("@host").ok(), json!({}));
+}

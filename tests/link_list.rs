@@ -57,9 +57,11 @@ fn assert_like_ip(told: &Value, ip: &Value) {
         ("alias", "ifalias"),
         ("master", "master"),
         ("peer_nsid", "link_netnsid"),
+        ("altnames", "altnames"),
     ] {
         assert_eq!(told.get(name), ip.get(theirs), "{name}\n{told:#}\n{ip:#}");
     }
+    assert_eq!(told["group"].to_string().replace('"', ""), ip["group"].as_str().unwrap().replace("default", "0"));
     assert_eq!(told["operstate"], json!(lower(&ip["operstate"])));
     assert_eq!(told["linkmode"], json!(i32::from(ip["linkmode"] == "DORMANT")));
     assert_eq!(told["txqueuelen"].as_u64(), Some(ip.get("txqlen").and_then(Value::as_u64).unwrap_or(0)));
@@ -98,6 +100,9 @@ fn furnished(host: &Host) {
         "link add m1 link v3 type macvlan",
         "link set m1 netns b",
         "link add vx0 type vxlan id 7 dstport 4789",
+        "link property add dev v2 altname the-long-name-of-the-second altname en-v2",
+        "link set m0 group 305419896",
+        "link set v2 group 7",
         "link set lo up",
     ] {
         host.ip_in("a", words);
@@ -213,8 +218,174 @@ fn a_name_that_is_no_text_is_escaped_and_breaks_nothing() {
     assert!(links.iter().any(|link| link["link"] == json!("v1") && link["master"] == json!("x\\xffy")), "{links:#?}");
     let streamed = host.caller().call_more("Link.List", json!({"netns": "@host"})).all();
     assert_eq!(streamed.iter().map(|part| part["links"].as_array().unwrap().len()).sum::<usize>(), links.len());
+    let v0 = links.iter().find(|link| link["link"] == json!("v0")).unwrap();
+    assert_eq!(v0["altnames"], json!(["a%b"]));
     let addresses = host.caller().call("Address.List", json!({"netns": "@host"}));
     addresses.ok();
+}
+
+/// What `ip -s -s -d -j link` reports in `stats64`, under the names of the kernel's header.
+const COUNTERS: &[(&str, &str)] = &[
+    ("rx_packets", "/rx/packets"),
+    ("tx_packets", "/tx/packets"),
+    ("rx_bytes", "/rx/bytes"),
+    ("tx_bytes", "/tx/bytes"),
+    ("rx_errors", "/rx/errors"),
+    ("tx_errors", "/tx/errors"),
+    ("rx_dropped", "/rx/dropped"),
+    ("tx_dropped", "/tx/dropped"),
+    ("multicast", "/rx/multicast"),
+    ("collisions", "/tx/collisions"),
+    ("rx_length_errors", "/rx/length_errors"),
+    ("rx_crc_errors", "/rx/crc_errors"),
+    ("rx_frame_errors", "/rx/frame_errors"),
+    ("rx_fifo_errors", "/rx/fifo_errors"),
+    ("rx_over_errors", "/rx/over_errors"),
+    ("rx_missed_errors", "/rx/missed_errors"),
+    ("rx_nohandler", "/rx/nohandler"),
+    ("tx_aborted_errors", "/tx/aborted_errors"),
+    ("tx_carrier_errors", "/tx/carrier_errors"),
+    ("tx_fifo_errors", "/tx/fifo_errors"),
+    ("tx_heartbeat_errors", "/tx/heartbeat_errors"),
+    ("tx_window_errors", "/tx/window_errors"),
+];
+
+#[test]
+fn counters_are_those_of_iproute2_and_of_sysfs() {
+    let host = host();
+    host.ip("netns add a");
+    host.ip_in("a", "link add v0 type veth peer name v1");
+    for link in ["v0", "v1", "lo"] {
+        host.ip_in("a", &format!("link set {link} up addrgenmode none multicast off"));
+    }
+    host.ip_in("a", "addr add 192.0.2.1/24 dev v0");
+    host.ip_in("a", "neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev v0");
+    // Packets through the pair, which nobody takes at its other end, and through the loopback link.
+    let send = "for to in 192.0.2.9 192.0.2.9 192.0.2.9 127.0.0.1; do echo packet >/dev/udp/$to/9; done";
+    host.sh(&format!("ip netns exec a bash -c '{send}' 2>&1; sleep 0.2"));
+    let (plain, counted) = (list(&host, json!({"netns": "a"})), list(&host, json!({"netns": "a", "with_stats": true})));
+    let ip: Vec<Value> = serde_json::from_str(&host.ip_in("a", "-s -s -j -d link show")).unwrap();
+    assert_eq!((counted.len(), ip.len()), (3, 3));
+    for (link, ip) in counted.iter().zip(&ip) {
+        assert_declared(&link_parts(), link);
+        let (name, stats) = (link["link"].as_str().unwrap(), link["stats"].as_object().unwrap());
+        assert_eq!(stats.len(), 25, "{link}");
+        for (ours, theirs) in COUNTERS {
+            let theirs = ip["stats64"].pointer(theirs).cloned().unwrap_or(json!(0)); // ip leaves out some that are 0
+            assert_eq!(stats[*ours], theirs, "{name} {ours}\n{ip:#}");
+        }
+        let sysfs = "cd /sys/class/net/L/statistics; for of in *; do echo $of $(cat $of); done".replace('L', name);
+        let sysfs = host.sh(&format!("ip netns exec a sh -c '{sysfs}'"));
+        assert!(sysfs.lines().count() >= 24, "{sysfs}");
+        for (of, value) in sysfs.lines().filter_map(|line| line.split_once(' ')) {
+            assert_eq!(stats[of].to_string(), value, "{name} {of}");
+        }
+        assert!(stats["tx_packets"].as_u64() > Some(0) || name == "v1", "{link}");
+        assert!(stats["rx_bytes"].as_u64() > stats["rx_packets"].as_u64() || name == "v0", "{link}");
+    }
+    // One link, by its name and by its index.
+    for filter in [json!({"link": "v0"}), json!({"index": counted[1]["link_index"]})] {
+        let mut fields = json!({"netns": "a", "with_stats": true});
+        fields.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        let one = &list(&host, fields)[0];
+        assert!(counted.contains(one), "{one}");
+    }
+    // Without `with_stats`, everything else is reported as with it.
+    let bare = counted.into_iter().map(|mut link| {
+        link.as_object_mut().unwrap().remove("stats");
+        link
+    });
+    assert_eq!(bare.collect::<Vec<_>>(), plain);
+}
+
+#[test]
+fn links_without_virtual_functions_are_listed_as_without_with_vfs() {
+    let host = host();
+    furnished(&host);
+    let quiet = || list(&host, json!({"netns": "b"}));
+    let same = (0..50).any(|_| quiet() == list(&host, json!({"netns": "b", "with_vfs": true})));
+    assert!(same, "{:#?}", list(&host, json!({"netns": "b", "with_vfs": true})));
+    assert!(quiet().iter().all(|link| link.get("vfs").is_none() && link.get("stats").is_none()));
+}
+
+#[test]
+fn filters_list_the_links_that_match_all_of_them() {
+    let host = host();
+    furnished(&host);
+    for words in [
+        "link add d0 group 7 type ifb",
+        "link add d1 up type ifb",
+        "link add p0 master br0 up type ifb",
+        "link add p1 master br0 group 7 type veth peer name p2",
+        "link add br1 type bridge",
+    ] {
+        host.ip_in("a", words);
+    }
+    let names = |filter: &Value| -> Vec<String> {
+        let mut fields = json!({"netns": "a"});
+        fields.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        let whole = list(&host, fields.clone());
+        let names = whole.iter().map(|link| link["link"].as_str().unwrap().to_owned()).collect();
+        let streamed = host.as_uid(BOB).call_more("Link.List", fields).all();
+        let together: Vec<Value> = streamed.iter().flat_map(|part| part["links"].as_array().unwrap().clone()).collect();
+        assert_eq!(together.len(), whole.len(), "{filter}");
+        names
+    };
+    // What iproute2 lists with the same filter.
+    let ip = |words: &str| -> Vec<String> {
+        let links: Vec<Value> = serde_json::from_str(&host.ip_in("a", &format!("-j link show {words}"))).unwrap();
+        links.iter().filter_map(|link| link["ifname"].as_str().map(str::to_owned)).collect()
+    };
+    for (filter, words, count) in [
+        (json!({"kind": "ifb"}), "type ifb", 3),
+        (json!({"kind": "bridge"}), "type bridge", 2),
+        (json!({"kind": "veth"}), "type veth", 5),
+        (json!({"kind": "wireguard"}), "", 0),
+        (json!({"master": "br0"}), "master br0", 3),
+        (json!({"master": "br1"}), "master br1", 0),
+        (json!({"master": "v3"}), "master v3", 0),
+        (json!({"group": 7}), "group 7", 3),
+        (json!({"group": 305_419_896}), "group 305419896", 1),
+        (json!({"group": 4_294_967_295_u32}), "", 0),
+        (json!({"up": true}), "up", 6),
+        (json!({"kind": "ifb", "up": true}), "up type ifb", 2),
+        (json!({"kind": "ifb", "master": "br0"}), "master br0 type ifb", 1),
+        (json!({"master": "br0", "group": 7}), "master br0 group 7", 2),
+    ] {
+        let found = names(&filter);
+        assert_eq!(found.len(), count, "{filter}: {found:?}");
+        assert!(words.is_empty() || found == ip(words), "{filter}: {found:?}, {:?}", ip(words));
+    }
+    for (filter, expected) in [
+        (json!({"up": false, "kind": "ifb"}), &["d0"][..]),
+        (json!({"up": false, "master": "br0"}), &["p1"]),
+        (json!({"kind": "veth", "master": "br0", "group": 7, "up": true}), &["v2"]),
+        (json!({"kind": "veth", "master": "br0", "group": 8, "up": true}), &[]),
+        (json!({"link": "v2", "kind": "veth", "master": "br0", "group": 7, "up": true}), &["v2"]),
+        (json!({"link": "v2", "kind": "bridge"}), &[]),
+        (json!({"link": "v2", "master": "br1"}), &[]),
+        (json!({"link": "v2", "group": 0}), &[]),
+        (json!({"link": "v2", "up": false}), &[]),
+    ] {
+        assert_eq!(names(&filter), expected, "{filter}");
+    }
+    for (filter, error, field) in [
+        (json!({"master": "br9"}), "NoSuchLink", "master"),
+        (json!({"master": "en-v2"}), "NoSuchLink", "master"), // an alternative name of v2
+        (json!({"link": "v9", "master": "br0"}), "NoSuchLink", "link"),
+        (json!({"kind": "vcan"}), "InvalidRequest", "kind"),
+        (json!({"kind": []}), "InvalidRequest", "kind"),
+        (json!({"group": -1}), "InvalidRequest", "group"),
+        (json!({"group": 4_294_967_296_u64}), "InvalidRequest", "group"),
+        (json!({"up": "up"}), "InvalidRequest", "up"),
+        (json!({"with_vfs": 1}), "InvalidRequest", "with_vfs"),
+    ] {
+        let mut fields = json!({"netns": "a"});
+        fields.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        let reply = ask(&host, fields);
+        let expected = (format!("io.netbroker.Link.{error}"), json!(field));
+        assert_eq!((reply.error(), reply.get("field")), expected, "{filter}: {reply}");
+    }
 }
 
 #[test]

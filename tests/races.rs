@@ -480,3 +480,44 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
 fn address_of(at: usize) -> String {
     format!("10.7.{}.{}/32", at / 250, at % 250 + 1)
 }
+
+#[test]
+fn a_link_that_is_renamed_while_it_is_deleted_by_its_index_stays_or_is_in_the_reply_and_in_the_record() {
+    let host = host();
+    let delete = |more: bool| json!({"netns": "@host", "index": 700, "missing_ok": more});
+    let make = || drop(host.ip("link add x{} index 700 type bridge"));
+    let rename = || drop(host.ip("link set x{} name eth0"));
+    let remove = || drop(host.ip("link del x{}"));
+    make();
+    let reply = held_back(&host, 3, "Link.Delete", &delete(true), rename);
+    assert_eq!(reply.error(), "io.netbroker.Link.Busy", "{reply}");
+    assert!(host.ip("-o link show eth0").starts_with("700:"));
+    host.ip("link set eth0 name x{}");
+    for nth in [3, 4] {
+        let reply = held_back(&host, nth, "Link.Delete", &delete(true), remove);
+        assert_eq!(reply.ok(), json!({}));
+        make();
+        let reply = held_back(&host, nth, "Link.Delete", &delete(false), remove);
+        assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.NoSuchLink", json!("index")));
+        make();
+    }
+    // Right before the change, it is too late to notice. The kernel reports the name of what it removed.
+    let reply = held_back(&host, 4, "Link.Delete", &delete(false), rename);
+    assert_eq!(reply.ok(), json!({"changed_meanwhile": ["index"]}));
+    assert!(!host.ip("link").contains("eth0"));
+    assert_eq!(host.trail().last().unwrap().field("NETBROKER_CHANGED_MEANWHILE"), "index");
+}
+
+#[test]
+fn a_listing_of_the_ports_of_a_link_that_is_renamed_while_it_is_read_is_interrupted() {
+    let host = host();
+    host.ip("link add ci7 type bridge");
+    let fields = json!({"netns": "@host", "master": "ci7"});
+    for nth in [3, 4] {
+        let reply = held_back(&host, nth, "Link.List", &fields, || drop(host.ip("link set ci7 name eth0")));
+        assert!(reply.error().ends_with(".Interrupted"), "{reply}");
+        host.ip("link set eth0 name ci7");
+    }
+    let reply = held_back(&host, 4, "Link.List", &fields, || drop(host.ip("link del ci7")));
+    assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.NoSuchLink", json!("master")));
+}

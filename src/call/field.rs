@@ -144,7 +144,8 @@ static DONT_FRAGMENT: Words = Words { name: "DontFragment", words: &[("unset", 0
 /// Protocols inside a tunnel (`IPPROTO_IPIP`, `IPPROTO_IPV6`; 0 for all that the kind can carry: `linux/in.h`).
 static INNER_PROTOCOLS: Words = Words { name: "InnerProtocol", words: &[("any", 0), ("ipv4", 4), ("ipv6", 41)] };
 /// The link state of a virtual function (`IFLA_VF_LINK_STATE_…`: `linux/if_link.h`).
-static VF_LINK_STATES: Words = Words { name: "VfLinkState", words: &[("auto", 0), ("enable", 1), ("disable", 2)] };
+pub(super) static VF_LINK_STATES: Words =
+    Words { name: "VfLinkState", words: &[("auto", 0), ("enable", 1), ("disable", 2)] };
 /// Modes of netkit (`NETKIT_L2`, `NETKIT_L3`: `linux/if_link.h`).
 static NETKIT_MODES: Words = Words { name: "NetkitMode", words: &[("l2", 0), ("l3", 1)] };
 static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
@@ -448,6 +449,12 @@ fields! {
     NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
     /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
     TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
+    /// The group of the link, a number.
+    GROUP: u64 = 119 "group" U32;
+    /// Whether the result has the virtual functions of each link (`vfs`).
+    WITH_VFS: bool = 160 "with_vfs" Type::Bool;
+    /// Whether the result has the counters of each link (`stats`).
+    WITH_STATS: bool = 161 "with_stats" Type::Bool;
     /// An alternative name that the link also gets, at most 127 bytes. The kernel finds the link by it, but this broker
     /// does not: a request must give the link's own name.
     ADD_ALTNAME: LinkName = 175 "add_altname" Type::AlternativeName;

@@ -8,9 +8,9 @@ use super::field::{
     ADD_ALTNAME, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD, BRIDGE_PORT_HAIRPIN,
     BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
     BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL, EXISTS_OK,
-    Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC, PROTODOWN,
-    REMOVE_ALTNAME, TARGET_NETNS, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN,
-    VF_SPOOFCHK, VF_TRUST, VF_VLAN,
+    Field, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC,
+    PROTODOWN, REMOVE_ALTNAME, TARGET_NETNS, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE, VF_LINK_STATES, VF_MAC, VF_QOS,
+    VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK, VF_TRUST, VF_VLAN, WITH_STATS, WITH_VFS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
@@ -64,6 +64,88 @@ static OPERSTATES: Words = Words {
     ],
 };
 
+/// A counter of `IFLA_STATS64`: a number of 64 bits at this position of `struct rtnl_link_stats64` (`linux/if_link.h`).
+const fn counter(name: &'static str, position: usize, doc: &'static str) -> Row {
+    result(name, Place::Inside(&[23], position * 8, 200), Form::Number(Width::Eight), doc)
+}
+
+/// A part of a virtual function, after its number in a structure of so many bytes.
+const fn of_vf(
+    name: &'static str,
+    path: &'static [u32],
+    at: usize,
+    whole: usize,
+    form: Form,
+    doc: &'static str,
+) -> Row {
+    result(name, Place::Inside(path, at, whole), form, doc)
+}
+
+/// `IFLA_VF_…` in `IFLA_VF_INFO` (`linux/if_link.h`). The kernel reports all of them for every virtual function.
+pub(crate) static VF_STATE: Object = Object {
+    name: "VfState",
+    head: 0,
+    kinds: &[],
+    rows: &[
+        of_vf("vf.index", &[2], 0, 12, Form::Number(Width::Four), "The number of the virtual function, from 0.").always(),
+        result("vf.mac", Place::Attribute(&[1]), Form::Mac, "The hardware (MAC) address."),
+        of_vf(
+            "vf.vlan",
+            &[2],
+            4,
+            12,
+            Form::Number(Width::Four),
+            "The VLAN identifier (VID) that the link adds to packets of the virtual function and removes from packets to \
+             it; 0 for none.",
+        )
+        .always(),
+        of_vf("vf.qos", &[2], 8, 12, Form::Number(Width::Four), "The priority of the packets in the VLAN.").always(),
+        of_vf(
+            "vf.rate_min",
+            &[6],
+            4,
+            12,
+            Form::Number(Width::Four),
+            "The guaranteed transmit rate, in megabits per second; 0 for none.",
+        ),
+        of_vf(
+            "vf.rate_max",
+            &[6],
+            8,
+            12,
+            Form::Number(Width::Four),
+            "The limit of the transmit rate, in megabits per second; 0 for none.",
+        ),
+        of_vf(
+            "vf.spoofchk",
+            &[4],
+            4,
+            8,
+            Form::Flag(Width::Four),
+            "Whether the link drops packets with another source address than that of the virtual function. Absent if the \
+             driver does not report it.",
+        ),
+        of_vf(
+            "vf.link_state",
+            &[5],
+            4,
+            8,
+            Form::Named(Width::Four, &VF_LINK_STATES),
+            "The state of the link that the virtual function sees: that of the physical link (`auto`), or always up \
+             (`enable`) or down (`disable`).",
+        ),
+        of_vf(
+            "vf.trust",
+            &[9],
+            4,
+            8,
+            Form::Flag(Width::Four),
+            "Whether the virtual function is trusted: it may change its hardware address, for example. Absent if the \
+             driver does not report it.",
+        ),
+    ],
+};
+
 /// A flag of a link (`ifi_flags`, `ifi_change`).
 const fn flag(bit: u32) -> Form {
     Form::Masked(bit, false, 12)
@@ -78,7 +160,7 @@ macro_rules! vf {
 }
 
 /// The number of the virtual function, with which each structure begins.
-const fn of_vf(field: &'static Field, place: Place) -> Row {
+const fn vf_number(field: &'static Field, place: Place) -> Row {
     row(field, place, Form::NumberOf(&VF_INDEX.field)).only_written()
 }
 
@@ -111,6 +193,13 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
         result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
         row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
+        result(
+            "altnames",
+            Place::Attribute(&[52]),
+            Form::Names,
+            "The alternative names. Absent if there are none. A request cannot refer to the link by them.",
+        ),
+        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
         row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
         result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
@@ -155,19 +244,19 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&BRIDGE_PORT_ISOLATED.field, Place::Port(33), Form::Flag(Width::One)),
         // The kernel ignores attributes that it does not know. It knows this one since Linux 5.18.
         row(&BRIDGE_PORT_LOCKED.field, Place::Port(39), Form::Flag(Width::One)).adjusted(),
-        of_vf(&VF_MAC.field, vf!(1, 0, 36)),
+        vf_number(&VF_MAC.field, vf!(1, 0, 36)),
         row(&VF_MAC.field, vf!(1, 4, 36), Form::Mac).only_written(),
-        of_vf(&VF_VLAN.field, vf!(2, 0, 12)),
+        vf_number(&VF_VLAN.field, vf!(2, 0, 12)),
         row(&VF_VLAN.field, vf!(2, 4, 12), Form::Number(Width::Four)).only_written(),
         row(&VF_QOS.field, vf!(2, 8, 12), Form::Number(Width::Four)).only_written(),
-        of_vf(&VF_RATE_MIN.field, vf!(6, 0, 12)),
+        vf_number(&VF_RATE_MIN.field, vf!(6, 0, 12)),
         row(&VF_RATE_MIN.field, vf!(6, 4, 12), Form::Number(Width::Four)).only_written(),
         row(&VF_RATE_MAX.field, vf!(6, 8, 12), Form::Number(Width::Four)).only_written(),
-        of_vf(&VF_SPOOFCHK.field, vf!(4, 0, 8)),
+        vf_number(&VF_SPOOFCHK.field, vf!(4, 0, 8)),
         row(&VF_SPOOFCHK.field, vf!(4, 4, 8), Form::Flag(Width::Four)).only_written(),
-        of_vf(&VF_LINK_STATE.field, vf!(5, 0, 8)),
+        vf_number(&VF_LINK_STATE.field, vf!(5, 0, 8)),
         row(&VF_LINK_STATE.field, vf!(5, 4, 8), Form::Word(Width::Four)).only_written(),
-        of_vf(&VF_TRUST.field, vf!(9, 0, 8)),
+        vf_number(&VF_TRUST.field, vf!(9, 0, 8)),
         row(&VF_TRUST.field, vf!(9, 4, 8), Form::Flag(Width::Four)).only_written(),
         result(
             "peer_nsid",
@@ -175,6 +264,41 @@ pub(crate) static LINK_STATE: Object = Object {
             Form::Signed,
             "The number (nsid) by which this namespace knows the namespace of the peer or parent. Absent if the peer \
              or parent is in this namespace.",
+        ),
+        counter("stats.rx_packets", 0, "Packets received."),
+        counter("stats.tx_packets", 1, "Packets sent."),
+        counter("stats.rx_bytes", 2, "Bytes received."),
+        counter("stats.tx_bytes", 3, "Bytes sent."),
+        counter("stats.rx_errors", 4, "Bad packets received."),
+        counter("stats.tx_errors", 5, "Packets that could not be sent."),
+        counter("stats.rx_dropped", 6, "Received packets that were dropped, for example for lack of memory."),
+        counter("stats.tx_dropped", 7, "Packets that were dropped on their way to be sent."),
+        counter("stats.multicast", 8, "Multicast packets received."),
+        counter("stats.collisions", 9, "Collisions while packets were sent."),
+        counter("stats.rx_length_errors", 10, "Packets received with an invalid length."),
+        counter("stats.rx_over_errors", 11, "Packets lost because the receiver overflowed."),
+        counter("stats.rx_crc_errors", 12, "Packets received with a wrong checksum (CRC)."),
+        counter("stats.rx_frame_errors", 13, "Packets received with a wrong alignment."),
+        counter("stats.rx_fifo_errors", 14, "Packets lost because the FIFO of the receiver overflowed."),
+        counter("stats.rx_missed_errors", 15, "Packets that the host did not take from the device in time."),
+        counter("stats.tx_aborted_errors", 16, "Transmissions that were aborted."),
+        counter("stats.tx_carrier_errors", 17, "Transmissions that failed because the carrier was lost."),
+        counter("stats.tx_fifo_errors", 18, "Transmissions that failed because the FIFO of the sender was empty."),
+        counter("stats.tx_heartbeat_errors", 19, "Transmissions without a heartbeat (old Ethernet devices)."),
+        counter("stats.tx_window_errors", 20, "Transmissions that failed because of a late collision."),
+        counter("stats.rx_compressed", 21, "Compressed packets received."),
+        counter("stats.tx_compressed", 22, "Compressed packets sent."),
+        counter("stats.rx_nohandler", 23, "Packets that were dropped because the link is an inactive port."),
+        counter(
+            "stats.rx_otherhost_dropped",
+            24,
+            "Packets that were dropped because they were for another host. Absent before Linux 5.19.",
+        ),
+        result(
+            "vfs",
+            Place::Attribute(&[22]),
+            Form::Objects(&VF_STATE),
+            "The virtual functions (SR-IOV), if the request has `with_vfs`. Absent if there are none.",
         ),
     ],
 };
@@ -229,15 +353,22 @@ pub(super) static CALLS: &[Call] = &[
         number: 6,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes a virtual link. The kernel refuses to delete a physical link. The broker refuses to delete a CAN \
-              device, because the kernel would report success and do nothing.",
+        doc: "Deletes a virtual link, by its name or by its index. A request must give exactly one of `link` and \
+              `index`. The kernel refuses to delete a physical link. The broker refuses to delete a CAN device, because \
+              the kernel would report success and do nothing. `index` is only for existing links whose name no \
+              request can give, such as `veth@if3`. If a request can give the name of the link, the broker refuses \
+              `index` with an error that has the name. If another process renames the link before it is deleted, the \
+              error is `Busy`. With `index`, the request leaves open which link is meant. Every deny on a link of the \
+              network namespace meets it, and an allow permits it only with `link = \"*\"` and with `index`. A deny on \
+              `index` does not meet a request that gives `link`.",
         elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and the links that have the deleted link as \
                     their parent.",
-        uses: &[required(&NETNS.field), required(&LINK.field), off(&MISSING_OK.field)],
+        // `excludes` would close `link` where `index` is given. But the index stands for any link.
+        uses: &[required(&NETNS.field), any(&LINK.field), untouched(&INDEX.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: deleted,
         result: NOTHING,
     },
     Call {
@@ -317,9 +448,22 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Reads,
         needs: Needs::NOTHING,
         doc: "Lists the links of a namespace. With `link` or `index`, it lists one link. If no link has the name or \
-              index, the error is `NoSuchLink`.",
+              index, the error is `NoSuchLink`. `kind`, `master`, `group` and `up` list only links that have these \
+              values. A link must match all given filters. If no link has the name in `master`, the error is \
+              `NoSuchLink`. A deny with `touches` meets `master` only if the request gives it. `with_stats` and \
+              `with_vfs` add parts to the result, so an allow permits them only if it names them.",
         elsewhere: "",
-        uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
+        uses: &[
+            required(&NETNS.field),
+            any(&LINK.field),
+            any(&INDEX.field),
+            any(&KIND.field),
+            any(&MASTER.field).being_a_condition(),
+            any(&GROUP.field),
+            any(&UP.field),
+            off(&WITH_VFS.field),
+            off(&WITH_STATS.field),
+        ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
@@ -342,6 +486,17 @@ fn add(request: &mut Request) -> Result<(), Invalid> {
             let why = format!("is the same as `{}`; leave it out", NETNS.field.name);
             Err(Invalid::new(TARGET_NETNS.field.name, why))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Requires a name or an index, and not both: they could be of different links.
+fn deleted(request: &mut Request) -> Result<(), Invalid> {
+    match (request.value(&LINK.field), request.value(&INDEX.field)) {
+        (None, None) => {
+            Err(Invalid::new(LINK.field.name, format!("is missing; expected {}", LINK.field.ty.expected())))
+        }
+        (Some(_), Some(_)) => Err(Invalid::new(INDEX.field.name, "cannot be given together with `link`; leave it out")),
         _ => Ok(()),
     }
 }

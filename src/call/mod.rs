@@ -27,7 +27,7 @@ pub mod varlink;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::Field;
-pub(crate) use link::{LINK_STATE, OTHER, identifies_link};
+pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
@@ -176,6 +176,9 @@ pub struct Use {
     pub inside: Option<&'static Field>,
     /// What the call does with the name in the field, if it has one.
     pub naming: Naming,
+    /// For a link: whether the field is only a condition on the objects that the call lists. Its absence then refers to no
+    /// link, so `touches` does not meet it.
+    pub is_condition: bool,
 }
 
 /// What a call does with a name.
@@ -388,7 +391,15 @@ const fn chosen(field: &'static Field) -> Use {
 }
 
 const fn declared(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, also_in: None, inside: None, naming: Naming::Refers }
+    Use {
+        field,
+        absence,
+        counts_in: IN_NETNS,
+        also_in: None,
+        inside: None,
+        naming: Naming::Refers,
+        is_condition: false,
+    }
 }
 
 /// The namespace in which the name of a link applies, unless the declaration says otherwise.
@@ -407,6 +418,11 @@ impl Use {
 
     const fn also_in(mut self, field: &'static Field) -> Self {
         self.also_in = Some(field);
+        self
+    }
+
+    const fn being_a_condition(mut self) -> Self {
+        self.is_condition = true;
         self
     }
 

@@ -135,6 +135,8 @@ pub enum Form {
     Mac,
     /// A name that ends with NUL.
     Name,
+    /// Names, each an attribute inside this one that ends with NUL. No request gives them.
+    Names,
     /// Text without NUL.
     Text,
     /// A link by its index.
@@ -326,8 +328,8 @@ impl Row {
     fn shape(&self) -> Shape {
         match self.form {
             Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => Shape::Bool,
-            Form::Flags(..) | Form::Ipv4List => Shape::Strings,
-            Form::Objects(object) => Shape::List(object.name, Parts::Of(object, "")),
+            Form::Flags(..) | Form::Ipv4List | Form::Names => Shape::Strings,
+            Form::Objects(object) => Shape::List(object.name, Parts::Of(object, object.under())),
             Form::Number(_)
             | Form::Signed
             | Form::Positive(_)
@@ -402,6 +404,14 @@ impl fmt::Display for Doc {
 }
 
 impl Object {
+    /// What the names of all its rows begin with: the name of the list and a dot for an element of a list, otherwise
+    /// nothing.
+    fn under(&self) -> &'static str {
+        let first = self.rows.first().map_or("", Row::name);
+        let shared = first.find('.').and_then(|dot| first.get(..=dot)).unwrap_or_default();
+        if self.all_rows().all(|row| row.name().starts_with(shared)) { shared } else { "" }
+    }
+
     /// Every row, including those of all kinds.
     pub fn all_rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
         self.rows.iter().chain(self.kinds.iter().flat_map(Kind::rows))

@@ -124,6 +124,7 @@ It must not contain
 .Ql \\(dq ' \\(ga \\&; \\&| & < > \\&( \\&) # ~ ,
 because it reaches scripts that other people wrote.
 Existing links and namespaces with such names can be listed and deleted.
+A link whose name no request can give is deleted by its index.
 A link is found by its own name, never by an alternative name.
 A value that the kernel would truncate, expand or interpret differently is
 refused.

@@ -9,6 +9,7 @@ mod renamed;
 mod seen;
 mod set;
 mod tun;
+mod vfs;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
@@ -17,21 +18,23 @@ use serde_json::Map;
 
 use super::found::Found;
 use super::listing::{self, Listing, Names};
-use super::lookup::{IFNAME, by_index, by_name, head};
+use super::lookup::{Extent, IFNAME, head, identify};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{unparsed, with_nul};
+use super::rows::{Given, Members, unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
-use crate::call::object::Row;
+use crate::call::object::{Place, Row};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, Refusal, unsuitable};
 use seen::Link;
 
 const STEP: &str = "parse a link";
+/// `IFLA_STATS64` (`linux/if_link.h`)
+const STATS: u32 = 23;
 /// `IFF_UP` (`linux/if.h`), set: the flags of `struct ifinfomsg`, and the mask of those that change.
 const GOING_UP: [u32; 2] = [1, 1];
 
@@ -46,7 +49,7 @@ pub(super) static ENCODERS: &[Encoder] = &[
         call: "Link.Delete",
         prepare: delete,
         object: None,
-        settled: &[&field::LINK.field, &field::MISSING_OK.field],
+        settled: &[&field::LINK.field, &field::INDEX.field, &field::MISSING_OK.field],
     },
     Encoder {
         call: "Link.Set",
@@ -69,7 +72,7 @@ enum Target<'a> {
 impl Target<'_> {
     /// A message of this type that refers to the link, with everything else that the message has. An index together
     /// with a name would be a rename.
-    fn message(self, kind: Rtm, Encoded { head, attributes }: Encoded) -> Result<Message, Refusal> {
+    fn message(self, kind: Rtm, flags: NlmF, Encoded { head, attributes }: Encoded) -> Result<Message, Refusal> {
         let (index, mut all) = (if let Self::Index(index) = self { index } else { 0 }, Attributes::default());
         if let Self::Name(field, name) = self {
             all.put(IFNAME, &with_nul(name.as_str()), field)?;
@@ -77,17 +80,18 @@ impl Target<'_> {
         all.append_all(attributes);
         let head =
             [head.get(..4).unwrap_or_default(), &index.to_ne_bytes(), head.get(8..).unwrap_or_default()].concat();
-        Ok(Message::route(kind, NlmF::ACK, Encoded { head, attributes: all }))
+        Ok(Message::route(kind, flags | NlmF::ACK, Encoded { head, attributes: all }))
     }
 
     /// Changes the link. `RTM_NEWLINK` would make one where no link has the name; `RTM_SETLINK` never does.
     fn change(self, with: Encoded) -> Result<Message, Refusal> {
-        self.message(Rtm::Setlink, with)
+        self.message(Rtm::Setlink, NlmF::empty(), with)
     }
 
-    /// Removes the link.
+    /// Removes the link. With an index, the kernel reports the removed links by echo (Linux 6.2).
     fn remove(self) -> Result<Message, Refusal> {
-        self.message(Rtm::Dellink, Encoded { head: head(0), attributes: Attributes::default() })
+        let flags = if let Self::Index(_) = self { NlmF::ECHO } else { NlmF::empty() };
+        self.message(Rtm::Dellink, flags, Encoded { head: head(0), attributes: Attributes::default() })
     }
 
     /// Sets the link up.
@@ -100,23 +104,72 @@ impl Target<'_> {
 
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
+    if let Some(index) = listing::index(request)? {
+        return delete_nameless(before, index);
+    }
     let tolerant = request.is_set(&field::MISSING_OK);
     match before.find_by_name(&field::LINK) {
         Err(Refusal::NoSuchLink { reason: "absent", .. }) if tolerant => {
             return Ok(Prepared::new(|_, _| Ok(Map::new())));
         }
-        other => {
-            // The kernel says yes to it and deletes nothing (`can_dellink`).
-            if other?.is_kind("can") {
-                return Err(unsuitable(&field::LINK.field, "is a CAN device, which the kernel does not delete"));
-            }
-        }
-    };
+        other => require_deletable(other?, &field::LINK.field)?,
+    }
     let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
     let request = request.clone();
     Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
         Err(failure) if tolerant && failure.is_absent_link() => Ok(Map::new()),
         other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
+    }))
+}
+
+/// Refuses a CAN device: the kernel would report success and delete nothing (`can_dellink`).
+fn require_deletable(link: Found, field: &'static Field) -> Result<(), Refusal> {
+    let why = "is a CAN device, which the kernel does not delete";
+    if link.is_kind("can") { Err(unsuitable(field, why)) } else { Ok(()) }
+}
+
+/// Deletes a link whose name no request can give. It must still have this name right before the change. Whether it also
+/// had it at the change is known from the echo.
+fn delete_nameless(mut before: Before<'_>, index: i32) -> Result<Prepared, Refusal> {
+    let request = before.request().clone();
+    let absent = move |tolerant: bool| {
+        let (field, name) = (field::INDEX.field.name, index.to_string());
+        let missing = Refusal::NoSuchLink { field, name, reason: "absent", errno: Errno::ENODEV };
+        if tolerant { Ok(Map::new()) } else { Err(missing) }
+    };
+    let tolerant = request.is_set(&field::MISSING_OK);
+    let Some((link, name)) = before.of_index(index)? else {
+        absent(tolerant)?;
+        return Ok(Prepared::new(|_, _| Ok(Map::new())));
+    };
+    if let Some(own) = std::str::from_utf8(&name).ok().and_then(|name| LinkName::parse(name).ok()) {
+        let why = format!("is only for a link whose name no request can give; write `link={}`", own.as_str());
+        return Err(unsuitable(&field::INDEX.field, why));
+    }
+    require_deletable(link, &field::INDEX.field)?;
+    let message = Target::Index(index).remove()?;
+    Ok(Prepared::new(move |after, _| {
+        match after.of_index(index)?.map(|(_, name)| name) {
+            Some(now) if now == name => {}
+            Some(_) => {
+                let reason = format!("{}: another process renamed the link in the meantime", field::INDEX.field.name);
+                return Err(Refusal::Busy { reason });
+            }
+            None => return absent(tolerant),
+        }
+        let mut was_renamed = false;
+        let result = after.transact(&message, &mut |payload| {
+            let removed = identify(payload).filter(|(link, _)| link.index == index);
+            was_renamed |= removed.is_some_and(|(_, own)| own != name);
+            Ok(())
+        });
+        if was_renamed {
+            after.watch.lose(&field::INDEX.field);
+        }
+        match result {
+            Err(failure) if failure.is_absent_link() => absent(tolerant),
+            other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
+        }
     }))
 }
 
@@ -177,15 +230,62 @@ fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'stati
     if let [one] = suspects.as_slice() { Some(one) } else { None }
 }
 
-/// Lists one link or all of them.
-fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
+/// The filters of `Link.List`, apart from those by which it lists one link.
+#[derive(Debug)]
+struct Wanted {
+    given: Given,
+    /// The index of the master.
+    master: Option<i32>,
+}
+
+impl Wanted {
+    fn look_up(before: &mut Before<'_>) -> Result<Self, Refusal> {
+        let given = before.resolve(Self::rows(), 0)?;
+        let master = given.view().link(&field::MASTER.field).map(|link| link.index);
+        Ok(Self { given, master })
+    }
+
+    /// The rows of the filters that rows can compare.
+    fn rows() -> impl Iterator<Item = &'static Row> + Clone {
+        const FIELDS: [&Field; 3] = [&field::KIND.field, &field::MASTER.field, &field::GROUP.field];
+        LINK_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| FIELDS.contains(&field)))
+    }
+
+    /// Whether a link matches all of them.
+    fn has(&self, link: &Link<'_>) -> bool {
+        let up = self.given.request.get(&field::UP);
+        up.is_none_or(|up| *up == link.is_up())
+            && link.seen.difference(&Self::rows(), self.given.view(), true).is_none()
+    }
+
+    /// Requires that the master still has its name. Then everything that was received before is of its ports.
+    fn confirm(&self, names: &mut Names<'_>) -> Result<(), Refusal> {
+        let Some((index, name)) = self.master.zip(self.given.request.get(&field::MASTER)) else { return Ok(()) };
+        match names.look_up(index)? {
+            Some(own) if own == name.as_str().as_bytes() => Ok(()),
+            Some(_) => Err(Refusal::Interrupted),
+            None => Err(Refusal::NoSuchLink {
+                field: field::MASTER.field.name,
+                name: name.as_str().to_owned(),
+                reason: "absent",
+                errno: Errno::ENODEV,
+            }),
+        }
+    }
+}
+
+/// Lists one link or several.
+fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let name = request.get(&field::LINK).cloned();
     let index = listing::index(request)?;
+    let wanted = Wanted::look_up(&mut before)?;
+    let extent = Extent { vfs: request.is_set(&field::WITH_VFS) };
+    let with_stats = request.is_set(&field::WITH_STATS);
     let message = match (&name, index) {
-        (_, Some(index)) => by_index(index)?,
-        (Some(name), None) => by_name(name, &field::LINK.field)?,
-        (None, None) => by_index(0)?,
+        (_, Some(index)) => extent.by_index(index)?,
+        (Some(name), None) => extent.by_name(name, &field::LINK.field)?,
+        (None, None) => extent.all(wanted.master.map(|index| (index, &field::MASTER.field)))?,
     };
     let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {
@@ -196,13 +296,14 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
         };
         let missing = |reason| Refusal::NoSuchLink { field, name: requested.clone(), reason, errno: Errno::ENODEV };
         let (mut is_called_so, mut is_found) = (false, false);
-        let mut listing = Listing::begin(after, elements, &|_, _| Ok(()));
+        let confirm = |names: &mut Names<'_>, _| wanted.confirm(names);
+        let mut listing = Listing::begin(after, elements, &confirm);
         let received = listing.receive(&message, &mut |payload, names, text| {
             let link = Link::begin(payload).ok_or_else(|| unparsed(STEP))?;
-            report(&link, names, text)?;
+            report(&link, with_stats, names, text)?;
             let is_meant = name.as_ref().is_none_or(|name| link.is_called(name));
             (is_called_so, is_found) = (is_called_so || is_meant, true);
-            Ok(is_meant)
+            Ok(is_meant && wanted.has(&link))
         });
         match received {
             Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => return Err(missing("absent")),
@@ -216,13 +317,19 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
     Ok(prepared.with_second(second))
 }
 
-/// Writes what a result reports of a link.
-fn report(link: &Link<'_>, names: &mut Names<'_>, text: &mut String) -> Result<(), Refusal> {
+/// Writes what a result reports of a link. The kernel always reports the counters.
+fn report(link: &Link<'_>, with_stats: bool, names: &mut Names<'_>, text: &mut String) -> Result<(), Refusal> {
     names.insert(link.index, &link.name);
     // A parent in another namespace has an index that belongs to another link here.
     let is_elsewhere = link.is_elsewhere();
+    let is_counter = |row: &Row| matches!(row.place, Place::Inside([STATS], ..));
     let rows = link.rows().filter(|row| !is_elsewhere || row.field() != Some(&field::PARENT.field));
-    link.seen.write(rows, STEP, names, text)
+    let rows = rows.filter(|row| with_stats || !is_counter(row));
+    let mut members = Members::begin(text);
+    link.seen.report(rows, "", STEP, names, &mut members)?;
+    vfs::report(&link.seen, names, &mut members)?;
+    members.end();
+    Ok(())
 }
 
 /// The rows of a new link. The kernel ignores an alias in the message that makes it.

@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::inet::{INET, INET6};
-use super::lookup::{by_index, identify};
 use super::message::Message;
 use super::rows::{LinkNames, put_string};
 use super::sides::{After, Before, number};
@@ -163,10 +162,7 @@ impl Names<'_> {
     pub(super) fn look_up(&mut self, index: i32) -> Result<Option<Vec<u8>>, Refusal> {
         let netlink = self.netlink.as_deref_mut();
         let netlink = netlink.ok_or_else(|| system("look up the name of a link")(Errno::EBADF))?;
-        match netlink.ask(&by_index(index)?, "parse a link", identify) {
-            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
-            other => Ok(other.map_err(TransactionError::refusal)?.into_iter().next().map(|(_, name)| name)),
-        }
+        Ok(netlink.of_index(index)?.map(|(_, name)| name))
     }
 }
 

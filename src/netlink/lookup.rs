@@ -22,11 +22,14 @@ const HEAD: usize = 16;
 /// Attributes of a link (`IFLA_…`, `linux/if_link.h`), in addition to those of the tables in `call`.
 const ADDRESS: u16 = 1;
 pub(super) const IFNAME: u16 = 3;
+const MASTER: u16 = 10;
 const LINKINFO: u16 = 18;
 const EXT_MASK: u16 = 29;
 /// Inside `LINKINFO`.
 const INFO_KIND: u16 = 1;
-/// `RTEXT_FILTER_SKIP_STATS`: nobody reads the counters.
+/// `RTEXT_FILTER_VF`, `RTEXT_FILTER_SKIP_STATS` (`linux/rtnetlink.h`). With the second flag, the kernel leaves out the
+/// counters of IPv6 and of virtual functions, which nobody reads. It still reports `IFLA_STATS64`.
+const VF: u32 = 1;
 const SKIP_STATS: u32 = 1 << 3;
 
 /// `struct ifinfomsg` with this index and nothing else.
@@ -34,20 +37,53 @@ pub(super) fn head(index: i32) -> Vec<u8> {
     [&[0; 4][..], &index.to_ne_bytes(), &[0; 8]].concat()
 }
 
-/// Requests the link of this name.
-pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message, Refusal> {
-    let mut attributes = Attributes::default();
-    attributes.put(IFNAME, &with_nul(name.as_str()), field)?;
-    attributes.add(EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    Ok(Message::route(Rtm::Getlink, NlmF::empty(), Encoded { head: head(0), attributes }))
+/// What a look-up requests of each link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Whether the kernel reports its virtual functions.
+    pub(super) vfs: bool,
 }
 
-/// Requests the link of this index; all links for index 0.
+impl Extent {
+    /// Requests the link of this name.
+    pub(super) fn by_name(self, name: &LinkName, field: &'static Field) -> Result<Message, Refusal> {
+        let mut attributes = Attributes::default();
+        attributes.put(IFNAME, &with_nul(name.as_str()), field)?;
+        self.ask(0, NlmF::empty(), attributes)
+    }
+
+    /// Requests the link of this index.
+    pub(super) fn by_index(self, index: i32) -> Result<Message, Refusal> {
+        self.ask(index, NlmF::empty(), Attributes::default())
+    }
+
+    /// Requests all links, or those with a master of this index.
+    pub(super) fn all(self, master: Option<(i32, &'static Field)>) -> Result<Message, Refusal> {
+        let mut attributes = Attributes::default();
+        if let Some((index, field)) = master {
+            attributes.put(MASTER, &index.to_ne_bytes(), field)?;
+        }
+        self.ask(0, NlmF::DUMP, attributes)
+    }
+
+    fn ask(self, index: i32, flags: NlmF, mut attributes: Attributes) -> Result<Message, Refusal> {
+        let mask = if self.vfs { SKIP_STATS | VF } else { SKIP_STATS };
+        attributes.add(EXT_MASK, &mask.to_ne_bytes())?;
+        Ok(Message::route(Rtm::Getlink, flags, Encoded { head: head(index), attributes }))
+    }
+}
+
+/// What nearly every look-up needs.
+const LEAST: Extent = Extent { vfs: false };
+
+/// Requests the link of this name.
+pub(super) fn by_name(name: &LinkName, field: &'static Field) -> Result<Message, Refusal> {
+    LEAST.by_name(name, field)
+}
+
+/// Requests the link of this index.
 pub(super) fn by_index(index: i32) -> Result<Message, Refusal> {
-    let mut attributes = Attributes::default();
-    attributes.add(EXT_MASK, &SKIP_STATS.to_ne_bytes())?;
-    let flags = if index == 0 { NlmF::DUMP } else { NlmF::empty() };
-    Ok(Message::route(Rtm::Getlink, flags, Encoded { head: head(index), attributes }))
+    LEAST.by_index(index)
 }
 
 /// The index, the length of the hardware address, the flags, the kind and the own name of a link.
@@ -117,6 +153,17 @@ impl Netlink {
             },
             Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Err(missing("absent", Errno::ENODEV)),
             Err(failure) => Err(failure.refusal()),
+        }
+    }
+
+    /// Looks up the link of an index, and its own name; `None` where no such link exists.
+    ///
+    /// # Errors
+    /// The look-up failed.
+    pub(super) fn of_index(&mut self, index: i32) -> Result<Option<(Found, Vec<u8>)>, Refusal> {
+        match self.ask(&by_index(index)?, "parse a link", identify) {
+            Err(TransactionError::Refused { errno: Errno::ENODEV, .. }) => Ok(None),
+            other => Ok(other.map_err(TransactionError::refusal)?.into_iter().next()),
         }
     }
 

@@ -141,9 +141,10 @@ impl Message {
         self.flags.contains(NlmF::DUMP)
     }
 
-    /// Whether a message of this type answers it.
+    /// Whether a message of this type answers it. With `NLM_F_ECHO`, the kernel announces a removed object as it does to
+    /// everybody else, by a message of the same type as the request.
     pub(super) fn is_answered_by(&self, kind: u16) -> bool {
-        self.answer == kind
+        self.answer == kind || (self.flags.contains(NlmF::ECHO) && self.kind == kind)
     }
 
     /// Whether the answer is a single message, without an acknowledgement or more of a listing after it.

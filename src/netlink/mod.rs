@@ -311,7 +311,7 @@ mod tests {
                 Form::Link => matches!(field.ty, Type::Link),
                 Form::Netns => matches!(field.ty, Type::Netns),
                 Form::Objects(_) => matches!(field.ty, Type::List(_)),
-                Form::Signed => false,
+                Form::Signed | Form::Names => false,
             };
             assert!(fits, "{}: {:?}", field.name, row.form);
         }

@@ -95,6 +95,14 @@ impl<'a> Before<'a> {
         self.netlink.find_by_name(&key.field, self.request.needed(key)?)
     }
 
+    /// Looks up the link of an index, and its own name; `None` where no such link exists.
+    ///
+    /// # Errors
+    /// The look-up failed.
+    pub(super) fn of_index(&mut self, index: i32) -> Result<Option<(Found, Vec<u8>)>, Refusal> {
+        self.netlink.of_index(index)
+    }
+
     /// Requires that the name in a field is not an alternative name, for an object that keeps the name.
     ///
     /// # Errors

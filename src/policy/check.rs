@@ -336,7 +336,7 @@ mod tests {
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[], also_in: None, inside: None, naming: Naming::Refers }
+        Use { field, absence, counts_in: &[], also_in: None, inside: None, naming: Naming::Refers, is_condition: false }
     }
 
     /// An invented call that changes something and leaves a link open.

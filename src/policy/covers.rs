@@ -233,7 +233,7 @@ fn meets_whoever(part: &Placed, deny: &Placed) -> bool {
 fn meets_all(call: &Call, allow: &Rule, deny: &Rule) -> bool {
     let met = |number: u16, wide: &Constraint| {
         let used = call.uses.iter().find(|used| used.field.number == number && used.inside.is_none());
-        used.is_some_and(|used| is_there(used, allow))
+        used.is_some_and(|used| is_there(used, allow) || is_met_if_absent(call, used))
             && said(allow, number).is_some_and(|narrow| inside(narrow, wide, Ruling::Deny))
     };
     let named = deny.fields.iter().all(|(number, wide)| met(*number, wide));
@@ -250,6 +250,12 @@ fn meets_all(call: &Call, allow: &Rule, deny: &Rule) -> bool {
 /// Whether every request that the allow permits has the field.
 fn is_there(used: &Use, allow: &Rule) -> bool {
     matches!(used.absence, Absence::Required) || allow.require.contains(&used.field.number)
+}
+
+/// Whether every deny on a field meets its absence in every request: no other field can close it.
+fn is_met_if_absent(call: &Call, used: &Use) -> bool {
+    let can_be_closed = call.excludes.iter().any(|(one, other, _)| [*one, *other].contains(&used.field));
+    used.open_when_absent() && !used.is_condition && !can_be_closed
 }
 
 /// Whether one constraint contains everything that another contains.

@@ -235,7 +235,11 @@ impl Touches {
             Some(link) => uses()
                 .filter(|used| used.field.ty.is_link())
                 .find(|used| {
-                    let named = |time| meets(link, request.field_value(used, time), caller.uid);
+                    let refers = |said| !(used.is_condition && matches!(said, FieldValue::Open));
+                    let named = |time| {
+                        let said = request.field_value(used, time);
+                        refers(said) && meets(link, said, caller.uid)
+                    };
                     let is_open = request.call().leaves_open.contains(&used.field);
                     (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })

@@ -19,7 +19,15 @@ static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: IN_NETNS, also_in: None, inside: None, naming: Naming::Refers }
+    Use {
+        field,
+        absence,
+        counts_in: IN_NETNS,
+        also_in: None,
+        inside: None,
+        naming: Naming::Refers,
+        is_condition: false,
+    }
 }
 
 const fn inside(field: &'static Field, absence: Absence) -> Use {
@@ -61,6 +69,7 @@ pub(super) static SET: Call = call(
             also_in: None,
             inside: None,
             naming: Naming::Gives,
+            is_condition: false,
         },
         used(&TARGET_NETNS.field, Absence::Untouched),
     ],
@@ -88,6 +97,7 @@ pub(super) static ADD: Call = call(
                     also_in: None,
                     inside: None,
                     naming: Naming::Gives,
+                    is_condition: false,
                 },
                 used(&PEER_NETNS.field, Absence::Required),
                 used(&PEER_MTU.field, Absence::Untouched),

@@ -205,14 +205,25 @@ pub(crate) static EXPECTED: &[Expected] = &[
         call: "Link.Delete",
         messages: |_| vec!["DelLink"],
         parts: &[],
-        rows: &[IN_NETNS, ("link", shows!("IfName(\"{}\")")), MISSING_OK],
+        rows: &[IN_NETNS, ("link", shows!("IfName(\"{}\")")), ("index", shows!("index {}")), MISSING_OK],
     },
     Expected {
         call: "Link.List",
         messages: |given| vec![if given.has("link") || given.has("index") { "GetLink" } else { "GetLink dump" }],
-        parts: &["ExtMask([SkipStats])"],
+        parts: &[],
         rows: &[
             IN_NETNS,
+            (
+                "with_vfs",
+                Shows::Parts(|given, _| {
+                    vec![format!("ExtMask([{}SkipStats])", if given.is_set("with_vfs") { "Vf, " } else { "" })]
+                }),
+            ),
+            ("with_stats", Nothing("the kernel always reports these counters")),
+            ("kind", Nothing("the broker compares it")),
+            ("master", shows!("Controller({})", index)), // in a listing; of one link, the broker compares it
+            ("group", Nothing("the broker compares it")),
+            ("up", Nothing("the broker compares it")),
             (
                 "link",
                 Shows::Parts(|given, value| {

@@ -197,7 +197,11 @@ requests! {
     "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
         r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "source"}}"#;
     "Link.Delete" BRIDGE, r#"{"netns": "w", "link": "br0", "missing_ok": true}"#;
+    "Link.Delete" "ip -n w link add 'x{}' index 515 type bridge", r#"{"netns": "w", "index": 515, "missing_ok": true}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0"}"#;
+    "Link.List" "", r#"{"netns": "w", "link": "v0", "kind": "veth", "group": 7, "up": true, "with_vfs": true}"#;
+    "Link.List" BRIDGE, r#"{"netns": "w", "master": "br0", "with_stats": true}"#;
+    "Link.List" "", r#"{"netns": "w", "link": "v0", "with_vfs": true, "with_stats": true}"#;
     "Link.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;
     "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "broadcast": "10.1.2.255",
         "scope": "link", "label": "v0:one", "noprefixroute": true, "valid_lifetime": 66051, "preferred_lifetime": 4660,

@@ -77,7 +77,15 @@ fn each_mistake_is_named_with_its_field() {
     }
 }
 const fn inside(field: &'static field::Field, absence: Absence) -> Use {
-    Use { field, absence, counts_in: &[], also_in: None, inside: Some(&field::NEXTHOPS.field), naming: Naming::Refers }
+    Use {
+        field,
+        absence,
+        counts_in: &[],
+        also_in: None,
+        inside: Some(&field::NEXTHOPS.field),
+        naming: Naming::Refers,
+        is_condition: false,
+    }
 }
 
 static STATES: field::Field =

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::super::lookup::by_name;
-use super::super::rows::{Decoded, Given};
+use super::super::rows::Given;
 use super::super::sides::After;
 use super::super::transaction::{Netlink, TransactionError};
 use super::homes::Homes;
@@ -32,7 +32,7 @@ pub(super) fn same(
     if let Some(field) = link.seen.difference(&link.rows(), given.view(), false) {
         return Err(differs(field));
     }
-    require(!request.is_set(&field::UP) || is_up(&link), &field::UP.field)?;
+    require(!request.is_set(&field::UP) || link.is_up(), &field::UP.field)?;
     if kind.anchored {
         let named = request.get(&field::PARENT).map_or(&field::NETNS.field, |_| &field::PARENT.field);
         require(link.other_netns() == homes.nsid_of_own(after)?, named)?;
@@ -51,18 +51,9 @@ fn same_peer(after: &mut After<'_>, homes: &Homes, link: &Link<'_>, request: &Re
     require(link.number("peer_index") == Some(peer.index), &field::PEER_NAME.field)?;
     for (field, own) in [(&field::PEER_MTU.field, &field::MTU.field), (&field::PEER_MAC.field, &field::MAC.field)] {
         let given = request.value(field);
-        require(given.is_none_or(|given| reported(&peer, own).is_some_and(|own| own.is(given))), field)?;
+        require(given.is_none_or(|given| peer.reported(own).is_some_and(|own| own.is(given))), field)?;
     }
-    require(!request.is_set(&field::PEER_UP) || is_up(&peer), &field::PEER_UP.field)
-}
-
-/// The value that a result reports for a field.
-fn reported<'l>(link: &'l Link<'_>, field: &'static Field) -> Option<Decoded<'l>> {
-    link.rows().filter(|row| row.field() == Some(field)).find_map(|row| link.seen.value(row)?)
-}
-
-fn is_up(link: &Link<'_>) -> bool {
-    matches!(reported(link, &field::UP.field), Some(Decoded::Truth(true)))
+    require(!request.is_set(&field::PEER_UP) || peer.is_up(), &field::PEER_UP.field)
 }
 
 fn require(same: bool, field: &'static Field) -> Result<(), Refusal> {

@@ -11,7 +11,7 @@ use super::super::rows::{Decoded, Given, Seen};
 use super::super::transaction::{Netlink, TransactionError};
 use super::IFNAME;
 use super::homes::Nsid;
-use crate::call::field::{Field, KIND, Key, LINK};
+use crate::call::field::{Field, KIND, Key, LINK, UP};
 use crate::call::name::LinkName;
 use crate::call::object::{Adjusted, Place, Row, Width};
 use crate::call::request::Request;
@@ -83,6 +83,16 @@ impl<'a> Link<'a> {
             given: given.request.value(field).map_or_else(String::new, ToString::to_string),
             effective: reported.map(|value| value.to_string()),
         })
+    }
+
+    /// The value that a result reports for a field.
+    pub(super) fn reported(&self, field: &'static Field) -> Option<Decoded<'_>> {
+        self.rows().filter(|row| row.field() == Some(field)).find_map(|row| self.seen.value(row)?)
+    }
+
+    /// Whether it is administratively up.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.reported(&UP.field), Some(Decoded::Truth(true)))
     }
 
     /// Whether this is its own name; the kernel also finds it by its alternative names.
@@ -174,10 +184,10 @@ pub(super) fn require_applied(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+    pub(in super::super) fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
         let length = u16::try_from(4 + payload.len()).unwrap();
         let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), payload].concat();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -185,9 +195,9 @@ mod tests {
     }
 
     /// What the kernel reports of every link, and what else there is of this one.
-    fn link(without: Option<u16>, also: &[u8]) -> Vec<u8> {
-        let always: [(u16, &[u8]); 6] =
-            [(3, b"v0\0"), (4, &[0; 4]), (13, &[0; 4]), (16, &[6]), (17, &[0]), (30, &[0; 4])];
+    pub(in super::super) fn link(without: Option<u16>, also: &[u8]) -> Vec<u8> {
+        let always: [(u16, &[u8]); 7] =
+            [(3, b"v0\0"), (4, &[0; 4]), (13, &[0; 4]), (16, &[6]), (17, &[0]), (27, &[0; 4]), (30, &[0; 4])];
         let given = always.into_iter().filter(|(kind, _)| Some(*kind) != without);
         let attributes = given.flat_map(|(kind, payload)| attribute(kind, payload));
         [0; 16].into_iter().chain(attributes).chain(also.iter().copied()).collect()
@@ -196,10 +206,50 @@ mod tests {
     #[test]
     fn what_the_kernel_always_reports_is_never_made_up() {
         assert!(Link::read(&link(None, &[])).is_some());
-        for kind in [3, 4, 13, 16, 17, 30] {
+        for kind in [3, 4, 13, 16, 17, 27, 30] {
             assert!(Link::read(&link(Some(kind), &[])).is_none(), "{kind}");
         }
         assert!(Link::read(&link(Some(4), &attribute(4, &[0; 2]))).is_none());
+    }
+
+    /// The order is that of `struct rtnl_link_stats64` in Linux 6.18.
+    #[test]
+    fn each_counter_is_reported_under_its_name_and_the_last_one_only_by_newer_kernels() {
+        let names = "rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped multicast \
+                     collisions rx_length_errors rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors \
+                     rx_missed_errors tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_heartbeat_errors \
+                     tx_window_errors rx_compressed tx_compressed rx_nohandler rx_otherhost_dropped";
+        let names: Vec<&str> = names.split(' ').collect();
+        let counters: Vec<u8> = (0..25).flat_map(|n| (u64::MAX - n).to_ne_bytes()).collect();
+        for count in [24, 25] {
+            let bytes = link(None, &attribute(23, &counters[..count * 8]));
+            let link = Link::read(&bytes).unwrap();
+            let reported = |name: &str| {
+                let row = link.rows().find(|row| row.name() == format!("stats.{name}")).unwrap();
+                link.seen.value(row).unwrap().and_then(|value| value.number())
+            };
+            for (n, name) in (0_u64..).zip(&names) {
+                let expected = usize::try_from(n).is_ok_and(|n| n < count).then_some(u64::MAX - n);
+                assert_eq!(reported(name), expected, "{name}");
+            }
+        }
+        for bytes in [1, 190, 193] {
+            assert!(Link::read(&link(None, &attribute(23, &counters[..bytes]))).is_none(), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn alternative_names_are_a_list_in_the_kernels_order() {
+        let reported = |inner: &[u8]| {
+            let bytes = link(None, &attribute(52 | 0x8000, inner));
+            let link = Link::read(&bytes)?;
+            let row = link.rows().find(|row| row.name() == "altnames").unwrap();
+            let text = link.seen.value(row).unwrap().map(|value| value.to_string());
+            Some(text.unwrap())
+        };
+        let names = [attribute(53, b"b%\0"), attribute(53, b"a\xff\0")].concat();
+        assert_eq!(reported(&names).as_deref(), Some(r#"["b%","a\\xff"]"#));
+        assert_eq!(reported(&[9, 0, 53, 0]), None);
     }
 
     #[test]

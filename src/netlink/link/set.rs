@@ -3,6 +3,7 @@
 //! of their own.
 #![forbid(unsafe_code)]
 
+use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
 use serde_json::Map;
@@ -130,7 +131,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let encoded = encode(LINK_STATE.head, of_link, given.view())?;
         messages.push((
             About::Link,
-            target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, encoded)?,
+            target.message(if gives_own(request) { Rtm::Newlink } else { Rtm::Setlink }, NlmF::empty(), encoded)?,
         ));
     }
     if let Some(field) = port {
@@ -141,7 +142,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     for (key, kind) in [(&field::REMOVE_ALTNAME, REMOVE_PROPERTY), (&field::ADD_ALTNAME, ADD_PROPERTY)] {
         let Some(name) = request.get(key) else { continue };
         let about = if kind == ADD_PROPERTY { About::Added(&key.field) } else { About::Removed(&key.field) };
-        messages.push((about, target.message(Rtm::from(kind), property(key, name)?)?));
+        messages.push((about, target.message(Rtm::from(kind), NlmF::empty(), property(key, name)?)?));
     }
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master before the kernel knows whether the new one accepts it. It moves to another namespace

@@ -18,6 +18,7 @@ pub(in crate::netlink) enum Decoded<'a> {
     Truth(bool),
     /// A name or another text, in the bytes of the kernel.
     Text(&'a [u8]),
+    Texts(Vec<&'a [u8]>),
     /// A keyword, by its number.
     Word(&'static Words, u64),
     /// A set of bits with names.
@@ -71,18 +72,22 @@ impl Decoded<'_> {
             },
             Self::Set(words, bits) => put_set(text, words, *bits),
             Self::Address(address) => put_quoted(text, address),
-            Self::Addresses(addresses) => {
-                text.push('[');
-                for address in addresses {
-                    separate(text);
-                    put_quoted(text, address);
-                }
-                text.push(']');
-            }
+            Self::Texts(texts) => put_list(text, texts, |text, bytes| put_string(text, bytes)),
+            Self::Addresses(addresses) => put_list(text, addresses, |text, address| put_quoted(text, address)),
             Self::Prefix(prefix) => put_quoted(text, prefix),
             Self::Mac(bytes) => put_mac(text, bytes),
         }
     }
+}
+
+/// Writes a list of which `write` writes each element.
+fn put_list<T>(text: &mut String, elements: &[T], write: impl Fn(&mut String, &T)) {
+    text.push('[');
+    for element in elements {
+        separate(text);
+        write(text, element);
+    }
+    text.push(']');
 }
 
 /// Writes the names of the bits that are set; a bit without a name appears as its number.

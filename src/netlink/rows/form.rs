@@ -152,6 +152,10 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
             let address = |attribute: Option<(u16, &[u8])>| ip(attribute?.1);
             Decoded::Addresses(attributes(bytes).map(address).collect::<Option<_>>()?)
         }
+        Form::Names => {
+            let name = |attribute: Option<(u16, &'a [u8])>| Some(until_nul(attribute?.1));
+            Decoded::Texts(attributes(bytes).map(name).collect::<Option<_>>()?)
+        }
         Form::Mac => Decoded::Mac(bytes),
         Form::Link | Form::NoLink | Form::Given(..) | Form::NumberOf(_) | Form::Netns | Form::Objects(_) => {
             return Some(None);

@@ -31,8 +31,8 @@ const HEADER: usize = 4;
 pub(in crate::netlink) struct Seen<'a> {
     head: usize,
     payload: Cow<'a, [u8]>,
-    /// Where the first attribute of each type is, in units of [`ALIGNMENT`]; 0 where it is absent. Without this index,
-    /// each row would walk through all attributes, and a link has about fifty.
+    /// Where the first attribute of each type is, in units of [`ALIGNMENT`] and counted from 1; 0 where it is absent.
+    /// Without this index, each row would walk through all attributes, and a link has about fifty.
     index: [u16; INDEXED],
     /// Attributes that mean something other than their bytes: their type, and the bytes to use in their place, if any.
     instead: Vec<(u16, Option<Vec<u8>>)>,
@@ -56,7 +56,7 @@ impl<'a> Seen<'a> {
         for attribute in attributes(whole) {
             let (kind, bytes) = attribute?; // so every attribute's length fits
             if let Some(place @ 0) = index.get_mut(usize::from(kind)) {
-                *place = u16::try_from(at / ALIGNMENT).ok()?;
+                *place = u16::try_from(at / ALIGNMENT + 1).ok()?;
             }
             at += (HEADER + bytes.len()).next_multiple_of(ALIGNMENT);
         }
@@ -93,9 +93,9 @@ impl<'a> Seen<'a> {
 
     fn find(&self, kind: u16) -> Option<&[u8]> {
         let Some(place) = self.index.get(usize::from(kind)) else { return find(self.attributes(), kind).flatten() };
-        let at = usize::from(*place) * ALIGNMENT;
+        let at = usize::from(place.checked_sub(1)?) * ALIGNMENT;
         let length = usize::from(u16_at(&self.payload, at)?);
-        if *place == 0 { None } else { self.payload.get(at + HEADER..at + length) }
+        self.payload.get(at + HEADER..at + length)
     }
 
     /// Uses other bytes for an attribute, or treats it as absent.
@@ -123,7 +123,11 @@ impl<'a> Seen<'a> {
         match row.place {
             Place::Head(at) => Some(Some(self.head(at))),
             Place::Attribute(path) => self.at(path),
-            Place::Inside(path, at, _) => self.at(path)?.map_or(Some(None), |bytes| bytes.get(at..).map(Some)),
+            // A kernel that does not know the last parts of a structure has a shorter one.
+            Place::Inside(path, at, _) => match self.at(path)? {
+                Some(bytes) => Some(Some(bytes.get(at..)?).filter(|rest| at == 0 || !rest.is_empty())),
+                None => Some(None),
+            },
             Place::Port(attribute) => self.at(&[LINKINFO, INFO_SLAVE_DATA, attribute]),
             Place::Code => Some(None),
         }

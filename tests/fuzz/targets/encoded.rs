@@ -255,7 +255,11 @@ impl Named {
                     assert_eq!(head, [0; 16], "the other end has no index and no flags");
                     self.check_attributes(kind, &path, inside);
                 }
-                (NEWLINK, "29") => assert_eq!(payload, 8_u32.to_ne_bytes(), "RTEXT_FILTER_SKIP_STATS"),
+                // `RTEXT_FILTER_SKIP_STATS`, and for what a listing reports in addition `RTEXT_FILTER_VF`.
+                (NEWLINK, "29") => {
+                    let own = 8 | u32::from(self.flag(&["with_vfs"]) == Some(true));
+                    assert!([8, own].map(u32::to_ne_bytes).iter().any(|mask| mask == payload), "{payload:?}");
+                }
                 // `ETH_P_8021AD` or `ETH_P_8021Q`.
                 (NEWLINK, "vlan.5") => {
                     let service = self.text("vlan.protocol") == Some("ieee802_1ad");
@@ -376,7 +380,7 @@ impl Kernel {
             }
         }
         let told: Vec<Vec<u8>> = match asked.kind {
-            NEWLINK | GETLINK => self.links(asked).iter().map(|name| self.link(name)).collect(),
+            NEWLINK | GETLINK => self.links(asked).iter().map(|(name, index)| self.link(name, *index)).collect(),
             GETADDR => self.address(asked).into_iter().collect(),
             GETNSID => vec![[&[0; 4][..], &attribute(1, &7_u32.to_ne_bytes())].concat()],
             _ => Vec::new(),
@@ -388,7 +392,7 @@ impl Kernel {
     }
 
     /// The links that are requested, by index or by name, or all.
-    fn links(&self, asked: Message<'_>) -> Vec<String> {
+    fn links(&self, asked: Message<'_>) -> Vec<(String, u32)> {
         let index = u32_at(asked.payload, 4).unwrap_or(0);
         let inside = attributes(&asked.payload[16..]).unwrap_or_default();
         let name = inside.iter().find(|(kind, _)| *kind == 3).map(|(_, name)| name.strip_suffix(&[0]).unwrap_or(name));
@@ -397,16 +401,19 @@ impl Kernel {
             (0, Some(name)) => name == text.as_bytes(),
             (index, _) => index == *of,
         };
-        self.named.links().filter(meant).map(|(name, _)| name.to_owned()).collect()
+        // A request that gives an index may mean a link whose name it cannot give.
+        let given = self.named.fields.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
+        let links = self.named.links().chain(given.map(|index| ("x@y", index)));
+        links.filter(meant).map(|(name, index)| (name.to_owned(), index)).collect()
     }
 
-    fn link(&self, name: &str) -> Vec<u8> {
+    fn link(&self, name: &str, index: u32) -> Vec<u8> {
         let text = |field| self.named.text(field);
         let mac = self.named.fields.get("mac").map(forms).and_then(|forms| forms.last().cloned()).unwrap_or(vec![2; 6]);
-        let mut link = [&[0; 4][..], &index_of(name).to_ne_bytes(), &[1, 0, 0, 0], &[0; 4]].concat();
+        let mut link = [&[0; 4][..], &index.to_ne_bytes(), &[1, 0, 0, 0], &[0; 4]].concat();
         link.extend(attribute(3, &[name.as_bytes(), &[0]].concat()));
         link.extend(attribute(1, &mac));
-        for number in [4, 13, 30] {
+        for number in [4, 13, 27, 30] {
             link.extend(attribute(number, &1500_u32.to_ne_bytes()));
         }
         link.extend([16, 17].into_iter().flat_map(|kind| attribute(kind, &[0])));

@@ -611,3 +611,86 @@ fn a_metric_that_is_left_out_is_judged_as_the_one_that_the_kernel_takes() {
     }
     assert_eq!(add(&[&allow("")], v4, r#","metric":1024"#), "silence a metric");
 }
+
+#[test]
+fn an_index_stands_for_every_link_of_its_namespace() {
+    let allow =
+        |said: &str| format!("[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Link.Delete\"\nnetns = \"n\"\n{said}\n");
+    let deny = |said: &str| format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\n{said}\n");
+    let (named, numbered) = (r#"{"netns":"n","link":"v0"}"#, r#"{"netns":"n","index":7}"#);
+    let delete = |policies: &[&str], with: &str| decision(policies, "alice", "Link.Delete", with);
+    for (said, by_name, by_index) in [
+        ("link = \"*\"", "a", "silence a index"),
+        ("link = \"v*\"", "a", "silence a link"),
+        ("link = \"v*\"\nindex = \"*\"", "a", "silence a link"),
+        ("link = [\"*\", \"!eth0\"]\nindex = \"*\"", "a", "silence a link"),
+        ("link = \"*\"\nindex = \"*\"", "a", "a"),
+        ("free = [\"link\", \"index\"]", "a", "a"),
+        ("link = \"*\"\nindex = 7", "a", "a"),
+        ("link = \"*\"\nindex = 8", "a", "silence a index"),
+    ] {
+        assert_eq!(delete(&[&allow(said)], named), by_name, "{said}");
+        assert_eq!(delete(&[&allow(said)], numbered), by_index, "{said}");
+    }
+    let all = allow("link = \"*\"\nindex = \"*\"");
+    for (said, by_name, by_index) in [
+        ("link = \"eth*\"", "a", "d link"),
+        ("touches = { link = \"eth*\" }", "a", "d link"),
+        ("touches = { netns = \"n\", link = \"eth*\" }", "a", "d link"),
+        ("touches = { netns = \"other\", link = \"eth*\" }", "a", "a"),
+        ("index = 7", "a", "d index"),
+        ("index = 8", "a", "a"),
+    ] {
+        assert_eq!(delete(&[&all, &deny(said)], named), by_name, "{said}");
+        assert_eq!(delete(&[&all, &deny(said)], numbered), by_index, "{said}");
+    }
+}
+
+#[test]
+fn the_filters_of_a_listing_of_links_are_inside_a_permit_and_its_additional_parts_are_not() {
+    let allow =
+        |said: &str| format!("[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Link.List\"\nnetns = \"n\"\n{said}\n");
+    let list =
+        |policies: &[&str], rest: &str| decision(policies, "alice", "Link.List", &format!(r#"{{"netns":"n"{rest}}}"#));
+    for filter in [r#","kind":"veth""#, r#","master":"br0""#, r#","group":7"#, r#","up":false"#, r#","link":"v0""#] {
+        assert_eq!(list(&[&allow("")], filter), "a", "{filter}");
+    }
+    for (more, field) in [(r#","with_vfs":true"#, "with_vfs"), (r#","with_stats":true"#, "with_stats")] {
+        assert_eq!(list(&[&allow("")], more), format!("silence a {field}"));
+        assert_eq!(list(&[&allow(&format!("free = \"{field}\""))], more), "a");
+        assert_eq!(list(&[&allow("")], &more.replace("true", "false")), "a");
+    }
+    // An allow that names a filter permits its absence only with `*`.
+    for (said, rest, expected) in [
+        ("master = \"br*\"", r#","master":"br0""#, "a"),
+        ("master = \"br*\"", r#","master":"eth0""#, "silence a master"),
+        ("master = \"br*\"", r#","link":"v0""#, "silence a master"),
+        ("master = \"*\"", r#","link":"v0""#, "a"),
+    ] {
+        assert_eq!(list(&[&allow(said)], rest), expected, "{said} {rest}");
+    }
+}
+
+#[test]
+fn the_absence_of_a_condition_on_listed_links_touches_no_link() {
+    let allow = "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Link.List\"\nnetns = \"n\"\n";
+    let deny = |said: &str| format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"*\"\n{said}\n");
+    let list = |said: &str, rest: &str| {
+        decision(&[allow, &deny(said)], "alice", "Link.List", &format!(r#"{{"netns":"n"{rest}}}"#))
+    };
+    let touches = "touches = { netns = \"n\", link = \"eth*\" }";
+    for (said, rest, expected) in [
+        (touches, "", "d link"),
+        (touches, r#","master":"br0""#, "d link"), // eth0 may be a port of it
+        (touches, r#","index":7"#, "d link"),
+        (touches, r#","link":"eth0""#, "d link"),
+        (touches, r#","link":"v0""#, "a"),
+        (touches, r#","link":"v0","master":"br0""#, "a"),
+        (touches, r#","link":"v0","master":"eth0""#, "d master"),
+        // A deny on the field is met, as by every filter that is absent.
+        ("master = \"eth*\"", r#","link":"v0""#, "d master"),
+        ("master = \"eth*\"", r#","link":"v0","master":"br0""#, "a"),
+    ] {
+        assert_eq!(list(said, rest), expected, "{said} {rest}");
+    }
+}

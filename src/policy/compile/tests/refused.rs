@@ -255,7 +255,7 @@ fn an_allow_names_what_it_must() {
             ),
             (
                 "call = [\"Netns.Add\", \"Link.Delete\"]\nnetns = \"q\"\n",
-                "4:22: the allow `x` does not name `link`: Link.Delete requires it",
+                "4:22: the allow `x` does not name `link`: Link.Delete applies to every link without it",
             ),
             (
                 "call = \"Address.Add\"\nnetns = \"q\"\nlink = \"a\"\n",
