@@ -5,8 +5,8 @@
 mod kinds;
 
 use super::field::{
-    ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS,
-    NEW_NAME, NO_MASTER, PROMISC, TARGET_NETNS, TXQUEUELEN, UP,
+    ADDRGENMODE, ALIAS, ALLMULTICAST, ARP, EXISTS_OK, Field, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU,
+    MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC, RX_QUEUES, TARGET_NETNS, TX_QUEUES, TXQUEUELEN, UP,
 };
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
@@ -92,8 +92,16 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted_when_made(),
         row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
         result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
-        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
+        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text).later(),
         row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
+        row(&TX_QUEUES.field, Place::Attribute(&[31]), Form::Number(Width::Four)).always(),
+        // A kernel without receive packet steering (`CONFIG_RPS`) does not report it.
+        row(&RX_QUEUES.field, Place::Attribute(&[32]), Form::Number(Width::Four)),
+        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
+        // `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ADDR_GEN_MODE`. The kernel does not report this attribute if statistics
+        // are not requested, but it is also `DEVCONF_ADDR_GEN_MODE` (`linux/ipv6.h`) of `IFLA_INET6_CONF`.
+        row(&ADDRGENMODE.field, Place::Attribute(&[26, 10, 8]), Form::Word(Width::One)).only_written().before_up(),
+        row(&ADDRGENMODE.field, Place::Inside(&[26, 10, 2], 4 * 47, 4 * 48), Form::Word(Width::Four)).only_reported(),
         result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
             "linkmode",
@@ -140,8 +148,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 5,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a virtual link. The broker sets `alias` and `peer.up` in separate messages after the kernel has \
-              made the link. If one of these fails, the link remains, and the error reports `may_have_changed`. If the \
+        doc: "Adds a virtual link. The broker sets `alias`, `addrgenmode` and `peer.up` in separate messages after the \
+              kernel has made the link, and with `addrgenmode` also `up`, so that IPv6 makes no address before. If \
+              one of these fails, the link remains, and the error reports `may_have_changed`. If the \
               kernel sets a field such as `bridge.forward_delay` to another value than the requested one, the link remains, and the \
               error is `NotApplied`. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
@@ -165,12 +174,17 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&MASTER.field),
             off(&UP.field),
             untouched(&ALIAS.field),
+            untouched(&GROUP.field),
+            untouched(&TXQUEUELEN.field),
+            untouched(&TX_QUEUES.field),
+            untouched(&RX_QUEUES.field),
+            untouched(&ADDRGENMODE.field),
             off(&EXISTS_OK.field),
         ],
         kinds: Kinds { by: Some(&KIND.field), all: kinds::KINDS },
         excludes: kinds::EXCLUDES,
         leaves_open: &[],
-        settle: AS_READ,
+        settle: with_ipv6,
         result: Output { parts: &[part("link_index", Shape::Int, "The index of the new link.")], streams: false },
     },
     Call {
@@ -219,6 +233,8 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALLMULTICAST.field),
             untouched(&PROMISC.field),
             untouched(&TXQUEUELEN.field),
+            untouched(&GROUP.field),
+            untouched(&ADDRGENMODE.field),
             any(&KIND.field),
         ],
         kinds: Kinds { by: Some(&KIND.field), all: kinds::CHANGED },
@@ -270,8 +286,31 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
     if request.values().all(|(field, _)| [&NETNS.field, &LINK.field, &KIND.field].contains(&field)) {
         return Err(Invalid::new(LINK.field.name, "is given without a change; give a field to set, such as `up`"));
     }
+    if request.get(&ADDRGENMODE).is_some() && request.is_set(&UP) {
+        let why = "cannot be given together with `up` true: the kernel sets the link up first, and IPv6 makes addresses \
+                   in the old mode; set the link up with a second call";
+        return Err(Invalid::new(ADDRGENMODE.field.name, why));
+    }
+    if request.get(&ADDRGENMODE) == Some(&"stable_privacy") && request.get(&TARGET_NETNS).is_some() {
+        let why = "must not be `stable_privacy` for a link that moves: the kernel would look for the secret in the \
+                   namespace that the link leaves; set it in the target namespace with a second call";
+        return Err(Invalid::new(ADDRGENMODE.field.name, why));
+    }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),
+        _ => with_ipv6(request),
+    }
+}
+
+/// Refuses an address generation mode for a link whose MTU turns IPv6 off (`IPV6_MIN_MTU`): the kernel would refuse it
+/// after it has set the MTU.
+fn with_ipv6(request: &mut Request) -> Result<(), Invalid> {
+    const LEAST_MTU: u64 = 1280;
+    match (request.get(&ADDRGENMODE), request.get(&MTU)) {
+        (Some(_), Some(mtu)) if *mtu < LEAST_MTU => {
+            let why = format!("needs IPv6, which is off if `mtu` is less than {LEAST_MTU}");
+            Err(Invalid::new(ADDRGENMODE.field.name, why))
+        }
         _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ use super::super::sides::{After, Before};
 use super::super::transaction::{Netlink, TransactionError};
 use super::super::{Prepared, not_encoded};
 use super::seen::{self, Link};
-use super::{Target, changed, compare, new_link_rows, tun};
+use super::{Target, changed, compare, later_rows, new_link_rows, tun};
 use crate::call::field;
 use crate::call::needs::LastStage;
 use crate::call::{Kind, LINK_STATE};
@@ -126,8 +126,8 @@ fn require_parent(netlink: &mut Netlink, given: &Given, made: &Made) -> Result<(
     }
 }
 
-/// Sends separate messages for what the kernel does not take in the message that makes a link: an alias
-/// (`rtnl_create_link` ignores it), and the other end of a pair going up (`veth_open` needs both ends).
+/// Sends separate messages for what the kernel does not take in the message that makes a link: fields that
+/// `rtnl_newlink_create` ignores, and the other end of a pair going up (`veth_open` needs both ends).
 fn complete(after: &mut After<'_>, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
@@ -138,9 +138,7 @@ fn complete(after: &mut After<'_>, given: &Given, made: &Made) -> Result<Map<Str
         let message = peer.take_up()?;
         after.visited().transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
-    if request.get(&field::ALIAS).is_some() {
-        let alias = LINK_STATE.rows.iter().filter(|row| row.field() == Some(&field::ALIAS.field));
-        let message = Target::Index(made.index).change(encode(LINK_STATE.head, alias, given.view())?)?;
+    for message in Target::Index(made.index).complete(later_rows(request), given)? {
         after.transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))
