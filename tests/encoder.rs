@@ -12,9 +12,8 @@ use common::sent::Sent;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Attributes of a link that the encoder must never write: `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`,
-/// `IFLA_TARGET_NETNSID`.
-const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
+/// Attributes of a link that the encoder must never write: `IFLA_NET_NS_PID`, `IFLA_XDP`, `IFLA_TARGET_NETNSID`.
+const FORBIDDEN: [u16; 3] = [19, 43, 46];
 
 const CREATE: u16 = 0x400;
 const EXCL: u16 = 0x200;
@@ -208,6 +207,16 @@ fn making_a_link_is_one_message_but_for_what_the_kernel_takes_later() {
     });
     let line = "NEWLINK create excl - 3=br1 4 1 18 18.1=bridge 18.2 18.2.1 18.2.4 18.2.5";
     assert_sends(&host, "Link.Add", bridge, &[line]);
+    // With a mode for IPv6 addresses, the link goes up last.
+    let mut common = json!({
+        "netns": "a", "link": "i0", "kind": "ifb", "up": true, "alias": "x", "group": 7, "txqueuelen": 77, "tx_queues": 3,
+        "rx_queues": 2, "addrgenmode": "none",
+    });
+    let made = "NEWLINK create excl - 3=i0 13 27 31 32 18 18.1=ifb";
+    assert_sends(&host, "Link.Add", common.clone(), &[made, "SETLINK i0 20=x 26", "SETLINK i0 flags=1/1"]);
+    (common["link"], common["up"]) = (json!("i1"), json!(false));
+    let made = "NEWLINK create excl - 3=i1 13 27 31 32 18 18.1=ifb";
+    assert_sends(&host, "Link.Add", common, &[made, "SETLINK i1 20=x 26"]);
 }
 
 #[test]
@@ -263,7 +272,12 @@ fn a_tap_is_looked_up_and_then_changed_by_its_index_if_at_all() {
     every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     let master = "GETLINK - 3=br0 29";
     let change = "SETLINK n0 flags=1/1 1 4 20=x 10=br0";
-    assert_sends(&host, "Link.Add", every, &[master, find, master, find, change, master, find]);
+    assert_sends(&host, "Link.Add", every.clone(), &[master, find, master, find, change, master, find]);
+    host.ip_in("a", "link del n0");
+    let others = json!({"master": null, "group": 7, "txqueuelen": 77, "addrgenmode": "none"});
+    every.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    let (change, up) = ("SETLINK n0 1 4 20=x 13 27 26", "SETLINK n0 flags=1/1");
+    assert_sends(&host, "Link.Add", every, &[find, find, change, find, find, up, find]);
 }
 
 /// The fields of a request about `v0` in `a`.
@@ -290,6 +304,7 @@ fn changing_a_link_is_one_message_for_its_name() {
         (json!({"allmulticast": true}), "SETLINK - flags=200/200 3=v0"),
         (json!({"promisc": true}), "SETLINK - flags=100/100 3=v0"),
         (json!({"txqueuelen": 7}), "SETLINK - 3=v0 13"),
+        (json!({"group": 7, "addrgenmode": "none"}), "SETLINK - 3=v0 27 26"),
     ] {
         assert_sends(&host, "Link.Set", on(changes), &[find, find, line]);
     }
@@ -316,6 +331,10 @@ fn changing_a_link_is_one_message_for_its_name() {
         bridge,
         &[master, master, "NEWLINK - 3=br0 18 18.1=bridge 18.2 18.2.1", "GETLINK - 3=br0 29"],
     );
+    // By name, this message would change all links of the group if no link had the name (before Linux 5.18).
+    let grouped = json!({"netns": "a", "link": "br0", "kind": "bridge", "group": 7, "bridge": {"stp": false}});
+    let line = "NEWLINK br0 27 18 18.1=bridge 18.2 18.2.5";
+    assert_sends(&host, "Link.Set", grouped, &around(master, line));
     let delete = json!({"netns": "a", "link": "br0"});
     assert_sends(&host, "Link.Delete", delete, &[master, master, "DELLINK - 3=br0"]);
     host.ip_in("a", "link add x{} index 515 type bridge");

@@ -60,7 +60,7 @@ fn the_same_veth_pair_is_fine_and_one_that_differs_is_not() {
         host.ip_in("a", "link add taken0 type veth peer name taken1");
         let base = json!({
             "netns": netns, "link": "v0", "kind": "veth", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0",
-            "alias": "one two",
+            "alias": "one two", "group": 7, "txqueuelen": 77, "tx_queues": 3, "rx_queues": 2, "addrgenmode": "random",
             "peer": {"name": "v1", "netns": peer_netns, "mac": "02:00:00:00:00:02", "mtu": 1300},
         });
         let least = json!({"netns": netns, "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": peer_netns}});
@@ -72,6 +72,11 @@ fn the_same_veth_pair_is_fine_and_one_that_differs_is_not() {
             ("/up", json!(true), "up"),
             ("/alias", json!("one two three"), "alias"),
             ("/alias", json!(""), "alias"),
+            ("/group", json!(0), "group"),
+            ("/txqueuelen", json!(0), "txqueuelen"),
+            ("/tx_queues", json!(1), "tx_queues"),
+            ("/rx_queues", json!(1), "rx_queues"),
+            ("/addrgenmode", json!("eui64"), "addrgenmode"),
             ("/peer/name", json!("v2"), "peer.name"),
             ("/peer/name", json!("br1"), "peer.name"),
             ("/peer/netns", json!(elsewhere), "peer.netns"),
@@ -105,7 +110,11 @@ fn the_same_bridge_is_fine_and_one_that_differs_is_not() {
     let host = host();
     let base = json!({
         "netns": "a", "link": "new", "kind": "bridge", "mtu": 1400, "mac": "02:00:00:00:00:01",
-        "bridge": {"stp": true, "forward_delay": 1700, "ageing_time": 20000},
+        "bridge": {
+            "stp": true, "forward_delay": 1700, "ageing_time": 20000, "hello_time": 300, "max_age": 1500,
+            "priority": 4660, "group_fwd_mask": 8, "mcast_router": "permanent", "mcast_snooping": true,
+            "mcast_querier": true, "mcast_query_interval": 2000, "mcast_hash_max": 99, "mcast_igmp_version": 3,
+        },
     });
     let fewer = [
         json!({"netns": "a", "link": "new", "kind": "bridge"}),
@@ -122,6 +131,17 @@ fn the_same_bridge_is_fine_and_one_that_differs_is_not() {
         ("/bridge/forward_delay", json!(1800), "bridge.forward_delay"),
         ("/bridge/ageing_time", json!(0), "bridge.ageing_time"),
         ("/bridge/vlan_default_pvid", json!(7), "bridge.vlan_default_pvid"),
+        ("/bridge/hello_time", json!(310), "bridge.hello_time"),
+        ("/bridge/max_age", json!(1600), "bridge.max_age"),
+        ("/bridge/priority", json!(0), "bridge.priority"),
+        ("/bridge/group_fwd_mask", json!(0), "bridge.group_fwd_mask"),
+        ("/bridge/mcast_router", json!("automatic"), "bridge.mcast_router"),
+        ("/bridge/mcast_snooping", json!(false), "bridge.mcast_snooping"),
+        ("/bridge/mcast_querier", json!(false), "bridge.mcast_querier"),
+        ("/bridge/mcast_query_interval", json!(2010), "bridge.mcast_query_interval"),
+        ("/bridge/mcast_hash_max", json!(100), "bridge.mcast_hash_max"),
+        ("/bridge/mcast_igmp_version", json!(2), "bridge.mcast_igmp_version"),
+        ("/bridge/mcast_mld_version", json!(2), "bridge.mcast_mld_version"),
     ];
     assert_compared(&host, &base, &fewer, &different);
 }
@@ -132,10 +152,11 @@ fn the_same_vxlan_is_fine_and_one_that_differs_is_not() {
     let base = json!({
         "netns": "a", "link": "x0", "kind": "vxlan", "parent": "br0", "mtu": 1400,
         "vxlan": {"id": 7, "remote": "192.0.2.9", "local": "192.0.2.1", "port": 4789, "source_port_min": 4000,
-                  "source_port_max": 5000, "ttl": 64, "tos": 16, "learning": false, "proxy": true},
+                  "source_port_max": 5000, "ttl": 64, "tos": 16, "learning": false, "proxy": true, "ageing": 77,
+                  "df": "set", "gbp": true, "udp_csum": false},
     });
     let fewer = [
-        json!({"netns": "a", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7, "port": 4789, "proxy": true}}),
+        json!({"netns": "a", "link": "x0", "kind": "vxlan", "vxlan": {"id": 7, "port": 4789, "proxy": true, "gbp": true}}),
         with(&base, "/vxlan/learning", Value::Null),
         with(&base, "/parent", Value::Null),
     ];
@@ -153,11 +174,24 @@ fn the_same_vxlan_is_fine_and_one_that_differs_is_not() {
         ("/vxlan/tos", json!(1), "vxlan.tos"),
         ("/vxlan/learning", json!(true), "vxlan.learning"),
         ("/vxlan/proxy", json!(false), "vxlan.proxy"),
+        ("/vxlan/ageing", json!(300), "vxlan.ageing"),
+        ("/vxlan/df", json!("inherit"), "vxlan.df"),
+        ("/vxlan/gbp", Value::Null, "vxlan.gbp"),
+        ("/vxlan/udp_csum", json!(true), "vxlan.udp_csum"),
+        ("/vxlan/udp_zero_csum6_tx", json!(true), "vxlan.udp_zero_csum6_tx"),
+        ("/vxlan/udp_zero_csum6_rx", json!(true), "vxlan.udp_zero_csum6_rx"),
+        (
+            "/vxlan",
+            json!({"id": 7, "port": 4789, "proxy": true, "gbp": true, "ttl_inherit": true}),
+            "vxlan.ttl_inherit",
+        ),
     ];
     assert_compared(&host, &base, &fewer, &different);
     let external = json!({"netns": "a", "link": "x1", "kind": "vxlan", "vxlan": {"collect_metadata": true}});
     let group = json!({"id": 1, "port": 4790, "group": "239.1.1.1"});
-    assert_compared(&host, &external, &[], &[("/vxlan", json!({"id": 0}), "vxlan.collect_metadata")]);
+    let others =
+        [("/vxlan", json!({"id": 0}), "vxlan.collect_metadata"), ("/vxlan/vnifilter", json!(true), "vxlan.vnifilter")];
+    assert_compared(&host, &external, &[], &others);
     let group = json!({"netns": "a", "link": "x2", "kind": "vxlan", "parent": "br0", "vxlan": group});
     let others =
         [("/vxlan/group", json!("239.1.1.2"), "vxlan.group"), ("/vxlan/group", json!("ff05::1"), "vxlan.group")];
@@ -191,7 +225,7 @@ fn the_same_tap_is_fine_and_one_that_differs_is_not() {
     let host = host();
     let base = json!({
         "netns": "a", "link": "t0", "kind": "tun", "mtu": 1400, "mac": "02:00:00:00:00:01", "master": "br0",
-        "alias": "x", "tun": {"mode": "tap", "owner": 1000, "group": 1001},
+        "alias": "x", "tun": {"mode": "tap", "owner": 1000, "group": 1001}, "txqueuelen": 77, "addrgenmode": "none",
     });
     let different = [
         ("/mtu", json!(1401), "mtu"),
@@ -202,6 +236,12 @@ fn the_same_tap_is_fine_and_one_that_differs_is_not() {
         ("/tun/owner", json!(1001), "tun.owner"),
         ("/tun/owner", Value::Null, "tun.owner"),
         ("/tun/group", json!(1000), "tun.group"),
+        ("/tun/multi_queue", json!(true), "tun.multi_queue"),
+        ("/tun/vnet_hdr", json!(true), "tun.vnet_hdr"),
+        ("/tun", json!({"mode": "tap", "no_owner": true}), "tun.no_owner"),
+        ("/group", json!(1), "group"),
+        ("/txqueuelen", json!(78), "txqueuelen"),
+        ("/addrgenmode", json!("eui64"), "addrgenmode"),
     ];
     let fewer = [with(&base, "/tun/group", Value::Null), with(&base, "/mac", Value::Null)];
     assert_compared(&host, &base, &fewer, &different);
@@ -214,6 +254,14 @@ fn the_same_tap_is_fine_and_one_that_differs_is_not() {
         &[],
         &[("/tun/mode", json!("tap"), "tun.mode"), ("/tun/group", json!(0), "tun.group")],
     );
+    let queues = json!({"mode": "tap", "no_owner": true, "multi_queue": true, "vnet_hdr": true});
+    let tap = json!({"netns": "a", "link": "t2", "kind": "tun", "tun": queues});
+    let different = [
+        ("/tun/no_owner", Value::Null, "tun.owner"),
+        ("/tun/multi_queue", Value::Null, "tun.multi_queue"),
+        ("/tun/vnet_hdr", json!(false), "tun.vnet_hdr"),
+    ];
+    assert_compared(&host, &tap, &[with(&tap, "/tun/vnet_hdr", Value::Null)], &different);
 }
 
 #[test]

@@ -54,6 +54,11 @@ fn each_field_does_what_iproute2_does() {
         (json!({"promisc": false}), "promisc off"),
         (json!({"txqueuelen": 77}), "txqueuelen 77"),
         (json!({"txqueuelen": 0}), "txqueuelen 0"),
+        (json!({"group": 305_419_896}), "group 305419896"),
+        (json!({"group": 0, "mtu": 1300}), "group 0 mtu 1300"),
+        (json!({"addrgenmode": "none"}), "addrgenmode none"),
+        (json!({"addrgenmode": "random"}), "addrgenmode random"),
+        (json!({"addrgenmode": "eui64"}), "addrgenmode eui64"),
         (json!({"up": false}), "down"),
     ];
     for (changes, words) in steps {
@@ -66,8 +71,18 @@ fn each_field_does_what_iproute2_does() {
         let told = host.comparison("link show").macs();
         told.check();
     }
-    set(&host, a, "v0", json!({"new_name": "renamed"})).ok();
-    host.ip_in(b, "link set v0 name renamed");
+    set(&host, a, "v0", json!({"up": false, "addrgenmode": "none", "group": 9})).ok();
+    host.ip_in(b, "link set v0 down addrgenmode none group 9");
+    set(&host, a, "br0", json!({"kind": "bridge", "group": 7, "bridge": {"priority": 1}})).ok();
+    set(&host, a, "br1", json!({"kind": "bridge", "group": 7})).ok();
+    host.ip_in(b, "link set br0 group 7");
+    host.ip_in(b, "link set br0 type bridge priority 1");
+    host.ip_in(b, "link set br1 group 7");
+    host.comparison("link show").macs().check();
+    let told = host.caller().call("Link.List", json!({"netns": a, "link": "v0"})).ok()["links"][0].clone();
+    assert_eq!((&told["group"], &told["addrgenmode"]), (&json!(9), &json!("none")), "{told}");
+    set(&host, a, "v0", json!({"new_name": "renamed", "group": 0})).ok();
+    host.ip_in(b, "link set v0 name renamed group 0");
     set(&host, a, "lo", json!({"up": true, "mtu": 1280})).ok();
     host.ip_in(b, "link set lo up mtu 1280");
     host.comparison("link show").macs().check();
@@ -214,6 +229,37 @@ fn an_alias_of_255_bytes_and_any_script_is_kept() {
         let listed = host.caller().call("Link.List", json!({"netns": a, "link": "v0"})).ok();
         assert_eq!(listed["links"][0]["alias"], json!(alias));
     }
+}
+
+#[test]
+fn a_mode_for_ipv6_addresses_that_would_come_too_late_or_nowhere_is_refused() {
+    let host = host();
+    let (a, _) = furnished(&host);
+    host.ip_in(a, "link set v1 mtu 1279");
+    let before = host.snapshot(&[a]);
+    let cases = [
+        ("v0", json!({"addrgenmode": "none", "up": true}), "InvalidRequest", Value::Null),
+        ("v0", json!({"addrgenmode": "none", "mtu": 1279}), "InvalidRequest", Value::Null),
+        ("v0", json!({"addrgenmode": "stable_privacy", "target_netns": "b"}), "InvalidRequest", Value::Null),
+        // No secret is set.
+        ("v0", json!({"addrgenmode": "stable_privacy"}), "KernelRefused", json!(22)),
+        // IPv6 is off on a link with so small an MTU.
+        ("v1", json!({"addrgenmode": "none"}), "KernelRefused", json!(97)),
+        ("v1", json!({"addrgenmode": "none", "mtu": 1400}), "KernelRefused", json!(97)),
+    ];
+    for (link, changes, error, errno) in cases {
+        let reply = set(&host, a, link, changes.clone());
+        assert_eq!(reply.error(), format!("io.netbroker.Link.{error}"), "{changes}: {reply}");
+        assert_eq!(reply.get("field"), "addrgenmode", "{changes}: {reply}");
+        assert!(errno.is_null() || reply.get("errno") == errno, "{changes}: {reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{changes}");
+    }
+    let told = host.caller().call("Link.List", json!({"netns": a, "link": "v1"})).ok()["links"][0].clone();
+    assert_eq!(told["addrgenmode"], Value::Null, "IPv6 is off: {told}");
+    // A link that moves has both in the target namespace.
+    set(&host, a, "v0", json!({"target_netns": "@host", "group": 5, "addrgenmode": "random"})).ok();
+    let told = host.caller().call("Link.List", json!({"netns": "@host", "link": "v0"})).ok()["links"][0].clone();
+    assert_eq!((&told["group"], &told["addrgenmode"]), (&json!(5), &json!("random")), "{told}");
 }
 
 #[test]

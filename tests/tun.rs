@@ -55,6 +55,17 @@ fn a_tun_and_a_tap_with_each_of_their_fields_are_like_iproute2s() {
             vec!["mtu", "1400", "address", "02:00:00:00:00:01", "master", "br0", "alias", "of tenant 7", "up"],
         ),
         (with(tun("tun", 7), &json!({"up": true, "mtu": 1280})), "mode tun user 7", vec!["mtu", "1280", "up"]),
+        (
+            json!({"tun": {"mode": "tap", "no_owner": true, "group": 7, "multi_queue": true, "vnet_hdr": true}}),
+            "mode tap group 7 multi_queue vnet_hdr",
+            vec![],
+        ),
+        (
+            with(tun("tap", 7), &json!({"group": 5, "txqueuelen": 77, "addrgenmode": "none", "up": true})),
+            "mode tap user 7",
+            vec!["group", "5", "txqueuelen", "77", "addrgenmode", "none"],
+        ),
+        (with(tun("tap", 7), &json!({"addrgenmode": "random"})), "mode tap user 7", vec!["addrgenmode", "random"]),
     ];
     for (at, (fields, words, after)) in cases.into_iter().enumerate() {
         let link = format!("t{at}");
@@ -66,16 +77,29 @@ fn a_tun_and_a_tap_with_each_of_their_fields_are_like_iproute2s() {
             host.run(&[&["ip", "-n", b, "link", "set", &link], &after[..]].concat()).ok();
         }
     }
+    host.ip_in(b, "link set t7 up"); // in the same message, ip would set it up before the mode
     host.compare("link show");
     host.compare("address show"); // nothing was attached, so IPv6 has added no address
     let list = |link: &str| host.caller().call("Link.List", json!({"netns": a, "link": link})).ok()["links"][0].clone();
     let told = list("t4");
-    assert_eq!(told["tun"], json!({"mode": "tap", "owner": 1000, "group": 1001, "persist": true}));
+    let tun = json!({
+        "mode": "tap", "owner": 1000, "group": 1001, "multi_queue": false, "vnet_hdr": false, "persist": true,
+    });
+    assert_eq!(told["tun"], tun);
     assert_eq!(
         (&told["kind"], &told["mac"], &told["master"]),
         (&json!("tun"), &json!("02:00:00:00:00:01"), &json!("br0"))
     );
-    assert_eq!(list("t2")["tun"], json!({"mode": "tun", "owner": 0, "persist": true}));
+    let tun = json!({"mode": "tun", "owner": 0, "multi_queue": false, "vnet_hdr": false, "persist": true});
+    assert_eq!(list("t2")["tun"], tun);
+    let tun = json!({"mode": "tap", "group": 7, "multi_queue": true, "vnet_hdr": true, "persist": true});
+    assert_eq!(list("t6")["tun"], tun);
+    let told = list("t7");
+    assert_eq!(
+        (&told["group"], &told["txqueuelen"], &told["addrgenmode"]),
+        (&json!(5), &json!(77), &json!("none")),
+        "{told}"
+    );
     let delete = host.caller().call("Link.Delete", json!({"netns": a, "link": "t4"}));
     assert_eq!(delete.ok(), json!({}));
 }
@@ -93,6 +117,17 @@ fn only_the_owner_may_attach_and_as_soon_as_the_answer_is_there() {
     assert_eq!(attach(&host, ALICE, Some(1001), "g0"), "attached");
     assert_eq!(attach(&host, ALICE, None, "g0"), "1", "both must agree");
     assert_eq!(attach(&host, BOB, Some(1001), "g0"), "1", "both must agree");
+}
+
+#[test]
+fn to_a_tap_of_no_owner_every_user_may_attach_or_every_one_of_its_group() {
+    let host = open_host();
+    add(&host, "@host", "t0", &json!({"tun": {"mode": "tap", "no_owner": true}})).ok();
+    assert_eq!(attach(&host, ALICE, None, "t0"), "attached");
+    assert_eq!(attach(&host, BOB, None, "t0"), "attached");
+    add(&host, "@host", "t1", &json!({"tun": {"mode": "tap", "no_owner": true, "group": 1001}})).ok();
+    assert_eq!(attach(&host, BOB, Some(1001), "t1"), "attached");
+    assert_eq!(attach(&host, ALICE, None, "t1"), "1", "EPERM");
 }
 
 #[test]
@@ -139,6 +174,22 @@ fn what_cannot_be_made_whole_is_not_there() {
         ("new", tun(json!({"mode": "tap", "owner": 0xffff_ffff_u32})), "InvalidRequest", json!({"field": "tun.owner"})),
         ("new", json!({"mac": "02:00:00:00:00:01", "tun": {"mode": "tun"}}), "InvalidRequest", json!({"field": "mac"})),
         ("new", json!({"netns": "absent"}), "NoSuchNetns", json!({"field": "netns"})),
+        ("new", json!({"tx_queues": 2}), "InvalidRequest", json!({"field": "tx_queues"})),
+        ("new", json!({"rx_queues": 2}), "InvalidRequest", json!({"field": "rx_queues"})),
+        ("new", tun(json!({"mode": "tap", "no_owner": false})), "InvalidRequest", json!({"field": "tun.no_owner"})),
+        (
+            "new",
+            tun(json!({"mode": "tap", "no_owner": true, "owner": BOB})),
+            "InvalidRequest",
+            json!({"field": "tun.owner"}),
+        ),
+        // No secret is set, and the kernel says so after the link is made.
+        (
+            "new",
+            json!({"addrgenmode": "stable_privacy", "up": true}),
+            "KernelRefused",
+            json!({"field": "addrgenmode", "errno": 22, "may_have_changed": false}),
+        ),
     ];
     for (link, fields, error, told) in cases {
         let reply = add(&host, "a", link, &fields);
@@ -187,7 +238,8 @@ fn a_tap_that_a_program_holds_for_itself_is_not_the_one_that_was_asked_for() {
     let reply = add(&host, "@host", "t0", &json!({"exists_ok": true}));
     assert_eq!((reply.error().as_str(), reply.status()), ("io.netbroker.Link.Busy", 75), "{reply}");
     let list = host.caller().call("Link.List", json!({"netns": "@host", "link": "t0"})).ok();
-    assert_eq!(list["links"][0]["tun"], json!({"mode": "tap", "persist": false}));
+    let tun = json!({"mode": "tap", "multi_queue": false, "vnet_hdr": false, "persist": false});
+    assert_eq!(list["links"][0]["tun"], tun);
 }
 
 #[test]
@@ -231,5 +283,10 @@ fn who_owns_a_tap_is_the_policys_to_say() {
     host.policy(&rule(&format!("tun.owner = {BOB}\n")));
     add(&host, "@host", "t3", &other).ok();
     assert_eq!(add(&host, "@host", "t9", &json!({})).error(), "io.netbroker.Link.Denied");
+    let nobodys = json!({"tun": {"mode": "tap", "no_owner": true}});
+    let reply = add(&host, "@host", "t9", &nobodys);
+    assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.Denied", json!("tun.no_owner")));
     assert!(!host.ip("link show").contains("t9"));
+    host.policy(&rule("tun.no_owner = true\n"));
+    add(&host, "@host", "t4", &nobodys).ok();
 }

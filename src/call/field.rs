@@ -139,7 +139,7 @@ static VLAN_PROTOCOLS: Words =
 static IPVLAN_MODES: Words = Words { name: "IpvlanMode", words: &[("l2", 0), ("l3", 1), ("l3s", 2)] };
 static IPVLAN_TRAFFIC_MODES: Words =
     Words { name: "IpvlanTraffic", words: &[("bridge", 0), ("private", 1), ("vepa", 2)] };
-/// When a geneve sets "don't fragment" (`GENEVE_DF_…`: `linux/if_link.h`).
+/// When a geneve or vxlan sets "don't fragment" (`GENEVE_DF_…`, `VXLAN_DF_…`: `linux/if_link.h`).
 static DONT_FRAGMENT: Words = Words { name: "DontFragment", words: &[("unset", 0), ("set", 1), ("inherit", 2)] };
 /// Protocols inside a tunnel (`IPPROTO_IPIP`, `IPPROTO_IPV6`; 0 for all that the kind can carry: `linux/in.h`).
 static INNER_PROTOCOLS: Words = Words { name: "InnerProtocol", words: &[("any", 0), ("ipv4", 4), ("ipv6", 41)] };
@@ -148,6 +148,12 @@ pub(super) static VF_LINK_STATES: Words =
     Words { name: "VfLinkState", words: &[("auto", 0), ("enable", 1), ("disable", 2)] };
 /// Modes of netkit (`NETKIT_L2`, `NETKIT_L3`: `linux/if_link.h`).
 static NETKIT_MODES: Words = Words { name: "NetkitMode", words: &[("l2", 0), ("l3", 1)] };
+/// How IPv6 makes the addresses of a link (`IN6_ADDR_GEN_MODE_…`, `linux/if_link.h`).
+static ADDR_GEN_MODES: Words =
+    Words { name: "AddrGenMode", words: &[("eui64", 0), ("none", 1), ("stable_privacy", 2), ("random", 3)] };
+/// What a bridge takes for the presence of a multicast router (`MDB_RTR_TYPE_…`: `linux/if_bridge.h`).
+static MULTICAST_ROUTERS: Words =
+    Words { name: "MulticastRouter", words: &[("disabled", 0), ("automatic", 1), ("permanent", 2)] };
 static FAIL_OVER_MACS: Words = Words { name: "FailOverMac", words: &[("none", 0), ("active", 1), ("follow", 2)] };
 /// Modes of tun (`IFF_TUN`, `IFF_TAP`).
 static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 2)] };
@@ -449,8 +455,94 @@ fields! {
     NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
     /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
     TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
-    /// The group of the link, a number.
-    GROUP: u64 = 119 "group" U32;
+    /// The number of the group of the link, by which `ip link` selects several links. 0 is the default group.
+    GROUP: u64 = 119 "group" U31;
+    /// The number of transmit queues.
+    TX_QUEUES: u64 = 120 "tx_queues" Type::Number(1, 4096);
+    /// The number of receive queues.
+    RX_QUEUES: u64 = 121 "rx_queues" Type::Number(1, 4096);
+    /// How IPv6 makes the addresses of the link: from its hardware address (`eui64`), from a secret (`stable_privacy`,
+    /// `random`: RFC 7217), or not at all (`none`). The kernel refuses `stable_privacy` in a namespace without a secret
+    /// (`stable_secret`, ip-sysctl). The link needs an MTU of at least 1280. Addresses that it has already remain.
+    ADDRGENMODE: &'static str = 122 "addrgenmode" Type::Word(&ADDR_GEN_MODES);
+    /// How long the link remembers the location of a hardware address after the last packet from it, in seconds. The
+    /// kernel's default is 300, and it has no value for "forever". A longer time than 4294967 would overflow in some
+    /// kernels.
+    VXLAN_AGEING: u64 = 123 "vxlan.ageing" Type::Number(1, 4_294_967);
+    /// Whether the time to live (TTL) of packets is copied from the inner packet.
+    VXLAN_TTL_INHERIT: bool = 124 "vxlan.ttl_inherit" Type::Bool;
+    /// Whether packets over IPv4 have the flag "don't fragment": never (`unset`), always (`set`), or as the inner packet
+    /// has it (`inherit`).
+    VXLAN_DF: &'static str = 125 "vxlan.df" Type::Word(&DONT_FRAGMENT);
+    /// Whether packets carry a group policy identifier (GBP), which is the mark of the inner packet.
+    VXLAN_GBP: bool = 126 "vxlan.gbp" Type::Bool;
+    /// Whether packets that the link sends over IPv4 have a UDP checksum. The kernel's default is true.
+    VXLAN_UDP_CSUM: bool = 127 "vxlan.udp_csum" Type::Bool;
+    /// Whether packets that the link sends over IPv6 have no UDP checksum. The kernel's default is false.
+    VXLAN_UDP_ZERO_CSUM6_TX: bool = 128 "vxlan.udp_zero_csum6_tx" Type::Bool;
+    /// Whether the link receives packets over IPv6 that have no UDP checksum. The kernel's default is false.
+    VXLAN_UDP_ZERO_CSUM6_RX: bool = 129 "vxlan.udp_zero_csum6_rx" Type::Bool;
+    /// Whether the link receives only the VNIs that are in its list (`bridge vni`, bridge(8)). It needs
+    /// `vxlan.collect_metadata` and Linux 5.18.
+    VXLAN_VNIFILTER: bool = 130 "vxlan.vnifilter" Type::Bool;
+    /// How often the bridge sends an STP packet while it is the root bridge, in hundredths of a second.
+    BRIDGE_HELLO_TIME: u64 = 131 "bridge.hello_time" Type::Number(100, 1000);
+    /// How long the bridge waits for STP packets of the root bridge before it takes it for lost, in hundredths of a
+    /// second.
+    BRIDGE_MAX_AGE: u64 = 132 "bridge.max_age" Type::Number(600, 4000);
+    /// The STP priority of the bridge. The bridge with the lowest number becomes the root bridge.
+    BRIDGE_PRIORITY: u64 = 133 "bridge.priority" U16;
+    /// Which link-local multicast frames the bridge forwards. Each bit stands for an address: bit 0 for 01:80:c2:00:00:00,
+    /// and bit 15 for 01:80:c2:00:00:0f. The kernel refuses the bits 0 to 2.
+    BRIDGE_GROUP_FWD_MASK: u64 = 134 "bridge.group_fwd_mask" U16;
+    /// The tag protocol by which the bridge filters VLANs: `ieee802_1q` (0x8100) or `ieee802_1ad` (0x88a8).
+    BRIDGE_VLAN_PROTOCOL: &'static str = 135 "bridge.vlan_protocol" Type::Word(&VLAN_PROTOCOLS);
+    /// Whether the bridge counts packets for each VLAN.
+    BRIDGE_VLAN_STATS_ENABLED: bool = 136 "bridge.vlan_stats_enabled" Type::Bool;
+    /// Whether the bridge itself receives all multicast packets, as a multicast router does: never (`disabled`), always
+    /// (`permanent`), or while it sees queries (`automatic`).
+    BRIDGE_MCAST_ROUTER: &'static str = 137 "bridge.mcast_router" Type::Word(&MULTICAST_ROUTERS);
+    /// Whether the bridge reads IGMP and MLD packets, and sends multicast packets only to the ports that want them.
+    BRIDGE_MCAST_SNOOPING: bool = 138 "bridge.mcast_snooping" Type::Bool;
+    /// Whether IGMP queries of the bridge have its own IPv4 address as their source, and not 0.0.0.0.
+    BRIDGE_MCAST_QUERY_USE_IFADDR: bool = 139 "bridge.mcast_query_use_ifaddr" Type::Bool;
+    /// Whether the bridge sends IGMP and MLD queries if no other querier does.
+    BRIDGE_MCAST_QUERIER: bool = 140 "bridge.mcast_querier" Type::Bool;
+    /// The largest number of multicast groups that the bridge knows at once.
+    BRIDGE_MCAST_HASH_MAX: u64 = 141 "bridge.mcast_hash_max" U32;
+    /// How many queries the bridge sends after a host has left a group.
+    BRIDGE_MCAST_LAST_MEMBER_COUNT: u64 = 142 "bridge.mcast_last_member_count" U32;
+    /// How many queries the bridge sends in its start-up phase.
+    BRIDGE_MCAST_STARTUP_QUERY_COUNT: u64 = 143 "bridge.mcast_startup_query_count" U32;
+    /// The time between queries after a host has left a group, in hundredths of a second.
+    BRIDGE_MCAST_LAST_MEMBER_INTERVAL: u64 = 144 "bridge.mcast_last_member_interval" U32;
+    /// How long the bridge remembers that a port wants a group, in hundredths of a second.
+    BRIDGE_MCAST_MEMBERSHIP_INTERVAL: u64 = 145 "bridge.mcast_membership_interval" U32;
+    /// How long the bridge remembers another querier after its last query, in hundredths of a second.
+    BRIDGE_MCAST_QUERIER_INTERVAL: u64 = 146 "bridge.mcast_querier_interval" U32;
+    /// The time between queries after the start-up phase, in hundredths of a second. The kernel uses at least 100, and
+    /// at most 8640000 in newer versions.
+    BRIDGE_MCAST_QUERY_INTERVAL: u64 = 147 "bridge.mcast_query_interval" U32;
+    /// The longest time that a host may take to answer a query, in hundredths of a second.
+    BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL: u64 = 148 "bridge.mcast_query_response_interval" U32;
+    /// The time between queries in the start-up phase, in hundredths of a second. The kernel uses at least 100, and at
+    /// most 8640000 in newer versions.
+    BRIDGE_MCAST_STARTUP_QUERY_INTERVAL: u64 = 149 "bridge.mcast_startup_query_interval" U32;
+    /// Whether the bridge counts IGMP and MLD packets.
+    BRIDGE_MCAST_STATS_ENABLED: bool = 150 "bridge.mcast_stats_enabled" Type::Bool;
+    /// The version of IGMP.
+    BRIDGE_MCAST_IGMP_VERSION: u64 = 151 "bridge.mcast_igmp_version" Type::Number(2, 3);
+    /// The version of MLD.
+    BRIDGE_MCAST_MLD_VERSION: u64 = 152 "bridge.mcast_mld_version" Type::Number(1, 2);
+    /// Whether programs can attach to the link several times, once for each queue (`IFF_MULTI_QUEUE`). A program must
+    /// request the same when it attaches.
+    TUN_MULTI_QUEUE: bool = 153 "tun.multi_queue" Type::Bool;
+    /// Whether packets have a header with offloads in front of them (`IFF_VNET_HDR`). A program that attaches to the link
+    /// sets this again.
+    TUN_VNET_HDR: bool = 154 "tun.vnet_hdr" Type::Bool;
+    /// The link has no owner. Programs of every user can attach to it. With `tun.group`, programs of every user who is in
+    /// that group can. It must be true or absent.
+    TUN_NO_OWNER: bool = 155 "tun.no_owner" Type::Bool;
     /// Whether the result has the virtual functions of each link (`vfs`).
     WITH_VFS: bool = 160 "with_vfs" Type::Bool;
     /// Whether the result has the counters of each link (`stats`).

@@ -5,12 +5,12 @@
 mod kinds;
 
 use super::field::{
-    ADD_ALTNAME, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD, BRIDGE_PORT_HAIRPIN,
-    BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
+    ADD_ALTNAME, ADDRGENMODE, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD,
+    BRIDGE_PORT_HAIRPIN, BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
     BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL, EXISTS_OK,
     Field, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC,
-    PROTODOWN, REMOVE_ALTNAME, TARGET_NETNS, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE, VF_LINK_STATES, VF_MAC, VF_QOS,
-    VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK, VF_TRUST, VF_VLAN, WITH_STATS, WITH_VFS,
+    PROTODOWN, REMOVE_ALTNAME, RX_QUEUES, TARGET_NETNS, TX_QUEUES, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE,
+    VF_LINK_STATES, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK, VF_TRUST, VF_VLAN, WITH_STATS, WITH_VFS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
@@ -192,15 +192,22 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted_when_made(),
         row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
         result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
-        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text),
+        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text).later(),
         result(
             "altnames",
             Place::Attribute(&[52]),
             Form::Names,
             "The alternative names. Absent if there are none. A request cannot refer to the link by them.",
         ),
-        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
         row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
+        row(&TX_QUEUES.field, Place::Attribute(&[31]), Form::Number(Width::Four)).always(),
+        // A kernel without receive packet steering (`CONFIG_RPS`) does not report it.
+        row(&RX_QUEUES.field, Place::Attribute(&[32]), Form::Number(Width::Four)),
+        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
+        // `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ADDR_GEN_MODE`. The kernel does not report this attribute if statistics
+        // are not requested, but it is also `DEVCONF_ADDR_GEN_MODE` (`linux/ipv6.h`) of `IFLA_INET6_CONF`.
+        row(&ADDRGENMODE.field, Place::Attribute(&[26, 10, 8]), Form::Word(Width::One)).only_written().before_up(),
+        row(&ADDRGENMODE.field, Place::Inside(&[26, 10, 2], 4 * 47, 4 * 48), Form::Word(Width::Four)).only_reported(),
         result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
             "linkmode",
@@ -310,8 +317,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 5,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a virtual link. The broker sets `alias` and `peer.up` in separate messages after the kernel has \
-              made the link. If one of these fails, the link remains, and the error reports `may_have_changed`. If the \
+        doc: "Adds a virtual link. The broker sets `alias`, `addrgenmode` and `peer.up` in separate messages after the \
+              kernel has made the link, and with `addrgenmode` also `up`, so that IPv6 makes no address before. If \
+              one of these fails, the link remains, and the error reports `may_have_changed`. If the \
               kernel sets a field such as `bridge.forward_delay` to another value than the requested one, the link remains, and the \
               error is `NotApplied`. With `target_netns`, the link is made in that namespace. `link` is then its name \
               there, and `link_index` its index there. All other fields apply in `netns`. If another process there \
@@ -340,6 +348,11 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&MASTER.field),
             off(&UP.field),
             untouched(&ALIAS.field),
+            untouched(&GROUP.field),
+            untouched(&TXQUEUELEN.field),
+            untouched(&TX_QUEUES.field),
+            untouched(&RX_QUEUES.field),
+            untouched(&ADDRGENMODE.field),
             off(&EXISTS_OK.field),
         ],
         kinds: Kinds { by: Some(&KIND.field), all: kinds::ADDED },
@@ -406,6 +419,8 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&ALLMULTICAST.field),
             untouched(&PROMISC.field),
             untouched(&TXQUEUELEN.field),
+            untouched(&GROUP.field),
+            untouched(&ADDRGENMODE.field),
             untouched(&PROTODOWN.field),
             untouched(&REMOVE_ALTNAME.field),
             untouched(&ADD_ALTNAME.field).giving_a_name(),
@@ -486,7 +501,7 @@ fn add(request: &mut Request) -> Result<(), Invalid> {
             let why = format!("is the same as `{}`; leave it out", NETNS.field.name);
             Err(Invalid::new(TARGET_NETNS.field.name, why))
         }
-        _ => Ok(()),
+        _ => with_ipv6(request),
     }
 }
 
@@ -551,8 +566,31 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
             format!("cannot be given together with `{}`; make this change with a second call", TARGET_NETNS.field.name);
         return Err(Invalid::new(field.name, why));
     }
+    if request.get(&ADDRGENMODE).is_some() && request.is_set(&UP) {
+        let why = "cannot be given together with `up` true: the kernel sets the link up first, and IPv6 makes addresses \
+                   in the old mode; set the link up with a second call";
+        return Err(Invalid::new(ADDRGENMODE.field.name, why));
+    }
+    if request.get(&ADDRGENMODE) == Some(&"stable_privacy") && request.get(&TARGET_NETNS).is_some() {
+        let why = "must not be `stable_privacy` for a link that moves: the kernel would look for the secret in the \
+                   namespace that the link leaves; set it in the target namespace with a second call";
+        return Err(Invalid::new(ADDRGENMODE.field.name, why));
+    }
     match request.get(&NO_MASTER) {
         Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),
+        _ => with_ipv6(request),
+    }
+}
+
+/// Refuses an address generation mode for a link whose MTU turns IPv6 off (`IPV6_MIN_MTU`): the kernel would refuse it
+/// after it has set the MTU.
+fn with_ipv6(request: &mut Request) -> Result<(), Invalid> {
+    const LEAST_MTU: u64 = 1280;
+    match (request.get(&ADDRGENMODE), request.get(&MTU)) {
+        (Some(_), Some(mtu)) if *mtu < LEAST_MTU => {
+            let why = format!("needs IPv6, which is off if `mtu` is less than {LEAST_MTU}");
+            Err(Invalid::new(ADDRGENMODE.field.name, why))
+        }
         _ => Ok(()),
     }
 }

@@ -155,7 +155,7 @@ impl Kind {
     }
 
     /// The additional rows of its objects.
-    pub fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> + Clone + use<> {
         self.tables.iter().flat_map(|table| table.iter())
     }
 }

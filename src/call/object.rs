@@ -42,6 +42,8 @@ pub struct Row {
     pub absent: fn(&Request) -> Option<Value>,
     /// Whether the kernel may take another value than the given one and report no error.
     pub adjusted: Adjusted,
+    /// In which message a request that makes an object sends it.
+    pub sent: Sent,
 }
 
 /// Which value a row is about.
@@ -102,6 +104,8 @@ pub enum Form {
     Bit(Width, u32),
     /// An attribute without content: present for true.
     Present,
+    /// The absence of an attribute: true if the object does not have it. It is never written.
+    Absent,
     /// One bit of a number, which says that another row of the field has its value. It is only written.
     Given(Width, u32),
     /// One bit of the flags in the header; whether the bit is inverted; the offset of the mask that selects the bits to
@@ -212,6 +216,19 @@ pub enum Adjusted {
     Always,
 }
 
+/// In which message a request that makes an object sends a value. A change of an existing object sends all of them in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// In the message that makes the object.
+    AtOnce,
+    /// In a later message, because the kernel ignores it in the first one.
+    Later,
+    /// In a later message, as [`Self::Later`], and before the link goes up.
+    BeforeUp,
+    /// In none: another row of the field has the place where the kernel takes it.
+    Never,
+}
+
 impl Width {
     /// Bytes of the number.
     #[must_use]
@@ -235,6 +252,7 @@ pub(super) const fn row(field: &'static Field, place: Place, form: Form) -> Row 
         compared: Compared::Given,
         absent: |_| None,
         adjusted: Adjusted::Never,
+        sent: Sent::AtOnce,
     }
 }
 
@@ -248,6 +266,7 @@ pub(super) const fn result(name: &'static str, place: Place, form: Form, doc: &'
         compared: Compared::Never,
         absent: |_| None,
         adjusted: Adjusted::Never,
+        sent: Sent::AtOnce,
     }
 }
 
@@ -267,6 +286,24 @@ impl Row {
     /// It is only sent.
     pub(super) const fn only_written(self) -> Self {
         self.unreported().uncompared()
+    }
+
+    /// It is only reported: another row of the field is sent.
+    pub(super) const fn only_reported(mut self) -> Self {
+        self.sent = Sent::Never;
+        self
+    }
+
+    /// A request that makes an object sends it in a later message.
+    pub(super) const fn later(mut self) -> Self {
+        self.sent = Sent::Later;
+        self
+    }
+
+    /// A request that makes an object sends it in a later message, and before the link goes up.
+    pub(super) const fn before_up(mut self) -> Self {
+        self.sent = Sent::BeforeUp;
+        self
     }
 
     /// It identifies the object.
@@ -327,7 +364,9 @@ impl Row {
 
     fn shape(&self) -> Shape {
         match self.form {
-            Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => Shape::Bool,
+            Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Absent | Form::Masked(..) | Form::NoLink => {
+                Shape::Bool
+            }
             Form::Flags(..) | Form::Ipv4List | Form::Names => Shape::Strings,
             Form::Objects(object) => Shape::List(object.name, Parts::Of(object, object.under())),
             Form::Number(_)

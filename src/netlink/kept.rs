@@ -50,5 +50,7 @@ pub(crate) fn changes(request: &Request) -> Option<Vec<Vec<u8>>> {
     let kept = KEPT.take().unwrap_or_default();
     // What the declaration lets through is never called invalid later: `explain` and the tests of policies rely on it.
     assert!(!matches!(done, Err(Refusal::InvalidRequest { .. })), "{request:?}: {done:?}");
-    (done.is_ok() && !kept.is_empty()).then_some(kept)
+    // Nothing was sent, so the kernel seems to have taken other values.
+    let would_change = matches!(done, Ok(_) | Err(Refusal::NotApplied { .. }));
+    (would_change && !kept.is_empty()).then_some(kept)
 }

@@ -20,13 +20,13 @@ use super::found::Found;
 use super::listing::{self, Listing, Names};
 use super::lookup::{Extent, IFNAME, head, identify};
 use super::message::{Attributes, Encoded, Message};
-use super::rows::{Given, Members, unparsed, with_nul};
+use super::rows::{Given, Members, encode, unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
-use crate::call::object::{Place, Row};
+use crate::call::object::{Place, Row, Sent};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, Refusal, unsuitable};
@@ -92,6 +92,18 @@ impl Target<'_> {
     fn remove(self) -> Result<Message, Refusal> {
         let flags = if let Self::Index(_) = self { NlmF::ECHO } else { NlmF::empty() };
         self.message(Rtm::Dellink, flags, Encoded { head: head(0), attributes: Attributes::default() })
+    }
+
+    /// Completes a new link: changes what these rows set, if there are any, and then sets it up if that must come last.
+    fn complete(self, rows: Vec<&'static Row>, given: &Given) -> Result<Vec<Message>, Refusal> {
+        let mut messages = Vec::new();
+        if !rows.is_empty() {
+            messages.push(self.change(encode(LINK_STATE.head, rows, given.view())?)?);
+        }
+        if goes_up_last(&given.request) {
+            messages.push(self.take_up()?);
+        }
+        Ok(messages)
     }
 
     /// Sets the link up.
@@ -206,8 +218,8 @@ fn changed(failure: TransactionError, request: &Request, may_have_changed: bool)
 }
 
 /// The field that the kernel must mean, where its answer names none: a kind that it does not know (`rtnl_newlink`), the MTU
-/// (`dev_validate_mtu`, `veth_validate`) or the hardware address (`eth_validate_addr`) of the link or of its other end.
-/// `None` where it may mean another field.
+/// (`dev_validate_mtu`, `veth_validate`) or the hardware address (`eth_validate_addr`) of the link or of its other end, or
+/// the address generation mode (`inet6_validate_link_af`). `None` where it may mean another field.
 fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'static Field> {
     /// `ETH_MIN_MTU`, and bytes of an Ethernet address.
     const LEAST_MTU: u64 = 68;
@@ -215,7 +227,9 @@ fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'stati
     let mtus = [&field::MTU, &field::PEER_MTU].map(|key| request.get(key).map(|mtu| (&key.field, *mtu)));
     let macs = [&field::MAC, &field::PEER_MAC].map(|key| request.get(key).map(|mac| (&key.field, mac.bytes())));
     let (mtus, macs) = (mtus.into_iter().flatten(), macs.into_iter().flatten());
+    let mode = request.get(&field::ADDRGENMODE);
     let suspects: Vec<&'static Field> = match (errno, text) {
+        (Errno::EAFNOSUPPORT, _) => mode.map(|_| &field::ADDRGENMODE.field).into_iter().collect(),
         (Errno::EADDRNOTAVAIL, _) => macs.map(|(field, _)| field).collect(),
         (Errno::EOPNOTSUPP, Some("Unknown device type")) => vec![&field::KIND.field],
         (_, Some(text)) if text.contains("mtu") => mtus.map(|(field, _)| field).collect(),
@@ -223,7 +237,9 @@ fn blamed(request: &Request, errno: Errno, text: Option<&str>) -> Option<&'stati
             // Of the kinds that check an MTU, only pairs do so without a text.
             let is_pair = request.get(&field::PEER_NAME).is_some();
             let short = mtus.filter(|(_, mtu)| is_pair && *mtu < LEAST_MTU).map(|(field, _)| field);
-            short.chain(macs.filter(|(_, mac)| mac.len() != ETHERNET).map(|(field, _)| field)).collect()
+            let long = macs.filter(|(_, mac)| mac.len() != ETHERNET).map(|(field, _)| field);
+            let secret = mode.filter(|mode| **mode == "stable_privacy").map(|_| &field::ADDRGENMODE.field);
+            short.chain(long).chain(secret).collect()
         }
         _ => Vec::new(),
     };
@@ -332,11 +348,24 @@ fn report(link: &Link<'_>, with_stats: bool, names: &mut Names<'_>, text: &mut S
     Ok(())
 }
 
-/// The rows of a new link. The kernel ignores an alias in the message that makes it.
+/// The rows of the message that makes a link. What must be set before the link goes up is in a later message, so the link
+/// goes up after that.
 pub(super) fn new_link_rows(request: &Request, kind: &Kind) -> impl Iterator<Item = &'static Row> + Clone + use<> {
-    let goes_up = request.is_set(&field::UP);
+    let goes_up = request.is_set(&field::UP) && !goes_up_last(request);
     let is_sent = move |row: &&'static Row| {
-        row.field() != Some(&field::ALIAS.field) && (goes_up || row.field() != Some(&field::UP.field))
+        matches!(row.sent, Sent::AtOnce | Sent::Never) && (goes_up || row.field() != Some(&field::UP.field))
     };
-    LINK_STATE.rows.iter().chain(kind.tables.iter().flat_map(|table| table.iter())).filter(is_sent)
+    LINK_STATE.rows.iter().chain(kind.rows()).filter(is_sent)
+}
+
+/// The rows of the message after that, without those whose field is absent.
+fn later_rows(request: &Request) -> Vec<&'static Row> {
+    let is_given = |row: &&Row| row.field().is_some_and(|field| request.value(field).is_some());
+    let is_later = |row: &&Row| matches!(row.sent, Sent::Later | Sent::BeforeUp);
+    LINK_STATE.rows.iter().filter(is_later).filter(is_given).collect()
+}
+
+/// Whether the link must go up by a last message of its own.
+fn goes_up_last(request: &Request) -> bool {
+    request.is_set(&field::UP) && later_rows(request).iter().any(|row| row.sent == Sent::BeforeUp)
 }

@@ -3,9 +3,9 @@
 //! refusal.
 //!
 //! The encoder can write only the attributes of the tables in `call`: `IFLA_NET_NS_PID`, `IFLA_TARGET_NETNSID` and
-//! `IFLA_XDP` are not in them. This module is reached only through [`crate::stage::Confined`]. The
-//! function of a call resolves names and encodes before the capabilities are given up; what it returns runs afterwards
-//! (`sides`).
+//! `IFLA_XDP` are not in them. A message with `IFLA_GROUP` always refers to one link, so that the group selects no others.
+//! This module is reached only through [`crate::stage::Confined`]. The function of a call resolves names and encodes before
+//! the capabilities are given up; what it returns runs afterwards (`sides`).
 #![forbid(unsafe_code)]
 
 mod address;
@@ -42,7 +42,7 @@ pub use transaction::Netlink;
 
 use crate::call::Effect;
 use crate::call::field::{self, Field};
-use crate::call::object::{Form, Object, Place, Row};
+use crate::call::object::{Form, Object, Place, Row, Sent};
 use crate::call::request::Request;
 use crate::refusal::Refusal;
 use sides::{After, Before};
@@ -142,7 +142,7 @@ impl Encoder {
     fn covers(&self, field: &Field) -> bool {
         let inner = |row: &'static Row| if let Form::Objects(object) = row.form { Some(object) } else { None };
         let rows = || self.object.into_iter().flat_map(Object::all_rows);
-        let is_encoded = |row: &Row| row.field() == Some(field) && row.place != Place::Code;
+        let is_encoded = |row: &Row| row.field() == Some(field) && row.place != Place::Code && row.sent != Sent::Never;
         field == &field::NETNS.field
             || self.settled.contains(&field)
             || rows().any(is_encoded)
@@ -289,7 +289,7 @@ mod tests {
                 | Form::Ticks(_) => {
                     matches!(field.ty, Type::Number(..))
                 }
-                Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Masked(..) | Form::NoLink => {
+                Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Absent | Form::Masked(..) | Form::NoLink => {
                     matches!(field.ty, Type::Bool)
                 }
                 Form::Given(..) | Form::NumberOf(_) => true, // it is the value of another row or field

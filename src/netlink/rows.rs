@@ -16,7 +16,7 @@ pub(super) use text::{Members, put_string};
 use super::found::Found;
 use super::message::{Attributes, Encoded};
 use crate::call::field::{Field, Key};
-use crate::call::object::{Form, Place, Row};
+use crate::call::object::{Form, Place, Row, Sent};
 use crate::call::request::Request;
 use crate::call::types::Elements;
 use crate::call::value::{Element, Value};
@@ -112,7 +112,7 @@ pub(super) fn encode(
     write(&mut head, 0, &[given.given.family]);
     let mut tree = Nested::default();
     for row in rows {
-        let Some(field) = row.field() else { continue };
+        let Some(field) = row.field().filter(|_| row.sent != Sent::Never) else { continue };
         let filled = || if given.element.is_none() { (row.absent)(&given.given.request) } else { None };
         let Some(value) = given.value(field).cloned().or_else(filled) else { continue };
         let bytes = form::write(row, &value, &given).map_err(|why| invalid(field.name, why))?;

@@ -288,6 +288,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Link | Type::AlternativeName => &["a0", "v7-x"],
         Type::Word(words) => &words.all().collect::<Vec<_>>(),
         Type::Bool => &["false", "true"],
+        Type::Number(least, most) if least > 1 || most < 7 => &[&least.to_string(), &most.to_string()],
         Type::Number(..) => &["1", "7"],
         Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01"],
         Type::Address => &["10.0.0.1", "10.0.0.6"],

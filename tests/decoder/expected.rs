@@ -298,13 +298,22 @@ fn is_left_over(given: &Given<'_>) -> bool {
     given.text("netns") == Some("left")
 }
 
-/// What a link gets by a separate message: an alias, the other end going up, and everything of a tap.
+/// Whether a link goes up by a message of its own: IPv6 then makes addresses in the mode that was set before.
+fn goes_up_last(given: &Given<'_>) -> bool {
+    given.has("addrgenmode") && given.is_set("up")
+}
+
+/// What a link gets by a separate message: an alias and a mode in one, the other end going up, the link itself going up
+/// after that, and everything of a tap.
 fn link_messages(given: &Given<'_>) -> Vec<&'static str> {
+    let up = usize::from(goes_up_last(given));
     if given.is_kind("tun") {
-        let changed = ["mtu", "mac", "master", "alias"].iter().any(|field| given.has(field)) || given.is_set("up");
-        return if changed { vec!["SetLink"] } else { Vec::new() };
+        let common = ["mtu", "mac", "master", "alias", "group", "txqueuelen", "addrgenmode"];
+        let changed = common.iter().any(|field| given.has(field)) || given.is_set("up");
+        return vec!["SetLink"; usize::from(changed) + up];
     }
-    let more = usize::from(given.has("alias")) + usize::from(given.is_set("peer.up"));
+    let later = given.has("alias") || given.has("addrgenmode");
+    let more = usize::from(later) + usize::from(given.is_set("peer.up")) + up;
     [vec!["NewLink create excl"], vec!["SetLink"; more]].concat()
 }
 
@@ -352,6 +361,13 @@ fn kind(_: &Given<'_>, value: &Value) -> Parts {
 
 const IOCTL: Shows = Nothing("it is set by ioctl(2) on /dev/net/tun");
 
+/// A keyword of a kind's data.
+macro_rules! data_word {
+    ($name:literal, $($ours:literal => $theirs:literal),+) => {
+        Shows::Parts(|_, value| vec![format!("data {}({})", $name, word(value, &[$(($ours, $theirs)),+]))])
+    };
+}
+
 /// `IFLA_BR_…` (`linux/if_link.h`).
 const BRIDGE_STP: Row = (
     "bridge.stp",
@@ -363,13 +379,42 @@ const BRIDGE_FORWARD_DELAY: Row = ("bridge.forward_delay", shows!("data ForwardD
 const BRIDGE_AGEING_TIME: Row = ("bridge.ageing_time", shows!("data AgeingTime({})"));
 const BRIDGE_VLAN_FILTERING: Row = ("bridge.vlan_filtering", shows!("data VlanFiltering({})"));
 const BRIDGE_VLAN_DEFAULT_PVID: Row = ("bridge.vlan_default_pvid", shows!("data VlanDefaultPvid({})"));
-
-/// A keyword of a kind's data.
-macro_rules! data_word {
-    ($name:literal, $($ours:literal => $theirs:literal),+) => {
-        Shows::Parts(|_, value| vec![format!("data {}({})", $name, word(value, &[$(($ours, $theirs)),+]))])
-    };
-}
+const BRIDGE_HELLO_TIME: Row = ("bridge.hello_time", shows!("data HelloTime({})"));
+const BRIDGE_MAX_AGE: Row = ("bridge.max_age", shows!("data MaxAge({})"));
+const BRIDGE_PRIORITY: Row = ("bridge.priority", shows!("data Priority({})"));
+const BRIDGE_GROUP_FWD_MASK: Row = ("bridge.group_fwd_mask", shows!("data GroupFwdMask({})"));
+const BRIDGE_VLAN_STATS_ENABLED: Row = ("bridge.vlan_stats_enabled", shows!("data VlanStatsEnabled({})"));
+const BRIDGE_MCAST_SNOOPING: Row = ("bridge.mcast_snooping", shows!("data MulticastSnooping({})"));
+const BRIDGE_MCAST_QUERY_USE_IFADDR: Row =
+    ("bridge.mcast_query_use_ifaddr", shows!("data MulticastQueryUseIfaddr({})"));
+const BRIDGE_MCAST_QUERIER: Row = ("bridge.mcast_querier", shows!("data MulticastQuerier({})"));
+const BRIDGE_MCAST_HASH_MAX: Row = ("bridge.mcast_hash_max", shows!("data MulticastHashMax({})"));
+const BRIDGE_MCAST_LAST_MEMBER_COUNT: Row =
+    ("bridge.mcast_last_member_count", shows!("data MulticastLastMemberCount({})"));
+const BRIDGE_MCAST_STARTUP_QUERY_COUNT: Row =
+    ("bridge.mcast_startup_query_count", shows!("data MulticastStartupQueryCount({})"));
+const BRIDGE_MCAST_LAST_MEMBER_INTERVAL: Row =
+    ("bridge.mcast_last_member_interval", shows!("data MulticastLastMemberInterval({})"));
+const BRIDGE_MCAST_MEMBERSHIP_INTERVAL: Row =
+    ("bridge.mcast_membership_interval", shows!("data MulticastMembershipInterval({})"));
+const BRIDGE_MCAST_QUERIER_INTERVAL: Row =
+    ("bridge.mcast_querier_interval", shows!("data MulticastQuerierInterval({})"));
+const BRIDGE_MCAST_QUERY_INTERVAL: Row = ("bridge.mcast_query_interval", shows!("data MulticastQueryInterval({})"));
+const BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL: Row =
+    ("bridge.mcast_query_response_interval", shows!("data MulticastQueryResponseInterval({})"));
+const BRIDGE_MCAST_STARTUP_QUERY_INTERVAL: Row =
+    ("bridge.mcast_startup_query_interval", shows!("data MulticastStartupQueryInterval({})"));
+const BRIDGE_MCAST_STATS_ENABLED: Row = ("bridge.mcast_stats_enabled", shows!("data MulticastStatsEnabled({})"));
+const BRIDGE_MCAST_IGMP_VERSION: Row = ("bridge.mcast_igmp_version", shows!("data MulticastIgmpVersion({})"));
+const BRIDGE_MCAST_MLD_VERSION: Row = ("bridge.mcast_mld_version", shows!("data MulticastMldVersion({})"));
+const BRIDGE_VLAN_PROTOCOL: Row =
+    ("bridge.vlan_protocol", data_word!("VlanProtocol", "ieee802_1q" => "Ieee8021Q", "ieee802_1ad" => "Ieee8021Ad"));
+const BRIDGE_MCAST_ROUTER: Row = (
+    "bridge.mcast_router",
+    data_word!(
+        "MulticastRouter", "disabled" => "Disabled", "automatic" => "TempQuery", "permanent" => "Permanent"
+    ),
+);
 
 /// `IFLA_BOND_…` (`linux/if_link.h`), `BOND_…` (`linux/if_bonding.h`).
 const BOND_MODE: Row = (
@@ -412,6 +457,15 @@ const BOND_LACP_RATE: Row = ("bond.lacp_rate", data_word!("AdLacpRate", "slow" =
 const BOND_AD_SELECT: Row =
     ("bond.ad_select", data_word!("AdSelect", "stable" => "Stable", "bandwidth" => "Bandwidth", "count" => "Count"));
 
+const GROUP: Row = ("group", shows!("Group({})"));
+const TXQUEUELEN: Row = ("txqueuelen", shows!("TxQueueLen({})"));
+
+/// `IFLA_INET6_ADDR_GEN_MODE`, in `AF_INET6` of `IFLA_AF_SPEC`.
+fn addrgenmode(_: &Given<'_>, value: &Value) -> String {
+    let words = [("eui64", "Eui64"), ("none", "None"), ("stable_privacy", "StablePrivacy"), ("random", "Random")];
+    format!("AfSpecUnspec([Inet6([AddrGenMode({})])])", word(value, &words))
+}
+
 /// `IFLA_…`, `IFLA_INFO_…` (`linux/if_link.h`).
 const LINK_ADD: &[Row] = &[
     IN_NETNS,
@@ -430,7 +484,33 @@ const LINK_ADD: &[Row] = &[
     ("mtu", shows!("Mtu({})")),
     ("mac", shows!("Address({})", mac)),
     ("master", shows!("Controller({})", index)),
-    ("up", when!("LinkFlags(Up) on")),
+    (
+        "up",
+        Shows::Parts(|given, value| {
+            let mut parts = Vec::new();
+            if *value == Value::Bool(true) {
+                parts.push("LinkFlags(Up) on".to_owned());
+            }
+            if goes_up_last(given) {
+                parts.push(format!("index {}", given.index(given.text("link").unwrap())));
+            }
+            parts
+        }),
+    ),
+    GROUP,
+    TXQUEUELEN,
+    ("tx_queues", shows!("NumTxQueues({})")),
+    ("rx_queues", shows!("NumRxQueues({})")),
+    (
+        "addrgenmode",
+        Shows::Parts(|given, value| {
+            let mut parts = vec![addrgenmode(given, value)];
+            if !given.is_kind("tun") && !given.has("alias") {
+                parts.push(format!("index {}", given.index(given.text("link").unwrap())));
+            }
+            parts
+        }),
+    ),
     (
         "alias",
         Shows::Parts(|given, value| {
@@ -467,6 +547,28 @@ const LINK_ADD: &[Row] = &[
     BRIDGE_AGEING_TIME,
     BRIDGE_VLAN_FILTERING,
     BRIDGE_VLAN_DEFAULT_PVID,
+    BRIDGE_HELLO_TIME,
+    BRIDGE_MAX_AGE,
+    BRIDGE_PRIORITY,
+    BRIDGE_GROUP_FWD_MASK,
+    BRIDGE_VLAN_STATS_ENABLED,
+    BRIDGE_MCAST_SNOOPING,
+    BRIDGE_MCAST_QUERY_USE_IFADDR,
+    BRIDGE_MCAST_QUERIER,
+    BRIDGE_MCAST_HASH_MAX,
+    BRIDGE_MCAST_LAST_MEMBER_COUNT,
+    BRIDGE_MCAST_STARTUP_QUERY_COUNT,
+    BRIDGE_MCAST_LAST_MEMBER_INTERVAL,
+    BRIDGE_MCAST_MEMBERSHIP_INTERVAL,
+    BRIDGE_MCAST_QUERIER_INTERVAL,
+    BRIDGE_MCAST_QUERY_INTERVAL,
+    BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL,
+    BRIDGE_MCAST_STARTUP_QUERY_INTERVAL,
+    BRIDGE_MCAST_STATS_ENABLED,
+    BRIDGE_MCAST_IGMP_VERSION,
+    BRIDGE_MCAST_MLD_VERSION,
+    BRIDGE_VLAN_PROTOCOL,
+    BRIDGE_MCAST_ROUTER,
     BOND_MODE,
     BOND_MIIMON,
     BOND_UPDELAY,
@@ -507,6 +609,14 @@ const LINK_ADD: &[Row] = &[
     ),
     ("vxlan.proxy", shows!("data Proxy({})")),
     ("vxlan.collect_metadata", shows!("data CollectMetadata({})")),
+    ("vxlan.ageing", shows!("data Ageing({})")),
+    ("vxlan.ttl_inherit", when!("data TtlInheritFlag")),
+    ("vxlan.df", data_word!("Df", "unset" => "Unset", "set" => "Set", "inherit" => "Inherit")),
+    ("vxlan.gbp", when!("data Gbp")),
+    ("vxlan.udp_csum", shows!("data UDPCsum({})")),
+    ("vxlan.udp_zero_csum6_tx", shows!("data UDPZeroCsumTX({})")),
+    ("vxlan.udp_zero_csum6_rx", shows!("data UDPZeroCsumRX({})")),
+    ("vxlan.vnifilter", when!("data Vnifilter(true)")),
     (
         "macvlan.mode",
         Shows::Parts(|_, value| {
@@ -566,6 +676,9 @@ const LINK_ADD: &[Row] = &[
     ("tun.mode", IOCTL),
     ("tun.owner", IOCTL),
     ("tun.group", IOCTL),
+    ("tun.no_owner", Nothing("no owner is set")),
+    ("tun.multi_queue", IOCTL),
+    ("tun.vnet_hdr", IOCTL),
 ];
 
 /// The end of the name of an attribute that has another name for IPv6, with the address.
@@ -585,8 +698,8 @@ const LINK_SET: &[Row] = &[
     (
         "link",
         Shows::Parts(|given, value| {
-            // A rename is by index.
-            vec![if given.has("new_name") {
+            // A rename is by index, and so is a message that could select the links of a group.
+            vec![if given.has("new_name") || has_own(given) && given.has("group") {
                 format!("index {}", index(given, value))
             } else {
                 format!("IfName({value})")
@@ -663,7 +776,9 @@ const LINK_SET: &[Row] = &[
     ("target_netns", shown!("NetNsFd")),
     ("master", shows!("Controller({})", index)),
     ("no_master", when!("Controller(0)")),
-    ("txqueuelen", shows!("TxQueueLen({})")),
+    GROUP,
+    TXQUEUELEN,
+    ("addrgenmode", shows!("{}", addrgenmode)),
 ];
 
 /// `IFA_…` (`linux/if_addr.h`). The prefix is that of `IFA_ADDRESS`, which is the peer's if the address has a peer.

@@ -17,15 +17,29 @@ macro_rules! requests {
 
 requests! {
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "veth", "mtu": 1401, "mac": "02:00:00:00:01:02", "up": true,
-        "master": "br0", "alias": "one", "exists_ok": true,
+        "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true,
         "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bridge", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "alias": "one", "exists_ok": true, "bridge": {"stp": true, "forward_delay": 1703,
+        "up": true, "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "bridge": {"stp": true, "forward_delay": 1703,
         "ageing_time": 20004}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bridge", "master": "br0", "bridge": {"stp": false,
         "vlan_filtering": true, "vlan_default_pvid": 515}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bridge", "bridge": {"stp": false, "hello_time": 301, "max_age": 1502,
+        "priority": 4660, "group_fwd_mask": 22136, "vlan_protocol": "ieee802_1ad", "vlan_stats_enabled": true,
+        "mcast_router": "permanent", "mcast_snooping": true, "mcast_query_use_ifaddr": true, "mcast_querier": true,
+        "mcast_hash_max": 66053, "mcast_last_member_count": 3, "mcast_startup_query_count": 4,
+        "mcast_last_member_interval": 505, "mcast_membership_interval": 66054, "mcast_querier_interval": 66055,
+        "mcast_query_interval": 66056, "mcast_query_response_interval": 1507, "mcast_startup_query_interval": 66058,
+        "mcast_stats_enabled": true, "mcast_igmp_version": 3, "mcast_mld_version": 2}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bridge", "up": true, "addrgenmode": "eui64", "bridge": {"vlan_protocol": "ieee802_1q",
+        "mcast_router": "automatic", "mcast_snooping": false, "mcast_querier": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bridge", "alias": "one", "addrgenmode": "random", "bridge": {"mcast_router": "disabled"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ifb", "addrgenmode": "stable_privacy"}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vxlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0", "vxlan": {"id": 66051,
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0", "vxlan": {"id": 66051,
         "group": "239.1.2.3", "local": "10.0.0.1", "port": 4789, "source_port_min": 4660, "source_port_max": 22136,
         "ttl": 7, "tos": 8, "learning": true, "proxy": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "parent": "v0", "vxlan": {"id": 7,
@@ -33,25 +47,39 @@ requests! {
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "remote": "10.0.0.9"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "remote": "2001:db8::9"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"collect_metadata": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "ttl_inherit": true,
+        "ageing": 66051, "df": "set", "gbp": true, "udp_csum": true, "udp_zero_csum6_tx": true,
+        "udp_zero_csum6_rx": true}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"id": 7, "df": "inherit",
+        "udp_csum": false, "udp_zero_csum6_tx": false, "udp_zero_csum6_rx": false}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vxlan", "vxlan": {"collect_metadata": true, "df": "unset",
+        "vnifilter": true}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "bridge"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "passthru"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvlan", "parent": "v0", "macvlan": {"mode": "source"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvtap", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "alias": "one", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
+        "up": true, "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0", "macvlan": {"mode": "private"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "master": "br0"}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "bridge"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "passthru"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "macvtap", "parent": "v0", "macvlan": {"mode": "source"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ifb", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true}"#;
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "tun", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "tun": {"mode": "tap", "owner": 64123,
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515,
+        "addrgenmode": "none", "exists_ok": true, "tun": {"mode": "tap", "owner": 64123,
         "group": 7}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "tun", "mtu": 1401, "tun": {"mode": "tun"}}"#;
+    "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "tun", "tun": {"mode": "tap", "no_owner": true,
+        "multi_queue": true, "vnet_hdr": true}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "bond", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "bond": {"mode": "ieee802_3ad",
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "bond": {"mode": "ieee802_3ad",
         "miimon": 100, "updelay": 66100, "downdelay": 4600, "min_links": 3, "lacp_rate": "fast", "ad_select": "count",
         "xmit_hash_policy": "layer3_4", "fail_over_mac": "active", "all_ports_active": true, "primary": "v0"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_rr", "arp_interval": 66051,
@@ -67,65 +95,80 @@ requests! {
         "xmit_hash_policy": "vlan_srcmac"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "bond", "bond": {"mode": "balance_alb"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "dummy", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true}"#;
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vlan", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "vlan": {"id": 2571}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vlan", "parent": "v0", "vlan": {"id": 7, "protocol": "ieee802_1ad"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "vlan", "parent": "v0", "vlan": {"id": 7, "protocol": "ieee802_1q"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vrf", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "vrf": {"table": 305419896}}"#;
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "vrf": {"table": 305419896}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "ipvlan": {"mode": "l2", "traffic": "private"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "parent": "v0", "ipvlan": {"mode": "l3", "traffic": "vepa"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipvlan", "parent": "v0", "ipvlan": {"mode": "l3s", "traffic": "bridge"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "geneve", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "geneve": {"id": 66051,
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "geneve": {"id": 66051,
         "remote": "10.0.0.9", "port": 4660, "ttl": 7, "tos": 8, "df": "set"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "geneve", "geneve": {"id": 7, "remote": "2001:db8::9", "df": "inherit"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "geneve", "geneve": {"collect_metadata": true, "df": "unset"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ipip", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipip", "tunnel": {"remote": "10.0.0.9", "protocol": "any", "pmtudisc": false}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ipip", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv4", "pmtudisc": false}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "sit", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "any", "pmtudisc": false}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv4", "pmtudisc": false}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "sit", "tunnel": {"remote": "10.0.0.9", "protocol": "ipv6", "pmtudisc": false}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "any"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "ipv4"}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "ip6tnl", "tunnel": {"remote": "2001:db8::9", "protocol": "ipv6"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "gre", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true},
         "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "gre", "tunnel": {"pmtudisc": false}, "gre": {"key": 66051}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "gretap", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "10.0.0.1", "remote": "10.0.0.9", "ttl": 7, "tos": 8, "pmtudisc": true},
         "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "gretap", "tunnel": {"pmtudisc": false}, "gre": {"key": 66051}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6gre", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0",
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5},
         "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "ip6gretap", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "parent": "v0",
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0",
         "tunnel": {"local": "2001:db8::1", "remote": "2001:db8::9", "ttl": 7, "encap_limit": 5},
         "gre": {"key": 305419896, "csum": true, "seq": true}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "wireguard", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true}"#;
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "xfrm", "mtu": 1401, "up": true, "master": "br0",
-        "alias": "one", "exists_ok": true, "parent": "v0", "xfrm": {"if_id": 305419896}}"#;
+        "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "parent": "v0", "xfrm": {"if_id": 305419896}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "netkit", "mtu": 1401, "mac": "02:00:00:00:01:02",
-        "up": true, "master": "br0", "alias": "one", "exists_ok": true, "netkit": {"mode": "l2"},
+        "up": true, "master": "br0", "alias": "one", "group": 66052, "txqueuelen": 515, "tx_queues": 3, "rx_queues": 5,
+        "addrgenmode": "none", "exists_ok": true, "netkit": {"mode": "l2"},
         "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "netkit", "netkit": {"mode": "l3"}, "peer": {"name": "a1", "netns": "w"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vcan", "mtu": 1401, "up": true, "master": "br0",
@@ -136,6 +179,16 @@ requests! {
         "promisc": true, "txqueuelen": 515, "bridge": {"stp": true, "forward_delay": 1703, "ageing_time": 20004}}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "no_master": true, "new_name": "br1",
         "target_netns": "far", "bridge": {"vlan_filtering": true, "vlan_default_pvid": 515}}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "group": 66052, "bridge": {"stp": false, "hello_time": 301, "max_age": 1502,
+        "priority": 4660, "group_fwd_mask": 22136, "vlan_protocol": "ieee802_1ad", "vlan_stats_enabled": true,
+        "mcast_router": "permanent", "mcast_snooping": true, "mcast_query_use_ifaddr": true, "mcast_querier": true,
+        "mcast_hash_max": 66053, "mcast_last_member_count": 3, "mcast_startup_query_count": 4,
+        "mcast_last_member_interval": 505, "mcast_membership_interval": 66054, "mcast_querier_interval": 66055,
+        "mcast_query_interval": 66056, "mcast_query_response_interval": 1507, "mcast_startup_query_interval": 66058,
+        "mcast_stats_enabled": true, "mcast_igmp_version": 3, "mcast_mld_version": 2}}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "up": false, "addrgenmode": "eui64", "bridge": {"vlan_protocol": "ieee802_1q",
+        "mcast_router": "automatic", "mcast_snooping": false, "mcast_querier": false}}"#;
+    "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "addrgenmode": "random", "bridge": {"mcast_router": "disabled"}}"#;
     "Link.Set" "ip -n w link add br0 type bridge; ip -n w link add br1 type bridge", r#"{"netns": "w", "link": "br0",
         "kind": "bridge", "master": "br1"}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "kind": "veth", "mtu": 1402}"#;
@@ -143,6 +196,8 @@ requests! {
         "arp": true, "multicast": true, "allmulticast": true, "promisc": true, "txqueuelen": 515}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "up": false, "arp": false, "multicast": false, "allmulticast": false,
         "promisc": false, "no_master": true}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "group": 66052, "addrgenmode": "none"}"#;
+    "Link.Set" "", r#"{"netns": "w", "link": "v0", "kind": "veth", "group": 66052, "addrgenmode": "stable_privacy"}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "v0", "master": "br0"}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "new_name": "w0", "target_netns": "far"}"#;
     "Link.Set" "", r#"{"netns": "w", "link": "v0", "protodown": true}"#;

@@ -7,14 +7,22 @@ use std::net::IpAddr;
 use super::super::field::{
     BOND_AD_SELECT, BOND_ALL_PORTS_ACTIVE, BOND_ARP_INTERVAL, BOND_ARP_IP_TARGET, BOND_DOWNDELAY, BOND_FAIL_OVER_MAC,
     BOND_LACP_RATE, BOND_MIIMON, BOND_MIN_LINKS, BOND_MODE, BOND_PRIMARY, BOND_UPDELAY, BOND_XMIT_HASH_POLICY,
-    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, CAN_BITRATE,
-    CAN_LISTEN_ONLY, CAN_RESTART_MS, CAN_SAMPLE_POINT, EXISTS_OK, Field, GENEVE_COLLECT_METADATA, GENEVE_DF, GENEVE_ID,
-    GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM, GRE_KEY, GRE_SEQ, IPVLAN_MODE, IPVLAN_TRAFFIC, Key,
-    MAC, MACVLAN_MODE, MASTER, NETKIT_MODE, NETNS, PARENT, PEER_MAC, PEER_MTU, PEER_NAME, PEER_NETNS, PEER_UP,
-    TARGET_NETNS, TUN_GROUP, TUN_MODE, TUN_OWNER, TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC, TUNNEL_PROTOCOL,
-    TUNNEL_REMOTE, TUNNEL_TOS, TUNNEL_TTL, VLAN_ID, VLAN_PROTOCOL, VRF_TABLE, VXLAN_COLLECT_METADATA, VXLAN_GROUP,
-    VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE, VXLAN_SOURCE_PORT_MAX,
-    VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, XFRM_IF_ID,
+    BRIDGE_AGEING_TIME, BRIDGE_FORWARD_DELAY, BRIDGE_GROUP_FWD_MASK, BRIDGE_HELLO_TIME, BRIDGE_MAX_AGE,
+    BRIDGE_MCAST_HASH_MAX, BRIDGE_MCAST_IGMP_VERSION, BRIDGE_MCAST_LAST_MEMBER_COUNT,
+    BRIDGE_MCAST_LAST_MEMBER_INTERVAL, BRIDGE_MCAST_MEMBERSHIP_INTERVAL, BRIDGE_MCAST_MLD_VERSION,
+    BRIDGE_MCAST_QUERIER, BRIDGE_MCAST_QUERIER_INTERVAL, BRIDGE_MCAST_QUERY_INTERVAL,
+    BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL, BRIDGE_MCAST_QUERY_USE_IFADDR, BRIDGE_MCAST_ROUTER, BRIDGE_MCAST_SNOOPING,
+    BRIDGE_MCAST_STARTUP_QUERY_COUNT, BRIDGE_MCAST_STARTUP_QUERY_INTERVAL, BRIDGE_MCAST_STATS_ENABLED, BRIDGE_PRIORITY,
+    BRIDGE_STP, BRIDGE_VLAN_DEFAULT_PVID, BRIDGE_VLAN_FILTERING, BRIDGE_VLAN_PROTOCOL, BRIDGE_VLAN_STATS_ENABLED,
+    CAN_BITRATE, CAN_LISTEN_ONLY, CAN_RESTART_MS, CAN_SAMPLE_POINT, EXISTS_OK, Field, GENEVE_COLLECT_METADATA,
+    GENEVE_DF, GENEVE_ID, GENEVE_PORT, GENEVE_REMOTE, GENEVE_TOS, GENEVE_TTL, GRE_CSUM, GRE_KEY, GRE_SEQ, IPVLAN_MODE,
+    IPVLAN_TRAFFIC, Key, MAC, MACVLAN_MODE, MASTER, NETKIT_MODE, NETNS, PARENT, PEER_MAC, PEER_MTU, PEER_NAME,
+    PEER_NETNS, PEER_UP, RX_QUEUES, TARGET_NETNS, TUN_GROUP, TUN_MODE, TUN_MULTI_QUEUE, TUN_NO_OWNER, TUN_OWNER,
+    TUN_VNET_HDR, TUNNEL_ENCAP_LIMIT, TUNNEL_LOCAL, TUNNEL_PMTUDISC, TUNNEL_PROTOCOL, TUNNEL_REMOTE, TUNNEL_TOS,
+    TUNNEL_TTL, TX_QUEUES, VLAN_ID, VLAN_PROTOCOL, VRF_TABLE, VXLAN_AGEING, VXLAN_COLLECT_METADATA, VXLAN_DF,
+    VXLAN_GBP, VXLAN_GROUP, VXLAN_ID, VXLAN_LEARNING, VXLAN_LOCAL, VXLAN_PORT, VXLAN_PROXY, VXLAN_REMOTE,
+    VXLAN_SOURCE_PORT_MAX, VXLAN_SOURCE_PORT_MIN, VXLAN_TOS, VXLAN_TTL, VXLAN_TTL_INHERIT, VXLAN_UDP_CSUM,
+    VXLAN_UDP_ZERO_CSUM6_RX, VXLAN_UDP_ZERO_CSUM6_TX, VXLAN_VNIFILTER, XFRM_IF_ID,
 };
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
@@ -64,10 +72,35 @@ pub(crate) static OTHER: &[&[Row]] = &[ON_PARENT];
 /// `IFLA_BR_…` (`linux/if_link.h`).
 static BRIDGE: &[Row] = &[
     row(&BRIDGE_FORWARD_DELAY.field, data!(1), Form::Ticks(Width::Four)).adjusted(),
+    row(&BRIDGE_HELLO_TIME.field, data!(2), Form::Ticks(Width::Four)),
+    row(&BRIDGE_MAX_AGE.field, data!(3), Form::Ticks(Width::Four)),
     row(&BRIDGE_AGEING_TIME.field, data!(4), Form::Ticks(Width::Four)),
     row(&BRIDGE_STP.field, data!(5), Form::Flag(Width::Four)),
+    row(&BRIDGE_PRIORITY.field, data!(6), Form::Number(Width::Two)),
+    row(&BRIDGE_GROUP_FWD_MASK.field, data!(9), Form::Number(Width::Two)),
     row(&BRIDGE_VLAN_FILTERING.field, data!(7), Form::Flag(Width::One)),
+    // A kernel without VLANs on bridges (`CONFIG_BRIDGE_VLAN_FILTERING`) ignores these.
+    row(&BRIDGE_VLAN_PROTOCOL.field, data!(8), Form::Word(Width::Net2)).adjusted(),
     row(&BRIDGE_VLAN_DEFAULT_PVID.field, data!(39), Form::Number(Width::Two)).adjusted(),
+    row(&BRIDGE_VLAN_STATS_ENABLED.field, data!(41), Form::Flag(Width::One)).adjusted(),
+    // A kernel without multicast snooping (`CONFIG_BRIDGE_IGMP_SNOOPING`) ignores these.
+    row(&BRIDGE_MCAST_ROUTER.field, data!(22), Form::Word(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_SNOOPING.field, data!(23), Form::Flag(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_QUERY_USE_IFADDR.field, data!(24), Form::Flag(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_QUERIER.field, data!(25), Form::Flag(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_HASH_MAX.field, data!(27), Form::Number(Width::Four)).adjusted(),
+    row(&BRIDGE_MCAST_LAST_MEMBER_COUNT.field, data!(28), Form::Number(Width::Four)).adjusted(),
+    row(&BRIDGE_MCAST_STARTUP_QUERY_COUNT.field, data!(29), Form::Number(Width::Four)).adjusted(),
+    row(&BRIDGE_MCAST_LAST_MEMBER_INTERVAL.field, data!(30), Form::Ticks(Width::Eight)).adjusted(),
+    row(&BRIDGE_MCAST_MEMBERSHIP_INTERVAL.field, data!(31), Form::Ticks(Width::Eight)).adjusted(),
+    row(&BRIDGE_MCAST_QUERIER_INTERVAL.field, data!(32), Form::Ticks(Width::Eight)).adjusted(),
+    // These two are also clamped, from below since Linux 5.16 and from above since 6.16.
+    row(&BRIDGE_MCAST_QUERY_INTERVAL.field, data!(33), Form::Ticks(Width::Eight)).adjusted(),
+    row(&BRIDGE_MCAST_STARTUP_QUERY_INTERVAL.field, data!(35), Form::Ticks(Width::Eight)).adjusted(),
+    row(&BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL.field, data!(34), Form::Ticks(Width::Eight)).adjusted(),
+    row(&BRIDGE_MCAST_STATS_ENABLED.field, data!(42), Form::Flag(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_IGMP_VERSION.field, data!(43), Form::Number(Width::One)).adjusted(),
+    row(&BRIDGE_MCAST_MLD_VERSION.field, data!(44), Form::Number(Width::One)).adjusted(),
 ];
 
 /// `IFLA_BOND_…`
@@ -110,14 +143,36 @@ static BRIDGE_FIELDS: &[Use] = &[
     untouched(&BRIDGE_STP.field),
     untouched(&BRIDGE_FORWARD_DELAY.field),
     untouched(&BRIDGE_AGEING_TIME.field),
+    untouched(&BRIDGE_HELLO_TIME.field),
+    untouched(&BRIDGE_MAX_AGE.field),
+    untouched(&BRIDGE_PRIORITY.field),
+    untouched(&BRIDGE_GROUP_FWD_MASK.field),
     untouched(&BRIDGE_VLAN_FILTERING.field),
+    untouched(&BRIDGE_VLAN_PROTOCOL.field),
     untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
+    untouched(&BRIDGE_VLAN_STATS_ENABLED.field),
+    untouched(&BRIDGE_MCAST_SNOOPING.field),
+    untouched(&BRIDGE_MCAST_QUERIER.field),
+    untouched(&BRIDGE_MCAST_ROUTER.field),
+    untouched(&BRIDGE_MCAST_QUERY_USE_IFADDR.field),
+    untouched(&BRIDGE_MCAST_HASH_MAX.field),
+    untouched(&BRIDGE_MCAST_LAST_MEMBER_COUNT.field),
+    untouched(&BRIDGE_MCAST_STARTUP_QUERY_COUNT.field),
+    untouched(&BRIDGE_MCAST_LAST_MEMBER_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_MEMBERSHIP_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_QUERIER_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_QUERY_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_STARTUP_QUERY_INTERVAL.field),
+    untouched(&BRIDGE_MCAST_STATS_ENABLED.field),
+    untouched(&BRIDGE_MCAST_IGMP_VERSION.field),
+    untouched(&BRIDGE_MCAST_MLD_VERSION.field),
 ];
 
 /// The kinds whose own fields `Link.Set` can change, with those that the kernel changes. It has no more of a vlan, vrf,
 /// pair, wireguard or tun. Of a tunnel, and of an xfrm, it would reset everything that a message leaves out.
 pub(super) static CHANGED: &[Kind] = &[
-    kind("bridge", BRIDGE_FIELDS, &[BRIDGE]),
+    kind("bridge", BRIDGE_FIELDS, &[BRIDGE]).settled(bridge),
     kind("bond", BOND_FIELDS, &[BOND]).settled(bond),
     kind(
         "vxlan",
@@ -129,6 +184,8 @@ pub(super) static CHANGED: &[Kind] = &[
             untouched(&VXLAN_TTL.field),
             untouched(&VXLAN_TOS.field),
             untouched(&VXLAN_LEARNING.field),
+            untouched(&VXLAN_AGEING.field),
+            untouched(&VXLAN_DF.field),
         ],
         &[VXLAN],
     )
@@ -160,6 +217,9 @@ static VXLAN: &[Row] = &[
     row(&VXLAN_LOCAL.field, data!(4), Form::Ipv4(Cast::One)),
     row(&VXLAN_LOCAL.field, data!(17), Form::Ipv6(Cast::One)),
     row(&VXLAN_TTL.field, data!(5), Form::Number(Width::One)),
+    // The kernel takes an attribute without content, and reports a number.
+    row(&VXLAN_TTL_INHERIT.field, data!(28), Form::Present).only_written(),
+    row(&VXLAN_TTL_INHERIT.field, data!(28), Form::Flag(Width::One)).only_reported(),
     row(&VXLAN_TOS.field, data!(6), Form::Number(Width::One)),
     row(&VXLAN_LEARNING.field, data!(7), Form::Flag(Width::One)).or(not_learning),
     row(&VXLAN_SOURCE_PORT_MIN.field, Place::Inside(&[18, 2, 10], 0, 4), Form::Number(Width::Net2)),
@@ -167,6 +227,14 @@ static VXLAN: &[Row] = &[
     row(&VXLAN_PROXY.field, data!(11), Form::Flag(Width::One)),
     row(&VXLAN_PORT.field, data!(15), Form::Number(Width::Net2)),
     row(&VXLAN_COLLECT_METADATA.field, data!(25), Form::Flag(Width::One)),
+    row(&VXLAN_AGEING.field, data!(8), Form::Number(Width::Four)),
+    row(&VXLAN_DF.field, data!(29), Form::Word(Width::One)),
+    row(&VXLAN_GBP.field, data!(23), Form::Present),
+    row(&VXLAN_UDP_CSUM.field, data!(18), Form::Flag(Width::One)),
+    row(&VXLAN_UDP_ZERO_CSUM6_TX.field, data!(19), Form::Flag(Width::One)),
+    row(&VXLAN_UDP_ZERO_CSUM6_RX.field, data!(20), Form::Flag(Width::One)),
+    // A kernel before Linux 5.18 ignores it and does not report it.
+    row(&VXLAN_VNIFILTER.field, data!(30), Form::Bit(Width::One, 1)).adjusted_when_made(),
     row(&PARENT.field, data!(3), Form::Link),
     result("parent_index", data!(3), Form::Positive(Width::Four), PARENT_INDEX),
 ];
@@ -184,6 +252,9 @@ static TUN: &[Row] = &[
     row(&TUN_OWNER.field, data!(1), Form::Number(Width::Four)),
     row(&TUN_GROUP.field, data!(2), Form::Number(Width::Four)),
     row(&TUN_MODE.field, data!(3), Form::Word(Width::One)),
+    row(&TUN_MULTI_QUEUE.field, data!(7), Form::Flag(Width::One)),
+    row(&TUN_VNET_HDR.field, data!(5), Form::Flag(Width::One)),
+    row(&TUN_NO_OWNER.field, data!(1), Form::Absent).unreported(),
     result(
         "tun.persist",
         data!(6),
@@ -399,7 +470,7 @@ pub(super) static ADDED: &[Kind] = match ALL.split_last() {
 /// All kinds that have rows. The last one is a device, which is not made by a call.
 pub(super) static ALL: &[Kind] = &[
     made("veth", pair_fields![], &[PAIR]).settled(pair).visiting(at_target_or_peer),
-    made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
+    made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]).settled(bridge),
     made("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
     anchored(
         "vxlan",
@@ -413,10 +484,18 @@ pub(super) static ALL: &[Kind] = &[
             untouched(&VXLAN_SOURCE_PORT_MIN.field),
             untouched(&VXLAN_SOURCE_PORT_MAX.field),
             untouched(&VXLAN_TTL.field),
+            off(&VXLAN_TTL_INHERIT.field),
             untouched(&VXLAN_TOS.field),
             chosen(&VXLAN_LEARNING.field),
             off(&VXLAN_PROXY.field),
             off(&VXLAN_COLLECT_METADATA.field),
+            untouched(&VXLAN_AGEING.field),
+            untouched(&VXLAN_DF.field),
+            off(&VXLAN_GBP.field),
+            untouched(&VXLAN_UDP_CSUM.field),
+            untouched(&VXLAN_UDP_ZERO_CSUM6_TX.field),
+            untouched(&VXLAN_UDP_ZERO_CSUM6_RX.field),
+            off(&VXLAN_VNIFILTER.field),
         ],
         &[VXLAN],
     )
@@ -471,7 +550,11 @@ pub(super) static ALL: &[Kind] = &[
         &[
             required(&TUN_MODE.field),
             declared(&TUN_OWNER.field, Absence::Default(Constant::Uid)),
+            untouched(&TUN_NO_OWNER.field),
             untouched(&TUN_GROUP.field),
+            off(&TUN_MULTI_QUEUE.field),
+            // No default: a program that attaches sets it, and `exists_ok` would then refuse the link.
+            untouched(&TUN_VNET_HDR.field),
         ],
         &[ON_PARENT, TUN],
     )
@@ -536,7 +619,23 @@ pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
         &TARGET_NETNS.field,
         "the kernel would look up the port in the target namespace; set it there with a second call",
     ),
+    (&VXLAN_TTL.field, &VXLAN_TTL_INHERIT.field, "the TTL is either a number or copied from the inner packet"),
+    (&TUN_OWNER.field, &TUN_NO_OWNER.field, "the link has an owner or none"),
 ];
+
+/// The bits of `bridge.group_fwd_mask` that the kernel refuses (`BR_GROUPFWD_RESTRICTED`).
+const RESTRICTED: u64 = 7;
+
+/// Refuses to forward the frames of STP, of flow control and of link aggregation, as the kernel does.
+fn bridge(request: &mut Request) -> Result<(), Invalid> {
+    match request.get(&BRIDGE_GROUP_FWD_MASK) {
+        Some(mask) if mask & RESTRICTED != 0 => {
+            let why = format!("is {mask}; it must be a multiple of {}", RESTRICTED + 1);
+            Err(Invalid::new(BRIDGE_GROUP_FWD_MASK.field.name, why))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Refuses what the kernel would accept and interpret differently: without a VNI it would use 0, and it would ignore
 /// the unspecified address. A group and a remote share an attribute, so only the address distinguishes them.
@@ -548,6 +647,9 @@ fn vxlan(request: &mut Request) -> Result<(), Invalid> {
             return Err(Invalid::new(id.name, format!("cannot be given together with `{}`", external.name)));
         }
         _ => {}
+    }
+    if request.is_set(&VXLAN_VNIFILTER) && !request.is_set(&VXLAN_COLLECT_METADATA) {
+        return Err(Invalid::new(VXLAN_VNIFILTER.field.name, format!("needs `{}`", external.name)));
     }
     vxlan_addresses(request)?;
     let (min, max) = (&VXLAN_SOURCE_PORT_MIN, &VXLAN_SOURCE_PORT_MAX);
@@ -666,11 +768,19 @@ fn macvlan(request: &mut Request) -> Result<(), Invalid> {
 }
 
 /// Refuses a hardware address for a tun, which has none, and one of another length, which the kernel would truncate.
-/// `/dev/net/tun` makes links only in the namespace in which it was opened.
+/// `/dev/net/tun` makes links only in the namespace in which it was opened, and takes no numbers of queues.
 fn tun(request: &mut Request) -> Result<(), Invalid> {
-    if request.value(&TARGET_NETNS.field).is_some() {
-        let why = format!("does not apply to links of this kind; give the namespace in `{}`", NETNS.field.name);
-        return Err(Invalid::new(TARGET_NETNS.field.name, why));
+    let inapplicable = [
+        (&TARGET_NETNS.field, &NETNS.field),
+        (&TX_QUEUES.field, &TUN_MULTI_QUEUE.field),
+        (&RX_QUEUES.field, &TUN_MULTI_QUEUE.field),
+    ];
+    if let Some((field, instead)) = inapplicable.into_iter().find(|(field, _)| request.value(field).is_some()) {
+        let why = format!("does not apply to links of this kind; use `{}`", instead.name);
+        return Err(Invalid::new(field.name, why));
+    }
+    if request.get(&TUN_NO_OWNER) == Some(&false) {
+        return Err(Invalid::new(TUN_NO_OWNER.field.name, "must be true; for an owner, leave it out"));
     }
     match (request.get(&TUN_MODE), request.get(&MAC)) {
         (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "applies to mode `tap` only")),

@@ -14,7 +14,7 @@ use super::super::transaction::{Netlink, TransactionError};
 use super::super::{Prepared, not_encoded};
 use super::homes::{Homes, Nsid};
 use super::seen::{self, Link};
-use super::{Target, changed, compare, new_link_rows, renamed, tun};
+use super::{Target, changed, compare, later_rows, new_link_rows, renamed, tun};
 use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::needs::LastStage;
@@ -129,8 +129,8 @@ fn require_parent(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Ma
     }
 }
 
-/// Sends separate messages for what the kernel does not take in the message that makes a link: an alias
-/// (`rtnl_create_link` ignores it), and the other end of a pair going up (`veth_open` needs both ends).
+/// Sends separate messages for what the kernel does not take in the message that makes a link: fields that
+/// `rtnl_newlink_create` ignores, and the other end of a pair going up (`veth_open` needs both ends).
 fn complete(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
@@ -141,9 +141,7 @@ fn complete(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) ->
         let message = peer.take_up()?;
         homes.peer(after).transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
-    if request.get(&field::ALIAS).is_some() {
-        let alias = LINK_STATE.rows.iter().filter(|row| row.field() == Some(&field::ALIAS.field));
-        let message = Target::Index(made.index).change(encode(LINK_STATE.head, alias, given.view())?)?;
+    for message in Target::Index(made.index).complete(later_rows(request), given)? {
         homes.link(after).transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))

@@ -196,8 +196,9 @@ pub(super) mod tests {
 
     /// What the kernel reports of every link, and what else there is of this one.
     pub(in super::super) fn link(without: Option<u16>, also: &[u8]) -> Vec<u8> {
-        let always: [(u16, &[u8]); 7] =
-            [(3, b"v0\0"), (4, &[0; 4]), (13, &[0; 4]), (16, &[6]), (17, &[0]), (27, &[0; 4]), (30, &[0; 4])];
+        let four = &[0; 4];
+        let always: [(u16, &[u8]); 8] =
+            [(3, b"v0\0"), (4, four), (13, four), (16, &[6]), (17, &[0]), (27, four), (30, four), (31, four)];
         let given = always.into_iter().filter(|(kind, _)| Some(*kind) != without);
         let attributes = given.flat_map(|(kind, payload)| attribute(kind, payload));
         [0; 16].into_iter().chain(attributes).chain(also.iter().copied()).collect()
@@ -206,7 +207,7 @@ pub(super) mod tests {
     #[test]
     fn what_the_kernel_always_reports_is_never_made_up() {
         assert!(Link::read(&link(None, &[])).is_some());
-        for kind in [3, 4, 13, 16, 17, 27, 30] {
+        for kind in [3, 4, 13, 16, 17, 27, 30, 31] {
             assert!(Link::read(&link(Some(kind), &[])).is_none(), "{kind}");
         }
         assert!(Link::read(&link(Some(4), &attribute(4, &[0; 2]))).is_none());

@@ -33,7 +33,7 @@ const PROPERTIES: u16 = 52;
 const ALTERNATIVE_NAME: u16 = 53;
 
 /// The rows of what `Link.Set` can change: all but those that identify the link.
-fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
+pub(super) fn changeable() -> impl Iterator<Item = &'static Row> + Clone {
     let identifies =
         |row: &&Row| [&field::LINK.field, &field::KIND.field].iter().any(|field| row.field() == Some(field));
     LINK_STATE.rows.iter().filter(move |row| !identifies(row))
@@ -99,7 +99,8 @@ fn only_change(request: &Request) -> Option<&'static Field> {
 }
 
 /// Encodes the messages, which the kernel applies one after the other, each attribute by attribute. A rename, and the
-/// settings of a bridge port, refer to the link by its index. `RTM_SETLINK` would take one kind's data for another's.
+/// settings of a bridge port, refer to the link by its index. So does `RTM_NEWLINK` with a group: before Linux 5.18, it
+/// would change every link of the group if no link had the name. `RTM_SETLINK` would take one kind's data for another's.
 /// `RTM_NEWLINK` compares the kind, and makes no link without `NLM_F_CREATE`.
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
@@ -108,16 +109,18 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let port = LINK_STATE.rows.iter().filter(|row| is_of_port(row)).filter_map(Row::field);
     let port = port.into_iter().find(|field| request.value(field).is_some());
     // After a rename no link has the old name any more, so there would be nothing to look up.
-    let link = match if port.is_some() && !renames { before.find(&field::LINK)? } else { None } {
+    let has_group = gives_own(request) && request.get(&field::GROUP).is_some();
+    let link = match if (port.is_some() || has_group) && !renames { before.find(&field::LINK)? } else { None } {
         Some(link) => link,
         None => before.find_by_name(&field::LINK)?,
     };
-    let target = if renames { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
+    let is_by_index = renames || has_group;
+    let target = if is_by_index { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
     if let Some(kind) = request.get(&field::KIND).filter(|kind| !link.is_kind(kind)) {
         return Err(unsuitable(&field::KIND.field, format!("the link is not a {kind}")));
     }
-    let question = if renames { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
+    let question = if is_by_index { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
     if request.get(&field::PARENT).is_some() && before.ask(&question, STEP, is_elsewhere)?.contains(&true) {
         let why = "is a link of the namespace in which this link was made; the kernel would look it up there";
         return Err(unsuitable(&field::PARENT.field, why.to_owned()));

@@ -9,21 +9,26 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::super::rows::{Decoded, Given, encode};
+use super::super::rows::{Decoded, Given};
 use super::super::sides::{After, Before};
 use super::super::watched::Refers;
 use super::super::{Prepared, not_encoded};
 use super::homes::Homes;
-use super::{Target, changed, compare, new_link_rows, seen};
+use super::set::changeable;
+use super::{Target, changed, compare, goes_up_last, new_link_rows, seen};
+use crate::call::Kind;
 use crate::call::field::{self, Field, Key};
+use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Class, KernelRefusal, Refusal, describe, invalid};
 use crate::sys;
 
 /// `IFF_TUN`, `IFF_TAP` (`linux/if_tun.h`).
 const TUN: u16 = 1;
 const TAP: u16 = 2;
+/// `IFF_MULTI_QUEUE`, `IFF_VNET_HDR`
+const MULTI_QUEUE: u16 = 0x0100;
+const VNET_HDR: u16 = 0x4000;
 /// The flags of every new link. `IFF_TUN_EXCL`: without it the kernel would attach to an existing link, which it also
 /// finds by alternative names. `IFF_NO_PI`: plain packets, as iproute2 does. `IFF_NO_CARRIER`: no program is attached
 /// yet, and with a carrier IPv6 would begin to give the link an address (Linux 6.1; earlier kernels ignore the flag).
@@ -38,8 +43,11 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &'static Kind) -> Result<Pre
         // program can attach to it.
         let device = device.take().ok_or_else(|| not_encoded(request))?;
         let mode = if request.get(&field::TUN_MODE) == Some(&"tap") { TAP } else { TUN };
+        let flags = [(&field::TUN_MULTI_QUEUE, MULTI_QUEUE), (&field::TUN_VNET_HDR, VNET_HDR)];
+        let flags =
+            flags.into_iter().filter(|(key, _)| request.is_set(key)).fold(mode | ALWAYS, |all, (_, flag)| all | flag);
         let name = request.needed(&field::LINK)?;
-        match sys::tun_make(device.as_fd(), name.as_str(), mode | ALWAYS) {
+        match sys::tun_make(device.as_fd(), name.as_str(), flags) {
             Ok(()) => finish(after, device.as_fd(), &given),
             Err(Errno::EBUSY) if request.is_set(&field::EXISTS_OK) => same(after, &given, kind),
             Err(errno @ Errno::EBUSY) => Err(compare::clash(after, refused(errno, &field::LINK.field), request)),
@@ -48,21 +56,19 @@ pub(super) fn prepare(mut before: Before<'_>, kind: &'static Kind) -> Result<Pre
     }))
 }
 
-/// The fields that go into a netlink message and not to the device.
-static BY_MESSAGE: [&Field; 5] =
-    [&field::MAC.field, &field::MTU.field, &field::ALIAS.field, &field::MASTER.field, &field::UP.field];
-
 fn finish(after: &mut After<'_>, device: BorrowedFd<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     set(device, sys::TUN_OWNER, &field::TUN_OWNER, request)?;
     set(device, sys::TUN_GROUP, &field::TUN_GROUP, request)?;
     let index = own_index(after, request)?;
-    let is_given =
-        |field: &&Field| request.value(field).is_some() && (**field != field::UP.field || request.is_set(&field::UP));
-    let fields: Vec<&Field> = BY_MESSAGE.into_iter().filter(is_given).collect();
-    if !fields.is_empty() {
-        let rows = LINK_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| fields.contains(&field)));
-        let message = Target::Index(index).change(encode(LINK_STATE.head, rows, given.view())?)?;
+    // What all kinds have goes into a message, and not to the device.
+    let up_last = goes_up_last(request);
+    let is_given = |row: &&Row| match row.field() {
+        Some(field) if *field == field::UP.field => request.is_set(&field::UP) && !up_last,
+        Some(field) => request.value(field).is_some(),
+        None => false,
+    };
+    for message in Target::Index(index).complete(changeable().filter(is_given).collect(), given)? {
         after.act(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, false))?;
     }
     sys::tun_set(device, sys::TUN_PERSIST, 1).map_err(|errno| refused(errno, &field::KIND.field))?;

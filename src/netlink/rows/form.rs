@@ -33,7 +33,7 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
         (Form::Flag(width), Value::Bool(truth)) => number_bytes(width, u64::from(*truth))?,
         (Form::Bit(width, bit), Value::Bool(true)) | (Form::Given(width, bit), _) => number_bytes(width, bit.into())?,
         (Form::Present, Value::Bool(true)) => Vec::new(),
-        (Form::Bit(..) | Form::Present, Value::Bool(false)) => return Ok(None),
+        (Form::Bit(..) | Form::Present, Value::Bool(false)) | (Form::Absent, Value::Bool(_)) => return Ok(None),
         (Form::Masked(bit, opposite, _), Value::Bool(truth)) => {
             (if *truth == opposite { 0 } else { bit }).to_ne_bytes().to_vec()
         }
@@ -133,6 +133,7 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
         Form::Flag(width) => Decoded::Truth(number(width, bytes)? != 0),
         Form::Bit(width, bit) => Decoded::Truth(number(width, bytes)? & u64::from(bit) != 0),
         Form::Present => Decoded::Truth(true),
+        Form::Absent => Decoded::Truth(false),
         Form::Masked(bit, opposite, _) => {
             Decoded::Truth((number(Width::Four, bytes)? & u64::from(bit) != 0) != opposite)
         }

@@ -145,6 +145,7 @@ impl<'a> Seen<'a> {
             (Some(bytes), _) => form::read(row, bytes, length, family)?,
             (None, Form::Compact(at)) => Some(Decoded::Number(byte(at)?.into())),
             (None, Form::Bit(..) | Form::Present) => Some(Decoded::Truth(false)),
+            (None, Form::Absent) => Some(Decoded::Truth(true)),
             (None, Form::OrZero(_)) => Some(Decoded::Number(0)),
             (None, Form::Flags(_, words)) => Some(Decoded::Set(words, 0)),
             (None, Form::Prefix(_)) if always && length == 0 => Some(Decoded::Prefix(all(family)?)),
@@ -222,7 +223,8 @@ impl<'a> Seen<'a> {
         given: View<'_>,
         absence_is_any: bool,
     ) -> Option<&'static Field> {
-        let of = |field: &'static Field| rows.clone().into_iter().filter(move |row| row.field() == Some(field));
+        let compared = || rows.clone().into_iter().filter(|row| row.compared != Compared::Never);
+        let of = |field: &'static Field| compared().filter(move |row| row.field() == Some(field));
         let differs = |field: &'static Field| match given.value(field) {
             Some(value) => !of(field).any(|row| self.agrees(row, field, value, given)),
             None => {
@@ -233,8 +235,7 @@ impl<'a> Seen<'a> {
                     })
             }
         };
-        let fields = rows.clone().into_iter().filter(|row| row.compared != Compared::Never).filter_map(Row::field);
-        fields.into_iter().find(|field| differs(field))
+        compared().filter_map(Row::field).find(|field| differs(field))
     }
 
     fn agrees(&self, row: &Row, field: &Field, given: &Value, all: View<'_>) -> bool {
@@ -242,7 +243,7 @@ impl<'a> Seen<'a> {
         match (row.form, given) {
             (Form::Link, _) => self.number(row, Width::Four) == all.number(field).map(u64::from),
             (Form::Ticks(_), Value::Number(given)) => {
-                own().and_then(|own| own.number()).is_some_and(|own| own.abs_diff(*given) <= 1)
+                own().and_then(|own| own.number()).is_some_and(|own| own == *given || own + 1 == *given)
             }
             (Form::WordNumber(width) | Form::Flags(width, _), Value::Word(word)) => {
                 self.number(row, width) == row.words().and_then(|words| words.number(word)).map(u64::from)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What the parser accepts is encoded by the broker, and decoded here by the kernel's headers. Every name, index,
 //! address, descriptor and number that is sent is one that the request names, in the attribute of its field where that
-//! is known here. A call that reads sends nothing that changes. No link gets a namespace by number, a group or a
-//! program.
+//! is known here. A call that reads sends nothing that changes. No link gets a namespace by number or a program, and no
+//! group selects links.
 //!
 //! The input is the text of a message, as for `request`, or bytes from which a request is made by its declaration.
 #![no_main]
@@ -27,8 +27,10 @@ use netbroker_fuzz::netlink::{
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
 use serde_json::Value;
 
-/// `IFLA_NET_NS_PID`, `IFLA_GROUP`, `IFLA_XDP`, `IFLA_TARGET_NETNSID`.
-const FORBIDDEN: [u16; 4] = [19, 27, 43, 46];
+/// `IFLA_NET_NS_PID`, `IFLA_XDP`, `IFLA_TARGET_NETNSID`.
+const FORBIDDEN: [u16; 3] = [19, 43, 46];
+/// `IFLA_GROUP`: in a change that refers to no link by its index, it would select every link of the group.
+const GROUP: u16 = 27;
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
@@ -42,7 +44,10 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "13", &["txqueuelen"]),
     (NEWLINK, "18.1", &["kind"]),
     (NEWLINK, "20", &["alias"]),
+    (NEWLINK, "27", &["group"]),
     (NEWLINK, "28", &["target_netns"]),
+    (NEWLINK, "31", &["tx_queues"]),
+    (NEWLINK, "32", &["rx_queues"]),
     (NEWLINK, "veth.1.1", &["peer.mac"]),
     (NEWLINK, "veth.1.3", &["peer.name"]),
     (NEWLINK, "veth.1.4", &["peer.mtu"]),
@@ -52,6 +57,26 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "bridge.5", &["bridge.stp"]),
     (NEWLINK, "bridge.7", &["bridge.vlan_filtering"]),
     (NEWLINK, "bridge.39", &["bridge.vlan_default_pvid"]),
+    (NEWLINK, "bridge.2", &["bridge.hello_time"]),
+    (NEWLINK, "bridge.3", &["bridge.max_age"]),
+    (NEWLINK, "bridge.6", &["bridge.priority"]),
+    (NEWLINK, "bridge.9", &["bridge.group_fwd_mask"]),
+    (NEWLINK, "bridge.23", &["bridge.mcast_snooping"]),
+    (NEWLINK, "bridge.24", &["bridge.mcast_query_use_ifaddr"]),
+    (NEWLINK, "bridge.25", &["bridge.mcast_querier"]),
+    (NEWLINK, "bridge.27", &["bridge.mcast_hash_max"]),
+    (NEWLINK, "bridge.28", &["bridge.mcast_last_member_count"]),
+    (NEWLINK, "bridge.29", &["bridge.mcast_startup_query_count"]),
+    (NEWLINK, "bridge.30", &["bridge.mcast_last_member_interval"]),
+    (NEWLINK, "bridge.31", &["bridge.mcast_membership_interval"]),
+    (NEWLINK, "bridge.32", &["bridge.mcast_querier_interval"]),
+    (NEWLINK, "bridge.33", &["bridge.mcast_query_interval"]),
+    (NEWLINK, "bridge.34", &["bridge.mcast_query_response_interval"]),
+    (NEWLINK, "bridge.35", &["bridge.mcast_startup_query_interval"]),
+    (NEWLINK, "bridge.41", &["bridge.vlan_stats_enabled"]),
+    (NEWLINK, "bridge.42", &["bridge.mcast_stats_enabled"]),
+    (NEWLINK, "bridge.43", &["bridge.mcast_igmp_version"]),
+    (NEWLINK, "bridge.44", &["bridge.mcast_mld_version"]),
     (NEWLINK, "netkit.1.1", &["peer.mac"]),
     (NEWLINK, "netkit.1.3", &["peer.name"]),
     (NEWLINK, "netkit.1.4", &["peer.mtu"]),
@@ -217,6 +242,9 @@ impl Named {
         });
         let nameless = message.kind == GETLINK || message.flags & CREATE != 0 || named;
         assert!(if index == 0 { nameless } else { self.is_link(index) }, "index of {message:?}");
+        let has_group = inside.iter().any(|(kind, _)| *kind == GROUP);
+        let is_one = index != 0 || message.kind == SETLINK && named || message.flags & CREATE != 0;
+        assert!(is_one || !has_group, "a group that may select links: {message:?}");
         // An index together with a name is a rename.
         let renames = self.fields.contains_key("new_name");
         assert!(index == 0 || message.kind == GETLINK || !named || renames, "a rename: {message:?}");
@@ -248,7 +276,13 @@ impl Named {
             let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1" | "netkit.1");
             assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
             match (new_of(kind), path.as_str()) {
-                (NEWLINK, "18") => self.check_attributes(kind, "18", payload),
+                (NEWLINK, "18" | "26" | "26.10") => self.check_attributes(kind, &path, payload),
+                // `IN6_ADDR_GEN_MODE_…`
+                (NEWLINK, "26.10.8") => {
+                    let modes = ["eui64", "none", "stable_privacy", "random"];
+                    let mode = modes.iter().position(|mode| self.text("addrgenmode") == Some(mode)).expect("a mode");
+                    assert_eq!(payload, [u8::try_from(mode).expect("small")]);
+                }
                 (NEWLINK, "18.2") => self.check_attributes(kind, self.text("kind").expect("a kind"), payload),
                 (NEWLINK, "veth.1" | "netkit.1") => {
                     let (head, inside) = payload.split_at_checked(16).expect("the other end has a head");
@@ -261,8 +295,9 @@ impl Named {
                     assert!([8, own].map(u32::to_ne_bytes).iter().any(|mask| mask == payload), "{payload:?}");
                 }
                 // `ETH_P_8021AD` or `ETH_P_8021Q`.
-                (NEWLINK, "vlan.5") => {
-                    let service = self.text("vlan.protocol") == Some("ieee802_1ad");
+                (NEWLINK, "vlan.5" | "bridge.8") => {
+                    let field = if path == "vlan.5" { "vlan.protocol" } else { "bridge.vlan_protocol" };
+                    let service = self.text(field) == Some("ieee802_1ad");
                     assert_eq!(payload, if service { [0x88, 0xa8] } else { [0x81, 0x00] });
                 }
                 // The lowest and the highest port.
@@ -413,7 +448,7 @@ impl Kernel {
         let mut link = [&[0; 4][..], &index.to_ne_bytes(), &[1, 0, 0, 0], &[0; 4]].concat();
         link.extend(attribute(3, &[name.as_bytes(), &[0]].concat()));
         link.extend(attribute(1, &mac));
-        for number in [4, 13, 27, 30] {
+        for number in [4, 13, 27, 30, 31] {
             link.extend(attribute(number, &1500_u32.to_ne_bytes()));
         }
         link.extend([16, 17].into_iter().flat_map(|kind| attribute(kind, &[0])));
