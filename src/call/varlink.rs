@@ -246,14 +246,15 @@ fn parameters(call: &'static Call, types: &mut Types) -> String {
             uses.push(used);
         }
     }
-    let mut members = members(call, "", None, &uses, types);
+    let mut members = members(&[call], "", None, &uses, types);
     members.push(member("reference", "?string", REFERENCE));
     structure(members.into_iter())
 }
 
-/// The members of an object: the fields whose names begin with `under`, and that are inside the same list.
+/// The members of an object: the fields whose names begin with `under`, and that are inside the same list. An object has
+/// one type in all calls of its family.
 fn members(
-    call: &'static Call,
+    calls: &[&'static Call],
     under: &str,
     list: Option<&'static Field>,
     uses: &[&'static Use],
@@ -262,11 +263,12 @@ fn members(
     let mut out = Vec::new();
     let mut objects: Vec<&str> = Vec::new();
     for used in uses.iter().copied().filter(|used| used.inside == list) {
+        let Some(call) = calls.iter().find(|call| call.has(used.field)) else { continue };
         let Some(rest) = used.field.name.strip_prefix(under) else { continue };
         let Some((head, _)) = rest.split_once('.') else {
             if let Type::List(name) = used.field.ty {
                 let inside = format!("{}.", used.field.name);
-                let text = structure(members(call, &inside, Some(used.field), uses, types).into_iter());
+                let text = structure(members(calls, &inside, Some(used.field), uses, types).into_iter());
                 types.insert(name.to_owned(), text);
             }
             // For a field inside an object, the object says which kinds have it, unless some of them lack the field.
@@ -276,8 +278,8 @@ fn members(
             let is_in_all = is_common || count(under) == count(used.field.name);
             out.push(match under {
                 "" if !is_common => of_some_kinds(call, used, types),
-                _ if is_in_all => field(call, rest, used, "", types),
-                _ => field(call, rest, used, &only_for(call, &[used]), types),
+                _ if is_in_all => field(calls, rest, used, "", types),
+                _ => field(calls, rest, used, &only_for(call, &[used]), types),
             });
             continue;
         };
@@ -286,7 +288,16 @@ fn members(
         }
         objects.push(head);
         let inside = format!("{under}{head}.");
-        let text = structure(members(call, &inside, list, uses, types).into_iter());
+        let family = || super::all().filter(|other| other.family() == call.family());
+        let is_inside = |used: &&Use| used.inside == list && used.field.name.starts_with(&inside);
+        let having: Vec<&'static Call> = family().filter(|call| call.all_uses().any(|used| is_inside(&used))).collect();
+        let mut all: Vec<&'static Use> = Vec::new();
+        for used in having.iter().flat_map(|call| call.all_uses()) {
+            if is_inside(&used) && !all.iter().any(|other| other.field == used.field) {
+                all.push(used);
+            }
+        }
+        let text = structure(members(&having, &inside, list, &all, types).into_iter());
         let of: Vec<&'static Use> =
             uses.iter().copied().filter(|used| used.inside == list && used.field.name.starts_with(&inside)).collect();
         let ty: String = format!("{under}{head}").split('.').map(type_name).collect();
@@ -328,16 +339,21 @@ fn type_name(head: &str) -> String {
     head.split('_').map(capital).collect()
 }
 
-/// A field, with what its absence means where that is the same for all kinds.
-fn field(call: &Call, name: &str, used: &Use, note: &str, types: &mut Types) -> String {
+/// A field, with what its absence means where that is the same for all kinds, and the calls that have it if others have
+/// its object, too.
+fn field(calls: &[&'static Call], name: &str, used: &Use, note: &str, types: &mut Types) -> String {
     let ty = type_of(used.field.ty, types);
-    if matches!(used.absence, Absence::Required) {
+    let (having, lacking): (Vec<&'static Call>, Vec<&'static Call>) =
+        calls.iter().partition(|call| call.has(used.field));
+    let means = absence(used.absence);
+    let mut others = having.iter().flat_map(|call| call.all_uses()).filter(|other| other.field == used.field);
+    let is_same = others.all(|other| absence(other.absence) == means);
+    if is_same && lacking.is_empty() && matches!(used.absence, Absence::Required) {
         return member(name, &ty, &used.doc(None));
     }
-    let means = absence(used.absence);
-    let mut others = call.all_uses().filter(|other| other.field == used.field);
-    let is_same = others.all(|other| absence(other.absence) == means);
-    member(name, &format!("?{ty}"), &format!("{} {note}", used.doc(is_same.then_some(&means))))
+    let verbs: Vec<&str> = having.iter().map(|call| call.verb()).collect();
+    let only = if lacking.is_empty() { String::new() } else { format!(" Only for {}.", verbs.join(", ")) };
+    member(name, &format!("?{ty}"), &format!("{}{only} {note}", used.doc(is_same.then_some(&means))))
 }
 
 fn type_of(ty: Type, types: &mut Types) -> String {
@@ -420,7 +436,8 @@ mod tests {
             "error Denied (",
             "  # Only for kind veth, netkit, where it is required.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
-            "type Macvlan (\n  # How the links on one parent exchange traffic; if absent, not set.\n  mode: ?MacvlanMode\n)",
+            "type Macvlan (\n  # How the links on one parent exchange traffic.\n  mode: ?MacvlanMode\n)",
+            "remote hosts; default: false. Only for Add.\n  proxy: ?bool",
             "; default: false.\n  up: ?bool",
             "error Interrupted (\n",
         ] {
