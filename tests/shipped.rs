@@ -5,68 +5,9 @@
 
 mod common;
 
-use common::{CALLERS, Caller, Host};
-use serde_json::{Value, json};
+use common::shipped::{ANNE, NAMES, NETMONITOR, NETOPS, NETUSERS, NEUTRON, host, member, refused, tree};
+use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-const SHIPPED: &str = "/usr/share/netbroker/policies";
-const NAMES: [&str; 6] = ["monitor", "neutron-dhcp", "neutron-l3", "neutron-ovs", "rootless", "site"];
-
-/// The accounts that shipped policies name, with numbers that no machine uses.
-const NEUTRON: u32 = 64_100;
-const ANNE: u32 = 64_110;
-const NETMONITOR: u32 = 64_102;
-const NETUSERS: u32 = 64_103;
-const NETOPS: u32 = 64_104;
-
-fn tree() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("policy")
-}
-
-/// A host with the policies that a package would install; these of them are enabled and in force.
-fn host(enabled: &[&str], own_rules: &str) -> Host {
-    let files: Vec<_> = fs::read_dir(tree()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let files: Vec<_> = files.iter().map(|path| (path.file_name().unwrap(), fs::read(path).unwrap())).collect();
-    let host = Host::new();
-    host.cover("/usr/share");
-    host.sh(&format!("mkdir -p -m 755 {SHIPPED}"));
-    for (name, text) in files {
-        fs::write(Path::new(SHIPPED).join(name), text).unwrap();
-    }
-    host.sh(&format!("chmod 644 {SHIPPED}/*"));
-    host.sh("sed -i -e /^neutron:/d -e /^anne:/d /etc/passwd; sed -i -E '/^net(monitor|users|ops):/d' /etc/group");
-    for (name, id) in [("neutron", NEUTRON), ("anne", ANNE)] {
-        host.sh(&format!("echo {name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin >>/etc/passwd"));
-    }
-    for (name, id) in [("netmonitor", NETMONITOR), ("netusers", NETUSERS), ("netops", NETOPS)] {
-        host.sh(&format!("echo {name}:x:{id}: >>/etc/group"));
-    }
-    for name in enabled {
-        host.sh(&format!("ln -s {SHIPPED}/{name}.toml /etc/netbroker/policy.d/"));
-    }
-    host.policy_file("own.toml", own_rules);
-    host.tool(&["policy", "install"]).ok();
-    host
-}
-
-/// A caller who may run the broker and is in one more group.
-fn member(host: &Host, uid: u32, group: u32) -> Caller<'_> {
-    host.as_uid(uid).groups(&[CALLERS, group])
-}
-
-/// Asserts that the call is refused, by this deny where one is named, and changes nothing.
-fn refused(host: &Host, caller: &Caller<'_>, netns: &[&str], (call, parameters): (&str, Value), deny: Option<&str>) {
-    let before = host.snapshot(netns);
-    let reply = caller.call(call, parameters);
-    let interface = call.split('.').next().unwrap();
-    assert_eq!(reply.error(), format!("io.netbroker.{interface}.Denied"), "{reply}");
-    match deny {
-        Some(rule) => assert_eq!((reply.get("rule"), reply.get("reason")), (json!(rule), json!("a deny forbids it"))),
-        None => assert_eq!(reply.get("reason"), "no allow permits it", "{reply}"),
-    }
-    assert_eq!(host.snapshot(netns), before, "{reply}");
-}
 
 #[test]
 fn each_shipped_policy_has_tests_that_pass_and_reach_every_rule() {
@@ -83,6 +24,16 @@ fn each_shipped_policy_has_tests_that_pass_and_reach_every_rule() {
         assert_eq!(ran.status(), 0, "{name}: {ran}");
         assert!(ran.stdout().contains(" passed; the tests reach every rule"), "{name}: {ran}");
     }
+}
+
+#[test]
+fn the_manual_lists_the_shipped_policies() {
+    let manual = tree().with_file_name("packaging/man/netbroker-policy.5");
+    let manual = fs::read_to_string(manual).unwrap();
+    let (_, section) = manual.split_once("\n.Sh SHIPPED POLICIES\n").unwrap();
+    let (section, _) = section.split_once("\n.Sh ").unwrap();
+    let listed: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".It Cm ")).collect();
+    assert_eq!(listed, NAMES);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod reply;
 mod running;
 pub mod scene;
 pub mod sent;
+pub mod shipped;
 pub mod traced;
 pub mod tracer;
 mod trail;
