@@ -289,6 +289,15 @@ impl Refusal {
         self
     }
 
+    /// The same refusal. Where it is the kernel's and names no field, it names this one, if there is one.
+    #[must_use]
+    pub fn about(mut self, field: Option<&'static Field>) -> Self {
+        if let Self::Kernel(KernelRefusal { field: of @ None, .. }) = &mut self {
+            *of = field.map(|field| field.name);
+        }
+        self
+    }
+
     /// The exit status of the process that answers with it.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -183,6 +183,7 @@ fn what_the_kernel_changes_of_a_kind_is_as_by_iproute2() {
         ("x0", json!({"kind": "vxlan", "vxlan": {"ttl": 9, "tos": 16}}), "x0 type vxlan id 7 ttl 9 tos 0x10"),
         ("x0", json!({"kind": "vxlan", "vxlan": {"remote": "192.0.2.10"}}), "x0 type vxlan id 7 remote 192.0.2.10"),
         ("x0", json!({"kind": "vxlan", "vxlan": {"learning": false}}), "x0 type vxlan id 7 nolearning"),
+        ("x0", json!({"kind": "vxlan", "vxlan": {"ageing": 100, "df": "set"}}), "x0 type vxlan id 7 ageing 100 df set"),
         ("x0", json!({"kind": "vxlan", "parent": "br0"}), "x0 type vxlan id 7 dev br0"),
         ("x0", json!({"kind": "vxlan", "vxlan": {"group": "239.1.1.1"}}), "x0 type vxlan id 7 group 239.1.1.1 dev br0"),
         ("x0", json!({"kind": "vxlan", "vxlan": {"local": "192.0.2.1"}}), "x0 type vxlan id 7 local 192.0.2.1"),

@@ -373,7 +373,7 @@ fn filters_list_the_links_that_match_all_of_them() {
         (json!({"master": "br9"}), "NoSuchLink", "master"),
         (json!({"master": "en-v2"}), "NoSuchLink", "master"), // an alternative name of v2
         (json!({"link": "v9", "master": "br0"}), "NoSuchLink", "link"),
-        (json!({"kind": "vcan"}), "InvalidRequest", "kind"),
+        (json!({"kind": "amt"}), "InvalidRequest", "kind"),
         (json!({"kind": []}), "InvalidRequest", "kind"),
         (json!({"group": -1}), "InvalidRequest", "group"),
         (json!({"group": 4_294_967_296_u64}), "InvalidRequest", "group"),

@@ -187,15 +187,16 @@ fn a_cni_plugin_joins_a_container_to_its_bridge() {
     let hairpin = json!({"netns": "@host", "link": "veth0123abcd", "bridge_port": {"hairpin": true}});
     cni.call("Link.Set", hairpin).ok();
     assert!(host.ip("-d link show veth0123abcd").contains("hairpin on"));
-    cni.call("Link.Set", json!({"netns": "cni-1", "link": "eth0", "up": true})).ok();
     let address = |address: &str| json!({"netns": "cni-1", "link": "eth0", "address": address});
     refused(&host, &cni, &all, ("Address.Add", address("10.88.0.1/16")), None);
+    let out = json!({"netns": "cni-1", "link": "eth0", "target_netns": "@host"});
+    refused(&host, &cni, &all, ("Link.Set", out), Some("site-uplinks"));
+    // From here on IPv6 makes addresses.
+    cni.call("Link.Set", json!({"netns": "cni-1", "link": "eth0", "up": true})).ok();
     cni.call("Address.Add", address("10.88.0.7/16")).ok();
     let default = json!({"netns": "cni-1", "destination": "default", "gateway": "10.88.0.1", "link": "eth0"});
     cni.call("Route.Add", default).ok();
     assert!(host.ip_in("cni-1", "route show").contains("default via 10.88.0.1 dev eth0"));
-    let out = json!({"netns": "cni-1", "link": "eth0", "target_netns": "@host"});
-    refused(&host, &cni, &all, ("Link.Set", out), Some("site-uplinks"));
     cni.call("Link.Delete", json!({"netns": "cni-1", "link": "eth0"})).ok();
     assert!(!host.ip("link show").contains("veth0123abcd"));
 }

@@ -456,7 +456,7 @@ fields! {
     /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
     TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
     /// The number of the group of the link, by which `ip link` selects several links. 0 is the default group.
-    GROUP: u64 = 119 "group" U31;
+    GROUP: u64 = 119 "group" U32;
     /// The number of transmit queues.
     TX_QUEUES: u64 = 120 "tx_queues" Type::Number(1, 4096);
     /// The number of receive queues.

@@ -172,6 +172,7 @@ requests! {
         "peer": {"name": "a1", "netns": "far", "mac": "02:00:00:00:03:04", "mtu": 1302, "up": true}}"#;
     "Link.Add" "", r#"{"netns": "w", "link": "a0", "kind": "netkit", "netkit": {"mode": "l3"}, "peer": {"name": "a1", "netns": "w"}}"#;
     "Link.Add" BRIDGE, r#"{"netns": "w", "link": "a0", "kind": "vcan", "mtu": 1401, "up": true, "master": "br0",
+        "group": 305419896, "txqueuelen": 515, "tx_queues": 66, "rx_queues": 77, "addrgenmode": "none",
         "alias": "one", "exists_ok": true}"#;
     "Link.Add" "", r#"{"netns": "w", "target_netns": "far", "link": "a0", "kind": "vcan"}"#;
     "Link.Set" BRIDGE, r#"{"netns": "w", "link": "br0", "kind": "bridge", "up": true, "mtu": 1401,
@@ -231,6 +232,12 @@ requests! {
         r#"{"netns": "w", "link": "x0", "kind": "vxlan", "parent": "v0", "vxlan": {"group": "239.1.2.3", "local": "10.0.0.1", "ttl": 7, "tos": 8, "learning": true}}"#;
     "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0 remote 10.0.0.8",
         r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"remote": "10.0.0.9", "learning": false}}"#;
+    "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0",
+        r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"ageing": 66051, "df": "unset"}}"#;
+    "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0",
+        r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"ageing": 66051, "df": "set"}}"#;
+    "Link.Set" "ip -n w link add x0 type vxlan id 7 dev v0",
+        r#"{"netns": "w", "link": "x0", "kind": "vxlan", "vxlan": {"ageing": 66051, "df": "inherit"}}"#;
     "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",
         r#"{"netns": "w", "link": "m0", "kind": "macvlan", "macvlan": {"mode": "private"}}"#;
     "Link.Set" "ip -n w link add m0 link v0 type macvlan mode bridge",

@@ -81,11 +81,12 @@ impl About {
             }
             _ => {
                 let field = match self {
-                    Self::Link => field.or_else(|| only_change(request)),
-                    Self::Port(own) => Some(field.unwrap_or(own)),
+                    Self::Link | Self::Port(_) => field,
                     Self::Removed(own) | Self::Added(own) => Some(own),
                 };
-                return changed(TransactionError::Refused { errno, text, field }, request, may_have_changed);
+                let failure = TransactionError::Refused { errno, text, field };
+                let means = if let Self::Port(own) = self { Some(own) } else { only_change(request) };
+                return changed(failure, request, may_have_changed).about(means);
             }
         };
         if may_have_changed { refusal.after_a_change() } else { refusal }
