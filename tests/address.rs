@@ -14,8 +14,12 @@ fn host() -> (Host, &'static str, &'static str) {
     let (a, b) = host.twins();
     for netns in [a, b] {
         host.ip_in(netns, "link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02");
-        host.ip_in(netns, "link set v0 up addrgenmode none");
-        host.ip_in(netns, "link set v1 up addrgenmode none");
+        // First: the kernel may make a link-local address while the link goes up.
+        for words in
+            ["link set v0 addrgenmode none", "link set v1 addrgenmode none", "link set v0 up", "link set v1 up"]
+        {
+            host.ip_in(netns, words);
+        }
         let ready = |link: &str| format!("ip -n {netns} -6 route show table all | grep -q 'ff00::/8 dev {link} '");
         host.sh(&format!("until {} && {}; do sleep 0.02; done", ready("v0"), ready("v1")));
     }

@@ -15,8 +15,10 @@ fn host() -> Host {
     host.ip("netns add a");
     for words in [
         "link add v0 type veth peer name v1",
-        "link set v0 up addrgenmode none",
-        "link set v1 up addrgenmode none",
+        "link set v0 addrgenmode none", // before it goes up: the kernel may make a link-local address then
+        "link set v1 addrgenmode none",
+        "link set v0 up",
+        "link set v1 up",
         "link set lo up",
         "addr add 10.0.0.1/24 broadcast 10.0.0.255 dev v0",
         "addr add 10.0.0.2/24 dev v0 label v0:two",

@@ -16,8 +16,10 @@ fn host(lines: impl Iterator<Item = String>) -> Host {
     let host = open_host();
     host.ip("netns add a");
     host.ip_in("a", "link add v0 type veth peer name v1");
-    host.ip_in("a", "link set v0 up addrgenmode none");
-    host.ip_in("a", "link set v1 up addrgenmode none");
+    // First: the kernel may make a link-local address while the link goes up.
+    for words in ["link set v0 addrgenmode none", "link set v1 addrgenmode none", "link set v0 up", "link set v1 up"] {
+        host.ip_in("a", words);
+    }
     for link in ["v0", "v1"] {
         host.sh(&format!(
             "until ip -n a -6 route show table all | grep -q 'ff00::/8 dev {link} '; do sleep 0.02; done"

@@ -18,10 +18,13 @@ fn host() -> (Host, &'static str, &'static str) {
     for netns in [a, b] {
         for words in [
             "link add v0 type veth peer name v1",
-            "link set v0 up addrgenmode none",
-            "link set v1 up addrgenmode none",
+            "link set v0 addrgenmode none", // before it goes up: the kernel may make a link-local address then
+            "link set v1 addrgenmode none",
+            "link set v0 up",
+            "link set v1 up",
             "link add br0 type bridge",
-            "link set br0 up arp off addrgenmode none",
+            "link set br0 addrgenmode none",
+            "link set br0 up arp off",
             "link set lo up",
         ] {
             host.ip_in(netns, words);

@@ -16,8 +16,10 @@ fn host() -> Host {
     for words in [
         "link set lo up",
         "link add v0 type veth peer name v1",
-        "link set v0 up addrgenmode none",
-        "link set v1 up addrgenmode none",
+        "link set v0 addrgenmode none", // before it goes up: the kernel may make a link-local address then
+        "link set v1 addrgenmode none",
+        "link set v0 up",
+        "link set v1 up",
         "addr add 10.0.0.1/24 dev v0",
         "addr add 10.0.1.1/24 dev v1",
         "addr add 2001:db8::1/64 dev v0 nodad",
