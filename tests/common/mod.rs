@@ -30,6 +30,7 @@ mod cgroup;
 pub mod daemon;
 mod etc;
 mod host;
+pub mod landlock;
 mod mounts;
 mod observe;
 mod ran;

@@ -51,7 +51,7 @@ impl Host {
     pub fn snapshot(&self, netns: &[&str]) -> String {
         let since = Instant::now();
         let mut last = self.picture(netns);
-        while since.elapsed() < Duration::from_secs(10) {
+        while since.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(20));
             let next = self.picture(netns);
             if next == last {
