@@ -255,7 +255,7 @@ impl Refusal {
         matches!(self, Self::Kernel(KernelRefusal { may_have_changed: true, .. }) | Self::NotApplied { .. })
     }
 
-    /// The same refusal after a change. `SystemError` and `Busy` would mean that nothing was done.
+    /// The same refusal after a change. `SystemError`, `Busy` and `NoSuchLink` would mean that nothing was done.
     #[must_use]
     pub fn after_a_change(self) -> Self {
         match self {
@@ -271,6 +271,13 @@ impl Refusal {
                 class: Class::KernelRefused,
                 errno: Errno::EBUSY,
                 message: reason,
+                field: None,
+                may_have_changed: true,
+            }),
+            Self::NoSuchLink { errno, .. } => Self::Kernel(KernelRefusal {
+                class: Class::KernelRefused,
+                errno,
+                message: "another process renamed or removed the link before the change was complete".to_owned(),
                 field: None,
                 may_have_changed: true,
             }),

@@ -691,11 +691,15 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
         for netns in ["fa", "fb"] {
             host.ip_in(netns, &format!("link add {link} type dummy"));
         }
-        let mut fields = json!({"netns": "fa", "target_netns": "a", "link": link, "kind": kind, "exists_ok": true});
+        let is_compared = !["geneve", "wireguard"].contains(kind); // the kernel does not report where these send
+        let mut fields =
+            json!({"netns": "fa", "target_netns": "a", "link": link, "kind": kind, "exists_ok": is_compared});
         fields.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let told = host.caller().call("Link.Add", fields.clone()).ok();
         assert_eq!(told["link_index"], listed(&host, &link)["link_index"], "{kind}");
-        assert_eq!(host.caller().call("Link.Add", fields).ok(), told, "{kind}");
+        if is_compared {
+            assert_eq!(host.caller().call("Link.Add", fields).ok(), told, "{kind}");
+        }
         // iproute2 fails, too, where the name is taken.
         host.ip_in("fb", &format!("link delete {link}"));
         host.ip_in("fb", &format!("link add {link} netns b {words} type {kind} {own}"));

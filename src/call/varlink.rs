@@ -437,7 +437,7 @@ mod tests {
             "  # Only for kind veth, netkit, where it is required.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
             "type Macvlan (\n  # How the links on one parent exchange traffic.\n  mode: ?MacvlanMode\n)",
-            "remote hosts; default: false. Only for Add.\n  proxy: ?bool",
+            "default: false. Only for\n  # Add.\n  proxy: ?bool",
             "; default: false.\n  up: ?bool",
             "error Interrupted (\n",
         ] {

@@ -75,7 +75,7 @@ impl<'a> Before<'a> {
         step: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, Refusal> {
-        self.netlink.ask(question, step, read).map_err(TransactionError::refusal)
+        self.netlink.ask(question, step, read).map_err(|failure| failure.about_link(self.request))
     }
 
     /// Looks up the link that a field names, for a change that refers to it by its index. The link is watched from then

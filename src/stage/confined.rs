@@ -138,6 +138,14 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
             other => Some(other?),
         },
     };
+    for (at, (field, name, other)) in named.iter().enumerate() {
+        let earlier = named.iter().take(at).map(|(_, name, netns)| (*name, netns));
+        for (known, netns) in own.iter().map(|own| (netns, own)).chain(earlier) {
+            if known != *name {
+                other.require_other(netns, field, known)?;
+            }
+        }
+    }
     capabilities::permitted()?.make_effective(&enter)?;
     let visited = request.kind().and_then(|kind| (kind.visits)(request));
     for (field, name, netns) in &named {

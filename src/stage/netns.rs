@@ -31,11 +31,15 @@ pub struct Identity {
 
 /// An opened namespace.
 #[derive(Debug)]
-pub struct Netns(OwnedFd);
+pub struct Netns {
+    opened: OwnedFd,
+    /// Its device and inode numbers.
+    is: (u64, u64),
+}
 
 impl From<Netns> for OwnedFd {
     fn from(netns: Netns) -> Self {
-        netns.0
+        netns.opened
     }
 }
 
@@ -67,8 +71,19 @@ impl Netns {
             NetnsName::Named(_) if Some(is) == identity.first => {
                 Err(unsuitable(field, "names the namespace of pid 1, which is reached as `@host` only"))
             }
-            _ => Ok(Self(opened)),
+            _ => Ok(Self { opened, is }),
         }
+    }
+
+    /// Requires that another field does not lead to this namespace by another name: one meaning has one spelling.
+    ///
+    /// # Errors
+    /// [`Refusal::Kernel`] naming the field.
+    pub fn require_other(&self, other: &Self, field: &'static Field, name: &NetnsName) -> Result<(), Refusal> {
+        if self.is != other.is {
+            return Ok(());
+        }
+        Err(unsuitable(field, format!("is another name of the namespace `{}`; write that name", name.as_str())))
     }
 
     /// Enters it: sockets that are opened from now on belong to it.
@@ -76,7 +91,7 @@ impl Netns {
     /// # Errors
     /// [`Refusal::NoSuchNetns`] where it is not a network namespace; [`Refusal::NotConfined`].
     pub fn enter(&self, field: &'static str, name: &NetnsName) -> Result<(), Refusal> {
-        setns(&self.0, CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
+        setns(&self.opened, CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
             Errno::EINVAL => {
                 let (name, reason) = (name.as_str().to_owned(), "not_a_namespace");
                 Refusal::NoSuchNetns { field, name, reason, errno }

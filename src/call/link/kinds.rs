@@ -540,7 +540,7 @@ pub(super) static ALL: &[Kind] = &[
     anchored("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
     anchored("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
     anchored("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
-    made("wireguard", &[], &[ON_PARENT]).settled(without_mac),
+    made("wireguard", &[], &[ON_PARENT]).settled(wireguard),
     anchored("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
     made("netkit", pair_fields![word(&NETKIT_MODE.field, "l3")], &[PAIR, NETKIT])
         .settled(netkit)
@@ -688,7 +688,26 @@ fn geneve(request: &mut Request) -> Result<(), Invalid> {
             _ => {}
         }
     }
+    known_below(request)?;
     geneve_remote(request)
+}
+
+/// Refuses a comparison with a link whose packets may leave by another namespace: the kernel does not report which.
+fn known_below(request: &Request) -> Result<(), Invalid> {
+    if request.is_set(&EXISTS_OK) && request.value(&TARGET_NETNS.field).is_some() {
+        let why = format!(
+            "cannot be given together with `{}` for this kind: the kernel does not report through which namespace the \
+             link sends",
+            TARGET_NETNS.field.name
+        );
+        return Err(Invalid::new(EXISTS_OK.field.name, why));
+    }
+    Ok(())
+}
+
+fn wireguard(request: &mut Request) -> Result<(), Invalid> {
+    known_below(request)?;
+    without_mac(request)
 }
 
 fn geneve_remote(request: &mut Request) -> Result<(), Invalid> {

@@ -19,7 +19,7 @@ use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::needs::LastStage;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Class, KernelRefusal, Refusal, unsuitable};
+use crate::refusal::{Refusal, unsuitable};
 
 /// Refuses a parent for which the kernel would substitute the link below it: nobody judged that link.
 fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
@@ -58,8 +58,8 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         });
         let made = match result {
             Ok(()) => match made {
-                Some(made) => made,
-                None => look_up(homes.link(after), &given, &name, kind).map_err(half_made)?,
+                Some(made) => Made { is_certain: true, ..made },
+                None => look_up(homes.link(after), &given, &name, kind).map_err(Refusal::after_a_change)?,
             },
             Err(failure @ TransactionError::Refused { errno: Errno::EEXIST, .. }) => {
                 let taken = changed(failure, request, false);
@@ -74,7 +74,8 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             Err(failure) => return Err(changed(failure, request, false)),
         };
         require_parent(after, &homes, &given, &made)?;
-        let result = complete(after, &homes, &given, &made).map_err(half_made)?;
+        require_pair(after, &homes, &given, &made, kind).map_err(Refusal::after_a_change)?;
+        let result = complete(after, &homes, &given, &made).map_err(Refusal::after_a_change)?;
         made.not_applied.map_or(Ok(result), Err)
     }))
 }
@@ -90,6 +91,9 @@ pub(super) struct Made {
     below: Nsid,
     /// The refusal where the kernel took another value than a requested one.
     not_applied: Option<Refusal>,
+    /// Whether the kernel itself reported which link is the new one. Otherwise it is the link that has the name now: another
+    /// process may have renamed the new one, and given its name to another link.
+    is_certain: bool,
 }
 
 impl Made {
@@ -100,6 +104,7 @@ impl Made {
             parent_index: link.number("parent_index"),
             below: link.other_netns(),
             not_applied: link.not_applied(given),
+            is_certain: false,
         }
     }
 }
@@ -116,10 +121,16 @@ pub(super) fn look_up(netlink: &mut Netlink, given: &Given, name: &LinkName, kin
 /// Requires that the link is on top of the given parent, and otherwise removes it again.
 fn require_parent(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) -> Result<(), Refusal> {
     let Some(parent) = given.view().link(&field::PARENT.field) else { return Ok(()) };
-    if made.parent_index == Some(parent.index) && made.below == homes.nsid_of_own(after).map_err(half_made)? {
+    if made.parent_index == Some(parent.index)
+        && made.below == homes.nsid_of_own(after).map_err(Refusal::after_a_change)?
+    {
         return Ok(());
     }
     let why = "the kernel put the new link on another link than this one";
+    if !made.is_certain {
+        // Nobody judged the removal of another link.
+        return Err(unsuitable(&field::PARENT.field, format!("{why}; it was not removed")).after_a_change());
+    }
     match homes.link(after).transact(&Target::Index(made.index).remove()?, &mut |_| Ok(())) {
         Ok(()) => Err(unsuitable(&field::PARENT.field, format!("{why}; it was removed again"))),
         Err(failure) => {
@@ -129,12 +140,33 @@ fn require_parent(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Ma
     }
 }
 
+/// Requires that the looked-up link and the other end of the pair are each other's. An index that the namespace of one of
+/// them reports can be any link's in the namespace of the other.
+fn require_pair(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made, kind: &Kind) -> Result<(), Refusal> {
+    let Some(name) = given.request.get(&field::PEER_NAME) else { return Ok(()) };
+    let reaches_peer = homes.are_elsewhere() || given.request.is_set(&field::PEER_UP);
+    if made.is_certain || !reaches_peer {
+        return Ok(());
+    }
+    let nsid = homes.nsid_of_peer(after)?;
+    let peer = seen::called(homes.peer(after), name, &field::PEER_NAME.field)?;
+    let is_other_end = |peer: &Link<'_>| {
+        let refers = peer.number("peer_index") == Some(made.index) && made.peer_index == Some(peer.index);
+        peer.is_kind(kind) && refers && made.below == nsid
+    };
+    match peer.filter(is_other_end) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::Busy { reason: "another process changed the pair before it was complete".to_owned() }),
+    }
+}
+
 /// Sends separate messages for what the kernel does not take in the message that makes a link: fields that
 /// `rtnl_newlink_create` ignores, and the other end of a pair going up (`veth_open` needs both ends).
 fn complete(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) -> Result<Map<String, Value>, Refusal> {
     let request = &given.request;
     if request.is_set(&field::PEER_UP) {
-        let peer = match made.peer_index {
+        // An index of another namespace's report would be of any link here.
+        let peer = match made.peer_index.filter(|_| made.is_certain) {
             Some(index) => Target::Index(index),
             None => Target::Name(&field::PEER_NAME.field, request.needed(&field::PEER_NAME)?),
         };
@@ -145,18 +177,4 @@ fn complete(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Made) ->
         homes.link(after).transact(&message, &mut |_| Ok(())).map_err(|failure| changed(failure, request, true))?;
     }
     Ok(Map::from_iter([("link_index".to_owned(), made.index.into())]))
-}
-
-/// A failure after the link was made.
-pub(super) fn half_made(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::NoSuchLink { errno, .. } => Refusal::Kernel(KernelRefusal {
-            class: Class::KernelRefused,
-            errno,
-            message: "another process removed the link before the change was complete".to_owned(),
-            field: None,
-            may_have_changed: true,
-        }),
-        other => other.after_a_change(),
-    }
 }

@@ -12,14 +12,14 @@ use super::super::message::Message;
 use super::super::rows::{Given, encode, with_nul};
 use super::super::sides::After;
 use super::super::transaction::TransactionError;
-use super::add::{Made, half_made, look_up};
+use super::add::{Made, look_up};
 use super::homes::Homes;
 use super::{Target, changed, compare, new_link_rows, seen};
 use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Refusal, invalid};
+use crate::refusal::{KernelRefusal, Refusal, invalid};
 
 /// Makes the link if its name is taken in the namespace of the request only; `None` where it is taken where the link is to
 /// be. The link goes up together with the second name, because no link that is up was renamed before Linux 6.2.
@@ -45,7 +45,7 @@ pub(super) fn make_if_free(
         let failed = changed(failure, request, false);
         return Err(if is_clash { compare::clash(homes.link(after), failed, request) } else { failed });
     }
-    let made = look_up(homes.link(after), given, &temporary, kind).map_err(half_made)?;
+    let made = look_up(homes.link(after), given, &temporary, kind).map_err(Refusal::after_a_change)?;
     let later = new_link_rows(request, kind).filter(is_later);
     let (netlink, target) = (homes.link(after), Target::Index(made.index));
     let Err(failure) =
@@ -53,9 +53,12 @@ pub(super) fn make_if_free(
     else {
         return Ok(Some(made));
     };
-    let failed = changed(failure, request, false);
-    let is_removed = netlink.transact(&target.remove()?, &mut |_| Ok(())).is_ok();
-    Err(if is_removed { failed } else { failed.after_a_change() })
+    // It is not removed: another process may have given the temporary name to another link meanwhile.
+    let left = format!("; a link may be left under the name {temporary}", temporary = temporary.as_str());
+    Err(match changed(failure, request, true).after_a_change() {
+        Refusal::Kernel(refusal) => Refusal::Kernel(KernelRefusal { message: refusal.message + &left, ..refusal }),
+        other => other,
+    })
 }
 
 /// The temporary name of a link: different for different names, and the same for the same one, so that two requests for

@@ -100,7 +100,7 @@ fn only_change(request: &Request) -> Option<&'static Field> {
 }
 
 /// Encodes the messages, which the kernel applies one after the other, each attribute by attribute. A rename, and the
-/// settings of a bridge port, refer to the link by its index. So does `RTM_NEWLINK` with a group: before Linux 5.18, it
+/// settings of a bridge port and alternative names, refer to the link by its index. So does `RTM_NEWLINK` with a group: before Linux 5.18, it
 /// would change every link of the group if no link had the name. `RTM_SETLINK` would take one kind's data for another's.
 /// `RTM_NEWLINK` compares the kind, and makes no link without `NLM_F_CREATE`.
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
@@ -111,20 +111,23 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let port = port.into_iter().find(|field| request.value(field).is_some());
     // After a rename no link has the old name any more, so there would be nothing to look up.
     let has_group = gives_own(request) && request.get(&field::GROUP).is_some();
-    let link = match if (port.is_some() || has_group) && !renames { before.find(&field::LINK)? } else { None } {
+    // By its name, the message could reach a link that was made elsewhere.
+    let has_parent = request.get(&field::PARENT).is_some();
+    let has_names = [&field::ADD_ALTNAME, &field::REMOVE_ALTNAME].iter().any(|key| request.get(key).is_some());
+    let is_watched = (port.is_some() || has_group || has_parent || has_names) && !renames;
+    let link = match if is_watched { before.find(&field::LINK)? } else { None } {
         Some(link) => link,
         None => before.find_by_name(&field::LINK)?,
     };
-    let is_by_index = renames || has_group;
+    let is_by_index = renames || has_group || has_parent;
     let target = if is_by_index { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
     if let Some(kind) = request.get(&field::KIND).filter(|kind| !link.is_kind(kind)) {
         return Err(unsuitable(&field::KIND.field, format!("the link is not a {kind}")));
     }
     let question = if is_by_index { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
-    if request.get(&field::PARENT).is_some() && before.ask(&question, STEP, is_elsewhere)?.contains(&true) {
-        let why = "is a link of the namespace in which this link was made; the kernel would look it up there";
-        return Err(unsuitable(&field::PARENT.field, why.to_owned()));
+    if has_parent {
+        require_here(before.ask(&question, STEP, is_elsewhere)?)?;
     }
     let given = before.resolve(given_rows(request), 0)?;
     let mut messages = Vec::new();
@@ -146,7 +149,8 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     for (key, kind) in [(&field::REMOVE_ALTNAME, REMOVE_PROPERTY), (&field::ADD_ALTNAME, ADD_PROPERTY)] {
         let Some(name) = request.get(key) else { continue };
         let about = if kind == ADD_PROPERTY { About::Added(&key.field) } else { About::Removed(&key.field) };
-        messages.push((about, target.message(Rtm::from(kind), NlmF::empty(), property(key, name)?)?));
+        messages
+            .push((about, Target::Index(link.index).message(Rtm::from(kind), NlmF::empty(), property(key, name)?)?));
     }
     let goes_to = before.take_netns(&field::TARGET_NETNS.field);
     // A link leaves its old master before the kernel knows whether the new one accepts it. It moves to another namespace
@@ -155,6 +159,11 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let in_steps = fields > 1 || request.get(&field::MASTER).is_some();
     let index = link.index;
     Ok(Prepared::new(move |after, _| {
+        if has_parent {
+            let told =
+                after.ask(&question, STEP, is_elsewhere).map_err(|failure| failure.about_link(&given.request))?;
+            require_here(told)?;
+        }
         let mut is_first = true;
         for (about, message) in &messages {
             let sent = if is_first || !renames {
@@ -162,7 +171,10 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             } else {
                 after.transact(message, &mut |_| Ok(()))
             };
-            sent.map_err(|failure| about.refused(failure, &given.request, in_steps || !is_first))?;
+            sent.map_err(|failure| {
+                let refused = about.refused(failure, &given.request, in_steps || !is_first);
+                if is_first { refused } else { refused.after_a_change() }
+            })?;
             is_first = false;
         }
         // The namespace stays open until the message was sent. A link that moved there cannot be looked up here.
@@ -172,6 +184,15 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         }
         Ok(Map::new())
     }))
+}
+
+/// Refuses a parent for a link that was made in another namespace.
+fn require_here(is_elsewhere: Vec<bool>) -> Result<(), Refusal> {
+    if is_elsewhere.contains(&true) {
+        let why = "is a link of the namespace in which this link was made; the kernel would look it up there";
+        return Err(unsuitable(&field::PARENT.field, why.to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether what a link is on top of is in another namespace.
