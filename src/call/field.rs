@@ -190,10 +190,11 @@ fields! {
     NETNS: NetnsName = 1 "netns" Type::Netns;
     /// The name of the link.
     LINK: LinkName = 2 "link" Type::Link;
-    /// The kind of the link.
+    /// The kind of the link. A tap has the kind `tun`. `can` is a device, which no call makes. If the kernel lacks the kind,
+    /// the error is `NotSupported`.
     KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS);
-    /// The call succeeds without a change if the object already exists as requested. An existing object that differs
-    /// from the request is still an error.
+    /// The call succeeds without a change if the object already exists as requested. Fields that the request gives, and
+    /// defaults, are compared, but not `up` false. An existing object that differs is still an error, which names the field.
     EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
     /// The call succeeds if the object that it deletes does not exist. The link of an address, neighbour or route must
     /// still exist, otherwise the error is `NoSuchLink`.
@@ -230,7 +231,7 @@ fields! {
     /// Whether the bridge filters frames by VLAN.
     BRIDGE_VLAN_FILTERING: bool = 20 "bridge.vlan_filtering" Type::Bool;
     /// The VLAN of untagged frames on new ports of the bridge (default PVID); 0 for none.
-    BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 0xffff);
+    BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 4094);
     /// The new name of the link.
     NEW_NAME: LinkName = 22 "new_name" Type::Link;
     /// The network namespace that the link moves to, or is made in.
@@ -281,8 +282,8 @@ fields! {
     /// added on a macvlan, macvtap, ipvlan or ipvtap, and an ipvlan cannot be added on an ipvlan or ipvtap, because the
     /// kernel would add it on the parent of that link.
     PARENT: LinkName = 42 "parent" Type::Link;
-    /// The VXLAN network identifier (VNI, RFC 7348). Required, unless `vxlan.collect_metadata` is true. It must then be
-    /// absent.
+    /// The VXLAN network identifier (VNI, RFC 7348). `Link.Add` requires it, unless `vxlan.collect_metadata` is true. With
+    /// that, it refuses it.
     VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);
     /// The multicast group to which packets for unknown hardware addresses are sent. The kernel requires `parent` with
     /// it.
@@ -310,7 +311,9 @@ fields! {
     /// Whether the VNI and the destination come with each packet, as metadata that its sender attached (`external` in
     /// ip-link(8)).
     VXLAN_COLLECT_METADATA: bool = 54 "vxlan.collect_metadata" Type::Bool;
-    /// How the links on one parent exchange traffic.
+    /// How the links on one parent exchange traffic: not at all (`private`), through an external switch (`vepa`), or
+    /// directly (`bridge`). With `passthru`, the parent has one such link, which gets everything. With `source`, the link
+    /// receives only from listed hardware addresses, which no call sets.
     MACVLAN_MODE: &'static str = 55 "macvlan.mode" Type::Word(&MACVLAN_MODES);
     /// Whether the link carries Ethernet frames (`tap`) or IP packets (`tun`).
     TUN_MODE: &'static str = 56 "tun.mode" Type::Word(&TUN_MODES);
@@ -407,7 +410,7 @@ fields! {
     VRF_TABLE: u64 = 97 "vrf.table" Type::Number(1, 0xffff_ffff);
     /// The layer on which the link exchanges packets with its parent: the data link layer (`l2`), or the network layer
     /// without (`l3`) or with (`l3s`) the packet filter hooks of the parent's namespace. It applies to all ipvlan links on
-    /// the parent: a new link also changes the existing ones.
+    /// the parent: also to existing ones.
     IPVLAN_MODE: &'static str = 98 "ipvlan.mode" Type::Word(&IPVLAN_MODES);
     /// How the ipvlan links on one parent exchange traffic: directly (`bridge`), not at all (`private`), or through an
     /// external switch (`vepa`). It applies to all ipvlan links on the parent: a new link also changes the existing
@@ -415,10 +418,11 @@ fields! {
     IPVLAN_TRAFFIC: &'static str = 99 "ipvlan.traffic" Type::Word(&IPVLAN_TRAFFIC_MODES);
     /// The identifier that the policies and states of the link have (`XFRMA_IF_ID`).
     XFRM_IF_ID: u64 = 100 "xfrm.if_id" Type::Number(1, 0xffff_ffff);
-    /// The Geneve network identifier (VNI, RFC 8926). Required, unless `geneve.collect_metadata` is true. It must then be
-    /// absent.
+    /// The Geneve network identifier (VNI, RFC 8926). `Link.Add` requires it, unless `geneve.collect_metadata` is true. With
+    /// that, it refuses it.
     GENEVE_ID: u64 = 101 "geneve.id" Type::Number(0, 0xff_ffff);
-    /// The IP address of the other end. Required, unless `geneve.collect_metadata` is true. It must then be absent.
+    /// The IP address of the other end. `Link.Add` requires it, unless `geneve.collect_metadata` is true. With that, it
+    /// refuses it.
     GENEVE_REMOTE: IpAddr = 102 "geneve.remote" Type::Address;
     /// The UDP port to which the link sends packets, and on which it receives them.
     GENEVE_PORT: u64 = 103 "geneve.port" Type::Number(1, 0xffff);
@@ -580,8 +584,8 @@ fields! {
     BRIDGE_PORT_COST: u64 = 188 "bridge_port.cost" Type::Number(1, 65535);
     /// The priority of the port in the spanning tree. The lowest number is preferred.
     BRIDGE_PORT_PRIORITY: u64 = 189 "bridge_port.priority" Type::Number(0, 63);
-    /// The number of the virtual function (VF) of the link, an SR-IOV device, that the other `vf` fields are about.
-    /// Numbers begin with 0.
+    /// The number of the virtual function (VF) of the link, an SR-IOV device, that the other `vf` fields are about. It is
+    /// required with them, and given only with them. Numbers begin with 0. `Link.List` with `with_vfs` has the VFs.
     VF_INDEX: u64 = 190 "vf.index" U31;
     /// The hardware (MAC) address of the VF.
     VF_MAC: Mac = 191 "vf.mac" Type::Mac;
@@ -601,7 +605,7 @@ fields! {
     VF_LINK_STATE: &'static str = 198 "vf.link_state" Type::Word(&VF_LINK_STATES);
     /// The bit rate of the CAN bus, in bit/s. The device may support only some rates.
     CAN_BITRATE: u64 = 199 "can.bitrate" Type::Number(1, 0xffff_ffff);
-    /// Where in a bit it is sampled, in thousandths of the bit. It must be given together with `can.bitrate`. Without it,
+    /// The point in each bit at which the device samples it, in thousandths of the bit. It must be given together with `can.bitrate`. Without it,
     /// the kernel chooses it.
     CAN_SAMPLE_POINT: u64 = 200 "can.sample_point" Type::Number(1, 999);
     /// After how many milliseconds the kernel restarts the device when it has left the bus because of errors (bus off). 0

@@ -322,7 +322,11 @@ pub(super) static CALLS: &[Call] = &[
               one of these fails, the link remains, and the error reports `may_have_changed`. If the \
               kernel sets a field such as `bridge.forward_delay` to another value than the requested one, the link remains, and the \
               error is `NotApplied`. With `target_netns`, the link is made in that namespace. `link` is then its name \
-              there, and `link_index` its index there. All other fields apply in `netns`. If another process there \
+              there, and `link_index` its index there. The links that the request names, such as `parent`, are looked \
+              up in `netns`. `target_netns` must not be the same as `netns`, and `peer.netns` must be one of the two. \
+              A tun or tap cannot be made in `target_netns`: give its namespace in `netns`. Before Linux 6.15, the \
+              kernel lets an ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap or xfrm that is made so send through \
+              `target_netns`. The call then ends in `NotSupported`, and the link remains. If another process there \
               renames or removes the link before the broker has looked it up, the error reports `may_have_changed`. \
               Before Linux 6.15, a link whose name is taken in `netns` has another name for a moment. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
@@ -372,10 +376,10 @@ pub(super) static CALLS: &[Call] = &[
               request can give, such as `veth@if3`. If a request can give the name of the link, the broker refuses \
               `index` with an error that has the name. If another process renames the link before it is deleted, the \
               error is `Busy`. With `index`, the request leaves open which link is meant. Every deny on a link of the \
-              network namespace meets it, and an allow permits it only with `link = \"*\"` and with `index`. A deny on \
+              network namespace meets it, and an allow permits it only if it names `index`, and `link` is `\"*\"` or in `free`. A deny on \
               `index` does not meet a request that gives `link`.",
-        elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and the links that have the deleted link as \
-                    their parent.",
+        elsewhere: "The kernel also deletes the other end of a veth or netkit pair, and most links that have the deleted link as \
+                    their parent, such as VLANs and macvlans. Tunnels remain.",
         // `excludes` would close `link` where `index` is given. But the index stands for any link.
         uses: &[required(&NETNS.field), any(&LINK.field), untouched(&INDEX.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
@@ -390,18 +394,24 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Changes a link. With `kind`, the link must have this kind, and those fields of the kind can be given \
-              that the kernel can change. Of an ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap or xfrm there are \
-              none, because the kernel would reset everything that a message leaves out. A vxlan that was made in \
+              that the kernel can change. An ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap or xfrm has no such \
+              fields: the kernel would reset every field that the request leaves out. A veth, netkit, vlan, vrf, \
+              wireguard or tun has none either. A macvlan cannot change to or from the mode `passthru`. A CAN device \
+              must be down for `can` fields. A vxlan that was made in \
               another namespace keeps its `parent`, because the kernel would look the new one up there. The broker \
-              sends the fields to the kernel in one message, and the `bridge_port` fields, `remove_altname` and \
-              `add_altname` in three more, in this order. The kernel applies the fields one after the other. \
+              sends the fields to the kernel in one message. After that, it sends the `bridge_port` fields, \
+              `remove_altname` and `add_altname`, each in its own message. The kernel applies the fields one after the \
+              other. If the order matters, use several calls. A link must be down when it becomes a port of a bond. \
               After an error, some of them may be changed (`may_have_changed`). If the kernel sets a field such as \
               `mtu` to another value than the requested one, the error is `NotApplied`. A link that moves to \
               `target_netns` is not checked for this. Without `new_name`, the kernel looks the link up by its name \
               while it makes the change. A link that was renamed in the meantime is then not changed.",
-        elsewhere: "A link that moves to `target_netns` loses its addresses, its routes and its master. If its index \
-                    is taken there, the kernel gives it another index. If its name is taken there, the kernel refuses \
-                    the move.",
+        elsewhere: "A link that moves to `target_netns` is set down, unless `up` is true. It loses its addresses, its \
+                    routes and its master. If its index is taken there, the kernel gives it another index. If its name \
+                    is taken there, the kernel refuses the move. If `new_name` is taken there, the link has moved but \
+                    keeps its name, and the error reports `may_have_changed`. Some links cannot move, such as bridges: \
+                    use `Link.Add` with `target_netns`. The mode of an ipvlan applies to all ipvlan links on its \
+                    parent.",
         uses: &[
             required(&NETNS.field),
             // The link arrives in the target namespace under this name, even if it is renamed there.
@@ -463,7 +473,7 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Reads,
         needs: Needs::NOTHING,
         doc: "Lists the links of a namespace. With `link` or `index`, it lists one link. If no link has the name or \
-              index, the error is `NoSuchLink`. `kind`, `master`, `group` and `up` list only links that have these \
+              index, the error is `NoSuchLink`. If the link exists but does not match the other filters, the list is empty. `kind`, `master`, `group` and `up` list only links that have these \
               values. A link must match all given filters. If no link has the name in `master`, the error is \
               `NoSuchLink`. A deny with `touches` meets `master` only if the request gives it. `with_stats` and \
               `with_vfs` add parts to the result, so an allow permits them only if it names them.",
@@ -509,7 +519,7 @@ fn add(request: &mut Request) -> Result<(), Invalid> {
 fn deleted(request: &mut Request) -> Result<(), Invalid> {
     match (request.value(&LINK.field), request.value(&INDEX.field)) {
         (None, None) => {
-            Err(Invalid::new(LINK.field.name, format!("is missing; expected {}", LINK.field.ty.expected())))
+            Err(Invalid::new(LINK.field.name, format!("is required unless `{}` is given", INDEX.field.name)))
         }
         (Some(_), Some(_)) => Err(Invalid::new(INDEX.field.name, "cannot be given together with `link`; leave it out")),
         _ => Ok(()),

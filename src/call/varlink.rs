@@ -323,6 +323,7 @@ fn only_for(call: &Call, of: &[&'static Use]) -> String {
     };
     let (have, must) = (named(|_| true), named(|used| matches!(used.absence, Absence::Required)));
     match must.as_str() {
+        _ if have.is_empty() => "Part of every kind.".to_owned(),
         "" => format!("Only for kind {have}."),
         _ if must == have => format!("Only for kind {have}, where it is required."),
         _ => format!("Only for kind {have}; required for {must}."),

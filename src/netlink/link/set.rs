@@ -21,7 +21,7 @@ use crate::call::name::LinkName;
 use crate::call::object::{Place, Row};
 use crate::call::request::Request;
 use crate::call::{Kind, LINK_STATE, identifies_link};
-use crate::refusal::{Refusal, unsuitable};
+use crate::refusal::{Refusal, already, unsuitable};
 
 /// `AF_BRIDGE` (`linux/socket.h`)
 const BRIDGE: u8 = 7;
@@ -76,6 +76,7 @@ impl About {
             (Self::Port(field), Errno::EOPNOTSUPP | Errno::EINVAL) if text.is_none() => {
                 unsuitable(field, "the link is not a port of a bridge".to_owned())
             }
+            (Self::Added(field), Errno::EEXIST) => already(field, "a link already has this name or alternative name"),
             (Self::Removed(field), Errno::ENOENT | Errno::EINVAL) => {
                 unsuitable(field, "the link has no such alternative name".to_owned())
             }
