@@ -324,9 +324,9 @@ pub(super) static CALLS: &[Call] = &[
               error is `NotApplied`. With `target_netns`, the link is made in that namespace. `link` is then its name \
               there, and `link_index` its index there. The links that the request names, such as `parent`, are looked \
               up in `netns`. `target_netns` must not be the same as `netns`, and `peer.netns` must be one of the two. \
-              A tun or tap cannot be made in `target_netns`: give its namespace in `netns`. Before Linux 6.15, the \
-              kernel lets an ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap or xfrm that is made so send through \
-              `target_netns`. The call then ends in `NotSupported`, and the link remains. If another process there \
+              A tun or tap cannot be made in `target_netns`: give its namespace in `netns`. An ipip, sit, ip6tnl, \
+              gre, gretap, ip6gre, ip6gretap or xfrm is made in `netns` under another name and moved, because it sends \
+              its packets through the namespace that it is made in. If another process there \
               renames or removes the link before the broker has looked it up, the error reports `may_have_changed`. \
               Before Linux 6.15, a link whose name is taken in `netns` has another name for a moment. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \

@@ -118,6 +118,8 @@ pub struct Kind {
     /// Whether its links are on top of a link, or send packets, in the namespace of `netns`, wherever they are
     /// themselves (`get_link_net` in `struct rtnl_link_ops`).
     pub anchored: bool,
+    /// Whether they send through the namespace that they are made in. So they are made in that of `netns`, and moved.
+    pub moved: bool,
     /// Kinds of parents that the kernel replaces by the link below them, or could replace in a later version.
     pub sinks_through: &'static [&'static str],
 }
@@ -125,7 +127,7 @@ pub struct Kind {
 /// A kind with `CAP_NET_ADMIN` whose fields do not depend on each other.
 const fn kind(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
     let (needs, settle, visits) = (Needs::NET_ADMIN, AS_READ, NOWHERE_ELSE);
-    Kind { name, needs, uses, settle, tables, visits, anchored: false, sinks_through: &[] }
+    Kind { name, needs, uses, settle, tables, visits, anchored: false, moved: false, sinks_through: &[] }
 }
 
 impl Kind {
@@ -146,6 +148,11 @@ impl Kind {
 
     const fn anchored(mut self) -> Self {
         self.anchored = true;
+        self
+    }
+
+    const fn moved(mut self) -> Self {
+        self.moved = true;
         self
     }
 

@@ -106,6 +106,7 @@ pub(super) static ADD: Call = call(
             tables: &[],
             visits: |_| None,
             anchored: false,
+            moved: false,
             sinks_through: &[],
         },
         Kind {
@@ -116,6 +117,7 @@ pub(super) static ADD: Call = call(
             tables: &[],
             visits: |_| None,
             anchored: false,
+            moved: false,
             sinks_through: &[],
         },
     ],

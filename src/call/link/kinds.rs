@@ -437,6 +437,11 @@ const fn anchored(name: &'static str, uses: &'static [Use], tables: &'static [&'
     made(name, uses, tables).anchored()
 }
 
+/// A tunnel that sends through the namespace that it is made in (`dev_net` in `ip_tunnel_newlink`, `xfrmi_newlink` …).
+const fn tunnel(name: &'static str, uses: &'static [Use], tables: &'static [&'static [Row]]) -> Kind {
+    anchored(name, uses, tables).moved()
+}
+
 /// Kinds on whose links the kernel puts no macvlan: it uses the link below instead.
 const STACKED: &[&str] = &["macvlan", "macvtap", "ipvlan", "ipvtap"];
 
@@ -533,15 +538,15 @@ pub(super) static ALL: &[Kind] = &[
         &[ON_PARENT, GENEVE],
     )
     .settled(geneve),
-    anchored("ipip", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ipip),
-    anchored("sit", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ip_over_ipv4),
-    anchored("ip6tnl", fields_over_ipv6![word(&TUNNEL_PROTOCOL.field, "any")], &[IP_OVER_IPV6]).settled(ip_over_ipv6),
-    anchored("gre", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(ip_over_ipv4),
-    anchored("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
-    anchored("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
-    anchored("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
+    tunnel("ipip", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ipip),
+    tunnel("sit", IPTUN_FIELDS, &[IP_OVER_IPV4]).settled(ip_over_ipv4),
+    tunnel("ip6tnl", fields_over_ipv6![word(&TUNNEL_PROTOCOL.field, "any")], &[IP_OVER_IPV6]).settled(ip_over_ipv6),
+    tunnel("gre", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(ip_over_ipv4),
+    tunnel("gretap", GRE_FIELDS, &[GRE_OVER_IPV4, GRE]).settled(over_ipv4),
+    tunnel("ip6gre", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(ip_over_ipv6),
+    tunnel("ip6gretap", IP6GRE_FIELDS, &[GRE_OVER_IPV6, GRE]).settled(over_ipv6),
     made("wireguard", &[], &[ON_PARENT]).settled(wireguard),
-    anchored("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
+    tunnel("xfrm", &[untouched(&PARENT.field), required(&XFRM_IF_ID.field)], &[XFRM]).settled(without_mac),
     made("netkit", pair_fields![word(&NETKIT_MODE.field, "l3")], &[PAIR, NETKIT])
         .settled(netkit)
         .visiting(at_target_or_peer),

@@ -19,7 +19,7 @@ use crate::call::field;
 use crate::call::name::LinkName;
 use crate::call::needs::LastStage;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{Class, KernelRefusal, Refusal, unsuitable};
+use crate::refusal::{Refusal, already, unsuitable};
 
 /// Refuses a parent for which the kernel would substitute the link below it: nobody judged that link.
 fn require_own_parent(given: &Given, kind: &Kind) -> Result<(), Refusal> {
@@ -49,6 +49,19 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let homes = Homes::of(&mut before);
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
+        if kind.moved && homes.are_elsewhere() {
+            if seen::is_taken(homes.link(after), &name)? {
+                let taken = already(&field::LINK.field, "a link with this name already exists");
+                return match request.is_set(&field::EXISTS_OK) {
+                    true => compare::same(after, &homes, taken, &given, kind),
+                    false => Err(compare::clash(homes.link(after), taken, request)),
+                };
+            }
+            let made = renamed::make_here_and_move(after, &homes, &given, kind)?;
+            require_parent(after, &homes, &given, &made)?;
+            let result = complete(after, &homes, &given, &made).map_err(Refusal::after_a_change)?;
+            return made.not_applied.map_or(Ok(result), Err);
+        }
         let mut made = None;
         let result = after.act(&message, &mut |payload| {
             // The echo of a pair reports both ends; the requested link is the one that has its name.
@@ -73,7 +86,6 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             }
             Err(failure) => return Err(changed(failure, request, false)),
         };
-        require_anchor(after, &homes, &made, kind)?;
         require_parent(after, &homes, &given, &made)?;
         require_pair(after, &homes, &given, &made, kind).map_err(Refusal::after_a_change)?;
         let result = complete(after, &homes, &given, &made).map_err(Refusal::after_a_change)?;
@@ -139,24 +151,6 @@ fn require_parent(after: &mut After<'_>, homes: &Homes, given: &Given, made: &Ma
             Err(unsuitable(&field::PARENT.field, format!("{why}, and was not removed: {error}")).after_a_change())
         }
     }
-}
-
-/// Requires that a link in another namespace sends through the namespace of the request.
-fn require_anchor(after: &mut After<'_>, homes: &Homes, made: &Made, kind: &Kind) -> Result<(), Refusal> {
-    if !homes.are_elsewhere() || !kind.anchored {
-        return Ok(());
-    }
-    if made.below == homes.nsid_of_own(after).map_err(Refusal::after_a_change)? {
-        return Ok(());
-    }
-    // `ip_tunnel_newlink` and others took the namespace of the new link itself.
-    let (name, field) = (kind.name, Some(field::TARGET_NETNS.field.name));
-    let message = format!(
-        "this kernel lets a new {name} send through the namespace that it is made in, not through `netns` (before Linux \
-         6.15); delete the link, make it in `netns` and move it"
-    );
-    let (class, errno) = (Class::NotSupported, Errno::EOPNOTSUPP);
-    Err(Refusal::Kernel(KernelRefusal { class, errno, message, field, may_have_changed: true }))
 }
 
 /// Requires that the looked-up link and the other end of the pair are each other's. An index that the namespace of one of
