@@ -430,8 +430,8 @@ fn a_link_whose_name_no_request_can_give_is_deleted_by_its_index() {
         assert_eq!(delete(json!({"netns": a, "index": index, "missing_ok": true})).get("field"), json!("index"));
     }
     for (fields, field, reason) in [
-        (json!({"netns": a}), "link", "is missing"),
-        (json!({"netns": a, "missing_ok": true}), "link", "is missing"),
+        (json!({"netns": a}), "link", "is required unless"),
+        (json!({"netns": a, "missing_ok": true}), "link", "is required unless"),
         (json!({"netns": a, "link": "v0", "index": 800}), "index", "cannot be given together with `link`"),
         (json!({"netns": a, "link": "v0", "index": 700}), "index", "cannot be given together with `link`"),
         (json!({"netns": a, "index": 0}), "index", "must be between 1"),

@@ -437,7 +437,7 @@ mod tests {
             "error Denied (",
             "  # Only for kind veth, netkit, where it is required.\n  peer: ?Peer",
             "  # Only for kind bridge.\n  bridge: ?Bridge",
-            "type Macvlan (\n  # How the links on one parent exchange traffic.\n  mode: ?MacvlanMode\n)",
+            "which no call sets.\n  mode: ?MacvlanMode\n)",
             "default: false. Only for\n  # Add.\n  proxy: ?bool",
             "; default: false.\n  up: ?bool",
             "error Interrupted (\n",

