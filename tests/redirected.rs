@@ -108,13 +108,16 @@ fn a_link_that_the_kernel_put_on_another_parent_is_removed_again() {
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let reply = add_elsewhere(&host, fields, attribute, ok0, eth0);
         assert_eq!(reply.error(), "io.netbroker.Link.KernelRefused", "{kind}: {reply}");
-        assert_eq!(
-            (reply.get("field"), reply.get("may_have_changed")),
-            (json!("parent"), json!(false)),
-            "{kind}: {reply}"
-        );
-        let why = "the kernel put the new link on another link than this one; it was removed again";
-        assert_eq!(reply.get("message"), why, "{kind}: {reply}");
+        // The kernel does not report which link a new vxlan is: the one that has the name may be another, and stays.
+        let is_left = kind == "vxlan";
+        let said = (reply.get("field"), reply.get("may_have_changed"));
+        assert_eq!(said, (json!("parent"), json!(is_left)), "{kind}: {reply}");
+        let end = if is_left { "it was not removed" } else { "it was removed again" };
+        let why = format!("the kernel put the new link on another link than this one; {end}");
+        assert_eq!(reply.get("message"), json!(why), "{kind}: {reply}");
+        if is_left {
+            host.ip("link delete n0");
+        }
         assert_eq!(host.ip("-d -j link show"), before, "{kind}");
     }
 }
