@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::calls::{Example, ON_OTHER_KERNELS, examples};
+use common::calls::{ON_OTHER_KERNELS, examples};
 use common::scene::{LINKS, open_host};
 use common::{Host, landlock};
 use netbroker::call;

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// Asks the kernel for its version of Landlock, by landlock_create_ruleset(2), which has this number on every architecture.
+/// Asks the kernel for its version of Landlock, by `landlock_create_ruleset(2)`, which has this number on every architecture.
 const ASK: &str = "exit(syscall(444, 0, 0, 1) > 0 ? 0 : 1)";
 
 static EXISTS: LazyLock<bool> = LazyLock::new(|| Command::new("perl").args(["-e", ASK]).status().unwrap().success());

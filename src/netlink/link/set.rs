@@ -128,7 +128,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }
     let question = if is_by_index { by_index(link.index)? } else { by_name(name, &field::LINK.field)? };
     if has_parent {
-        require_here(before.ask(&question, STEP, is_elsewhere)?)?;
+        require_here(&before.ask(&question, STEP, is_elsewhere)?)?;
     }
     let given = before.resolve(given_rows(request), 0)?;
     let mut messages = Vec::new();
@@ -163,7 +163,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         if has_parent {
             let told =
                 after.ask(&question, STEP, is_elsewhere).map_err(|failure| failure.about_link(&given.request))?;
-            require_here(told)?;
+            require_here(&told)?;
         }
         let mut is_first = true;
         for (about, message) in &messages {
@@ -188,7 +188,7 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 }
 
 /// Refuses a parent for a link that was made in another namespace.
-fn require_here(is_elsewhere: Vec<bool>) -> Result<(), Refusal> {
+fn require_here(is_elsewhere: &[bool]) -> Result<(), Refusal> {
     if is_elsewhere.contains(&true) {
         let why = "is a link of the namespace in which this link was made; the kernel would look it up there";
         return Err(unsuitable(&field::PARENT.field, why.to_owned()));
