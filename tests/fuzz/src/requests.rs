@@ -177,9 +177,8 @@ pub fn places(request: &Request) -> Places {
             places.named.push((field, open()));
         }
     }
-    if request.kind().and_then(|kind| kind.visits).is_some_and(|visit| (visit.when)(request))
-        && !places.named.is_empty()
-    {
+    let visited = request.kind().and_then(|kind| (kind.visits)(request));
+    if places.named.iter().any(|(field, _)| Some(*field) == visited) {
         places.visited = Netlink::open(Protocol::Route).ok();
     }
     places

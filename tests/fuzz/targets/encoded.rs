@@ -31,6 +31,8 @@ use serde_json::Value;
 const FORBIDDEN: [u16; 3] = [19, 43, 46];
 /// `IFLA_GROUP`: in a change that refers to no link by its index, it would select every link of the group.
 const GROUP: u16 = 27;
+/// `RTM_NEWLINKPROP`, the first of its kind.
+const NEWLINKPROP: u16 = 108;
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
@@ -246,7 +248,7 @@ impl Named {
         let is_one = index != 0 || message.kind == SETLINK && named || message.flags & CREATE != 0;
         assert!(is_one || !has_group, "a group that may select links: {message:?}");
         // An index together with a name is a rename.
-        let renames = self.fields.contains_key("new_name");
+        let renames = ["new_name", "target_netns"].iter().any(|field| self.fields.contains_key(*field));
         assert!(index == 0 || message.kind == GETLINK || !named || renames, "a rename: {message:?}");
         assert_eq!(flags & !change, 0, "{message:?}");
         for bit in (0..32).map(|shift| 1 << shift).filter(|bit| change & bit != 0) {
@@ -276,7 +278,29 @@ impl Named {
             let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1" | "netkit.1");
             assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
             match (new_of(kind), path.as_str()) {
-                (NEWLINK, "18" | "26" | "26.10") => self.check_attributes(kind, &path, payload),
+                (NEWLINK, "12" | "18" | "22" | "22.1" | "26" | "26.10") => self.check_attributes(kind, &path, payload),
+                (NEWLINKPROP, "52") => self.check_attributes(kind, &path, payload),
+                (NEWLINKPROP, "52.53") => {
+                    assert!(self.is_form(&["add_altname", "remove_altname"], payload), "{payload:?}")
+                }
+                // The name of a link that is moved, or renamed where it is made.
+                (NEWLINK, "3") if self.fields.contains_key("target_netns") && payload.starts_with(b"nb") => {
+                    assert_eq!(payload.len(), 11, "{payload:?}");
+                }
+                // Structures that begin with the number of a virtual function.
+                (NEWLINK, path) if path.starts_with("22.1.") => {
+                    assert!(self.is_form(&["vf.index"], payload.get(..4).expect("a number")), "{payload:?}");
+                }
+                // Flags, the cost and the priority of a bridge port; `IFLA_PROTO_DOWN`.
+                (NEWLINK, path) if path.starts_with("12.") || path == "39" => {
+                    assert!(matches!(payload, [0 | 1]) || self.names(payload), "{path}: {payload:?}");
+                }
+                // `struct can_bittiming`, `struct can_ctrlmode`.
+                (NEWLINK, "can.1") => {
+                    assert_eq!(payload.len(), 32, "{payload:?}");
+                    assert!(payload[..8].chunks(4).all(|part| part == [0; 4] || self.names(part)), "{payload:?}");
+                }
+                (NEWLINK, "can.5") => assert!(matches!(payload, [2, 0, 0, 0, 0 | 2, 0, 0, 0]), "{payload:?}"),
                 // `IN6_ADDR_GEN_MODE_…`
                 (NEWLINK, "26.10.8") => {
                     let modes = ["eui64", "none", "stable_privacy", "random"];
