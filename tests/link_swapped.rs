@@ -7,28 +7,28 @@
 mod common;
 
 use common::scene::open_host;
-use common::tracer::{self, Fate};
-use common::{Host, Reply, request};
-use nix::libc;
+use common::tracer;
+use common::{Host, Reply};
 use serde_json::{Value, json};
 
-/// More messages than any of these calls sends.
-const MESSAGES: usize = 10;
-
-/// Carries out a call, and runs a command right before its `nth` message.
-fn disturbed(host: &Host, nth: usize, method: &str, fields: &Value, command: &str) -> Reply {
-    let mut running = tracer::stopped(&host.caller()).start();
-    running.send(&request(method, fields.clone(), false));
-    let mut sent = 0;
-    tracer::trace(&running, |step| {
-        sent += usize::from(step.number == libc::SYS_sendto);
-        if step.number == libc::SYS_sendto && sent == nth {
+/// Carries out a call once for each message that it sends to the kernel, and runs a command right before that one.
+fn each_disturbed(
+    method: &str,
+    fields: &Value,
+    command: &str,
+    scene: impl Fn() -> Host,
+    check: impl Fn(&Host, &Reply),
+) {
+    for nth in 2.. {
+        let host = scene();
+        let held = tracer::held_back(&host, nth, method, fields, || {
             host.sh(&format!("{{ {command}; }} 2>/dev/null || :"));
-            return Fate::LeftAlone;
+        });
+        match held {
+            Ok(reply) => check(&host, &reply),
+            Err(_) => return assert!(nth > 4, "{method} sends fewer messages than it looks links up"),
         }
-        Fate::Done
-    });
-    running.finish()
+    }
 }
 
 /// `a` belongs to somebody else. `h` has a bridge and an uplink.
@@ -60,19 +60,21 @@ fn the_other_end_that_goes_up_is_the_requested_one_and_no_link_of_the_same_index
     let swap_temporary = format!("{temporary}; ip -n a link set $T name x9 && ip -n a link set mine name $T");
     let move_temporary = format!("{temporary}; ip -n a link set $T netns z");
     for (is_taken, command) in [(false, swap), (true, &swap_temporary), (true, &move_temporary)] {
-        for nth in 2..=MESSAGES {
+        let scene = || {
             let host = host();
             host.ip_in("a", "link add mine type veth peer name p index 777 netns z");
             if is_taken {
                 host.ip_in("h", "link add eth0 type ifb");
             }
-            let reply = disturbed(&host, nth, "Link.Add", &pair, command);
-            assert!(host.ip_in("h", "link show up").is_empty() || is_done(&reply), "{nth} {command}: {reply}");
-            assert!(!host.ip_in("h", "link show uplink up").contains("uplink"), "{nth} {command}: {reply}");
-            if !is_done(&reply) && has(&host, "h", "va") {
-                assert_eq!(reply.get("may_have_changed"), json!(true), "{nth} {command}: {reply}");
+            host
+        };
+        each_disturbed("Link.Add", &pair, command, scene, |host, reply| {
+            assert!(host.ip_in("h", "link show up").is_empty() || is_done(reply), "{command}: {reply}");
+            assert!(!host.ip_in("h", "link show uplink up").contains("uplink"), "{command}: {reply}");
+            if !is_done(reply) && has(host, "h", "va") {
+                assert_eq!(reply.get("may_have_changed"), json!(true), "{command}: {reply}");
             }
-        }
+        });
     }
 }
 
@@ -81,22 +83,23 @@ fn a_link_that_took_the_name_of_the_new_one_is_not_removed() {
     let target = json!({"netns": "h", "target_netns": "a", "link": "mv0", "kind": "macvlan", "parent": "br0"});
     let here = json!({"netns": "h", "link": "mv0", "kind": "vxlan", "parent": "br0", "vxlan": {"id": 5}});
     for (fields, netns, existing) in [
-        (target, "a", "link add mine link own type macvlan"),
-        (here, "h", "link add mine type vxlan id 77 dev own remote 192.0.2.1 dstport 4789"),
+        (target, "a", "link add mine index 900 link own type macvlan"),
+        (here, "h", "link add mine index 900 type vxlan id 77 dev own remote 192.0.2.1 dstport 4789"),
     ] {
-        for nth in 2..=MESSAGES {
+        let scene = || {
             let host = host();
             host.ip_in(netns, "link add own type bridge");
             host.ip_in(netns, existing);
-            let index = host.ip_in(netns, "-o link show mine").split(':').next().unwrap().to_owned();
-            let swap = format!("ip -n {netns} link set mv0 name x9 && ip -n {netns} link set mine name mv0");
-            let reply = disturbed(&host, nth, "Link.Add", &fields, &swap);
+            host
+        };
+        let swap = format!("ip -n {netns} link set mv0 name x9 && ip -n {netns} link set mine name mv0");
+        each_disturbed("Link.Add", &fields, &swap, scene, |host, reply| {
             let left = host.ip_in(netns, "-o link show");
-            assert!(left.lines().any(|line| line.starts_with(&format!("{index}:"))), "{nth}: {reply}\n{left}");
-            if !is_done(&reply) && (has(&host, netns, "x9") || has(&host, netns, "mv0")) {
-                assert_eq!(reply.get("may_have_changed"), json!(true), "{nth}: {reply}\n{left}");
+            assert!(left.lines().any(|line| line.starts_with("900:")), "{reply}\n{left}");
+            if !is_done(reply) && (has(host, netns, "x9") || has(host, netns, "mv0")) {
+                assert_eq!(reply.get("may_have_changed"), json!(true), "{reply}\n{left}");
             }
-        }
+        });
     }
 }
 
@@ -111,19 +114,20 @@ fn a_change_in_several_messages_that_ends_early_says_what_may_have_changed() {
     ];
     for fields in [names, port] {
         for command in commands {
-            for nth in 2..=MESSAGES {
+            let scene = || {
                 let host = host();
                 host.ip_in("h", "link add v0 type veth peer name v1");
-                let reply = disturbed(&host, nth, "Link.Set", &fields, command);
+                host
+            };
+            each_disturbed("Link.Set", &fields, command, scene, |host, reply| {
                 let all = host.sh("for netns in h z; do ip -n $netns -o link show; done");
-                let has_changed = all.contains("mtu 1400");
-                if !is_done(&reply) && has_changed {
-                    assert_eq!(reply.get("may_have_changed"), json!(true), "{nth} {command}: {reply}");
+                if !is_done(reply) && all.contains("mtu 1400") {
+                    assert_eq!(reply.get("may_have_changed"), json!(true), "{command}: {reply}");
                 }
                 // All of it is on one link.
                 let other = host.sh("ip -n h link show v0 type ifb 2>/dev/null || :");
-                assert!(!other.contains("other") || other.contains("mtu 1400"), "{nth}: {reply}");
-            }
+                assert!(!other.contains("other") || other.contains("mtu 1400"), "{reply}");
+            });
         }
     }
 }

@@ -715,6 +715,23 @@ fn each_kind_is_made_in_another_namespace_like_by_iproute2() {
     assert_eq!(host.ip_in("fa", "-o link show type dummy").lines().count(), made.len() + 2, "nothing else is there");
 }
 
+/// A process that was killed between the two messages of a tunnel leaves a link under the temporary name.
+#[test]
+fn a_left_over_link_of_a_killed_request_is_named() {
+    let host = host();
+    host.ip("netns add fa");
+    host.ip_in("fa", "link add nb1b24b714 type dummy"); // FNV-1a of `a0`
+    let before = host.snapshot(&["a", "fa"]);
+    let fields = json!({"netns": "fa", "target_netns": "a", "link": "a0", "kind": "ipip",
+                        "tunnel": {"remote": "192.0.2.9"}});
+    let reply = host.caller().call("Link.Add", fields.clone());
+    assert_refused(&reply, "AlreadyExists", "link");
+    assert!(reply.get("message").as_str().unwrap().contains("nb1b24b714"), "{reply}");
+    assert_eq!(host.snapshot(&["a", "fa"]), before);
+    host.ip_in("fa", "link delete nb1b24b714");
+    host.caller().call("Link.Add", fields).ok();
+}
+
 #[test]
 fn what_the_kernel_changes_of_an_ipvlan_and_a_geneve_is_as_by_iproute2() {
     let host = host();

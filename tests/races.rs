@@ -6,9 +6,8 @@
 mod common;
 
 use common::scene::open_host as host;
-use common::tracer::{self, Fate};
-use common::{Host, Reply, request};
-use nix::libc;
+use common::tracer;
+use common::{Host, Reply};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -202,22 +201,10 @@ fn what_happens_between_looking_up_and_acting_reaches_no_other_link() {
     }
 }
 
-/// Runs a call that is held back right before it sends for the `nth` time, until `meanwhile` is done. It first sends
-/// the record of the decision. Then it looks the link up, looks it up again, and makes the change.
+/// A call that is held back until `meanwhile` is done: it looks the link up, looks it up again, and makes the change.
 fn held_back(host: &Host, nth: usize, method: &str, fields: &Value, meanwhile: impl Fn()) -> Reply {
-    let mut running = tracer::stopped(&host.caller()).start();
-    running.send(&request(method, fields.clone(), false));
-    let mut sent = 0;
-    tracer::trace(&running, |step| {
-        sent += usize::from(step.number == libc::SYS_sendto);
-        if step.number == libc::SYS_sendto && sent == nth {
-            meanwhile();
-            return Fate::LeftAlone;
-        }
-        Fate::Done
-    });
-    assert!(sent >= nth, "{method}: {sent} messages");
-    running.finish()
+    tracer::held_back(host, nth, method, fields, meanwhile)
+        .unwrap_or_else(|(reply, sent)| panic!("{method}: {sent} messages: {reply}"))
 }
 
 #[test]

@@ -325,10 +325,10 @@ pub(super) static CALLS: &[Call] = &[
               there, and `link_index` its index there. The links that the request names, such as `parent`, are looked \
               up in `netns`. `target_netns` must not be the same as `netns`, and `peer.netns` must be one of the two. \
               A tun or tap cannot be made in `target_netns`: give its namespace in `netns`. An ipip, sit, ip6tnl, \
-              gre, gretap, ip6gre, ip6gretap or xfrm is made in `netns` under another name and moved, because it sends \
+              gre, gretap, ip6gre, ip6gretap or xfrm is made in `netns` under a temporary name, `nb` and eight hexadecimal digits, and moved, because it sends \
               its packets through the namespace that it is made in. If another process there \
               renames or removes the link before the broker has looked it up, the error reports `may_have_changed`. \
-              Before Linux 6.15, a link whose name is taken in `netns` has another name for a moment. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
+              Before Linux 6.15, a link whose name is taken in `netns` also has such a name first. A tun or tap link is made through `/dev/net/tun`. If a step before it is \
               persistent fails, the kernel removes it. With `exists_ok`, an existing tun or tap link that is not \
               persistent is refused with `Busy`: another process is making it, or it exists only while a program holds \
               it open.",

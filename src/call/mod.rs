@@ -397,7 +397,7 @@ const fn chosen(field: &'static Field) -> Use {
     declared(field, Absence::Chosen)
 }
 
-const fn declared(field: &'static Field, absence: Absence) -> Use {
+pub(crate) const fn declared(field: &'static Field, absence: Absence) -> Use {
     Use {
         field,
         absence,

@@ -10,28 +10,15 @@ use crate::call::field::{
 };
 use crate::call::types::Type;
 use crate::call::value::Value;
-use crate::call::{Absence, Call, Constant, Effect, Kind, Kinds, Naming, Needs, Output, Use};
+use crate::call::{Absence, Call, Constant, Effect, Kind, Kinds, Naming, Needs, Output, Use, declared};
 use crate::caller::Caller;
 
 const OFF: Absence = Absence::Default(Constant::Bool(false));
-static IN_NETNS: &[&Field] = &[&NETNS.field];
 static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
 static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
-const fn used(field: &'static Field, absence: Absence) -> Use {
-    Use {
-        field,
-        absence,
-        counts_in: IN_NETNS,
-        also_in: None,
-        inside: None,
-        naming: Naming::Refers,
-        is_condition: false,
-    }
-}
-
 const fn inside(field: &'static Field, absence: Absence) -> Use {
-    Use { inside: Some(&NEXTHOPS.field), ..used(field, absence) }
+    Use { inside: Some(&NEXTHOPS.field), ..declared(field, absence) }
 }
 
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
@@ -59,9 +46,9 @@ pub(super) static SET: Call = call(
     "Test.Set",
     900,
     &[
-        used(&NETNS.field, Absence::Required),
-        Use { also_in: Some(&TARGET_NETNS.field), ..used(&LINK.field, Absence::Required) },
-        used(&UP.field, OFF),
+        declared(&NETNS.field, Absence::Required),
+        Use { also_in: Some(&TARGET_NETNS.field), ..declared(&LINK.field, Absence::Required) },
+        declared(&UP.field, OFF),
         Use {
             field: &NEW_NAME.field,
             absence: Absence::Untouched,
@@ -71,7 +58,7 @@ pub(super) static SET: Call = call(
             naming: Naming::Gives,
             is_condition: false,
         },
-        used(&TARGET_NETNS.field, Absence::Untouched),
+        declared(&TARGET_NETNS.field, Absence::Untouched),
     ],
     &[],
 );
@@ -81,9 +68,9 @@ pub(super) static ADD: Call = call(
     "Test.Add",
     901,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&LINK.field, Absence::Required),
-        used(&KIND.field, Absence::Required),
+        declared(&NETNS.field, Absence::Required),
+        declared(&LINK.field, Absence::Required),
+        declared(&KIND.field, Absence::Required),
     ],
     &[
         Kind {
@@ -99,8 +86,8 @@ pub(super) static ADD: Call = call(
                     naming: Naming::Gives,
                     is_condition: false,
                 },
-                used(&PEER_NETNS.field, Absence::Required),
-                used(&PEER_MTU.field, Absence::Untouched),
+                declared(&PEER_NETNS.field, Absence::Required),
+                declared(&PEER_MTU.field, Absence::Untouched),
             ],
             settle: |_| Ok(()),
             tables: &[],
@@ -112,7 +99,7 @@ pub(super) static ADD: Call = call(
         Kind {
             name: "bridge",
             needs: Needs::NET_ADMIN,
-            uses: &[used(&BRIDGE_STP.field, Absence::Untouched)],
+            uses: &[declared(&BRIDGE_STP.field, Absence::Untouched)],
             settle: |_| Ok(()),
             tables: &[],
             visits: |_| None,
@@ -128,10 +115,10 @@ pub(super) static FLUSH: Call = call(
     "Test.Flush",
     902,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&LINK.field, Absence::Any),
-        used(&SCOPE.field, Absence::Any),
-        used(&MISSING_OK.field, OFF),
+        declared(&NETNS.field, Absence::Required),
+        declared(&LINK.field, Absence::Any),
+        declared(&SCOPE.field, Absence::Any),
+        declared(&MISSING_OK.field, OFF),
     ],
     &[],
 );
@@ -141,11 +128,11 @@ pub(super) static ROUTE: Call = call(
     "Test.Route",
     903,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&ADDRESS.field, Absence::Required),
-        used(&LINK.field, Absence::Chosen),
-        used(&BROADCAST.field, Absence::Any),
-        used(&METRIC.field, Absence::Untouched),
+        declared(&NETNS.field, Absence::Required),
+        declared(&ADDRESS.field, Absence::Required),
+        declared(&LINK.field, Absence::Chosen),
+        declared(&BROADCAST.field, Absence::Any),
+        declared(&METRIC.field, Absence::Untouched),
     ],
     &[],
 );
@@ -155,10 +142,10 @@ static NAME: Call = call(
     "Test.Name",
     904,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&MAC.field, Absence::Untouched),
-        used(&ALIAS.field, Absence::Untouched),
-        used(&LABEL.field, Absence::Chosen),
+        declared(&NETNS.field, Absence::Required),
+        declared(&MAC.field, Absence::Untouched),
+        declared(&ALIAS.field, Absence::Untouched),
+        declared(&LABEL.field, Absence::Chosen),
     ],
     &[],
 );
@@ -168,8 +155,8 @@ pub(super) static WAYS: Call = call(
     "Test.Ways",
     905,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&NEXTHOPS.field, Absence::Untouched),
+        declared(&NETNS.field, Absence::Required),
+        declared(&NEXTHOPS.field, Absence::Untouched),
         inside(&NEXTHOPS_LINK.field, Absence::Chosen),
         inside(&NEXTHOPS_GATEWAY.field, Absence::Untouched),
         inside(&NEXTHOPS_WEIGHT.field, Absence::Untouched),
@@ -188,10 +175,10 @@ static PRUNE: Call = Call {
         "Test.Prune",
         906,
         &[
-            used(&NETNS.field, Absence::Required),
-            used(&LINK.field, Absence::Any),
-            used(&GATEWAY.field, Absence::Any),
-            used(&NEXTHOPS.field, Absence::Any),
+            declared(&NETNS.field, Absence::Required),
+            declared(&LINK.field, Absence::Any),
+            declared(&GATEWAY.field, Absence::Any),
+            declared(&NEXTHOPS.field, Absence::Any),
             inside(&NEXTHOPS_GATEWAY.field, Absence::Any),
             inside(&NEXTHOPS_LINK.field, Absence::Any),
         ],
@@ -206,10 +193,10 @@ pub(super) static VIA: Call = Call {
         "Test.Via",
         907,
         &[
-            used(&NETNS.field, Absence::Required),
-            used(&LINK.field, Absence::Chosen),
-            used(&GATEWAY.field, Absence::Any),
-            used(&NEXTHOPS.field, Absence::Untouched),
+            declared(&NETNS.field, Absence::Required),
+            declared(&LINK.field, Absence::Chosen),
+            declared(&GATEWAY.field, Absence::Any),
+            declared(&NEXTHOPS.field, Absence::Untouched),
             inside(&NEXTHOPS_GATEWAY.field, Absence::Required),
             inside(&NEXTHOPS_LINK.field, Absence::Chosen),
         ],
@@ -225,10 +212,10 @@ static REPLACE: Call = Call {
         "Test.Replace",
         909,
         &[
-            used(&NETNS.field, Absence::Required),
-            used(&LINK.field, Absence::Chosen),
-            used(&METRIC.field, Absence::Untouched),
-            used(&NEXTHOPS.field, Absence::Untouched),
+            declared(&NETNS.field, Absence::Required),
+            declared(&LINK.field, Absence::Chosen),
+            declared(&METRIC.field, Absence::Untouched),
+            declared(&NEXTHOPS.field, Absence::Untouched),
             inside(&NEXTHOPS_LINK.field, Absence::Chosen),
         ],
         &[],
@@ -248,10 +235,10 @@ static SEVERAL: Call = call(
     "Test.Several",
     908,
     &[
-        used(&NETNS.field, Absence::Required),
-        used(&NUMBERS, Absence::Untouched),
-        used(&SOURCES, Absence::Any),
-        used(&WORDS, Absence::Chosen),
+        declared(&NETNS.field, Absence::Required),
+        declared(&NUMBERS, Absence::Untouched),
+        declared(&SOURCES, Absence::Any),
+        declared(&WORDS, Absence::Chosen),
     ],
     &[],
 );

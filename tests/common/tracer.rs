@@ -5,13 +5,14 @@
 //! process. Here the call becomes `restart_syscall`: every filter allows it, it takes no arguments, and where nothing
 //! waits it does nothing.
 
-use super::{BROKER, Caller, Running};
+use super::{BROKER, Caller, Host, Reply, Running, request};
 use nix::errno::Errno;
 use nix::libc::{self, user_regs_struct};
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 /// A system call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,30 @@ pub enum Fate {
 /// A caller whose broker waits to be traced before it starts.
 pub fn stopped<'h>(caller: &Caller<'h>) -> Caller<'h> {
     caller.clone().under(&["sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"])
+}
+
+/// Runs a call that is held back right before it sends for the `nth` time, until `meanwhile` is done. It first sends the
+/// record of the decision, then messages to the kernel. Also returns how many it has sent, if these are fewer.
+pub fn held_back(
+    host: &Host,
+    nth: usize,
+    method: &str,
+    fields: &Value,
+    meanwhile: impl Fn(),
+) -> Result<Reply, (Reply, usize)> {
+    let mut running = stopped(&host.caller()).start();
+    running.send(&request(method, fields.clone(), false));
+    let mut sent = 0;
+    trace(&running, |step| {
+        sent += usize::from(step.number == libc::SYS_sendto);
+        if step.number == libc::SYS_sendto && sent == nth {
+            meanwhile();
+            return Fate::LeftAlone;
+        }
+        Fate::Done
+    });
+    let reply = running.finish();
+    if sent < nth { Err((reply, sent)) } else { Ok(reply) }
 }
 
 /// Calls a function for each system call of the broker, from its exec on, which decides what happens to the call.

@@ -17,11 +17,10 @@ use super::add::{Made, look_up};
 use super::homes::Homes;
 use super::seen::{self, Link};
 use super::{Target, changed, compare, new_link_rows};
-use crate::call::field;
+use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
-use crate::call::object::Row;
 use crate::call::{Kind, LINK_STATE};
-use crate::refusal::{KernelRefusal, Refusal, invalid};
+use crate::refusal::{KernelRefusal, Refusal, already, invalid};
 
 /// Makes the link if its name is taken in the namespace of the request only; `None` where it is taken where the link is to
 /// be. The link goes up together with the second name, because no link that is up was renamed before Linux 6.2.
@@ -31,32 +30,19 @@ pub(super) fn make_if_free(
     given: &Given,
     kind: &Kind,
 ) -> Result<Option<Made>, Refusal> {
-    let request = &given.request;
-    let name = request.needed(&field::LINK)?;
+    let name = given.request.needed(&field::LINK)?;
     if !homes.are_elsewhere() || !seen::is_taken(after, name)? || seen::is_taken(homes.link(after), name)? {
         return Ok(None);
     }
-    let is_later = |row: &&Row| [&field::LINK.field, &field::UP.field].iter().any(|field| row.field() == Some(*field));
-    let first = new_link_rows(request, kind).filter(move |row| !is_later(row));
-    let mut first = encode(LINK_STATE.head, first, given.view())?;
+    let later = [&field::LINK.field, &field::UP.field];
     let temporary = temporary(name)?;
-    first.attributes.put(IFNAME, &with_nul(temporary.as_str()), &field::LINK.field)?;
-    let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, first);
-    if let Err(failure) = after.act(&message, &mut |_| Ok(())) {
-        let is_clash = matches!(failure, TransactionError::Refused { errno: Errno::EEXIST, .. });
-        let failed = changed(failure, request, false);
-        return Err(if is_clash { compare::clash(homes.link(after), failed, request) } else { failed });
-    }
+    make_without(&later, &temporary, after, homes, given, kind)?;
     let made = look_up(homes.link(after), given, &temporary, kind).map_err(Refusal::after_a_change)?;
-    let later = new_link_rows(request, kind).filter(is_later);
-    let (netlink, target) = (homes.link(after), Target::Index(made.index));
-    let Err(failure) =
-        netlink.transact(&target.change(encode(LINK_STATE.head, later, given.view())?)?, &mut |_| Ok(()))
-    else {
-        return Ok(Some(made));
-    };
-    // It is not removed: another process may have given the temporary name to another link meanwhile.
-    Err(left_under(&temporary, changed(failure, request, true).after_a_change()))
+    match homes.link(after).transact(&set_later(&later, made.index, given, kind)?, &mut |_| Ok(())) {
+        Ok(()) => Ok(Some(made)),
+        // It is not removed: another process may have given the temporary name to another link meanwhile.
+        Err(failure) => Err(left_under(&temporary, changed(failure, &given.request, true).after_a_change())),
+    }
 }
 
 /// Makes a tunnel in the namespace of the request, and moves it to its own together with its name.
@@ -66,39 +52,65 @@ pub(super) fn make_here_and_move(
     given: &Given,
     kind: &Kind,
 ) -> Result<Made, Refusal> {
-    let request = &given.request;
-    let is_later = |row: &&Row| {
-        let later = [&field::LINK.field, &field::UP.field, &field::TARGET_NETNS.field];
-        later.iter().any(|field| row.field() == Some(*field))
-    };
-    let mut first =
-        encode(LINK_STATE.head, new_link_rows(request, kind).filter(move |row| !is_later(row)), given.view())?;
-    let temporary = temporary(request.needed(&field::LINK)?)?;
-    first.attributes.put(IFNAME, &with_nul(temporary.as_str()), &field::LINK.field)?;
-    let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK | NlmF::ECHO, first);
-    let mut echoed = None;
-    let result = after.act(&message, &mut |payload| {
-        echoed = Link::read(payload).filter(|link| link.is_called(&temporary)).map(|link| link.index).or(echoed);
-        Ok(())
-    });
-    if let Err(failure) = result {
-        let is_clash = matches!(failure, TransactionError::Refused { errno: Errno::EEXIST, .. });
-        let failed = changed(failure, request, false);
-        return Err(if is_clash { compare::clash(homes.link(after), failed, request) } else { failed });
-    }
+    let name = given.request.needed(&field::LINK)?;
+    let later = [&field::LINK.field, &field::UP.field, &field::TARGET_NETNS.field];
+    let temporary = temporary(name)?;
+    let echoed = make_without(&later, &temporary, after, homes, given, kind)?;
     let index = match echoed {
         Some(index) => index,
         None => look_up(after, given, &temporary, kind).map_err(Refusal::after_a_change)?.index,
     };
-    let (target, later) = (Target::Index(index), new_link_rows(request, kind).filter(is_later));
-    let moved = after.transact(&target.change(encode(LINK_STATE.head, later, given.view())?)?, &mut |_| Ok(()));
-    if let Err(failure) = moved {
-        // Only a link that the kernel itself reported is removed, and only where it was made.
-        let is_removed = echoed.is_some() && after.transact(&target.remove()?, &mut |_| Ok(())).is_ok();
-        let failed = changed(failure, request, !is_removed);
+    if let Err(failure) = after.transact(&set_later(&later, index, given, kind)?, &mut |_| Ok(())) {
+        // Only the link that the kernel itself reported is removed, and only if it is still where it was made.
+        let is_here = echoed.is_some()
+            && after
+                .of_index(index)
+                .is_ok_and(|link| link.is_some_and(|(_, own)| own == temporary.as_str().as_bytes()));
+        let is_removed = is_here && after.transact(&Target::Index(index).remove()?, &mut |_| Ok(())).is_ok();
+        let failed = changed(failure, &given.request, !is_removed);
         return Err(if is_removed { failed } else { left_under(&temporary, failed.after_a_change()) });
     }
-    look_up(homes.link(after), given, request.needed(&field::LINK)?, kind).map_err(Refusal::after_a_change)
+    look_up(homes.link(after), given, name, kind).map_err(Refusal::after_a_change)
+}
+
+/// Makes a link under a temporary name, without what these fields give. Returns its index if the kernel reports it.
+fn make_without(
+    later: &[&Field],
+    temporary: &LinkName,
+    after: &mut After<'_>,
+    homes: &Homes,
+    given: &Given,
+    kind: &Kind,
+) -> Result<Option<i32>, Refusal> {
+    let request = &given.request;
+    let rows = new_link_rows(request, kind).filter(|row| !row.field().is_some_and(|field| later.contains(&field)));
+    let mut encoded = encode(LINK_STATE.head, rows, given.view())?;
+    encoded.attributes.put(IFNAME, &with_nul(temporary.as_str()), &field::LINK.field)?;
+    let message = Message::route(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL | NlmF::ACK | NlmF::ECHO, encoded);
+    let mut echoed = None;
+    let result = after.act(&message, &mut |payload| {
+        echoed = Link::read(payload).filter(|link| link.is_called(temporary)).map(|link| link.index).or(echoed);
+        Ok(())
+    });
+    let Err(failure) = result else { return Ok(echoed) };
+    let is_clash = matches!(failure, TransactionError::Refused { errno: Errno::EEXIST, .. });
+    let failed = changed(failure, request, false);
+    if !is_clash {
+        return Err(failed);
+    }
+    if seen::is_taken(after, temporary)? || seen::is_taken(homes.link(after), temporary)? {
+        let name = temporary.as_str();
+        let why = format!("the link {name} exists, which another such request is making or has left; delete it then");
+        return Err(already(&field::LINK.field, why));
+    }
+    Err(compare::clash(homes.link(after), failed, request))
+}
+
+/// Sets what [`make_without`] left out.
+fn set_later(later: &[&Field], index: i32, given: &Given, kind: &Kind) -> Result<Message, Refusal> {
+    let rows =
+        new_link_rows(&given.request, kind).filter(|row| row.field().is_some_and(|field| later.contains(&field)));
+    Target::Index(index).change(encode(LINK_STATE.head, rows, given.view())?)
 }
 
 /// Says that a link may have the temporary name.

@@ -81,12 +81,11 @@ impl About {
                 unsuitable(field, "the link has no such alternative name".to_owned())
             }
             _ => {
-                let field = match self {
-                    Self::Link | Self::Port(_) => field,
-                    Self::Removed(own) | Self::Added(own) => Some(own),
+                let means = match self {
+                    Self::Link => only_change(request),
+                    Self::Port(own) | Self::Removed(own) | Self::Added(own) => Some(own),
                 };
                 let failure = TransactionError::Refused { errno, text, field };
-                let means = if let Self::Port(own) = self { Some(own) } else { only_change(request) };
                 return changed(failure, request, may_have_changed).about(means);
             }
         };
@@ -100,21 +99,21 @@ fn only_change(request: &Request) -> Option<&'static Field> {
     changes.next().filter(|_| changes.next().is_none())
 }
 
-/// Encodes the messages, which the kernel applies one after the other, each attribute by attribute. A rename, and the
-/// settings of a bridge port and alternative names, refer to the link by its index. So does `RTM_NEWLINK` with a group: before Linux 5.18, it
-/// would change every link of the group if no link had the name. `RTM_SETLINK` would take one kind's data for another's.
-/// `RTM_NEWLINK` compares the kind, and makes no link without `NLM_F_CREATE`.
+/// Encodes the messages, which the kernel applies one after the other, each attribute by attribute. A rename, the settings
+/// of a bridge port and alternative names refer to the link by its index. So does `RTM_NEWLINK` with a group: before Linux
+/// 5.18, it would change every link of the group if no link had the name. `RTM_SETLINK` would take one kind's data for
+/// another's. `RTM_NEWLINK` compares the kind, and makes no link without `NLM_F_CREATE`.
 pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let name = request.needed(&field::LINK)?;
     let renames = request.get(&field::NEW_NAME).is_some();
     let port = LINK_STATE.rows.iter().filter(|row| is_of_port(row)).filter_map(Row::field);
     let port = port.into_iter().find(|field| request.value(field).is_some());
-    // After a rename no link has the old name any more, so there would be nothing to look up.
     let has_group = gives_own(request) && request.get(&field::GROUP).is_some();
     // By its name, the message could reach a link that was made elsewhere.
     let has_parent = request.get(&field::PARENT).is_some();
     let has_names = [&field::ADD_ALTNAME, &field::REMOVE_ALTNAME].iter().any(|key| request.get(key).is_some());
+    // After a rename no link has the old name any more, so there would be nothing to look up.
     let is_watched = (port.is_some() || has_group || has_parent || has_names) && !renames;
     let link = match if is_watched { before.find(&field::LINK)? } else { None } {
         Some(link) => link,
