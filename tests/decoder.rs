@@ -90,11 +90,11 @@ fn fields(request: &Request) -> Vec<FieldOf> {
     let given: BTreeMap<&str, Value> = request.values().map(|(field, value)| (field.name, value.json())).collect();
     let mut fields = Vec::new();
     for used in request.call().uses(request.kind()) {
-        let Some(list) = used.inside else {
-            fields.push((used, None, given.get(used.field.name).cloned()));
+        let Some(list) = used.inside() else {
+            fields.push((used, None, given.get(used.field().name).cloned()));
             continue;
         };
-        let last = used.field.name.rsplit('.').next().unwrap();
+        let last = used.field().name.rsplit('.').next().unwrap();
         for (at, element) in given.get(list.name).and_then(Value::as_array).into_iter().flatten().enumerate() {
             fields.push((used, Some(at), element.get(last).cloned()));
         }
@@ -113,7 +113,7 @@ fn expect(request: &Request, links: &[(String, u32)]) -> (Vec<&'static str>, Vec
     };
     let mut parts: Vec<String> = expected.parts.iter().map(|part| (*part).to_owned()).collect();
     for (used, at, value) in fields(request) {
-        let shows = expected.row(used.field.name).unwrap_or_else(|| no_expectation(used, name));
+        let shows = expected.row(used.field().name).unwrap_or_else(|| no_expectation(used, name));
         let of_field = shows.parts(&given, value.as_ref()).into_iter();
         parts.extend(of_field.map(|part| at.map_or(part.clone(), |at| format!("hop {at} {part}"))));
     }
@@ -122,14 +122,14 @@ fn expect(request: &Request, links: &[(String, u32)]) -> (Vec<&'static str>, Vec
 }
 
 fn no_expectation(used: &Use, call: &str) -> ! {
-    panic!("field {} of {call} has no expectation in tests/decoder/expected.rs", used.field.name)
+    panic!("field {} of {call} has no expectation in tests/decoder/expected.rs", used.field().name)
 }
 
 /// What a look-up requests that is neither a link of the request nor anything that the request gives for the object.
 fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(String, u32)]) -> Option<&'a String> {
     let names: Vec<String> = fields(request)
         .into_iter()
-        .filter(|(used, ..)| matches!(used.field.ty, Type::Link))
+        .filter(|(used, ..)| matches!(used.field().ty, Type::Link))
         .filter_map(|(.., value)| value.map(|name| format!("IfName({name})")))
         .collect();
     look_up.parts.iter().find(|part| {
@@ -246,7 +246,7 @@ fn every_field_has_an_expectation() {
     for (call, kind) in varieties() {
         let expected = Expected::of(call.name);
         for used in call.uses(kind) {
-            if expected.row(used.field.name).is_none() {
+            if expected.row(used.field().name).is_none() {
                 no_expectation(used, call.name);
             }
         }
@@ -259,7 +259,7 @@ fn every_expectation_is_of_a_declared_field() {
         assert!(!matches!(shows, Shows::Nothing("")), "{name} does not say why {field} shows nothing");
         let call = call::by_name(name).unwrap_or_else(|| panic!("{name}: no such call"));
         let sharing = call::all().filter(|other| other.family() == call.family());
-        assert!(sharing.flat_map(Call::all_uses).any(|used| used.field.name == field), "{name} has no field {field}");
+        assert!(sharing.flat_map(Call::all_uses).any(|used| used.field().name == field), "{name} has no field {field}");
     }
 }
 
@@ -280,25 +280,25 @@ fn every_field_and_word_is_sent_by_some_request() {
     for (call, kind) in varieties() {
         let of_kind = kind.map_or_else(String::new, |kind| format!(" of kind {}", kind.name));
         for used in call.uses(kind) {
-            let field = used.field.name;
+            let field = used.field().name;
             let values: Vec<Value> = all
                 .iter()
                 .filter(|request| {
                     // What all kinds have is changed in one way.
-                    let is_common = call.name == "Link.Set" && call.uses.iter().any(|of| of.field == used.field);
+                    let is_common = call.name == "Link.Set" && call.uses.iter().any(|of| of.field() == used.field());
                     let is_of_kind = request.kind().map(|k| k.name) == kind.map(|k| k.name);
                     request.call().name == call.name && (is_of_kind || is_common)
                 })
                 .flat_map(fields)
-                .filter_map(|(of, _, value)| value.filter(|_| of.field.name == field))
+                .filter_map(|(of, _, value)| value.filter(|_| of.field().name == field))
                 .collect();
             let what = format!("{}{of_kind}: field {field}", call.name);
-            let is_said = kind.is_none() && call.kinds.by == Some(used.field); // it shows which kind a request is of
+            let is_said = kind.is_none() && call.kinds.by == Some(used.field()); // it shows which kind a request is of
             let is_said = is_said || is_refused(kind, field) || is_beyond_decoder(field);
             assert!(is_said || values.iter().any(is_telling), "{what} is in no request of tests/decoder/requests.rs");
-            let Type::Word(words) = used.field.ty else { continue };
+            let Type::Word(words) = used.field().ty else { continue };
             // The rows of what all kinds have are the same for all.
-            let is_common = call.uses.iter().any(|common| common.field == used.field);
+            let is_common = call.uses.iter().any(|common| common.field() == used.field());
             let is_chosen_here = field != "kind" && call.effect == Effect::Changes && call.verb() != "Delete";
             for word in words.all().filter(|_| is_chosen_here) {
                 assert!(

@@ -170,7 +170,7 @@ fn every_interface_has_a_description_that_parses_and_all_calls_are_in_them() {
             let declared = call::by_name(&call).unwrap_or_else(|| panic!("{call}"));
             let expected: BTreeSet<&str> = declared
                 .all_uses()
-                .map(|used| used.field.name.split('.').next().unwrap())
+                .map(|used| used.field().name.split('.').next().unwrap())
                 .chain(["reference"])
                 .collect();
             assert_eq!(fields.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{call}");

@@ -35,8 +35,8 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
         other => other,
     };
     let text = |filler: &str, bytes: usize| filler.repeat(bytes / filler.len());
-    let parse = |text: &str| used.field.ty.parse(text).unwrap();
-    match used.field.ty {
+    let parse = |text: &str| used.field().ty.parse(text).unwrap();
+    match used.field().ty {
         Type::Netns => parse(&text(names, 255)),
         Type::Link | Type::Label => parse(&text(names, 15)),
         Type::AlternativeName => parse(&text(names, 127)),
@@ -49,7 +49,7 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
         Type::InterfaceAddress => parse("1111:1111:1111:1111:1111:1111:1111:1111/128"),
         Type::Prefix => parse("1111:1111:1111:1111:1111:1111:1111:1111/128"),
         Type::List(_) => {
-            let values = || inner.iter().map(|used| (used.field, longest_value(used, filler, elements, &[])));
+            let values = || inner.iter().map(|used| (used.field(), longest_value(used, filler, elements, &[])));
             call::value::Value::List((0..elements).map(|_| Element(values().collect())).collect())
         }
         Type::Several(Type::Address) => {
@@ -63,9 +63,10 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
 /// A request with every field of the call and kind, each as long as possible. Some of them exclude each other.
 fn longest_request(call: &'static Call, kind: Option<&'static Kind>, filler: &str, elements: usize) -> Request {
     let uses: Vec<&'static Use> = call.uses(kind).collect();
-    let inner = |list: &Use| uses.iter().copied().filter(|used| used.inside == Some(list.field)).collect::<Vec<_>>();
-    let values = uses.iter().filter(|used| used.inside.is_none());
-    let values = values.map(|used| (used.field, longest_value(used, filler, elements, &inner(used)))).collect();
+    let inner =
+        |list: &Use| uses.iter().copied().filter(|used| used.inside() == Some(list.field())).collect::<Vec<_>>();
+    let values = uses.iter().filter(|used| used.inside().is_none());
+    let values = values.map(|used| (used.field(), longest_value(used, filler, elements, &inner(used)))).collect();
     Request::of_any(call, kind, values, Some("\"".repeat(64)))
 }
 

@@ -56,23 +56,23 @@ pub(crate) static ADDRESS_STATE: Object = Object {
     head: 8,
     kinds: &[],
     rows: &[
-        row(&ADDRESS.field, Place::Attribute(&[2]), Form::Interface(1)).always(),
+        row(&ADDRESS.field, Place::attribute(&[2]), Form::Interface(1)).always(),
         row(&LINK.field, Place::Head(4), Form::Link),
         result("link_index", Place::Head(4), Form::Number(Width::Four), "The interface index of `link`.").always(),
-        row(&BROADCAST.field, Place::Attribute(&[4]), Form::Ip),
-        row(&PEER_ADDRESS.field, Place::Attribute(&[1]), Form::Interface(1)).identity(),
-        row(&LABEL.field, Place::Attribute(&[3]), Form::Name),
+        row(&BROADCAST.field, Place::attribute(&[4]), Form::Ip),
+        row(&PEER_ADDRESS.field, Place::attribute(&[1]), Form::Interface(1)).identity(),
+        row(&LABEL.field, Place::attribute(&[3]), Form::Name),
         row(&SCOPE.field, Place::Head(3), Form::WordNumber(Width::One)).always().or(scope),
-        row(&NODAD.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
-        row(&HOME_ADDRESS.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
-        row(&NOPREFIXROUTE.field, Place::Attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),
+        row(&NODAD.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
+        row(&HOME_ADDRESS.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
+        row(&NOPREFIXROUTE.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),
         reported_flags(&FLAGS),
-        row(&VALID_LIFETIME.field, Place::Inside(LIFETIMES, 4, 16), Form::Number(Width::Four)),
-        row(&PREFERRED_LIFETIME.field, Place::Inside(LIFETIMES, 0, 16), Form::Number(Width::Four)),
-        row(&METRIC.field, Place::Attribute(&[9]), Form::Positive(Width::Four)),
+        row(&VALID_LIFETIME.field, Place::inside(LIFETIMES, 4, 16), Form::Number(Width::Four)),
+        row(&PREFERRED_LIFETIME.field, Place::inside(LIFETIMES, 0, 16), Form::Number(Width::Four)),
+        row(&METRIC.field, Place::attribute(&[9]), Form::Positive(Width::Four)),
         result(
             "protocol",
-            Place::Attribute(&[11]),
+            Place::attribute(&[11]),
             Form::Number(Width::One),
             "The origin of the address (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
         ),
@@ -81,7 +81,7 @@ pub(crate) static ADDRESS_STATE: Object = Object {
 
 const fn reported_flags(words: &'static Words) -> Row {
     let doc = "The flags (`IFA_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.";
-    result("flags", Place::Attribute(&[8]), Form::Flags(Width::Four, words), doc).always()
+    result("flags", Place::attribute(&[8]), Form::Flags(Width::Four, words), doc).always()
 }
 
 /// For an IPv6 address, this row replaces the row of the same name.

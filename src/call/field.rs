@@ -3,8 +3,10 @@
 //! word of the policy language. Compiled policies contain the numbers, so a number is never used again.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
@@ -30,7 +32,7 @@ pub struct Field {
 #[derive(Debug, Clone, Copy)]
 pub enum Alone {
     /// This field.
-    Field(&'static Field),
+    Field(FieldId),
     /// No field: a single element can have this value only.
     Always(Constant),
 }
@@ -40,7 +42,7 @@ impl Field {
     #[must_use]
     pub fn outside(&self) -> Option<&'static Self> {
         match self.alone {
-            Some(Alone::Field(outside)) => Some(outside),
+            Some(Alone::Field(outside)) => Some(outside.get()),
             _ => None,
         }
     }
@@ -49,6 +51,40 @@ impl Field {
     #[must_use]
     pub fn is_met_as(&self, number: u16) -> bool {
         self.number == number || self.outside().is_some_and(|outside| outside.number == number)
+    }
+}
+
+/// A [`Field`] as tables name it: by its number. A table of addresses is corrected when a program starts, which copies every
+/// page of it; a table of numbers is used as it lies in the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FieldId(NonZeroU16);
+
+impl FieldId {
+    /// The name of a field in a table.
+    ///
+    /// # Panics
+    /// For the number 0, which no field has: when the table is compiled.
+    #[must_use]
+    pub const fn of(field: &Field) -> Self {
+        match NonZeroU16::new(field.number) {
+            Some(number) => Self(number),
+            None => panic!("0 is not the number of a field"),
+        }
+    }
+
+    /// The field.
+    #[must_use]
+    pub fn get(self) -> &'static Field {
+        let declared = BY_NUMBER.get(usize::from(self.0.get())).copied().flatten();
+        #[cfg(test)]
+        let declared = declared.or_else(|| invented::by_number(self.0.get()));
+        declared.unwrap_or_else(|| unreachable!("it was made of a field"))
+    }
+}
+
+impl fmt::Debug for FieldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get().name)
     }
 }
 
@@ -342,13 +378,13 @@ fields! {
     /// list of one is the same as `gateway`, `link` and `onlink`.
     NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop");
     /// The address of the router of this next hop.
-    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(&GATEWAY.field);
+    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(FieldId::of(&GATEWAY.field));
     /// The link of this next hop.
-    NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link, alone Alone::Field(&LINK.field);
+    NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link, alone Alone::Field(FieldId::of(&LINK.field));
     /// The share of packets that this next hop gets, relative to the weights of the others.
     NEXTHOPS_WEIGHT: u64 = 70 "nexthops.weight" Type::Number(1, 256), alone Alone::Always(Constant::Number(1));
     /// Whether the kernel treats this gateway as directly reachable through the link, even if no route leads to it.
-    NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(&ONLINK.field);
+    NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(FieldId::of(&ONLINK.field));
     /// The priority of the routing rule. The kernel evaluates the rule with the lowest number first.
     PRIORITY: u64 = 72 "priority" U32;
     /// The source prefix of packets. `default` stands for all addresses of the family. Host bits are kept.
@@ -613,6 +649,39 @@ fields! {
     CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
     /// Whether the device only receives, and does not acknowledge what it receives.
     CAN_LISTEN_ONLY: bool = 202 "can.listen_only" Type::Bool;
+}
+
+/// Numbers of fields are below this.
+const NUMBERS: usize = 256;
+
+/// The fields, at their numbers.
+static BY_NUMBER: [Option<&Field>; NUMBERS] = {
+    let mut all = [None; NUMBERS];
+    let mut at = 0;
+    while at < FIELDS.len() {
+        all[FIELDS[at].number as usize] = Some(FIELDS[at]);
+        at += 1;
+    }
+    all
+};
+
+/// Fields of invented calls: lists of values of one type.
+#[cfg(test)]
+pub(crate) mod invented {
+    use super::{ADDRESS, Field, METRIC, SCOPE, STATE, Type};
+
+    const fn list(name: &'static str, number: u16, of: &'static Type) -> Field {
+        Field { name, number, ty: Type::Several(of), doc: "", alone: None }
+    }
+
+    pub(crate) static NUMBERS: Field = list("test_numbers", 990, &METRIC.field.ty);
+    pub(crate) static SOURCES: Field = list("test_sources", 991, &ADDRESS.field.ty);
+    pub(crate) static WORDS: Field = list("test_words", 992, &SCOPE.field.ty);
+    pub(crate) static STATES: Field = list("test_states", 999, &STATE.field.ty);
+
+    pub(super) fn by_number(number: u16) -> Option<&'static Field> {
+        [&NUMBERS, &SOURCES, &WORDS, &STATES].into_iter().find(|field| field.number == number)
+    }
 }
 
 /// Finds a field by name.

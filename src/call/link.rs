@@ -8,8 +8,8 @@ use super::field::{
     ADD_ALTNAME, ADDRGENMODE, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD,
     BRIDGE_PORT_HAIRPIN, BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
     BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL, EXISTS_OK,
-    Field, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC,
-    PROTODOWN, REMOVE_ALTNAME, RX_QUEUES, TARGET_NETNS, TX_QUEUES, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE,
+    Field, FieldId, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER,
+    PROMISC, PROTODOWN, REMOVE_ALTNAME, RX_QUEUES, TARGET_NETNS, TX_QUEUES, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE,
     VF_LINK_STATES, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK, VF_TRUST, VF_VLAN, WITH_STATS, WITH_VFS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
@@ -22,8 +22,6 @@ use super::{
 use kinds::ETHERNET;
 pub(super) use kinds::KIND_WORDS;
 pub(crate) use kinds::OTHER;
-
-static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
 
 /// `IFF_…` (netdevice(7), `linux/if.h`).
 static FLAGS: Words = Words {
@@ -66,7 +64,7 @@ static OPERSTATES: Words = Words {
 
 /// A counter of `IFLA_STATS64`: a number of 64 bits at this position of `struct rtnl_link_stats64` (`linux/if_link.h`).
 const fn counter(name: &'static str, position: usize, doc: &'static str) -> Row {
-    result(name, Place::Inside(&[23], position * 8, 200), Form::Number(Width::Eight), doc)
+    result(name, Place::inside(&[23], position * 8, 200), Form::Number(Width::Eight), doc)
 }
 
 /// A part of a virtual function, after its number in a structure of so many bytes.
@@ -78,7 +76,7 @@ const fn of_vf(
     form: Form,
     doc: &'static str,
 ) -> Row {
-    result(name, Place::Inside(path, at, whole), form, doc)
+    result(name, Place::inside(path, at, whole), form, doc)
 }
 
 /// `IFLA_VF_…` in `IFLA_VF_INFO` (`linux/if_link.h`). The kernel reports all of them for every virtual function.
@@ -88,7 +86,7 @@ pub(crate) static VF_STATE: Object = Object {
     kinds: &[],
     rows: &[
         of_vf("vf.index", &[2], 0, 12, Form::Number(Width::Four), "The number of the virtual function, from 0.").always(),
-        result("vf.mac", Place::Attribute(&[1]), Form::Mac, "The hardware (MAC) address."),
+        result("vf.mac", Place::attribute(&[1]), Form::Mac, "The hardware (MAC) address."),
         of_vf(
             "vf.vlan",
             &[2],
@@ -155,13 +153,13 @@ const fn flag(bit: u32) -> Form {
 /// `IFLA_VF_INFO` in `IFLA_VFINFO_LIST`.
 macro_rules! vf {
     ($attribute:literal, $at:literal, $whole:literal) => {
-        Place::Inside(&[22, 1, $attribute], $at, $whole)
+        Place::inside(&[22, 1, $attribute], $at, $whole)
     };
 }
 
 /// The number of the virtual function, with which each structure begins.
 const fn vf_number(field: &'static Field, place: Place) -> Row {
-    row(field, place, Form::NumberOf(&VF_INDEX.field)).only_written()
+    row(field, place, Form::NumberOf(FieldId::of(&VF_INDEX.field))).only_written()
 }
 
 /// `struct ifinfomsg` and `IFLA_…` (`linux/if_link.h`). What is neither here nor in the table of a kind cannot be
@@ -171,13 +169,13 @@ pub(crate) static LINK_STATE: Object = Object {
     head: 16,
     kinds: kinds::ALL,
     rows: &[
-        row(&LINK.field, Place::Attribute(&[3]), Form::Name).always(),
+        row(&LINK.field, Place::attribute(&[3]), Form::Name).always(),
         result("link_index", Place::Head(4), Form::Number(Width::Four), "The interface index of the link.").always(),
-        row(&KIND.field, Place::Attribute(&[18, 1]), Form::Keyword),
+        row(&KIND.field, Place::attribute(&[18, 1]), Form::Keyword),
         row(&UP.field, Place::Head(8), flag(1)).always().uncompared(),
         result(
             "operstate",
-            Place::Attribute(&[16]),
+            Place::attribute(&[16]),
             Form::Named(Width::One, &OPERSTATES),
             "The operational state (RFC 2863): `up`, `down`, `lowerlayerdown`, `unknown` …",
         )
@@ -189,36 +187,36 @@ pub(crate) static LINK_STATE: Object = Object {
             "The flags (`IFF_…`, netdevice(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
-        row(&MTU.field, Place::Attribute(&[4]), Form::Number(Width::Four)).always().adjusted_when_made(),
-        row(&MAC.field, Place::Attribute(&[1]), Form::Mac),
-        result("broadcast", Place::Attribute(&[2]), Form::Mac, "The hardware broadcast address."),
-        row(&ALIAS.field, Place::Attribute(&[20]), Form::Text).later(),
+        row(&MTU.field, Place::attribute(&[4]), Form::Number(Width::Four)).always().adjusted_when_made(),
+        row(&MAC.field, Place::attribute(&[1]), Form::Mac),
+        result("broadcast", Place::attribute(&[2]), Form::Mac, "The hardware broadcast address."),
+        row(&ALIAS.field, Place::attribute(&[20]), Form::Text).later(),
         result(
             "altnames",
-            Place::Attribute(&[52]),
+            Place::attribute(&[52]),
             Form::Names,
             "The alternative names. Absent if there are none. A request cannot refer to the link by them.",
         ),
-        row(&TXQUEUELEN.field, Place::Attribute(&[13]), Form::Number(Width::Four)).always(),
-        row(&TX_QUEUES.field, Place::Attribute(&[31]), Form::Number(Width::Four)).always(),
+        row(&TXQUEUELEN.field, Place::attribute(&[13]), Form::Number(Width::Four)).always(),
+        row(&TX_QUEUES.field, Place::attribute(&[31]), Form::Number(Width::Four)).always(),
         // A kernel without receive packet steering (`CONFIG_RPS`) does not report it.
-        row(&RX_QUEUES.field, Place::Attribute(&[32]), Form::Number(Width::Four)),
-        row(&GROUP.field, Place::Attribute(&[27]), Form::Number(Width::Four)).always(),
+        row(&RX_QUEUES.field, Place::attribute(&[32]), Form::Number(Width::Four)),
+        row(&GROUP.field, Place::attribute(&[27]), Form::Number(Width::Four)).always(),
         // `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_ADDR_GEN_MODE`. The kernel does not report this attribute if statistics
         // are not requested, but it is also `DEVCONF_ADDR_GEN_MODE` (`linux/ipv6.h`) of `IFLA_INET6_CONF`.
-        row(&ADDRGENMODE.field, Place::Attribute(&[26, 10, 8]), Form::Word(Width::One)).only_written().before_up(),
-        row(&ADDRGENMODE.field, Place::Inside(&[26, 10, 2], 4 * 47, 4 * 48), Form::Word(Width::Four)).only_reported(),
-        result("qdisc", Place::Attribute(&[6]), Form::Name, "The root queueing discipline."),
+        row(&ADDRGENMODE.field, Place::attribute(&[26, 10, 8]), Form::Word(Width::One)).only_written().before_up(),
+        row(&ADDRGENMODE.field, Place::inside(&[26, 10, 2], 4 * 47, 4 * 48), Form::Word(Width::Four)).only_reported(),
+        result("qdisc", Place::attribute(&[6]), Form::Name, "The root queueing discipline."),
         result(
             "linkmode",
-            Place::Attribute(&[17]),
+            Place::attribute(&[17]),
             Form::Number(Width::One),
             "The link mode (`IF_LINK_MODE_…`): 0 default, 1 dormant.",
         )
         .always(),
         result(
             "promiscuity",
-            Place::Attribute(&[30]),
+            Place::attribute(&[30]),
             Form::Number(Width::Four),
             "How many users have set the link to promiscuous mode.",
         )
@@ -227,17 +225,17 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&ARP.field, Place::Head(8), Form::Masked(1 << 7, true, 12)).only_written(),
         row(&MULTICAST.field, Place::Head(8), flag(1 << 12)).only_written(),
         row(&PROMISC.field, Place::Head(8), flag(1 << 8)).only_written(),
-        row(&MASTER.field, Place::Attribute(&[10]), Form::Link),
+        row(&MASTER.field, Place::attribute(&[10]), Form::Link),
         result(
             "master_index",
-            Place::Attribute(&[10]),
+            Place::attribute(&[10]),
             Form::Positive(Width::Four),
             "The interface index of `master`.",
         ),
-        row(&NO_MASTER.field, Place::Attribute(&[10]), Form::NoLink).only_written(),
-        row(&NEW_NAME.field, Place::Attribute(&[3]), Form::Name).only_written(),
-        row(&TARGET_NETNS.field, Place::Attribute(&[28]), Form::Netns).only_written(),
-        row(&PROTODOWN.field, Place::Attribute(&[39]), Form::Flag(Width::One)),
+        row(&NO_MASTER.field, Place::attribute(&[10]), Form::NoLink).only_written(),
+        row(&NEW_NAME.field, Place::attribute(&[3]), Form::Name).only_written(),
+        row(&TARGET_NETNS.field, Place::attribute(&[28]), Form::Netns).only_written(),
+        row(&PROTODOWN.field, Place::attribute(&[39]), Form::Flag(Width::One)),
         row(&BRIDGE_PORT_PRIORITY.field, Place::Port(2), Form::Number(Width::Two)),
         row(&BRIDGE_PORT_COST.field, Place::Port(3), Form::Number(Width::Four)),
         row(&BRIDGE_PORT_HAIRPIN.field, Place::Port(4), Form::Flag(Width::One)),
@@ -267,7 +265,7 @@ pub(crate) static LINK_STATE: Object = Object {
         row(&VF_TRUST.field, vf!(9, 4, 8), Form::Flag(Width::Four)).only_written(),
         result(
             "peer_nsid",
-            Place::Attribute(&[37]),
+            Place::attribute(&[37]),
             Form::Signed,
             "The number (nsid) by which this namespace knows the namespace of the peer or parent. Absent if the peer \
              or parent is in this namespace.",
@@ -303,7 +301,7 @@ pub(crate) static LINK_STATE: Object = Object {
         ),
         result(
             "vfs",
-            Place::Attribute(&[22]),
+            Place::attribute(&[22]),
             Form::Objects(&VF_STATE),
             "The virtual functions (SR-IOV), if the request has `with_vfs`. Absent if there are none.",
         ),
@@ -344,7 +342,7 @@ pub(super) static CALLS: &[Call] = &[
                     link.",
         uses: &[
             required(&NETNS.field),
-            required(&LINK.field).counting_in(IN_TARGET_NETNS).giving_a_name(),
+            required(&LINK.field).counting_in_given(&TARGET_NETNS.field).giving_a_name(),
             required(&KIND.field),
             untouched(&TARGET_NETNS.field),
             untouched(&MTU.field),
@@ -415,12 +413,12 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[
             required(&NETNS.field),
             // The link arrives in the target namespace under this name, even if it is renamed there.
-            required(&LINK.field).also_in(&TARGET_NETNS.field),
+            required(&LINK.field).also_counting_in(&TARGET_NETNS.field),
             untouched(&UP.field),
             untouched(&MTU.field),
             untouched(&MAC.field),
             untouched(&ALIAS.field),
-            untouched(&NEW_NAME.field).counting_in(IN_TARGET_NETNS).giving_a_name(),
+            untouched(&NEW_NAME.field).counting_in_given(&TARGET_NETNS.field).giving_a_name(),
             untouched(&TARGET_NETNS.field),
             untouched(&MASTER.field),
             untouched(&NO_MASTER.field),

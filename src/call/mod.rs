@@ -26,7 +26,7 @@ pub mod value;
 pub mod varlink;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
-use field::Field;
+use field::{Field, FieldId};
 pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
@@ -171,16 +171,16 @@ impl Kind {
 #[derive(Debug)]
 pub struct Use {
     /// The field.
-    pub field: &'static Field,
+    pub(crate) field: FieldId,
     /// What its absence means.
     pub absence: Absence,
     /// For a link: the fields that can name its namespace. The first one that the request gives applies.
-    pub counts_in: &'static [&'static Field],
+    pub(crate) counts_in: [Option<FieldId>; 2],
     /// For a link: a field that names a second namespace in which the name applies, if the request gives it.
-    pub also_in: Option<&'static Field>,
+    pub(crate) also_in: Option<FieldId>,
     /// The list whose elements have the field. It is declared before the field. Absence is then absence from one
     /// element.
-    pub inside: Option<&'static Field>,
+    pub(crate) inside: Option<FieldId>,
     /// What the call does with the name in the field, if it has one.
     pub naming: Naming,
     /// For a link: whether the field is only a condition on the objects that the call lists. Its absence then refers to no
@@ -298,7 +298,7 @@ impl Call {
 
     /// The kinds that a request can have. `None` is one of them if the field that selects the kind is optional.
     pub fn varieties(&self) -> impl Iterator<Item = Option<&'static Kind>> + use<> {
-        let is_required = |by| self.uses.iter().any(|u| u.field == by && matches!(u.absence, Absence::Required));
+        let is_required = |by| self.uses.iter().any(|u| u.field() == by && matches!(u.absence, Absence::Required));
         let none = (!self.kinds.by.is_some_and(is_required)).then_some(None);
         none.into_iter().chain(self.kinds.all.iter().map(Some))
     }
@@ -316,13 +316,13 @@ impl Call {
     /// Whether it changes something, and any kind has a field that names a link.
     #[must_use]
     pub fn changes_by_links(&self) -> bool {
-        self.effect == Effect::Changes && self.all_uses().any(|u| u.field.ty.is_link())
+        self.effect == Effect::Changes && self.all_uses().any(|u| u.field().ty.is_link())
     }
 
     /// Whether any kind has this field.
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {
-        self.all_uses().any(|u| u.field.number == field.number)
+        self.all_uses().any(|u| u.field().number == field.number)
     }
 
     /// Whether every request meets a deny on the field of this number.
@@ -333,17 +333,40 @@ impl Call {
 }
 
 impl Use {
+    /// The field.
+    #[must_use]
+    pub fn field(&self) -> &'static Field {
+        self.field.get()
+    }
+
+    /// For a link: the fields that can name its namespace. The first one that the request gives applies.
+    pub fn counts_in(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.counts_in.into_iter().flatten().map(FieldId::get)
+    }
+
+    /// For a link: a field that names a second namespace in which the name applies, if the request gives it.
+    #[must_use]
+    pub fn also_in(&self) -> Option<&'static Field> {
+        self.also_in.map(FieldId::get)
+    }
+
+    /// The list whose elements have the field.
+    #[must_use]
+    pub fn inside(&self) -> Option<&'static Field> {
+        self.inside.map(FieldId::get)
+    }
+
     /// The documentation of the field in this call. `absence` is added to the documentation of the field after a
     /// semicolon.
     #[must_use]
     pub fn doc(&self, absence: Option<&str>) -> String {
-        let mut doc = self.field.doc.trim().to_owned();
+        let mut doc = self.field().doc.trim().to_owned();
         if let Some(absence) = absence {
             doc = format!("{}; {absence}.", doc.trim_end_matches('.'));
         }
         match self.naming {
             Naming::Refers => doc,
-            Naming::Gives if matches!(self.field.ty, Type::Netns) => {
+            Naming::Gives if matches!(self.field().ty, Type::Netns) => {
                 format!("{doc} {} {}", name::NEW_NAMES, name::NEW_NETNS)
             }
             Naming::Gives => format!("{doc} {}", name::NEW_NAMES),
@@ -374,7 +397,7 @@ const fn number(field: &'static Field, number: u64) -> Use {
 
 /// A keyword with this default.
 const fn word(field: &'static Field, word: &'static str) -> Use {
-    declared(field, Absence::Default(Constant::Word(word)))
+    declared(field, Absence::Default(Constant::word(field, word)))
 }
 
 /// A field whose value follows from the other fields if it is absent.
@@ -399,9 +422,9 @@ const fn chosen(field: &'static Field) -> Use {
 
 pub(crate) const fn declared(field: &'static Field, absence: Absence) -> Use {
     Use {
-        field,
+        field: FieldId::of(field),
         absence,
-        counts_in: IN_NETNS,
+        counts_in: [Some(FieldId::of(&field::NETNS.field)), None],
         also_in: None,
         inside: None,
         naming: Naming::Refers,
@@ -409,12 +432,16 @@ pub(crate) const fn declared(field: &'static Field, absence: Absence) -> Use {
     }
 }
 
-/// The namespace in which the name of a link applies, unless the declaration says otherwise.
-static IN_NETNS: &[&Field] = &[&field::NETNS.field];
-
 impl Use {
-    const fn counting_in(mut self, fields: &'static [&'static Field]) -> Self {
-        self.counts_in = fields;
+    /// The name applies in the namespace of this field instead of that of `netns`.
+    const fn counting_in(mut self, field: &'static Field) -> Self {
+        self.counts_in = [Some(FieldId::of(field)), None];
+        self
+    }
+
+    /// The name applies in the namespace of this field, if the request gives it.
+    const fn counting_in_given(mut self, field: &'static Field) -> Self {
+        self.counts_in = [Some(FieldId::of(field)), self.counts_in[0]];
         self
     }
 
@@ -423,8 +450,8 @@ impl Use {
         self
     }
 
-    const fn also_in(mut self, field: &'static Field) -> Self {
-        self.also_in = Some(field);
+    const fn also_counting_in(mut self, field: &'static Field) -> Self {
+        self.also_in = Some(FieldId::of(field));
         self
     }
 
@@ -433,8 +460,8 @@ impl Use {
         self
     }
 
-    const fn inside(mut self, list: &'static Field) -> Self {
-        self.inside = Some(list);
+    const fn within(mut self, list: &'static Field) -> Self {
+        self.inside = Some(FieldId::of(list));
         self
     }
 }
@@ -482,11 +509,11 @@ mod tests {
     fn every_call_requires_its_namespace_and_has_each_field_once() {
         for call in all() {
             let first = &call.uses[0];
-            assert_eq!(first.field.name, "netns", "{}", call.name);
+            assert_eq!(first.field().name, "netns", "{}", call.name);
             assert!(matches!(first.absence, Absence::Required), "{}", call.name);
             assert_eq!(call.kinds.is_empty(), call.kinds.by.is_none_or(|field| !call.has(field)), "{}", call.name);
             for kind in call.kinds.iter().map(Some).chain([None]) {
-                let mut names: Vec<&str> = call.uses(kind).map(|u| u.field.name).collect();
+                let mut names: Vec<&str> = call.uses(kind).map(|u| u.field().name).collect();
                 let count = names.len();
                 names.sort_unstable();
                 names.dedup();
@@ -510,7 +537,7 @@ mod tests {
     fn a_list_and_the_fields_that_it_takes_the_place_of_are_not_given_together() {
         for call in all() {
             for used in call.all_uses() {
-                let Some((list, outside)) = used.inside.zip(used.field.outside()) else { continue };
+                let Some((list, outside)) = used.inside().zip(used.field().outside()) else { continue };
                 assert!(call.has(outside), "{} of {}", outside.name, call.name);
                 let excluded = call.excludes.iter().any(|(one, other, _)| (*one, *other) == (outside, list));
                 assert!(excluded, "{} of {}", outside.name, call.name);
@@ -523,7 +550,7 @@ mod tests {
         for used in all().flat_map(Call::all_uses) {
             if let Absence::Default(constant) = used.absence {
                 let value = constant.value(0);
-                assert_eq!(used.field.ty.parse(&value.to_string()), Ok(value), "{}", used.field.name);
+                assert_eq!(used.field().ty.parse(&value.to_string()), Ok(value), "{}", used.field().name);
             }
         }
     }
@@ -532,7 +559,7 @@ mod tests {
     fn names_are_given_where_something_is_made_or_renamed_and_nowhere_else() {
         let gives = |used: &&Use| used.naming == Naming::Gives;
         let given: Vec<String> = all()
-            .flat_map(|call| call.all_uses().filter(gives).map(|used| format!("{} {}", call.name, used.field.name)))
+            .flat_map(|call| call.all_uses().filter(gives).map(|used| format!("{} {}", call.name, used.field().name)))
             .collect();
         let expected = [
             "Netns.Add netns",
@@ -547,7 +574,7 @@ mod tests {
         ];
         assert_eq!(given, expected);
         for used in all().flat_map(Call::all_uses).filter(gives) {
-            assert!(is_object(used.field.ty) || matches!(used.field.ty, Type::Label), "{}", used.field.name);
+            assert!(is_object(used.field().ty) || matches!(used.field().ty, Type::Label), "{}", used.field().name);
         }
     }
 }

@@ -33,7 +33,7 @@ static MORE_FLAGS: Words =
 const TIMES: &[u32] = &[3];
 
 const fn time(name: &'static str, at: usize, doc: &'static str) -> Row {
-    result(name, Place::Inside(TIMES, at, 16), Form::Number(Width::Four), doc)
+    result(name, Place::inside(TIMES, at, 16), Form::Number(Width::Four), doc)
 }
 
 /// `struct ndmsg` and `NDA_…` (`linux/neighbour.h`).
@@ -42,7 +42,7 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
     head: 12,
     kinds: &[],
     rows: &[
-        row(&ADDRESS.field, Place::Attribute(&[1]), Form::Ip).always(),
+        row(&ADDRESS.field, Place::attribute(&[1]), Form::Ip).always(),
         row(&LINK.field, Place::Head(4), Form::Link),
         result(
             "link_index",
@@ -50,7 +50,7 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
             Form::Positive(Width::Four),
             "The interface index of `link`. Absent for a proxy entry of all links.",
         ),
-        row(&MAC.field, Place::Attribute(&[2]), Form::Mac),
+        row(&MAC.field, Place::attribute(&[2]), Form::Mac),
         row(&STATE.field, Place::Head(8), Form::Flags(Width::Two, &NEIGHBOUR_STATES)).always(),
         row(&PROXY.field, Place::Head(10), Form::Bit(Width::One, 1 << 3)).unreported(),
         result(
@@ -60,9 +60,9 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
             "The flags (`NTF_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
-        result("flags", Place::Attribute(&[15]), Form::Flags(Width::Four, &MORE_FLAGS), ""),
-        result("protocol", Place::Attribute(&[12]), Form::Number(Width::One), "The origin of the entry (`RTPROT_…`)."),
-        result("probes", Place::Attribute(&[4]), Form::Number(Width::Four), "How many probes were not answered."),
+        result("flags", Place::attribute(&[15]), Form::Flags(Width::Four, &MORE_FLAGS), ""),
+        result("protocol", Place::attribute(&[12]), Form::Number(Width::One), "The origin of the entry (`RTPROT_…`)."),
+        result("probes", Place::attribute(&[4]), Form::Number(Width::Four), "How many probes were not answered."),
         time("confirmed", 0, "Time since the neighbour was last confirmed to be reachable, in hundredths of a second."),
         time("used", 4, "Time since the entry was last used, in hundredths of a second."),
         time("updated", 8, "Time since the entry last changed, in hundredths of a second."),

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::field::Field;
+use super::field::{Field, FieldId};
 use super::request::Request;
 use super::types::{Type, Words};
 use super::value::Value;
@@ -39,7 +39,7 @@ pub struct Row {
     /// How `exists_ok` and Delete compare it.
     pub compared: Compared,
     /// The value that is sent if the field is absent.
-    pub absent: fn(&Request) -> Option<Value>,
+    pub absent: Option<fn(&Request) -> Option<Value>>,
     /// Whether the kernel may take another value than the given one and report no error.
     pub adjusted: Adjusted,
     /// In which message a request that makes an object sends it.
@@ -50,7 +50,7 @@ pub struct Row {
 #[derive(Debug)]
 pub enum Of {
     /// A field of requests, and the part of results with the same name.
-    Field(&'static Field),
+    Field(FieldId),
     /// A part of results that no request can give: its name and its documentation.
     Result(&'static str, &'static str),
 }
@@ -62,15 +62,51 @@ pub enum Place {
     Head(usize),
     /// A whole attribute. Each step of the path is the type of an attribute. If the attribute begins with a header
     /// before its own attributes, the upper 16 bits of the step are the length of that header ([`headed`]).
-    Attribute(&'static [u32]),
+    Attribute(Path),
     /// A part of an attribute that is a structure: the path, the first byte of the part, and the bytes of the
     /// structure.
-    Inside(&'static [u32], usize, usize),
+    Inside(Path, usize, usize),
     /// An attribute of a bridge port (`IFLA_BRPORT_…`). The kernel reports these together with the link
     /// (`IFLA_INFO_SLAVE_DATA`), and takes them in a message of their own (`IFLA_PROTINFO`).
     Port(u32),
     /// Nowhere: code composes the value.
     Code,
+}
+
+/// The types of attributes, from the outermost one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    steps: [u32; 4],
+    len: u8,
+}
+
+impl Path {
+    const fn of(steps: &[u32]) -> Self {
+        let mut path = Self { steps: [0; 4], len: 0 };
+        while (path.len as usize) < steps.len() {
+            path.steps[path.len as usize] = steps[path.len as usize];
+            path.len += 1;
+        }
+        path
+    }
+}
+
+impl std::ops::Deref for Path {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.steps[..self.len.into()]
+    }
+}
+
+impl Place {
+    pub(super) const fn attribute(path: &[u32]) -> Self {
+        Self::Attribute(Path::of(path))
+    }
+
+    pub(super) const fn inside(path: &[u32], at: usize, whole: usize) -> Self {
+        Self::Inside(Path::of(path), at, whole)
+    }
 }
 
 /// A step of a path whose attribute begins with a header of this many bytes.
@@ -91,7 +127,7 @@ pub enum Form {
     /// A number; it is 0 if the kernel reports none.
     OrZero(Width),
     /// The number that another field gives, of 32 bits. It is only written.
-    NumberOf(&'static Field),
+    NumberOf(FieldId),
     /// A number; the message has the number minus one.
     LessOne(Width),
     /// A number of 32 bits. If it fits into one byte, it is in this byte of the header instead.
@@ -245,12 +281,12 @@ impl Width {
 /// A field of requests that results report if there is one.
 pub(super) const fn row(field: &'static Field, place: Place, form: Form) -> Row {
     Row {
-        of: Of::Field(field),
+        of: Of::Field(FieldId::of(field)),
         place,
         form,
         reported: Reported::Sometimes,
         compared: Compared::Given,
-        absent: |_| None,
+        absent: None,
         adjusted: Adjusted::Never,
         sent: Sent::AtOnce,
     }
@@ -264,7 +300,7 @@ pub(super) const fn result(name: &'static str, place: Place, form: Form, doc: &'
         form,
         reported: Reported::Sometimes,
         compared: Compared::Never,
-        absent: |_| None,
+        absent: None,
         adjusted: Adjusted::Never,
         sent: Sent::AtOnce,
     }
@@ -333,7 +369,7 @@ impl Row {
 
     /// The value that is sent if the field is absent.
     pub(super) const fn or(mut self, absent: fn(&Request) -> Option<Value>) -> Self {
-        self.absent = absent;
+        self.absent = Some(absent);
         self
     }
 
@@ -341,7 +377,7 @@ impl Row {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.of {
-            Of::Field(field) => field.name,
+            Of::Field(field) => field.get().name,
             Of::Result(name, _) => name,
         }
     }
@@ -349,7 +385,7 @@ impl Row {
     /// The field, if it is one.
     #[must_use]
     pub fn field(&self) -> Option<&'static Field> {
-        if let Of::Field(field) = self.of { Some(field) } else { None }
+        if let Of::Field(field) = self.of { Some(field.get()) } else { None }
     }
 
     /// The keywords with their numbers, from the field or from the form.
@@ -399,7 +435,7 @@ impl Row {
 
     fn doc(&self) -> Doc {
         let doc = match self.of {
-            Of::Field(field) => field.doc,
+            Of::Field(field) => field.get().doc,
             Of::Result(_, doc) => doc,
         };
         match (self.form, self.words()) {

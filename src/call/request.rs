@@ -78,7 +78,7 @@ impl Request {
             _ => None,
         };
         let is_required =
-            |by: &&Field| call.uses.iter().any(|used| used.field == *by && matches!(used.absence, Absence::Required));
+            |by: &&Field| call.uses.iter().any(|used| used.field() == *by && matches!(used.absence, Absence::Required));
         if let (Some(by), None) = (call.kinds.by.filter(is_required), kind) {
             if let Some(json) = given.get(by.name) {
                 return Err(invalid(by.name, not_a_kind(call, &read(by, json)?)));
@@ -98,7 +98,7 @@ impl Request {
         one_of_two(&mut request, uid);
         (call.settle)(&mut request)?;
         kind.map_or(Ok(()), |kind| (kind.settle)(&mut request))?;
-        request.values.sort_by_key(|(field, _)| call.uses(kind).position(|used| used.field == *field));
+        request.values.sort_by_key(|(field, _)| call.uses(kind).position(|used| used.field() == *field));
         Ok(request)
     }
 
@@ -159,14 +159,15 @@ impl Request {
 
     /// Whether it gives a field another value than its absence would.
     pub(super) fn carries(&self, field: &Field, uid: u32) -> bool {
-        let used = self.call.uses(self.kind).find(|used| used.field == field);
+        let used = self.call.uses(self.kind).find(|used| used.field() == field);
         self.value(field).is_some_and(|value| used.and_then(|used| self.default(used, uid)).as_ref() != Some(value))
     }
 
     /// The value that the absence of a field stands for, if any.
     #[must_use]
     pub fn default(&self, used: &Use, uid: u32) -> Option<Value> {
-        let followed = || self.followed.iter().find(|(field, _)| *field == used.field).map(|(_, value)| value.clone());
+        let followed =
+            || self.followed.iter().find(|(field, _)| *field == used.field()).map(|(_, value)| value.clone());
         used.absence.constant(uid).or_else(followed)
     }
 
@@ -195,7 +196,7 @@ impl Request {
     /// Records that the absence of a field leaves nothing open in this request, because another field is given. For
     /// [`Call::settle`].
     pub(crate) fn close(&mut self, field: &'static Field, by: &'static Field) {
-        let is_open = self.call.uses(self.kind).any(|used| used.field == field && self.is_open(used));
+        let is_open = self.call.uses(self.kind).any(|used| used.field() == field && self.is_open(used));
         if is_open || self.closed_by(field).next().is_some() {
             self.closed.push((field, by));
         }
@@ -210,11 +211,11 @@ impl Request {
     /// list that is left open has one unknown element.
     #[must_use]
     pub fn times(&self, used: &Use) -> usize {
-        match used.inside.map(|list| (list, self.value(list))) {
+        match used.inside().map(|list| (list, self.value(list))) {
             None => 1,
             Some((_, Some(Value::List(elements)))) => elements.len(),
             Some((list, _)) => {
-                usize::from(self.call.uses(self.kind).any(|head| head.field == list && self.is_open(head)))
+                usize::from(self.call.uses(self.kind).any(|head| head.field() == list && self.is_open(head)))
             }
         }
     }
@@ -222,9 +223,9 @@ impl Request {
     /// What it gives for the field, in the element at this position.
     #[must_use]
     pub fn field_value(&self, used: &Use, time: usize) -> FieldValue<'_> {
-        let value = match used.inside.map(|list| self.value(list)) {
-            None => self.value(used.field),
-            Some(Some(Value::List(elements))) => elements.get(time).and_then(|element| element.value(used.field)),
+        let value = match used.inside().map(|list| self.value(list)) {
+            None => self.value(used.field()),
+            Some(Some(Value::List(elements))) => elements.get(time).and_then(|element| element.value(used.field())),
             Some(_) => return FieldValue::Open,
         };
         match value {
@@ -235,7 +236,7 @@ impl Request {
     }
 
     fn is_open(&self, used: &Use) -> bool {
-        used.open_when_absent() && self.value(used.field).is_none() && self.closed_by(used.field).next().is_none()
+        used.open_when_absent() && self.value(used.field()).is_none() && self.closed_by(used.field()).next().is_none()
     }
 
     /// Whether a boolean is given and true.
@@ -259,8 +260,8 @@ fn values(
     uid: u32,
 ) -> Result<Vec<(&'static Field, Value)>, Invalid> {
     let mut values = Vec::new();
-    for used in call.uses(kind).filter(|used| used.inside == inside) {
-        let field = used.field;
+    for used in call.uses(kind).filter(|used| used.inside() == inside) {
+        let field = used.field();
         match (given.remove(field.name), used.absence) {
             (Some(Json::List(list)), _) if matches!(field.ty, Type::List(_)) => {
                 require_some(list).map_err(|why| invalid(field.name, why))?;
@@ -310,10 +311,10 @@ fn element(
 /// Replaces a list of one element by the fields outside of the list ([`Alone`]), so that one meaning has one spelling.
 fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
     let (call, kind) = (request.call(), request.kind());
-    for list in call.uses(kind).filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field) {
-        let inside: Vec<&Use> = call.uses(kind).filter(|used| used.inside == Some(list)).collect();
-        let fits = |used: &&Use| match used.field.alone {
-            Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field == outside),
+    for list in call.uses(kind).filter(|used| matches!(used.field().ty, Type::List(_))).map(|used| used.field()) {
+        let inside: Vec<&Use> = call.uses(kind).filter(|used| used.inside() == Some(list)).collect();
+        let fits = |used: &&Use| match used.field().alone {
+            Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field() == outside.get()),
             Some(Alone::Always(_)) => true,
             None => false,
         };
@@ -350,16 +351,16 @@ fn settle_one(
 ) -> Result<(), Invalid> {
     let mut says = false;
     for used in inside {
-        let Some(value) = one.value(used.field) else { continue };
-        match used.field.alone {
+        let Some(value) = one.value(used.field()) else { continue };
+        match used.field().alone {
             Some(Alone::Field(outside)) => {
                 says |= used.absence.constant(uid).as_ref() != Some(value);
-                request.settle(outside, value.clone());
+                request.settle(outside.get(), value.clone());
             }
             Some(Alone::Always(constant)) if constant.value(uid) == *value => {}
             Some(Alone::Always(constant)) => {
                 let why = format!("is {value}; it must be {} in a list of one element", constant.value(uid));
-                return Err(Invalid::new(used.field.name, why));
+                return Err(Invalid::new(used.field().name, why));
             }
             None => {}
         }
@@ -399,7 +400,7 @@ fn flatten<'a>(call: &Call, json: &'a Json, under: &str, into: &mut BTreeMap<Str
             return Err(invalid(&name, "must not contain a dot; give a nested field as a member of an object"));
         }
         // A call without the list may have a field that is inside the list elsewhere.
-        let has_inside = call.all_uses().any(|used| used.inside.is_none() && used.field.name.starts_with(&prefix));
+        let has_inside = call.all_uses().any(|used| used.inside().is_none() && used.field().name.starts_with(&prefix));
         let is_list = !has_inside && field::by_name(&name).is_some_and(|field| matches!(field.ty, Type::List(_)));
         if !is_list && field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
             flatten(call, value, &name, into)?;
@@ -422,7 +423,7 @@ fn not_a_kind(call: &Call, word: &Value) -> String {
 
 fn unknown_field(call: &Call, kind: Option<&Kind>, name: &str) -> String {
     let kinds: Vec<&str> =
-        call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field.name == name)).map(|k| k.name).collect();
+        call.kinds.iter().filter(|k| k.uses.iter().any(|u| u.field().name == name)).map(|k| k.name).collect();
     match (kinds.first(), kind) {
         (Some(_), Some(kind)) => {
             format!("is not a field of kind {}; it belongs to kind {}", kind.name, kinds.join(", "))

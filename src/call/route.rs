@@ -76,8 +76,8 @@ pub(crate) static NEXTHOP_STATE: Object = Object {
     head: 8,
     kinds: &[],
     rows: &[
-        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
-        row(&NEXTHOPS_GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
+        row(&NEXTHOPS_GATEWAY.field, Place::attribute(&[5]), Form::OwnFamily).identity(),
+        row(&NEXTHOPS_GATEWAY.field, Place::attribute(&[18]), Form::OtherFamily),
         row(&NEXTHOPS_LINK.field, Place::Head(4), Form::Link),
         result("nexthops.link_index", Place::Head(4), Form::Positive(Width::Four), "The interface index of `link`."),
         row(&NEXTHOPS_WEIGHT.field, Place::Head(3), Form::LessOne(Width::One)).always(),
@@ -98,23 +98,23 @@ pub(crate) static ROUTE_STATE: Object = Object {
     head: 12,
     kinds: &[],
     rows: &[
-        row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).always(),
+        row(&DESTINATION.field, Place::attribute(&[1]), Form::Prefix(1)).always(),
         result(
             "source",
-            Place::Attribute(&[2]),
+            Place::attribute(&[2]),
             Form::Prefix(2),
             "The source prefix of the packets that the route applies to. Absent if it applies to all packets.",
         ),
-        row(&GATEWAY.field, Place::Attribute(&[5]), Form::OwnFamily).identity(),
-        row(&GATEWAY.field, Place::Attribute(&[18]), Form::OtherFamily),
-        row(&LINK.field, Place::Attribute(&[4]), Form::Link),
-        result("link_index", Place::Attribute(&[4]), Form::Positive(Width::Four), "The interface index of `link`."),
-        row(&TABLE.field, Place::Attribute(&[15]), Form::Compact(4)).always(),
-        row(&METRIC.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
+        row(&GATEWAY.field, Place::attribute(&[5]), Form::OwnFamily).identity(),
+        row(&GATEWAY.field, Place::attribute(&[18]), Form::OtherFamily),
+        row(&LINK.field, Place::attribute(&[4]), Form::Link),
+        result("link_index", Place::attribute(&[4]), Form::Positive(Width::Four), "The interface index of `link`."),
+        row(&TABLE.field, Place::attribute(&[15]), Form::Compact(4)).always(),
+        row(&METRIC.field, Place::attribute(&[6]), Form::OrZero(Width::Four)).always(),
         row(&SCOPE.field, Place::Head(6), Form::WordNumber(Width::One)).always().or(scope),
         row(&PROTOCOL.field, Place::Head(5), Form::Number(Width::One)).always(),
         row(&ROUTE_TYPE.field, Place::Head(7), Form::Named(Width::One, &TYPES)).always(),
-        row(&PREFERRED_SOURCE.field, Place::Attribute(&[7]), Form::Ip),
+        row(&PREFERRED_SOURCE.field, Place::attribute(&[7]), Form::Ip),
         row(&ONLINK.field, Place::Head(8), Form::Bit(Width::Four, ONLINK_FLAG)).unreported(),
         result(
             "flags",
@@ -123,7 +123,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
             "The flags (`RTNH_F_…`, `RTM_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
-        row(&MTU.field, Place::Attribute(&[8, 2]), Form::Number(Width::Four)),
+        row(&MTU.field, Place::attribute(&[8, 2]), Form::Number(Width::Four)),
         result(
             "tos",
             Place::Head(3),
@@ -132,11 +132,11 @@ pub(crate) static ROUTE_STATE: Object = Object {
         ),
         result(
             "nexthop_id",
-            Place::Attribute(&[30]),
+            Place::attribute(&[30]),
             Form::Number(Width::Four),
             "The id of the nexthop object that the route uses.",
         ),
-        row(&NEXTHOPS.field, Place::Attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
+        row(&NEXTHOPS.field, Place::attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
     ],
 };
 
@@ -166,10 +166,10 @@ macro_rules! made {
             off(&ONLINK.field),
             untouched(&MTU.field),
             untouched(&NEXTHOPS.field),
-            untouched(&NEXTHOPS_GATEWAY.field).inside(&NEXTHOPS.field),
-            chosen(&NEXTHOPS_LINK.field).inside(&NEXTHOPS.field),
-            number(&NEXTHOPS_WEIGHT.field, 1).inside(&NEXTHOPS.field),
-            off(&NEXTHOPS_ONLINK.field).inside(&NEXTHOPS.field),
+            untouched(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
+            chosen(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
+            number(&NEXTHOPS_WEIGHT.field, 1).within(&NEXTHOPS.field),
+            off(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
             $($more),*
         ]
     };
@@ -269,10 +269,10 @@ pub(super) static CALLS: &[Call] = &[
             any(&ONLINK.field),
             any(&MTU.field),
             any(&NEXTHOPS.field),
-            any(&NEXTHOPS_GATEWAY.field).inside(&NEXTHOPS.field),
-            any(&NEXTHOPS_LINK.field).inside(&NEXTHOPS.field),
-            any(&NEXTHOPS_WEIGHT.field).inside(&NEXTHOPS.field),
-            any(&NEXTHOPS_ONLINK.field).inside(&NEXTHOPS.field),
+            any(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
             off(&MISSING_OK.field),
         ],
         kinds: NO_KINDS,
@@ -479,8 +479,8 @@ mod tests {
         let (delete, replace) = (call("Route.Delete"), call("Route.Replace"));
         let key = [&DESTINATION.field, &FAMILY.field, &METRIC.field];
         for used in delete.uses.iter().filter(|used| matches!(used.absence, Absence::Any)) {
-            let is_open = replace.leaves_open.contains(&used.field);
-            assert_eq!(is_open, !key.contains(&used.field), "{}", used.field.name);
+            let is_open = replace.leaves_open.contains(&used.field());
+            assert_eq!(is_open, !key.contains(&used.field()), "{}", used.field().name);
         }
     }
 }

@@ -30,11 +30,11 @@ static FLAGS: Words = Words {
 };
 
 const fn attribute(name: &'static str, path: &'static [u32], form: Form, doc: &'static str) -> Row {
-    result(name, Place::Attribute(path), form, doc)
+    result(name, Place::attribute(path), form, doc)
 }
 
 const fn bound(name: &'static str, path: &'static [u32], width: Width, nth: usize, doc: &'static str) -> Row {
-    result(name, Place::Inside(path, nth * width.bytes(), 2 * width.bytes()), Form::Number(width), doc)
+    result(name, Place::inside(path, nth * width.bytes(), 2 * width.bytes()), Form::Number(width), doc)
 }
 
 const UIDS: &[u32] = &[20];
@@ -48,15 +48,15 @@ pub(crate) static RULE_STATE: Object = Object {
     kinds: &[],
     rows: &[
         row(&FAMILY.field, Place::Head(0), Form::Word(Width::One)).always(),
-        row(&PRIORITY.field, Place::Attribute(&[6]), Form::OrZero(Width::Four)).always(),
-        row(&SOURCE.field, Place::Attribute(&[2]), Form::Prefix(2)).identity(),
-        row(&DESTINATION.field, Place::Attribute(&[1]), Form::Prefix(1)).identity(),
-        row(&IIF.field, Place::Attribute(&[3]), Form::Name).identity(),
-        row(&OIF.field, Place::Attribute(&[17]), Form::Name).identity(),
-        row(&FWMARK.field, Place::Attribute(&[10]), Form::Number(Width::Four)).identity(),
-        row(&FWMASK.field, Place::Attribute(&[16]), Form::Number(Width::Four)).uncompared(),
+        row(&PRIORITY.field, Place::attribute(&[6]), Form::OrZero(Width::Four)).always(),
+        row(&SOURCE.field, Place::attribute(&[2]), Form::Prefix(2)).identity(),
+        row(&DESTINATION.field, Place::attribute(&[1]), Form::Prefix(1)).identity(),
+        row(&IIF.field, Place::attribute(&[3]), Form::Name).identity(),
+        row(&OIF.field, Place::attribute(&[17]), Form::Name).identity(),
+        row(&FWMARK.field, Place::attribute(&[10]), Form::Number(Width::Four)).identity(),
+        row(&FWMASK.field, Place::attribute(&[16]), Form::Number(Width::Four)).uncompared(),
         row(&ACTION.field, Place::Head(7), Form::WordNumber(Width::One)).always(),
-        row(&TABLE.field, Place::Attribute(&[15]), Form::Number(Width::Four)).always(),
+        row(&TABLE.field, Place::attribute(&[15]), Form::Number(Width::Four)).always(),
         attribute("protocol", &[21], Form::OrZero(Width::One), "The origin of the rule (`RTPROT_…`), or 0.").always(),
         result(
             "flags",
@@ -66,7 +66,7 @@ pub(crate) static RULE_STATE: Object = Object {
              to the packets that its conditions do not match. `iif_detached`, `oif_detached`: no link has this name.",
         )
         .always(),
-        row(&SUPPRESS_PREFIXLENGTH.field, Place::Attribute(&[14]), Form::Number(Width::Four)).identity(),
+        row(&SUPPRESS_PREFIXLENGTH.field, Place::attribute(&[14]), Form::Number(Width::Four)).identity(),
         attribute(
             "suppress_ifgroup",
             &[13],

@@ -2,6 +2,8 @@
 //! The types of fields.
 #![forbid(unsafe_code)]
 
+use super::field::FieldId;
+
 /// A closed set of keywords: on the wire, a Varlink enum with this name.
 #[derive(Debug)]
 pub struct Words {
@@ -121,8 +123,8 @@ pub enum Constant {
     Bool(bool),
     /// For a field of type [`Type::Number`].
     Number(u64),
-    /// For a field of type [`Type::Word`].
-    Word(&'static str),
+    /// For a field of type [`Type::Word`]: the field, and the position of one of its keywords.
+    Word(FieldId, u8),
     /// For a field of type [`Type::Number`]: the caller's uid.
     Uid,
 }

@@ -5,11 +5,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::field::{Field, Key};
+use super::field::{Field, FieldId, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text, require_plain, require_plain_netns};
-use super::types::{Constant, DEFAULT, Elements, Type, Values};
+use super::types::{Constant, DEFAULT, Elements, Type, Values, Words};
 
 /// A value that a request gives, or that a default stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,14 +250,40 @@ impl Element {
 }
 
 impl Constant {
+    /// A keyword of a field.
+    ///
+    /// # Panics
+    /// If the field does not have this keyword: when the table with the constant is compiled.
+    #[must_use]
+    pub const fn word(field: &'static Field, word: &str) -> Self {
+        let Type::Word(Words { words, .. }) = field.ty else { panic!("the field has no keywords") };
+        let mut at = 0;
+        while !is_same(words[at as usize].0, word) {
+            at += 1;
+        }
+        Self::Word(FieldId::of(field), at)
+    }
+
     /// The constant as a value, for a caller of this uid.
     #[must_use]
     pub fn value(self, uid: u32) -> Value {
         match self {
             Self::Bool(truth) => Value::Bool(truth),
             Self::Number(number) => Value::Number(number),
-            Self::Word(word) => Value::Word(word),
+            Self::Word(field, at) => {
+                let word = field.get().ty.words().and_then(|words| words.all().nth(at.into()));
+                Value::Word(word.unwrap_or_else(|| unreachable!("it was made of a keyword")))
+            }
             Self::Uid => Value::Number(uid.into()),
         }
     }
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }

@@ -242,7 +242,7 @@ fn member(name: &str, ty: &str, doc: &str) -> String {
 fn parameters(call: &'static Call, types: &mut Types) -> String {
     let mut uses: Vec<&'static Use> = Vec::new();
     for used in call.all_uses() {
-        if !uses.iter().any(|other| other.field == used.field) {
+        if !uses.iter().any(|other| other.field() == used.field()) {
             uses.push(used);
         }
     }
@@ -262,20 +262,20 @@ fn members(
 ) -> Vec<String> {
     let mut out = Vec::new();
     let mut objects: Vec<&str> = Vec::new();
-    for used in uses.iter().copied().filter(|used| used.inside == list) {
-        let Some(call) = calls.iter().find(|call| call.has(used.field)) else { continue };
-        let Some(rest) = used.field.name.strip_prefix(under) else { continue };
+    for used in uses.iter().copied().filter(|used| used.inside() == list) {
+        let Some(call) = calls.iter().find(|call| call.has(used.field())) else { continue };
+        let Some(rest) = used.field().name.strip_prefix(under) else { continue };
         let Some((head, _)) = rest.split_once('.') else {
-            if let Type::List(name) = used.field.ty {
-                let inside = format!("{}.", used.field.name);
-                let text = structure(members(calls, &inside, Some(used.field), uses, types).into_iter());
+            if let Type::List(name) = used.field().ty {
+                let inside = format!("{}.", used.field().name);
+                let text = structure(members(calls, &inside, Some(used.field()), uses, types).into_iter());
                 types.insert(name.to_owned(), text);
             }
             // For a field inside an object, the object says which kinds have it, unless some of them lack the field.
-            let has = |kind: &&Kind, under: &str| kind.uses.iter().any(|other| other.field.name.starts_with(under));
+            let has = |kind: &&Kind, under: &str| kind.uses.iter().any(|other| other.field().name.starts_with(under));
             let count = |under: &str| call.kinds.iter().filter(|kind| has(kind, under)).count();
-            let is_common = call.uses.iter().any(|common| common.field == used.field);
-            let is_in_all = is_common || count(under) == count(used.field.name);
+            let is_common = call.uses.iter().any(|common| common.field() == used.field());
+            let is_in_all = is_common || count(under) == count(used.field().name);
             out.push(match under {
                 "" if !is_common => of_some_kinds(call, used, types),
                 _ if is_in_all => field(calls, rest, used, "", types),
@@ -289,17 +289,20 @@ fn members(
         objects.push(head);
         let inside = format!("{under}{head}.");
         let family = || super::all().filter(|other| other.family() == call.family());
-        let is_inside = |used: &&Use| used.inside == list && used.field.name.starts_with(&inside);
+        let is_inside = |used: &&Use| used.inside() == list && used.field().name.starts_with(&inside);
         let having: Vec<&'static Call> = family().filter(|call| call.all_uses().any(|used| is_inside(&used))).collect();
         let mut all: Vec<&'static Use> = Vec::new();
         for used in having.iter().flat_map(|call| call.all_uses()) {
-            if is_inside(&used) && !all.iter().any(|other| other.field == used.field) {
+            if is_inside(&used) && !all.iter().any(|other| other.field() == used.field()) {
                 all.push(used);
             }
         }
         let text = structure(members(&having, &inside, list, &all, types).into_iter());
-        let of: Vec<&'static Use> =
-            uses.iter().copied().filter(|used| used.inside == list && used.field.name.starts_with(&inside)).collect();
+        let of: Vec<&'static Use> = uses
+            .iter()
+            .copied()
+            .filter(|used| used.inside() == list && used.field().name.starts_with(&inside))
+            .collect();
         let ty: String = format!("{under}{head}").split('.').map(type_name).collect();
         out.push(member(head, &format!("?{ty}"), &only_for(call, &of)));
         types.insert(ty, text);
@@ -309,13 +312,13 @@ fn members(
 
 fn of_some_kinds(call: &Call, used: &'static Use, types: &mut Types) -> String {
     let doc = format!("{} {}", used.doc(None), only_for(call, &[used]));
-    member(used.field.name, &format!("?{}", type_of(used.field.ty, types)), &doc)
+    member(used.field().name, &format!("?{}", type_of(used.field().ty, types)), &doc)
 }
 
 /// For fields that not every kind has: the kinds that have them, and those that require them.
 fn only_for(call: &Call, of: &[&'static Use]) -> String {
     let its = |kind: &Kind, test: fn(&Use) -> bool| {
-        kind.uses.iter().any(|used| of.iter().any(|of| of.field == used.field) && test(used))
+        kind.uses.iter().any(|used| of.iter().any(|of| of.field() == used.field()) && test(used))
     };
     let named = |test: fn(&Use) -> bool| {
         let kinds: Vec<&str> = call.kinds.iter().filter(|kind| its(kind, test)).map(|kind| kind.name).collect();
@@ -343,11 +346,11 @@ fn type_name(head: &str) -> String {
 /// A field, with what its absence means where that is the same for all kinds, and the calls that have it if others have
 /// its object, too.
 fn field(calls: &[&'static Call], name: &str, used: &Use, note: &str, types: &mut Types) -> String {
-    let ty = type_of(used.field.ty, types);
+    let ty = type_of(used.field().ty, types);
     let (having, lacking): (Vec<&'static Call>, Vec<&'static Call>) =
-        calls.iter().partition(|call| call.has(used.field));
+        calls.iter().partition(|call| call.has(used.field()));
     let means = absence(used.absence);
-    let mut others = having.iter().flat_map(|call| call.all_uses()).filter(|other| other.field == used.field);
+    let mut others = having.iter().flat_map(|call| call.all_uses()).filter(|other| other.field() == used.field());
     let is_same = others.all(|other| absence(other.absence) == means);
     if is_same && lacking.is_empty() && matches!(used.absence, Absence::Required) {
         return member(name, &ty, &used.doc(None));
@@ -417,7 +420,7 @@ mod tests {
         }
         let results: Vec<String> = super::super::all().flat_map(|call| structs(call.result.parts)).collect();
         for used in super::super::all().flat_map(Call::all_uses) {
-            if let Type::Word(words) = used.field.ty {
+            if let Type::Word(words) = used.field().ty {
                 assert!(!results.iter().any(|name| name == words.name), "{}", words.name);
             }
         }

@@ -96,7 +96,7 @@ pub(super) fn left_open(call: &Call) -> String {
 
 fn field(out: &mut String, used: &Use) {
     let mut first = String::new();
-    let text = format!("{}: {}; {}", used.field.name, used.field.ty.expected(), absence(used.absence));
+    let text = format!("{}: {}; {}", used.field().name, used.field().ty.expected(), absence(used.absence));
     paragraph(&mut first, 6, &text);
     out.push_str(first.get(4..).unwrap_or_default()); // the further lines are indented
     paragraph(out, 6, &used.doc(None));
@@ -151,7 +151,7 @@ mod tests {
         }
         for call in call::all() {
             let text = reference(call);
-            let fields = call.all_uses().map(|used| used.field.name);
+            let fields = call.all_uses().map(|used| used.field().name);
             for name in fields.chain(names(call.result.parts)) {
                 assert!(text.contains(&format!("  {name}: ")), "{}: {name}", call.name);
             }

@@ -275,9 +275,9 @@ fn reference(out: &mut String, call: &'static Call) {
 fn fields(out: &mut String, title: &str, uses: &[Use]) {
     let _ = writeln!(out, ".Pp\n{title}:\n.Bl -tag -width Ds");
     for used in uses {
-        let _ = writeln!(out, ".It Ic {}", used.field.name);
+        let _ = writeln!(out, ".It Ic {}", used.field().name);
         prose(out, &used.doc(None));
-        let ty = used.field.ty.expected();
+        let ty = used.field().ty.expected();
         prose(out, &format!("{}; {}.", capital(&ty), absence(used.absence)));
     }
     out.push_str(".El\n");
@@ -445,7 +445,7 @@ mod tests {
         for call in call::all() {
             assert!(text.contains(&format!("\n.Ss {} (", call.name)), "{}", call.name);
             for used in call.all_uses() {
-                assert!(text.contains(&format!("\n.It Ic {}\n", used.field.name)), "{}", used.field.name);
+                assert!(text.contains(&format!("\n.It Ic {}\n", used.field().name)), "{}", used.field().name);
             }
         }
         for error in ERRORS {

@@ -77,28 +77,28 @@ enum Given<'a> {
 
 fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: Given<'_>) -> Result<(), Failure> {
     let bad = |why: String| wrong(invalid(name, why).to_string());
-    if let Some(used) = call.all_uses().find(|used| used.field.name == name) {
-        if let Some(list) = used.inside {
+    if let Some(used) = call.all_uses().find(|used| used.field().name == name) {
+        if let Some(list) = used.inside() {
             return Err(bad(format!("is inside a list, which is given as JSON: {}='[{{…}}]'", list.name)));
         }
         let value = match said {
-            Given::Typed(raw) if matches!(used.field.ty, Type::List(_)) => as_given(raw),
-            Given::Typed(raw) => used.field.ty.parse(raw).map(|value| value.json()),
+            Given::Typed(raw) if matches!(used.field().ty, Type::List(_)) => as_given(raw),
+            Given::Typed(raw) => used.field().ty.parse(raw).map(|value| value.json()),
             Given::Json(Json::Null) => return Ok(()),
-            Given::Json(json) => used.field.ty.read(json).map(|value| value.json()),
+            Given::Json(json) => used.field().ty.read(json).map(|value| value.json()),
         };
         return put(into, name, &value.map_err(bad)?).ok_or_else(|| bad("is given twice".to_owned()));
     }
     let inside = format!("{name}.");
-    if !call.all_uses().any(|used| used.field.name.starts_with(&inside)) {
-        let hint = did_you_mean(name, call.all_uses().map(|used| used.field.name));
+    if !call.all_uses().any(|used| used.field().name.starts_with(&inside)) {
+        let hint = did_you_mean(name, call.all_uses().map(|used| used.field().name));
         return Err(wrong(format!("`{}` is not a field of {}{hint}", name.escape_debug(), call.name)));
     }
     let parsed;
     let json = match said {
         Given::Json(json) => json,
         Given::Typed(raw) => {
-            let inner = call.all_uses().find_map(|used| used.field.name.strip_prefix(&inside)).unwrap_or_default();
+            let inner = call.all_uses().find_map(|used| used.field().name.strip_prefix(&inside)).unwrap_or_default();
             let example = format!("; write `{name}.{inner}=…`, or an object such as `{name}={{\"{inner}\":…}}`");
             parsed = Json::parse(raw.as_bytes()).map_err(|_| bad(format!("is not a JSON object{example}")))?;
             &parsed

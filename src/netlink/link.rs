@@ -338,7 +338,7 @@ fn report(link: &Link<'_>, with_stats: bool, names: &mut Names<'_>, text: &mut S
     names.insert(link.index, &link.name);
     // A parent in another namespace has an index that belongs to another link here.
     let is_elsewhere = link.is_elsewhere();
-    let is_counter = |row: &Row| matches!(row.place, Place::Inside([STATS], ..));
+    let is_counter = |row: &Row| matches!(row.place, Place::Inside(path, ..) if *path == [STATS]);
     let rows = link.rows().filter(|row| !is_elsewhere || row.field() != Some(&field::PARENT.field));
     let rows = rows.filter(|row| with_stats || !is_counter(row));
     let mut members = Members::begin(text);

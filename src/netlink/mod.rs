@@ -204,7 +204,7 @@ mod tests {
         for encoder in encoders() {
             let call = call::by_name(encoder.call).unwrap();
             for used in call.all_uses().filter(|_| call.effect == Effect::Changes) {
-                assert!(encoder.covers(used.field), "{}.{}", call.name, used.field.name);
+                assert!(encoder.covers(used.field()), "{}.{}", call.name, used.field().name);
             }
             assert!(encoder.settled.iter().all(|field| call.has(field)), "{}", call.name);
         }

@@ -277,8 +277,10 @@ impl Wanted {
         let index = given.view().link(&field::LINK.field).map(|link| link.index);
         let link = index.zip(request.get(&field::LINK).cloned());
         // Where `link` is given, both filters are the same.
-        let lists =
-            request.call().uses(None).any(|used| used.field == &field::NEXTHOPS_LINK.field && used.inside.is_none());
+        let lists = request
+            .call()
+            .uses(None)
+            .any(|used| used.field() == &field::NEXTHOPS_LINK.field && used.inside().is_none());
         let any =
             if lists && link.is_none() { before.find(&field::NEXTHOPS_LINK)?.map(|link| link.index) } else { None };
         let any_link = any.zip(request.get(&field::NEXTHOPS_LINK).cloned());

@@ -113,7 +113,8 @@ pub(super) fn encode(
     let mut tree = Nested::default();
     for row in rows {
         let Some(field) = row.field().filter(|_| row.sent != Sent::Never) else { continue };
-        let filled = || if given.element.is_none() { (row.absent)(&given.given.request) } else { None };
+        let filled =
+            || if given.element.is_none() { row.absent.and_then(|absent| absent(&given.given.request)) } else { None };
         let Some(value) = given.value(field).cloned().or_else(filled) else { continue };
         let bytes = form::write(row, &value, &given).map_err(|why| invalid(field.name, why))?;
         let Some(bytes) = bytes else { continue };
@@ -136,10 +137,10 @@ pub(super) fn encode(
                     _ => &bytes,
                 };
                 if !payload.is_empty() || matches!(form, Form::Text | Form::Present) {
-                    tree.put(path, 0, payload.len(), payload, field);
+                    tree.put(&path, 0, payload.len(), payload, field);
                 }
             }
-            (Place::Inside(path, at, whole), _) => tree.put(path, at, whole, &bytes, field),
+            (Place::Inside(path, at, whole), _) => tree.put(&path, at, whole, &bytes, field),
             (Place::Port(attribute), _) => tree.put(&[PROTINFO, attribute], 0, bytes.len(), &bytes, field),
         }
     }

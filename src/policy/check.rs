@@ -47,12 +47,12 @@ impl Variety<'_> {
 
     /// Whether it has all fields that a deny names, or the same fields inside a list.
     fn has_all(&self, named: &[Named<'_>]) -> bool {
-        named.iter().all(|named| self.uses().any(|used| used.field.is_met_as(named.field.number)))
+        named.iter().all(|named| self.uses().any(|used| used.field().is_met_as(named.field.number)))
     }
 
     /// Whether all kinds of its call have this field.
     fn shares(&self, used: &Use) -> bool {
-        self.call.uses.iter().any(|of_all| of_all.field == used.field)
+        self.call.uses.iter().any(|of_all| of_all.field() == used.field())
     }
 
     /// Its name in messages.
@@ -166,8 +166,9 @@ impl<'s> Scope<'s> {
         let mut required = Vec::new();
         for name in &rule.require {
             let Some(field) = self.field(name, problems) else { continue };
-            let is_filter = |used: &Use| used.field == field && matches!(used.absence, Absence::Any);
-            let inside = |used: &Use| used.inside == Some(field) && named.iter().any(|named| named.field == used.field);
+            let is_filter = |used: &Use| used.field() == field && matches!(used.absence, Absence::Any);
+            let inside =
+                |used: &Use| used.inside() == Some(field) && named.iter().any(|named| named.field == used.field());
             let may_stand = named.iter().any(|named| named.field == field)
                 || self.varieties().any(|variety| variety.uses().any(inside))
                 || self.varieties().any(|variety| variety.uses().any(is_filter));
@@ -190,7 +191,7 @@ impl<'s> Scope<'s> {
 
     /// The field with this name that any kind of the rule's calls has.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
-        let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field);
+        let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field());
         let found = known().find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
             let hint = match name.it.as_str() {
@@ -210,8 +211,8 @@ impl<'s> Scope<'s> {
         if !matches!(field.ty, Type::List(_)) {
             return Some(field);
         }
-        let inside = self.varieties().flat_map(|variety| variety.uses()).filter(|used| used.inside == Some(field));
-        let mut names: Vec<String> = inside.map(|used| format!("`{}`", used.field.name)).collect();
+        let inside = self.varieties().flat_map(|variety| variety.uses()).filter(|used| used.inside() == Some(field));
+        let mut names: Vec<String> = inside.map(|used| format!("`{}`", used.field().name)).collect();
         names.dedup();
         let why = format!("`{}` is a list; constrain the fields inside it: {}", name.it, names.join(", "));
         problems.push(name.place.problem(why));
@@ -289,10 +290,10 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
     let mut reported: Vec<&str> = Vec::new();
     for variety in scope.varieties() {
         // If no field inside a list is named, none need be: the allow does not permit such a list.
-        let named = |list: &Field| variety.uses().any(|used| used.inside == Some(list) && said(used.field));
-        for used in variety.uses().filter(|used| used.inside.is_none_or(named)) {
-            let name = used.field.name;
-            let Some(why) = needed(variety, used, scope).filter(|_| !said(used.field) && !reported.contains(&name))
+        let named = |list: &Field| variety.uses().any(|used| used.inside() == Some(list) && said(used.field()));
+        for used in variety.uses().filter(|used| used.inside().is_none_or(named)) {
+            let name = used.field().name;
+            let Some(why) = needed(variety, used, scope).filter(|_| !said(used.field()) && !reported.contains(&name))
             else {
                 continue;
             };
@@ -317,7 +318,7 @@ fn open_kinds(scope: &Scope<'_>, named: &[Named<'_>]) -> Option<Problem> {
 
 /// Why an allow must name a field; `None` if it need not.
 fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'static str> {
-    let opens = variety.call.effect == Effect::Changes && used.field.ty.is_link();
+    let opens = variety.call.effect == Effect::Changes && used.field().ty.is_link();
     match used.absence {
         // If no kinds are listed, the fields that they require are unknown.
         Absence::Required => (variety.shares(used) || scope.lists_kinds(variety.call)).then_some("requires it"),
@@ -330,13 +331,15 @@ fn needed(variety: Variety<'_>, used: &Use, scope: &Scope<'_>) -> Option<&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::field::{LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT};
-    use crate::call::{NO_KINDS, Naming, Needs, Output};
+    use crate::call::field::{
+        FieldId, LINK, MASTER, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_WEIGHT,
+    };
+    use crate::call::{NO_KINDS, Needs, Output, declared};
     use crate::policy::diagnostics::Source;
     use crate::policy::source;
 
     const fn used(field: &'static Field, absence: Absence) -> Use {
-        Use { field, absence, counts_in: &[], also_in: None, inside: None, naming: Naming::Refers, is_condition: false }
+        declared(field, absence)
     }
 
     /// An invented call that changes something and leaves a link open.
@@ -362,7 +365,7 @@ mod tests {
     static READS: Call = Call { effect: Effect::Reads, ..FLUSH };
 
     const fn inside(field: &'static Field, absence: Absence) -> Use {
-        Use { inside: Some(&NEXTHOPS.field), ..used(field, absence) }
+        Use { inside: Some(FieldId::of(&NEXTHOPS.field)), ..used(field, absence) }
     }
 
     /// An invented call with a list of everything that an allow may have to name.

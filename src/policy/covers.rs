@@ -163,7 +163,7 @@ fn said(rule: &Rule, number: u16) -> Option<&Constraint> {
 fn permits_all(call: &Call, of: &Rule, other: &Rule) -> bool {
     let required = other.require.iter().all(|field| of.require.contains(field));
     required
-        && call.all_uses().all(|used| match (said(of, used.field.number), said(other, used.field.number)) {
+        && call.all_uses().all(|used| match (said(of, used.field().number), said(other, used.field().number)) {
             (Some(of), Some(other)) => inside(of, other, Ruling::Allow),
             (Some(_), None) => false,
             (None, Some(other)) => has_absence(used, other),
@@ -232,16 +232,17 @@ fn meets_whoever(part: &Placed, deny: &Placed) -> bool {
 
 fn meets_all(call: &Call, allow: &Rule, deny: &Rule) -> bool {
     let met = |number: u16, wide: &Constraint| {
-        let used = call.uses.iter().find(|used| used.field.number == number && used.inside.is_none());
+        let used = call.uses.iter().find(|used| used.field().number == number && used.inside().is_none());
         used.is_some_and(|used| is_there(used, allow) || is_met_if_absent(call, used))
             && said(allow, number).is_some_and(|narrow| inside(narrow, wide, Ruling::Deny))
     };
     let named = deny.fields.iter().all(|(number, wide)| met(*number, wide));
     let touched = deny.touches.as_ref().is_none_or(|touches| {
         let netns = touches.netns.as_ref().is_none_or(|wide| met(NETNS.field.number, wide));
-        let in_netns = |used: &Use| touches.netns.is_none() || used.counts_in.first() == Some(&&NETNS.field);
-        let links = call.uses.iter().filter(|used| used.field.ty.is_link() && in_netns(used));
-        let link = touches.link.as_ref().is_none_or(|wide| links.into_iter().any(|used| met(used.field.number, wide)));
+        let in_netns = |used: &Use| touches.netns.is_none() || used.counts_in().next() == Some(&NETNS.field);
+        let links = call.uses.iter().filter(|used| used.field().ty.is_link() && in_netns(used));
+        let link =
+            touches.link.as_ref().is_none_or(|wide| links.into_iter().any(|used| met(used.field().number, wide)));
         netns && link
     });
     named && touched
@@ -249,12 +250,12 @@ fn meets_all(call: &Call, allow: &Rule, deny: &Rule) -> bool {
 
 /// Whether every request that the allow permits has the field.
 fn is_there(used: &Use, allow: &Rule) -> bool {
-    matches!(used.absence, Absence::Required) || allow.require.contains(&used.field.number)
+    matches!(used.absence, Absence::Required) || allow.require.contains(&used.field().number)
 }
 
 /// Whether every deny on a field meets its absence in every request: no other field can close it.
 fn is_met_if_absent(call: &Call, used: &Use) -> bool {
-    let can_be_closed = call.excludes.iter().any(|(one, other, _)| [*one, *other].contains(&used.field));
+    let can_be_closed = call.excludes.iter().any(|(one, other, _)| [*one, *other].contains(&used.field()));
     used.open_when_absent() && !used.is_condition && !can_be_closed
 }
 

@@ -66,7 +66,7 @@ const UNNAMED: &str = "which does not name ";
 
 /// The value that a request gives for a field. If the elements of a list differ, the value of each.
 fn requested(request: &Request, name: &str) -> String {
-    let used = request.call().uses(request.kind()).find(|used| used.field.name == name);
+    let used = request.call().uses(request.kind()).find(|used| used.field().name == name);
     let said = |time| match used.map(|used| request.field_value(used, time)) {
         Some(FieldValue::Value(value)) => format!("`{value}`"),
         _ => ABSENT.to_owned(),

@@ -18,7 +18,7 @@ use crate::call::{Call, Naming, Use};
 /// Why no value of this field of the call matches an entry, as the end of a sentence that begins with the entry; `None`
 /// if some value may.
 pub(super) fn refusal(call: &Call, used: &Use, entry: &Entries) -> Option<String> {
-    let field = used.field;
+    let field = used.field();
     match entry {
         Entries::Addresses(ranges) => ranges.iter().find_map(|range| address(call, field, *range)),
         Entries::Numbers(numbers) => numbers.iter().find_map(|numbers| number(call, field, *numbers)),

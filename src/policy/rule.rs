@@ -80,7 +80,7 @@ impl Rule {
             return None;
         }
         let uses = request.call().uses(request.kind());
-        Some(uses.filter(|used| !self.permits(used, caller.uid, request)).map(|used| used.field).collect())
+        Some(uses.filter(|used| !self.permits(used, caller.uid, request)).map(|used| used.field()).collect())
     }
 
     /// Whether a deny forbids this request, with the field that it met, if it names one.
@@ -117,21 +117,22 @@ impl Rule {
     /// Whether it has a constraint on a field, or on a field inside it if it is a list.
     fn speaks_of(&self, field: &Field, request: &Request) -> bool {
         let mut uses = request.call().uses(request.kind());
-        self.names(field).is_some() || uses.any(|used| used.inside == Some(field) && self.names(used.field).is_some())
+        self.names(field).is_some()
+            || uses.any(|used| used.inside() == Some(field) && self.names(used.field()).is_some())
     }
 
     /// Whether an allow contains every value, or the absence, that a request has for one field, and the field is given
     /// if the allow requires it.
     fn permits(&self, used: &Use, uid: u32, request: &Request) -> bool {
-        let named = self.names(used.field);
-        let required = self.require.contains(&used.field.number);
-        if matches!(used.field.ty, Type::List(_)) {
-            return match request.value(used.field) {
-                Some(_) => matches!(used.absence, Absence::Any) || self.speaks_of(used.field, request),
+        let named = self.names(used.field());
+        let required = self.require.contains(&used.field().number);
+        if matches!(used.field().ty, Type::List(_)) {
+            return match request.value(used.field()) {
+                Some(_) => matches!(used.absence, Absence::Any) || self.speaks_of(used.field(), request),
                 None => !required,
             };
         }
-        if self.reopens(used.field, request) || used.inside.is_some_and(|list| self.reopens(list, request)) {
+        if self.reopens(used.field(), request) || used.inside().is_some_and(|list| self.reopens(list, request)) {
             return !required && named.is_none_or(Constraint::contains_all);
         }
         let times = request.times(used);
@@ -152,7 +153,7 @@ impl Rule {
     fn reopens(&self, field: &Field, request: &Request) -> bool {
         let mut closers = request.closed_by(field).peekable();
         let is_filter =
-            |by| request.call().uses(request.kind()).any(|u| u.field == by && matches!(u.absence, Absence::Any));
+            |by| request.call().uses(request.kind()).any(|u| u.field() == by && matches!(u.absence, Absence::Any));
         closers.peek().is_some() && closers.all(|by| is_filter(by) && !self.speaks_of(by, request))
     }
 }
@@ -168,12 +169,12 @@ struct About<'a> {
 impl About<'_> {
     /// The fields of the request that a deny on the field of this number meets.
     fn uses(self, number: u16) -> impl Iterator<Item = &'static Use> {
-        self.request.call().uses(self.request.kind()).filter(move |used| used.field.is_met_as(number))
+        self.request.call().uses(self.request.kind()).filter(move |used| used.field().is_met_as(number))
     }
 
     fn lists(self) -> Vec<&'static Field> {
         let uses = self.request.call().uses(self.request.kind());
-        uses.filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field).collect()
+        uses.filter(|used| matches!(used.field().ty, Type::List(_))).map(|used| used.field()).collect()
     }
 
     /// Whether a field meets a constraint, in any element of a list.
@@ -181,14 +182,14 @@ impl About<'_> {
         let is_met = |used: &Use| meets(constraint, self.request.field_value(used, 0), self.uid);
         let mut uses = self.uses(number).peekable();
         uses.peek().is_some()
-            && (self.request.call().always_meets(number) || uses.any(|used| used.inside.is_none() && is_met(used)))
+            && (self.request.call().always_meets(number) || uses.any(|used| used.inside().is_none() && is_met(used)))
     }
 
     /// Whether one element of each list meets all remaining constraints.
     fn are_met_inside(self, fields: &[&(u16, Constraint)], lists: &[&Field]) -> bool {
         let (false, Some((list, others))) = (fields.is_empty(), lists.split_first()) else { return fields.is_empty() };
         let meets = |number, constraint: &Constraint, time| {
-            let mut uses = self.uses(number).filter(|used| used.inside == Some(list));
+            let mut uses = self.uses(number).filter(|used| used.inside() == Some(list));
             uses.any(|used| meets(constraint, self.request.field_value(used, time), self.uid))
         };
         let one = |time| {
@@ -200,7 +201,7 @@ impl About<'_> {
 
     fn times(self, list: &Field) -> usize {
         let mut uses = self.request.call().uses(self.request.kind());
-        uses.find(|used| used.inside == Some(list)).map_or(0, |used| self.request.times(used))
+        uses.find(|used| used.inside() == Some(list)).map_or(0, |used| self.request.times(used))
     }
 
     /// The first field that meets a constraint: the named field before the same field inside a list.
@@ -209,8 +210,8 @@ impl About<'_> {
             let mut times = 0..self.request.times(used);
             times.any(|time| meets(constraint, self.request.field_value(used, time), self.uid))
         };
-        let open = || self.uses(number).find(|used| self.request.call().leaves_open.contains(&used.field));
-        self.uses(number).find(is_met).or_else(open).map(|used| used.field)
+        let open = || self.uses(number).find(|used| self.request.call().leaves_open.contains(&used.field()));
+        self.uses(number).find(is_met).or_else(open).map(|used| used.field())
     }
 }
 
@@ -229,29 +230,29 @@ impl Touches {
         let uses = || request.call().uses(request.kind());
         match &self.link {
             None => uses()
-                .filter(|used| matches!(used.field.ty, Type::Netns))
-                .find(|used| request.value(used.field).is_some_and(|value| self.in_netns(Some(value), caller)))
-                .map(|used| used.field),
+                .filter(|used| matches!(used.field().ty, Type::Netns))
+                .find(|used| request.value(used.field()).is_some_and(|value| self.in_netns(Some(value), caller)))
+                .map(|used| used.field()),
             Some(link) => uses()
-                .filter(|used| used.field.ty.is_link())
+                .filter(|used| used.field().ty.is_link())
                 .find(|used| {
                     let refers = |said| !(used.is_condition && matches!(said, FieldValue::Open));
                     let named = |time| {
                         let said = request.field_value(used, time);
                         refers(said) && meets(link, said, caller.uid)
                     };
-                    let is_open = request.call().leaves_open.contains(&used.field);
+                    let is_open = request.call().leaves_open.contains(&used.field());
                     (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })
-                .map(|used| used.field),
+                .map(|used| used.field()),
         }
     }
 
     /// Whether the name in this field applies in one of the namespaces. The name of a link that moves also applies
     /// where it arrives, even with a new name: the kernel moves the link under the old name and renames it there.
     fn counts(&self, used: &Use, caller: &Caller, request: &Request) -> bool {
-        let in_its_own = used.counts_in.iter().find_map(|f| request.value(f));
-        let target = used.also_in.and_then(|field| request.value(field));
+        let in_its_own = used.counts_in().find_map(|field| request.value(field));
+        let target = used.also_in().and_then(|field| request.value(field));
         self.in_netns(in_its_own, caller) || target.is_some_and(|target| self.in_netns(Some(target), caller))
     }
 

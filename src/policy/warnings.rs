@@ -110,7 +110,7 @@ fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope
     }
     match &entries {
         Entries::Addresses(ranges) => {
-            let of_routes = scope.uses().any(|(call, used)| call.family() == "Route" && used.field == field);
+            let of_routes = scope.uses().any(|(call, used)| call.family() == "Route" && used.field() == field);
             let gives = ruling == Ruling::Allow && !entry.it.to_string().starts_with('!');
             let message = match ranges.first()? {
                 Range::Exactly(address, length) => one_address(field, &it.to_string(), *address, *length)?,
@@ -125,7 +125,7 @@ fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope
 
 /// Why no request of any call of the rule can have a value that matches an entry.
 fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<String> {
-    let mut reasons = scope.uses().filter(|(_, used)| used.field.is_met_as(field.number)).peekable();
+    let mut reasons = scope.uses().filter(|(_, used)| used.field().is_met_as(field.number)).peekable();
     reasons.peek()?;
     let all: Option<Vec<String>> = reasons.map(|(call, used)| possible::refusal(call, used, entries)).collect();
     all?.into_iter().next()
@@ -208,7 +208,8 @@ fn only_by_its_own_name(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named
         return None;
     }
     let refers = |field: &Field| field.ty.is_link() && !field.is_met_as(LINK.field.number);
-    let mut names: Vec<&str> = scope.uses().map(|(_, used)| used.field).filter(|f| refers(f)).map(|f| f.name).collect();
+    let mut names: Vec<&str> =
+        scope.uses().map(|(_, used)| used.field()).filter(|f| refers(f)).map(|f| f.name).collect();
     names.sort_unstable();
     names.dedup();
     let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
@@ -255,7 +256,7 @@ fn calls_left_out(
     let meant = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
     let applies = |call: &Call| calls.iter().any(|of| of.number == call.number);
     let lacks = |call: &Call| {
-        let has = |field: &Field| call.all_uses().any(|used| used.field.is_met_as(field.number));
+        let has = |field: &Field| call.all_uses().any(|used| used.field().is_met_as(field.number));
         match named.iter().find(|named| !has(named.field)) {
             Some(named) => format!("`{}` has no field `{}`", call.name, named.field.name),
             None if rule.touches.is_some() => format!("`{}` has no field that holds a link", call.name),

@@ -41,9 +41,9 @@ impl Question {
 
     /// The values of a field: one, or one for each element of its list.
     pub(super) fn said(&self, used: &Use) -> Vec<Option<&Value>> {
-        match used.inside {
-            None => vec![self.value(used.field)],
-            Some(list) => self.elements(list).iter().map(|element| element.value(used.field)).collect(),
+        match used.inside() {
+            None => vec![self.value(used.field())],
+            Some(list) => self.elements(list).iter().map(|element| element.value(used.field())).collect(),
         }
     }
 
@@ -66,19 +66,19 @@ impl Question {
 
     /// The same with this value where the field is absent; one result for each such place.
     pub(super) fn saying(&self, used: &Use, value: &Value) -> Vec<Self> {
-        let Some(list) = used.inside else {
+        let Some(list) = used.inside() else {
             return self
-                .value(used.field)
+                .value(used.field())
                 .is_none()
-                .then(|| self.with(used.field, value.clone()))
+                .then(|| self.with(used.field(), value.clone()))
                 .into_iter()
                 .collect();
         };
         let elements = self.elements(list);
-        let silent = (0..elements.len()).filter(|n| elements[*n].value(used.field).is_none());
+        let silent = (0..elements.len()).filter(|n| elements[*n].value(used.field()).is_none());
         let saying = silent.map(|n| {
             let mut elements = elements.to_vec();
-            elements[n].0.push((used.field, value.clone()));
+            elements[n].0.push((used.field(), value.clone()));
             self.with(list, Value::List(elements))
         });
         saying.collect()
@@ -92,9 +92,9 @@ impl Question {
         };
         let Some((list, one)) = self.given.iter().find_map(list) else { return self.clone() };
         let outside = |inside: &Field| {
-            self.call.uses(self.kind).map(|used| used.field).find(|outside| is_outside_of(outside, inside))
+            self.call.uses(self.kind).map(|used| used.field()).find(|outside| is_outside_of(outside, inside))
         };
-        let mut inside = self.call.uses(self.kind).filter(|used| used.inside == Some(list)).map(|used| used.field);
+        let mut inside = self.call.uses(self.kind).filter(|used| used.inside() == Some(list)).map(|used| used.field());
         if !inside.all(|field| field.name.ends_with(".weight") || outside(field).is_some()) {
             return self.clone();
         }
@@ -129,12 +129,13 @@ pub(super) fn everything_asked(call: &'static Call) -> Vec<Question> {
     let mut all = Vec::new();
     for kind in varieties(call) {
         let mut partial = vec![Question { call, kind, given: Vec::new() }];
-        for used in call.uses(kind).filter(|used| used.inside.is_none()) {
-            let fits = |value: &Value| used.field != &KIND.field || kind.is_some_and(|k| *value == Value::Word(k.name));
+        for used in call.uses(kind).filter(|used| used.inside().is_none()) {
+            let fits =
+                |value: &Value| used.field() != &KIND.field || kind.is_some_and(|k| *value == Value::Word(k.name));
             let values: Vec<Value> = values_in(call, kind, used).into_iter().filter(fits).collect();
             let mut next = Vec::new();
             for asked in partial {
-                next.extend(values.iter().map(|value| asked.with(used.field, value.clone())));
+                next.extend(values.iter().map(|value| asked.with(used.field(), value.clone())));
                 if !matches!(used.absence, Absence::Required) {
                     next.push(asked);
                 }
@@ -149,9 +150,9 @@ pub(super) fn everything_asked(call: &'static Call) -> Vec<Question> {
 
 /// The values that a field of a call can have here.
 pub(super) fn values_in(call: &'static Call, kind: Option<&'static Kind>, used: &Use) -> Vec<Value> {
-    match used.field.ty {
-        Type::List(_) => lists(&elements(call, kind, used.field)),
-        _ => values(used.field),
+    match used.field().ty {
+        Type::List(_) => lists(&elements(call, kind, used.field())),
+        _ => values(used.field()),
     }
 }
 
@@ -165,9 +166,9 @@ fn lists(elements: &[Element]) -> Vec<Value> {
 /// Everything that one element of a list can hold.
 fn elements(call: &'static Call, kind: Option<&'static Kind>, list: &Field) -> Vec<Element> {
     let mut partial = vec![Element::default()];
-    for used in call.uses(kind).filter(|used| used.inside == Some(list)) {
-        let with = |element: &Element, value| Element([&element.0[..], &[(used.field, value)]].concat());
-        let saying = |element: &Element| values(used.field).into_iter().map(|value| with(element, value)).collect();
+    for used in call.uses(kind).filter(|used| used.inside() == Some(list)) {
+        let with = |element: &Element, value| Element([&element.0[..], &[(used.field(), value)]].concat());
+        let saying = |element: &Element| values(used.field()).into_iter().map(|value| with(element, value)).collect();
         let silent = if matches!(used.absence, Absence::Required) { Vec::new() } else { partial.clone() };
         partial = partial.iter().flat_map(|element| -> Vec<Element> { saying(element) }).chain(silent).collect();
     }

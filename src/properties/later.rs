@@ -24,7 +24,7 @@ fn keep<T>(list: Vec<T>) -> &'static [T] {
 /// The uses without this field and without the fields inside it.
 fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
     let copy = |used: &Use| Use { ..*used };
-    keep(uses.iter().filter(|used| used.field != field && used.inside != Some(field)).map(copy).collect())
+    keep(uses.iter().filter(|used| used.field() != field && used.inside() != Some(field)).map(copy).collect())
 }
 
 fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
@@ -63,11 +63,11 @@ fn every_new_field<T: PartialEq>(
     mut test: impl FnMut(&Use, &Written, &Pair<'_>, &T, &T),
 ) {
     for (call, cases) in WORLD.iter() {
-        for used in call.all_uses().filter(|used| used.field != &NETNS.field && used.field != &KIND.field) {
-            let old = before_the_field(call, used.field);
+        for used in call.all_uses().filter(|used| used.field() != &NETNS.field && used.field() != &KIND.field) {
+            let old = before_the_field(call, used.field());
             let mut before: BTreeMap<String, (Request, Vec<Pair<'_>>)> = BTreeMap::new();
             for Case { asked, request, .. } in cases {
-                let was = as_before(asked, old, used.field);
+                let was = as_before(asked, old, used.field());
                 let pair = Pair { asked, now: request, carries: carries(asked, used) };
                 before.entry(format!("{was:?}")).or_insert_with(|| (was.request(), Vec::new())).1.push(pair);
             }
@@ -107,10 +107,10 @@ static ALLOWS: LazyLock<EarlierAllows> = LazyLock::new(|| {
     every_new_field(Ruling::Allow, decide, |used, allow, Pair { asked, carries, .. }, was, now| {
         let narrows = matches!(used.absence, Absence::Any);
         if permits(now) && !(permits(was) && (narrows || !carries)) {
-            found.wider.get_or_insert_with(|| format!("{} {asked:?} {allow:?}", used.field.name));
+            found.wider.get_or_insert_with(|| format!("{} {asked:?} {allow:?}", used.field().name));
         }
         if !carries && was != now {
-            found.otherwise.get_or_insert_with(|| format!("{} {asked:?} {allow:?}", used.field.name));
+            found.otherwise.get_or_insert_with(|| format!("{} {asked:?} {allow:?}", used.field().name));
         }
     });
     found
@@ -135,12 +135,12 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
         }
         // Where the new field closes one that was open, nothing is left that could meet the deny. And inside a list,
         // the new field may give what the deny names outside.
-        let closed = |named: &Use| closes(asked.call, used.field, named.inside.unwrap_or(named.field));
-        let inside = || asked.call.all_uses().filter(|u| u.field == used.field || u.inside == Some(used.field));
-        let says = |named: &Use| inside().any(|inside| is_outside_of(named.field, inside.field));
-        let named = || asked.call.all_uses().filter(|other| deny.names(other.field).is_some());
+        let closed = |named: &Use| closes(asked.call, used.field(), named.inside().unwrap_or(named.field()));
+        let inside = || asked.call.all_uses().filter(|u| u.field() == used.field() || u.inside() == Some(used.field()));
+        let says = |named: &Use| inside().any(|inside| is_outside_of(named.field(), inside.field()));
+        let named = || asked.call.all_uses().filter(|other| deny.names(other.field()).is_some());
         let may_be = if *now { named().any(says) } else { *carries && named().any(closed) };
-        assert!(may_be, "{} {asked:?} {deny:?}", used.field.name);
+        assert!(may_be, "{} {asked:?} {deny:?}", used.field().name);
     });
 }
 

@@ -45,16 +45,16 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
     let often = if ruling == Ruling::Allow { 6 } else { 2 };
     let mut rule = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
     for used in call.uses(kind).filter(|_| !random.once_in(often)).collect::<Vec<_>>() {
-        if !matches!(used.field.ty, Type::List(_)) {
-            rule.fields.push((used.field, says(random, used.field, ruling)));
+        if !matches!(used.field().ty, Type::List(_)) {
+            rule.fields.push((used.field(), says(random, used.field(), ruling)));
         }
         // Inside the list a deny may refer to a field by the name of the field outside, whether or not the call has
         // that field.
-        if let (Ruling::Deny, Some(outside), true) = (ruling, used.field.outside(), random.once_in(2)) {
+        if let (Ruling::Deny, Some(outside), true) = (ruling, used.field().outside(), random.once_in(2)) {
             rule.fields.push((outside, says(random, outside, ruling)));
         }
         if ruling == Ruling::Allow && random.once_in(8) {
-            rule.require.push(used.field);
+            rule.require.push(used.field());
         }
     }
     while let (Ruling::Deny, Some(twice)) = (ruling, rule.names_twice()) {
@@ -335,8 +335,8 @@ fn a_permit_is_for_what_was_judged_and_a_refusal_names_its_rule_if_it_may() {
 /// The judge does not check whether an absent namespace could be `@host`, so absence must leave no namespace open.
 #[test]
 fn no_call_leaves_its_namespace_open() {
-    for used in all().flat_map(Call::all_uses).filter(|used| matches!(used.field.ty, Type::Netns)) {
-        assert!(matches!(used.absence, Absence::Required | Absence::Untouched), "{}", used.field.name);
+    for used in all().flat_map(Call::all_uses).filter(|used| matches!(used.field().ty, Type::Netns)) {
+        assert!(matches!(used.absence, Absence::Required | Absence::Untouched), "{}", used.field().name);
     }
 }
 
@@ -344,9 +344,9 @@ fn no_call_leaves_its_namespace_open() {
 #[test]
 fn no_namespace_stands_in_a_list_and_no_link_in_a_list_of_bare_values() {
     for used in all().flat_map(Call::all_uses) {
-        let bare = matches!(used.field.ty, Type::Several(ty) if is_object(*ty));
-        let hidden = used.inside.is_some() && matches!(used.field.ty, Type::Netns);
-        assert!(!bare && !hidden, "{}", used.field.name);
+        let bare = matches!(used.field().ty, Type::Several(ty) if is_object(*ty));
+        let hidden = used.inside().is_some() && matches!(used.field().ty, Type::Netns);
+        assert!(!bare && !hidden, "{}", used.field().name);
     }
 }
 
@@ -354,10 +354,10 @@ fn no_namespace_stands_in_a_list_and_no_link_in_a_list_of_bare_values() {
 #[test]
 fn what_is_inside_a_filter_is_a_filter() {
     for call in all().chain(CALLS) {
-        let lists = call.all_uses().filter(|used| matches!(used.absence, Absence::Any)).map(|used| used.field);
+        let lists = call.all_uses().filter(|used| matches!(used.absence, Absence::Any)).map(|used| used.field());
         for list in lists.collect::<Vec<_>>() {
-            for used in call.all_uses().filter(|used| used.inside == Some(list)) {
-                assert!(matches!(used.absence, Absence::Any), "{} of {}", used.field.name, call.name);
+            for used in call.all_uses().filter(|used| used.inside() == Some(list)) {
+                assert!(matches!(used.absence, Absence::Any), "{} of {}", used.field().name, call.name);
             }
         }
     }

@@ -80,15 +80,15 @@ fn anything(field: &Field) -> &'static [Thing] {
 
 /// Whether absence leaves a field open. Another field that is given may close it.
 fn is_open(used: &Use, asked: &Question, closes_it: impl Fn(&Field) -> bool) -> bool {
-    asked.value(used.field).is_none()
+    asked.value(used.field()).is_none()
         && matches!(used.absence, Absence::Any | Absence::Chosen)
-        && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field) && closes_it(given))
+        && !asked.given.iter().any(|(given, _)| closes(asked.call, given, used.field()) && closes_it(given))
 }
 
 /// The same for a reader of one allow: a filter that the allow does not name closes nothing.
 fn is_open_to(allow: &Written, used: &Use, asked: &Question) -> bool {
     let is_filter =
-        |by: &Field| asked.call.uses(asked.kind).any(|u| u.field == by && matches!(u.absence, Absence::Any));
+        |by: &Field| asked.call.uses(asked.kind).any(|u| u.field() == by && matches!(u.absence, Absence::Any));
     is_open(used, asked, |by| allow.speaks_of(by) || !is_filter(by))
 }
 
@@ -99,7 +99,7 @@ fn stands_for(used: &Use, said: Option<&Value>, asked: &Question) -> Vec<Thing> 
         (None, Absence::Default(constant)) => {
             things(&constant.value(UID)).into_iter().map(|thing| Thing { said: false, ..thing }).collect()
         }
-        (None, _) if is_open(used, asked, |_| true) => anything(used.field).to_vec(),
+        (None, _) if is_open(used, asked, |_| true) => anything(used.field()).to_vec(),
         (None, _) => Vec::new(),
     }
 }
@@ -133,31 +133,31 @@ pub(super) fn fates(asked: &Question) -> Vec<Act> {
 }
 
 fn acts_of(asked: &Question, open: &[&Field]) -> Vec<Act> {
-    let uses = || asked.call.uses(asked.kind).filter(|used| used.inside.is_none());
+    let uses = || asked.call.uses(asked.kind).filter(|used| used.inside().is_none());
     let mut acts = vec![Act::default()];
-    for used in uses().filter(|used| !matches!(used.field.ty, Type::List(_))) {
-        let things = match open.contains(&used.field) {
-            true => anything(used.field).to_vec(),
-            false => stands_for(used, asked.value(used.field), asked),
+    for used in uses().filter(|used| !matches!(used.field().ty, Type::List(_))) {
+        let things = match open.contains(&used.field()) {
+            true => anything(used.field()).to_vec(),
+            false => stands_for(used, asked.value(used.field()), asked),
         };
-        acts = with(&acts, used.field, &things);
+        acts = with(&acts, used.field(), &things);
     }
-    for list in uses().filter(|used| matches!(used.field.ty, Type::List(_))) {
-        acts = with_one_element(&acts, list, asked, open.contains(&list.field));
+    for list in uses().filter(|used| matches!(used.field().ty, Type::List(_))) {
+        acts = with_one_element(&acts, list, asked, open.contains(&list.field()));
     }
     acts
 }
 
 /// Each of these acts, extended by one element of a list, if it has any.
 fn with_one_element(acts: &[Act], list: &Use, asked: &Question, open: bool) -> Vec<Act> {
-    let inside = || asked.call.uses(asked.kind).filter(|used| used.inside == Some(list.field));
+    let inside = || asked.call.uses(asked.kind).filter(|used| used.inside() == Some(list.field()));
     let elements: Vec<Vec<(&'static Field, Vec<Thing>)>> = if open || is_open(list, asked, |_| true) {
-        vec![inside().map(|used| (used.field, anything(used.field).to_vec())).collect()]
+        vec![inside().map(|used| (used.field(), anything(used.field()).to_vec())).collect()]
     } else {
         let laid_open = |element: &Element| {
-            inside().map(|used| (used.field, stands_for(used, element.value(used.field), asked))).collect()
+            inside().map(|used| (used.field(), stands_for(used, element.value(used.field()), asked))).collect()
         };
-        asked.elements(list.field).iter().map(laid_open).collect()
+        asked.elements(list.field()).iter().map(laid_open).collect()
     };
     let each = (0..elements.len()).flat_map(|n| {
         let mut with_it = elements[n].iter().fold(acts.to_vec(), |acts, (field, things)| with(&acts, field, things));
@@ -271,15 +271,15 @@ pub(super) fn within(allow: &Written, asked: &Question, act: &Act) -> bool {
 
 /// Whether a list is given while the allow names no field inside it. A filter narrows, so it needs no name.
 fn is_unnamed_list(allow: &Written, asked: &Question, list: &Use) -> bool {
-    matches!(list.field.ty, Type::List(_))
-        && asked.value(list.field).is_some()
+    matches!(list.field().ty, Type::List(_))
+        && asked.value(list.field()).is_some()
         && !matches!(list.absence, Absence::Any)
-        && !allow.speaks_of(list.field)
+        && !allow.speaks_of(list.field())
 }
 
 /// Whether a value needs no name in an allow. A filter narrows; a given default means the same as absence.
 fn needs_no_name(field: &Field, value: &Value, asked: &Question) -> bool {
-    let used = asked.call.uses(asked.kind).find(|used| used.field == field).unwrap();
+    let used = asked.call.uses(asked.kind).find(|used| used.field() == field).unwrap();
     match used.absence {
         Absence::Any => true,
         Absence::Default(constant) => *value == constant.value(UID),
@@ -296,8 +296,8 @@ pub(super) fn grants(allow: &Written, asked: &Question) -> bool {
 /// allow, not inside, left open, or required and absent.
 pub(super) fn lacking(allow: &Written, asked: &Question) -> Vec<&'static Field> {
     let lacks =
-        |used: &&Use| !granted(allow, asked, used) || (allow.require.contains(&used.field) && !there(asked, used));
-    asked.call.uses(asked.kind).filter(lacks).map(|used| used.field).collect()
+        |used: &&Use| !granted(allow, asked, used) || (allow.require.contains(&used.field()) && !there(asked, used));
+    asked.call.uses(asked.kind).filter(lacks).map(|used| used.field()).collect()
 }
 
 /// Whether a field is given; a field of a list in every element.
@@ -307,15 +307,15 @@ pub(super) fn there(asked: &Question, used: &Use) -> bool {
 }
 
 fn granted(allow: &Written, asked: &Question, used: &Use) -> bool {
-    if matches!(used.field.ty, Type::List(_)) {
+    if matches!(used.field().ty, Type::List(_)) {
         return !is_unnamed_list(allow, asked, used);
     }
-    let list = used.inside.and_then(|list| asked.call.uses(asked.kind).find(|used| used.field == list));
-    match allow.names(used.field) {
+    let list = used.inside().and_then(|list| asked.call.uses(asked.kind).find(|used| used.field() == list));
+    match allow.names(used.field()) {
         Some(says) if list.is_some_and(|list| is_open_to(allow, list, asked)) => gives_all(says),
         named => asked.said(used).into_iter().all(|said| match (named, said) {
             (None, None) => true,
-            (None, Some(value)) => needs_no_name(used.field, value, asked),
+            (None, Some(value)) => needs_no_name(used.field(), value, asked),
             (Some(says), None) if is_open_to(allow, used, asked) => gives_all(says),
             (Some(says), Some(Value::Several(values))) => values.iter().all(|value| gives(says, &things(value))),
             (Some(says), said) => gives(says, &stands_for(used, said, asked)),

@@ -58,10 +58,10 @@ pub(super) fn every_rule(call: &'static Call, ruling: Ruling) -> Vec<Written> {
     let nothing = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
     let mut rules = vec![nothing];
     for used in call.all_uses() {
-        let choices = choices(used.field, ruling);
+        let choices = choices(used.field(), ruling);
         let with = |rule: &Written, says: &Option<Says>| {
             let mut rule = rule.clone();
-            rule.fields.extend(says.clone().map(|says| (used.field, says)));
+            rule.fields.extend(says.clone().map(|says| (used.field(), says)));
             rule
         };
         rules = rules.iter().flat_map(|rule| choices.iter().map(|says| with(rule, says)).collect::<Vec<_>>()).collect();
@@ -71,7 +71,7 @@ pub(super) fn every_rule(call: &'static Call, ruling: Ruling) -> Vec<Written> {
 
 /// The fields that a rule can name.
 fn named(call: &'static Call) -> impl Iterator<Item = &'static Field> {
-    call.all_uses().map(|used| used.field).filter(|field| !matches!(field.ty, Type::List(_)))
+    call.all_uses().map(|used| used.field()).filter(|field| !matches!(field.ty, Type::List(_)))
 }
 
 fn permits(rule: &Rule, request: &Request) -> bool {
@@ -96,7 +96,7 @@ pub(super) fn narrower(asked: &Question) -> Vec<Question> {
 pub(super) fn unfiltered(asked: &Question) -> Vec<(&'static Use, Request)> {
     let filters = asked.call.uses(asked.kind).filter(|used| matches!(used.absence, Absence::Any));
     let given = filters.filter(|used| asked.said(used).iter().any(Option::is_some));
-    given.filter_map(|used| Some((used, asked.without(used.field).read().ok()?))).collect()
+    given.filter_map(|used| Some((used, asked.without(used.field()).read().ok()?))).collect()
 }
 
 /// Tries every rule of the small world with everything that can be requested there. Returns what `test` finds for each
@@ -153,9 +153,9 @@ static ALLOWS: LazyLock<Vec<Allows>> = LazyLock::new(|| {
         if let Some((narrower, _)) = case.narrower().iter().find(|(_, request)| !permits(rule, request)) {
             found.narrower.get_or_insert_with(|| format!("{asked:?} {narrower:?} {allow:?}"));
         }
-        let helps = |(used, wider): &&(&Use, Request)| !allow.speaks_of(used.field) && !permits(rule, wider);
+        let helps = |(used, wider): &&(&Use, Request)| !allow.speaks_of(used.field()) && !permits(rule, wider);
         if let Some((used, _)) = case.unfiltered().iter().find(helps) {
-            found.helped.get_or_insert_with(|| format!("{asked:?} without {} {allow:?}", used.field.name));
+            found.helped.get_or_insert_with(|| format!("{asked:?} without {} {allow:?}", used.field().name));
         }
     })
 });
@@ -258,7 +258,7 @@ fn a_deny_that_names_a_link_twice_still_stops_what_it_forbids() {
                 let rule = deny.rule("d");
                 for case @ Case { asked, request, .. } in requests {
                     let spoken_of = is_spoken_of(&deny, case.fates());
-                    let is_there = call.uses(asked.kind).any(|used| used.field == field && there(asked, used));
+                    let is_there = call.uses(asked.kind).any(|used| used.field() == field && there(asked, used));
                     let both_are_met = !is_there || call.leaves_open.contains(&field);
                     let is = forbids(&rule, request);
                     assert!(if both_are_met { is || !spoken_of } else { is == spoken_of }, "{asked:?} {deny:?}");
@@ -332,14 +332,14 @@ fn a_list_of_one_is_judged_as_the_fields_that_say_the_same() {
     for call in CALLS {
         let rules = [Ruling::Allow, Ruling::Deny].map(|ruling| every_rule(call, ruling));
         let rules: Vec<Rule> = rules.iter().flatten().map(|written| written.rule("r")).collect();
-        for list in call.uses.iter().filter(|used| matches!(used.field.ty, Type::List(_))) {
+        for list in call.uses.iter().filter(|used| matches!(used.field().ty, Type::List(_))) {
             let others = everything_asked(call);
             let others =
                 others.iter().filter(|asked| asked.given.iter().all(|(given, _)| !given.name.contains("hops")));
             for (asked, value) in
                 others.flat_map(|asked| values_in(call, asked.kind, list).into_iter().map(move |value| (asked, value)))
             {
-                let listed = asked.with(list.field, value);
+                let listed = asked.with(list.field(), value);
                 let Ok(request) = listed.read() else { continue };
                 let settled = listed.settled();
                 if settled.given == listed.given {
@@ -385,12 +385,12 @@ fn an_allow_permits_only_where_what_it_requires_is_there() {
             fields.iter_mut().filter(|(field, _)| field.ty.parse("@host").is_ok()).for_each(|(_, says)| {
                 says.gives.push(Entry::Pattern("@host"));
             });
-            let require = vec![used.field];
+            let require = vec![used.field()];
             let allow = Written { ruling: Ruling::Allow, fields, require, touches: None, spares: Vec::new() };
             let rule = allow.rule("a");
             for Case { asked, request, .. } in requests {
-                let has = call.uses(asked.kind).any(|other| other.field == used.field);
-                assert_eq!(permits(&rule, request), there(asked, used) || !has, "{asked:?} {}", used.field.name);
+                let has = call.uses(asked.kind).any(|other| other.field() == used.field());
+                assert_eq!(permits(&rule, request), there(asked, used) || !has, "{asked:?} {}", used.field().name);
             }
         }
     }

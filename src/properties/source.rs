@@ -127,18 +127,19 @@ fn allow(random: &mut Random) -> SourceText {
         touches: String::new(),
     };
     for call in chosen {
-        for used in call.uses(*random.of(&varieties(call))).filter(|used| !values(used.field).is_empty()) {
-            let known = text.free.contains(&used.field) || text.fields.iter().any(|(field, _)| *field == used.field);
-            let must = matches!(used.absence, Absence::Required) || used.field == &LINK.field;
+        for used in call.uses(*random.of(&varieties(call))).filter(|used| !values(used.field()).is_empty()) {
+            let known =
+                text.free.contains(&used.field()) || text.fields.iter().any(|(field, _)| *field == used.field());
+            let must = matches!(used.absence, Absence::Required) || used.field() == &LINK.field;
             match random.below(4) {
                 _ if known => {}
                 0 if !must => {}
-                1 if used.field != &KIND.field => text.free.push(used.field),
-                _ => text.fields.push((used.field, said(&says(random, used.field, Ruling::Allow)))),
+                1 if used.field() != &KIND.field => text.free.push(used.field()),
+                _ => text.fields.push((used.field(), said(&says(random, used.field(), Ruling::Allow)))),
             }
-            let is_named = text.fields.iter().any(|(field, _)| *field == used.field);
+            let is_named = text.fields.iter().any(|(field, _)| *field == used.field());
             if is_named && random.once_in(10) {
-                text.require.push(used.field);
+                text.require.push(used.field());
             }
         }
     }
@@ -162,9 +163,9 @@ fn deny(random: &mut Random) -> SourceText {
         touches: random.of(&[String::new(), touches, links]).clone(),
     };
     let kind = *random.of(&varieties(call));
-    for used in call.uses(kind).filter(|used| !values(used.field).is_empty()).collect::<Vec<_>>() {
+    for used in call.uses(kind).filter(|used| !values(used.field()).is_empty()).collect::<Vec<_>>() {
         if random.once_in(4) {
-            text.fields.push((used.field, said(&says(random, used.field, Ruling::Deny))));
+            text.fields.push((used.field(), said(&says(random, used.field(), Ruling::Deny))));
         }
     }
     text
@@ -192,15 +193,15 @@ fn asked(random: &mut Random, call: &'static Call) -> Question {
 fn at_random(random: &mut Random, call: &'static Call) -> Question {
     let kind = *random.of(&varieties(call));
     let mut asked = Question { call, kind, given: Vec::new() };
-    for used in call.uses(kind).filter(|used| used.inside.is_none()) {
+    for used in call.uses(kind).filter(|used| used.inside().is_none()) {
         if matches!(used.absence, Absence::Required) || random.once_in(6) {
             let mut values = values_in(call, kind, used);
-            if matches!(used.field.ty, Type::InterfaceAddress) {
-                values.push(used.field.ty.parse("10.0.0.6").unwrap()); // some calls mean one address, without a length
+            if matches!(used.field().ty, Type::InterfaceAddress) {
+                values.push(used.field().ty.parse("10.0.0.6").unwrap()); // some calls mean one address, without a length
             }
             let value = random.of(&values).clone();
-            let value = kind.filter(|_| used.field == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
-            asked.given.push((used.field, value));
+            let value = kind.filter(|_| used.field() == &KIND.field).map_or(value, |kind| Value::Word(kind.name));
+            asked.given.push((used.field(), value));
         }
     }
     asked
@@ -369,9 +370,9 @@ fn a_filter_that_an_allow_of_a_real_call_does_not_name_helps_nothing() {
         let call = *random.of(&calls);
         let (allow, asked) = (wide(random, call), asked(random, call));
         let permits = |request: &Request| judge(&[allow.rule("a")], &caller(), request).rule().is_some();
-        for (used, wider) in unfiltered(&asked).iter().filter(|(used, _)| !allow.speaks_of(used.field)) {
+        for (used, wider) in unfiltered(&asked).iter().filter(|(used, _)| !allow.speaks_of(used.field())) {
             if permits(&asked.request()) {
-                assert!(permits(wider), "{asked:?} without {} {allow:?}", used.field.name);
+                assert!(permits(wider), "{asked:?} without {} {allow:?}", used.field().name);
                 tried += 1;
             }
         }

@@ -46,14 +46,14 @@ fn telling(field: &Field) -> Vec<Value> {
 }
 
 fn uses(call: &'static Call, asked: &Question, inside: Option<&'static Field>) -> Vec<&'static Use> {
-    call.uses(asked.kind).filter(|used| used.inside == inside && used.field != &KIND.field).collect()
+    call.uses(asked.kind).filter(|used| used.inside() == inside && used.field() != &KIND.field).collect()
 }
 
 fn element(random: &mut Random, asked: &Question, list: &'static Field) -> Element {
     let mut element = Element::default();
     for used in uses(asked.call, asked, Some(list)) {
         if !random.once_in(3) {
-            element.0.push((used.field, random.of(&telling(used.field)).clone()));
+            element.0.push((used.field(), random.of(&telling(used.field())).clone()));
         }
     }
     element
@@ -75,8 +75,8 @@ fn asked(random: &mut Random, call: &'static Call) -> Question {
     asked.given.extend(kind.map(|kind| (&KIND.field, Value::Word(kind.name))));
     for used in uses(call, &asked, None) {
         if matches!(used.absence, Absence::Required) || random.once_in(4) {
-            let value = value(random, &asked, used.field);
-            asked.given.push((used.field, value));
+            let value = value(random, &asked, used.field());
+            asked.given.push((used.field(), value));
         }
     }
     asked
@@ -85,32 +85,33 @@ fn asked(random: &mut Random, call: &'static Call) -> Question {
 /// The same request with one field less, more or changed, or with a list in place of fields.
 fn another(random: &mut Random, asked: &Question) -> Question {
     let all = uses(asked.call, asked, None);
-    let open: Vec<_> = all.iter().filter(|used| !matches!(used.field.ty, Type::Netns)).collect();
+    let open: Vec<_> = all.iter().filter(|used| !matches!(used.field().ty, Type::Netns)).collect();
     let used = random.of(&open);
-    let mut lists = open.iter().filter(|used| matches!(used.field.ty, Type::List(_))).map(|used| used.field);
+    let mut lists = open.iter().filter(|used| matches!(used.field().ty, Type::List(_))).map(|used| used.field());
     match (random.below(4), lists.next()) {
-        (0, _) => asked.without(used.field),
+        (0, _) => asked.without(used.field()),
         (1, Some(list)) => {
             let inside = uses(asked.call, asked, Some(list));
             let said =
-                inside.iter().filter_map(|inner| Some((inner.field, asked.value(inner.field.outside()?)?.clone())));
+                inside.iter().filter_map(|inner| Some((inner.field(), asked.value(inner.field().outside()?)?.clone())));
             let element = Element(said.collect());
-            let bare = inside.iter().filter_map(|inner| inner.field.outside()).fold(asked.clone(), |a, f| a.without(f));
+            let bare =
+                inside.iter().filter_map(|inner| inner.field().outside()).fold(asked.clone(), |a, f| a.without(f));
             bare.with(list, Value::List(vec![element]))
         }
         _ => {
-            let value = value(random, asked, used.field);
-            asked.with(used.field, value)
+            let value = value(random, asked, used.field());
+            asked.with(used.field(), value)
         }
     }
 }
 
 /// Whether two requests also differ in a field that the kernel never sees, or that one of them leaves open.
 fn may_differ(one: &Request, other: &Request) -> bool {
-    let differs = |used: &&Use| used.inside.is_none() && one.value(used.field) != other.value(used.field);
+    let differs = |used: &&Use| used.inside().is_none() && one.value(used.field()) != other.value(used.field());
     let is_exempt = |used: &Use| {
-        let unseen = used.field == &EXISTS_OK.field || used.field == &MISSING_OK.field;
-        let absent = one.value(used.field).is_none() || other.value(used.field).is_none();
+        let unseen = used.field() == &EXISTS_OK.field || used.field() == &MISSING_OK.field;
+        let absent = one.value(used.field()).is_none() || other.value(used.field()).is_none();
         unseen || (absent && matches!(used.absence, Absence::Any | Absence::Chosen))
     };
     one.call().uses(one.kind()).filter(differs).any(is_exempt)
@@ -119,7 +120,7 @@ fn may_differ(one: &Request, other: &Request) -> bool {
 /// For each field, denies that name nothing else, and allows that name all other fields. They show whether the field is
 /// judged.
 fn rules(random: &mut Random, asked: &Question) -> Vec<Rule> {
-    let fields: Vec<_> = asked.call.uses(asked.kind).map(|used| used.field).collect();
+    let fields: Vec<_> = asked.call.uses(asked.kind).map(|used| used.field()).collect();
     let named: Vec<_> = fields.iter().copied().filter(|field| !matches!(field.ty, Type::List(_))).collect();
     let bare = |ruling, fields| Written { ruling, fields, require: Vec::new(), touches: None, spares: Vec::new() };
     let anything = |field: &'static Field| match (field.ty, asked.value(field)) {

@@ -3,10 +3,11 @@
 
 use std::net::IpAddr;
 
+use crate::call::field::invented::{NUMBERS, SOURCES, WORDS};
 use crate::call::field::{
-    ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS, NEW_NAME,
-    NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME, PEER_NETNS,
-    SCOPE, TARGET_NETNS, UP,
+    ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, FieldId, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS,
+    NEW_NAME, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME,
+    PEER_NETNS, SCOPE, TARGET_NETNS, UP,
 };
 use crate::call::types::Type;
 use crate::call::value::Value;
@@ -14,11 +15,11 @@ use crate::call::{Absence, Call, Constant, Effect, Kind, Kinds, Naming, Needs, O
 use crate::caller::Caller;
 
 const OFF: Absence = Absence::Default(Constant::Bool(false));
-static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
-static IN_TARGET_NETNS: &[&Field] = &[&TARGET_NETNS.field, &NETNS.field];
+const IN_PEER_NETNS: [Option<FieldId>; 2] = [Some(FieldId::of(&PEER_NETNS.field)), None];
+const IN_TARGET_NETNS: [Option<FieldId>; 2] = [Some(FieldId::of(&TARGET_NETNS.field)), Some(FieldId::of(&NETNS.field))];
 
 const fn inside(field: &'static Field, absence: Absence) -> Use {
-    Use { inside: Some(&NEXTHOPS.field), ..declared(field, absence) }
+    Use { inside: Some(FieldId::of(&NEXTHOPS.field)), ..declared(field, absence) }
 }
 
 const fn call(name: &'static str, number: u16, uses: &'static [Use], kinds: &'static [Kind]) -> Call {
@@ -47,10 +48,10 @@ pub(super) static SET: Call = call(
     900,
     &[
         declared(&NETNS.field, Absence::Required),
-        Use { also_in: Some(&TARGET_NETNS.field), ..declared(&LINK.field, Absence::Required) },
+        Use { also_in: Some(FieldId::of(&TARGET_NETNS.field)), ..declared(&LINK.field, Absence::Required) },
         declared(&UP.field, OFF),
         Use {
-            field: &NEW_NAME.field,
+            field: FieldId::of(&NEW_NAME.field),
             absence: Absence::Untouched,
             counts_in: IN_TARGET_NETNS,
             also_in: None,
@@ -78,7 +79,7 @@ pub(super) static ADD: Call = call(
             needs: Needs::NET_ADMIN,
             uses: &[
                 Use {
-                    field: &PEER_NAME.field,
+                    field: FieldId::of(&PEER_NAME.field),
                     absence: Absence::Required,
                     counts_in: IN_PEER_NETNS,
                     also_in: None,
@@ -221,14 +222,6 @@ static REPLACE: Call = Call {
         &[],
     )
 };
-
-const fn field(name: &'static str, number: u16, ty: Type) -> Field {
-    Field { name, number, ty, doc: "", alone: None }
-}
-
-static NUMBERS: Field = field("test_numbers", 990, Type::Several(&METRIC.field.ty));
-static SOURCES: Field = field("test_sources", 991, Type::Several(&ADDRESS.field.ty));
-static WORDS: Field = field("test_words", 992, Type::Several(&SCOPE.field.ty));
 
 /// Lists of values of one type.
 static SEVERAL: Call = call(

@@ -121,11 +121,11 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
     let netns = request.needed(&field::NETNS)?;
     let mut places = Places::default();
     let mut named = Vec::new();
-    for used in request.call().uses(request.kind()).filter(|used| used.field != &field::NETNS.field) {
-        let Some(name) = request.value(used.field).and_then(NetnsName::held).filter(|name| *name != netns) else {
+    for used in request.call().uses(request.kind()).filter(|used| used.field() != &field::NETNS.field) {
+        let Some(name) = request.value(used.field()).and_then(NetnsName::held).filter(|name| *name != netns) else {
             continue;
         };
-        named.push((used.field, name, Netns::open(used.field, name, identity)?));
+        named.push((used.field(), name, Netns::open(used.field(), name, identity)?));
     }
     let enters = request.needs().enters;
     let own = match netns {

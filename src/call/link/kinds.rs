@@ -32,12 +32,10 @@ use super::super::{
     Absence, Constant, Kind, Needs, Use, chosen, declared, kind, number, off, required, untouched, word,
 };
 
-static IN_PEER_NETNS: &[&Field] = &[&PEER_NETNS.field];
-
 /// An attribute of a kind's data (`IFLA_INFO_DATA` in `IFLA_LINKINFO`).
 macro_rules! data {
     ($attribute:expr) => {
-        Place::Attribute(&[18, 2, $attribute])
+        Place::attribute(&[18, 2, $attribute])
     };
 }
 
@@ -45,14 +43,14 @@ macro_rules! data {
 const PEER: u32 = headed(1, 16);
 
 static PAIR: &[Row] = &[
-    row(&PEER_NAME.field, Place::Attribute(&[18, 2, PEER, 3]), Form::Name).only_written(),
-    row(&PEER_NETNS.field, Place::Attribute(&[18, 2, PEER, 28]), Form::Netns).only_written(),
-    row(&PEER_MAC.field, Place::Attribute(&[18, 2, PEER, 1]), Form::Mac).only_written(),
-    row(&PEER_MTU.field, Place::Attribute(&[18, 2, PEER, 4]), Form::Number(Width::Four)).only_written(),
+    row(&PEER_NAME.field, Place::attribute(&[18, 2, PEER, 3]), Form::Name).only_written(),
+    row(&PEER_NETNS.field, Place::attribute(&[18, 2, PEER, 28]), Form::Netns).only_written(),
+    row(&PEER_MAC.field, Place::attribute(&[18, 2, PEER, 1]), Form::Mac).only_written(),
+    row(&PEER_MTU.field, Place::attribute(&[18, 2, PEER, 4]), Form::Number(Width::Four)).only_written(),
     row(&PEER_UP.field, Place::Code, Form::Flag(Width::One)).only_written(),
     result(
         "peer_index",
-        Place::Attribute(&[5]),
+        Place::attribute(&[5]),
         Form::Positive(Width::Four),
         "The interface index of the other end of the pair, in the namespace of that end.",
     ),
@@ -62,8 +60,8 @@ const PARENT_INDEX: &str = "The interface index of the parent, in the namespace 
 
 /// `IFLA_LINK`, which most links have that are on top of another.
 static ON_PARENT: &[Row] = &[
-    row(&PARENT.field, Place::Attribute(&[5]), Form::Link),
-    result("parent_index", Place::Attribute(&[5]), Form::Positive(Width::Four), PARENT_INDEX),
+    row(&PARENT.field, Place::attribute(&[5]), Form::Link),
+    result("parent_index", Place::attribute(&[5]), Form::Positive(Width::Four), PARENT_INDEX),
 ];
 
 /// The tables of the kinds that a request cannot make.
@@ -222,8 +220,8 @@ static VXLAN: &[Row] = &[
     row(&VXLAN_TTL_INHERIT.field, data!(28), Form::Flag(Width::One)).only_reported(),
     row(&VXLAN_TOS.field, data!(6), Form::Number(Width::One)),
     row(&VXLAN_LEARNING.field, data!(7), Form::Flag(Width::One)).or(not_learning),
-    row(&VXLAN_SOURCE_PORT_MIN.field, Place::Inside(&[18, 2, 10], 0, 4), Form::Number(Width::Net2)),
-    row(&VXLAN_SOURCE_PORT_MAX.field, Place::Inside(&[18, 2, 10], 2, 4), Form::Number(Width::Net2)),
+    row(&VXLAN_SOURCE_PORT_MIN.field, Place::inside(&[18, 2, 10], 0, 4), Form::Number(Width::Net2)),
+    row(&VXLAN_SOURCE_PORT_MAX.field, Place::inside(&[18, 2, 10], 2, 4), Form::Number(Width::Net2)),
     row(&VXLAN_PROXY.field, data!(11), Form::Flag(Width::One)),
     row(&VXLAN_PORT.field, data!(15), Form::Number(Width::Net2)),
     row(&VXLAN_COLLECT_METADATA.field, data!(25), Form::Flag(Width::One)),
@@ -406,7 +404,7 @@ static IP6GRE_FIELDS: &[Use] = fields_over_ipv6![untouched(&GRE_KEY.field), off(
 macro_rules! pair_fields {
     ($($more:expr)?) => {
         &[
-            required(&PEER_NAME.field).counting_in(IN_PEER_NETNS).giving_a_name(),
+            required(&PEER_NAME.field).counting_in(&PEER_NETNS.field).giving_a_name(),
             required(&PEER_NETNS.field),
             untouched(&PEER_MAC.field),
             untouched(&PEER_MTU.field),
@@ -451,10 +449,10 @@ const STACKED_IP: &[&str] = &["ipvlan", "ipvtap"];
 /// `IFLA_CAN_…` (`linux/can/netlink.h`): `struct can_bittiming`, `struct can_ctrlmode`. The mask and the flag
 /// `CAN_CTRLMODE_LISTENONLY`.
 static CAN: &[Row] = &[
-    row(&CAN_BITRATE.field, Place::Inside(&[18, 2, 1], 0, 32), Form::Number(Width::Four)).adjusted(),
-    row(&CAN_SAMPLE_POINT.field, Place::Inside(&[18, 2, 1], 4, 32), Form::Number(Width::Four)).adjusted(),
-    row(&CAN_LISTEN_ONLY.field, Place::Inside(&[18, 2, 5], 0, 8), Form::Given(Width::Four, 2)).only_written(),
-    row(&CAN_LISTEN_ONLY.field, Place::Inside(&[18, 2, 5], 4, 8), Form::Bit(Width::Four, 2)),
+    row(&CAN_BITRATE.field, Place::inside(&[18, 2, 1], 0, 32), Form::Number(Width::Four)).adjusted(),
+    row(&CAN_SAMPLE_POINT.field, Place::inside(&[18, 2, 1], 4, 32), Form::Number(Width::Four)).adjusted(),
+    row(&CAN_LISTEN_ONLY.field, Place::inside(&[18, 2, 5], 0, 8), Form::Given(Width::Four, 2)).only_written(),
+    row(&CAN_LISTEN_ONLY.field, Place::inside(&[18, 2, 5], 4, 8), Form::Bit(Width::Four, 2)),
     row(&CAN_RESTART_MS.field, data!(6), Form::Number(Width::Four)),
 ];
 

@@ -2,7 +2,9 @@
 //! How requests are parsed, and what is refused: fields, then lists.
 
 use super::*;
-use crate::call::{AS_READ, Constant, Effect, NOTHING, Needs, by_name};
+use crate::call::field::FieldId;
+use crate::call::field::invented::STATES;
+use crate::call::{AS_READ, Constant, Effect, NOTHING, Needs, by_name, declared};
 
 fn parse(call: &str, json: &str) -> Result<Request, Invalid> {
     Request::parse(by_name(call).unwrap(), &Json::parse(json.as_bytes()).unwrap(), 0)
@@ -77,19 +79,8 @@ fn each_mistake_is_named_with_its_field() {
     }
 }
 const fn inside(field: &'static field::Field, absence: Absence) -> Use {
-    Use {
-        field,
-        absence,
-        counts_in: &[],
-        also_in: None,
-        inside: Some(&field::NEXTHOPS.field),
-        naming: Naming::Refers,
-        is_condition: false,
-    }
+    Use { inside: Some(FieldId::of(&field::NEXTHOPS.field)), ..declared(field, absence) }
 }
-
-static STATES: field::Field =
-    field::Field { name: "test_states", number: 999, ty: Type::Several(&field::STATE.field.ty), doc: "", alone: None };
 
 /// An invented call, to test lists independent of what a real call does with them.
 static WAYS: Call = Call {
@@ -162,7 +153,7 @@ fn what_is_settled_stands_in_the_order_of_the_declaration_and_is_read_again_as_i
         let call = by_name(call).unwrap();
         let request = Request::parse(call, &Json::parse(json.as_bytes()).unwrap(), 0).unwrap();
         let given: Vec<_> = request.values().map(|(field, _)| field.name).collect();
-        let declared = call.all_uses().map(|used| used.field.name).filter(|name| given.contains(name));
+        let declared = call.all_uses().map(|used| used.field().name).filter(|name| given.contains(name));
         assert_eq!(given, declared.collect::<Vec<_>>(), "{json}");
         let object = request.values().map(|(field, value)| (field.name.to_owned(), value.json())).collect();
         let again = serde_json::Value::Object(object).to_string();

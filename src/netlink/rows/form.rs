@@ -21,9 +21,9 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
             Form::Number(width) | Form::Positive(width) | Form::OrZero(width) | Form::Ticks(width),
             Value::Number(number),
         ) => number_bytes(width, *number)?,
-        (Form::NumberOf(field), _) => match given.value(field) {
+        (Form::NumberOf(field), _) => match given.value(field.get()) {
             Some(Value::Number(number)) => number_bytes(Width::Four, *number)?,
-            _ => return Err(format!("is given without `{}`", field.name)),
+            _ => return Err(format!("is given without `{}`", field.get().name)),
         },
         (Form::LessOne(width), Value::Number(number)) => number_bytes(width, number.saturating_sub(1))?,
         (Form::Compact(_), Value::Number(number)) => match u8::try_from(*number) {

@@ -122,9 +122,9 @@ impl<'a> Seen<'a> {
     fn bytes(&self, row: &Row) -> Option<Option<&[u8]>> {
         match row.place {
             Place::Head(at) => Some(Some(self.head(at))),
-            Place::Attribute(path) => self.at(path),
+            Place::Attribute(path) => self.at(&path),
             // A kernel that does not know the last parts of a structure has a shorter one.
-            Place::Inside(path, at, _) => match self.at(path)? {
+            Place::Inside(path, at, _) => match self.at(&path)? {
                 Some(bytes) => Some(Some(bytes.get(at..)?).filter(|rest| at == 0 || !rest.is_empty())),
                 None => Some(None),
             },

@@ -71,22 +71,22 @@ fn fields(
     let which: u32 = bytes.arbitrary()?;
     let mut all = Map::new();
     let mut given: Vec<&Use> = Vec::new();
-    for (at, used) in call.uses(kind).filter(|used| used.inside == list).enumerate() {
+    for (at, used) in call.uses(kind).filter(|used| used.inside() == list).enumerate() {
         let excluded = given.iter().any(|other| excludes(call, used, other));
         let wanted = matches!(used.absence, Absence::Required) || which >> (at % 32) & 1 == 1;
         if excluded || !wanted {
             continue;
         }
-        let value = match used.field.ty {
+        let value = match used.field().ty {
             Type::List(_) => {
-                let mut element = || fields(call, kind, Some(used.field), bytes).map(Value::Object);
+                let mut element = || fields(call, kind, Some(used.field()), bytes).map(Value::Object);
                 Some((0..2).map(|_| element()).collect::<Result<Value>>()?)
             }
             ty => value(ty, kind, bytes)?,
         };
         if let Some(value) = value {
             given.push(used);
-            let name = used.field.name;
+            let name = used.field().name;
             put(&mut all, list.map_or(name, |_| name.rsplit('.').next().unwrap_or(name)), value);
         }
     }
