@@ -35,7 +35,7 @@ use shown::Shown;
 use std::collections::BTreeMap;
 
 /// Calls that send nothing to netlink; `tests/encoder.rs` checks that.
-const WITHOUT_NETLINK: [&str; 3] = ["Netns.Add", "Netns.Delete", "Netns.List"];
+const WITHOUT_NETLINK: [&str; 4] = ["Netns.Add", "Netns.Delete", "Netns.List", "Netns.Pids"];
 
 /// Kinds without a hardware address of their own: the parser refuses `mac`.
 const WITHOUT_MAC: [&str; 9] = ["vcan", "ipvlan", "ipip", "sit", "ip6tnl", "gre", "ip6gre", "wireguard", "xfrm"];

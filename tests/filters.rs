@@ -11,7 +11,9 @@ use std::fs::{self, File};
 use common::Host;
 use common::traced::{self, Traced};
 use netbroker::call::needs::{EXTRAS, LastStage, Profile};
-use netbroker::stage::filter::{self, Check, LIST_NAMES, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT};
+use netbroker::stage::filter::{
+    self, Check, FIND_PROCESSES, LIST_NAMES, LONG_ANSWERS, Line, MAKE_NAMESPACES, MAKE_TUN, Socket, TRANSACT,
+};
 
 /// Lines of a filter that no trace shows, and why they stay.
 const UNSEEN: [(&str, i64, &str); 4] = [
@@ -50,6 +52,7 @@ fn last() -> Vec<Named> {
         ("TRANSACT", TRANSACT),
         ("MAKE_TUN", MAKE_TUN),
         ("LIST_NAMES", LIST_NAMES),
+        ("FIND_PROCESSES", FIND_PROCESSES),
         ("MAKE_NAMESPACES", MAKE_NAMESPACES),
     ];
     named.into_iter().map(|(name, tables)| Named(name.to_owned(), tables.to_vec())).collect()
@@ -61,6 +64,7 @@ fn filters(traced: &Traced) -> Vec<Named> {
         LastStage::Transaction => "TRANSACT",
         LastStage::Tun => "MAKE_TUN",
         LastStage::Names => "LIST_NAMES",
+        LastStage::Pids => "FIND_PROCESSES",
         LastStage::Namespaces => "MAKE_NAMESPACES",
     };
     let of = |filters: Vec<Named>, name: &str| filters.into_iter().find(|Named(of, _)| of == name).unwrap();
@@ -98,10 +102,14 @@ fn allows(traced: &Traced, check: Check, arguments: [u64; 6]) -> bool {
 }
 
 /// Whether a request made a call under this filter that this line allows.
-fn used(traced: &Traced, name: &str, (number, check, _): &Line) -> bool {
+fn used(traced: &Traced, name: &str, line: &Line) -> bool {
+    let (number, check, _) = line;
     // The first filters share their lines, so a call under one of them is a use of the line in each that has it.
     let is_first = name.starts_with("link");
-    let nth = if is_first { Some(0) } else { filters(traced).iter().position(|Named(of, _)| of == name) };
+    // So do the last filters of long answers, as far as memory is concerned: the heap is the same.
+    let is_memory = LONG_ANSWERS.contains(line);
+    let is_it = |Named(of, tables): &Named| of == name || (is_memory && tables.contains(&LONG_ANSWERS));
+    let nth = if is_first { Some(0) } else { filters(traced).iter().position(is_it) };
     let Some(nth) = nth else { return false };
     let mut made = traced.made.iter().filter(|made| made.filters > nth && made.number == *number);
     made.any(|made| allows(traced, *check, made.arguments))

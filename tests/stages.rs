@@ -298,6 +298,7 @@ fn the_last_stage_holds_the_capability_of_its_call() {
         ("Address.List", json!({"netns": "w"}), 0),
         ("Netns.List", json!({"netns": "@host"}), 0),
         ("Netns.Get", json!({"netns": "w"}), 0),
+        ("Netns.Pids", json!({"netns": "w"}), 0),
         ("Netns.Add", json!({"netns": "x"}), SYS_ADMIN | DAC_OVERRIDE),
         ("Netns.Delete", json!({"netns": "w"}), SYS_ADMIN | DAC_OVERRIDE),
     ];

@@ -245,6 +245,8 @@ pub enum Shape {
     Int,
     /// `string`.
     String,
+    /// `[]int`.
+    Ints,
     /// `[]string`.
     Strings,
     /// An object with these parts.

@@ -29,6 +29,8 @@ pub enum LastStage {
     Tun,
     /// Reads the names under `/run/netns`.
     Names,
+    /// Finds the processes in a namespace.
+    Pids,
     /// Adds and deletes namespaces.
     Namespaces,
 }
@@ -41,6 +43,8 @@ impl Needs {
     pub const LOOK: Self = Self { enters: false, ..Self::NOTHING };
     /// Reads the names under `/run/netns`; needs no capability.
     pub const NAMES: Self = Self { stage: LastStage::Names, ..Self::LOOK };
+    /// Finds the processes in a namespace; needs no capability.
+    pub const PIDS: Self = Self { stage: LastStage::Pids, ..Self::NOTHING };
     /// A transaction with `CAP_NET_ADMIN`.
     pub const NET_ADMIN: Self = Self { capabilities: &[Capability::CAP_NET_ADMIN], ..Self::NOTHING };
     /// The same, with `/dev/net/tun`.

@@ -103,6 +103,33 @@ pub(super) static CALLS: &[Call] = &[
             streams: false,
         },
     },
+    Call {
+        name: "Netns.Pids",
+        number: 23,
+        effect: Effect::Reads,
+        needs: Needs::PIDS,
+        doc: "Lists the processes that are in a network namespace, as `ip netns pids` does. A process is in the \
+              namespace of its first thread. The process that serves the call is not \
+              listed; one that serves another call in the namespace at the same time is. If `/proc` hides the \
+              processes of other users (`hidepid`, proc(5)), `complete` is false.",
+        elsewhere: "",
+        uses: &[required(&NETNS.field)],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: AS_READ,
+        result: Output {
+            parts: &[
+                part("pids", Shape::Ints, "The process ids, as the `/proc` of the host has them, in ascending order."),
+                part(
+                    "complete",
+                    Shape::Bool,
+                    "Whether `/proc` shows the processes of all users. If not, `pids` may lack some.",
+                ),
+            ],
+            streams: false,
+        },
+    },
 ];
 
 /// Refuses `@host`: only a namespace with a name can be added or deleted.

@@ -392,6 +392,7 @@ fn part(part: &Part, types: &mut Types) -> String {
         Shape::Bool => "bool".to_owned(),
         Shape::Int => "int".to_owned(),
         Shape::String => "string".to_owned(),
+        Shape::Ints => "[]int".to_owned(),
         Shape::Strings => "[]string".to_owned(),
         Shape::Object(inner) => define(state_name(part.name), inner),
         Shape::List(name, inner) => format!("[]{}", define(name.to_owned(), inner)),

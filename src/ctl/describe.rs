@@ -118,6 +118,7 @@ pub(super) fn shape(shape: Shape) -> (&'static str, Vec<Part>) {
         Shape::Bool => ("true or false", Vec::new()),
         Shape::Int => ("number", Vec::new()),
         Shape::String => ("text", Vec::new()),
+        Shape::Ints => ("list of whole numbers", Vec::new()),
         Shape::Strings => ("list of strings", Vec::new()),
         Shape::Object(inner) => ("object", inner.all()),
         Shape::List(_, inner) => ("list of objects", inner.all()),

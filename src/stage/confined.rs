@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::landlock::{self, Domain};
 use super::netns::{DIRECTORY, Identity, Netns};
-use super::{capabilities, filter, namespaces, tun};
+use super::{capabilities, filter, namespaces, pids, tun};
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::call::needs::LastStage;
@@ -42,6 +42,8 @@ pub(super) enum Work {
     Transaction(Netlink, Prepared),
     /// Reading the names of namespaces from /run/netns.
     Names(Dir),
+    /// Finding the processes in a namespace.
+    Pids(pids::Search),
     /// Making or removing a namespace.
     Namespaces(namespaces::Task),
 }
@@ -64,6 +66,7 @@ impl Confined {
                 result
             }
             Work::Names(directory) => names(directory, elements),
+            Work::Pids(search) => search.run(),
             Work::Namespaces(task) => task.run(),
         };
         Executed { result, lost }
@@ -96,6 +99,13 @@ pub(super) fn prepare(
             landlock::enter(Domain::Everything, landlock)?;
             filter::list_namespaces(directory.as_raw_fd(), trail)?;
             Ok(Work::Names(directory))
+        }
+        LastStage::Pids => {
+            let search = pids::Search::prepare(permit, identity)?;
+            capabilities::keep_only(needs.capabilities, needs.capabilities)?;
+            landlock::enter(Domain::Everything, landlock)?;
+            filter::find_processes(search.descriptor(), trail)?;
+            Ok(Work::Pids(search))
         }
         LastStage::Transaction | LastStage::Tun => {
             let (netlink, prepared) = resolve(permit, identity)?;

@@ -63,6 +63,8 @@ pub enum Socket {
     Policy,
     /// `/run/netns`, for a listing of its names.
     Names,
+    /// `/proc`, for a search of its processes.
+    Proc,
 }
 
 /// An allowed system call: its number, what its arguments must be, and the code that needs it. Where several lines have
@@ -287,6 +289,13 @@ pub const NAMES: &[Line] = &[
     (libc::SYS_lseek, REWINDING, "stage::confined: rewinddir(3), when the iterator is dropped"),
 ];
 
+/// Finds the processes in a network namespace through /proc, which is open already. Landlock forbids reading any file.
+pub const PROCESSES: &[Line] = &[
+    (libc::SYS_getdents64, Check::On(Socket::Proc), "stage::pids: the processes"),
+    (libc::SYS_lseek, REWINDING, "stage::pids: rewinddir(3), when the iterator is dropped"),
+    (libc::SYS_newfstatat, Check::On(Socket::Proc), "stage::pids: the namespace of each"),
+];
+
 /// Finds out whether a namespace is mounted on a name.
 pub const LOOKS: &[Line] = &[
     (libc::SYS_openat, Check::Is(2, LOOKING), "stage::confined, stage::namespaces: the name"),
@@ -319,6 +328,8 @@ pub const MAKE_TUN: Filter = &[LAST_WORDS, TRANSACTION, DEVICE];
 pub const TRANSACT: Filter = &[LAST_WORDS, LONG_ANSWERS, TRANSACTION];
 /// The last filter of a listing of namespaces.
 pub const LIST_NAMES: Filter = &[LAST_WORDS, LONG_ANSWERS, NAMES, LOOKS];
+/// The last filter of a search of processes.
+pub const FIND_PROCESSES: Filter = &[LAST_WORDS, LONG_ANSWERS, PROCESSES];
 /// The last filter of the making and removing of namespaces.
 pub const MAKE_NAMESPACES: Filter = &[LAST_WORDS, NAMESPACES, LOOKS, DIRECTORY];
 
@@ -377,6 +388,7 @@ struct Sockets<'a> {
     tun: Option<RawFd>,
     policy: Option<RawFd>,
     names: Option<RawFd>,
+    proc: Option<RawFd>,
 }
 
 impl Sockets<'_> {
@@ -387,6 +399,7 @@ impl Sockets<'_> {
             Socket::Tun => self.tun.as_slice(),
             Socket::Policy => self.policy.as_slice(),
             Socket::Names => self.names.as_slice(),
+            Socket::Proc => self.proc.as_slice(),
         }
     }
 }
@@ -397,6 +410,7 @@ const PLAIN: Program = bpf::assemble(bare!(&[GUARDED]));
 const TRANSACT_PROGRAM: Program = bpf::assemble(bare!(TRANSACT));
 const MAKE_TUN_PROGRAM: Program = bpf::assemble(bare!(MAKE_TUN));
 const LIST_NAMES_PROGRAM: Program = bpf::assemble(bare!(LIST_NAMES));
+const FIND_PROCESSES_PROGRAM: Program = bpf::assemble(bare!(FIND_PROCESSES));
 const MAKE_NAMESPACES_PROGRAM: Program = bpf::assemble(bare!(MAKE_NAMESPACES));
 
 /// The program of the first filter of a caller with this profile.
@@ -443,6 +457,14 @@ pub(super) fn make_tun(device: RawFd, netlink: &[RawFd], trail: Option<RawFd>) -
 /// [`Refusal::NotConfined`]
 pub(super) fn list_namespaces(names: RawFd, trail: Option<RawFd>) -> Result<(), Refusal> {
     install(LIST_NAMES_PROGRAM, &Sockets { trail, names: Some(names), ..Sockets::default() }, "second filter")
+}
+
+/// Installs the last filter of a search of the processes in this directory.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn find_processes(proc: RawFd, trail: Option<RawFd>) -> Result<(), Refusal> {
+    install(FIND_PROCESSES_PROGRAM, &Sockets { trail, proc: Some(proc), ..Sockets::default() }, "second filter")
 }
 
 /// Installs the last filter of the namespace stage.

@@ -22,6 +22,7 @@ mod landlock;
 pub(crate) mod mounts;
 mod namespaces;
 pub mod netns;
+mod pids;
 mod system_user;
 mod trusted;
 mod tun;

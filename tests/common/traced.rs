@@ -95,7 +95,7 @@ impl Traced {
             Socket::Trail => &self.trail,
             Socket::Tun => &self.tun,
             Socket::Policy => &self.policy,
-            Socket::Names => &self.names,
+            Socket::Names | Socket::Proc => &self.names,
         }
     }
 }

@@ -462,6 +462,7 @@ mod tests {
 
     #[test]
     fn every_filter_allows_what_its_lines_say_and_is_the_same_whenever_it_is_assembled() {
+        use super::super::{FIND_PROCESSES, FIND_PROCESSES_PROGRAM};
         use super::super::{LIST_NAMES, LIST_NAMES_PROGRAM, MAKE_NAMESPACES, MAKE_NAMESPACES_PROGRAM, MAKE_TUN};
         use super::super::{MAKE_TUN_PROGRAM, PLAIN, TRANSACT, TRANSACT_PROGRAM, first, first_program};
         let mut profiles = vec![Profile::LINK];
@@ -482,6 +483,7 @@ mod tests {
             (TRANSACT_PROGRAM, sorted(TRANSACT.to_vec())),
             (MAKE_TUN_PROGRAM, sorted(MAKE_TUN.to_vec())),
             (LIST_NAMES_PROGRAM, sorted(LIST_NAMES.to_vec())),
+            (FIND_PROCESSES_PROGRAM, sorted(FIND_PROCESSES.to_vec())),
             (MAKE_NAMESPACES_PROGRAM, sorted(MAKE_NAMESPACES.to_vec())),
         ];
         assert_eq!(first_program(Profile::LINK), PLAIN);
@@ -492,7 +494,14 @@ mod tests {
         };
         for (program, lines) in firsts.chain(lasts) {
             assert_eq!(program, assemble(&lines), "assembled when this was built, and now");
-            let sockets = Sockets { netlink: &[6, 5], trail: Some(4), tun: Some(7), policy: Some(3), names: Some(5) };
+            let sockets = Sockets {
+                netlink: &[6, 5],
+                trail: Some(4),
+                tun: Some(7),
+                policy: Some(3),
+                names: Some(5),
+                proc: Some(8),
+            };
             let some = Sockets { netlink: &[6], ..Sockets::default() };
             for sockets in [&sockets, &some] {
                 let mut program = program.clone();

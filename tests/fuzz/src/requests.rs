@@ -94,7 +94,7 @@ fn fields(
 }
 
 fn excludes(call: &Call, one: &Use, other: &Use) -> bool {
-    let pair = [one.field.number, other.field.number];
+    let pair = [one.field().number, other.field().number];
     call.excludes.iter().any(|(a, b, _)| pair.contains(&a.number) && pair.contains(&b.number))
 }
 

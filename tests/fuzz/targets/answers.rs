@@ -144,6 +144,7 @@ fn assert_told(told: &Value, parts: &[Part]) {
             Shape::Bool => assert!(value.is_boolean(), "{name} in {told}"),
             Shape::Int => assert!(value.is_i64() || value.is_u64(), "{name} in {told}"), // counters have 64 bits
             Shape::String => assert!(value.is_string(), "{name} in {told}"),
+            Shape::Ints => assert!(value.as_array().expect(name).iter().all(Value::is_u64), "{name} in {told}"),
             Shape::Strings => assert!(value.as_array().expect(name).iter().all(Value::is_string), "{name} in {told}"),
             Shape::Object(inner) => assert_told(value, &inner.all()),
             Shape::List(_, inner) => {
