@@ -17,7 +17,7 @@ pub const LINKS: &str = r#"
 [[allow]]
 id = "links"
 who = "*"
-call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get"]
+call = ["Link.Set", "Link.List", "Address.List", "Netns.List", "Netns.Get", "Netns.Pids"]
 netns = ["@host", "w"]
 link = "*"
 free = ["mtu", "index", "family", "scope"]
