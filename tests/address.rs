@@ -226,3 +226,212 @@ fn only_the_address_that_is_meant_goes() {
     act(&host, "Delete", a, &json!({"address": "2001:db8::1/64"})).ok();
     assert!(!host.ip_in(a, "addr").contains("2001:db8"));
 }
+
+#[test]
+fn flags_do_what_iproute2_does() {
+    let (host, a, b) = host();
+    for (fields, words) in [
+        (json!({"address": "239.1.2.3/32", "autojoin": true}), "239.1.2.3/32 autojoin"),
+        (json!({"address": "ff05::17/128", "autojoin": true}), "ff05::17/128 autojoin"),
+        (json!({"address": "2001:db8:1::1/64", "mngtmpaddr": true}), "2001:db8:1::1/64 mngtmpaddr"),
+        (json!({"address": "2001:db8:2::1/64", "optimistic": true}), "2001:db8:2::1/64 optimistic"),
+    ] {
+        act(&host, "Add", a, &fields).ok();
+        host.ip_in(b, &format!("addr add {words} dev v0"));
+        host.sh(&format!(
+            "until ! ip -n {a} addr | grep tentative && ! ip -n {b} addr | grep tentative; do sleep 0.02; done"
+        ));
+        both(&host);
+    }
+    host.comparison("maddress show").macs().check();
+    let found = host.caller().call("Address.List", json!({"netns": a, "link": "v0"})).ok();
+    let text = found.to_string();
+    assert!(text.contains("mcautojoin") && text.contains("managetempaddr"), "{text}");
+    act(&host, "Add", a, &json!({"address": "10.0.0.1/24", "protocol": 77})).ok();
+    let reply = act(&host, "Add", a, &json!({"address": "10.0.0.1/24", "protocol": 78, "exists_ok": true}));
+    assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Address.AlreadyExists", json!("protocol")));
+    let found = host.caller().call("Address.List", json!({"netns": a, "link": "v0", "family": "inet"})).ok();
+    let of = |address: &str| {
+        found["addresses"].as_array().unwrap().iter().find(|one| one["address"] == json!(address)).unwrap().clone()
+    };
+    assert_eq!(of("10.0.0.1/24")["protocol"], json!(77));
+    let before = host.snapshot(&[a]);
+    for (fields, field) in [
+        (json!({"address": "10.0.1.1/24", "mngtmpaddr": true}), "mngtmpaddr"),
+        (json!({"address": "10.0.1.1/24", "optimistic": true}), "optimistic"),
+        (json!({"address": "10.0.1.1/24", "autojoin": true}), "autojoin"),
+        (json!({"address": "2001:db8:3::1/80", "mngtmpaddr": true}), "mngtmpaddr"),
+        (json!({"address": "2001:db8:3::1/64", "nodad": true, "optimistic": true}), "nodad"),
+        (json!({"address": "10.0.1.1/24", "protocol": 256}), "protocol"),
+    ] {
+        for verb in ["Add", "Replace"] {
+            let reply = act(&host, verb, a, &fields);
+            assert_eq!(reply.error(), "io.netbroker.Address.InvalidRequest", "{fields}: {reply}");
+            assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+        }
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+}
+
+#[test]
+fn replace_changes_what_iproute2_changes_and_nothing_else() {
+    let (host, a, b) = host();
+    for (fields, words) in [
+        (json!({"address": "10.0.0.1/24"}), "10.0.0.1/24"), // it makes one, too
+        (
+            json!({"address": "10.0.0.1/24", "valid_lifetime": 1000, "preferred_lifetime": 500}),
+            "10.0.0.1/24 valid_lft 1000 preferred_lft 500",
+        ),
+        (json!({"address": "10.0.0.1/24", "metric": 77}), "10.0.0.1/24 metric 77"),
+        (json!({"address": "10.0.0.1/24"}), "10.0.0.1/24"),
+        (json!({"address": "10.0.0.1/32"}), "10.0.0.1/32"), // another one beside it
+        (json!({"address": "10.0.2.1/32", "peer_address": "10.0.2.2/32"}), "10.0.2.1 peer 10.0.2.2/32"),
+        (json!({"address": "10.0.2.1/32", "peer_address": "10.0.2.3/32"}), "10.0.2.1 peer 10.0.2.3/32"),
+        (
+            json!({"address": "10.0.2.1/32", "peer_address": "10.0.2.3/32", "metric": 5}),
+            "10.0.2.1 peer 10.0.2.3/32 metric 5",
+        ),
+        (json!({"address": "2001:db8::1/64", "nodad": true}), "2001:db8::1/64 nodad"),
+        (
+            json!({"address": "2001:db8::1/64", "noprefixroute": true, "home_address": true, "mngtmpaddr": true}),
+            "2001:db8::1/64 noprefixroute home mngtmpaddr",
+        ),
+        (
+            json!({"address": "2001:db8::1/64", "valid_lifetime": 900, "preferred_lifetime": 0}),
+            "2001:db8::1/64 valid_lft 900 preferred_lft 0",
+        ),
+        (json!({"address": "2001:db8::1/64", "metric": 9}), "2001:db8::1/64 metric 9"),
+    ] {
+        assert_eq!(act(&host, "Replace", a, &fields).ok(), json!({}), "{fields}");
+        host.ip_in(b, &format!("addr replace {words} dev v0"));
+        both(&host);
+    }
+    act(&host, "Replace", a, &json!({"address": "10.0.0.1/24", "protocol": 77})).ok();
+    assert!(act(&host, "List", a, &json!({"family": "inet"})).ok().to_string().contains("\"protocol\":77"));
+}
+
+/// The kernel says ok to each of these, and leaves the field or changes another address.
+#[test]
+fn a_replace_that_the_kernel_would_not_carry_out_is_refused() {
+    let (host, a, _) = host();
+    for words in [
+        "10.0.0.1/24 broadcast 10.0.0.255",
+        "10.0.1.1/24 noprefixroute",
+        "10.0.2.1 peer 10.0.2.2/24",
+        "239.1.2.3/32 autojoin",
+        "2001:db8::1/64 nodad",
+        "2001:db8:1::1 peer 2001:db8:1::2/128 nodad",
+    ] {
+        host.ip_in(a, &format!("addr add {words} dev v0"));
+    }
+    let before = host.snapshot(&[a]);
+    for (fields, field) in [
+        (json!({"address": "10.0.0.1/24", "broadcast": "10.0.0.254"}), "broadcast"),
+        (json!({"address": "10.0.0.1/24", "scope": "link"}), "scope"),
+        (json!({"address": "10.0.0.1/24", "label": "v0:x"}), "label"),
+        (json!({"address": "10.0.0.1/24", "noprefixroute": true}), "noprefixroute"),
+        (json!({"address": "10.0.1.1/24"}), "noprefixroute"),
+        (json!({"address": "10.0.0.1/24", "peer_address": "10.0.0.2/24"}), "peer_address"),
+        (json!({"address": "10.0.2.1/24", "peer_address": "10.0.2.3/24"}), "peer_address"),
+        (json!({"address": "239.1.2.3/32"}), "autojoin"),
+        (json!({"address": "2001:db8::1/128"}), "address"),
+        (json!({"address": "2001:db8::1/64", "peer_address": "2001:db8::2/64"}), "peer_address"),
+        (json!({"address": "2001:db8::1/64", "optimistic": true}), "optimistic"),
+        (json!({"address": "2001:db8:1::1/128"}), "peer_address"),
+    ] {
+        let reply = act(&host, "Replace", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Address.AlreadyExists", "{fields}: {reply}");
+        assert_eq!(
+            (reply.get("field"), reply.get("may_have_changed")),
+            (json!(field), json!(false)),
+            "{fields}: {reply}"
+        );
+        assert_eq!(host.snapshot(&[a]), before, "{fields}");
+    }
+}
+
+#[test]
+fn a_flush_deletes_what_matches_and_leaves_the_kernels_own() {
+    let (host, a, _) = host();
+    host.ip_in(a, "link set v0 addrgenmode eui64");
+    host.ip_in(a, "link set v0 down");
+    host.ip_in(a, "link set v0 up");
+    host.sh(&format!("until ip -n {a} -6 addr show dev v0 scope link | grep -q fe80; do sleep 0.02; done"));
+    let fill = || {
+        for words in [
+            "10.0.0.1/24",
+            "10.0.0.2/24",
+            "10.0.0.3/24 label v0:x",
+            "10.0.1.1 peer 10.0.1.2/32",
+            "10.0.1.1 peer 10.0.1.3/32",
+            "10.0.2.1/24 scope link",
+            "2001:db8::1/64 nodad",
+            "fe80::7/64 nodad",
+        ] {
+            host.run(&["sh", "-c", &format!("ip -n {a} addr add {words} dev v0 2>/dev/null")]);
+        }
+        host.run(&["sh", "-c", &format!("ip -n {a} addr add 10.9.0.1/24 dev v1 2>/dev/null")]);
+    };
+    let addresses = || {
+        let found = act(&host, "List", a, &json!({})).ok();
+        let text = |one: &Value| one["address"].as_str().unwrap().to_owned();
+        found["addresses"].as_array().unwrap().iter().map(text).collect::<Vec<_>>()
+    };
+    fill();
+    let all = addresses();
+    assert_eq!(all.len(), 9, "{all:?}"); // with the one of the kernel
+    for (filters, deleted) in [
+        (json!({"label": "v0:x"}), 1),
+        (json!({"scope": "link"}), 2), // 10.0.2.1 and fe80::7
+        (json!({"scope": "link", "family": "inet"}), 1),
+        (json!({"address": "10.0.1.1/32"}), 2),
+        (json!({"address": "10.0.1.1/32", "peer_address": "10.0.1.2/32"}), 1),
+        (json!({"peer_address": "10.0.1.3/32"}), 1),
+        (json!({"address": "10.0.0.1/24"}), 1),
+        (json!({"address": "10.0.0.1/25"}), 0),
+        (json!({"family": "inet6"}), 2),
+        (json!({"family": "inet"}), 6),
+        (json!({}), 8),
+        (json!({"scope": "host"}), 0),
+    ] {
+        fill();
+        host.sh(&format!("ip netns exec {a} sysctl -qw net.ipv4.conf.v0.promote_secondaries=1"));
+        assert_eq!(addresses().len(), 9, "before {filters}");
+        assert_eq!(act(&host, "Flush", a, &filters).ok(), json!({"deleted": deleted}), "{filters}");
+        assert_eq!(addresses().len(), 9 - deleted, "{filters}");
+    }
+    assert_eq!(host.caller().call("Address.Flush", json!({"netns": a, "link": "lo"})).ok(), json!({"deleted": 0}));
+    assert!(host.ip_in(a, "addr show v1").contains("10.9.0.1"));
+    assert_eq!(act(&host, "Flush", a, &json!({"link": "nope"})).error(), "io.netbroker.Address.NoSuchLink");
+    for (filters, field) in [
+        (json!({"label": "v0:x", "family": "inet6"}), "label"),
+        (json!({"address": "10.0.0.1"}), "address"),
+        (json!({"address": "10.0.0.1/24", "family": "inet6"}), "address"),
+        (json!({"address": "2001:db8::1/64", "scope": "host"}), "scope"),
+        (json!({"address": "2001:db8::1/64", "peer_address": "10.0.0.1/24"}), "peer_address"),
+    ] {
+        let reply = act(&host, "Flush", a, &filters);
+        assert_eq!(
+            (reply.error().as_str(), reply.get("field")),
+            ("io.netbroker.Address.InvalidRequest", json!(field)),
+            "{reply}"
+        );
+    }
+}
+
+/// Whatever a deny keeps Delete from, it keeps Flush and Replace from.
+#[test]
+fn a_deny_meets_a_flush_that_could_delete_what_it_protects() {
+    let (host, a, _) = host();
+    host.ip_in(a, "addr add 10.0.0.1/24 dev v0");
+    for (said, met, passed) in [
+        ("address = \"10.0.0.0/8\"", json!({}), json!({"address": "192.168.0.1/24"})),
+        ("peer_address = \"10.0.0.0/8\"", json!({"address": "10.0.0.1/24"}), json!({"peer_address": "192.168.0.1/24"})),
+    ] {
+        let deny = format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\n{said}\n");
+        host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+        assert_eq!(act(&host, "Flush", a, &met).error(), "io.netbroker.Address.Denied", "{said}");
+        act(&host, "Flush", a, &passed).ok();
+    }
+    assert!(host.ip_in(a, "addr show v0").contains("10.0.0.1/24"));
+}

@@ -177,7 +177,7 @@ fn difference(example: &Example) -> Option<String> {
     messages.sort_unstable();
     seen.sort_unstable();
     // What is removed is sent as it was found, including what the request leaves open.
-    let may_have_more = request.call().verb() == "Delete";
+    let may_have_more = matches!(request.call().verb(), "Delete" | "Flush");
     let mut more: Vec<&String> = own.iter().flat_map(|shown| &shown.parts).collect();
     let missing: Vec<&String> = parts
         .iter()

@@ -357,6 +357,7 @@ fn an_address_is_sent_with_its_fields_and_its_links_index() {
             "NEWADDR create excl v0 2 1 4 3 8 9 6",
         ),
         (json!({"address": "2001:db8::1/64", "nodad": true, "home_address": true}), "NEWADDR create excl v0 2 1 8"),
+        (json!({"address": "239.1.2.3/32", "autojoin": true}), "NEWADDR create excl v0 2 1 8"),
     ] {
         assert_sends(&host, "Address.Add", on(changes), &around(find, line));
     }

@@ -5,18 +5,19 @@
 use std::net::IpAddr;
 
 use super::field::{
-    ADDRESS, BROADCAST, EXISTS_OK, FAMILY, Field, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK, NETNS, NODAD,
-    NOPREFIXROUTE, PEER_ADDRESS, PREFERRED_LIFETIME, SCOPE, VALID_LIFETIME,
+    ADDRESS, AUTOJOIN, BROADCAST, EXISTS_OK, FAMILY, Field, HOME_ADDRESS, INDEX, LABEL, LINK, METRIC, MISSING_OK,
+    MNGTMPADDR, NETNS, NODAD, NOPREFIXROUTE, OPTIMISTIC, PEER_ADDRESS, PREFERRED_LIFETIME, PROTOCOL, SCOPE,
+    VALID_LIFETIME,
 };
 use super::inet::InterfaceAddress;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::with_length;
+use super::settle::{one_family, with_length};
 use super::types::Words;
 use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, off, part, required,
-    untouched,
+    AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, number, off, part,
+    required, untouched,
 };
 
 /// `IFA_F_…` (`linux/if_addr.h`). The meaning of the first bit differs between IPv4 and IPv6.
@@ -66,16 +67,15 @@ pub(crate) static ADDRESS_STATE: Object = Object {
         row(&NODAD.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x02)).unreported(),
         row(&HOME_ADDRESS.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x10)).unreported(),
         row(&NOPREFIXROUTE.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x200)).unreported(),
+        row(&MNGTMPADDR.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x100)).unreported(),
+        row(&AUTOJOIN.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x400)).unreported(),
+        // The kernel clears it once the detection has ended.
+        row(&OPTIMISTIC.field, Place::attribute(&[8]), Form::Bit(Width::Four, 0x04)).only_written(),
         reported_flags(&FLAGS),
         row(&VALID_LIFETIME.field, Place::inside(LIFETIMES, 4, 16), Form::Number(Width::Four)),
         row(&PREFERRED_LIFETIME.field, Place::inside(LIFETIMES, 0, 16), Form::Number(Width::Four)),
         row(&METRIC.field, Place::attribute(&[9]), Form::Positive(Width::Four)),
-        result(
-            "protocol",
-            Place::attribute(&[11]),
-            Form::Number(Width::One),
-            "The origin of the address (`IFAPROT_…`): 0 unspecified, 1 lo, 2 router advertisement, 3 link-local.",
-        ),
+        row(&PROTOCOL.field, Place::attribute(&[11]), Form::Positive(Width::One)).adjusted(),
     ],
 };
 
@@ -93,6 +93,31 @@ fn scope(request: &Request) -> Option<Value> {
     Some(Value::Word(if request.get(&ADDRESS).is_some_and(is_own) { "host" } else { "global" }))
 }
 
+/// The fields of a call that makes an address: whatever these say, and what else the absence of the rest means there.
+macro_rules! made {
+    ($($more:expr),*) => {
+        &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            required(&ADDRESS.field),
+            untouched(&BROADCAST.field),
+            chosen(&SCOPE.field),
+            untouched(&LABEL.field).giving_a_name(),
+            untouched(&PEER_ADDRESS.field),
+            off(&NODAD.field),
+            off(&OPTIMISTIC.field),
+            off(&NOPREFIXROUTE.field),
+            off(&HOME_ADDRESS.field),
+            off(&MNGTMPADDR.field),
+            off(&AUTOJOIN.field),
+            $($more),*
+        ]
+    };
+}
+
+const EXCLUDED: &[(&Field, &Field, &str)] =
+    &[(&NODAD.field, &OPTIMISTIC.field, "the kernel either skips the detection or runs it")];
+
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
     Call {
@@ -106,27 +131,68 @@ pub(super) static CALLS: &[Call] = &[
               time that remains of the existing one.",
         elsewhere: "The kernel adds a route for the address itself, and a route for its prefix unless `noprefixroute` \
                     is true.",
-        uses: &[
-            required(&NETNS.field),
-            required(&LINK.field),
-            required(&ADDRESS.field),
-            untouched(&BROADCAST.field),
-            chosen(&SCOPE.field),
-            untouched(&LABEL.field).giving_a_name(),
-            untouched(&PEER_ADDRESS.field),
-            off(&NODAD.field),
-            off(&NOPREFIXROUTE.field),
-            off(&HOME_ADDRESS.field),
+        uses: made![
             follows(&VALID_LIFETIME.field),
             follows(&PREFERRED_LIFETIME.field),
             untouched(&METRIC.field),
-            off(&EXISTS_OK.field),
+            untouched(&PROTOCOL.field),
+            off(&EXISTS_OK.field)
+        ],
+        kinds: NO_KINDS,
+        excludes: EXCLUDED,
+        leaves_open: &[],
+        settle: added,
+        result: NOTHING,
+    },
+    Call {
+        name: "Address.Replace",
+        number: 24,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Adds an address to a link, or changes the existing one that has the same `address` and `peer_address`: its \
+              lifetimes, `metric` and `protocol`, and of an IPv6 address also `nodad`, `noprefixroute`, `home_address` \
+              and `mngtmpaddr`. The kernel cannot change anything else. If the existing address differs in such a \
+              field, or if the kernel would change another address of the link instead, the error is `AlreadyExists`, \
+              and nothing is done. A lifetime, metric or origin that the request does not give becomes the default.",
+        elsewhere: "The kernel adds a route for the address itself, and a route for its prefix unless `noprefixroute` \
+                    is true. If it changes the metric of an address, it replaces these routes.",
+        uses: made![
+            number(&VALID_LIFETIME.field, FOREVER),
+            number(&PREFERRED_LIFETIME.field, FOREVER),
+            number(&METRIC.field, 0),
+            number(&PROTOCOL.field, 0)
+        ],
+        kinds: NO_KINDS,
+        excludes: EXCLUDED,
+        leaves_open: &[],
+        settle: added,
+        result: NOTHING,
+    },
+    Call {
+        name: "Address.Flush",
+        number: 25,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes the addresses of a link that match all given fields. Addresses of the kernel's own are left: those \
+              whose `protocol` is 1 to 3, and temporary IPv6 addresses. A kernel before Linux 5.18 does not report the \
+              origin, so there the loopback and link-local addresses are deleted too. The broker lists the addresses, \
+              and then deletes each one by itself. An address that another process deletes meanwhile is not counted. If \
+              an error ends the call, `may_have_changed` says whether some addresses were deleted before.",
+        elsewhere: "With each address, what `Address.Delete` says.",
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            any(&ADDRESS.field),
+            any(&PEER_ADDRESS.field),
+            any(&FAMILY.field),
+            any(&SCOPE.field),
+            any(&LABEL.field),
         ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: added,
-        result: NOTHING,
+        settle: flushed,
+        result: FLUSHED,
     },
     Call {
         name: "Address.Delete",
@@ -184,6 +250,12 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     if request.get(&PEER_ADDRESS).is_some_and(|peer| peer.address.is_unspecified()) {
         return Err(Invalid::new(PEER_ADDRESS.field.name, "is not an address that another end can have"));
     }
+    if request.is_set(&AUTOJOIN) && !request.needed(&ADDRESS)?.address.is_multicast() {
+        return Err(Invalid::new(AUTOJOIN.field.name, "applies to multicast addresses only"));
+    }
+    if request.is_set(&MNGTMPADDR) && request.needed(&ADDRESS)?.length != 64 {
+        return Err(Invalid::new(MNGTMPADDR.field.name, "needs a prefix length of 64"));
+    }
     let lifetimes = [&VALID_LIFETIME.field, &PREFERRED_LIFETIME.field];
     if lifetimes.iter().any(|field| request.value(field).is_some()) {
         for field in lifetimes {
@@ -191,6 +263,19 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+/// Refuses filters that no address can match.
+fn flushed(request: &mut Request) -> Result<(), Invalid> {
+    with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    let family = one_family(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    if request.get(&LABEL).is_some() && family == Some("inet6") {
+        return Err(Invalid::new(
+            LABEL.field.name,
+            "does not apply to IPv6 addresses; only IPv4 addresses have labels",
+        ));
+    }
+    if request.get(&ADDRESS).is_some() { fits_its_protocol(request) } else { Ok(()) }
 }
 
 /// An IPv4 address has the scope that is given. The scope of an IPv6 address follows from the address (RFC 4291).
@@ -238,7 +323,10 @@ fn fits_its_protocol(request: &mut Request) -> Result<(), Invalid> {
     if request.get(&LABEL).is_some() && address.is_ipv6() {
         return refuse(&LABEL.field, "does not apply to IPv6 addresses; only IPv4 addresses have labels".to_owned());
     }
-    match [&NODAD, &HOME_ADDRESS].into_iter().find(|key| request.is_set(key) && address.is_ipv4()) {
+    match [&NODAD, &OPTIMISTIC, &HOME_ADDRESS, &MNGTMPADDR]
+        .into_iter()
+        .find(|key| request.is_set(key) && address.is_ipv4())
+    {
         Some(key) => refuse(&key.field, "applies to IPv6 addresses only".to_owned()),
         None => Ok(()),
     }

@@ -365,7 +365,8 @@ fields! {
     GATEWAY: IpAddr = 61 "gateway" Type::Address;
     /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
     TABLE: u64 = 62 "table" U32;
-    /// The origin of the route (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …
+    /// The origin of the object. Of a route, neighbour or routing rule it is an `RTPROT_…`: 2 kernel, 3 boot, 4 static,
+    /// 186 bgp … Of an address it is an `IFAPROT_…`: 1 loopback, 2 router advertisement, 3 link-local.
     PROTOCOL: u64 = 63 "protocol" U8;
     /// The type of the route. `unicast` forwards packets. `blackhole` drops them silently. `unreachable` and `prohibit`
     /// drop them and report an error to the sender. `throw` ends the look-up in this table.
@@ -649,6 +650,13 @@ fields! {
     CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
     /// Whether the device only receives, and does not acknowledge what it receives.
     CAN_LISTEN_ONLY: bool = 202 "can.listen_only" Type::Bool;
+    /// Whether the kernel makes temporary addresses (RFC 8981) in the prefix of the address, which must be of 64 bits (IPv6
+    /// only).
+    MNGTMPADDR: bool = 156 "mngtmpaddr" Type::Bool;
+    /// Whether the link joins the group of a multicast address, as if a program had requested it (IGMP, MLD).
+    AUTOJOIN: bool = 157 "autojoin" Type::Bool;
+    /// Whether the address can be used while duplicate address detection still runs (RFC 4429, IPv6 only).
+    OPTIMISTIC: bool = 158 "optimistic" Type::Bool;
 }
 
 /// Numbers of fields are below this.

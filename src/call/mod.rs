@@ -482,6 +482,10 @@ const NOWHERE_ELSE: fn(&Request) -> Option<&'static Field> = |_| None;
 /// The `settle` of a call whose fields do not depend on each other.
 const AS_READ: fn(&mut Request) -> Result<(), Invalid> = |_| Ok(());
 
+/// The result of a flush.
+const FLUSHED: Output =
+    Output { parts: &[part("deleted", Shape::Int, "How many objects were deleted.")], streams: false };
+
 /// No result: `{}`.
 const NOTHING: Output = Output { parts: &[], streams: false };
 
@@ -557,6 +561,29 @@ mod tests {
         }
     }
 
+    /// Otherwise a request could delete by a flush what a deny keeps it from deleting by itself.
+    #[test]
+    fn a_flush_has_every_field_by_which_a_delete_finds_its_object() {
+        let mut flushes = 0;
+        for flush in all().filter(|call| call.verb() == "Flush") {
+            let delete = by_name(&format!("{}.Delete", flush.family())).unwrap();
+            let is_about_absence = |field: &Field| field == &field::MISSING_OK.field;
+            for used in delete.uses.iter().filter(|used| !is_about_absence(used.field())) {
+                let field = used.field();
+                let filter = flush.uses.iter().find(|filter| filter.field() == field);
+                let meets = |filter: &Use| matches!(filter.absence, Absence::Any | Absence::Required);
+                assert!(
+                    filter.is_some_and(meets) || flush.leaves_open.contains(&field),
+                    "{} {}",
+                    flush.name,
+                    field.name
+                );
+            }
+            flushes += 1;
+        }
+        assert!(flushes > 0);
+    }
+
     #[test]
     fn names_are_given_where_something_is_made_or_renamed_and_nowhere_else() {
         let gives = |used: &&Use| used.naming == Naming::Gives;
@@ -571,6 +598,7 @@ mod tests {
             "Link.Set new_name",
             "Link.Set add_altname",
             "Address.Add label",
+            "Address.Replace label",
             "Rule.Add iif",
             "Rule.Add oif",
         ];

@@ -28,6 +28,9 @@ const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
 const CACHEINFO: u16 = 6;
 const FLAGS: u16 = 8;
+const PROTO: u16 = 11;
+/// `IFA_F_TEMPORARY`
+const TEMPORARY: u32 = 1;
 /// `IFA_F_DEPRECATED`
 const DEPRECATED: u32 = 1 << 5;
 
@@ -39,20 +42,147 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: Some(&ADDRESS_STATE),
         settled: &[&field::MISSING_OK.field],
     },
+    Encoder { call: "Address.Replace", prepare: replace, object: Some(&ADDRESS_STATE), settled: &[] },
+    Encoder { call: "Address.Flush", prepare: flush, object: Some(&ADDRESS_STATE), settled: &[&field::FAMILY.field] },
     Encoder { call: "Address.List", prepare: list, object: None, settled: &[] },
 ];
 
-fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let wanted = *before.request().needed(&field::ADDRESS)?;
-    let given = before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address))?;
+/// The message that makes the address of a request.
+fn making(flags: NlmF, given: &Given) -> Result<Message, Refusal> {
+    let wanted = *given.request.needed(&field::ADDRESS)?;
     let mut encoded = encode(ADDRESS_STATE.head, ADDRESS_STATE.rows, given.view())?;
     if given.request.get(&field::PEER_ADDRESS).is_none() {
         encoded.attributes.put(ADDRESS, &octets(wanted.address), &field::ADDRESS.field)?;
     }
-    let message = Message::route(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, encoded);
+    Ok(Message::route(Rtm::Newaddr, flags | NlmF::CREATE | NlmF::ACK, encoded))
+}
+
+fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let of = family(before.request().needed(&field::ADDRESS)?.address);
+    let given = before.resolve(ADDRESS_STATE.rows.iter(), of)?;
+    let message = making(NlmF::EXCL, &given)?;
     Ok(Prepared::new(move |after, _| {
-        after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))
+        let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
+        require_applied(after, &given)?;
+        Ok(made)
     }))
+}
+
+/// The kernel changes only some fields of an existing address, and ignores the others. It may also take another address
+/// for the requested one. So the addresses are listed first.
+fn replace(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let of = family(before.request().needed(&field::ADDRESS)?.address);
+    let given = before.resolve(ADDRESS_STATE.rows.iter(), of)?;
+    let message = making(NlmF::REPLACE, &given)?;
+    Ok(Prepared::new(move |after, _| {
+        let request = &given.request;
+        let wanted = *request.needed(&field::ADDRESS)?;
+        for seen in fetch(after, given.family, index(&given)).map_err(|failure| failure.about_link(request))? {
+            if let Some(field) = obstacle(&seen, wanted, &given) {
+                return Err(differs(field));
+            }
+        }
+        after.act(&message, &mut |_| Ok(())).map_err(|failure| failure.about_link(request))?;
+        require_applied(after, &given)?;
+        Ok(Map::new())
+    }))
+}
+
+/// The field because of which an existing address stands in the way of the requested one: the kernel would take it for
+/// the requested one (`find_matching_ifa`, `ipv6_get_ifaddr`), or cannot change it there.
+fn obstacle(seen: &Seen<'_>, wanted: InterfaceAddress, given: &Given) -> Option<&'static Field> {
+    let (own, peer) = ends(seen)?;
+    if own.address != wanted.address {
+        return None;
+    }
+    let Some(other) = seen.difference(&rows_of(&IDENTITY), given.view(), false) else {
+        let fixed = if wanted.address.is_ipv4() { &FIXED[..] } else { &FIXED_INET6 };
+        let starts_anew = given.request.is_set(&field::OPTIMISTIC).then_some(&field::OPTIMISTIC.field);
+        return seen.difference(&rows_of(fixed), given.view(), false).or(starts_anew);
+    };
+    let length = own.length;
+    let network = |end: Option<IpAddr>| InterfaceAddress { address: end.unwrap_or(own.address), length }.network();
+    let wanted_peer = given.request.get(&field::PEER_ADDRESS).map(|peer| peer.address);
+    let is_taken_for = length == wanted.length && network(peer) == network(wanted_peer);
+    (wanted.address.is_ipv6() || is_taken_for).then_some(other)
+}
+
+/// The fields that identify an address of a link.
+const IDENTITY: [&Field; 2] = [&field::ADDRESS.field, &field::PEER_ADDRESS.field];
+/// The fields of an existing IPv4 address that the kernel does not change (`inet_rtm_newaddr`).
+const FIXED: [&Field; 5] = [
+    &field::BROADCAST.field,
+    &field::SCOPE.field,
+    &field::LABEL.field,
+    &field::NOPREFIXROUTE.field,
+    &field::AUTOJOIN.field,
+];
+/// The same for an IPv6 address (`inet6_addr_modify`).
+const FIXED_INET6: [&Field; 1] = [&field::AUTOJOIN.field];
+
+/// The rows of these fields.
+fn rows_of<'f>(fields: &'f [&'static Field]) -> impl Iterator<Item = &'static Row> + Clone + use<'f> {
+    ADDRESS_STATE.rows.iter().filter(|row| row.field().is_some_and(|field| fields.contains(&field)))
+}
+
+/// An address and its other end.
+fn ends(seen: &Seen<'_>) -> Option<(InterfaceAddress, Option<IpAddr>)> {
+    let mut ends = IDENTITY.into_iter().map(|field| {
+        let row = ADDRESS_STATE.rows.iter().find(|row| row.field() == Some(field))?;
+        if let Some(Some(Decoded::Prefix(end))) = seen.value(row) { Some(end) } else { None }
+    });
+    let own = ends.next().flatten()?;
+    Some((own, ends.next().flatten().map(|peer| peer.address)))
+}
+
+/// The index of the link of a request.
+fn index(given: &Given) -> u32 {
+    given.view().number(&field::LINK.field).unwrap_or(0)
+}
+
+/// A kernel before Linux 5.18 ignores the origin of an address.
+fn require_applied(after: &mut After<'_>, given: &Given) -> Result<(), Refusal> {
+    let request = &given.request;
+    let Some(protocol) = request.get(&field::PROTOCOL).filter(|protocol| **protocol != 0) else { return Ok(()) };
+    let found = fetch(after, given.family, index(given)).map_err(|failure| failure.about_link(request))?;
+    let is_it = |seen: &&Seen<'_>| seen.difference(&rows_of(&IDENTITY), given.view(), false).is_none();
+    match found.iter().find(is_it).map(|seen| seen.difference(&rows_of(&[&field::PROTOCOL.field]), given.view(), false))
+    {
+        Some(Some(field)) => {
+            Err(Refusal::NotApplied { field: field.name, given: protocol.to_string(), effective: None })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `Address.Flush`. Of one prefix the kernel lists the primary address first. It is deleted last, because the kernel
+/// deletes the others with it.
+fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let request = before.request();
+    let own = IDENTITY.into_iter().find_map(|field| match request.value(field)? {
+        crate::call::value::Value::InterfaceAddress(own) => Some(*own),
+        _ => None,
+    });
+    let of = own.map_or_else(|| listing::family(request), |own| family(own.address));
+    let given = before.resolve(ADDRESS_STATE.rows.iter(), of)?;
+    Ok(Prepared::new(move |after, _| {
+        let index = index(&given);
+        let found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
+        let rows = ADDRESS_STATE.rows.iter().filter(identifies);
+        let is_meant =
+            |seen: &&Seen<'_>| !is_of_the_kernel(seen) && seen.difference(&rows, given.view(), true).is_none();
+        let removals =
+            found.iter().rev().filter(is_meant).filter_map(ends).map(|(own, peer)| removal(index, own, peer));
+        after.flush(&removals.collect::<Result<Vec<_>, _>>()?)
+    }))
+}
+
+/// Whether the kernel made an address of itself: on the loopback link, from a router advertisement, as the link-local one
+/// (`IFAPROT_…`), or as a temporary one.
+fn is_of_the_kernel(seen: &Seen<'_>) -> bool {
+    let origin = seen.get(PROTO).and_then(|bytes| bytes.first()).copied().unwrap_or(0);
+    let flags = seen.get(FLAGS).and_then(|bytes| u32_at(bytes, 0)).unwrap_or(0);
+    (1..=3).contains(&origin) || seen.family() == INET6 && flags & TEMPORARY != 0
 }
 
 /// The message that removes exactly this address.
@@ -72,7 +202,7 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let wanted = *before.request().needed(&field::ADDRESS)?;
     let peer = before.request().get(&field::PEER_ADDRESS).map(|peer| peer.address);
     let given = before.resolve(ADDRESS_STATE.rows.iter(), family(wanted.address))?;
-    let index = given.view().number(&field::LINK.field).unwrap_or(0);
+    let index = index(&given);
     let message = removal(index, wanted, peer)?;
     Ok(Prepared::new(move |after, _| {
         let request = &given.request;
@@ -163,8 +293,7 @@ fn has_scope(seen: &Seen<'_>, scope: u32) -> bool {
 /// with the same other end. A finite lifetime runs down, so it is only equal during the first second.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let wanted = *given.request.needed(&field::ADDRESS)?;
-    let index = given.view().number(&field::LINK.field).unwrap_or(0);
-    let mut found = fetch(after, given.family, index).map_err(|failure| failure.about_link(&given.request))?;
+    let mut found = fetch(after, given.family, index(given)).map_err(|failure| failure.about_link(&given.request))?;
     let address = ADDRESS_STATE.rows.iter().find(|row| row.field() == Some(&field::ADDRESS.field));
     let is_meant = |seen: &&mut Seen<'_>| matches!(address.and_then(|row| seen.value(row)?), Some(Decoded::Prefix(own)) if own == wanted);
     let mut first: &'static Field = &field::ADDRESS.field;

@@ -20,7 +20,7 @@ use crate::call::name::LinkName;
 use crate::call::object::{Form, Row};
 use crate::call::request::Request;
 use crate::call::value::{Element, Value};
-use crate::refusal::{Refusal, invalid};
+use crate::refusal::{Class, Refusal, invalid};
 
 /// Before the process confines itself.
 #[derive(Debug)]
@@ -196,6 +196,26 @@ impl After<'_> {
             }
             Err(failure) => Err(refused(failure, request)),
         }
+    }
+}
+
+impl After<'_> {
+    /// Deletes objects one after the other, and returns how many. What is not there any more is not counted.
+    ///
+    /// # Errors
+    /// The kernel's error. It says whether something was deleted before.
+    pub(super) fn flush(&mut self, removals: &[Message]) -> Result<Map<String, Json>, Refusal> {
+        let mut deleted = 0_u64;
+        for removal in removals {
+            match self.act(removal, &mut |_| Ok(())) {
+                Ok(()) => deleted += 1,
+                Err(TransactionError::Refused {
+                    errno: Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL, ..
+                }) => {}
+                Err(failure) => return Err(failure.into_refusal(Class::KernelRefused, deleted > 0)),
+            }
+        }
+        Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))
     }
 }
 

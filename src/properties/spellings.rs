@@ -24,7 +24,7 @@ use crate::policy::rule::{Rule, Ruling};
 fn calls() -> Vec<&'static Call> {
     let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete"];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
-    all().filter(sends).filter(|call| !lists_first.contains(&call.name)).collect()
+    all().filter(sends).filter(|call| !lists_first.contains(&call.name) && call.verb() != "Flush").collect()
 }
 
 /// Values that could have the same meaning as others: the ends of a range, zeros, other families, other forms.

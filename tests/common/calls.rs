@@ -131,6 +131,17 @@ pub const EXAMPLES: &[Example] = &[
         before: "ip -n w addr add 10.0.1.1/24 dev v0",
         parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.1.1/24"}"#,
     },
+    Example {
+        call: "Address.Replace",
+        before: "ip -n w addr add 10.0.1.1/24 dev v0",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.1.1/24", "valid_lifetime": 100,
+                        "preferred_lifetime": 100, "protocol": 77}"#,
+    },
+    Example {
+        call: "Address.Flush",
+        before: "ip -n w addr add 10.0.1.1/24 dev v0",
+        parameters: r#"{"netns": "w", "link": "v0"}"#,
+    },
     Example { call: "Address.List", before: "", parameters: r#"{"netns": "@host"}"# },
     Example {
         call: "Address.List",

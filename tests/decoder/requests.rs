@@ -276,6 +276,32 @@ requests! {
     "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "127.1.2.3/24"}"#;
     "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "2001:db8::2/64", "nodad": true, "home_address": true,
         "preferred_lifetime": 515}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "2001:db8::2/64", "optimistic": true, "mngtmpaddr": true,
+        "protocol": 77}"#;
+    "Address.Add" "", r#"{"netns": "w", "link": "v0", "address": "239.1.2.3/32", "autojoin": true}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "broadcast": "10.1.2.255",
+        "scope": "link", "label": "v0:one", "noprefixroute": true, "valid_lifetime": 66051, "preferred_lifetime": 4660,
+        "metric": 305419896, "protocol": 77}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "peer_address": "10.1.2.4/24",
+        "scope": "site"}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "host"}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "nowhere"}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "10.1.2.3/24", "scope": "global"}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "2001:db8::2/64", "nodad": true, "home_address": true,
+        "mngtmpaddr": true}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "2001:db8::3/64", "optimistic": true}"#;
+    "Address.Replace" "", r#"{"netns": "w", "link": "v0", "address": "239.1.2.3/32", "autojoin": true}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3 peer 10.1.2.4/24 dev v0", r#"{"netns": "w", "link": "v0", "family": "inet",
+        "address": "10.1.2.3/24", "peer_address": "10.1.2.4/24"}"#;
+    "Address.Flush" "ip -n w addr add 2001:db8::2/64 dev v0", r#"{"netns": "w", "link": "v0", "family": "inet6",
+        "scope": "global"}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3/24 dev v0 scope link", r#"{"netns": "w", "link": "v0", "scope": "link"}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3/24 dev v0 scope site", r#"{"netns": "w", "link": "v0", "scope": "site"}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3/24 dev v0 scope host", r#"{"netns": "w", "link": "v0", "scope": "host"}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3/24 dev v0 scope 255", r#"{"netns": "w", "link": "v0",
+        "scope": "nowhere"}"#;
+    "Address.Flush" "ip -n w addr add 10.1.2.3/24 dev v0 label v0:one", r#"{"netns": "w", "link": "v0",
+        "label": "v0:one"}"#;
     "Address.Delete" "ip -n w addr add 10.1.2.3 peer 10.1.2.4/24 dev v0", r#"{"netns": "w", "link": "v0",
         "address": "10.1.2.3/24", "peer_address": "10.1.2.4/24", "missing_ok": true}"#;
     "Address.Delete" "ip -n w addr add 2001:db8::2/64 dev v0", r#"{"netns": "w", "link": "v0",

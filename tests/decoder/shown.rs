@@ -164,6 +164,7 @@ impl Parts {
                     self.head("created", times.cstamp);
                     self.head("updated", times.tstamp);
                 }
+                AddressAttribute::Protocol(origin) => self.put(format!("origin {}", u8::from(*origin))),
                 plain => self.put(format!("{plain:?}")),
             }
         }
