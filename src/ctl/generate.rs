@@ -293,7 +293,7 @@ fn reference(out: &mut String, call: &'static Call) -> Result<(), String> {
         out.push_str(".Pp\n.Em Side effects :\n");
         prose(out, call.elsewhere);
     }
-    fields(out, "Fields", call.uses);
+    fields(out, call, "Fields", call.uses);
     for (one, other, why) in call.excludes {
         out.push_str(".Pp\n");
         prose(out, &format!("Mutually exclusive: `{}` and `{}` ({why}).", one.name, other.name));
@@ -330,7 +330,7 @@ fn kind(out: &mut String, call: &'static Call, kind: &Kind) -> Result<(), String
         prose(out, examples::kind(kind.name).unwrap_or_default());
     }
     if !kind.uses.is_empty() {
-        fields(out, &format!("Fields of kind {}", kind.name), kind.uses);
+        fields(out, call, &format!("Fields of kind {}", kind.name), kind.uses);
     }
     examples::of(call, Some(kind.name)).try_for_each(|shown| example(out, call, shown))
 }
@@ -348,11 +348,11 @@ fn example(out: &mut String, call: &'static Call, shown: &Example) -> Result<(),
     Ok(())
 }
 
-fn fields(out: &mut String, title: &str, uses: &[Use]) {
+fn fields(out: &mut String, call: &Call, title: &str, uses: &[Use]) {
     let _ = writeln!(out, ".Pp\n{title}:\n.Bl -tag -width Ds");
     for used in uses {
         let _ = writeln!(out, ".It Ic {}", used.field().name);
-        prose(out, &used.doc(None));
+        prose(out, &used.doc(&[call], None));
         let ty = used.field().ty.expected();
         prose(out, &format!("{}; {}.", capital(&ty), absence(used.absence)));
     }
