@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The smallest rule that permits a request.
 
+use std::collections::BTreeSet;
+
 use crate::call::inet;
 use crate::call::request::{FieldValue, Request};
 use crate::call::types::Type;
@@ -37,13 +39,8 @@ fn permitted(request: &Request, used: &Use, uid: u32) -> Option<String> {
             FieldValue::Nothing => {}
         }
     }
-    let mut seen = Vec::new();
-    values.retain(|value| {
-        !seen.contains(value) && {
-            seen.push(value.clone());
-            true
-        }
-    });
+    let mut seen = BTreeSet::new();
+    values.retain(|value| seen.insert(value.clone()));
     Some(match values.as_slice() {
         [] => quoted("*"), // the field cannot be given here, but the compiler wants it named
         [one] => one.clone(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The examples. They act in the namespaces `blue` and `red`, whose links are `eth0`, `eth1` and the bridge `br0`, or on
-//! the host, whose link is `uplink`. tests/manual_examples.rs makes these objects.
+//! the host, whose link is `uplink`. `tests/manual_examples.rs` makes these objects.
 
 use super::{Example, Section};
 
