@@ -157,9 +157,10 @@ and can have a
 .Ql description .
 It shows which fields a rule must name.
 A field that has its default, and most filters, need not be named.
-A field that is
+The value
 .Ql \\(dq*\\(dq
-must be named, although the request does not give it.
+stands for any value.
+A rule must have it for a link that the request leaves open.
 A policy usually permits more than one value of a field, with a pattern, a
 prefix, a range, a list or
 .Ql free .
