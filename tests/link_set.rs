@@ -108,6 +108,17 @@ fn several_fields_go_in_one_call() {
 }
 
 #[test]
+fn a_link_whose_target_is_its_own_namespace_does_not_move() {
+    let host = host();
+    let (a, _) = furnished(&host);
+    host.ip_in(a, "link set v0 up");
+    host.ip_in(a, "address add 192.0.2.1/24 dev v0");
+    let before = [host.ip_in(a, "-d link show v0"), host.ip_in(a, "address show v0")];
+    assert_eq!(set(&host, a, "v0", json!({"target_netns": a})).ok(), json!({}));
+    assert_eq!([host.ip_in(a, "-d link show v0"), host.ip_in(a, "address show v0")], before);
+}
+
+#[test]
 fn a_link_moves_to_another_namespace_and_to_the_host() {
     let host = host();
     let (a, b) = furnished(&host);

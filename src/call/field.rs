@@ -21,8 +21,10 @@ pub struct Field {
     pub number: u16,
     /// What it holds.
     pub ty: Type,
-    /// One line, with the unit.
+    /// What it is, with the unit.
     pub doc: &'static str,
+    /// What also applies where a request gives it; empty if nothing does.
+    pub in_requests: &'static str,
     /// For a field inside a list: what takes its place in a request without the list.
     pub alone: Option<Alone>,
 }
@@ -115,7 +117,7 @@ macro_rules! alone {
 
 macro_rules! fields {
     ($($(#[doc = $doc:literal])+ $key:ident: $holds:ty = $number:literal $name:literal $ty:expr
-        $(, alone $alone:expr)?;)*) => {
+        $(, alone $alone:expr)? $(, in_requests $in_requests:literal)?;)*) => {
         $(
             $(#[doc = $doc])+
             pub static $key: Key<$holds> = Key {
@@ -124,6 +126,7 @@ macro_rules! fields {
                     number: $number,
                     ty: $ty,
                     doc: concat!($($doc),+),
+                    in_requests: concat!($($in_requests)?),
                     alone: alone!($($alone)?),
                 },
                 holds: PhantomData,
@@ -226,16 +229,16 @@ fields! {
     NETNS: NetnsName = 1 "netns" Type::Netns;
     /// The name of the link.
     LINK: LinkName = 2 "link" Type::Link;
-    /// The kind of the link. A tap has the kind `tun`. `can` is a device, which no call makes. If the kernel lacks the kind,
-    /// the error is `NotSupported`.
-    KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS);
+    /// The kind of the link. A tap has the kind `tun`. `can` is a device, which no call makes.
+    KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS),
+        in_requests "If the kernel lacks the kind, the error is `NotSupported`.";
     /// The call succeeds without a change if the object already exists as requested. Fields that the request gives, and
     /// defaults, are compared, but not `up` false. An existing object that differs is still an error, which names the field.
     EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
     /// The call succeeds if the object that it deletes does not exist. The link of an address, neighbour or route must
     /// still exist, otherwise the error is `NoSuchLink`.
     MISSING_OK: bool = 5 "missing_ok" Type::Bool;
-    /// The maximum transmission unit (MTU), in bytes. For a route, it is between 1 and 65520.
+    /// The maximum transmission unit (MTU), in bytes.
     MTU: u64 = 6 "mtu" U32;
     /// The hardware (MAC) address.
     MAC: Mac = 7 "mac" Type::Mac;
@@ -245,8 +248,9 @@ fields! {
     NO_MASTER: bool = 9 "no_master" Type::Bool;
     /// Whether the link is administratively up.
     UP: bool = 10 "up" Type::Bool;
-    /// Free text that the kernel stores with the link (`ifalias`), at most 255 bytes. An empty text removes it.
-    ALIAS: Text = 11 "alias" Type::Text;
+    /// Free text that the kernel stores with the link (`ifalias`), at most 255 bytes.
+    ALIAS: Text = 11 "alias" Type::Text,
+        in_requests "An empty text removes it.";
     /// The name of the other end of the pair.
     PEER_NAME: LinkName = 12 "peer.name" Type::Link;
     /// The network namespace of the other end of the pair.
@@ -260,8 +264,8 @@ fields! {
     /// Whether the bridge runs the spanning tree protocol (STP).
     BRIDGE_STP: bool = 17 "bridge.stp" Type::Bool;
     /// How long a port of the bridge remains in each of the states listening and learning, in hundredths of a second.
-    /// While STP runs, the kernel allows 200 to 3000 only.
-    BRIDGE_FORWARD_DELAY: u64 = 18 "bridge.forward_delay" U32;
+    BRIDGE_FORWARD_DELAY: u64 = 18 "bridge.forward_delay" U32,
+        in_requests "While STP runs, the kernel allows 200 to 3000 only.";
     /// How long the bridge remembers a hardware address after the last frame from it, in hundredths of a second.
     BRIDGE_AGEING_TIME: u64 = 19 "bridge.ageing_time" U32;
     /// Whether the bridge filters frames by VLAN.
@@ -289,15 +293,16 @@ fields! {
     ADDRESS: InterfaceAddress = 30 "address" Type::InterfaceAddress;
     /// The IPv4 broadcast address.
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
-    /// The scope in which the address or route is valid. A call that adds an object uses, as iproute2 does, `host` for
-    /// an address in 127.0.0.0/8, `link` for an IPv4 unicast route without a gateway, and `global` otherwise. The
-    /// kernel derives the scope of an IPv6 address from the address.
-    SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES);
+    /// The scope in which the address or route is valid.
+    SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES),
+        in_requests "A call that adds an object uses, as iproute2 does, `host` for an address in 127.0.0.0/8, `link` \
+            for an IPv4 unicast route without a gateway, and `global` otherwise. The kernel derives the \
+            scope of an IPv6 address from the address.";
     /// The label of an IPv4 address, such as `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;
-    /// The address of the other end of a point-to-point link. It must have the same prefix length as `address`. The
-    /// prefix is that of the other end.
-    PEER_ADDRESS: InterfaceAddress = 34 "peer_address" Type::InterfaceAddress;
+    /// The address of the other end of a point-to-point link. The prefix is that of the other end.
+    PEER_ADDRESS: InterfaceAddress = 34 "peer_address" Type::InterfaceAddress,
+        in_requests "It must have the same prefix length as `address`.";
     /// Whether the kernel skips duplicate address detection (IPv6 only).
     NODAD: bool = 35 "nodad" Type::Bool;
     /// Whether the kernel adds no route for the prefix of the address.
@@ -314,16 +319,17 @@ fields! {
     METRIC: u64 = 40 "metric" U32;
     /// The address family: `inet` for IPv4, `inet6` for IPv6.
     FAMILY: &'static str = 41 "family" Type::Word(&FAMILIES);
-    /// The parent of the link: the link below it. A tunnel sends its packets through it. A macvlan or macvtap cannot be
-    /// added on a macvlan, macvtap, ipvlan or ipvtap, and an ipvlan cannot be added on an ipvlan or ipvtap, because the
-    /// kernel would add it on the parent of that link.
-    PARENT: LinkName = 42 "parent" Type::Link;
-    /// The VXLAN network identifier (VNI, RFC 7348). `Link.Add` requires it, unless `vxlan.collect_metadata` is true. With
-    /// that, it refuses it.
-    VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff);
-    /// The multicast group to which packets for unknown hardware addresses are sent. The kernel requires `parent` with
-    /// it.
-    VXLAN_GROUP: IpAddr = 44 "vxlan.group" Type::Address;
+    /// The parent of the link: the link below it. A tunnel sends its packets through it.
+    PARENT: LinkName = 42 "parent" Type::Link,
+        in_requests "A macvlan or macvtap cannot be added on a macvlan, macvtap, ipvlan or ipvtap, and an ipvlan \
+            cannot be added on an ipvlan or ipvtap, because the kernel would add it on the parent of that \
+            link.";
+    /// The VXLAN network identifier (VNI, RFC 7348).
+    VXLAN_ID: u64 = 43 "vxlan.id" Type::Number(0, 0xff_ffff),
+        in_requests "`Link.Add` requires it, unless `vxlan.collect_metadata` is true. With that, it refuses it.";
+    /// The multicast group to which packets for unknown hardware addresses are sent.
+    VXLAN_GROUP: IpAddr = 44 "vxlan.group" Type::Address,
+        in_requests "The kernel requires `parent` with it.";
     /// The source IP address of the packets that the link sends.
     VXLAN_LOCAL: IpAddr = 45 "vxlan.local" Type::Address;
     /// The IP address of the one host to which packets for unknown hardware addresses are sent.
@@ -331,10 +337,12 @@ fields! {
     /// The UDP port to which the link sends packets, and on which it receives them. 8472 is the default of Linux and
     /// iproute2. IANA has assigned 4789.
     VXLAN_PORT: u64 = 47 "vxlan.port" Type::Number(1, 0xffff);
-    /// The lowest UDP source port of packets. It must be given together with the highest.
-    VXLAN_SOURCE_PORT_MIN: u64 = 48 "vxlan.source_port_min" U16;
-    /// The highest UDP source port of packets. It must be given together with the lowest.
-    VXLAN_SOURCE_PORT_MAX: u64 = 49 "vxlan.source_port_max" U16;
+    /// The lowest UDP source port of packets.
+    VXLAN_SOURCE_PORT_MIN: u64 = 48 "vxlan.source_port_min" U16,
+        in_requests "It must be given together with the highest.";
+    /// The highest UDP source port of packets.
+    VXLAN_SOURCE_PORT_MAX: u64 = 49 "vxlan.source_port_max" U16,
+        in_requests "It must be given together with the lowest.";
     /// The time to live (TTL) of packets, in hops. With 0, the kernel chooses it.
     VXLAN_TTL: u64 = 50 "vxlan.ttl" U8;
     /// The type of service (TOS) of packets. With 1, it is copied from the inner packet.
@@ -358,9 +366,9 @@ fields! {
     TUN_OWNER: u64 = 57 "tun.owner" Type::Number(0, 0xffff_fffe);
     /// A gid that programs of the owner must also have to attach to the link.
     TUN_GROUP: u64 = 58 "tun.group" Type::Number(0, 0xffff_fffe);
-    /// The destination prefix of packets. `default` stands for all addresses of the family. The prefix of a route must
-    /// have no host bits. A routing rule keeps them.
-    DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix;
+    /// The destination prefix of packets. `default` stands for all addresses of the family.
+    DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix,
+        in_requests "The prefix of a route must have no host bits. A routing rule keeps them.";
     /// The address of the router that packets are sent to. An IPv4 route can have an IPv6 gateway.
     GATEWAY: IpAddr = 61 "gateway" Type::Address;
     /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
@@ -375,9 +383,9 @@ fields! {
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
     /// Whether the kernel treats the gateway as directly reachable through the link, even if no route leads to it.
     ONLINK: bool = 66 "onlink" Type::Bool;
-    /// The next hops of a multipath route: the kernel distributes packets among them. A request can give at most 24. A
-    /// list of one is the same as `gateway`, `link` and `onlink`.
-    NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop");
+    /// The next hops of a multipath route: the kernel distributes packets among them.
+    NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop"),
+        in_requests "A request can give at most 24. A list of one is the same as `gateway`, `link` and `onlink`.";
     /// The address of the router of this next hop.
     NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(FieldId::of(&GATEWAY.field));
     /// The link of this next hop.
@@ -408,24 +416,34 @@ fields! {
     STATE: &'static str = 80 "state" Type::Word(&NEIGHBOUR_STATES);
     /// Whether the object is a proxy entry: the link answers requests for the address in place of the neighbour.
     PROXY: bool = 81 "proxy" Type::Bool;
-    /// How the bond distributes packets among its ports.
+    /// How the bond distributes packets among its ports: in turn (`balance_rr`), through one port at a time
+    /// (`active_backup`), by a hash of their headers (`balance_xor`), through all ports at once (`broadcast`), by such
+    /// a hash among the ports that it has negotiated with a switch by LACP (`ieee802_3ad`), or by the load of the ports
+    /// (`balance_tlb`), also for the packets that it receives (`balance_alb`).
     BOND_MODE: &'static str = 82 "bond.mode" Type::Word(&BOND_MODES);
     /// How often the bond checks the carrier of its ports, in milliseconds. 0 turns the check off.
     BOND_MIIMON: u64 = 83 "bond.miimon" U31;
-    /// How long a port must have a carrier before the bond uses it, in milliseconds. The kernel rounds it down to a
-    /// multiple of `bond.miimon`. A request that gives both must give such a multiple.
-    BOND_UPDELAY: u64 = 84 "bond.updelay" U31;
-    /// How long a port must have no carrier before the bond stops using it, in milliseconds. The kernel rounds it down
-    /// to a multiple of `bond.miimon`. A request that gives both must give such a multiple.
-    BOND_DOWNDELAY: u64 = 85 "bond.downdelay" U31;
+    /// How long a port must have a carrier before the bond uses it, in milliseconds.
+    BOND_UPDELAY: u64 = 84 "bond.updelay" U31,
+        in_requests "The kernel rounds it down to a multiple of `bond.miimon`. A request that gives both must give \
+            such a multiple.";
+    /// How long a port must have no carrier before the bond stops using it, in milliseconds.
+    BOND_DOWNDELAY: u64 = 85 "bond.downdelay" U31,
+        in_requests "The kernel rounds it down to a multiple of `bond.miimon`. A request that gives both must give \
+            such a multiple.";
     /// How many ports must be active for the bond to have a carrier (mode `ieee802_3ad`).
     BOND_MIN_LINKS: u64 = 86 "bond.min_links" U31;
     /// How often the bond asks its partner for LACP packets: every 30 seconds (`slow`) or every second (`fast`) (mode
     /// `ieee802_3ad`).
     BOND_LACP_RATE: &'static str = 87 "bond.lacp_rate" Type::Word(&LACP_RATES);
-    /// How the bond selects an aggregator (mode `ieee802_3ad`).
+    /// How the bond selects the group of ports (aggregator) that it uses, in the mode `ieee802_3ad`. It takes the group
+    /// with the largest bandwidth, and selects again only when no port of the group is left (`stable`) or whenever a
+    /// port changes (`bandwidth`). Or it takes the group with the largest number of ports (`count`).
     BOND_AD_SELECT: &'static str = 88 "bond.ad_select" Type::Word(&AD_SELECTS);
-    /// How the bond selects the port for a packet (modes `balance_xor`, `ieee802_3ad`, `balance_tlb`).
+    /// From what the bond computes the port for a packet, in the modes `balance_xor`, `ieee802_3ad` and `balance_tlb`:
+    /// hardware addresses (`layer2`), also IP addresses (`layer2_3`), IP addresses and port numbers (`layer3_4`), the
+    /// same of the packet inside a tunnel (`encap2_3`, `encap3_4`), or the VLAN and the source hardware address
+    /// (`vlan_srcmac`).
     BOND_XMIT_HASH_POLICY: &'static str = 89 "bond.xmit_hash_policy" Type::Word(&XMIT_HASH_POLICIES);
     /// Which hardware addresses an `active_backup` bond uses. With `none`, all ports have the address of the bond. With
     /// `active`, the bond has the address of the active port. With `follow`, only the active port has the address of
@@ -451,16 +469,17 @@ fields! {
     IPVLAN_MODE: &'static str = 98 "ipvlan.mode" Type::Word(&IPVLAN_MODES);
     /// How the ipvlan links on one parent exchange traffic: directly (`bridge`), not at all (`private`), or through an
     /// external switch (`vepa`). It applies to all ipvlan links on the parent: a new link also changes the existing
-    /// ones. Without it, they keep theirs, and the first link has `bridge`.
-    IPVLAN_TRAFFIC: &'static str = 99 "ipvlan.traffic" Type::Word(&IPVLAN_TRAFFIC_MODES);
+    /// ones.
+    IPVLAN_TRAFFIC: &'static str = 99 "ipvlan.traffic" Type::Word(&IPVLAN_TRAFFIC_MODES),
+        in_requests "Without it, they keep theirs, and the first link has `bridge`.";
     /// The identifier that the policies and states of the link have (`XFRMA_IF_ID`).
     XFRM_IF_ID: u64 = 100 "xfrm.if_id" Type::Number(1, 0xffff_ffff);
-    /// The Geneve network identifier (VNI, RFC 8926). `Link.Add` requires it, unless `geneve.collect_metadata` is true. With
-    /// that, it refuses it.
-    GENEVE_ID: u64 = 101 "geneve.id" Type::Number(0, 0xff_ffff);
-    /// The IP address of the other end. `Link.Add` requires it, unless `geneve.collect_metadata` is true. With that, it
-    /// refuses it.
-    GENEVE_REMOTE: IpAddr = 102 "geneve.remote" Type::Address;
+    /// The Geneve network identifier (VNI, RFC 8926).
+    GENEVE_ID: u64 = 101 "geneve.id" Type::Number(0, 0xff_ffff),
+        in_requests "`Link.Add` requires it, unless `geneve.collect_metadata` is true. With that, it refuses it.";
+    /// The IP address of the other end.
+    GENEVE_REMOTE: IpAddr = 102 "geneve.remote" Type::Address,
+        in_requests "`Link.Add` requires it, unless `geneve.collect_metadata` is true. With that, it refuses it.";
     /// The UDP port to which the link sends packets, and on which it receives them.
     GENEVE_PORT: u64 = 103 "geneve.port" Type::Number(1, 0xffff);
     /// The time to live (TTL) of packets, in hops. With 0, the kernel chooses it.
@@ -477,14 +496,16 @@ fields! {
     TUNNEL_LOCAL: IpAddr = 108 "tunnel.local" Type::Address;
     /// The IP address of the other end of the tunnel.
     TUNNEL_REMOTE: IpAddr = 109 "tunnel.remote" Type::Address;
-    /// The time to live (TTL) or hop limit of packets, in hops. With 0, it is copied from the inner packet. As in
-    /// iproute2, it is 0 by default over IPv4, and 64 over IPv6. It must be 0 if `tunnel.pmtudisc` is false.
-    TUNNEL_TTL: u64 = 110 "tunnel.ttl" U8;
+    /// The time to live (TTL) or hop limit of packets, in hops. With 0, it is copied from the inner packet.
+    TUNNEL_TTL: u64 = 110 "tunnel.ttl" U8,
+        in_requests "As in iproute2, it is 0 by default over IPv4, and 64 over IPv6. It must be 0 if \
+            `tunnel.pmtudisc` is false.";
     /// The type of service (TOS) of packets. With 1, it is copied from the inner packet.
     TUNNEL_TOS: u64 = 111 "tunnel.tos" U8;
     /// Whether packets have the flag "don't fragment", which path MTU discovery needs. The kernel's default is true.
     TUNNEL_PMTUDISC: bool = 112 "tunnel.pmtudisc" Type::Bool;
-    /// How many times packets may be encapsulated further on their way (RFC 2473).
+    /// How many times packets may be encapsulated further on their way (RFC 2473). Packets always carry this limit. A
+    /// request cannot switch it off (`encaplimit none` in ip-link(8)).
     TUNNEL_ENCAP_LIMIT: u64 = 113 "tunnel.encap_limit" U8;
     /// The key of the packets of the tunnel (RFC 2890), in both directions.
     GRE_KEY: u64 = 114 "gre.key" Type::Number(1, 0xffff_ffff);
@@ -494,8 +515,9 @@ fields! {
     GRE_SEQ: bool = 116 "gre.seq" Type::Bool;
     /// Whether the pair carries Ethernet frames (`l2`) or IP packets (`l3`).
     NETKIT_MODE: &'static str = 117 "netkit.mode" Type::Word(&NETKIT_MODES);
-    /// The protocol of the packets that the tunnel carries. An ipip cannot carry `ipv6`.
-    TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS);
+    /// The protocol of the packets that the tunnel carries: IPv4, IPv6, or all that the kind can carry (`any`).
+    TUNNEL_PROTOCOL: &'static str = 118 "tunnel.protocol" Type::Word(&INNER_PROTOCOLS),
+        in_requests "An ipip cannot carry `ipv6`.";
     /// The number of the group of the link, by which `ip link` selects several links. 0 is the default group.
     GROUP: u64 = 119 "group" U32;
     /// The number of transmit queues.
@@ -503,13 +525,14 @@ fields! {
     /// The number of receive queues.
     RX_QUEUES: u64 = 121 "rx_queues" Type::Number(1, 4096);
     /// How IPv6 makes the addresses of the link: from its hardware address (`eui64`), from a secret (`stable_privacy`,
-    /// `random`: RFC 7217), or not at all (`none`). The kernel refuses `stable_privacy` in a namespace without a secret
-    /// (`stable_secret`, ip-sysctl). The link needs an MTU of at least 1280. Addresses that it has already remain.
-    ADDRGENMODE: &'static str = 122 "addrgenmode" Type::Word(&ADDR_GEN_MODES);
+    /// `random`: RFC 7217), or not at all (`none`).
+    ADDRGENMODE: &'static str = 122 "addrgenmode" Type::Word(&ADDR_GEN_MODES),
+        in_requests "The kernel refuses `stable_privacy` in a namespace without a secret (`stable_secret`, \
+            ip-sysctl). The link needs an MTU of at least 1280. Addresses that it has already remain.";
     /// How long the link remembers the location of a hardware address after the last packet from it, in seconds. The
-    /// kernel's default is 300, and it has no value for "forever". A longer time than 4294967 would overflow in some
-    /// kernels.
-    VXLAN_AGEING: u64 = 123 "vxlan.ageing" Type::Number(1, 4_294_967);
+    /// kernel's default is 300, and it has no value for "forever".
+    VXLAN_AGEING: u64 = 123 "vxlan.ageing" Type::Number(1, 4_294_967),
+        in_requests "A longer time than 4294967 would overflow in some kernels.";
     /// Whether the time to live (TTL) of packets is copied from the inner packet.
     VXLAN_TTL_INHERIT: bool = 124 "vxlan.ttl_inherit" Type::Bool;
     /// Whether packets over IPv4 have the flag "don't fragment": never (`unset`), always (`set`), or as the inner packet
@@ -523,9 +546,9 @@ fields! {
     VXLAN_UDP_ZERO_CSUM6_TX: bool = 128 "vxlan.udp_zero_csum6_tx" Type::Bool;
     /// Whether the link receives packets over IPv6 that have no UDP checksum. The kernel's default is false.
     VXLAN_UDP_ZERO_CSUM6_RX: bool = 129 "vxlan.udp_zero_csum6_rx" Type::Bool;
-    /// Whether the link receives only the VNIs that are in its list (`bridge vni`, bridge(8)). It needs
-    /// `vxlan.collect_metadata` and Linux 5.18.
-    VXLAN_VNIFILTER: bool = 130 "vxlan.vnifilter" Type::Bool;
+    /// Whether the link receives only the VNIs that are in its list (`bridge vni`, bridge(8)).
+    VXLAN_VNIFILTER: bool = 130 "vxlan.vnifilter" Type::Bool,
+        in_requests "It needs `vxlan.collect_metadata` and Linux 5.18.";
     /// How often the bridge sends an STP packet while it is the root bridge, in hundredths of a second.
     BRIDGE_HELLO_TIME: u64 = 131 "bridge.hello_time" Type::Number(100, 1000);
     /// How long the bridge waits for STP packets of the root bridge before it takes it for lost, in hundredths of a
@@ -533,9 +556,10 @@ fields! {
     BRIDGE_MAX_AGE: u64 = 132 "bridge.max_age" Type::Number(600, 4000);
     /// The STP priority of the bridge. The bridge with the lowest number becomes the root bridge.
     BRIDGE_PRIORITY: u64 = 133 "bridge.priority" U16;
-    /// Which link-local multicast frames the bridge forwards. Each bit stands for an address: bit 0 for 01:80:c2:00:00:00,
-    /// and bit 15 for 01:80:c2:00:00:0f. The kernel refuses the bits 0 to 2.
-    BRIDGE_GROUP_FWD_MASK: u64 = 134 "bridge.group_fwd_mask" U16;
+    /// Which link-local multicast frames the bridge forwards. Each bit stands for an address: bit 0 for
+    /// 01:80:c2:00:00:00, and bit 15 for 01:80:c2:00:00:0f.
+    BRIDGE_GROUP_FWD_MASK: u64 = 134 "bridge.group_fwd_mask" U16,
+        in_requests "The kernel refuses the bits 0 to 2.";
     /// The tag protocol by which the bridge filters VLANs: `ieee802_1q` (0x8100) or `ieee802_1ad` (0x88a8).
     BRIDGE_VLAN_PROTOCOL: &'static str = 135 "bridge.vlan_protocol" Type::Word(&VLAN_PROTOCOLS);
     /// Whether the bridge counts packets for each VLAN.
@@ -561,14 +585,14 @@ fields! {
     BRIDGE_MCAST_MEMBERSHIP_INTERVAL: u64 = 145 "bridge.mcast_membership_interval" U32;
     /// How long the bridge remembers another querier after its last query, in hundredths of a second.
     BRIDGE_MCAST_QUERIER_INTERVAL: u64 = 146 "bridge.mcast_querier_interval" U32;
-    /// The time between queries after the start-up phase, in hundredths of a second. The kernel uses at least 100, and
-    /// at most 8640000 in newer versions.
-    BRIDGE_MCAST_QUERY_INTERVAL: u64 = 147 "bridge.mcast_query_interval" U32;
+    /// The time between queries after the start-up phase, in hundredths of a second.
+    BRIDGE_MCAST_QUERY_INTERVAL: u64 = 147 "bridge.mcast_query_interval" U32,
+        in_requests "The kernel uses at least 100, and at most 8640000 in newer versions.";
     /// The longest time that a host may take to answer a query, in hundredths of a second.
     BRIDGE_MCAST_QUERY_RESPONSE_INTERVAL: u64 = 148 "bridge.mcast_query_response_interval" U32;
-    /// The time between queries in the start-up phase, in hundredths of a second. The kernel uses at least 100, and at
-    /// most 8640000 in newer versions.
-    BRIDGE_MCAST_STARTUP_QUERY_INTERVAL: u64 = 149 "bridge.mcast_startup_query_interval" U32;
+    /// The time between queries in the start-up phase, in hundredths of a second.
+    BRIDGE_MCAST_STARTUP_QUERY_INTERVAL: u64 = 149 "bridge.mcast_startup_query_interval" U32,
+        in_requests "The kernel uses at least 100, and at most 8640000 in newer versions.";
     /// Whether the bridge counts IGMP and MLD packets.
     BRIDGE_MCAST_STATS_ENABLED: bool = 150 "bridge.mcast_stats_enabled" Type::Bool;
     /// The version of IGMP.
@@ -642,9 +666,9 @@ fields! {
     VF_LINK_STATE: &'static str = 198 "vf.link_state" Type::Word(&VF_LINK_STATES);
     /// The bit rate of the CAN bus, in bit/s. The device may support only some rates.
     CAN_BITRATE: u64 = 199 "can.bitrate" Type::Number(1, 0xffff_ffff);
-    /// The point in each bit at which the device samples it, in thousandths of the bit. It must be given together with `can.bitrate`. Without it,
-    /// the kernel chooses it.
-    CAN_SAMPLE_POINT: u64 = 200 "can.sample_point" Type::Number(1, 999);
+    /// The point in each bit at which the device samples it, in thousandths of the bit.
+    CAN_SAMPLE_POINT: u64 = 200 "can.sample_point" Type::Number(1, 999),
+        in_requests "It must be given together with `can.bitrate`. Without it, the kernel chooses it.";
     /// After how many milliseconds the kernel restarts the device when it has left the bus because of errors (bus off). 0
     /// for never.
     CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
@@ -679,7 +703,7 @@ pub(crate) mod invented {
     use super::{ADDRESS, Field, METRIC, SCOPE, STATE, Type};
 
     const fn list(name: &'static str, number: u16, of: &'static Type) -> Field {
-        Field { name, number, ty: Type::Several(of), doc: "", alone: None }
+        Field { name, number, ty: Type::Several(of), doc: "", in_requests: "", alone: None }
     }
 
     pub(crate) static NUMBERS: Field = list("test_numbers", 990, &METRIC.field.ty);

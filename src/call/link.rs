@@ -401,8 +401,9 @@ pub(super) static CALLS: &[Call] = &[
               `remove_altname` and `add_altname`, each in its own message. The kernel applies the fields one after the \
               other. If the order matters, use several calls. A link must be down when it becomes a port of a bond. \
               After an error, some of them may be changed (`may_have_changed`). If the kernel sets a field such as \
-              `mtu` to another value than the requested one, the error is `NotApplied`. A link that moves to \
-              `target_netns` is not checked for this. Without `new_name`, the kernel looks the link up by its name \
+              `bridge.mcast_query_interval` to another value than the requested one, the error is `NotApplied`. A link \
+              that moves to `target_netns` is not checked for this. If `target_netns` is the namespace of `netns`, the \
+              link does not move. Without `new_name`, the kernel looks the link up by its name \
               while it makes the change. A link that was renamed in the meantime is then not changed.",
         elsewhere: "A link that moves to `target_netns` is set down, unless `up` is true. It loses its addresses, its \
                     routes and its master. If its index is taken there, the kernel gives it another index. If its name \

@@ -33,7 +33,7 @@ pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 
 pub use needs::Needs;
-use object::{Doc, Parts, Row};
+use object::{Adjusted, Doc, Parts, Row};
 use request::{Invalid, Request};
 pub use types::Constant;
 use types::Type;
@@ -327,6 +327,20 @@ impl Call {
         self.all_uses().any(|u| u.field().number == field.number)
     }
 
+    /// Whether the kernel can take another value for the field of a link than a request gives.
+    #[must_use]
+    pub fn adjusts(&self, field: &Field) -> bool {
+        let makes = self.has(&field::EXISTS_OK.field);
+        let can = |row: &Row| match row.adjusted {
+            Adjusted::Never => false,
+            Adjusted::WhenMade => makes,
+            Adjusted::Always => true,
+        };
+        let is_of_links =
+            self.effect == Effect::Changes && self.uses.iter().any(|used| used.field() == &field::KIND.field);
+        is_of_links && LINK_STATE.all_rows().any(|row| row.field() == Some(field) && can(row))
+    }
+
     /// Whether every request meets a deny on the field of this number.
     #[must_use]
     pub fn always_meets(&self, number: u16) -> bool {
@@ -358,11 +372,14 @@ impl Use {
         self.inside.map(FieldId::get)
     }
 
-    /// The documentation of the field in this call. `absence` is added to the documentation of the field after a
-    /// semicolon.
+    /// The documentation of the field in requests of these calls. `absence` is added to the documentation of the field
+    /// after a semicolon.
     #[must_use]
-    pub fn doc(&self, absence: Option<&str>) -> String {
-        let mut doc = self.field().doc.trim().to_owned();
+    pub fn doc(&self, calls: &[&Call], absence: Option<&str>) -> String {
+        const ADJUSTED: &str = "If the kernel sets another value, the error is `NotApplied`.";
+        let is_adjusted = calls.iter().any(|call| call.adjusts(self.field()));
+        let parts = [self.field().doc, self.field().in_requests, if is_adjusted { ADJUSTED } else { "" }];
+        let mut doc = parts.map(str::trim).into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
         if let Some(absence) = absence {
             doc = format!("{}; {absence}.", doc.trim_end_matches('.'));
         }

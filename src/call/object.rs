@@ -440,7 +440,6 @@ impl Row {
         };
         match (self.form, self.words()) {
             (Form::WordNumber(_), Some(words)) => Doc::Numbers(doc, words),
-            _ if self.adjusted != Adjusted::Never => Doc::Adjusted(doc),
             _ => Doc::Text(doc),
         }
     }
@@ -451,29 +450,22 @@ impl Row {
 pub enum Doc {
     /// This text.
     Text(&'static str),
-    /// This text, and a note that the kernel may have adjusted the value.
-    Adjusted(&'static str),
     /// This text, and the numbers of these keywords. The part is a number.
     Numbers(&'static str, &'static Words),
-    /// The part is an object with this name.
-    Kind(&'static str),
+    /// The part is an object with this name, inside this one.
+    Inside(&'static Object, &'static str),
 }
 
 impl fmt::Display for Doc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text.trim()),
-            Self::Adjusted(text) => write!(
-                f,
-                "{} The kernel may adjust a requested value; the call then ends in `NotApplied`.",
-                text.trim()
-            ),
             Self::Numbers(text, words) => {
                 let numbers: Vec<String> =
                     words.words.iter().map(|(word, number)| format!("{number} {word}")).collect();
                 write!(f, "{} As a number: {}.", text.trim(), numbers.join(", "))
             }
-            Self::Kind(name) => write!(f, "The parts of `{name}`."),
+            Self::Inside(object, name) => f.write_str(&object.about(name)),
         }
     }
 }
@@ -485,6 +477,20 @@ impl Object {
         let first = self.rows.first().map_or("", Row::name);
         let shared = first.find('.').and_then(|dot| first.get(..=dot)).unwrap_or_default();
         if self.all_rows().all(|row| row.name().starts_with(shared)) { shared } else { "" }
+    }
+
+    /// What an object with this name inside it has.
+    fn about(&self, name: &str) -> String {
+        let is_inside = |row: &Row| row.name().strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let kinds: Vec<&str> =
+            self.kinds.iter().filter(|kind| kind.rows().any(is_inside)).map(|kind| kind.name).collect();
+        match (name, kinds.as_slice()) {
+            ("bridge_port", _) => "The settings of the link as a port of a bridge. Absent if it is not one.".to_owned(),
+            ("stats", _) => "The counters of the link, if the request has `with_stats`.".to_owned(),
+            (_, []) => format!("The first and the last of the {} to which it applies.", name.replace('_', " ")),
+            (_, [one]) => format!("The settings of a link of the kind {one}."),
+            (_, several) => format!("The settings of a link of one of the kinds {}.", several.join(", ")),
+        }
     }
 
     /// Every row, including those of all kinds.
@@ -522,7 +528,7 @@ impl Parts {
             }
             parts.push(if is_inside {
                 let below = row.name().get(..row.name().len() - rest.len() + name.len() + 1).unwrap_or_default();
-                Part { name, ty: Shape::Object(Self::Of(object, below)), always: false, doc: Doc::Kind(name) }
+                Part { name, ty: Shape::Object(Self::Of(object, below)), always: false, doc: Doc::Inside(object, name) }
             } else {
                 Part { name, ty: row.shape(), always: row.reported == Reported::Always, doc: row.doc() }
             });

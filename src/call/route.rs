@@ -215,8 +215,9 @@ pub(super) static CALLS: &[Call] = &[
               the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A unicast \
               route needs `gateway`, `link` or `nexthops`; other types of route take none of them. A list of one next \
               hop is the same as `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, \
-              otherwise of the gateway, otherwise of `preferred_source`, otherwise IPv4. An IPv4 gateway on a VRF \
-              needs `onlink`, because the kernel would replace the VRF by one of its ports.",
+              otherwise of the gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and \
+              65520. An IPv4 gateway on a VRF needs `onlink`, because the kernel would replace the VRF by one of its \
+              ports.",
         elsewhere: "",
         uses: ADDED,
         kinds: NO_KINDS,

@@ -311,7 +311,7 @@ fn members(
 }
 
 fn of_some_kinds(call: &Call, used: &'static Use, types: &mut Types) -> String {
-    let doc = format!("{} {}", used.doc(None), only_for(call, &[used]));
+    let doc = format!("{} {}", used.doc(&[call], None), only_for(call, &[used]));
     member(used.field().name, &format!("?{}", type_of(used.field().ty, types)), &doc)
 }
 
@@ -353,11 +353,11 @@ fn field(calls: &[&'static Call], name: &str, used: &Use, note: &str, types: &mu
     let mut others = having.iter().flat_map(|call| call.all_uses()).filter(|other| other.field() == used.field());
     let is_same = others.all(|other| absence(other.absence) == means);
     if is_same && lacking.is_empty() && matches!(used.absence, Absence::Required) {
-        return member(name, &ty, &used.doc(None));
+        return member(name, &ty, &used.doc(&having, None));
     }
     let verbs: Vec<&str> = having.iter().map(|call| call.verb()).collect();
     let only = if lacking.is_empty() { String::new() } else { format!(" Only for {}.", verbs.join(", ")) };
-    member(name, &format!("?{ty}"), &format!("{}{only} {note}", used.doc(is_same.then_some(&means))))
+    member(name, &format!("?{ty}"), &format!("{}{only} {note}", used.doc(&having, is_same.then_some(&means))))
 }
 
 fn type_of(ty: Type, types: &mut Types) -> String {

@@ -53,10 +53,10 @@ fn reference(call: &'static Call) -> String {
         paragraph(&mut out, 2, call.elsewhere);
     }
     out.push_str("\nFields\n");
-    call.uses.iter().for_each(|used| field(&mut out, used));
+    call.uses.iter().for_each(|used| field(&mut out, call, used));
     for kind in call.kinds.iter().filter(|kind| !kind.uses.is_empty()) {
         let _ = writeln!(out, "\nFields of kind {}", kind.name);
-        kind.uses.iter().for_each(|used| field(&mut out, used));
+        kind.uses.iter().for_each(|used| field(&mut out, call, used));
     }
     for (one, other, why) in call.excludes {
         out.push('\n');
@@ -94,12 +94,12 @@ pub(super) fn left_open(call: &Call) -> String {
     )
 }
 
-fn field(out: &mut String, used: &Use) {
+fn field(out: &mut String, call: &Call, used: &Use) {
     let mut first = String::new();
     let text = format!("{}: {}; {}", used.field().name, used.field().ty.expected(), absence(used.absence));
     paragraph(&mut first, 6, &text);
     out.push_str(first.get(4..).unwrap_or_default()); // the further lines are indented
-    paragraph(out, 6, &used.doc(None));
+    paragraph(out, 6, &used.doc(&[call], None));
 }
 
 fn parts(out: &mut String, indent: usize, of: &[Part]) {

@@ -7,15 +7,18 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::describe::{effect, left_open, shape};
+use super::examples::{self, Example};
 use super::{Failure, print};
 use crate::call::error::{Declared, ERRORS};
 use crate::call::varlink::{self, absence};
-use crate::call::{self, Call, Part, Use};
+use crate::call::{self, Call, Kind, Part, Use};
 use crate::policy::diagnostics::did_you_mean;
 use crate::refusal::{Exit, exit};
 
 /// Columns of the manual's source.
 const WIDTH: usize = 78;
+/// Columns of a literal block, so that the page fits a terminal of 80 columns.
+const LITERAL_WIDTH: usize = 66;
 /// Punctuation that mdoc(7) takes as a separate word before another word.
 const OPENING: &[char] = &['(', '['];
 /// Punctuation that mdoc(7) takes as a separate word after another word.
@@ -30,11 +33,19 @@ pub(super) enum What {
         /// The family, such as `Address`
         family: String,
     },
+    /// The examples of netbroker-calls(7), each as JSON on a line
+    Examples,
+}
+
+/// The failure for an example that is invalid: a fault of this program.
+fn wrong(why: String) -> Failure {
+    Failure::Message(Exit::Request, why)
 }
 
 pub(super) fn run(what: &What) -> Result<ExitCode, Failure> {
     let text = match what {
-        What::Manual => manual(),
+        What::Manual => manual().map_err(wrong)?,
+        What::Examples => examples::listed().map_err(wrong)?,
         What::Varlink { family } if varlink::families().any(|known| known == family) => varlink::description(family),
         What::Varlink { family } => {
             let hint = did_you_mean(family, varlink::families());
@@ -132,7 +143,43 @@ It is never corrected.
 .Pp
 .Ic netbrokerctl describe
 .Ar call
-shows the same reference, one call at a time.
+shows the same reference, one call at a time, without the examples.
+.Ss Examples
+Each call, and each kind of link, has examples.
+An example shows the
+.Ql parameters
+of a request, and below them the smallest rule that permits this request.
+The rule also needs
+.Ql id
+and
+.Ql who ,
+and can have a
+.Ql description .
+It shows which fields a rule must name.
+A field that has its default, and most filters, need not be named.
+The value
+.Ql \\(dq*\\(dq
+stands for any value.
+A rule must have it for a link that the request leaves open.
+A policy usually permits more than one value of a field, with a pattern, a
+prefix, a range, a list or
+.Ql free .
+.Pp
+In the examples, an agent works in the namespaces
+.Ql blue
+and
+.Ql red .
+The links of
+.Ql blue
+are
+.Ql eth0
+and
+.Ql eth1 ,
+and the bridge
+.Ql br0 .
+The link
+.Ql uplink
+connects the host.
 .Ss The wire
 A request is a Varlink message: one JSON object, ended by NUL.
 .Bd -literal -offset indent
@@ -229,28 +276,25 @@ const TAIL: &str = "\
 .Re
 ";
 
-fn manual() -> String {
+fn manual() -> Result<String, String> {
     let mut out = HEAD.to_owned();
     for family in varlink::families() {
         let _ = writeln!(out, ".Sh {} CALLS", family.to_uppercase());
-        call::all().filter(|call| call.family() == family).for_each(|call| reference(&mut out, call));
+        call::all().filter(|call| call.family() == family).try_for_each(|call| reference(&mut out, call))?;
     }
     errors(&mut out);
     out.push_str(TAIL);
-    out
+    Ok(out)
 }
 
-fn reference(out: &mut String, call: &'static Call) {
+fn reference(out: &mut String, call: &'static Call) -> Result<(), String> {
     let _ = writeln!(out, ".Ss {} ({})", call.name, effect(call));
     prose(out, call.doc);
     if !call.elsewhere.is_empty() {
         out.push_str(".Pp\n.Em Side effects :\n");
         prose(out, call.elsewhere);
     }
-    fields(out, "Fields", call.uses);
-    for kind in call.kinds.iter().filter(|kind| !kind.uses.is_empty()) {
-        fields(out, &format!("Fields of kind {}", kind.name), kind.uses);
-    }
+    fields(out, call, "Fields", call.uses);
     for (one, other, why) in call.excludes {
         out.push_str(".Pp\n");
         prose(out, &format!("Mutually exclusive: `{}` and `{}` ({why}).", one.name, other.name));
@@ -259,6 +303,12 @@ fn reference(out: &mut String, call: &'static Call) {
         out.push_str(".Pp\n");
         prose(out, &left_open(call));
     }
+    result(out, call);
+    examples::of(call, None).try_for_each(|shown| example(out, call, shown))?;
+    call.kinds.iter().try_for_each(|of| kind(out, call, of))
+}
+
+fn result(out: &mut String, call: &Call) {
     out.push_str(".Pp\n");
     if call.result.parts.is_empty() {
         out.push_str("The result is empty.\n");
@@ -272,11 +322,38 @@ fn reference(out: &mut String, call: &'static Call) {
     }
 }
 
-fn fields(out: &mut String, title: &str, uses: &[Use]) {
+/// A kind of a call: what it is, where it is named first, its own fields, and its examples.
+fn kind(out: &mut String, call: &'static Call, kind: &Kind) -> Result<(), String> {
+    let _ = writeln!(out, ".Pp\n.Sy Kind {}", kind.name);
+    let before = call::all().take_while(|before| before.name != call.name);
+    if !before.into_iter().any(|before| before.kind(kind.name).is_some()) {
+        out.push_str(".Pp\n");
+        prose(out, examples::kind(kind.name).unwrap_or_default());
+    }
+    if !kind.uses.is_empty() {
+        fields(out, call, &format!("Fields of kind {}", kind.name), kind.uses);
+    }
+    examples::of(call, Some(kind.name)).try_for_each(|shown| example(out, call, shown))
+}
+
+/// A request, and the rule that permits it.
+fn example(out: &mut String, call: &'static Call, shown: &Example) -> Result<(), String> {
+    out.push_str(".Pp\n");
+    prose(out, shown.purpose);
+    let _ = writeln!(
+        out,
+        ".Bd -literal -offset indent\n{}\n\n{}\n.Ed",
+        escaped(&shown.parameters(LITERAL_WIDTH)?),
+        escaped(&shown.rule(call)?)
+    );
+    Ok(())
+}
+
+fn fields(out: &mut String, call: &Call, title: &str, uses: &[Use]) {
     let _ = writeln!(out, ".Pp\n{title}:\n.Bl -tag -width Ds");
     for used in uses {
         let _ = writeln!(out, ".It Ic {}", used.field().name);
-        prose(out, &used.doc(None));
+        prose(out, &used.doc(&[call], None));
         let ty = used.field().ty.expected();
         prose(out, &format!("{}; {}.", capital(&ty), absence(used.absence)));
     }
@@ -441,9 +518,12 @@ mod tests {
 
     #[test]
     fn every_call_field_and_error_is_in_the_manual() {
-        let text = manual();
+        let text = manual().unwrap();
         for call in call::all() {
             assert!(text.contains(&format!("\n.Ss {} (", call.name)), "{}", call.name);
+            for kind in call.kinds.iter() {
+                assert!(text.contains(&format!("\n.Sy Kind {}\n", kind.name)), "{}", kind.name);
+            }
             for used in call.all_uses() {
                 assert!(text.contains(&format!("\n.It Ic {}\n", used.field().name)), "{}", used.field().name);
             }

@@ -8,6 +8,7 @@ mod call;
 mod describe;
 mod edit;
 mod enable;
+mod examples;
 mod explain;
 mod files;
 mod generate;
