@@ -67,6 +67,7 @@ impl FieldId {
     /// # Panics
     /// For the number 0, which no field has: when the table is compiled.
     #[must_use]
+    #[allow(clippy::panic, reason = "const")]
     pub const fn of(field: &Field) -> Self {
         match NonZeroU16::new(field.number) {
             Some(number) => Self(number),
@@ -75,7 +76,11 @@ impl FieldId {
     }
 
     /// The field.
+    ///
+    /// # Panics
+    /// Never: only [`Self::of`] makes one.
     #[must_use]
+    #[allow(clippy::unreachable, reason = "a test looks up every field")]
     pub fn get(self) -> &'static Field {
         let declared = BY_NUMBER.get(usize::from(self.0.get())).copied().flatten();
         #[cfg(test)]
@@ -687,6 +692,7 @@ fields! {
 const NUMBERS: usize = 256;
 
 /// The fields, at their numbers.
+#[allow(clippy::as_conversions, clippy::indexing_slicing, reason = "const")]
 static BY_NUMBER: [Option<&Field>; NUMBERS] = {
     let mut all = [None; NUMBERS];
     let mut at = 0;
@@ -733,6 +739,13 @@ mod tests {
                 assert_ne!(field.name, other.name);
                 assert_ne!(field.number, other.number, "{} and {}", field.name, other.name);
             }
+        }
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_number() {
+        for field in FIELDS {
+            assert!(std::ptr::eq(FieldId::of(field).get(), *field), "{}", field.name);
         }
     }
 

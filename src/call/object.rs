@@ -81,6 +81,7 @@ pub struct Path {
 }
 
 impl Path {
+    #[allow(clippy::as_conversions, clippy::indexing_slicing, reason = "const")]
     const fn of(steps: &[u32]) -> Self {
         let mut path = Self { steps: [0; 4], len: 0 };
         while (path.len as usize) < steps.len() {
@@ -95,7 +96,7 @@ impl std::ops::Deref for Path {
     type Target = [u32];
 
     fn deref(&self) -> &[u32] {
-        &self.steps[..self.len.into()]
+        self.steps.get(..self.len.into()).unwrap_or_default()
     }
 }
 

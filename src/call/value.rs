@@ -255,6 +255,7 @@ impl Constant {
     /// # Panics
     /// If the field does not have this keyword: when the table with the constant is compiled.
     #[must_use]
+    #[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::panic, reason = "const")]
     pub const fn word(field: &'static Field, word: &str) -> Self {
         let Type::Word(Words { words, .. }) = field.ty else { panic!("the field has no keywords") };
         let mut at = 0;
@@ -265,7 +266,11 @@ impl Constant {
     }
 
     /// The constant as a value, for a caller of this uid.
+    ///
+    /// # Panics
+    /// Never: only [`Self::word`] makes a keyword.
     #[must_use]
+    #[allow(clippy::unreachable, reason = "a test looks up every default")]
     pub fn value(self, uid: u32) -> Value {
         match self {
             Self::Bool(truth) => Value::Bool(truth),
@@ -279,6 +284,7 @@ impl Constant {
     }
 }
 
+#[allow(clippy::indexing_slicing, reason = "const; both are compared up to their ends")]
 const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut at = 0;
