@@ -135,8 +135,10 @@ fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(
     look_up.parts.iter().find(|part| {
         let is_link = look_up.message == "GetLink"
             && (names.contains(part) || links.iter().any(|(_, index)| **part == format!("index {index}")));
+        let is_listed = look_up.message == "GetNeighbour dump"
+            && links.iter().any(|(_, index)| **part == format!("IfIndex({index})"));
         let is_netns = look_up.message == "GetNsId" && *part == "Fd";
-        !(is_link || is_netns || *part == "ExtMask([SkipStats])" || parts.contains(part))
+        !(is_link || is_listed || is_netns || *part == "ExtMask([SkipStats])" || parts.contains(part))
     })
 }
 

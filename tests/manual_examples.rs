@@ -54,6 +54,8 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue route add 198.51.100.0/24 nexthop via 192.0.2.254 dev eth0 weight 2 \
          nexthop via 203.0.113.1 dev eth1 onlink",
     ),
+    ("Neighbour.Get", r#""192.0.2.9""#, "ip -n blue neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev eth0"),
+    ("Neighbour.Get", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     ("Neighbour.Delete", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     (
         "Rule.Delete",
@@ -70,6 +72,8 @@ const DEVICES: &[(&str, &str, &str)] =
 /// Examples that need what an old kernel lacks (Linux 5.18), or a kernel can be built without
 /// (`CONFIG_BRIDGE_VLAN_FILTERING`): the call, what the parameters have, and the error there.
 const OPTIONS: &[(&str, &str, &str)] = &[
+    ("Neighbour.Add", r#""managed""#, "NotApplied"),
+    ("Neighbour.Replace", r#""managed""#, "NotApplied"),
     ("Address.Add", r#""protocol""#, "NotApplied"),
     ("Address.Replace", r#""protocol""#, "NotApplied"),
     ("Link.Add", r#""vlan_filtering""#, "NotSupported"),

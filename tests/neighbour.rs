@@ -233,3 +233,144 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
     assert_eq!(reply.get("message"), json!("IPv6 is disabled on this device"));
     assert_eq!(neighbours(&host, a), before);
 }
+
+#[test]
+fn flags_do_what_iproute2_does() {
+    let (host, a, b) = host();
+    for (verb, fields, words) in [
+        ("Add", json!({"address": "10.0.0.1", "mac": MAC, "router": true}), "add 10.0.0.1 lladdr MAC router"),
+        ("Add", json!({"address": "2001:db8::1", "mac": MAC, "router": true}), "add 2001:db8::1 lladdr MAC router"),
+        (
+            "Add",
+            json!({"address": "10.0.0.2", "mac": MAC, "state": "stale", "extern_learn": true, "protocol": 186}),
+            "add 10.0.0.2 lladdr MAC nud stale extern_learn protocol bgp",
+        ),
+        ("Replace", json!({"address": "10.0.0.1", "mac": OTHER}), "replace 10.0.0.1 lladdr OTHER"),
+        (
+            "Replace",
+            json!({"address": "10.0.0.2", "mac": MAC, "router": true, "protocol": 4}),
+            "replace 10.0.0.2 lladdr MAC router protocol static",
+        ),
+        ("Replace", json!({"address": "10.0.0.2", "mac": MAC}), "replace 10.0.0.2 lladdr MAC"), // keeps its origin
+    ] {
+        assert_eq!(act(&host, verb, a, &fields).ok(), json!({}), "{fields}");
+        host.ip_in(b, &format!("neigh {} dev v0", words.replace("MAC", MAC).replace("OTHER", OTHER)));
+        assert_eq!(neighbours(&host, a), neighbours(&host, b), "{words}");
+    }
+    let flags = |address: &str| {
+        let found = act(&host, "Get", a, &json!({ "address": address })).ok();
+        found["neighbour"]["flags"].clone()
+    };
+    act(&host, "Add", a, &json!({"address": "10.0.0.3", "state": "none", "managed": true})).ok();
+    host.ip_in(b, "neigh add 10.0.0.3 dev v0 managed");
+    assert_eq!(flags("10.0.0.3"), json!(["managed"]));
+    assert!(host.ip_in(b, "neigh show 10.0.0.3 dev v0 nud all").contains("managed"));
+    act(&host, "Add", a, &json!({"address": "10.0.0.3", "state": "none", "managed": true, "exists_ok": true})).ok();
+    act(&host, "Add", a, &json!({"address": "10.0.0.4", "state": "none", "use": true})).ok();
+    host.ip_in(b, "neigh add 10.0.0.4 dev v0 use");
+    let state = |netns| host.ip_in(netns, "neigh show 10.0.0.4 dev v0 nud all");
+    assert!(state(a).contains("INCOMPLETE") || state(a).contains("FAILED"), "{} {}", state(a), state(b));
+    let before = neighbours(&host, a);
+    for (fields, field) in [
+        (json!({"address": "10.0.0.9", "managed": true}), "state"),
+        (json!({"address": "10.0.0.9", "use": true, "mac": MAC, "state": "stale"}), "state"),
+        (json!({"address": "10.0.0.9", "use": true, "managed": true, "state": "none"}), "managed"),
+        (json!({"address": "10.0.0.9", "proxy": true, "router": true}), "router"),
+        (json!({"address": "10.0.0.9", "proxy": true, "protocol": 4}), "protocol"),
+        (json!({"address": "10.0.0.9", "mac": MAC, "protocol": 0}), "protocol"),
+    ] {
+        for verb in ["Add", "Replace"] {
+            let reply = act(&host, verb, a, &fields);
+            assert_eq!(reply.error(), "io.netbroker.Neighbour.InvalidRequest", "{fields}: {reply}");
+            assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+        }
+    }
+    assert_eq!(before.len(), neighbours(&host, a).len());
+}
+
+#[test]
+fn get_reports_one_as_list_does() {
+    let (host, a, _) = host();
+    host.ip_in(a, &format!("neigh add 10.0.0.1 lladdr {MAC} dev v0"));
+    host.ip_in(a, "neigh add proxy 10.0.0.2 dev v0");
+    let listed = act(&host, "List", a, &json!({})).ok()["neighbours"].clone();
+    let own = listed.as_array().unwrap().iter().find(|one| one["address"] == json!("10.0.0.1")).unwrap().clone();
+    let got = act(&host, "Get", a, &json!({"address": "10.0.0.1"})).ok()["neighbour"].clone();
+    let steady = |value: &Value| {
+        let mut value = value.clone();
+        for time in ["confirmed", "used", "updated", "users"] {
+            value.as_object_mut().unwrap().remove(time);
+        }
+        value
+    };
+    assert_eq!(steady(&got), steady(&own));
+    assert_eq!(got["link"], json!("v0"));
+    let proxy = act(&host, "Get", a, &json!({"address": "10.0.0.2", "proxy": true})).ok()["neighbour"].clone();
+    assert_eq!(proxy["address"], json!("10.0.0.2"));
+    for fields in [json!({"address": "10.0.0.2"}), json!({"address": "10.0.0.1", "proxy": true})] {
+        let reply = act(&host, "Get", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Neighbour.NotFound", "{reply}");
+        assert_eq!(reply.get("field"), json!("address"));
+    }
+    let reply = act(&host, "Get", a, &json!({"link": "nope", "address": "10.0.0.1"}));
+    assert_eq!(reply.error(), "io.netbroker.Neighbour.NoSuchLink");
+}
+
+#[test]
+fn a_flush_deletes_what_iproute2_deletes() {
+    let (host, a, b) = host();
+    let fill = |netns: &str| {
+        for (address, state) in [
+            ("10.0.0.1", "permanent"),
+            ("10.0.0.2", "stale"),
+            ("10.0.0.3", "noarp"),
+            ("10.0.0.4", "reachable"),
+            ("2001:db8::1", "stale"),
+        ] {
+            host.ip_in(netns, &format!("neigh replace {address} lladdr {MAC} nud {state} dev v0"));
+            host.ip_in(netns, &format!("neigh replace {address} lladdr {MAC} nud permanent dev v1"));
+        }
+        host.ip_in(netns, "neigh replace proxy 10.0.0.1 dev v0");
+        host.ip_in(netns, "neigh replace proxy 10.0.0.2 dev v0");
+        host.ip_in(netns, "neigh replace proxy 10.0.0.1 dev v1");
+    };
+    // ip neigh flush does not delete proxy entries.
+    for (fields, words, deleted) in [
+        (json!({"family": "inet"}), "-4 neigh flush dev v0", 2),
+        (json!({"address": "10.0.0.2"}), "neigh flush dev v0 to 10.0.0.2", 1),
+        (json!({"address": "10.0.0.1"}), "neigh flush dev v0 to 10.0.0.1", 0),
+        (json!({"address": "10.0.0.1", "states": ["permanent"]}), "neigh flush dev v0 to 10.0.0.1 nud permanent", 1),
+        (json!({"states": ["stale"], "family": "inet6"}), "-6 neigh flush dev v0 nud stale", 1),
+        (
+            json!({"states": ["noarp", "reachable"], "family": "inet"}),
+            "-4 neigh flush dev v0 nud noarp nud reachable",
+            2,
+        ),
+    ] {
+        fill(a);
+        fill(b);
+        assert_eq!(act(&host, "Flush", a, &fields).ok(), json!({"deleted": deleted}), "{fields}");
+        host.ip_in(b, words);
+        assert_eq!(neighbours(&host, a), neighbours(&host, b), "{words}");
+    }
+    fill(a);
+    assert_eq!(act(&host, "Flush", a, &json!({"proxy": true})).ok(), json!({"deleted": 2}));
+    assert!(host.ip_in(a, "neigh show proxy").contains("10.0.0.1 dev v1"));
+    assert_eq!(host.ip_in(a, "neigh show proxy dev v0"), "");
+    let before = neighbours(&host, a);
+    for (fields, field) in [
+        (json!({"address": "10.0.0.1/32"}), "address"),
+        (json!({"address": "10.0.0.1", "family": "inet6"}), "address"),
+        (json!({"states": ["stale"], "proxy": true}), "states"),
+        (json!({"states": []}), "states"),
+        (json!({"states": ["gone"]}), "states"),
+    ] {
+        let reply = act(&host, "Flush", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Neighbour.InvalidRequest", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+    }
+    let deny = "[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\naddress = \"10.0.0.0/8\"\n";
+    host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+    assert_eq!(act(&host, "Flush", a, &json!({})).error(), "io.netbroker.Neighbour.Denied");
+    assert_eq!(neighbours(&host, a), before);
+}

@@ -56,6 +56,10 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
             let address = || "1111:1111:1111:1111:1111:1111:1111:1111".parse().unwrap();
             call::value::Value::Several((0..24).map(|_| call::value::Value::Address(address())).collect())
         }
+        Type::Several(Type::Word(words)) => {
+            let longest = words.all().max_by_key(|word| word.len()).unwrap();
+            call::value::Value::Several(vec![call::value::Value::Word(longest); 24])
+        }
         Type::Several(ty) => panic!("write out the longest {ty:?}"),
     }
 }

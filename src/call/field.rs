@@ -686,6 +686,16 @@ fields! {
     AUTOJOIN: bool = 157 "autojoin" Type::Bool;
     /// Whether the address can be used while duplicate address detection still runs (RFC 4429, IPv6 only).
     OPTIMISTIC: bool = 158 "optimistic" Type::Bool;
+    /// Whether the neighbour is a router.
+    ROUTER: bool = 159 "router" Type::Bool;
+    /// Whether a program outside of the kernel found the entry. The kernel then does not remove it to save memory.
+    EXTERN_LEARN: bool = 162 "extern_learn" Type::Bool;
+    /// Whether the kernel itself resolves the address, and keeps doing so (Linux 5.16).
+    MANAGED: bool = 163 "managed" Type::Bool;
+    /// Whether the kernel resolves the address at once, as if a packet had to be sent to it.
+    USE: bool = 164 "use" Type::Bool;
+    /// The states of the neighbours (`NUD_…`, ip-neighbour(8)).
+    STATES: Values = 165 "states" Type::Several(&STATE.field.ty);
 }
 
 /// Numbers of fields are below this.

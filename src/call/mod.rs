@@ -588,7 +588,9 @@ mod tests {
             for used in delete.uses.iter().filter(|used| !is_about_absence(used.field())) {
                 let field = used.field();
                 let filter = flush.uses.iter().find(|filter| filter.field() == field);
-                let meets = |filter: &Use| matches!(filter.absence, Absence::Any | Absence::Required);
+                // A default is a value, in a delete and in a flush.
+                let is_value = |used: &Use| matches!(used.absence, Absence::Required | Absence::Default(_));
+                let meets = |filter: &Use| matches!(filter.absence, Absence::Any) || is_value(filter) && is_value(used);
                 assert!(
                     filter.is_some_and(meets) || flush.leaves_open.contains(&field),
                     "{} {}",

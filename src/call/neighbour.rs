@@ -2,13 +2,16 @@
 //! Neighbours of links: ip-neighbour(8), arp(7), rtnetlink(7).
 #![forbid(unsafe_code)]
 
-use super::field::{ADDRESS, EXISTS_OK, FAMILY, INDEX, LINK, MAC, MISSING_OK, NEIGHBOUR_STATES, NETNS, PROXY, STATE};
+use super::field::{
+    ADDRESS, EXISTS_OK, EXTERN_LEARN, FAMILY, Field, INDEX, LINK, MAC, MANAGED, MISSING_OK, NEIGHBOUR_STATES, NETNS,
+    PROTOCOL, PROXY, ROUTER, STATE, STATES, USE,
+};
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::without_length;
+use super::settle::{one_family, without_length};
 use super::types::Words;
 use super::{
-    AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
+    AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
 };
 
 /// `NTF_…` (`linux/neighbour.h`). All eight bits have names, so a flag that is given as a number is an `NTF_EXT_…` one.
@@ -53,6 +56,10 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
         row(&MAC.field, Place::attribute(&[2]), Form::Mac),
         row(&STATE.field, Place::Head(8), Form::Flags(Width::Two, &NEIGHBOUR_STATES)).always(),
         row(&PROXY.field, Place::Head(10), Form::Bit(Width::One, 1 << 3)).unreported(),
+        row(&ROUTER.field, Place::Head(10), Form::Bit(Width::One, 1 << 7)).unreported(),
+        row(&EXTERN_LEARN.field, Place::Head(10), Form::Bit(Width::One, 1 << 4)).unreported(),
+        row(&USE.field, Place::Head(10), Form::Bit(Width::One, 1)).only_written(),
+        row(&MANAGED.field, Place::attribute(&[15]), Form::Bit(Width::Four, 1)).unreported().adjusted(),
         result(
             "flags",
             Place::Head(10),
@@ -61,7 +68,7 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
         )
         .always(),
         result("flags", Place::attribute(&[15]), Form::Flags(Width::Four, &MORE_FLAGS), ""),
-        result("protocol", Place::attribute(&[12]), Form::Number(Width::One), "The origin of the entry (`RTPROT_…`)."),
+        row(&PROTOCOL.field, Place::attribute(&[12]), Form::Number(Width::One)),
         result("probes", Place::attribute(&[4]), Form::Number(Width::Four), "How many probes were not answered."),
         time("confirmed", 0, "Time since the neighbour was last confirmed to be reachable, in hundredths of a second."),
         time("used", 4, "Time since the entry was last used, in hundredths of a second."),
@@ -69,6 +76,29 @@ pub(crate) static NEIGHBOUR_STATE: Object = Object {
         time("users", 12, "How many references the kernel holds to the entry."),
     ],
 };
+
+/// The fields of a call that makes a neighbour, with these.
+macro_rules! made {
+    ($($more:expr),*) => {
+        &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            required(&ADDRESS.field),
+            untouched(&MAC.field),
+            word(&STATE.field, "permanent"),
+            off(&PROXY.field),
+            off(&ROUTER.field),
+            off(&EXTERN_LEARN.field),
+            off(&MANAGED.field),
+            off(&USE.field),
+            untouched(&PROTOCOL.field),
+            $($more),*
+        ]
+    };
+}
+
+const EXCLUDED: &[(&Field, &Field, &str)] =
+    &[(&MANAGED.field, &USE.field, "a managed neighbour is resolved at once, too")];
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -82,20 +112,13 @@ pub(super) static CALLS: &[Call] = &[
               `address` must not have a prefix length. `mac` does not apply to the states `none`, `incomplete` and \
               `failed`. The other states require `mac`, unless the link itself has no hardware address. The kernel \
               changes the state automatically, except for the states `noarp` and `permanent`. A proxy entry has no \
-              `mac`, and its state must be `permanent`. On a loopback or point-to-point link, `0.0.0.0` is the only \
-              IPv4 neighbour.",
+              `mac`, no flags and no `protocol`, and its state must be `permanent`. With `managed` or `use`, the kernel \
+              finds the hardware address itself, so the state must be `none`. On a loopback or point-to-point link, \
+              `0.0.0.0` is the only IPv4 neighbour.",
         elsewhere: "",
-        uses: &[
-            required(&NETNS.field),
-            required(&LINK.field),
-            required(&ADDRESS.field),
-            untouched(&MAC.field),
-            word(&STATE.field, "permanent"),
-            off(&PROXY.field),
-            off(&EXISTS_OK.field),
-        ],
+        uses: made![off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
-        excludes: &[],
+        excludes: EXCLUDED,
         leaves_open: &[],
         settle: written,
         result: NOTHING,
@@ -106,18 +129,12 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Adds a neighbour of a link, or replaces the existing entry with the same `link` and `address`. The \
-              fields are those of `Neighbour.Add`, without `exists_ok`.",
+              fields are those of `Neighbour.Add`, without `exists_ok`. An existing entry keeps its `protocol`, unless \
+              the request gives one.",
         elsewhere: "",
-        uses: &[
-            required(&NETNS.field),
-            required(&LINK.field),
-            required(&ADDRESS.field),
-            untouched(&MAC.field),
-            word(&STATE.field, "permanent"),
-            off(&PROXY.field),
-        ],
+        uses: made![],
         kinds: NO_KINDS,
-        excludes: &[],
+        excludes: EXCLUDED,
         leaves_open: &[],
         settle: written,
         result: NOTHING,
@@ -144,6 +161,47 @@ pub(super) static CALLS: &[Call] = &[
         result: NOTHING,
     },
     Call {
+        name: "Neighbour.Flush",
+        number: 27,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes the neighbours of a link that match all given fields, or with `proxy` its proxy entries. As in `ip \
+              neigh flush`, entries in the states `permanent` and `noarp` are left, unless `states` has that state. The \
+              broker lists the entries, and then deletes each one by itself. An entry that vanishes meanwhile is not \
+              counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            any(&ADDRESS.field),
+            any(&FAMILY.field),
+            any(&STATES.field),
+            off(&PROXY.field),
+        ],
+        kinds: NO_KINDS,
+        excludes: &[(&STATES.field, &PROXY.field, "a proxy entry has no state")],
+        leaves_open: &[],
+        settle: filters,
+        result: FLUSHED,
+    },
+    Call {
+        name: "Neighbour.Get",
+        number: 28,
+        effect: Effect::Reads,
+        needs: Needs::NOTHING,
+        doc: "Reports a neighbour of a link, or with `proxy` a proxy entry. If there is none, the error is `NotFound`.",
+        elsewhere: "",
+        uses: &[required(&NETNS.field), required(&LINK.field), required(&ADDRESS.field), off(&PROXY.field)],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: |request| without_length(request, &[&ADDRESS.field]),
+        result: Output {
+            parts: &[part("neighbour", Shape::Object(Parts::Of(&NEIGHBOUR_STATE, "")), "The entry.")],
+            streams: false,
+        },
+    },
+    Call {
         name: "Neighbour.List",
         number: 19,
         effect: Effect::Reads,
@@ -167,9 +225,31 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
+/// Refuses filters that no entry can match.
+fn filters(request: &mut Request) -> Result<(), Invalid> {
+    without_length(request, &[&ADDRESS.field])?;
+    one_family(request, &[&ADDRESS.field]).map(|_| ())
+}
+
 /// Refuses what the kernel would accept and ignore.
 fn written(request: &mut Request) -> Result<(), Invalid> {
     without_length(request, &[&ADDRESS.field])?;
+    if request.get(&PROTOCOL) == Some(&0) {
+        return Err(Invalid::new(PROTOCOL.field.name, "must not be 0, which the kernel takes for no origin"));
+    }
+    if request.is_set(&PROXY) {
+        let flags = [&ROUTER, &EXTERN_LEARN, &MANAGED, &USE];
+        let flag = flags.into_iter().find(|key| request.is_set(key)).map(|key| &key.field);
+        if let Some(field) = flag.or(request.get(&PROTOCOL).map(|_| &PROTOCOL.field)) {
+            return Err(Invalid::new(field.name, "does not apply to proxy entries"));
+        }
+    }
+    if let Some(key) = [&MANAGED, &USE].into_iter().find(|key| request.is_set(key)) {
+        if *request.needed(&STATE)? != "none" {
+            let why = format!("must be `none` with `{}`: the kernel finds the hardware address itself", key.field.name);
+            return Err(Invalid::new(STATE.field.name, why));
+        }
+    }
     let (has_mac, state) = (request.get(&MAC).is_some(), *request.needed(&STATE)?);
     match (request.is_set(&PROXY), state) {
         (true, _) if has_mac => Err(Invalid::new(MAC.field.name, "does not apply to proxy entries")),

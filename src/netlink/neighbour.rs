@@ -9,11 +9,11 @@ use neli::consts::rtnl::{Iff, Rtm};
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::answer::i32_at;
+use super::answer::{i32_at, u16_at};
 use super::found::Found;
-use super::inet::family;
+use super::inet::{family, octets};
 use super::link::require_length;
-use super::listing::{self, Selection};
+use super::listing::{self, OneLink, Selection};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Given, Resolved, Seen, encode, unparsed};
 use super::sides::{After, Before};
@@ -23,14 +23,19 @@ use crate::call::NEIGHBOUR_STATE;
 use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::call::value::Held as _;
-use crate::refusal::{Refusal, already, differs, invalid, unsuitable};
+use crate::call::value::{Held as _, Value as Json};
+use crate::refusal::{Class, Refusal, already, differs, invalid, unsuitable};
 
 const STEP: &str = "parse a neighbour";
 /// `NDA_IFINDEX`
 const IFINDEX: u16 = 8;
+/// `NDA_DST`
+const DESTINATION: u16 = 1;
 /// `NTF_PROXY`
 const PROXY: u8 = 1 << 3;
+/// `NUD_NOARP`, `NUD_PERMANENT`
+const NOARP: u16 = 0x40;
+const PERMANENT: u16 = 0x80;
 
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder {
@@ -46,6 +51,19 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: None,
         settled: &[&field::LINK.field, &field::ADDRESS.field, &field::PROXY.field, &field::MISSING_OK.field],
     },
+    Encoder {
+        call: "Neighbour.Flush",
+        prepare: flush,
+        object: None,
+        settled: &[
+            &field::LINK.field,
+            &field::ADDRESS.field,
+            &field::FAMILY.field,
+            &field::STATES.field,
+            &field::PROXY.field,
+        ],
+    },
+    Encoder { call: "Neighbour.Get", prepare: get, object: None, settled: &[] },
     Encoder { call: "Neighbour.List", prepare: list, object: None, settled: &[] },
 ];
 
@@ -112,8 +130,27 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         if given.request.is_set(&field::PROXY) && is_proxied(after, &given)? && !replaces {
             return Ok(Map::new());
         }
-        after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))
+        let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
+        require_managed(after, &given)?;
+        Ok(made)
     }))
+}
+
+/// A kernel before Linux 5.16 makes an entry that it does not manage.
+fn require_managed(after: &mut After<'_>, given: &Given) -> Result<(), Refusal> {
+    let field = &field::MANAGED.field;
+    if !given.request.is_set(&field::MANAGED) {
+        return Ok(());
+    }
+    let rows = NEIGHBOUR_STATE.rows.iter().filter(|row| row.field() == Some(field));
+    match fetch(after, given)? {
+        Some(seen) if seen.difference(&rows, given.view(), false).is_some() => Err(Refusal::NotApplied {
+            field: field.name,
+            given: "true".to_owned(),
+            effective: Some("false".to_owned()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
@@ -130,17 +167,100 @@ fn read(payload: &[u8]) -> Option<Seen<'_>> {
     Seen::new(&NEIGHBOUR_STATE, payload)
 }
 
+/// `Neighbour.Get`
+fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let (link, given) = resolve(&mut before)?;
+    Ok(Prepared::new(move |after, _| {
+        let seen = fetch(after, &given)?.ok_or_else(|| {
+            let (errno, text, field) = (Errno::ENOENT, None, Some(&field::ADDRESS.field));
+            TransactionError::Refused { errno, text, field }.into_refusal(Class::NotFound, false)
+        })?;
+        let mut text = String::new();
+        let name = given.request.needed(&field::LINK)?.as_str();
+        seen.write(NEIGHBOUR_STATE.rows, STEP, &mut OneLink::new(link.index, name), &mut text)?;
+        let neighbour = serde_json::from_str(&text).map_err(|_| unparsed(STEP))?;
+        Ok(Map::from_iter([("neighbour".to_owned(), neighbour)]))
+    }))
+}
+
+/// Requests the neighbours or proxy entries of a link (0 for all links); the kernel filters by family and index (strict
+/// checking).
+fn question(family: u8, index: i32, proxies: bool) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    if index != 0 {
+        attributes.put(IFINDEX, &index.to_ne_bytes(), &field::LINK.field)?;
+    }
+    let flags = if proxies { PROXY } else { 0 };
+    let head = vec![family, 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
+    Ok(Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes }))
+}
+
+/// `Neighbour.Flush`
+fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let link = before.find(&field::LINK)?.ok_or_else(|| invalid(field::LINK.field.name, "is missing"))?;
+    let request = before.request();
+    let wanted = Wanted::of(request);
+    let own = wanted.address.map(family);
+    let question = question(own.unwrap_or_else(|| listing::family(request)), link.index, wanted.proxies)?;
+    let request = request.clone();
+    Ok(Prepared::new(move |after, _| {
+        let found = after.pick(&question, STEP, |payload| {
+            let seen = read(payload)?;
+            let is_meant = i32_at(seen.head(4), 0) == Some(link.index) && wanted.is(&seen);
+            Some(is_meant.then(|| seen.into_owned()))
+        });
+        let found = found.map_err(|failure| failure.about_link(&request))?;
+        after.flush(&found.iter().map(removal).collect::<Result<Vec<_>, _>>()?)
+    }))
+}
+
+/// The message that deletes exactly this entry.
+fn removal(seen: &Seen<'_>) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    attributes.put(DESTINATION, seen.get(DESTINATION).unwrap_or_default(), &field::ADDRESS.field)?;
+    let mut head = vec![0; NEIGHBOUR_STATE.head];
+    let copied = [seen.family(), 0, 0, 0].into_iter().chain(seen.head(4).iter().copied().take(4));
+    head.iter_mut().zip(copied).for_each(|(into, byte)| *into = byte);
+    let proxy = seen.head(10).first().map_or(0, |flags| flags & PROXY);
+    head.iter_mut().skip(10).take(1).for_each(|flags| *flags = proxy);
+    Ok(Message::route(Rtm::Delneigh, NlmF::ACK, Encoded { head, attributes }))
+}
+
+/// What a flush deletes.
+struct Wanted {
+    address: Option<IpAddr>,
+    /// `NUD_…`; those that a flush deletes if the request gives none are `None`.
+    states: Option<Vec<u16>>,
+    proxies: bool,
+}
+
+impl Wanted {
+    fn of(request: &Request) -> Self {
+        let number = |state: &Json| match state {
+            Json::Word(word) => field::STATE.field.ty.words()?.number(word).and_then(|state| u16::try_from(state).ok()),
+            _ => None,
+        };
+        let states = request.get(&field::STATES).map(|states| states.iter().filter_map(number).collect());
+        let address = request.value(&field::ADDRESS.field).and_then(IpAddr::held).copied();
+        Self { address, states, proxies: request.is_set(&field::PROXY) }
+    }
+
+    fn is(&self, seen: &Seen<'_>) -> bool {
+        let is_there = self.address.is_none_or(|address| seen.get(DESTINATION) == Some(octets(address).as_slice()));
+        let state = u16_at(seen.head(8), 0).unwrap_or(0);
+        let is_in_state = match &self.states {
+            None => self.proxies || state & (PERMANENT | NOARP) == 0,
+            Some(states) => states.iter().any(|wanted| state & wanted != 0 || state == *wanted),
+        };
+        is_there && is_in_state
+    }
+}
+
 /// `Neighbour.List`; the kernel filters by family and index (strict checking).
 fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let links = Selection::look_up(&mut before)?;
     let request = before.request();
-    let mut attributes = Attributes::default();
-    if links.index() != 0 {
-        attributes.put(IFINDEX, &links.index().to_ne_bytes(), &field::LINK.field)?;
-    }
-    let flags = if request.is_set(&field::PROXY) { PROXY } else { 0 };
-    let head = vec![listing::family(request), 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, 0];
-    let message = Message::route(Rtm::Getneigh, NlmF::DUMP, Encoded { head, attributes });
+    let message = question(listing::family(request), links.index(), request.is_set(&field::PROXY))?;
     links.list(before, message, |payload, names, text| {
         let seen = read(payload).ok_or_else(|| unparsed(STEP))?;
         seen.write(NEIGHBOUR_STATE.rows, STEP, names, text).map(|()| true)
@@ -176,7 +296,10 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let Some(seen) = fetch(after, given)? else {
         return Err(already(&field::ADDRESS.field, "it existed, and was removed in the meantime"));
     };
-    match seen.difference(&NEIGHBOUR_STATE.rows, given.view(), false) {
+    // The state of a neighbour that the kernel resolves is the kernel's.
+    let resolved = given.request.is_set(&field::MANAGED) || given.request.is_set(&field::USE);
+    let rows = NEIGHBOUR_STATE.rows.iter().filter(|row| !resolved || row.field() != Some(&field::STATE.field));
+    match seen.difference(&rows, given.view(), false) {
         None => Ok(Map::new()),
         Some(field) => Err(differs(field)),
     }

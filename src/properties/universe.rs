@@ -284,7 +284,11 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
             &[r#"["10.0.0.6/32"]"#, r#"["10.0.0.1/30","10.0.0.6/32"]"#, r#"["10.0.0.4/31","2001:db8::1/125"]"#]
         }
         Type::Several(Type::Address) => &[r#"["10.0.0.6"]"#, r#"["10.0.0.1","10.0.0.6"]"#],
-        Type::Several(_) => &[r#"["global"]"#, r#"["link","global"]"#],
+        Type::Several(Type::Word(words)) => {
+            let word = |nth| words.all().nth(nth).unwrap();
+            &[&format!("[\"{}\"]", word(0)), &format!("[\"{}\",\"{}\"]", word(2), word(0))]
+        }
+        Type::Several(ty) => panic!("write out values of {ty:?}"),
         Type::List(_) => &[],
     };
     raw.iter().map(|raw| field.ty.parse(raw).unwrap()).collect()

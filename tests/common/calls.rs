@@ -178,6 +178,16 @@ pub const EXAMPLES: &[Example] = &[
         before: "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0",
         parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9"}"#,
     },
+    Example {
+        call: "Neighbour.Flush",
+        before: "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 nud stale dev v0",
+        parameters: r#"{"netns": "w", "link": "v0"}"#,
+    },
+    Example {
+        call: "Neighbour.Get",
+        before: "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0",
+        parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9"}"#,
+    },
     Example { call: "Neighbour.List", before: "", parameters: r#"{"netns": "w"}"# },
     Example {
         call: "Rule.Add",

@@ -287,6 +287,20 @@ pub(crate) static EXPECTED: &[Expected] = &[
     },
     Expected { call: "Neighbour.Delete", messages: |_| vec!["DelNeighbour"], parts: &[], rows: NEIGHBOUR },
     Expected {
+        call: "Neighbour.Flush",
+        messages: |_| vec!["DelNeighbour"],
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            ("link", shows!("index {}", index)),
+            ("address", Nothing("the broker compares it")),
+            ("family", shows!("family {}", inet)),
+            ("states", Nothing("the broker compares it")),
+            ("proxy", when!("NeighbourFlags(Proxy)")),
+        ],
+    },
+    Expected { call: "Neighbour.Get", messages: |_| vec!["GetNeighbour"], parts: &[], rows: NEIGHBOUR },
+    Expected {
         call: "Neighbour.List",
         messages: |_| vec!["GetNeighbour dump"],
         parts: &[],
@@ -1004,6 +1018,17 @@ const NEIGHBOUR: &[Row] = &[
         }),
     ),
     ("proxy", when!("NeighbourFlags(Proxy)")),
+    ("router", when!("NeighbourFlags(Router)")),
+    ("extern_learn", when!("NeighbourFlags(ExtLearned)")),
+    ("use", when!("NeighbourFlags(Use)")),
+    ("managed", when!("ExtFlags(NeighbourExtFlags(Managed))")),
+    (
+        "protocol",
+        Shows::Parts(|_, value| {
+            assert_eq!(value, 186, "the only origin that tests/decoder/requests.rs has");
+            vec!["Protocol(Bgp)".to_owned()]
+        }),
+    ),
 ];
 
 /// `FRA_…`, `FR_ACT_…` (`linux/fib_rules.h`).

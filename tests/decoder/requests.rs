@@ -387,6 +387,36 @@ requests! {
         "state": "probe"}"#;
     "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:01:02",
         "state": "noarp"}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none", "managed": true,
+        "router": true, "extern_learn": true, "protocol": 186}"#;
+    "Neighbour.Add" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none", "use": true}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none", "managed": true,
+        "router": true, "extern_learn": true, "protocol": 186}"#;
+    "Neighbour.Replace" UP, r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "state": "none", "use": true}"#;
+    "Neighbour.Flush" "ip -n w neigh add proxy 10.0.0.9 dev v0", r#"{"netns": "w", "link": "v0", "family": "inet",
+        "proxy": true}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud reachable",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["reachable"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud stale",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["stale"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud delay",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["delay", "probe", "reachable", "stale", "incomplete", "failed"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud probe",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["probe"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud noarp",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["noarp"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud permanent",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "states": ["permanent"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 dev v0 nud none",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "address": "10.0.0.9", "states": ["none"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 dev v0 nud incomplete",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "address": "10.0.0.9", "states": ["incomplete"]}"#;
+    "Neighbour.Flush" "ip -n w link set v0 up; ip -n w neigh add 10.0.0.9 dev v0 nud failed",
+        r#"{"netns": "w", "link": "v0", "family": "inet", "address": "10.0.0.9", "states": ["failed"]}"#;
+    "Neighbour.Flush" "ip -n w neigh add proxy 2001:db8::9 dev v0", r#"{"netns": "w", "link": "v0", "family": "inet6",
+        "proxy": true}"#;
+    "Neighbour.Get" "ip -n w neigh add proxy 10.0.0.9 dev v0", r#"{"netns": "w", "link": "v0", "address": "10.0.0.9",
+        "proxy": true}"#;
     "Neighbour.Delete" "ip -n w neigh add proxy 10.0.0.9 dev v0", r#"{"netns": "w", "link": "v0", "address": "10.0.0.9",
         "proxy": true, "missing_ok": true}"#;
     "Neighbour.List" "", r#"{"netns": "w", "link": "v0", "family": "inet"}"#;

@@ -750,6 +750,15 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Answer requests for another host:",
                 r#"{"netns": "blue", "link": "eth0", "address": "198.51.100.9", "proxy": true}"#,
             ),
+            to(
+                "Add a router whose hardware address the kernel finds, and keeps up to date:",
+                r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.10", "state": "none", "managed": true,
+                    "router": true, "extern_learn": true, "protocol": 186}"#,
+            ),
+            to(
+                "Let the kernel find the hardware address of a neighbour now:",
+                r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.11", "state": "none", "use": true}"#,
+            ),
         ],
     ),
     of(
@@ -769,6 +778,39 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Answer requests for another host:",
                 r#"{"netns": "blue", "link": "eth0", "address": "198.51.100.9", "proxy": true}"#,
             ),
+            to(
+                "Let the kernel find the hardware address of a router, and keep it up to date:",
+                r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.9", "state": "none", "managed": true,
+                    "router": true, "extern_learn": true, "protocol": 186}"#,
+            ),
+            to(
+                "Let the kernel find the hardware address of a neighbour now:",
+                r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.9", "state": "none", "use": true}"#,
+            ),
+        ],
+    ),
+    of(
+        "Neighbour.Flush",
+        None,
+        &[
+            to("Delete the neighbours of a link, except permanent ones:", r#"{"netns": "blue", "link": "eth0"}"#),
+            to(
+                "Delete the IPv4 neighbours that did not answer:",
+                r#"{"netns": "blue", "link": "eth0", "family": "inet", "states": ["failed", "incomplete"]}"#,
+            ),
+            to(
+                "Delete a neighbour in whatever state but two:",
+                r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.9"}"#,
+            ),
+            to("Delete the proxy entries of a link:", r#"{"netns": "blue", "link": "eth0", "proxy": true}"#),
+        ],
+    ),
+    of(
+        "Neighbour.Get",
+        None,
+        &[
+            to("Show a neighbour:", r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.9"}"#),
+            to("Show a proxy entry:", r#"{"netns": "blue", "link": "eth0", "address": "198.51.100.9", "proxy": true}"#),
         ],
     ),
     of(

@@ -107,7 +107,8 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Rule.Add",
             "Rule.Delete",
             "Address.Replace",
-            "Address.Flush"
+            "Address.Flush",
+            "Neighbour.Flush"
         ]
     );
     assert_eq!(
