@@ -444,7 +444,7 @@ fn looking_sends_no_request_that_changes() {
     assert_sends(&host, "Link.List", json!({"netns": "a", "index": 11}), &["GETLINK v0 29"]);
     assert_sends(&host, "Link.List", json!({"netns": "a"}), &["GETLINK dump - 29"]);
     let more = json!({"netns": "a", "kind": "veth", "group": 0, "up": true, "with_vfs": true, "with_stats": true});
-    assert_sends(&host, "Link.List", more, &["GETLINK dump - 29"]);
+    assert_sends(&host, "Link.List", more, &["GETLINK dump - 18 18.1=veth 29"]);
     let ports = ["GETLINK - 3=br0 29", "GETLINK dump - 10=br0 29", "GETLINK br0 29"];
     assert_sends(&host, "Link.List", json!({"netns": "a", "master": "br0"}), &ports);
     let found = ["GETLINK - 3=v0 29", "GETADDR dump v0", "GETLINK v0 29"];

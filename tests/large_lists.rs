@@ -141,7 +141,7 @@ fn a_listing_that_changes_all_the_time_is_interrupted() {
     let reply = running.finish();
     assert_eq!((reply.error().as_str(), reply.messages().len()), ("io.netbroker.Link.Interrupted", 1));
     assert_eq!(host.trail().last().unwrap().field("NETBROKER_RESULT"), "Interrupted");
-    assert_eq!(questions, 12, "two records, and ten times the same question");
+    assert!(questions > 12, "it was requested again: {questions}");
 }
 
 #[test]

@@ -301,7 +301,7 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let message = match (&name, index) {
         (_, Some(index)) => extent.by_index(index)?,
         (Some(name), None) => extent.by_name(name, &field::LINK.field)?,
-        (None, None) => extent.all(wanted.master.map(|index| (index, &field::MASTER.field)))?,
+        (None, None) => extent.all(wanted.master, request.get(&field::KIND).copied())?,
     };
     let second = before.into_second()?;
     let prepared = Prepared::new(move |after, elements| {

@@ -12,7 +12,7 @@ use super::inet::{INET, INET6};
 use super::message::Message;
 use super::rows::{LinkNames, put_string};
 use super::sides::{After, Before, number};
-use super::transaction::{ATTEMPTS, Netlink, TransactionError};
+use super::transaction::{Netlink, Repeats, TransactionError};
 use super::{Elements, Prepared};
 use crate::call::field;
 use crate::call::name::LinkName;
@@ -236,10 +236,10 @@ impl<'l> Listing<'l> {
     /// As [`Netlink::transact`]; what `write` fails with.
     pub(super) fn receive(&mut self, message: &Message, write: Write<'_>) -> Result<(), TransactionError> {
         let (handed_on, before, count) = (self.elements.count(), self.text.clone(), self.count);
-        let mut attempts = ATTEMPTS;
+        let mut repeats = Repeats::new();
         loop {
             let Self { netlink, names, elements, confirm, text, count: held } = self;
-            let result = netlink.transact(message, &mut |payload| {
+            let result = netlink.transact_reading(message, repeats.reading, &mut |payload| {
                 let end = text.len();
                 if end > 0 {
                     text.push(',');
@@ -257,9 +257,8 @@ impl<'l> Listing<'l> {
                 }
                 Ok(())
             });
-            attempts -= 1;
             match result {
-                Err(TransactionError::Interrupted) if attempts > 0 && self.elements.forget(handed_on) => {
+                Err(TransactionError::Interrupted) if self.elements.forget(handed_on) && repeats.again() => {
                     self.text.clone_from(&before);
                     self.count = count;
                     self.names.begin_again();

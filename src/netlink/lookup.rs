@@ -13,7 +13,7 @@ use super::message::{Attributes, Encoded, Message};
 use super::rows::with_nul;
 use super::transaction::{EachMessage, Netlink, TransactionError};
 use super::watched::Refers;
-use crate::call::field::Field;
+use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
 use crate::refusal::Refusal;
 
@@ -57,11 +57,17 @@ impl Extent {
         self.ask(index, NlmF::empty(), Attributes::default())
     }
 
-    /// Requests all links, or those with a master of this index.
-    pub(super) fn all(self, master: Option<(i32, &'static Field)>) -> Result<Message, Refusal> {
+    /// Requests all links, or those with a master of this index, or of this kind. A kernel that does not know the kind
+    /// lists all.
+    pub(super) fn all(self, master: Option<i32>, kind: Option<&str>) -> Result<Message, Refusal> {
         let mut attributes = Attributes::default();
-        if let Some((index, field)) = master {
-            attributes.put(MASTER, &index.to_ne_bytes(), field)?;
+        if let Some(index) = master {
+            attributes.put(MASTER, &index.to_ne_bytes(), &field::MASTER.field)?;
+        }
+        if let Some(kind) = kind {
+            let mut info = Attributes::default();
+            info.put(INFO_KIND, &with_nul(kind), &field::KIND.field)?;
+            attributes.nest(LINKINFO, &[], info)?;
         }
         self.ask(0, NlmF::DUMP, attributes)
     }

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollTimeout, poll};
 
 use super::answer::{Answer, messages};
 use super::message::Message;
@@ -19,11 +21,52 @@ use crate::refusal::{Refusal, describe, system};
 /// that no answer reaches are never touched.
 const BUFFER: usize = 128 * 1024;
 
-/// How often a listing is requested that changes while it is read.
-pub(super) const ATTEMPTS: usize = 10;
+/// For how long a listing that changes while it is read is requested again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is requested again at once, before there are pauses. Changes mostly come in bursts, or all the time.
+const AT_ONCE: u8 = 10;
+/// The longest pause, in milliseconds.
+const LONGEST_PAUSE: u8 = 50;
 
 /// Takes the messages of an answer as they arrive.
 pub(super) type EachMessage<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Refusal>;
+
+/// How a listing is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Each message is passed on when it arrives.
+    AsItArrives,
+    /// All messages are received first. The kernel continues a listing with each receive, so the time in which it can
+    /// change is then shortest.
+    Whole,
+}
+
+/// Decides whether a listing that changed while it was read is requested again, and how it is read then.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    pub(super) reading: Reading,
+    began: Option<Instant>,
+    attempts: u8,
+}
+
+impl Repeats {
+    pub(super) fn new() -> Self {
+        Self { reading: Reading::AsItArrives, began: None, attempts: 0 }
+    }
+
+    /// Waits a little, if it was changed often. Returns whether there is time left for another attempt.
+    pub(super) fn again(&mut self) -> bool {
+        self.reading = Reading::Whole;
+        if self.began.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            return false;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let pause = self.attempts.saturating_sub(AT_ONCE).min(LONGEST_PAUSE);
+        // A pause that ends early does no harm.
+        let _early = (pause > 0).then(|| poll(&mut [], PollTimeout::from(pause)));
+        true
+    }
+}
 
 /// A netlink socket of one protocol, in one namespace.
 #[derive(Debug)]
@@ -64,6 +107,31 @@ impl Netlink {
     /// # Errors
     /// The kernel's error ([`Answer`]); `Lost` and `Interrupted` where receiving the answer failed.
     pub(super) fn transact(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
+        self.transact_reading(message, Reading::AsItArrives, each)
+    }
+
+    /// The same for a listing that is read in this way.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(super) fn transact_reading(
+        &mut self,
+        message: &Message,
+        reading: Reading,
+        each: EachMessage<'_>,
+    ) -> Result<(), TransactionError> {
+        if reading == Reading::AsItArrives {
+            return self.exchange(message, each);
+        }
+        let mut held = Vec::new();
+        self.exchange(message, &mut |payload| {
+            held.push(payload.to_vec());
+            Ok(())
+        })?;
+        held.iter().try_for_each(|payload| each(payload)).map_err(TransactionError::Broken)
+    }
+
+    fn exchange(&mut self, message: &Message, each: EachMessage<'_>) -> Result<(), TransactionError> {
         self.sequence += 1;
         let datagram = message.encode(self.sequence).map_err(TransactionError::Broken)?;
         #[cfg(test)]
@@ -107,7 +175,7 @@ impl Netlink {
     }
 
     /// Sends a request and reads every message of the answer. A message that does not parse is an error, named by
-    /// `step`. A listing that changed while it was read is requested again, up to [`ATTEMPTS`] times in all.
+    /// `step`. A listing that changed while it was read is requested again ([`Repeats`]).
     ///
     /// # Errors
     /// As [`Self::transact`].
@@ -131,16 +199,15 @@ impl Netlink {
         step: &'static str,
         read: impl Fn(&[u8]) -> Option<Option<T>>,
     ) -> Result<Vec<T>, TransactionError> {
-        let mut attempts = ATTEMPTS;
+        let mut repeats = Repeats::new();
         loop {
             let mut told = Vec::new();
-            let result = self.transact(message, &mut |payload| {
+            let result = self.transact_reading(message, repeats.reading, &mut |payload| {
                 told.extend(read(payload).ok_or_else(|| system(step)(Errno::EBADMSG))?);
                 Ok(())
             });
-            attempts -= 1;
             match result {
-                Err(TransactionError::Interrupted) if attempts > 0 => {}
+                Err(TransactionError::Interrupted) if repeats.again() => {}
                 other => return other.map(|()| told),
             }
         }

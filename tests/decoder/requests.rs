@@ -261,6 +261,7 @@ requests! {
     "Link.Delete" BRIDGE, r#"{"netns": "w", "link": "br0", "missing_ok": true}"#;
     "Link.Delete" "ip -n w link add 'x{}' index 515 type bridge", r#"{"netns": "w", "index": 515, "missing_ok": true}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0"}"#;
+    "Link.List" "", r#"{"netns": "w", "kind": "veth"}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0", "kind": "veth", "group": 7, "up": true, "with_vfs": true}"#;
     "Link.List" BRIDGE, r#"{"netns": "w", "master": "br0", "with_stats": true}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0", "with_vfs": true, "with_stats": true}"#;
