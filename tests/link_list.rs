@@ -31,6 +31,7 @@ fn assert_declared(parts: &[Part], told: &Value) {
             Shape::Bool => assert!(value.is_boolean(), "{name}: {value}"),
             Shape::Int => assert!(value.is_i64() || value.is_u64(), "{name}: {value}"),
             Shape::String => assert!(value.is_string(), "{name}: {value}"),
+            Shape::Ints => assert!(value.as_array().unwrap().iter().all(Value::is_u64), "{name}: {value}"),
             Shape::Strings => assert!(value.as_array().unwrap().iter().all(Value::is_string), "{name}: {value}"),
             Shape::Object(inner) => assert_declared(&inner.all(), value),
             Shape::List(_, inner) => {

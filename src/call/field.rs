@@ -10,6 +10,7 @@ use std::num::NonZeroU16;
 
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
+use super::range::NumberRange;
 use super::types::{Constant, Elements, Type, Values, Words};
 
 /// A field: its name, its type and its meaning.
@@ -201,7 +202,7 @@ static ROUTE_TYPES: Words = Words {
 /// Actions of routing rules (`FR_ACT_…`, `linux/fib_rules.h`).
 static ACTIONS: Words = Words {
     name: "Action",
-    words: &[("unspec", 0), ("to_table", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8)],
+    words: &[("unspec", 0), ("to_table", 1), ("goto", 2), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8)],
 };
 /// States of neighbours (`NUD_…`, rtnetlink(7)).
 pub(super) static NEIGHBOUR_STATES: Words = Words {
@@ -365,7 +366,7 @@ fields! {
     GATEWAY: IpAddr = 61 "gateway" Type::Address;
     /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
     TABLE: u64 = 62 "table" U32;
-    /// The origin of the route (`RTPROT_…`): 2 kernel, 3 boot, 4 static, 186 bgp …
+    /// The origin of the route or routing rule (`RTPROT_…`): 0 unspecified, 2 kernel, 3 boot, 4 static, 186 bgp …
     PROTOCOL: u64 = 63 "protocol" U8;
     /// The type of the route. `unicast` forwards packets. `blackhole` drops them silently. `unreachable` and `prohibit`
     /// drop them and report an error to the sender. `throw` ends the look-up in this table.
@@ -398,8 +399,9 @@ fields! {
     FWMARK: u64 = 76 "fwmark" U32;
     /// The bits of the firewall mark that are compared.
     FWMASK: u64 = 77 "fwmask" Type::Number(1, 0xffff_ffff);
-    /// What the kernel does with matching packets. `to_table` looks up a route in `table`. `blackhole` drops packets
-    /// silently. `unreachable` and `prohibit` drop them and report an error to the sender.
+    /// What the kernel does with matching packets. `to_table` looks up a route in `table`. `goto` continues with the
+    /// routing rule of the priority `goto`. `blackhole` drops packets silently. `unreachable` and `prohibit` drop them and
+    /// report an error to the sender.
     ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
     /// The routing rule ignores routes whose prefix length is at most this number.
     SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
@@ -649,6 +651,27 @@ fields! {
     CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
     /// Whether the device only receives, and does not acknowledge what it receives.
     CAN_LISTEN_ONLY: bool = 202 "can.listen_only" Type::Bool;
+    /// Whether the routing rule applies to the packets that its conditions do not match (`not` in ip-rule(8)). In a policy,
+    /// an allow of such a rule considers the given values of the conditions. A deny on any of the conditions is always met.
+    INVERT: bool = 203 "invert" Type::Bool;
+    /// The type of service (TOS) of packets. The kernel refuses some bits.
+    TOS: u64 = 204 "tos" Type::Number(1, 0xff);
+    /// The protocol of packets (`IPPROTO_…`): 1 ICMP, 6 TCP, 17 UDP …
+    IP_PROTOCOL: u64 = 205 "ip_protocol" Type::Number(1, 0xff);
+    /// The source ports of packets. The kernel refuses the port 65535.
+    SOURCE_PORTS: NumberRange = 206 "source_ports" Type::Range(1, 0xffff);
+    /// The destination ports of packets. The kernel refuses the port 65535.
+    DESTINATION_PORTS: NumberRange = 207 "destination_ports" Type::Range(1, 0xffff);
+    /// The uids of the sockets that send the packets.
+    UIDS: NumberRange = 208 "uids" Type::Range(0, 0xffff_fffe);
+    /// Whether the routing rule applies to packets of any VRF, and looks up their routes in the table of that VRF. `table`
+    /// must then be absent or 0. In a policy, an allow considers the table 0, and a deny on `table` is always met.
+    L3MDEV: bool = 209 "l3mdev" Type::Bool;
+    /// The priority of the routing rule that the kernel evaluates next. It must be higher than that of the rule itself. The
+    /// action must be `goto`.
+    GOTO: u64 = 210 "goto" U32;
+    /// The routing rule ignores routes through links of this group.
+    SUPPRESS_IFGROUP: u64 = 211 "suppress_ifgroup" Type::Number(0, 0xffff_fffe);
 }
 
 /// Numbers of fields are below this.

@@ -17,6 +17,7 @@ pub mod needs;
 mod neighbour;
 mod netns;
 pub mod object;
+pub mod range;
 pub mod request;
 pub mod route;
 mod rule;
@@ -325,12 +326,6 @@ impl Call {
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {
         self.all_uses().any(|u| u.field().number == field.number)
-    }
-
-    /// Whether every request meets a deny on the field of this number.
-    #[must_use]
-    pub fn always_meets(&self, number: u16) -> bool {
-        self.leaves_open.iter().any(|field| field.is_met_as(number))
     }
 }
 

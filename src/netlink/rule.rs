@@ -24,16 +24,43 @@ use crate::refusal::{Refusal, already, another_goes, differs};
 const STEP: &str = "parse a rule";
 /// Attributes of a routing rule (`FRA_…`).
 const PRIORITY: u16 = 6;
+const GOTO: u16 = 4;
 const FWMARK: u16 = 10;
+const SUPPRESS_IFGROUP: u16 = 13;
 const SUPPRESS_PREFIXLEN: u16 = 14;
 const FWMASK: u16 = 16;
 const PAD: u16 = 18;
+const UID_RANGE: u16 = 20;
+/// The bits of a port that are compared. Since Linux 6.15 the kernel reports them for a single port, even if it compares
+/// all of them.
+const PORT_MASKS: [u16; 2] = [28, 29];
 /// The attributes that a request can set, and those that every rule has. No request can make a rule with others.
-const KNOWN: [u16; 11] = [1, 2, 3, PRIORITY, FWMARK, SUPPRESS_PREFIXLEN, 15, FWMASK, 17, PAD, 21];
-/// `FIB_RULE_INVERT`
-const INVERT: u32 = 1 << 1;
+const KNOWN: [u16; 18] = [
+    1,
+    2,
+    3,
+    GOTO,
+    PRIORITY,
+    FWMARK,
+    SUPPRESS_IFGROUP,
+    SUPPRESS_PREFIXLEN,
+    15,
+    FWMASK,
+    17,
+    PAD,
+    19,
+    UID_RANGE,
+    21,
+    22,
+    23,
+    24,
+];
 /// Bytes of `struct fib_rule_hdr` that identify a rule: lengths of the prefixes, type of service, action.
 const IDENTIFYING: [usize; 4] = [1, 2, 3, 7];
+/// `FIB_RULE_INVERT`, a bit of the flags in the header.
+const INVERT: u32 = 1 << 1;
+/// The place of the flags in the header.
+const FLAGS: usize = 8;
 
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Rule.Add", prepare: add, object: Some(&RULE_STATE), settled: &[&field::EXISTS_OK.field] },
@@ -42,10 +69,14 @@ pub(super) static ENCODERS: &[Encoder] = &[
 ];
 
 /// The rows of what a request gives of a rule. A mask is sent only with a mark: without it the kernel takes a mark of 0
-/// for no condition.
+/// for no condition. The origin 0 is the kernel's default, and iproute2 sends none either.
 fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone {
-    let has_mark = request.get(&field::FWMARK).is_some();
-    RULE_STATE.rows.iter().filter(move |row| has_mark || row.field() != Some(&field::FWMASK.field))
+    let unsent = [
+        (&field::FWMASK.field, request.get(&field::FWMARK).is_none()),
+        (&field::PROTOCOL.field, request.get(&field::PROTOCOL) == Some(&0)),
+    ];
+    let is_unsent = move |row: &Row| unsent.iter().any(|(field, unsent)| *unsent && row.field() == Some(field));
+    RULE_STATE.rows.iter().filter(move |row| !is_unsent(row))
 }
 
 fn given(request: &Request) -> Given {
@@ -100,11 +131,17 @@ fn read(payload: &[u8]) -> Option<Option<Seen<'_>>> {
     if is(&seen, SUPPRESS_PREFIXLEN, u32::MAX) {
         seen.instead(SUPPRESS_PREFIXLEN, None);
     }
+    for mask in PORT_MASKS {
+        if seen.get(mask).is_some_and(is_whole) {
+            seen.instead(mask, None);
+        }
+    }
     Some(Some(seen))
 }
 
-fn flags(seen: &Seen<'_>) -> u32 {
-    u32_at(seen.head(8), 0).unwrap_or(0)
+/// Whether all bits are set: of a mask, that it masks nothing; of a limit, that there is none.
+fn is_whole(payload: &[u8]) -> bool {
+    payload.iter().all(|byte| *byte == 0xff)
 }
 
 fn priority(seen: &Seen<'_>) -> u32 {
@@ -117,24 +154,31 @@ fn byte(seen: &Seen<'_>, at: usize) -> u8 {
 
 /// Whether a request can give everything that it has.
 fn is_plain(seen: &Seen<'_>) -> bool {
-    let known = |attribute: Option<(u16, &[u8])>| attribute.is_some_and(|(kind, _)| KNOWN.contains(&kind));
-    byte(seen, 3) == 0 && flags(seen) & INVERT == 0 && attributes(seen.attributes()).all(known)
+    let known = |attribute: Option<(u16, &[u8])>| {
+        attribute
+            .is_some_and(|(kind, payload)| KNOWN.contains(&kind) || (PORT_MASKS.contains(&kind) && is_whole(payload)))
+    };
+    attributes(seen.attributes()).all(known)
 }
 
-/// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any".
+/// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any". It reports the uids,
+/// which may be those of root alone, and a group of links only where the rule has them.
 fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
         PAD => false,
-        SUPPRESS_PREFIXLEN => payload.iter().any(|byte| *byte != 0xff),
+        UID_RANGE => true,
+        SUPPRESS_PREFIXLEN | SUPPRESS_IFGROUP => !is_whole(payload),
+        mask if PORT_MASKS.contains(&mask) => !is_whole(payload),
         _ => payload.iter().any(|byte| *byte != 0),
     })
 }
 
-/// Whether the kernel (`rule_find`) would delete `other` in place of `own`.
+/// Whether the kernel (`rule_find`) would delete `other` in place of `own`. It compares neither the target of a `goto` nor
+/// whether the conditions are inverted.
 fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     IDENTIFYING.iter().all(|at| byte(own, *at) == 0 || byte(own, *at) == byte(other, *at))
         && priority(own) == priority(other)
-        && marks(own).all(|mark| marks(other).any(|its| its == mark))
+        && marks(own).filter(|(kind, _)| *kind != GOTO).all(|mark| marks(other).any(|its| its == mark))
 }
 
 /// Requests rules; the kernel filters by family.
@@ -170,7 +214,7 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
 /// The message that deletes the first rule that is as requested; `None` where no rule is.
 fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
-    let is_meant = |seen: &Seen<'_>| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
+    let is_meant = |seen: &Seen<'_>| difference(seen, given, true).is_none();
     let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
     let (before, rest) = found.split_at(at);
     let Some(seen) = rest.first() else { return Ok(None) };
@@ -187,15 +231,23 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     for at in IDENTIFYING.into_iter().chain([0]) {
         head.iter_mut().skip(at).take(1).for_each(|own| *own = byte(seen, at));
     }
+    // The kernel does not compare this flag. iproute2 sends it, too.
+    let inverted = u32_at(seen.head(FLAGS), 0).unwrap_or(0) & INVERT;
+    head.splice(FLAGS.., inverted.to_ne_bytes());
     Ok(Some(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes })))
 }
 
-/// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark.
+/// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark. No
+/// field is about a port of which the kernel compares some bits only.
 fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
     let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
     let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
     let differs = mask.is_some_and(|mask| own != Some(*mask));
-    seen.difference(&RULE_STATE.rows, given.view(), absence_is_any).or(differs.then_some(&field::FWMASK.field))
+    let ports = [&field::SOURCE_PORTS.field, &field::DESTINATION_PORTS.field].into_iter().zip(PORT_MASKS);
+    let mut masked = ports.filter(|(field, mask)| given.request.value(field).is_some() && seen.get(*mask).is_some());
+    seen.difference(&RULE_STATE.rows, given.view(), absence_is_any)
+        .or(differs.then_some(&field::FWMASK.field))
+        .or_else(|| masked.next().map(|(field, _)| field))
 }
 
 /// `exists_ok`: whether one of the rules at this priority is the requested one.

@@ -1015,6 +1015,7 @@ const RULE: &[Row] = &[
             let words = [
                 ("unspec", ""),
                 ("to_table", "ToTable"),
+                ("goto", "Goto"),
                 ("blackhole", "Blackhole"),
                 ("unreachable", "Unreachable"),
                 ("prohibit", "Prohibit"),
@@ -1023,7 +1024,43 @@ const RULE: &[Row] = &[
         }),
     ),
     ("suppress_prefixlength", shows!("SuppressPrefixLen({})")),
+    ("suppress_ifgroup", shows!("SuppressIfGroup({})")),
+    ("goto", shows!("Goto({})")),
+    ("tos", shows!("tos {}")),
+    (
+        "ip_protocol",
+        Shows::Parts(|_, value| {
+            let name = if *value == 6 { "Tcp" } else { "Udp" };
+            vec![format!("IpProtocol({name})")]
+        }),
+    ),
+    ("source_ports", Shows::Parts(|_, value| vec![format!("SourcePortRange(RulePortRange {})", range(value))])),
+    (
+        "destination_ports",
+        Shows::Parts(|_, value| vec![format!("DestinationPortRange(RulePortRange {})", range(value))]),
+    ),
+    ("uids", Shows::Parts(|_, value| vec![format!("UidRange(RuleUidRange {})", range(value))])),
+    ("l3mdev", when!("L3MDev(true)")),
+    ("invert", when!("RuleFlags(Invert)")),
+    (
+        "protocol",
+        Shows::Parts(|_, value| {
+            let is_default = *value == 0; // not sent
+            if is_default {
+                Vec::new()
+            } else {
+                vec![format!("Protocol({})", if *value == 4 { "Static" } else { "Bgp" })]
+            }
+        }),
+    ),
 ];
+
+/// The two numbers of a range, as the decoder shows them.
+fn range(value: &Value) -> String {
+    let text = value.as_str().unwrap();
+    let (start, end) = text.split_once("..").unwrap_or((text, text));
+    format!("{{ start: {start}, end: {end} }}")
+}
 
 /// The rule's own field shows it.
 fn without_family(mut parts: Parts) -> Parts {
