@@ -177,7 +177,7 @@ fn difference(example: &Example) -> Option<String> {
     messages.sort_unstable();
     seen.sort_unstable();
     // What is removed is sent as it was found, including what the request leaves open.
-    let may_have_more = request.call().verb() == "Delete";
+    let may_have_more = ["Delete", "Flush"].contains(&request.call().verb());
     let mut more: Vec<&String> = own.iter().flat_map(|shown| &shown.parts).collect();
     let missing: Vec<&String> = parts
         .iter()
@@ -299,7 +299,8 @@ fn every_field_and_word_is_sent_by_some_request() {
             let Type::Word(words) = used.field().ty else { continue };
             // The rows of what all kinds have are the same for all.
             let is_common = call.uses.iter().any(|common| common.field() == used.field());
-            let is_chosen_here = field != "kind" && call.effect == Effect::Changes && call.verb() != "Delete";
+            let is_chosen_here =
+                field != "kind" && call.effect == Effect::Changes && !["Delete", "Flush"].contains(&call.verb());
             for word in words.all().filter(|_| is_chosen_here) {
                 assert!(
                     is_refused(kind, word)

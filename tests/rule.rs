@@ -326,6 +326,15 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
         ("Add", json!({"exists_ok": true}), "priority"),
         ("Add", json!({"iif": "0123456789abcdef"}), "iif"),
         ("Delete", json!({}), "priority"),
+        ("Flush", json!({}), "priorities"),
+        ("Flush", json!({"table": 255, "source": "default"}), "priorities"),
+        ("Flush", json!({"priorities": "5..5"}), "priorities"),
+        ("Flush", json!({"priorities": "5..4294967296"}), "priorities"),
+        ("Flush", json!({"priorities": 32766, "priority": 32766}), "priority"),
+        ("Flush", json!({"priorities": 32766, "source": "10.0.0.1/0"}), "source"),
+        ("Flush", json!({"priorities": 32766, "source": "2001:db8::/32"}), "source"),
+        ("Flush", json!({"priorities": 32766, "family": null}), "family"),
+        ("Flush", json!({"priorities": 32766, "missing_ok": true}), "missing_ok"),
         ("Delete", json!({"priority": 32766, "source": "10.0.0.1/0"}), "source"),
         ("Delete", json!({"priority": 32766, "source": "2001:db8::/32"}), "source"),
     ];
@@ -354,6 +363,88 @@ fn what_the_kernel_refuses_changes_nothing() {
         assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(22), json!(false)), "{fields}: {reply}");
         assert_eq!(rules(&host, a), before, "{fields}");
     }
+}
+
+#[test]
+fn a_flush_deletes_the_rules_that_match_everything_given_and_no_other() {
+    let (host, a, b) = host();
+    let setup = [
+        "pref 100 from 10.0.0.0/8 table 5",
+        "pref 100 from 10.1.0.0/16 table 6 protocol static",
+        "pref 150 iif v0 table 5",
+        "pref 151 not from 10.0.0.0/8 table 5",
+        "pref 199 uidrange 0-0 table 5 protocol static",
+        "pref 200 from 10.0.0.0/8 table 5 protocol static",
+        "-6 pref 150 table 5 protocol static",
+    ];
+    for words in setup {
+        ip_rule(&host, a, "add", words);
+        ip_rule(&host, b, "add", words);
+    }
+    for (fields, gone) in [
+        (json!({"priorities": "101..149"}), &[][..]),
+        (json!({"priorities": 100, "source": "10.2.0.0/16"}), &[]),
+        (json!({"priorities": "100..199", "invert": true}), &["pref 151 not from 10.0.0.0/8 table 5"]),
+        (json!({"priorities": "100..149", "table": 5}), &["pref 100 from 10.0.0.0/8 table 5"]),
+        (json!({"protocol": 4, "uids": 0}), &["pref 199 uidrange 0-0 table 5 protocol static"]),
+        (json!({"protocol": 4, "family": "inet6"}), &["-6 pref 150 table 5 protocol static"]),
+        (
+            json!({"protocol": 4}),
+            &["pref 100 from 10.1.0.0/16 table 6 protocol static", "pref 200 from 10.0.0.0/8 table 5 protocol static"],
+        ),
+        (json!({"priorities": "1..32765"}), &["pref 150 iif v0 table 5"]),
+        (
+            json!({"priorities": "0..4294967295"}),
+            &["pref 0 table local", "pref 32766 table main", "pref 32767 table default"],
+        ),
+    ] {
+        assert_eq!(act(&host, "Flush", a, &fields).ok(), json!({"deleted": gone.len()}), "{fields}");
+        for words in gone {
+            ip_rule(&host, b, "del", words);
+        }
+        assert_eq!(rules(&host, a), rules(&host, b), "{fields}");
+    }
+    // As `ip rule flush protocol static` does.
+    for netns in [a, b] {
+        host.sh(&format!(
+            "for n in $(seq 500); do echo rule add pref $n table 7 protocol static; done | ip -n {netns} -batch -"
+        ));
+        ip_rule(&host, netns, "add", "pref 250 table 8");
+    }
+    assert_eq!(act(&host, "Flush", a, &json!({"protocol": 4})).ok(), json!({"deleted": 500}));
+    host.ip_in(b, "rule flush protocol static");
+    assert_eq!(rules(&host, a), rules(&host, b));
+}
+
+#[test]
+fn a_flush_that_would_delete_another_rule_deletes_none() {
+    let (host, a, b) = host();
+    host.ip_in(a, "rule add pref 101 from 10.0.0.0/8 table 5");
+    host.ip_in(a, "rule add pref 102 not from 10.0.0.0/8 table 5 tos 0x10");
+    host.ip_in(b, "rule add pref 102 from 10.0.0.0/8 table 5");
+    host.sh("ip -n b rule save >/run/scratch/rules; ip -n a rule restore </run/scratch/rules");
+    let before = rules(&host, a);
+    let reply = act(&host, "Flush", a, &json!({"priorities": "101..102", "invert": false}));
+    assert_eq!(reply.error(), "io.netbroker.Rule.NotSupported", "{reply}");
+    assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("priorities"), json!(false)));
+    assert_eq!(rules(&host, a), before);
+    // Where both are meant, it does not matter which of them is deleted first.
+    let both = act(&host, "Flush", a, &json!({"priorities": "101..102"}));
+    assert_eq!(both.ok(), json!({"deleted": 3}));
+}
+
+#[test]
+fn flushes_at_the_same_time_skip_what_the_other_has_deleted() {
+    let (host, a, _) = host();
+    let others = rules(&host, a);
+    host.sh("for n in $(seq 1000); do echo rule add pref $n table 7; done | ip -n a -batch -");
+    let flush = || act(&host, "Flush", a, &json!({"priorities": "1..1000"})).ok()["deleted"].as_u64().unwrap();
+    let deleted: u64 = std::thread::scope(|scope| {
+        let both = [scope.spawn(flush), scope.spawn(flush)];
+        both.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!(deleted, 1000);
+    assert_eq!(rules(&host, a), others);
 }
 
 fn list(host: &Host, fields: Value) -> Vec<Value> {
@@ -460,6 +551,21 @@ fn the_policy_sees_what_the_kernel_will_do() {
         who = \"uid:{alice}\"
         call = \"Rule.Add\"
         uids = [\"1000..2999\", \"!2000..2999\"]
+        [[deny]]
+        id = \"reserved\"
+        who = \"uid:{alice}\"
+        call = \"Rule.*\"
+        netns = \"a\"
+        priority = \"7000..7999\"
+        table = 7
+        [[allow]]
+        id = \"flushes\"
+        who = \"uid:{BOB}\"
+        call = \"Rule.Flush\"
+        netns = \"a\"
+        family = \"inet\"
+        priorities = [\"2000..2999\", \"!2500\"]
+        free = [\"iif\", \"oif\"]
         [[allow]]
         id = \"bob\"
         who = \"uid:{BOB}\"
@@ -479,6 +585,19 @@ fn the_policy_sees_what_the_kernel_will_do() {
         (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "eth7"}), "uplinks", "oif"),
         (alice, "Delete", json!({"priority": 5, "table": 9, "iif": "eth0", "missing_ok": true}), "uplinks", "iif"),
         (alice, "Add", json!({"priority": 5, "table": 255}), "local", "table"),
+        (alice, "Flush", json!({"priorities": "1..9"}), "local", "table"), // any table, also that one
+        (
+            alice,
+            "Flush",
+            json!({"priorities": "6000..7000", "table": 7, "iif": "v1", "oif": "v1"}),
+            "reserved",
+            "priorities",
+        ),
+        (alice, "Flush", json!({"protocol": 4, "table": 7, "iif": "v1", "oif": "v1"}), "reserved", "priorities"),
+        (alice, "Flush", json!({"priorities": "6000..6999", "table": 7, "iif": "v1"}), "uplinks", "oif"),
+        (BOB, "Flush", json!({"priorities": "2000..3000", "table": 7}), "flushes", "priorities"),
+        (BOB, "Flush", json!({"priorities": "2400..2600", "table": 7}), "flushes", "priorities"),
+        (BOB, "Flush", json!({"protocol": 4, "table": 7}), "flushes", "priorities"),
         (alice, "Delete", json!({"priority": 0}), "local", "table"), // any table, also that one
         (alice, "Add", json!({"priority": 5000}), "tenants", "priority"), // without a source: from everywhere
         (alice, "Add", json!({"source": "192.0.2.7/32"}), "tenants", "priority"), // the kernel could choose it
@@ -532,6 +651,12 @@ fn the_policy_sees_what_the_kernel_will_do() {
         assert_eq!((reply.get("rule"), reply.get("field")), (json!(rule), json!(field)), "{fields}: {reply}");
         assert_eq!(rules(&host, a), before, "{fields}");
     }
+    let flush = |uid, fields: Value| host.as_uid(uid).call("Rule.Flush", fields).ok();
+    let none = json!({"deleted": 0});
+    let mine = json!({"netns": a, "family": "inet", "priorities": "2501..2999", "table": 7, "protocol": 4});
+    assert_eq!(flush(BOB, mine), none);
+    let all = json!({"netns": a, "family": "inet", "priorities": "5000..6999", "table": 7, "iif": "v1", "oif": "v1"});
+    assert_eq!(flush(alice, all), none);
     let fields = json!({"netns": a, "family": "inet", "priority": 5, "source": "10.0.0.1/16", "table": 16, "iif": "v1", "fwmark": 1, "source_ports": "1..1023"});
     host.as_uid(BOB).call("Rule.Add", fields.clone()).ok();
     assert_eq!(rules(&host, a).len(), before.len() + 1);

@@ -24,18 +24,22 @@ pub struct Field {
     pub ty: Type,
     /// One line, with the unit.
     pub doc: &'static str,
-    /// For a field inside a list: what takes its place in a request without the list.
+    /// For a field inside a list: what takes its place in a request without the list. For a range: the field of one
+    /// number of it.
     pub alone: Option<Alone>,
 }
 
 /// What takes the place of a field inside a list if there is only one element. One meaning has one spelling: a list of
-/// one is replaced by these fields, and a deny on the field outside the list also meets the field inside.
+/// one is replaced by these fields, and a deny on the field outside the list also meets the field inside. In the same
+/// way, a deny on the number of one object meets the range of numbers of several.
 #[derive(Debug, Clone, Copy)]
 pub enum Alone {
     /// This field.
     Field(FieldId),
     /// No field: a single element can have this value only.
     Always(Constant),
+    /// The field is a range of the values of this field, which other calls have.
+    RangeOf(FieldId),
 }
 
 impl Field {
@@ -48,10 +52,19 @@ impl Field {
         }
     }
 
+    /// The other field as which denies also meet this one, if there is one.
+    #[must_use]
+    pub fn also_met_as(&self) -> Option<&'static Self> {
+        match self.alone {
+            Some(Alone::Field(other) | Alone::RangeOf(other)) => Some(other.get()),
+            _ => None,
+        }
+    }
+
     /// Whether a deny on the field of this number also meets this one.
     #[must_use]
     pub fn is_met_as(&self, number: u16) -> bool {
-        self.number == number || self.outside().is_some_and(|outside| outside.number == number)
+        self.number == number || self.also_met_as().is_some_and(|other| other.number == number)
     }
 }
 
@@ -651,8 +664,7 @@ fields! {
     CAN_RESTART_MS: u64 = 201 "can.restart_ms" U32;
     /// Whether the device only receives, and does not acknowledge what it receives.
     CAN_LISTEN_ONLY: bool = 202 "can.listen_only" Type::Bool;
-    /// Whether the routing rule applies to the packets that its conditions do not match (`not` in ip-rule(8)). In a policy,
-    /// an allow of such a rule considers the given values of the conditions. A deny on any of the conditions is always met.
+    /// Whether the routing rule applies to the packets that its conditions do not match (`not` in ip-rule(8)).
     INVERT: bool = 203 "invert" Type::Bool;
     /// The type of service (TOS) of packets. The kernel refuses some bits.
     TOS: u64 = 204 "tos" Type::Number(1, 0xff);
@@ -664,14 +676,15 @@ fields! {
     DESTINATION_PORTS: NumberRange = 207 "destination_ports" Type::Range(1, 0xffff);
     /// The uids of the sockets that send the packets.
     UIDS: NumberRange = 208 "uids" Type::Range(0, 0xffff_fffe);
-    /// Whether the routing rule applies to packets of any VRF, and looks up their routes in the table of that VRF. `table`
-    /// must then be absent or 0. In a policy, an allow considers the table 0, and a deny on `table` is always met.
+    /// Whether the routing rule applies to packets of any VRF, and looks up their routes in the table of that VRF.
     L3MDEV: bool = 209 "l3mdev" Type::Bool;
     /// The priority of the routing rule that the kernel evaluates next. It must be higher than that of the rule itself. The
     /// action must be `goto`.
     GOTO: u64 = 210 "goto" U32;
     /// The routing rule ignores routes through links of this group.
     SUPPRESS_IFGROUP: u64 = 211 "suppress_ifgroup" Type::Number(0, 0xffff_fffe);
+    /// The priorities of the routing rules. A deny on `priority` also meets this field.
+    PRIORITIES: NumberRange = 212 "priorities" Type::Range(0, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&PRIORITY.field));
 }
 
 /// Numbers of fields are below this.
@@ -743,7 +756,16 @@ mod tests {
         }
         assert!(declared >= 4, "{declared}");
         for field in FIELDS.iter().filter(|field| field.alone.is_some()) {
-            assert!(inside(&field), "{} is in no list", field.name);
+            match (field.alone, field.ty) {
+                (Some(Alone::RangeOf(one)), Type::Range(least, most)) => {
+                    assert!(
+                        matches!(one.get().ty, Type::Number(from, to) if (from, to) == (least, most)),
+                        "{}",
+                        field.name
+                    );
+                }
+                _ => assert!(inside(&field), "{} is in no list", field.name),
+            }
         }
     }
 

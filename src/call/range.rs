@@ -30,6 +30,12 @@ impl NumberRange {
         self.last
     }
 
+    /// Whether a number is in it.
+    #[must_use]
+    pub fn contains(self, number: u64) -> bool {
+        (self.first..=self.last).contains(&number)
+    }
+
     /// Reads a range whose numbers must be between two bounds. A range of one number has one spelling: the number.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 
 use super::field::{
     ACTION, DESTINATION, DESTINATION_PORTS, EXISTS_OK, FAMILY, FWMARK, FWMASK, Field, GOTO, IIF, INVERT, IP_PROTOCOL,
-    L3MDEV, MISSING_OK, NETNS, OIF, PRIORITY, PROTOCOL, SOURCE, SOURCE_PORTS, SUPPRESS_IFGROUP, SUPPRESS_PREFIXLENGTH,
-    TABLE, TOS, UIDS,
+    L3MDEV, MISSING_OK, NETNS, OIF, PRIORITIES, PRIORITY, PROTOCOL, SOURCE, SOURCE_PORTS, SUPPRESS_IFGROUP,
+    SUPPRESS_PREFIXLENGTH, TABLE, TOS, UIDS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
@@ -109,7 +109,9 @@ pub(super) static CALLS: &[Call] = &[
               existing link is refused. With the action `to_table`, `table` is 254 (`main`) if absent. With `l3mdev` or \
               any other action, `table` must be absent or 0. `unspec` drops packets, as `blackhole` does. `exists_ok` needs \
               `priority`. For the kernel, a new rule without `source` or `destination` is the same as an existing rule \
-              that has them, if everything else is equal. It is refused with `AlreadyExists`.",
+              that has them, if everything else is equal. It is refused with `AlreadyExists`. In a policy, an allow considers the \
+              given conditions, also of a rule with `invert`. Such a rule applies to other packets, so every deny on a \
+              condition is met. With `l3mdev`, an allow considers the table 0, and every deny on `table` is met.",
         elsewhere: "With the first IPv4 rule that is added to a namespace, the kernel separates the tables `local` and \
                     `main`, which it keeps merged until then.",
         uses: &[
@@ -186,6 +188,50 @@ pub(super) static CALLS: &[Call] = &[
         result: NOTHING,
     },
     Call {
+        name: "Rule.Flush",
+        number: 26,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes all routing rules with this `family` that match all given fields. `priorities` or `protocol` is \
+              required. The broker lists the rules, and then deletes each of them by everything that identifies it. A rule \
+              that another process deletes in the meantime is skipped. If the kernel would delete another rule of the same \
+              priority instead, the error is `NotSupported`, and no rule is deleted. After any other error, some of the \
+              rules may be deleted (`may_have_changed`).",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&FAMILY.field),
+            any(&PRIORITIES.field),
+            any(&PROTOCOL.field),
+            any(&SOURCE.field),
+            any(&DESTINATION.field),
+            any(&IIF.field),
+            any(&OIF.field),
+            any(&FWMARK.field),
+            any(&FWMASK.field),
+            any(&TOS.field),
+            any(&IP_PROTOCOL.field),
+            any(&SOURCE_PORTS.field),
+            any(&DESTINATION_PORTS.field),
+            any(&UIDS.field),
+            any(&L3MDEV.field),
+            any(&INVERT.field),
+            any(&TABLE.field),
+            any(&ACTION.field),
+            any(&GOTO.field),
+            any(&SUPPRESS_PREFIXLENGTH.field),
+            any(&SUPPRESS_IFGROUP.field),
+        ],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: flushed,
+        result: Output {
+            parts: &[part("deleted", Shape::Int, "How many routing rules were deleted.")],
+            streams: false,
+        },
+    },
+    Call {
         name: "Rule.List",
         number: 22,
         effect: Effect::Reads,
@@ -222,6 +268,15 @@ fn addresses(request: &mut Request) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+/// Requires that the request selects some of the rules.
+fn flushed(request: &mut Request) -> Result<(), Invalid> {
+    if request.get(&PRIORITIES).is_none() && request.get(&PROTOCOL).is_none() {
+        let why = "is required without `protocol`; for all routing rules of the family, write \"0..4294967295\"";
+        return refused(&PRIORITIES.field, why);
+    }
+    addresses(request)
 }
 
 /// The conditions of a rule. An inverted rule applies to the packets that they do not match.

@@ -65,6 +65,7 @@ const FLAGS: usize = 8;
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Rule.Add", prepare: add, object: Some(&RULE_STATE), settled: &[&field::EXISTS_OK.field] },
     Encoder { call: "Rule.Delete", prepare: delete, object: Some(&RULE_STATE), settled: &[&field::MISSING_OK.field] },
+    Encoder { call: "Rule.Flush", prepare: flush, object: Some(&RULE_STATE), settled: &[&field::PRIORITIES.field] },
     Encoder { call: "Rule.List", prepare: list, object: None, settled: &[] },
 ];
 
@@ -111,6 +112,24 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
             Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => Ok(Map::new()),
             other => other.map(|()| Map::new()).map_err(|failure| failure.about(&given.request)),
         }
+    }))
+}
+
+/// `Rule.Flush`. Which rules are meant, and whether the kernel would delete others, is known before the first is deleted.
+fn flush(before: Before<'_>) -> Result<Prepared, Refusal> {
+    let given = given(before.into_request());
+    Ok(Prepared::new(move |after, _| {
+        let found = fetch(after, &given).map_err(TransactionError::refusal)?;
+        let mut deleted = 0_u64;
+        for message in removals(&found, &given)? {
+            match after.act(&message, &mut |_| Ok(())) {
+                Ok(()) => deleted += 1,
+                Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) => {} // another process deleted it
+                Err(failure) if deleted > 0 => return Err(failure.about(&given.request).after_a_change()),
+                Err(failure) => return Err(failure.about(&given.request)),
+            }
+        }
+        Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))
     }))
 }
 
@@ -187,12 +206,16 @@ fn question(family: u8) -> Message {
     Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
 }
 
-/// Fetches the rules of the priority that a request gives. Others cannot be meant, or be deleted in place of the
-/// requested one.
+/// Fetches the rules of the priorities that a request gives. Others cannot be meant, or be deleted in place of the
+/// requested ones.
 fn fetch(netlink: &mut Netlink, given: &Given) -> Result<Vec<Seen<'static>>, TransactionError> {
-    let wanted = given.request.get(&field::PRIORITY).copied();
+    let one = given.request.get(&field::PRIORITY).copied();
+    let several = given.request.get(&field::PRIORITIES).copied();
+    let is_wanted = |priority: u64| {
+        one.is_none_or(|one| one == priority) && several.is_none_or(|several| several.contains(priority))
+    };
     netlink.pick(&question(given.family), STEP, |payload| {
-        let seen = read(payload)?.filter(|seen| wanted == Some(priority(seen).into()));
+        let seen = read(payload)?.filter(|seen| is_wanted(priority(seen).into()));
         seen.map_or(Some(None), |seen| seen.parses(RULE_STATE.rows).then(|| Some(seen.into_owned())))
     })
 }
@@ -219,9 +242,34 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     let (before, rest) = found.split_at(at);
     let Some(seen) = rest.first() else { return Ok(None) };
     if before.iter().any(|other| is_taken_for(seen, other)) {
-        let why = "the kernel would delete another rule of the same priority, which has more conditions";
-        return Err(another_goes(&field::PRIORITY.field, why));
+        return Err(another_goes(&field::PRIORITY.field, ANOTHER));
     }
+    deletion(seen).map(Some)
+}
+
+/// The messages that delete all rules that are as requested. A rule that is deleted before cannot be taken for another.
+fn removals(found: &[Seen<'_>], given: &Given) -> Result<Vec<Message>, Refusal> {
+    let mut messages = Vec::new();
+    // The rules of one priority that remain, before the one that is looked at.
+    let mut remaining: Vec<&Seen<'_>> = Vec::new();
+    for seen in found {
+        remaining.retain(|other| priority(other) == priority(seen));
+        if difference(seen, given, true).is_some() {
+            remaining.push(seen);
+        } else if remaining.iter().any(|other| is_taken_for(seen, other)) {
+            return Err(another_goes(&field::PRIORITIES.field, ANOTHER));
+        } else {
+            messages.push(deletion(seen)?);
+        }
+    }
+    Ok(messages)
+}
+
+/// Why a rule is not deleted.
+const ANOTHER: &str = "the kernel would delete another rule of the same priority, which has more conditions";
+
+/// The message that deletes a rule by everything that identifies it.
+fn deletion(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     for (kind, payload) in marks(seen).filter(|(kind, _)| *kind != PRIORITY) {
         attributes.add(kind, payload)?;
@@ -234,7 +282,7 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     // The kernel does not compare this flag. iproute2 sends it, too.
     let inverted = u32_at(seen.head(FLAGS), 0).unwrap_or(0) & INVERT;
     head.splice(FLAGS.., inverted.to_ne_bytes());
-    Ok(Some(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes })))
+    Ok(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes }))
 }
 
 /// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark. No
@@ -262,4 +310,39 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
         };
     }
     Err(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call;
+    use crate::call::json::Json;
+
+    /// A rule for the source port 16, or for those that have these bits of it.
+    fn rule(mask: Option<u16>) -> Vec<u8> {
+        let mut payload = vec![INET, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        payload.extend([&8_u16.to_ne_bytes()[..], &23_u16.to_ne_bytes(), &[16, 0, 16, 0]].concat());
+        if let Some(mask) = mask {
+            let attribute = [&6_u16.to_ne_bytes()[..], &28_u16.to_ne_bytes(), &mask.to_ne_bytes(), &[0; 2]];
+            payload.extend(attribute.concat());
+        }
+        payload
+    }
+
+    /// Only newer versions of iproute2 can make such a rule.
+    #[test]
+    fn a_port_of_which_only_some_bits_are_compared_is_not_the_given_port() {
+        let text = br#"{"netns": "a", "family": "inet", "priority": 0, "source_ports": 16}"#;
+        let request = Request::parse(call::by_name("Rule.Delete").unwrap(), &Json::parse(text).unwrap(), 0).unwrap();
+        let given = given(&request);
+        for (mask, is_masked) in [(None, false), (Some(0xffff), false), (Some(0xf0), true)] {
+            let payload = rule(mask);
+            let seen = read(&payload).unwrap().unwrap();
+            let differs = difference(&seen, &given, true);
+            assert_eq!(differs, is_masked.then_some(&field::SOURCE_PORTS.field), "{mask:?}");
+            assert_eq!(is_plain(&seen), !is_masked, "{mask:?}");
+            let sent = marks(&seen).filter(|(kind, _)| PORT_MASKS.contains(kind)).count();
+            assert_eq!(sent, usize::from(is_masked), "{mask:?}");
+        }
+    }
 }

@@ -404,6 +404,35 @@ mod tests {
     }
 
     #[test]
+    fn an_allow_contains_a_whole_range_and_a_deny_meets_a_part_of_it() {
+        let numbers = |list: &[(u64, u64)]| {
+            Entries::Numbers(list.iter().map(|(least, most)| Numbers::Between(*least, *most)).collect())
+        };
+        let range = |first, last| Value::Range(NumberRange::new(first, last).unwrap());
+        let some = Constraint { any: false, entries: numbers(&[(10, 19), (20, 29)]), except: None };
+        for (value, contains, meets) in [
+            (range(10, 19), true, true),
+            (range(12, 12), true, true),
+            (range(15, 24), false, true), // no single entry contains it
+            (range(1, 10), false, true),
+            (range(1, 9), false, false),
+            (range(29, 90), false, true),
+            (range(30, 90), false, false),
+        ] {
+            assert_eq!((some.contains(&value, 0), some.meets(&value, 0)), (contains, meets), "{value}");
+        }
+        let but = Constraint { except: Some(numbers(&[(15, 18), (10, 14), (19, 40)])), ..some };
+        assert!(!but.meets(&range(1, 90), 0) && !but.contains(&range(12, 13), 0)); // nothing is left
+        let but = Constraint { except: Some(numbers(&[(15, 17), (10, 14), (19, 40)])), ..but };
+        assert!(but.meets(&range(1, 90), 0) && but.meets(&range(18, 18), 0) && !but.meets(&range(10, 17), 0));
+        let all = Constraint { any: true, entries: numbers(&[]), except: Some(numbers(&[(5, u64::MAX)])) };
+        assert!(all.contains(&range(0, 4), 0) && !all.contains(&range(0, 5), 0));
+        assert!(all.meets(&range(0, u64::MAX), 0) && !all.meets(&range(5, u64::MAX), 0));
+        let mine = Constraint { any: false, entries: Entries::Numbers(vec![Numbers::Uid]), except: None };
+        assert!(mine.contains(&range(7, 7), 7) && !mine.contains(&range(7, 8), 7) && mine.meets(&range(1, 9), 7));
+    }
+
+    #[test]
     fn the_callers_uid_stands_for_itself() {
         let mine = Constraint { any: false, entries: Entries::Patterns(vec!["v{uid}-*".to_owned()]), except: None };
         let link = |raw: &str| Type::Link.parse(raw).unwrap();

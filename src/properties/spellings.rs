@@ -23,7 +23,7 @@ use crate::policy::rule::{Rule, Ruling};
 
 /// Calls that send their messages without a listing before.
 fn calls() -> Vec<&'static Call> {
-    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete"];
+    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete", "Rule.Flush"];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
     all().filter(sends).filter(|call| !lists_first.contains(&call.name)).collect()
 }

@@ -8,7 +8,7 @@ use crate::call::field::invented::{NUMBERS, SOURCES, WORDS};
 use crate::call::field::{
     ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, FieldId, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS,
     NEW_NAME, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME,
-    PEER_NETNS, SCOPE, SOURCE_PORTS, TARGET_NETNS, UIDS, UP,
+    PEER_NETNS, PRIORITIES, SCOPE, SOURCE_PORTS, TARGET_NETNS, UIDS, UP,
 };
 use crate::call::types::Type;
 use crate::call::value::Value;
@@ -250,6 +250,18 @@ static RANGES: Call = call(
     &[],
 );
 
+/// A range of what other calls have one of.
+static BETWEEN: Call = call(
+    "Test.Between",
+    912,
+    &[
+        declared(&NETNS.field, Absence::Required),
+        declared(&PRIORITIES.field, Absence::Any),
+        declared(&UIDS.field, Absence::Untouched),
+    ],
+    &[],
+);
+
 /// A request that gives `up` has any link and any gateway, whatever else it gives.
 pub(super) static OPENED: Call = Call {
     settle: |request| {
@@ -271,8 +283,8 @@ pub(super) static OPENED: Call = Call {
     )
 };
 
-pub(super) static CALLS: [&Call; 12] =
-    [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED];
+pub(super) static CALLS: [&Call; 13] =
+    [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN];
 
 /// The fields that can have any value in a request, whatever it gives.
 pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
@@ -296,9 +308,11 @@ pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     }
 }
 
-/// Whether a field outside of `nexthops` means the same, in the manual's words.
+/// Whether a field outside of `nexthops` means the same, or one of what the other field has a range of, in the manual's
+/// words.
 pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
     inside.name.strip_prefix("nexthops.") == Some(outside.name)
+        || (inside.name, outside.name) == ("priorities", "priority")
 }
 
 /// The type of each value of a list; any other type itself.

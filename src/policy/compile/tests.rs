@@ -105,7 +105,8 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Neighbour.Replace",
             "Neighbour.Delete",
             "Rule.Add",
-            "Rule.Delete"
+            "Rule.Delete",
+            "Rule.Flush"
         ]
     );
     assert_eq!(
