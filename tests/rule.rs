@@ -172,6 +172,8 @@ fn a_rule_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
         (json!({"priority": 200, "source": "10.0.0.0/8", "table": 5}), "tos"),
         (json!({"priority": 201, "source": "10.0.0.0/8", "table": 5}), "invert"),
         (json!({"priority": 202, "table": 5}), "priority"), // no field has realms
+        (json!({"priority": 131, "action": "goto", "goto": 133}), "goto"),
+        (json!({"priority": 120, "source": "10.4.0.0/16"}), "invert"),
     ] {
         let mut asked = fields.clone();
         asked["exists_ok"] = json!(true);
