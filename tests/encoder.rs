@@ -434,6 +434,13 @@ fn a_rule_is_sent_with_the_names_of_its_links_which_are_looked_up_for_alternativ
     let found = rule(json!({"source": "10.0.0.1/24"}));
     assert_sends(&host, "Rule.Delete", found, &[asked, "DELRULE to/0 from/24 action=1 15 2 6"]);
     assert_sends(&host, "Rule.Delete", rule(json!({"priority": 9, "missing_ok": true})), &[asked]);
+    for priority in [300, 301] {
+        host.caller().call("Rule.Add", rule(json!({"priority": priority, "table": 9, "source": "10.0.0.0/8"}))).ok();
+    }
+    let flush = json!({"netns": "a", "family": "inet", "priorities": "300..399"});
+    let removed = "DELRULE to/0 from/8 action=1 15 2 6";
+    assert_sends(&host, "Rule.Flush", flush.clone(), &[asked, removed, removed]);
+    assert_sends(&host, "Rule.Flush", flush, &[asked]);
     assert_sends(&host, "Rule.List", json!({"netns": "a"}), &[asked]);
 }
 

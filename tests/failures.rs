@@ -171,6 +171,18 @@ fn no_failed_system_call_of_a_routing_rule_call_is_reported_as_something_else() 
 }
 
 #[test]
+fn no_failed_system_call_of_a_flush_is_reported_as_something_else() {
+    let host = host(Way::Setuid);
+    let mut flush = asked("Rule.Flush", json!({"netns": "w", "family": "inet", "priorities": "8..9"}));
+    for priority in [8, 9] {
+        let rule = json!({"netns": "w", "family": "inet", "priority": priority, "table": 9, "exists_ok": true});
+        host.caller().call("Rule.Add", rule.clone()).ok();
+        flush = flush.undo("Rule.Add", rule);
+    }
+    Walk::new(&host, host.caller(), flush).walk(From::LastFilter);
+}
+
+#[test]
 fn no_failed_system_call_of_a_neighbour_call_is_reported_as_something_else() {
     let host = host(Way::Setuid);
     let there = v0(&json!({"address": "10.0.0.9"}));

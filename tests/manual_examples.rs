@@ -59,6 +59,14 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("Neighbour.Delete", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     (
         "Rule.Delete",
+        r#""priority":300"#,
+        "ip -n blue rule add priority 300 ipproto tcp tos 0x10 sport 32768-60999 dport 443 uidrange 1000-1999 table 100 \
+         suppress_ifgroup 7 protocol 80",
+    ),
+    ("Rule.Delete", r#""priority":400"#, "ip -n blue rule add priority 400 not fwmark 1 goto 500"),
+    ("Rule.Delete", r#""priority":1000"#, "ip -n blue rule add priority 1000 l3mdev"),
+    (
+        "Rule.Delete",
         r#""priority":200"#,
         "ip -n blue rule add priority 200 from 192.0.2.0/24 to 198.51.100.0/24 iif eth0 oif eth1 fwmark 1/255 \
          table 100 suppress_prefixlength 0",

@@ -57,6 +57,38 @@ fn steps() -> Vec<(Value, &'static str)> {
         (json!({"priority": 0, "table": 9}), "pref 0 table 9"),
         (json!({"priority": 4_294_967_295_u32, "table": 4_294_967_295_u32}), "pref 4294967295 table 4294967295"),
         (json!({"priority": 114, "source": "default", "destination": "0.0.0.0/0"}), "pref 114 from all to all"),
+        (json!({"priority": 120, "invert": true, "source": "10.4.0.0/16"}), "pref 120 not from 10.4.0.0/16"),
+        (json!({"priority": 121, "tos": 16}), "pref 121 tos 0x10"),
+        (json!({"priority": 122, "ip_protocol": 255}), "pref 122 ipproto 255"),
+        (
+            json!({"priority": 123, "ip_protocol": 6, "source_ports": "1..1023", "destination_ports": 80}),
+            "pref 123 ipproto tcp sport 1-1023 dport 80",
+        ),
+        (json!({"priority": 124, "source_ports": 53}), "pref 124 sport 53"),
+        (json!({"priority": 125, "destination_ports": "1..65534"}), "pref 125 dport 1-65534"),
+        (json!({"priority": 126, "uids": "1000..1999", "table": 9}), "pref 126 uidrange 1000-1999 table 9"),
+        (json!({"priority": 127, "uids": "0", "table": 9}), "pref 127 uidrange 0-0 table 9"),
+        (json!({"priority": 128, "uids": "0..4294967294"}), "pref 128 uidrange 0-4294967294"),
+        (json!({"priority": 129, "l3mdev": true}), "pref 129 l3mdev"),
+        (json!({"priority": 130, "l3mdev": true, "action": "unreachable"}), "pref 130 l3mdev unreachable"),
+        (json!({"priority": 131, "action": "goto", "goto": 132}), "pref 131 goto 132 table 0"),
+        (json!({"priority": 132, "suppress_ifgroup": 0}), "pref 132 suppress_ifgroup 0"),
+        (
+            json!({"priority": 133, "suppress_ifgroup": 2_147_483_647, "suppress_prefixlength": 0}),
+            "pref 133 suppress_ifgroup 2147483647 suppress_prefixlength 0",
+        ),
+        (json!({"priority": 134, "protocol": 4}), "pref 134 protocol static"),
+        (json!({"priority": 135, "protocol": 0, "invert": false, "l3mdev": false}), "pref 135"),
+        (
+            json!({"family": "inet6", "priority": 120, "invert": true, "tos": 16, "ip_protocol": 17, "source_ports": "5..6",
+                   "destination_ports": 7, "uids": 1000, "suppress_ifgroup": 3, "protocol": 186}),
+            "-6 pref 120 not tos 0x10 ipproto 17 sport 5-6 dport 7 uidrange 1000-1000 suppress_ifgroup 3 protocol bgp",
+        ),
+        (json!({"family": "inet6", "priority": 121, "l3mdev": true}), "-6 pref 121 l3mdev"),
+        (
+            json!({"family": "inet6", "priority": 122, "action": "goto", "goto": 4_294_967_295_u32}),
+            "-6 pref 122 goto 4294967295 table 0",
+        ),
         (
             json!({"family": "inet6", "priority": 100, "source": "2001:db8::1/64", "table": 5}),
             "-6 pref 100 from 2001:db8::1/64 table 5",
@@ -122,6 +154,7 @@ fn a_rule_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
     }
     host.ip_in(a, "rule add pref 200 from 10.0.0.0/8 table 5 tos 0x10");
     host.ip_in(a, "rule add pref 201 not from 10.0.0.0/8 table 5");
+    host.ip_in(a, "rule add pref 202 realms 3/4 table 5");
     let before = rules(&host, a);
     for (fields, _) in steps() {
         let plain = act(&host, "Add", a, &fields);
@@ -136,7 +169,11 @@ fn a_rule_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
         (json!({"priority": 100, "table": 5}), "source"),
         (json!({"priority": 101}), "destination"),
         (json!({"priority": 110, "action": "unreachable"}), "source"),
-        (json!({"priority": 201, "source": "10.0.0.0/8", "table": 5}), "priority"),
+        (json!({"priority": 200, "source": "10.0.0.0/8", "table": 5}), "tos"),
+        (json!({"priority": 201, "source": "10.0.0.0/8", "table": 5}), "invert"),
+        (json!({"priority": 202, "table": 5}), "priority"), // no field has realms
+        (json!({"priority": 131, "action": "goto", "goto": 133}), "goto"),
+        (json!({"priority": 120, "source": "10.4.0.0/16"}), "invert"),
     ] {
         let mut asked = fields.clone();
         asked["exists_ok"] = json!(true);
@@ -178,6 +215,20 @@ fn only_the_rule_that_is_meant_goes() {
         json!({"priority": 102, "fwmark": 7, "fwmask": 7}),
         json!({"priority": 102, "fwmark": 6}),
         json!({"priority": 103}), // inverted
+        json!({"priority": 103, "source": "10.0.0.0/8", "invert": false}),
+        json!({"priority": 100, "invert": true}),
+        json!({"priority": 105, "tos": 4}),
+        json!({"priority": 105, "uids": "1..4"}),
+        json!({"priority": 105, "uids": 1}),
+        json!({"priority": 105, "source_ports": 1}),
+        json!({"priority": 105, "destination_ports": "1..65535"}),
+        json!({"priority": 105, "ip_protocol": 6}),
+        json!({"priority": 105, "l3mdev": true}),
+        json!({"priority": 105, "goto": 200}),
+        json!({"priority": 105, "action": "goto"}),
+        json!({"priority": 105, "suppress_ifgroup": 0}),
+        json!({"priority": 105, "protocol": 4}),
+        json!({"priority": 0, "table": 255, "protocol": 0}), // it is the kernel's
         json!({"priority": 100, "family": "inet6"}),
     ];
     for fields in absent {
@@ -200,8 +251,9 @@ fn only_the_rule_that_is_meant_goes() {
     goes(json!({"priority": 101, "iif": "v0"}), 1);
     goes(json!({"priority": 102, "fwmark": 7}), 1);
     goes(json!({"priority": 104, "destination": "10.0.0.0/8"}), 3);
-    goes(json!({"priority": 105, "destination": "10.9.0.0/16"}), 4); // with everything else that it has
-    goes(json!({"priority": 0, "table": 255}), 0); // the rule of table `local`, which must be meant
+    goes(json!({"priority": 105, "destination": "10.9.0.0/16", "uids": "1..5", "tos": 16, "l3mdev": false}), 4);
+    goes(json!({"priority": 103, "invert": true}), 1);
+    goes(json!({"priority": 0, "table": 255, "protocol": 2}), 0); // the rule of table `local`, which must be meant
 }
 
 #[test]
@@ -245,13 +297,46 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
         ("Add", json!({"table": 0}), "table"),
         ("Add", json!({"table": 254, "action": "blackhole"}), "table"),
         ("Add", json!({"action": "blackhole", "suppress_prefixlength": 0}), "suppress_prefixlength"),
-        ("Add", json!({"action": "goto"}), "action"),
+        ("Add", json!({"action": "goto"}), "goto"),
+        ("Add", json!({"goto": 5}), "goto"),
+        ("Add", json!({"action": "blackhole", "goto": 5}), "goto"),
+        ("Add", json!({"action": "goto", "goto": 5, "table": 9}), "table"),
+        ("Add", json!({"action": "goto", "goto": 5, "suppress_ifgroup": 9}), "suppress_ifgroup"),
+        ("Add", json!({"action": "prohibit", "suppress_ifgroup": 0}), "suppress_ifgroup"),
+        ("Add", json!({"suppress_ifgroup": 4_294_967_295_u32}), "suppress_ifgroup"),
+        ("Add", json!({"l3mdev": true, "table": 254}), "table"),
+        ("Add", json!({"l3mdev": 1}), "l3mdev"),
+        ("Add", json!({"tos": 0}), "tos"),
+        ("Add", json!({"tos": 256}), "tos"),
+        ("Add", json!({"ip_protocol": 0}), "ip_protocol"),
+        ("Add", json!({"ip_protocol": "tcp"}), "ip_protocol"),
+        ("Add", json!({"protocol": 256}), "protocol"),
+        ("Add", json!({"uids": "1000..999"}), "uids"),
+        ("Add", json!({"uids": "1000..1000"}), "uids"),
+        ("Add", json!({"uids": "1000-1999"}), "uids"),
+        ("Add", json!({"uids": "0..4294967295"}), "uids"),
+        ("Add", json!({"uids": [1000, 1999]}), "uids"),
+        ("Add", json!({"uids": -1}), "uids"),
+        ("Add", json!({"source_ports": 0}), "source_ports"),
+        ("Add", json!({"source_ports": "0..5"}), "source_ports"),
+        ("Add", json!({"destination_ports": 65536}), "destination_ports"),
+        ("Add", json!({"destination_ports": ""}), "destination_ports"),
+        ("Delete", json!({"priority": 32766, "uids": "5..5"}), "uids"),
         ("Add", json!({"fwmask": 255}), "fwmask"),
         ("Add", json!({"fwmark": 0, "fwmask": 0}), "fwmask"),
         ("Add", json!({"fwmark": 257, "fwmask": 255}), "fwmark"),
         ("Add", json!({"exists_ok": true}), "priority"),
         ("Add", json!({"iif": "0123456789abcdef"}), "iif"),
         ("Delete", json!({}), "priority"),
+        ("Flush", json!({}), "priorities"),
+        ("Flush", json!({"table": 255, "source": "default"}), "priorities"),
+        ("Flush", json!({"priorities": "5..5"}), "priorities"),
+        ("Flush", json!({"priorities": "5..4294967296"}), "priorities"),
+        ("Flush", json!({"priorities": 32766, "priority": 32766}), "priority"),
+        ("Flush", json!({"priorities": 32766, "source": "10.0.0.1/0"}), "source"),
+        ("Flush", json!({"priorities": 32766, "source": "2001:db8::/32"}), "source"),
+        ("Flush", json!({"priorities": 32766, "family": null}), "family"),
+        ("Flush", json!({"priorities": 32766, "missing_ok": true}), "missing_ok"),
         ("Delete", json!({"priority": 32766, "source": "10.0.0.1/0"}), "source"),
         ("Delete", json!({"priority": 32766, "source": "2001:db8::/32"}), "source"),
     ];
@@ -261,6 +346,107 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
         assert_eq!(reply.get("field"), json!(field), "{verb} {fields}: {reply}");
         assert_eq!(rules(&host, a), before, "{verb} {fields}");
     }
+}
+
+/// The kernel refuses what only it can judge, and says which field is meant where it does.
+#[test]
+fn what_the_kernel_refuses_changes_nothing() {
+    let (host, a, _) = host();
+    let before = rules(&host, a);
+    for fields in [
+        json!({"priority": 100, "action": "goto", "goto": 100}),
+        json!({"priority": 100, "action": "goto", "goto": 99}),
+        json!({"priority": 100, "tos": 3}),
+        json!({"priority": 100, "source_ports": "5..65535"}),
+        json!({"priority": 100, "destination_ports": 65535}),
+    ] {
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Rule.KernelRefused", "{fields}: {reply}");
+        assert_eq!((reply.get("errno"), reply.get("may_have_changed")), (json!(22), json!(false)), "{fields}: {reply}");
+        assert_eq!(rules(&host, a), before, "{fields}");
+    }
+}
+
+#[test]
+fn a_flush_deletes_the_rules_that_match_everything_given_and_no_other() {
+    let (host, a, b) = host();
+    let setup = [
+        "pref 100 from 10.0.0.0/8 table 5",
+        "pref 100 from 10.1.0.0/16 table 6 protocol static",
+        "pref 150 iif v0 table 5",
+        "pref 151 not from 10.0.0.0/8 table 5",
+        "pref 199 uidrange 0-0 table 5 protocol static",
+        "pref 200 from 10.0.0.0/8 table 5 protocol static",
+        "-6 pref 150 table 5 protocol static",
+    ];
+    for words in setup {
+        ip_rule(&host, a, "add", words);
+        ip_rule(&host, b, "add", words);
+    }
+    for (fields, gone) in [
+        (json!({"priorities": "101..149"}), &[][..]),
+        (json!({"priorities": 100, "source": "10.2.0.0/16"}), &[]),
+        (json!({"priorities": "100..199", "invert": true}), &["pref 151 not from 10.0.0.0/8 table 5"]),
+        (json!({"priorities": "100..149", "table": 5}), &["pref 100 from 10.0.0.0/8 table 5"]),
+        (json!({"protocol": 4, "uids": 0}), &["pref 199 uidrange 0-0 table 5 protocol static"]),
+        (json!({"protocol": 4, "family": "inet6"}), &["-6 pref 150 table 5 protocol static"]),
+        (
+            json!({"protocol": 4}),
+            &["pref 100 from 10.1.0.0/16 table 6 protocol static", "pref 200 from 10.0.0.0/8 table 5 protocol static"],
+        ),
+        (json!({"priorities": "1..32765"}), &["pref 150 iif v0 table 5"]),
+        (
+            json!({"priorities": "0..4294967295"}),
+            &["pref 0 table local", "pref 32766 table main", "pref 32767 table default"],
+        ),
+    ] {
+        assert_eq!(act(&host, "Flush", a, &fields).ok(), json!({"deleted": gone.len()}), "{fields}");
+        for words in gone {
+            ip_rule(&host, b, "del", words);
+        }
+        assert_eq!(rules(&host, a), rules(&host, b), "{fields}");
+    }
+    // As `ip rule flush protocol static` does.
+    for netns in [a, b] {
+        host.sh(&format!(
+            "for n in $(seq 500); do echo rule add pref $n table 7 protocol static; done | ip -n {netns} -batch -"
+        ));
+        ip_rule(&host, netns, "add", "pref 250 table 8");
+    }
+    assert_eq!(act(&host, "Flush", a, &json!({"protocol": 4})).ok(), json!({"deleted": 500}));
+    host.ip_in(b, "rule flush protocol static");
+    assert_eq!(rules(&host, a), rules(&host, b));
+}
+
+#[test]
+fn a_flush_that_would_delete_another_rule_deletes_none() {
+    let (host, a, b) = host();
+    host.ip_in(a, "rule add pref 101 from 10.0.0.0/8 table 5");
+    host.ip_in(a, "rule add pref 102 not from 10.0.0.0/8 table 5 tos 0x10");
+    host.ip_in(b, "rule add pref 102 from 10.0.0.0/8 table 5");
+    host.sh("ip -n b rule save >/run/scratch/rules; ip -n a rule restore </run/scratch/rules");
+    let before = rules(&host, a);
+    let reply = act(&host, "Flush", a, &json!({"priorities": "101..102", "invert": false}));
+    assert_eq!(reply.error(), "io.netbroker.Rule.NotSupported", "{reply}");
+    assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("priorities"), json!(false)));
+    assert_eq!(rules(&host, a), before);
+    // Where both are meant, it does not matter which of them is deleted first.
+    let both = act(&host, "Flush", a, &json!({"priorities": "101..102"}));
+    assert_eq!(both.ok(), json!({"deleted": 3}));
+}
+
+#[test]
+fn flushes_at_the_same_time_skip_what_the_other_has_deleted() {
+    let (host, a, _) = host();
+    let others = rules(&host, a);
+    host.sh("for n in $(seq 1000); do echo rule add pref $n table 7; done | ip -n a -batch -");
+    let flush = || act(&host, "Flush", a, &json!({"priorities": "1..1000"})).ok()["deleted"].as_u64().unwrap();
+    let deleted: u64 = std::thread::scope(|scope| {
+        let both = [scope.spawn(flush), scope.spawn(flush)];
+        both.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!(deleted, 1000);
+    assert_eq!(rules(&host, a), others);
 }
 
 fn list(host: &Host, fields: Value) -> Vec<Value> {
@@ -296,15 +482,16 @@ fn every_member_is_what_iproute2_tells() {
     assert_eq!([of("inet"), of("inet6")].concat(), told);
     assert!(of("inet6").iter().all(|rule| rule["family"] == "inet6"));
     let odd = |priority: u32| told.iter().find(|rule| rule["priority"] == priority).unwrap();
-    let range = |least: u32, most: u32| json!({"least": least, "most": most});
-    assert_eq!(odd(60)["uids"], range(1, 5));
-    assert_eq!((&odd(60)["source_ports"], &odd(60)["destination_ports"]), (&range(5, 5), &range(6, 7)));
+    assert_eq!(odd(60)["uids"], "1..5");
+    assert_eq!((&odd(60)["source_ports"], &odd(60)["destination_ports"]), (&json!("5"), &json!("6..7")));
+    assert_eq!((&odd(60)["invert"], &odd(61)["invert"]), (&json!(true), &json!(false)));
     assert_eq!((&odd(60)["ip_protocol"], &odd(60)["tos"]), (&json!(6), &json!(16)));
     assert_eq!((&odd(60)["realms"], &odd(60)["flags"]), (&json!((3 << 16) + 4), &json!(["invert"])));
     assert_eq!((&odd(61)["suppress_ifgroup"], &odd(61)["protocol"]), (&json!(3), &json!(4)));
     assert_eq!(odd(61)["tunnel_id"], 77);
     assert_eq!((&odd(50)["action"], &odd(50)["goto"]), (&json!(2), &json!(200)));
-    assert_eq!(odd(1000)["l3mdev"], true);
+    assert_eq!((&odd(1000)["l3mdev"], &odd(50)["l3mdev"]), (&json!(true), &json!(false)));
+    assert_eq!((odd(61).get("tos"), odd(61).get("goto"), odd(61).get("uids")), (None, None, None));
     assert_eq!(odd(104)["flags"], json!(["iif_detached"]));
 }
 
@@ -361,6 +548,26 @@ fn the_policy_sees_what_the_kernel_will_do() {
         call = \"Rule.Add\"
         priority = \"5000..5999\"
         source = \"192.0.2.0/24\"
+        [[deny]]
+        id = \"users\"
+        who = \"uid:{alice}\"
+        call = \"Rule.Add\"
+        uids = [\"1000..2999\", \"!2000..2999\"]
+        [[deny]]
+        id = \"reserved\"
+        who = \"uid:{alice}\"
+        call = \"Rule.*\"
+        netns = \"a\"
+        priority = \"7000..7999\"
+        table = 7
+        [[allow]]
+        id = \"flushes\"
+        who = \"uid:{BOB}\"
+        call = \"Rule.Flush\"
+        netns = \"a\"
+        family = \"inet\"
+        priorities = [\"2000..2999\", \"!2500\"]
+        free = [\"iif\", \"oif\"]
         [[allow]]
         id = \"bob\"
         who = \"uid:{BOB}\"
@@ -371,6 +578,7 @@ fn the_policy_sees_what_the_kernel_will_do() {
         source = \"10.0.0.0/8\"
         iif = [\"*\", \"!v0\"]
         oif = \"*\"
+        source_ports = [\"1..1023\", 1024]
         table = \"16..100\"\n"
     ));
     let before = rules(&host, a);
@@ -379,20 +587,59 @@ fn the_policy_sees_what_the_kernel_will_do() {
         (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "eth7"}), "uplinks", "oif"),
         (alice, "Delete", json!({"priority": 5, "table": 9, "iif": "eth0", "missing_ok": true}), "uplinks", "iif"),
         (alice, "Add", json!({"priority": 5, "table": 255}), "local", "table"),
+        (alice, "Flush", json!({"priorities": "1..9"}), "local", "table"), // any table, also that one
+        (
+            alice,
+            "Flush",
+            json!({"priorities": "6000..7000", "table": 7, "iif": "v1", "oif": "v1"}),
+            "reserved",
+            "priorities",
+        ),
+        (alice, "Flush", json!({"protocol": 4, "table": 7, "iif": "v1", "oif": "v1"}), "reserved", "priorities"),
+        (alice, "Flush", json!({"priorities": "6000..6999", "table": 7, "iif": "v1"}), "uplinks", "oif"),
+        (BOB, "Flush", json!({"priorities": "2000..3000", "table": 7}), "flushes", "priorities"),
+        (BOB, "Flush", json!({"priorities": "2400..2600", "table": 7}), "flushes", "priorities"),
+        (BOB, "Flush", json!({"protocol": 4, "table": 7}), "flushes", "priorities"),
         (alice, "Delete", json!({"priority": 0}), "local", "table"), // any table, also that one
         (alice, "Add", json!({"priority": 5000}), "tenants", "priority"), // without a source: from everywhere
         (alice, "Add", json!({"source": "192.0.2.7/32"}), "tenants", "priority"), // the kernel could choose it
+        (alice, "Add", json!({"priority": 5000, "source": "10.0.0.0/8", "invert": true}), "tenants", "priority"),
+        (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "v1", "invert": true}), "uplinks", "iif"),
+        (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "v1", "l3mdev": true}), "local", "table"),
+        (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "v1", "uids": "1999..2000"}), "users", "uids"),
+        (alice, "Add", json!({"priority": 5, "iif": "v1", "oif": "v1"}), "users", "uids"),
         (BOB, "Add", json!({"priority": 5, "table": 16}), "bob", "source"),
-        (BOB, "Add", json!({"priority": 5, "table": 16, "source": "default"}), "bob", "source"),
-        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "iif": "v1"}), "bob", "table"),
-        (BOB, "Add", json!({"source": "10.0.0.0/16", "table": 16, "iif": "v1"}), "bob", "priority"),
-        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16}), "bob", "iif"), // for every link
-        (alice, "Add", json!({"priority": 5}), "uplinks", "iif"), // for every link, also for those
-        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v0"}), "bob", "iif"),
         (
             BOB,
             "Add",
-            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1", "fwmark": 1, "fwmask": 1}),
+            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1", "source_ports": 7, "invert": true}),
+            "bob",
+            "invert",
+        ),
+        (
+            BOB,
+            "Add",
+            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1", "source_ports": "1..1024"}),
+            "bob",
+            "source_ports",
+        ),
+        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1"}), "bob", "source_ports"),
+        (BOB, "Add", json!({"priority": 5, "table": 16, "source": "default"}), "bob", "source"),
+        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "iif": "v1", "source_ports": 7}), "bob", "table"),
+        (BOB, "Add", json!({"source": "10.0.0.0/16", "table": 16, "iif": "v1", "source_ports": 7}), "bob", "priority"),
+        (BOB, "Add", json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "source_ports": 7}), "bob", "iif"), // for every link
+        (alice, "Add", json!({"priority": 5}), "uplinks", "iif"), // for every link, also for those
+        (
+            BOB,
+            "Add",
+            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v0", "source_ports": 7}),
+            "bob",
+            "iif",
+        ),
+        (
+            BOB,
+            "Add",
+            json!({"priority": 5, "source": "10.0.0.0/16", "table": 16, "iif": "v1", "source_ports": 7, "fwmark": 1, "fwmask": 1}),
             "bob",
             "fwmask",
         ),
@@ -406,7 +653,13 @@ fn the_policy_sees_what_the_kernel_will_do() {
         assert_eq!((reply.get("rule"), reply.get("field")), (json!(rule), json!(field)), "{fields}: {reply}");
         assert_eq!(rules(&host, a), before, "{fields}");
     }
-    let fields = json!({"netns": a, "family": "inet", "priority": 5, "source": "10.0.0.1/16", "table": 16, "iif": "v1", "fwmark": 1});
+    let flush = |uid, fields: Value| host.as_uid(uid).call("Rule.Flush", fields).ok();
+    let none = json!({"deleted": 0});
+    let mine = json!({"netns": a, "family": "inet", "priorities": "2501..2999", "table": 7, "protocol": 4});
+    assert_eq!(flush(BOB, mine), none);
+    let all = json!({"netns": a, "family": "inet", "priorities": "5000..6999", "table": 7, "iif": "v1", "oif": "v1"});
+    assert_eq!(flush(alice, all), none);
+    let fields = json!({"netns": a, "family": "inet", "priority": 5, "source": "10.0.0.1/16", "table": 16, "iif": "v1", "fwmark": 1, "source_ports": "1..1023"});
     host.as_uid(BOB).call("Rule.Add", fields.clone()).ok();
     assert_eq!(rules(&host, a).len(), before.len() + 1);
     let mut gone = fields;

@@ -44,6 +44,7 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
         Type::Word(words) => parse(words.all().max_by_key(|word| word.len()).unwrap()),
         Type::Bool => parse("false"),
         Type::Number(_, most) => parse(&most.to_string()),
+        Type::Range(least, most) => parse(&format!("{}..{most}", least.max(most - 1))),
         Type::Mac => parse(&vec!["ff"; 32].join(":")),
         Type::Address => parse("1111:1111:1111:1111:1111:1111:1111:1111"),
         Type::InterfaceAddress => parse("1111:1111:1111:1111:1111:1111:1111:1111/128"),

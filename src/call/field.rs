@@ -10,6 +10,7 @@ use std::num::NonZeroU16;
 
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
+use super::range::NumberRange;
 use super::types::{Constant, Elements, Type, Values, Words};
 
 /// A field: its name, its type and its meaning.
@@ -25,18 +26,22 @@ pub struct Field {
     pub doc: &'static str,
     /// What also applies where a request gives it; empty if nothing does.
     pub in_requests: &'static str,
-    /// For a field inside a list: what takes its place in a request without the list.
+    /// For a field inside a list: what takes its place in a request without the list. For a range: the field of one
+    /// number of it.
     pub alone: Option<Alone>,
 }
 
 /// What takes the place of a field inside a list if there is only one element. One meaning has one spelling: a list of
-/// one is replaced by these fields, and a deny on the field outside the list also meets the field inside.
+/// one is replaced by these fields, and a deny on the field outside the list also meets the field inside. In the same
+/// way, a deny on the number of one object meets the range of numbers of several.
 #[derive(Debug, Clone, Copy)]
 pub enum Alone {
     /// This field.
     Field(FieldId),
     /// No field: a single element can have this value only.
     Always(Constant),
+    /// The field is a range of the values of this field, which other calls have.
+    RangeOf(FieldId),
 }
 
 impl Field {
@@ -49,10 +54,19 @@ impl Field {
         }
     }
 
+    /// The other field as which denies also meet this one, if there is one.
+    #[must_use]
+    pub fn also_met_as(&self) -> Option<&'static Self> {
+        match self.alone {
+            Some(Alone::Field(other) | Alone::RangeOf(other)) => Some(other.get()),
+            _ => None,
+        }
+    }
+
     /// Whether a deny on the field of this number also meets this one.
     #[must_use]
     pub fn is_met_as(&self, number: u16) -> bool {
-        self.number == number || self.outside().is_some_and(|outside| outside.number == number)
+        self.number == number || self.also_met_as().is_some_and(|other| other.number == number)
     }
 }
 
@@ -209,7 +223,7 @@ static ROUTE_TYPES: Words = Words {
 /// Actions of routing rules (`FR_ACT_…`, `linux/fib_rules.h`).
 static ACTIONS: Words = Words {
     name: "Action",
-    words: &[("unspec", 0), ("to_table", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8)],
+    words: &[("unspec", 0), ("to_table", 1), ("goto", 2), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8)],
 };
 /// States of neighbours (`NUD_…`, rtnetlink(7)).
 pub(super) static NEIGHBOUR_STATES: Words = Words {
@@ -378,9 +392,10 @@ fields! {
     GATEWAY: IpAddr = 61 "gateway" Type::Address;
     /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
     TABLE: u64 = 62 "table" U32;
-    /// The origin of the object. Of a route, neighbour or routing rule it is an `RTPROT_…`: 2 kernel, 3 boot, 4 static,
-    /// 186 bgp … Of an address it is an `IFAPROT_…`: 1 loopback, 2 router advertisement, 3 link-local.
-    PROTOCOL: u64 = 63 "protocol" U8;
+    /// The origin of the object. Of a route, neighbour or routing rule it is an `RTPROT_…`: 0 unspecified, 2 kernel, 3 boot,
+    /// 4 static, 186 bgp … Of an address it is an `IFAPROT_…`: 1 loopback, 2 router advertisement, 3 link-local.
+    PROTOCOL: u64 = 63 "protocol" U8,
+        in_requests "A kernel before Linux 5.18 ignores that of an address, and the call ends in `NotApplied`.";
     /// The type of the route. `unicast` forwards packets. `blackhole` drops them silently. `unreachable` and `prohibit`
     /// drop them and report an error to the sender. `throw` ends the look-up in this table.
     ROUTE_TYPE: &'static str = 64 "route_type" Type::Word(&ROUTE_TYPES);
@@ -412,8 +427,9 @@ fields! {
     FWMARK: u64 = 76 "fwmark" U32;
     /// The bits of the firewall mark that are compared.
     FWMASK: u64 = 77 "fwmask" Type::Number(1, 0xffff_ffff);
-    /// What the kernel does with matching packets. `to_table` looks up a route in `table`. `blackhole` drops packets
-    /// silently. `unreachable` and `prohibit` drop them and report an error to the sender.
+    /// What the kernel does with matching packets. `to_table` looks up a route in `table`. `goto` continues with the
+    /// routing rule of the priority `goto`. `blackhole` drops packets silently. `unreachable` and `prohibit` drop them and
+    /// report an error to the sender.
     ACTION: &'static str = 78 "action" Type::Word(&ACTIONS);
     /// The routing rule ignores routes whose prefix length is at most this number.
     SUPPRESS_PREFIXLENGTH: u64 = 79 "suppress_prefixlength" Type::Number(0, 128);
@@ -691,11 +707,33 @@ fields! {
     /// Whether a program outside of the kernel found the entry. The kernel then does not remove it to save memory.
     EXTERN_LEARN: bool = 162 "extern_learn" Type::Bool;
     /// Whether the kernel itself resolves the address, and keeps doing so (Linux 5.16).
-    MANAGED: bool = 163 "managed" Type::Bool;
+    MANAGED: bool = 163 "managed" Type::Bool,
+        in_requests "An older kernel ignores it, and the call ends in `NotApplied`.";
     /// Whether the kernel resolves the address at once, as if a packet had to be sent to it.
     USE: bool = 164 "use" Type::Bool;
     /// The states of the neighbours (`NUD_…`, ip-neighbour(8)).
     STATES: Values = 165 "states" Type::Several(&STATE.field.ty);
+    /// Whether the routing rule applies to the packets that its conditions do not match (`not` in ip-rule(8)).
+    INVERT: bool = 203 "invert" Type::Bool;
+    /// The type of service (TOS) of packets. The kernel refuses some bits.
+    TOS: u64 = 204 "tos" Type::Number(1, 0xff);
+    /// The protocol of packets (`IPPROTO_…`): 1 ICMP, 6 TCP, 17 UDP …
+    IP_PROTOCOL: u64 = 205 "ip_protocol" Type::Number(1, 0xff);
+    /// The source ports of packets. The kernel refuses the port 65535.
+    SOURCE_PORTS: NumberRange = 206 "source_ports" Type::Range(1, 0xffff);
+    /// The destination ports of packets. The kernel refuses the port 65535.
+    DESTINATION_PORTS: NumberRange = 207 "destination_ports" Type::Range(1, 0xffff);
+    /// The uids of the sockets that send the packets.
+    UIDS: NumberRange = 208 "uids" Type::Range(0, 0xffff_fffe);
+    /// Whether the routing rule applies to packets of any VRF, and looks up their routes in the table of that VRF.
+    L3MDEV: bool = 209 "l3mdev" Type::Bool;
+    /// The priority of the routing rule that the kernel evaluates next. It must be higher than that of the rule itself. The
+    /// action must be `goto`.
+    GOTO: u64 = 210 "goto" U32;
+    /// The routing rule ignores routes through links of this group.
+    SUPPRESS_IFGROUP: u64 = 211 "suppress_ifgroup" Type::Number(0, 0xffff_fffe);
+    /// The priorities of the routing rules. A deny on `priority` also meets this field.
+    PRIORITIES: NumberRange = 212 "priorities" Type::Range(0, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&PRIORITY.field));
 }
 
 /// Numbers of fields are below this.
@@ -775,7 +813,16 @@ mod tests {
         }
         assert!(declared >= 4, "{declared}");
         for field in FIELDS.iter().filter(|field| field.alone.is_some()) {
-            assert!(inside(&field), "{} is in no list", field.name);
+            match (field.alone, field.ty) {
+                (Some(Alone::RangeOf(one)), Type::Range(least, most)) => {
+                    assert!(
+                        matches!(one.get().ty, Type::Number(from, to) if (from, to) == (least, most)),
+                        "{}",
+                        field.name
+                    );
+                }
+                _ => assert!(inside(&field), "{} is in no list", field.name),
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub mod needs;
 mod neighbour;
 mod netns;
 pub mod object;
+pub mod range;
 pub mod request;
 pub mod route;
 mod rule;
@@ -340,12 +341,6 @@ impl Call {
             self.effect == Effect::Changes && self.uses.iter().any(|used| used.field() == &field::KIND.field);
         is_of_links && LINK_STATE.all_rows().any(|row| row.field() == Some(field) && can(row))
     }
-
-    /// Whether every request meets a deny on the field of this number.
-    #[must_use]
-    pub fn always_meets(&self, number: u16) -> bool {
-        self.leaves_open.iter().any(|field| field.is_met_as(number))
-    }
 }
 
 impl Use {
@@ -587,7 +582,7 @@ mod tests {
             let is_about_absence = |field: &Field| field == &field::MISSING_OK.field;
             for used in delete.uses.iter().filter(|used| !is_about_absence(used.field())) {
                 let field = used.field();
-                let filter = flush.uses.iter().find(|filter| filter.field() == field);
+                let filter = flush.uses.iter().find(|filter| filter.field().is_met_as(field.number));
                 // A default is a value, in a delete and in a flush.
                 let is_value = |used: &Use| matches!(used.absence, Absence::Required | Absence::Default(_));
                 let meets = |filter: &Use| matches!(filter.absence, Absence::Any) || is_value(filter) && is_value(used);

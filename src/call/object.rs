@@ -127,6 +127,8 @@ pub enum Form {
     Positive(Width),
     /// A number; it is 0 if the kernel reports none.
     OrZero(Width),
+    /// A range of numbers: the first, and after it the last.
+    Range(Width),
     /// The number that another field gives, of 32 bits. It is only written.
     NumberOf(FieldId),
     /// A number; the message has the number minus one.
@@ -417,7 +419,8 @@ impl Row {
             | Form::Given(..)
             | Form::NumberOf(_)
             | Form::Netns => Shape::Int,
-            Form::Word(_)
+            Form::Range(_)
+            | Form::Word(_)
             | Form::Keyword
             | Form::Named(..)
             | Form::Ip

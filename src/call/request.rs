@@ -55,6 +55,8 @@ pub struct Request {
     /// Absent fields that, against their declaration, leave nothing open in this request, each with the field that
     /// closes it.
     closed: Vec<(&'static Field, &'static Field)>,
+    /// Fields that can have any value in this request, whatever it gives.
+    opened: Vec<&'static Field>,
     /// The values that fields with [`Absence::Follows`] have in this request if they are absent.
     followed: Vec<(&'static Field, Value)>,
     reference: Option<String>,
@@ -88,7 +90,8 @@ impl Request {
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
-        let mut request = Self { call, kind, values, closed: Vec::new(), followed: Vec::new(), reference };
+        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut request = Self { call, kind, values, closed, opened, followed, reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
                 return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
@@ -110,7 +113,8 @@ impl Request {
         values: Vec<(&'static Field, Value)>,
         reference: Option<String>,
     ) -> Self {
-        Self { call, kind, values, closed: Vec::new(), followed: Vec::new(), reference }
+        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { call, kind, values, closed, opened, followed, reference }
     }
 
     /// The call.
@@ -200,6 +204,17 @@ impl Request {
         if is_open || self.closed_by(field).next().is_some() {
             self.closed.push((field, by));
         }
+    }
+
+    /// Records that a field can have any value in this request, whatever it gives, as [`Call::leaves_open`] does for all
+    /// requests. For [`Call::settle`].
+    pub(crate) fn open(&mut self, field: &'static Field) {
+        self.opened.push(field);
+    }
+
+    /// The fields that can have any value. A deny on one of them is always met. An allow considers the given value.
+    pub fn leaves_open(&self) -> impl Iterator<Item = &'static Field> {
+        self.call.leaves_open.iter().chain(&self.opened).copied()
     }
 
     /// The fields because of which the absence of this one leaves nothing open.
@@ -316,7 +331,7 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
         let fits = |used: &&Use| match used.field().alone {
             Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field() == outside.get()),
             Some(Alone::Always(_)) => true,
-            None => false,
+            Some(Alone::RangeOf(_)) | None => false,
         };
         let Some(Value::List(elements)) = request.value(list) else { continue };
         if let (true, [one]) = (inside.iter().all(fits), elements.as_slice()) {
@@ -362,7 +377,7 @@ fn settle_one(
                 let why = format!("is {value}; it must be {} in a list of one element", constant.value(uid));
                 return Err(Invalid::new(used.field().name, why));
             }
-            None => {}
+            Some(Alone::RangeOf(_)) | None => {}
         }
     }
     if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which specifies nothing; leave it out")) }

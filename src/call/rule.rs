@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::field::{
-    ACTION, DESTINATION, EXISTS_OK, FAMILY, FWMARK, FWMASK, IIF, MISSING_OK, NETNS, OIF, PRIORITY, SOURCE,
-    SUPPRESS_PREFIXLENGTH, TABLE,
+    ACTION, DESTINATION, DESTINATION_PORTS, EXISTS_OK, FAMILY, FWMARK, FWMASK, Field, GOTO, IIF, INVERT, IP_PROTOCOL,
+    L3MDEV, MISSING_OK, NETNS, OIF, PRIORITIES, PRIORITY, PROTOCOL, SOURCE, SOURCE_PORTS, SUPPRESS_IFGROUP,
+    SUPPRESS_PREFIXLENGTH, TABLE, TOS, UIDS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
@@ -33,14 +34,6 @@ const fn attribute(name: &'static str, path: &'static [u32], form: Form, doc: &'
     result(name, Place::attribute(path), form, doc)
 }
 
-const fn bound(name: &'static str, path: &'static [u32], width: Width, nth: usize, doc: &'static str) -> Row {
-    result(name, Place::inside(path, nth * width.bytes(), 2 * width.bytes()), Form::Number(width), doc)
-}
-
-const UIDS: &[u32] = &[20];
-const SOURCE_PORTS: &[u32] = &[23];
-const DESTINATION_PORTS: &[u32] = &[24];
-
 /// `struct fib_rule_hdr` and `FRA_…` (`linux/fib_rules.h`). It refers to links by name, and these need not exist.
 pub(crate) static RULE_STATE: Object = Object {
     name: "RuleState",
@@ -57,36 +50,21 @@ pub(crate) static RULE_STATE: Object = Object {
         row(&FWMASK.field, Place::attribute(&[16]), Form::Number(Width::Four)).uncompared(),
         row(&ACTION.field, Place::Head(7), Form::WordNumber(Width::One)).always(),
         row(&TABLE.field, Place::attribute(&[15]), Form::Number(Width::Four)).always(),
-        attribute("protocol", &[21], Form::OrZero(Width::One), "The origin of the rule (`RTPROT_…`), or 0.").always(),
+        row(&PROTOCOL.field, Place::attribute(&[21]), Form::OrZero(Width::One)).always(),
+        row(&INVERT.field, Place::Head(8), Form::Bit(Width::Four, 2)).always(),
         result(
             "flags",
             Place::Head(8),
             Form::Flags(Width::Four, &FLAGS),
-            "The flags (`FIB_RULE_…`) in lower case. An unknown bit is given as a number. `invert`: the rule applies \
-             to the packets that its conditions do not match. `iif_detached`, `oif_detached`: no link has this name.",
+            "The flags (`FIB_RULE_…`) in lower case. An unknown bit is given as a number. `iif_detached`, `oif_detached`: \
+             no link has this name.",
         )
         .always(),
         row(&SUPPRESS_PREFIXLENGTH.field, Place::attribute(&[14]), Form::Number(Width::Four)).identity(),
-        attribute(
-            "suppress_ifgroup",
-            &[13],
-            Form::Number(Width::Four),
-            "The rule ignores routes through links of this group.",
-        ),
-        result(
-            "tos",
-            Place::Head(3),
-            Form::Number(Width::One),
-            "The type of service of the packets. 0 matches all packets.",
-        )
-        .always(),
-        attribute(
-            "goto",
-            &[4],
-            Form::Number(Width::Four),
-            "The priority of the routing rule that the kernel evaluates next.",
-        ),
-        attribute("l3mdev", &[19], Form::Flag(Width::One), "Whether the table is that of the VRF of the link."),
+        row(&SUPPRESS_IFGROUP.field, Place::attribute(&[13]), Form::Number(Width::Four)).identity(),
+        row(&TOS.field, Place::Head(3), Form::Positive(Width::One)).identity(),
+        row(&GOTO.field, Place::attribute(&[4]), Form::Number(Width::Four)).identity(),
+        row(&L3MDEV.field, Place::attribute(&[19]), Form::Bit(Width::One, 1)).always(),
         attribute(
             "realms",
             &[11],
@@ -94,19 +72,22 @@ pub(crate) static RULE_STATE: Object = Object {
             "The realms of the routes (IPv4), with the source realm in the upper 16 bits.",
         ),
         attribute("tunnel_id", &[12], Form::Number(Width::Net8), "The id of the tunnel through which packets arrived."),
-        attribute("ip_protocol", &[22], Form::Number(Width::One), "The protocol of the packets (`IPPROTO_…`)."),
-        bound("uids.least", UIDS, Width::Four, 0, "The first uid of the sockets that send the packets."),
-        bound("uids.most", UIDS, Width::Four, 1, "The last uid of the sockets that send the packets."),
-        bound("source_ports.least", SOURCE_PORTS, Width::Two, 0, "The first source port of the packets."),
-        bound("source_ports.most", SOURCE_PORTS, Width::Two, 1, "The last source port of the packets."),
-        bound(
-            "destination_ports.least",
-            DESTINATION_PORTS,
-            Width::Two,
-            0,
-            "The first destination port of the packets.",
+        row(&IP_PROTOCOL.field, Place::attribute(&[22]), Form::Number(Width::One)).identity(),
+        row(&UIDS.field, Place::attribute(&[20]), Form::Range(Width::Four)).identity(),
+        row(&SOURCE_PORTS.field, Place::attribute(&[23]), Form::Range(Width::Two)).identity(),
+        row(&DESTINATION_PORTS.field, Place::attribute(&[24]), Form::Range(Width::Two)).identity(),
+        attribute(
+            "source_port_mask",
+            &[28],
+            Form::Number(Width::Two),
+            "The bits of the source port that are compared with `source_ports`. Absent if all are.",
         ),
-        bound("destination_ports.most", DESTINATION_PORTS, Width::Two, 1, "The last destination port of the packets."),
+        attribute(
+            "destination_port_mask",
+            &[29],
+            Form::Number(Width::Two),
+            "The bits of the destination port that are compared with `destination_ports`. Absent if all are.",
+        ),
         attribute(
             "dscp",
             &[25],
@@ -125,10 +106,12 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Adds a routing rule. A condition that is absent matches all packets. `iif` and `oif` are names: no link \
               with this name need exist, and the rule takes effect when there is one. An alternative name of an \
-              existing link is refused. With the action `to_table`, `table` is 254 (`main`) if absent. With any other \
-              action, `table` must be absent or 0. `unspec` drops packets, as `blackhole` does. `exists_ok` needs \
+              existing link is refused. With the action `to_table`, `table` is 254 (`main`) if absent. With `l3mdev` or \
+              any other action, `table` must be absent or 0. `unspec` drops packets, as `blackhole` does. `exists_ok` needs \
               `priority`. For the kernel, a new rule without `source` or `destination` is the same as an existing rule \
-              that has them, if everything else is equal. It is refused with `AlreadyExists`.",
+              that has them, if everything else is equal. It is refused with `AlreadyExists`. In a policy, an allow considers the \
+              given conditions, also of a rule with `invert`. Such a rule applies to other packets, so every deny on a \
+              condition is met. With `l3mdev`, an allow considers the table 0, and every deny on `table` is met.",
         elsewhere: "With the first IPv4 rule that is added to a namespace, the kernel separates the tables `local` and \
                     `main`, which it keeps merged until then.",
         uses: &[
@@ -142,9 +125,20 @@ pub(super) static CALLS: &[Call] = &[
             any(&OIF.field).giving_a_name(),
             any(&FWMARK.field),
             number(&FWMASK.field, 0xffff_ffff),
+            any(&TOS.field),
+            any(&IP_PROTOCOL.field),
+            any(&SOURCE_PORTS.field),
+            any(&DESTINATION_PORTS.field),
+            any(&UIDS.field),
+            // These two do not narrow what the rule does, so an allow permits them only where it names them.
+            off(&L3MDEV.field),
+            off(&INVERT.field),
             chosen(&TABLE.field),
             word(&ACTION.field, "to_table"),
+            untouched(&GOTO.field),
             untouched(&SUPPRESS_PREFIXLENGTH.field),
+            untouched(&SUPPRESS_IFGROUP.field),
+            number(&PROTOCOL.field, 0),
             off(&EXISTS_OK.field),
         ],
         kinds: NO_KINDS,
@@ -159,7 +153,7 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Deletes a routing rule: the first one with this `family` and `priority` that matches all given fields. A \
-              rule with inverted conditions (`not` in ip-rule(8)) is never deleted. If the kernel would delete another \
+              rule with inverted conditions (`not` in ip-rule(8)) is deleted only if `invert` is true. If the kernel would delete another \
               rule of the same priority instead, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
@@ -172,9 +166,19 @@ pub(super) static CALLS: &[Call] = &[
             any(&OIF.field),
             any(&FWMARK.field),
             any(&FWMASK.field),
+            any(&TOS.field),
+            any(&IP_PROTOCOL.field),
+            any(&SOURCE_PORTS.field),
+            any(&DESTINATION_PORTS.field),
+            any(&UIDS.field),
+            any(&L3MDEV.field),
+            off(&INVERT.field), // no filter: without it, no inverted rule is meant
             any(&TABLE.field),
             any(&ACTION.field),
+            any(&GOTO.field),
             any(&SUPPRESS_PREFIXLENGTH.field),
+            any(&SUPPRESS_IFGROUP.field),
+            any(&PROTOCOL.field),
             off(&MISSING_OK.field),
         ],
         kinds: NO_KINDS,
@@ -182,6 +186,50 @@ pub(super) static CALLS: &[Call] = &[
         leaves_open: &[],
         settle: |request| addresses(request),
         result: NOTHING,
+    },
+    Call {
+        name: "Rule.Flush",
+        number: 26,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes all routing rules with this `family` that match all given fields. `priorities` or `protocol` is \
+              required. The broker lists the rules, and then deletes each of them by everything that identifies it. A rule \
+              that another process deletes in the meantime is skipped. If the kernel would delete another rule of the same \
+              priority instead, the error is `NotSupported`, and no rule is deleted. After any other error, some of the \
+              rules may be deleted (`may_have_changed`).",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&FAMILY.field),
+            any(&PRIORITIES.field),
+            any(&PROTOCOL.field),
+            any(&SOURCE.field),
+            any(&DESTINATION.field),
+            any(&IIF.field),
+            any(&OIF.field),
+            any(&FWMARK.field),
+            any(&FWMASK.field),
+            any(&TOS.field),
+            any(&IP_PROTOCOL.field),
+            any(&SOURCE_PORTS.field),
+            any(&DESTINATION_PORTS.field),
+            any(&UIDS.field),
+            any(&L3MDEV.field),
+            any(&INVERT.field),
+            any(&TABLE.field),
+            any(&ACTION.field),
+            any(&GOTO.field),
+            any(&SUPPRESS_PREFIXLENGTH.field),
+            any(&SUPPRESS_IFGROUP.field),
+        ],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: flushed,
+        result: Output {
+            parts: &[part("deleted", Shape::Int, "How many routing rules were deleted.")],
+            streams: false,
+        },
     },
     Call {
         name: "Rule.List",
@@ -222,6 +270,31 @@ fn addresses(request: &mut Request) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Requires that the request selects some of the rules.
+fn flushed(request: &mut Request) -> Result<(), Invalid> {
+    if request.get(&PRIORITIES).is_none() && request.get(&PROTOCOL).is_none() {
+        let why = "is required without `protocol`; for all routing rules of the family, write \"0..4294967295\"";
+        return refused(&PRIORITIES.field, why);
+    }
+    addresses(request)
+}
+
+/// The conditions of a rule. An inverted rule applies to the packets that they do not match.
+static CONDITIONS: &[&Field] = &[
+    &SOURCE.field,
+    &DESTINATION.field,
+    &IIF.field,
+    &OIF.field,
+    &FWMARK.field,
+    &FWMASK.field,
+    &TOS.field,
+    &IP_PROTOCOL.field,
+    &SOURCE_PORTS.field,
+    &DESTINATION_PORTS.field,
+    &UIDS.field,
+    &L3MDEV.field,
+];
+
 /// Refuses what a rule cannot have, or what the kernel would interpret differently.
 fn added(request: &mut Request) -> Result<(), Invalid> {
     addresses(request)?;
@@ -234,24 +307,43 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     if request.is_set(&EXISTS_OK) && request.get(&PRIORITY).is_none() {
         return refused(
             &PRIORITY.field,
-            "is required with `exists_ok`; without a priority the kernel adds another \
-                                         routing rule",
+            "is required with `exists_ok`; without a priority the kernel adds another routing rule",
         );
     }
+    if request.is_set(&INVERT) {
+        CONDITIONS.iter().for_each(|condition| request.open(condition));
+    }
+    does(request)
+}
+
+/// Checks what the rule does with packets, and fills in its table.
+fn does(request: &mut Request) -> Result<(), Invalid> {
     let (action, table) = (*request.needed(&ACTION)?, request.get(&TABLE).copied());
-    match (action, table) {
-        ("to_table", Some(0)) => refused(&TABLE.field, "must not be 0; the kernel would choose an empty table"),
-        ("to_table", _) => {
-            request.settle(&TABLE.field, Value::Number(table.unwrap_or(254)));
-            Ok(())
-        }
-        (_, Some(1..)) => refused(&TABLE.field, format!("does not apply to action {action}")),
-        _ if request.get(&SUPPRESS_PREFIXLENGTH).is_some() => {
-            refused(&SUPPRESS_PREFIXLENGTH.field, format!("does not apply to action {action}"))
-        }
-        _ => {
-            request.settle(&TABLE.field, Value::Number(0));
-            Ok(())
+    match (action, request.get(&GOTO)) {
+        ("goto", None) => return refused(&GOTO.field, "is required with action goto"),
+        ("goto", _) | (_, None) => {}
+        (_, Some(_)) => {
+            return refused(&GOTO.field, format!("does not apply to action {action}; it needs action goto"));
         }
     }
+    let suppresses = [&SUPPRESS_PREFIXLENGTH.field, &SUPPRESS_IFGROUP.field];
+    let suppresses = suppresses.into_iter().find(|field| request.value(field).is_some());
+    let settled = match (action, table, suppresses) {
+        ("to_table", Some(1..), _) if request.is_set(&L3MDEV) => {
+            return refused(&TABLE.field, "does not apply with `l3mdev`; the table is that of the VRF");
+        }
+        ("to_table", ..) if request.is_set(&L3MDEV) => {
+            request.open(&TABLE.field); // that of any VRF
+            0
+        }
+        ("to_table", Some(0), _) => {
+            return refused(&TABLE.field, "must not be 0; the kernel would choose an empty table");
+        }
+        ("to_table", ..) => table.unwrap_or(254),
+        (_, Some(1..), _) => return refused(&TABLE.field, format!("does not apply to action {action}")),
+        (.., Some(field)) => return refused(field, format!("does not apply to action {action}")),
+        _ => 0,
+    };
+    request.settle(&TABLE.field, Value::Number(settled));
+    Ok(())
 }

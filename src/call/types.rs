@@ -56,6 +56,8 @@ pub enum Type {
     Bool,
     /// A whole number between two bounds, inclusive.
     Number(u64, u64),
+    /// A range of whole numbers between two bounds, inclusive: [`super::range::NumberRange`].
+    Range(u64, u64),
     /// A hardware address: [`super::inet::Mac`].
     Mac,
     /// One IPv4 or IPv6 address.
@@ -104,6 +106,9 @@ impl Type {
             Self::Word(words) => format!("one of {}", words.listed()),
             Self::Bool => "true or false".to_owned(),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Range(least, most) => {
+                format!("a whole number from {least} to {most}, or a range of them such as `{least}..{most}`")
+            }
             Self::Mac => "a hardware address such as `fa:16:3e:00:00:01`".to_owned(),
             Self::Address => "an IPv4 or IPv6 address".to_owned(),
             Self::InterfaceAddress => "an address such as `10.0.0.1/24` or `10.0.0.1`".to_owned(),

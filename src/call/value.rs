@@ -9,6 +9,7 @@ use super::field::{Field, FieldId, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text, require_plain, require_plain_netns};
+use super::range::NumberRange;
 use super::types::{Constant, DEFAULT, Elements, Type, Values, Words};
 
 /// A value that a request gives, or that a default stands for.
@@ -24,6 +25,8 @@ pub enum Value {
     Bool(bool),
     /// See [`Type::Number`].
     Number(u64),
+    /// See [`Type::Range`].
+    Range(NumberRange),
     /// See [`Type::Mac`].
     Mac(Mac),
     /// See [`Type::Address`].
@@ -61,7 +64,7 @@ macro_rules! held {
     )* };
 }
 held! {
-    NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, Mac => Mac,
+    NetnsName => Netns, LinkName => Link, &'static str => Word, bool => Bool, u64 => Number, NumberRange => Range, Mac => Mac,
     IpAddr => Address, InterfaceAddress => InterfaceAddress, Label => Label, Text => Text,
 }
 
@@ -107,6 +110,7 @@ impl fmt::Display for Value {
             Self::Word(word) => f.write_str(word),
             Self::Bool(truth) => write!(f, "{truth}"),
             Self::Number(number) => write!(f, "{number}"),
+            Self::Range(range) => write!(f, "{range}"),
             Self::Mac(mac) => write!(f, "{mac}"),
             Self::Address(address) => write!(f, "{address}"),
             Self::InterfaceAddress(address) => write!(f, "{address}"),
@@ -130,6 +134,8 @@ impl Type {
                 Ok(number) if (least..=most).contains(&number) => Ok(Value::Number(number)),
                 _ => Err(format!("must be between {least} and {most}, not {number}")),
             },
+            // The same as the number in quotation marks.
+            (Self::Range(..), Json::Integer(number)) => self.parse(&number.to_string()),
             (Self::Several(ty), Json::List(list)) => {
                 require_some(list)?;
                 let read = |(at, json)| ty.read(json).map_err(|why| in_element(at, &why));
@@ -155,6 +161,7 @@ impl Type {
             Self::Text => Text::parse(raw).map(Value::Text).map_err(says),
             Self::Mac => Mac::parse(raw).map(Value::Mac).map_err(states),
             Self::Address => inet::address(raw).map(Value::Address).map_err(states),
+            Self::Range(least, most) => NumberRange::parse(raw, least, most).map(Value::Range).map_err(states),
             Self::Prefix if raw == DEFAULT => Ok(Value::Word(DEFAULT)),
             Self::InterfaceAddress if !raw.contains('/') => inet::address(raw).map(Value::Address).map_err(states),
             Self::Prefix | Self::InterfaceAddress => {

@@ -289,6 +289,7 @@ mod tests {
                 | Form::Ticks(_) => {
                     matches!(field.ty, Type::Number(..))
                 }
+                Form::Range(_) => matches!(field.ty, Type::Range(..)),
                 Form::Flag(_) | Form::Bit(..) | Form::Present | Form::Absent | Form::Masked(..) | Form::NoLink => {
                     matches!(field.ty, Type::Bool)
                 }

@@ -24,28 +24,60 @@ use crate::refusal::{Refusal, already, another_goes, differs};
 const STEP: &str = "parse a rule";
 /// Attributes of a routing rule (`FRA_…`).
 const PRIORITY: u16 = 6;
+const GOTO: u16 = 4;
 const FWMARK: u16 = 10;
+const SUPPRESS_IFGROUP: u16 = 13;
 const SUPPRESS_PREFIXLEN: u16 = 14;
 const FWMASK: u16 = 16;
 const PAD: u16 = 18;
+const UID_RANGE: u16 = 20;
+/// The bits of a port that are compared. Since Linux 6.15 the kernel reports them for a single port, even if it compares
+/// all of them.
+const PORT_MASKS: [u16; 2] = [28, 29];
 /// The attributes that a request can set, and those that every rule has. No request can make a rule with others.
-const KNOWN: [u16; 11] = [1, 2, 3, PRIORITY, FWMARK, SUPPRESS_PREFIXLEN, 15, FWMASK, 17, PAD, 21];
-/// `FIB_RULE_INVERT`
-const INVERT: u32 = 1 << 1;
+const KNOWN: [u16; 18] = [
+    1,
+    2,
+    3,
+    GOTO,
+    PRIORITY,
+    FWMARK,
+    SUPPRESS_IFGROUP,
+    SUPPRESS_PREFIXLEN,
+    15,
+    FWMASK,
+    17,
+    PAD,
+    19,
+    UID_RANGE,
+    21,
+    22,
+    23,
+    24,
+];
 /// Bytes of `struct fib_rule_hdr` that identify a rule: lengths of the prefixes, type of service, action.
 const IDENTIFYING: [usize; 4] = [1, 2, 3, 7];
+/// `FIB_RULE_INVERT`, a bit of the flags in the header.
+const INVERT: u32 = 1 << 1;
+/// The place of the flags in the header.
+const FLAGS: usize = 8;
 
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder { call: "Rule.Add", prepare: add, object: Some(&RULE_STATE), settled: &[&field::EXISTS_OK.field] },
     Encoder { call: "Rule.Delete", prepare: delete, object: Some(&RULE_STATE), settled: &[&field::MISSING_OK.field] },
+    Encoder { call: "Rule.Flush", prepare: flush, object: Some(&RULE_STATE), settled: &[&field::PRIORITIES.field] },
     Encoder { call: "Rule.List", prepare: list, object: None, settled: &[] },
 ];
 
 /// The rows of what a request gives of a rule. A mask is sent only with a mark: without it the kernel takes a mark of 0
-/// for no condition.
+/// for no condition. The origin 0 is the kernel's default, and iproute2 sends none either.
 fn given_rows(request: &Request) -> impl Iterator<Item = &'static Row> + Clone {
-    let has_mark = request.get(&field::FWMARK).is_some();
-    RULE_STATE.rows.iter().filter(move |row| has_mark || row.field() != Some(&field::FWMASK.field))
+    let unsent = [
+        (&field::FWMASK.field, request.get(&field::FWMARK).is_none()),
+        (&field::PROTOCOL.field, request.get(&field::PROTOCOL) == Some(&0)),
+    ];
+    let is_unsent = move |row: &Row| unsent.iter().any(|(field, unsent)| *unsent && row.field() == Some(field));
+    RULE_STATE.rows.iter().filter(move |row| !is_unsent(row))
 }
 
 fn given(request: &Request) -> Given {
@@ -83,6 +115,24 @@ fn delete(before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
+/// `Rule.Flush`. Which rules are meant, and whether the kernel would delete others, is known before the first is deleted.
+fn flush(before: Before<'_>) -> Result<Prepared, Refusal> {
+    let given = given(before.into_request());
+    Ok(Prepared::new(move |after, _| {
+        let found = fetch(after, &given).map_err(TransactionError::refusal)?;
+        let mut deleted = 0_u64;
+        for message in removals(&found, &given)? {
+            match after.act(&message, &mut |_| Ok(())) {
+                Ok(()) => deleted += 1,
+                Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) => {} // another process deleted it
+                Err(failure) if deleted > 0 => return Err(failure.about(&given.request).after_a_change()),
+                Err(failure) => return Err(failure.about(&given.request)),
+            }
+        }
+        Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))
+    }))
+}
+
 /// Reads a rule. The kernel also lists rules of multicast routing (`RTNL_FAMILY_IPMR`); for these the inner value is
 /// `None`.
 fn read(payload: &[u8]) -> Option<Option<Seen<'_>>> {
@@ -100,11 +150,17 @@ fn read(payload: &[u8]) -> Option<Option<Seen<'_>>> {
     if is(&seen, SUPPRESS_PREFIXLEN, u32::MAX) {
         seen.instead(SUPPRESS_PREFIXLEN, None);
     }
+    for mask in PORT_MASKS {
+        if seen.get(mask).is_some_and(is_whole) {
+            seen.instead(mask, None);
+        }
+    }
     Some(Some(seen))
 }
 
-fn flags(seen: &Seen<'_>) -> u32 {
-    u32_at(seen.head(8), 0).unwrap_or(0)
+/// Whether all bits are set: of a mask, that it masks nothing; of a limit, that there is none.
+fn is_whole(payload: &[u8]) -> bool {
+    payload.iter().all(|byte| *byte == 0xff)
 }
 
 fn priority(seen: &Seen<'_>) -> u32 {
@@ -117,24 +173,31 @@ fn byte(seen: &Seen<'_>, at: usize) -> u8 {
 
 /// Whether a request can give everything that it has.
 fn is_plain(seen: &Seen<'_>) -> bool {
-    let known = |attribute: Option<(u16, &[u8])>| attribute.is_some_and(|(kind, _)| KNOWN.contains(&kind));
-    byte(seen, 3) == 0 && flags(seen) & INVERT == 0 && attributes(seen.attributes()).all(known)
+    let known = |attribute: Option<(u16, &[u8])>| {
+        attribute
+            .is_some_and(|(kind, payload)| KNOWN.contains(&kind) || (PORT_MASKS.contains(&kind) && is_whole(payload)))
+    };
+    attributes(seen.attributes()).all(known)
 }
 
-/// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any".
+/// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any". It reports the uids,
+/// which may be those of root alone, and a group of links only where the rule has them.
 fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
         PAD => false,
-        SUPPRESS_PREFIXLEN => payload.iter().any(|byte| *byte != 0xff),
+        UID_RANGE => true,
+        SUPPRESS_PREFIXLEN | SUPPRESS_IFGROUP => !is_whole(payload),
+        mask if PORT_MASKS.contains(&mask) => !is_whole(payload),
         _ => payload.iter().any(|byte| *byte != 0),
     })
 }
 
-/// Whether the kernel (`rule_find`) would delete `other` in place of `own`.
+/// Whether the kernel (`rule_find`) would delete `other` in place of `own`. It compares neither the target of a `goto` nor
+/// whether the conditions are inverted.
 fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     IDENTIFYING.iter().all(|at| byte(own, *at) == 0 || byte(own, *at) == byte(other, *at))
         && priority(own) == priority(other)
-        && marks(own).all(|mark| marks(other).any(|its| its == mark))
+        && marks(own).filter(|(kind, _)| *kind != GOTO).all(|mark| marks(other).any(|its| its == mark))
 }
 
 /// Requests rules; the kernel filters by family.
@@ -143,12 +206,16 @@ fn question(family: u8) -> Message {
     Message::route(Rtm::Getrule, NlmF::DUMP, Encoded { head, attributes: Attributes::default() })
 }
 
-/// Fetches the rules of the priority that a request gives. Others cannot be meant, or be deleted in place of the
-/// requested one.
+/// Fetches the rules of the priorities that a request gives. Others cannot be meant, or be deleted in place of the
+/// requested ones.
 fn fetch(netlink: &mut Netlink, given: &Given) -> Result<Vec<Seen<'static>>, TransactionError> {
-    let wanted = given.request.get(&field::PRIORITY).copied();
+    let one = given.request.get(&field::PRIORITY).copied();
+    let several = given.request.get(&field::PRIORITIES).copied();
+    let is_wanted = |priority: u64| {
+        one.is_none_or(|one| one == priority) && several.is_none_or(|several| several.contains(priority))
+    };
     netlink.pick(&question(given.family), STEP, |payload| {
-        let seen = read(payload)?.filter(|seen| wanted == Some(priority(seen).into()));
+        let seen = read(payload)?.filter(|seen| is_wanted(priority(seen).into()));
         seen.map_or(Some(None), |seen| seen.parses(RULE_STATE.rows).then(|| Some(seen.into_owned())))
     })
 }
@@ -170,14 +237,39 @@ fn list(before: Before<'_>) -> Result<Prepared, Refusal> {
 /// The message that deletes the first rule that is as requested; `None` where no rule is.
 fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refusal> {
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
-    let is_meant = |seen: &Seen<'_>| flags(seen) & INVERT == 0 && difference(seen, given, true).is_none();
+    let is_meant = |seen: &Seen<'_>| difference(seen, given, true).is_none();
     let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
     let (before, rest) = found.split_at(at);
     let Some(seen) = rest.first() else { return Ok(None) };
     if before.iter().any(|other| is_taken_for(seen, other)) {
-        let why = "the kernel would delete another rule of the same priority, which has more conditions";
-        return Err(another_goes(&field::PRIORITY.field, why));
+        return Err(another_goes(&field::PRIORITY.field, ANOTHER));
     }
+    deletion(seen).map(Some)
+}
+
+/// The messages that delete all rules that are as requested. A rule that is deleted before cannot be taken for another.
+fn removals(found: &[Seen<'_>], given: &Given) -> Result<Vec<Message>, Refusal> {
+    let mut messages = Vec::new();
+    // The rules of one priority that remain, before the one that is looked at.
+    let mut remaining: Vec<&Seen<'_>> = Vec::new();
+    for seen in found {
+        remaining.retain(|other| priority(other) == priority(seen));
+        if difference(seen, given, true).is_some() {
+            remaining.push(seen);
+        } else if remaining.iter().any(|other| is_taken_for(seen, other)) {
+            return Err(another_goes(&field::PRIORITIES.field, ANOTHER));
+        } else {
+            messages.push(deletion(seen)?);
+        }
+    }
+    Ok(messages)
+}
+
+/// Why a rule is not deleted.
+const ANOTHER: &str = "the kernel would delete another rule of the same priority, which has more conditions";
+
+/// The message that deletes a rule by everything that identifies it.
+fn deletion(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     for (kind, payload) in marks(seen).filter(|(kind, _)| *kind != PRIORITY) {
         attributes.add(kind, payload)?;
@@ -187,15 +279,23 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     for at in IDENTIFYING.into_iter().chain([0]) {
         head.iter_mut().skip(at).take(1).for_each(|own| *own = byte(seen, at));
     }
-    Ok(Some(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes })))
+    // The kernel does not compare this flag. iproute2 sends it, too.
+    let inverted = u32_at(seen.head(FLAGS), 0).unwrap_or(0) & INVERT;
+    head.splice(FLAGS.., inverted.to_ne_bytes());
+    Ok(Message::route(Rtm::Delrule, NlmF::ACK, Encoded { head, attributes }))
 }
 
-/// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark.
+/// The first field in which a rule is not as requested. A request of `Rule.Add` has a mask even where it has no mark. No
+/// field is about a port of which the kernel compares some bits only.
 fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'static field::Field> {
     let mask = given.request.get(&field::FWMASK).filter(|_| absence_is_any || seen.get(FWMASK).is_some());
     let own = seen.get(FWMASK).and_then(|bytes| u32_at(bytes, 0)).map(u64::from);
     let differs = mask.is_some_and(|mask| own != Some(*mask));
-    seen.difference(&RULE_STATE.rows, given.view(), absence_is_any).or(differs.then_some(&field::FWMASK.field))
+    let ports = [&field::SOURCE_PORTS.field, &field::DESTINATION_PORTS.field].into_iter().zip(PORT_MASKS);
+    let mut masked = ports.filter(|(field, mask)| given.request.value(field).is_some() && seen.get(*mask).is_some());
+    seen.difference(&RULE_STATE.rows, given.view(), absence_is_any)
+        .or(differs.then_some(&field::FWMASK.field))
+        .or_else(|| masked.next().map(|(field, _)| field))
 }
 
 /// `exists_ok`: whether one of the rules at this priority is the requested one.
@@ -210,4 +310,39 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
         };
     }
     Err(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call;
+    use crate::call::json::Json;
+
+    /// A rule for the source port 16, or for those that have these bits of it.
+    fn rule(mask: Option<u16>) -> Vec<u8> {
+        let mut payload = vec![INET, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        payload.extend([&8_u16.to_ne_bytes()[..], &23_u16.to_ne_bytes(), &[16, 0, 16, 0]].concat());
+        if let Some(mask) = mask {
+            let attribute = [&6_u16.to_ne_bytes()[..], &28_u16.to_ne_bytes(), &mask.to_ne_bytes(), &[0; 2]];
+            payload.extend(attribute.concat());
+        }
+        payload
+    }
+
+    /// Only newer versions of iproute2 can make such a rule.
+    #[test]
+    fn a_port_of_which_only_some_bits_are_compared_is_not_the_given_port() {
+        let text = br#"{"netns": "a", "family": "inet", "priority": 0, "source_ports": 16}"#;
+        let request = Request::parse(call::by_name("Rule.Delete").unwrap(), &Json::parse(text).unwrap(), 0).unwrap();
+        let given = given(&request);
+        for (mask, is_masked) in [(None, false), (Some(0xffff), false), (Some(0xf0), true)] {
+            let payload = rule(mask);
+            let seen = read(&payload).unwrap().unwrap();
+            let differs = difference(&seen, &given, true);
+            assert_eq!(differs, is_masked.then_some(&field::SOURCE_PORTS.field), "{mask:?}");
+            assert_eq!(is_plain(&seen), !is_masked, "{mask:?}");
+            let sent = marks(&seen).filter(|(kind, _)| PORT_MASKS.contains(kind)).count();
+            assert_eq!(sent, usize::from(is_masked), "{mask:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::name::NetnsName;
+use crate::call::range::NumberRange;
 use crate::call::value::Value;
 
 /// A constraint on one field: all of its entries, except those after `!`.
@@ -30,7 +31,7 @@ pub enum Entries {
     Patterns(Vec<String>),
     /// Addresses and prefixes.
     Addresses(Vec<Range>),
-    /// Numbers.
+    /// Numbers, and ranges of numbers.
     Numbers(Vec<Numbers>),
     /// Booleans.
     Bools(Vec<bool>),
@@ -87,6 +88,13 @@ impl Constraint {
             return values.iter().any(|value| self.meets(value, uid));
         }
         let Some(except) = &self.except else { return self.any || self.entries.meet(value, uid) };
+        if let (Value::Range(range), Entries::Numbers(numbers), Entries::Numbers(except)) =
+            (value, &self.entries, except)
+        {
+            let everything = self.any.then_some(*range);
+            let common = numbers.iter().filter_map(|numbers| numbers.common(*range, uid)).chain(everything);
+            return common.into_iter().any(|common| reaches_beside(common, except, uid));
+        }
         match (Address::from_value(value), &self.entries, except) {
             (Some(address), Entries::Addresses(ranges), Entries::Addresses(except)) => {
                 let everything = self.any.then_some(Range::Inside(address.prefix()));
@@ -106,12 +114,22 @@ impl Constraint {
 impl Entries {
     /// Whether one entry contains everything that `value` stands for.
     fn contain(&self, value: &Value, uid: u32) -> bool {
-        self.have(value, uid, |range, address| range.contains(address))
+        match (self, value) {
+            (Self::Numbers(numbers), Value::Range(range)) => {
+                numbers.iter().any(|numbers| numbers.common(*range, uid) == Some(*range))
+            }
+            _ => self.have(value, uid, |range, address| range.contains(address)),
+        }
     }
 
     /// Whether one entry contains some of what `value` stands for.
     fn meet(&self, value: &Value, uid: u32) -> bool {
-        self.have(value, uid, |range, address| range.meets(address))
+        match (self, value) {
+            (Self::Numbers(numbers), Value::Range(range)) => {
+                numbers.iter().any(|numbers| numbers.common(*range, uid).is_some())
+            }
+            _ => self.have(value, uid, |range, address| range.meets(address)),
+        }
     }
 
     fn have(&self, value: &Value, uid: u32, range: fn(&Range, &Address) -> bool) -> bool {
@@ -144,6 +162,26 @@ impl Numbers {
             Self::Uid => number == u64::from(uid),
         }
     }
+
+    /// The numbers that are also in a range, if there are any.
+    fn common(self, range: NumberRange, uid: u32) -> Option<NumberRange> {
+        let (least, most) = match self {
+            Self::Between(least, most) => (least, most),
+            Self::Uid => (uid.into(), uid.into()),
+        };
+        NumberRange::new(least.max(range.first()), most.min(range.last()))
+    }
+}
+
+/// Whether a number of a range is outside all of `except`.
+fn reaches_beside(range: NumberRange, except: &[Numbers], uid: u32) -> bool {
+    let mut rest = Some(range);
+    while let Some(range) = rest {
+        let taken = except.iter().find(|numbers| numbers.contain(range.first(), uid));
+        let Some(common) = taken.and_then(|numbers| numbers.common(range, uid)) else { return true };
+        rest = common.last().checked_add(1).and_then(|next| NumberRange::new(next, range.last()));
+    }
+    false
 }
 
 /// The address of a value with its prefix length. Without a prefix length, it is the number of bits of the address.
@@ -363,6 +401,35 @@ mod tests {
         assert!(some.contains(&link("v0"), 0) && some.meets(&link("v0"), 0));
         assert!(!some.contains(&link("eth0"), 0) && !some.meets(&link("eth0"), 0));
         assert!(!some.contains_all() && Constraint::ANY.contains_all());
+    }
+
+    #[test]
+    fn an_allow_contains_a_whole_range_and_a_deny_meets_a_part_of_it() {
+        let numbers = |list: &[(u64, u64)]| {
+            Entries::Numbers(list.iter().map(|(least, most)| Numbers::Between(*least, *most)).collect())
+        };
+        let range = |first, last| Value::Range(NumberRange::new(first, last).unwrap());
+        let some = Constraint { any: false, entries: numbers(&[(10, 19), (20, 29)]), except: None };
+        for (value, contains, meets) in [
+            (range(10, 19), true, true),
+            (range(12, 12), true, true),
+            (range(15, 24), false, true), // no single entry contains it
+            (range(1, 10), false, true),
+            (range(1, 9), false, false),
+            (range(29, 90), false, true),
+            (range(30, 90), false, false),
+        ] {
+            assert_eq!((some.contains(&value, 0), some.meets(&value, 0)), (contains, meets), "{value}");
+        }
+        let but = Constraint { except: Some(numbers(&[(15, 18), (10, 14), (19, 40)])), ..some };
+        assert!(!but.meets(&range(1, 90), 0) && !but.contains(&range(12, 13), 0)); // nothing is left
+        let but = Constraint { except: Some(numbers(&[(15, 17), (10, 14), (19, 40)])), ..but };
+        assert!(but.meets(&range(1, 90), 0) && but.meets(&range(18, 18), 0) && !but.meets(&range(10, 17), 0));
+        let all = Constraint { any: true, entries: numbers(&[]), except: Some(numbers(&[(5, u64::MAX)])) };
+        assert!(all.contains(&range(0, 4), 0) && !all.contains(&range(0, 5), 0));
+        assert!(all.meets(&range(0, u64::MAX), 0) && !all.meets(&range(5, u64::MAX), 0));
+        let mine = Constraint { any: false, entries: Entries::Numbers(vec![Numbers::Uid]), except: None };
+        assert!(mine.contains(&range(7, 7), 7) && !mine.contains(&range(7, 8), 7) && mine.meets(&range(1, 9), 7));
     }
 
     #[test]

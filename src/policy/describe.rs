@@ -19,8 +19,10 @@ impl Policy {
             Decision::Allowed { rule } => format!("allowed by {}", place(rule)),
             Decision::Forbidden { rule, field: Some(name) } => {
                 let call = request.call();
-                let why = match call.leaves_open.iter().any(|field| field.name == *name) {
-                    true => format!("; {} leaves open which `{name}` the existing object has", call.name),
+                let is_of_call = call.leaves_open.iter().any(|field| field.name == *name);
+                let why = match request.leaves_open().any(|field| field.name == *name) {
+                    true if is_of_call => format!("; {} leaves open which `{name}` the existing object has", call.name),
+                    true => format!("; what the request gives does not limit `{name}`"),
                     false => String::new(),
                 };
                 format!("denied by {}, which meets field `{name}`{why}", place(rule))

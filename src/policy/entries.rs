@@ -57,7 +57,7 @@ pub(super) fn constraint(said: &FieldSyntax<'_>, ty: Type, ruling: Ruling) -> Re
 fn typed(ty: Type, text: &str) -> Scalar {
     match (ty, digits(text), text) {
         (Type::Several(ty), ..) => typed(*ty, text),
-        (Type::Number(..), Some(number), _) => Scalar::Integer(number),
+        (Type::Number(..) | Type::Range(..), Some(number), _) => Scalar::Integer(number),
         (Type::Bool, _, "true") => Scalar::Bool(true),
         (Type::Bool, _, "false") => Scalar::Bool(false),
         _ => Scalar::Text(text.to_owned()),
@@ -74,7 +74,9 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
         }
         Type::Word(words) => collect(list, |entry| word(words, text(ty, entry)?, ruling)).map(Entries::Patterns),
         Type::Bool => collect(list, truth).map(Entries::Bools),
-        Type::Number(least, most) => collect(list, |entry| numbers(least, most, entry)).map(Entries::Numbers),
+        Type::Number(least, most) | Type::Range(least, most) => {
+            collect(list, |entry| numbers(least, most, entry)).map(Entries::Numbers)
+        }
         Type::Address | Type::InterfaceAddress | Type::Prefix => {
             collect(list, |entry| range(ty, text(ty, entry)?)).map(Entries::Addresses)
         }

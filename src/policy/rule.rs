@@ -182,7 +182,8 @@ impl About<'_> {
         let is_met = |used: &Use| meets(constraint, self.request.field_value(used, 0), self.uid);
         let mut uses = self.uses(number).peekable();
         uses.peek().is_some()
-            && (self.request.call().always_meets(number) || uses.any(|used| used.inside().is_none() && is_met(used)))
+            && (self.request.leaves_open().any(|field| field.is_met_as(number))
+                || uses.any(|used| used.inside().is_none() && is_met(used)))
     }
 
     /// Whether one element of each list meets all remaining constraints.
@@ -210,7 +211,7 @@ impl About<'_> {
             let mut times = 0..self.request.times(used);
             times.any(|time| meets(constraint, self.request.field_value(used, time), self.uid))
         };
-        let open = || self.uses(number).find(|used| self.request.call().leaves_open.contains(&used.field()));
+        let open = || self.uses(number).find(|used| self.request.leaves_open().any(|field| field == used.field()));
         self.uses(number).find(is_met).or_else(open).map(|used| used.field())
     }
 }
@@ -241,7 +242,7 @@ impl Touches {
                         let said = request.field_value(used, time);
                         refers(said) && meets(link, said, caller.uid)
                     };
-                    let is_open = request.call().leaves_open.contains(&used.field());
+                    let is_open = request.leaves_open().any(|field| field == used.field());
                     (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })
                 .map(|used| used.field()),

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::asked::{Question, everything_asked};
 use super::single::every_rule;
-use super::universe::{ADD, caller, closes, is_outside_of, varieties};
+use super::universe::{ADD, caller, closes, is_outside_of, left_open, varieties};
 use super::written::{Says, Written};
 use super::{Case, WORLD, allowed};
 use crate::call::field::{Field, KIND, NETNS};
@@ -139,7 +139,10 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
         let inside = || asked.call.all_uses().filter(|u| u.field() == used.field() || u.inside() == Some(used.field()));
         let says = |named: &Use| inside().any(|inside| is_outside_of(named.field(), inside.field()));
         let named = || asked.call.all_uses().filter(|other| deny.names(other.field()).is_some());
-        let may_be = if *now { named().any(says) } else { *carries && named().any(closed) };
+        // A new field may also open what the deny names.
+        let opened = |named: &Use| *carries && left_open(asked).contains(&named.field());
+        let may_be =
+            if *now { named().any(|named| says(named) || opened(named)) } else { *carries && named().any(closed) };
         assert!(may_be, "{} {asked:?} {deny:?}", used.field().name);
     });
 }

@@ -49,8 +49,8 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
             rule.fields.push((used.field(), says(random, used.field(), ruling)));
         }
         // Inside the list a deny may refer to a field by the name of the field outside, whether or not the call has
-        // that field.
-        if let (Ruling::Deny, Some(outside), true) = (ruling, used.field().outside(), random.once_in(2)) {
+        // that field. The same holds for a range and the field of one number.
+        if let (Ruling::Deny, Some(outside), true) = (ruling, used.field().also_met_as(), random.once_in(2)) {
             rule.fields.push((outside, says(random, outside, ruling)));
         }
         if ruling == Ruling::Allow && random.once_in(8) {

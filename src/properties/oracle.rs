@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use super::asked::Question;
-use super::universe::{closes, ip, is_outside_of, values};
+use super::universe::{closes, ip, is_outside_of, left_open, values};
 use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
 use crate::call::inet::InterfaceAddress;
@@ -65,6 +65,10 @@ fn things(value: &Value) -> Vec<Thing> {
                 IpAddr::V6(_) => IpAddr::V6((first + n).into()),
             };
             (0..1 << behind).map(|n| thing(Some(point(n)))).collect()
+        }
+        Value::Range(range) => {
+            let number = |number| Thing { value: Value::Number(number), point: None, said: true };
+            (range.first()..=range.last()).map(number).collect()
         }
         Value::Several(values) => values.iter().flat_map(things).collect(),
         _ => vec![thing(None)],
@@ -126,8 +130,9 @@ pub(super) fn acts(asked: &Question) -> Vec<Act> {
 /// denies.
 pub(super) fn fates(asked: &Question) -> Vec<Act> {
     let mut fates = acts(asked);
-    if !asked.call.leaves_open.is_empty() {
-        fates.extend(acts_of(asked, asked.call.leaves_open));
+    let open = left_open(asked);
+    if !open.is_empty() {
+        fates.extend(acts_of(asked, &open));
     }
     fates
 }

@@ -13,6 +13,7 @@ use super::written::{Entry, Says, Written};
 use super::{allowed, says, written};
 use crate::call::field::{EXISTS_OK, Field, KIND, MISSING_OK};
 use crate::call::name::NetnsName;
+use crate::call::range::NumberRange;
 use crate::call::request::Request;
 use crate::call::types::Type;
 use crate::call::value::{Element, Value};
@@ -22,7 +23,7 @@ use crate::policy::rule::{Rule, Ruling};
 
 /// Calls that send their messages without a listing before.
 fn calls() -> Vec<&'static Call> {
-    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete"];
+    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete", "Rule.Flush"];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
     all().filter(sends).filter(|call| !lists_first.contains(&call.name) && call.verb() != "Flush").collect()
 }
@@ -41,6 +42,10 @@ fn telling(field: &Field) -> Vec<Value> {
     if let Type::Number(least, most) = field.ty {
         let numbers = [least, 0, 2, 254, 255, 1024, 1500, 8472, most - 1, most];
         telling.extend(numbers.into_iter().filter(|n| (least..=most).contains(n)).map(Value::Number));
+    }
+    if let Type::Range(least, most) = field.ty {
+        let range = |(first, last)| NumberRange::new(first, last).map(Value::Range);
+        telling.extend([(least, least), (most, most), (least, most), (1, 65535)].into_iter().filter_map(range));
     }
     telling
 }

@@ -3,11 +3,12 @@
 
 use std::net::IpAddr;
 
+use super::asked::Question;
 use crate::call::field::invented::{NUMBERS, SOURCES, WORDS};
 use crate::call::field::{
     ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, FieldId, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS,
     NEW_NAME, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME,
-    PEER_NETNS, SCOPE, TARGET_NETNS, UP,
+    PEER_NETNS, PRIORITIES, SCOPE, SOURCE_PORTS, TARGET_NETNS, UIDS, UP,
 };
 use crate::call::types::Type;
 use crate::call::value::Value;
@@ -236,7 +237,61 @@ static SEVERAL: Call = call(
     &[],
 );
 
-pub(super) static CALLS: [&Call; 10] = [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE];
+/// Ranges of numbers, and a number.
+static RANGES: Call = call(
+    "Test.Ranges",
+    910,
+    &[
+        declared(&NETNS.field, Absence::Required),
+        declared(&SOURCE_PORTS.field, Absence::Untouched),
+        declared(&UIDS.field, Absence::Any),
+        declared(&METRIC.field, Absence::Any),
+    ],
+    &[],
+);
+
+/// A range of what other calls have one of.
+static BETWEEN: Call = call(
+    "Test.Between",
+    912,
+    &[
+        declared(&NETNS.field, Absence::Required),
+        declared(&PRIORITIES.field, Absence::Any),
+        declared(&UIDS.field, Absence::Untouched),
+    ],
+    &[],
+);
+
+/// A request that gives `up` has any link and any gateway, whatever else it gives.
+pub(super) static OPENED: Call = Call {
+    settle: |request| {
+        if request.is_set(&UP) {
+            [&LINK.field, &GATEWAY.field].into_iter().for_each(|field| request.open(field));
+        }
+        Ok(())
+    },
+    ..call(
+        "Test.Opened",
+        911,
+        &[
+            declared(&NETNS.field, Absence::Required),
+            declared(&LINK.field, Absence::Required),
+            declared(&GATEWAY.field, Absence::Untouched),
+            declared(&UP.field, OFF),
+        ],
+        &[],
+    )
+};
+
+pub(super) static CALLS: [&Call; 13] =
+    [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN];
+
+/// The fields that can have any value in a request, whatever it gives.
+pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
+    let is_open = asked.call.number == OPENED.number && asked.value(&UP.field) == Some(&Value::Bool(true));
+    let opened: &[&Field] = if is_open { &[&LINK.field, &GATEWAY.field] } else { &[] };
+    [asked.call.leaves_open, opened].concat()
+}
 
 /// The varieties of a call. A call without kinds has one.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {
@@ -253,9 +308,11 @@ pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
     }
 }
 
-/// Whether a field outside of `nexthops` means the same, in the manual's words.
+/// Whether a field outside of `nexthops` means the same, or one of what the other field has a range of, in the manual's
+/// words.
 pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
     inside.name.strip_prefix("nexthops.") == Some(outside.name)
+        || (inside.name, outside.name) == ("priorities", "priority")
 }
 
 /// The type of each value of a list; any other type itself.
@@ -272,6 +329,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Bool => &["false", "true"],
         Type::Number(least, most) if least > 1 || most < 7 => &[&least.to_string(), &most.to_string()],
         Type::Number(..) => &["1", "7"],
+        Type::Range(..) => &["1", "7", "1..3", "3..7", "5..6"],
         Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01"],
         Type::Address => &["10.0.0.1", "10.0.0.6"],
         Type::InterfaceAddress | Type::Prefix => {

@@ -91,7 +91,7 @@ fn lowered(entries: &[Entry], ty: Type) -> Entries {
     let entries = || entries.iter().filter(|entry| !matches!(entry, Entry::Star));
     match each(ty) {
         Type::Bool => Entries::Bools(entries().map(|e| matches!(e, Entry::Truth(true))).collect()),
-        Type::Number(..) => {
+        Type::Number(..) | Type::Range(..) => {
             let number =
                 |entry: &Entry| if let Entry::Between(a, b) = entry { Numbers::Between(*a, *b) } else { Numbers::Uid };
             Entries::Numbers(entries().map(number).collect())
@@ -154,7 +154,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
             entries
         }
         Type::Bool => vec![Truth(false), Truth(true)],
-        Type::Number(..) => vec![Between(1, 1), Between(1, 5), Between(2, 7), Uid],
+        Type::Number(..) | Type::Range(..) => vec![Between(1, 1), Between(1, 5), Between(2, 7), Between(4, 6), Uid],
         Type::Mac => vec![Pattern("fa:*"), Pattern("02:00:00:00:00:01"), Pattern("*:01")],
         Type::Label => vec![Pattern("a0:*"), Pattern("b0:1")],
         Type::Text => vec![Pattern("x*"), Pattern("")],

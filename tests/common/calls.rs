@@ -199,6 +199,11 @@ pub const EXAMPLES: &[Example] = &[
         before: "ip -n w rule add priority 99 table 9",
         parameters: r#"{"netns": "w", "family": "inet", "priority": 99}"#,
     },
+    Example {
+        call: "Rule.Flush",
+        before: "for n in 98 99; do ip -n w rule add priority $n table 9; done",
+        parameters: r#"{"netns": "w", "family": "inet", "priorities": "98..99"}"#,
+    },
     Example { call: "Rule.List", before: "", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: MANY_NEXT_HOPS, parameters: r#"{"netns": "w"}"# },

@@ -320,6 +320,13 @@ pub(crate) static EXPECTED: &[Expected] = &[
     },
     Expected { call: "Rule.Add", messages: |_| vec!["NewRule create excl"], parts: &[], rows: RULE },
     Expected { call: "Rule.Delete", messages: |_| vec!["DelRule"], parts: &[], rows: RULE },
+    // Of the example in tests/common/calls.rs, which has two rules, and of the others, which have one.
+    Expected {
+        call: "Rule.Flush",
+        messages: |given| vec!["DelRule"; if given.text("priorities") == Some("98..99") { 2 } else { 1 }],
+        parts: &[],
+        rows: FLUSH,
+    },
     Expected {
         call: "Rule.List",
         messages: |_| vec!["GetRule dump"],
@@ -1038,42 +1045,85 @@ const NEIGHBOUR: &[Row] = &[
 ];
 
 /// `FRA_…`, `FR_ACT_…` (`linux/fib_rules.h`).
-const RULE: &[Row] = &[
-    IN_NETNS,
-    EXISTS_OK,
-    MISSING_OK,
-    ("family", shows!("family {}", inet)),
-    ("priority", shows!("Priority({})")),
-    ("source", Shows::Parts(|_, value| without_family(prefix(value, "source length", |a| format!("Source({a})"))))),
-    (
-        "destination",
-        Shows::Parts(|_, value| without_family(prefix(value, "destination length", |a| format!("Destination({a})")))),
-    ),
-    ("iif", shows!("Iifname(\"{}\")")),
-    ("oif", shows!("Oifname(\"{}\")")),
-    ("fwmark", shows!("FwMark({})")),
-    (
-        "fwmask",
-        Shows::Parts(|given, value| {
-            if given.has("fwmark") { vec![format!("FwMask({value})")] } else { Vec::new() } // nothing to mask
-        }),
-    ),
-    ("table", shows!("Table({})")),
-    (
-        "action",
-        Shows::Parts(|_, value| {
-            let words = [
-                ("unspec", ""),
-                ("to_table", "ToTable"),
-                ("blackhole", "Blackhole"),
-                ("unreachable", "Unreachable"),
-                ("prohibit", "Prohibit"),
-            ];
-            header_word("action", word(value, &words))
-        }),
-    ),
-    ("suppress_prefixlength", shows!("SuppressPrefixLen({})")),
-];
+/// The fields of a routing rule, after these.
+macro_rules! rule {
+    ($($more:expr),*) => {
+        &[
+            IN_NETNS,
+            ("family", shows!("family {}", inet)),
+            $($more,)*
+            ("source", Shows::Parts(|_, value| without_family(prefix(value, "source length", |a| format!("Source({a})"))))),
+            (
+                "destination",
+                Shows::Parts(|_, value| without_family(prefix(value, "destination length", |a| format!("Destination({a})")))),
+            ),
+            ("iif", shows!("Iifname(\"{}\")")),
+            ("oif", shows!("Oifname(\"{}\")")),
+            ("fwmark", shows!("FwMark({})")),
+            (
+                "fwmask",
+                Shows::Parts(|given, value| {
+                    if given.has("fwmark") { vec![format!("FwMask({value})")] } else { Vec::new() } // nothing to mask
+                }),
+            ),
+            ("table", shows!("Table({})")),
+            (
+                "action",
+                Shows::Parts(|_, value| {
+                    let words = [
+                        ("unspec", ""),
+                        ("to_table", "ToTable"),
+                        ("goto", "Goto"),
+                        ("blackhole", "Blackhole"),
+                        ("unreachable", "Unreachable"),
+                        ("prohibit", "Prohibit"),
+                    ];
+                    header_word("action", word(value, &words))
+                }),
+            ),
+            ("suppress_prefixlength", shows!("SuppressPrefixLen({})")),
+            ("suppress_ifgroup", shows!("SuppressIfGroup({})")),
+            ("goto", shows!("Goto({})")),
+            ("tos", shows!("tos {}")),
+            (
+                "ip_protocol",
+                Shows::Parts(|_, value| {
+                    let name = if *value == 6 { "Tcp" } else { "Udp" };
+                    vec![format!("IpProtocol({name})")]
+                }),
+            ),
+            ("source_ports", Shows::Parts(|_, value| vec![format!("SourcePortRange(RulePortRange {})", range(value))])),
+            (
+                "destination_ports",
+                Shows::Parts(|_, value| vec![format!("DestinationPortRange(RulePortRange {})", range(value))]),
+            ),
+            ("uids", Shows::Parts(|_, value| vec![format!("UidRange(RuleUidRange {})", range(value))])),
+            ("l3mdev", when!("L3MDev(true)")),
+            ("invert", when!("RuleFlags(Invert)")),
+            (
+                "protocol",
+                Shows::Parts(|_, value| {
+                    let is_default = *value == 0; // not sent
+                    if is_default {
+                        Vec::new()
+                    } else {
+                        vec![format!("Protocol({})", if *value == 4 { "Static" } else { "Bgp" })]
+                    }
+                }),
+            ),
+        ]
+    };
+}
+
+const RULE: &[Row] = rule![EXISTS_OK, MISSING_OK, ("priority", shows!("Priority({})"))];
+const FLUSH: &[Row] = rule![("priorities", Nothing("the broker compares it"))];
+
+/// The two numbers of a range, as the decoder shows them.
+fn range(value: &Value) -> String {
+    let text = value.as_str().unwrap();
+    let (start, end) = text.split_once("..").unwrap_or((text, text));
+    format!("{{ start: {start}, end: {end} }}")
+}
 
 /// The rule's own field shows it.
 fn without_family(mut parts: Parts) -> Parts {

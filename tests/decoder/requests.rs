@@ -436,6 +436,31 @@ requests! {
         table 305419896 suppress_prefixlength 7", r#"{"netns": "w", "family": "inet", "priority": 66051,
         "source": "10.1.2.3/24", "destination": "10.2.0.0/15", "iif": "v0", "oif": "v1", "fwmark": 4660, "fwmask": 65535,
         "table": 305419896, "action": "to_table", "suppress_prefixlength": 7, "missing_ok": true}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "action": "goto", "goto": 305419896}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "l3mdev": true}"#;
+    "Rule.Add" "", r#"{"netns": "w", "family": "inet", "priority": 99, "invert": true, "tos": 28, "ip_protocol": 6,
+        "source_ports": "258..772", "destination_ports": 1286, "uids": "16909060..84281096", "suppress_ifgroup": 305419896,
+        "protocol": 186}"#;
+    "Rule.Delete" "ip -n w rule add priority 99 not tos 0x1c ipproto udp sport 258-772 dport 1286 uidrange 0-7 table 9 \
+        suppress_ifgroup 7 protocol static", r#"{"netns": "w", "family": "inet", "priority": 99, "invert": true, "tos": 28,
+        "ip_protocol": 17, "source_ports": "258..772", "destination_ports": 1286, "uids": "0..7", "suppress_ifgroup": 7,
+        "protocol": 4}"#;
+    "Rule.Delete" "ip -n w rule add priority 99 l3mdev", r#"{"netns": "w", "family": "inet", "priority": 99,
+        "l3mdev": true}"#;
+    "Rule.Delete" "ip -n w rule add priority 99 goto 100", r#"{"netns": "w", "family": "inet", "priority": 99,
+        "action": "goto", "goto": 100}"#;
+    "Rule.Flush" "ip -n w rule add priority 66051 from 10.1.2.3/24 to 10.2.0.0/15 iif v0 oif v1 fwmark 4660/65535 \
+        table 305419896 suppress_prefixlength 7", r#"{"netns": "w", "family": "inet", "priorities": 66051,
+        "source": "10.1.2.3/24", "destination": "10.2.0.0/15", "iif": "v0", "oif": "v1", "fwmark": 4660, "fwmask": 65535,
+        "table": 305419896, "action": "to_table", "suppress_prefixlength": 7}"#;
+    "Rule.Flush" "ip -n w rule add priority 99 not tos 0x1c ipproto udp sport 258-772 dport 1286 uidrange 0-7 table 9 \
+        suppress_ifgroup 7 protocol static", r#"{"netns": "w", "family": "inet", "invert": true, "tos": 28,
+        "ip_protocol": 17, "source_ports": "258..772", "destination_ports": 1286, "uids": "0..7", "suppress_ifgroup": 7,
+        "protocol": 4}"#;
+    "Rule.Flush" "ip -n w rule add priority 99 l3mdev", r#"{"netns": "w", "family": "inet", "priorities": "1..100",
+        "l3mdev": true}"#;
+    "Rule.Flush" "ip -n w rule add priority 99 goto 100", r#"{"netns": "w", "family": "inet", "priorities": "1..100",
+        "action": "goto", "goto": 100}"#;
     "Rule.List" "", r#"{"netns": "w", "family": "inet"}"#;
     "Rule.List" "", r#"{"netns": "w", "family": "inet6"}"#;
 }

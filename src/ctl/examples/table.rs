@@ -853,6 +853,21 @@ pub(super) const SECTIONS: &[Section] = &[
                     "iif": "eth0", "oif": "eth1", "fwmark": 1, "fwmask": 255, "action": "prohibit"}"#,
             ),
             to(
+                "Route what the programs of some users send to some ports by another table:",
+                r#"{"netns": "blue", "family": "inet", "priority": 300, "ip_protocol": 6, "tos": 16,
+                    "source_ports": "32768..60999", "destination_ports": 443, "uids": "1000..1999", "table": 100,
+                    "suppress_ifgroup": 7, "protocol": 80}"#,
+            ),
+            to(
+                "Skip the routing rules before the priority 500 for packets that do not have the mark:",
+                r#"{"netns": "blue", "family": "inet", "priority": 400, "fwmark": 1, "invert": true, "action": "goto",
+                    "goto": 500}"#,
+            ),
+            to(
+                "Look up packets of every VRF in its table:",
+                r#"{"netns": "blue", "family": "inet", "priority": 1000, "l3mdev": true}"#,
+            ),
+            to(
                 "Use the main table, but not its default route:",
                 r#"{"netns": "blue", "family": "inet6", "priority": 300, "suppress_prefixlength": 0}"#,
             ),
@@ -867,10 +882,51 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "family": "inet", "priority": 100, "missing_ok": true}"#,
             ),
             to(
+                "Delete the routing rule for some users' programs:",
+                r#"{"netns": "blue", "family": "inet", "priority": 300, "ip_protocol": 6, "tos": 16,
+                    "source_ports": "32768..60999", "destination_ports": 443, "uids": "1000..1999", "table": 100,
+                    "suppress_ifgroup": 7, "protocol": 80}"#,
+            ),
+            to(
+                "Delete the routing rule that skips others:",
+                r#"{"netns": "blue", "family": "inet", "priority": 400, "fwmark": 1, "invert": true, "action": "goto",
+                    "goto": 500}"#,
+            ),
+            to(
+                "Delete the routing rule for all VRFs:",
+                r#"{"netns": "blue", "family": "inet", "priority": 1000, "l3mdev": true}"#,
+            ),
+            to(
                 "Delete exactly this routing rule:",
                 r#"{"netns": "blue", "family": "inet", "priority": 200, "source": "192.0.2.0/24",
                     "destination": "198.51.100.0/24", "iif": "eth0", "oif": "eth1", "fwmark": 1, "fwmask": 255,
                     "action": "to_table", "table": 100, "suppress_prefixlength": 0}"#,
+            ),
+        ],
+    ),
+    of(
+        "Rule.Flush",
+        None,
+        &[
+            to(
+                "Delete the IPv4 routing rules of an agent, which has an origin of its own:",
+                r#"{"netns": "blue", "family": "inet", "protocol": 80}"#,
+            ),
+            to(
+                "Delete the routing rules from one network with these priorities:",
+                r#"{"netns": "blue", "family": "inet", "priorities": "100..199", "source": "192.0.2.0/24", "table": 100}"#,
+            ),
+            to(
+                "Delete the routing rules that have all of this:",
+                r#"{"netns": "blue", "family": "inet", "priorities": 200, "source": "192.0.2.0/24",
+                    "destination": "198.51.100.0/24", "iif": "eth0", "oif": "eth1", "fwmark": 1, "fwmask": 255,
+                    "action": "to_table", "suppress_prefixlength": 0, "suppress_ifgroup": 7, "tos": 16,
+                    "ip_protocol": 6, "source_ports": "32768..60999", "destination_ports": 443, "uids": "1000..1999",
+                    "l3mdev": false, "invert": false}"#,
+            ),
+            to(
+                "Delete the routing rules that lead to the priority 500:",
+                r#"{"netns": "blue", "family": "inet", "priorities": "100..499", "action": "goto", "goto": 500}"#,
             ),
         ],
     ),

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::text::{put, put_quoted, put_string, separate};
 use crate::call::inet::InterfaceAddress;
+use crate::call::range::NumberRange;
 use crate::call::types::Words;
 use crate::call::value::Value;
 
@@ -15,6 +16,7 @@ use crate::call::value::Value;
 pub(in crate::netlink) enum Decoded<'a> {
     Number(u64),
     Signed(i32),
+    Range(NumberRange),
     Truth(bool),
     /// A name or another text, in the bytes of the kernel.
     Text(&'a [u8]),
@@ -64,6 +66,7 @@ impl Decoded<'_> {
         match self {
             Self::Number(number) => put(text, number),
             Self::Signed(number) => put(text, number),
+            Self::Range(range) => put_quoted(text, range),
             Self::Truth(truth) => text.push_str(if *truth { "true" } else { "false" }),
             Self::Text(bytes) => put_string(text, bytes),
             Self::Word(words, number) => match words.word(*number) {

@@ -10,6 +10,7 @@ use super::View;
 use super::decoded::Decoded;
 use crate::call::inet::{InterfaceAddress, bits};
 use crate::call::object::{Cast, Form, Row, Width};
+use crate::call::range::NumberRange;
 use crate::call::value::Value;
 
 /// Encodes a value; `None` where this attribute cannot hold it. A form that has a length or a small number in the
@@ -21,6 +22,9 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
             Form::Number(width) | Form::Positive(width) | Form::OrZero(width) | Form::Ticks(width),
             Value::Number(number),
         ) => number_bytes(width, *number)?,
+        (Form::Range(width), Value::Range(range)) => {
+            [number_bytes(width, range.first())?, number_bytes(width, range.last())?].concat()
+        }
         (Form::NumberOf(field), _) => match given.value(field.get()) {
             Some(Value::Number(number)) => number_bytes(Width::Four, *number)?,
             _ => return Err(format!("is given without `{}`", field.get().name)),
@@ -125,6 +129,10 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
     Some(Some(match row.form {
         Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::WordNumber(width) => {
             Decoded::Number(number(width, bytes)?)
+        }
+        Form::Range(width) => {
+            let last = number(width, bytes.get(width.bytes()..)?)?;
+            Decoded::Range(NumberRange::new(number(width, bytes)?, last)?)
         }
         Form::Signed => Decoded::Signed(i32::from_ne_bytes(at(bytes, 0)?)),
         Form::Positive(width) => return Some(Some(number(width, bytes)?).filter(|n| *n != 0).map(Decoded::Number)),

@@ -108,6 +108,7 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Rule.Delete",
             "Address.Replace",
             "Address.Flush",
+            "Rule.Flush",
             "Neighbour.Flush"
         ]
     );

@@ -114,6 +114,13 @@ fn value(ty: Type, kind: Option<&Kind>, bytes: &mut Unstructured<'_>) -> Result<
             true => bytes.int_in_range(least..=most)?.into(),
             false => bytes.int_in_range(least..=most.min(least + 4000))?.into(),
         },
+        Type::Range(least, most) => {
+            let first = bytes.int_in_range(least..=most)?;
+            match bytes.int_in_range(first..=most.min(first + 4000))? {
+                last if last == first => first.into(),
+                last => format!("{first}..{last}").into(),
+            }
+        }
         Type::Mac => mac(bytes)?.into(),
         Type::Address => address(bytes)?.0.into(),
         Type::InterfaceAddress if bytes.ratio(1, 4)? => address(bytes)?.0.into(),

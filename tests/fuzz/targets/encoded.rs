@@ -403,6 +403,7 @@ fn forms(value: &Value) -> Vec<Vec<u8>> {
                 [text.as_bytes(), &[0]].concat(),
                 index_of(text).to_ne_bytes().to_vec(),
             ];
+            all.extend(range_forms(text));
             all.extend(text.split('/').next().and_then(|ip| ip.parse().ok()).map(octets));
             all.extend(text.split(':').map(|pair| u8::from_str_radix(pair, 16)).collect::<Result<Vec<u8>, _>>());
             all
@@ -411,6 +412,21 @@ fn forms(value: &Value) -> Vec<Vec<u8>> {
         Value::Object(members) => members.values().flat_map(forms).collect(),
         Value::Null => Vec::new(),
     }
+}
+
+/// The first and the last number of a range such as `5..6`, each of 16 or 32 bits.
+fn range_forms(text: &str) -> Vec<Vec<u8>> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let short = [first, last].map(|number| number.parse::<u16>());
+    let long = [first, last].map(|number| number.parse::<u32>());
+    let mut all = Vec::new();
+    if let [Ok(first), Ok(last)] = short {
+        all.push([first.to_ne_bytes(), last.to_ne_bytes()].concat());
+    }
+    if let [Ok(first), Ok(last)] = long {
+        all.push([first.to_ne_bytes(), last.to_ne_bytes()].concat());
+    }
+    all
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {

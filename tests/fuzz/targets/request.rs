@@ -18,6 +18,7 @@ fn holds(held: Option<&Value>, said: &Json) -> bool {
         (_, Json::Null) => true, // absence, or a default
         (Some(Value::Bool(held)), Json::Bool(said)) => held == said,
         (Some(Value::Number(held)), Json::Integer(said)) => held.to_string() == said.to_string(),
+        (Some(Value::String(held)), Json::Integer(said)) => *held == said.to_string(), // a range of one number
         (Some(Value::String(held)), Json::String(said)) => held == said || same_address(held, said),
         (Some(Value::Array(held)), Json::List(said)) => {
             held.len() == said.len() && held.iter().zip(said).all(|(held, said)| holds(Some(held), said))
