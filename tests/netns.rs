@@ -350,3 +350,43 @@ fn without_its_directory_nothing_is_made() {
     assert_eq!(host.caller().call("Link.List", json!({"netns": "@host"})).ok()["links"][0]["link"], "lo");
     assert!(!Path::new("/run/netns").exists());
 }
+
+#[test]
+fn a_number_is_set_and_listed_as_iproute2_does() {
+    let host = host();
+    let (a, b) = host.twins();
+    let set = |netns: &str, nsid: u32, exists_ok: bool| {
+        host.caller().call("Netns.Set", json!({"netns": netns, "nsid": nsid, "exists_ok": exists_ok}))
+    };
+    set(a, 7, false).ok();
+    host.ip(&format!("netns set {b} 9"));
+    assert_eq!(call(&host, "Get", a).ok()["nsid"], json!(7));
+    let listed: Value = serde_json::from_str(&host.ip("-j netns list-id")).unwrap();
+    let mut theirs: Vec<u64> = listed.as_array().unwrap().iter().map(|one| one["nsid"].as_u64().unwrap()).collect();
+    theirs.sort_unstable();
+    assert_eq!(call(&host, "Numbers", "@host").ok(), json!({ "nsids": theirs }));
+    assert_eq!(theirs, [7, 9]);
+    assert_eq!(call(&host, "Numbers", a).ok(), json!({"nsids": []}));
+
+    set(a, 7, true).ok();
+    host.ip("netns add c");
+    for (netns, nsid, exists_ok, field) in [
+        (a, 7, false, "netns"), // it has one
+        (a, 8, false, "netns"),
+        (a, 8, true, "nsid"),
+        ("c", 9, false, "nsid"),
+        ("c", 9, true, "nsid"),
+    ] {
+        let (error, parameters) = refused(&set(netns, nsid, exists_ok));
+        assert_eq!((error.as_str(), &parameters["field"]), ("Netns.AlreadyExists", &json!(field)), "{parameters}");
+        assert_eq!(call(&host, "Numbers", "@host").ok(), json!({"nsids": [7, 9]}));
+    }
+    host.sh("touch /run/netns/left /run/netns/uts; mount --bind /proc/self/ns/uts /run/netns/uts");
+    for netns in ["left", "uts"] {
+        assert_eq!(refused(&set(netns, 5, false)), ("Netns.NoSuchNetns".to_owned(), no_such("not_a_namespace", netns)));
+    }
+    assert_eq!(refused(&set("none", 5, false)).0, "Netns.NoSuchNetns");
+    assert_eq!(refused(&set("@host", 5, false)).0, "Netns.InvalidRequest");
+    let negative = host.caller().call("Netns.Set", json!({"netns": "c", "nsid": -1}));
+    assert_eq!(refused(&negative).0, "Netns.InvalidRequest");
+}

@@ -711,6 +711,8 @@ fields! {
         in_requests "An older kernel ignores it, and the call ends in `NotApplied`.";
     /// Whether the kernel resolves the address at once, as if a packet had to be sent to it.
     USE: bool = 164 "use" Type::Bool;
+    /// The number by which `@host` knows the network namespace, as in `ip netns set`.
+    NSID: u64 = 167 "nsid" U31;
     /// The states of the neighbours (`NUD_…`, ip-neighbour(8)).
     STATES: Values = 165 "states" Type::Several(&STATE.field.ty);
     /// Whether the routing rule applies to the packets that its conditions do not match (`not` in ip-rule(8)).

@@ -47,7 +47,9 @@ impl Needs {
     pub const PIDS: Self = Self { stage: LastStage::Pids, ..Self::NOTHING };
     /// A transaction with `CAP_NET_ADMIN`.
     pub const NET_ADMIN: Self = Self { capabilities: &[Capability::CAP_NET_ADMIN], ..Self::NOTHING };
-    /// The same, with `/dev/net/tun`.
+    /// The same, but it does not enter the namespace.
+    pub const NUMBERS: Self = Self { enters: false, ..Self::NET_ADMIN };
+    /// A transaction with `CAP_NET_ADMIN` and `/dev/net/tun`.
     pub const TUN: Self = Self { profile: Profile::TUN, stage: LastStage::Tun, ..Self::NET_ADMIN };
     /// Adds and deletes namespaces.
     pub const NAMESPACES: Self = Self {

@@ -2,7 +2,7 @@
 //! Network namespaces: names under `/run/netns`, shared with `ip netns`.
 #![forbid(unsafe_code)]
 
-use super::field::{EXISTS_OK, MISSING_OK, NETNS};
+use super::field::{EXISTS_OK, MISSING_OK, NETNS, NSID};
 use super::name::NetnsName;
 use super::object::Parts;
 use super::request::{Invalid, Request};
@@ -102,6 +102,37 @@ pub(super) static CALLS: &[Call] = &[
             ],
             streams: false,
         },
+    },
+    Call {
+        name: "Netns.Set",
+        number: 32,
+        effect: Effect::Changes,
+        needs: Needs::NUMBERS,
+        doc: "Sets the number (nsid) by which `@host` knows a network namespace, as `ip netns set` does. `netns` must not be \
+              `@host`. A namespace has one number at most, and keeps it: if it has another one, or if another namespace has \
+              this number, the error is `AlreadyExists`.",
+        elsewhere: "Results of later calls and events of the kernel refer to the namespace by this number.",
+        uses: &[required(&NETNS.field), required(&NSID.field), off(&EXISTS_OK.field)],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: named,
+        result: NOTHING,
+    },
+    Call {
+        name: "Netns.Numbers",
+        number: 33,
+        effect: Effect::Reads,
+        needs: Needs::NOTHING,
+        doc: "Lists the numbers (nsid) by which a network namespace knows others, as `ip netns list-id` does. `Netns.Get` \
+              reports which of the numbers of `@host` belongs to a name.",
+        elsewhere: "",
+        uses: &[required(&NETNS.field)],
+        kinds: NO_KINDS,
+        excludes: &[],
+        leaves_open: &[],
+        settle: AS_READ,
+        result: Output { parts: &[part("nsids", Shape::Ints, "The numbers, in ascending order.")], streams: false },
     },
     Call {
         name: "Netns.Pids",

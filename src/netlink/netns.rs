@@ -11,11 +11,12 @@ use serde_json::Map;
 
 use super::answer::{find, i32_at};
 use super::message::{Attributes, Encoded, Message};
-use super::sides::Before;
+use super::sides::{Before, number};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
 use crate::call::field;
-use crate::refusal::{KernelRefusal, Refusal};
+use crate::call::request::Request;
+use crate::refusal::{KernelRefusal, Refusal, differs, invalid};
 
 /// `NETNSA_NSID`, `NETNSA_FD`
 const NSID: u16 = 1;
@@ -23,7 +24,11 @@ const FD: u16 = 3;
 /// Bytes of `struct rtgenmsg`: one, padded.
 const HEAD: usize = 4;
 
-pub(super) static ENCODERS: &[Encoder] = &[Encoder { call: "Netns.Get", prepare: get, object: None, settled: &[] }];
+pub(super) static ENCODERS: &[Encoder] = &[
+    Encoder { call: "Netns.Get", prepare: get, object: None, settled: &[] },
+    Encoder { call: "Netns.Numbers", prepare: numbers, object: None, settled: &[] },
+    Encoder { call: "Netns.Set", prepare: set, object: None, settled: &[&field::NSID.field, &field::EXISTS_OK.field] },
+];
 
 /// Requests the number by which the socket's namespace knows another one; `None` where it has none.
 pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<i32>, Refusal> {
@@ -37,14 +42,9 @@ pub(super) fn ask_nsid(netlink: &mut Netlink, netns: &OwnedFd) -> Result<Option<
 /// `Netns.Get`. In the file system, namespaces of all types look the same, so only the kernel's answer shows whether
 /// this is a network namespace.
 fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
-    let name = before.request().needed(&field::NETNS)?.as_str().to_owned();
+    let not_one = not_one(before.request())?;
     let is_other = move |refusal| match refusal {
-        Refusal::Kernel(KernelRefusal { errno: Errno::EINVAL, .. }) => Refusal::NoSuchNetns {
-            field: field::NETNS.field.name,
-            name: name.clone(),
-            reason: "not_a_namespace",
-            errno: Errno::EINVAL,
-        },
+        Refusal::Kernel(KernelRefusal { errno: Errno::EINVAL, .. }) => not_one.clone(),
         other => other,
     };
     let places = before.places();
@@ -55,6 +55,47 @@ fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             result.extend(ask_nsid(after, netns).map_err(&is_other)?.map(|nsid| ("nsid".to_owned(), nsid.into())));
         }
         Ok(result)
+    }))
+}
+
+/// The refusal where `netns` is not a network namespace.
+fn not_one(request: &Request) -> Result<Refusal, Refusal> {
+    let name = request.needed(&field::NETNS)?.as_str().to_owned();
+    Ok(Refusal::NoSuchNetns { field: field::NETNS.field.name, name, reason: "not_a_namespace", errno: Errno::EINVAL })
+}
+
+/// `Netns.Set`
+fn set(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let request = before.request().clone();
+    let Some(netns) = before.places().netns.take() else { return Err(not_one(&request)?) };
+    let wanted = number(&request, &field::NSID)?.and_then(|nsid| i32::try_from(nsid).ok());
+    let wanted = wanted.ok_or_else(|| invalid(field::NSID.field.name, "does not fit 31 bits"))?;
+    let mut attributes = Attributes::default();
+    attributes.put(NSID, &wanted.to_ne_bytes(), &field::NSID.field)?;
+    attributes.put(FD, &netns.as_raw_fd().to_ne_bytes(), &field::NETNS.field)?;
+    let message = Message::route(Rtm::Newnsid, NlmF::ACK, Encoded { head: vec![0; HEAD], attributes });
+    Ok(Prepared::new(move |after, _| {
+        let is_other = not_one(&request)?;
+        let refused = |failure: TransactionError, _: &Request| match failure {
+            TransactionError::Refused { errno: Errno::EINVAL, .. } => is_other.clone(),
+            other => other.refusal().about_object(&field::NSID.field),
+        };
+        after.make(&message, &request, refused, |after| match ask_nsid(after, &netns)? {
+            Some(nsid) if nsid == wanted => Ok(Map::new()),
+            _ => Err(differs(&field::NSID.field)),
+        })
+    }))
+}
+
+/// `Netns.Numbers`
+fn numbers(_: Before<'_>) -> Result<Prepared, Refusal> {
+    let encoded = Encoded { head: vec![0; HEAD], attributes: Attributes::default() };
+    let message = Message::route(Rtm::Getnsid, NlmF::DUMP, encoded);
+    Ok(Prepared::new(move |after, _| {
+        let found = after.ask(&message, "parse the number of a namespace", nsid).map_err(TransactionError::refusal)?;
+        let mut nsids: Vec<i32> = found.into_iter().filter(|nsid| *nsid >= 0).collect();
+        nsids.sort_unstable();
+        Ok(Map::from_iter([("nsids".to_owned(), nsids.into())]))
     }))
 }
 

@@ -32,6 +32,8 @@ pub const EXAMPLES: &[Example] = &[
         before: "cd /run/netns; seq -f %0250.0f 8300 | xargs touch",
         parameters: r#"{"netns": "@host"}"#,
     },
+    Example { call: "Netns.Set", before: "", parameters: r#"{"netns": "w", "nsid": 7}"# },
+    Example { call: "Netns.Numbers", before: "ip netns set w 7", parameters: r#"{"netns": "@host"}"# },
     Example { call: "Netns.Pids", before: "", parameters: r#"{"netns": "w"}"# },
     Example { call: "Netns.Pids", before: "", parameters: r#"{"netns": "@host"}"# },
     Example { call: "Netns.Get", before: "", parameters: r#"{"netns": "w"}"# },

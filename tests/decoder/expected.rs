@@ -186,6 +186,13 @@ const MISSING_OK: Row = ("missing_ok", Nothing("it decides what absence means"))
 
 pub(crate) static EXPECTED: &[Expected] = &[
     Expected {
+        call: "Netns.Set",
+        messages: |_| vec!["NewNsId"],
+        parts: &[],
+        rows: &[("netns", shown!("Fd")), ("nsid", shows!("Id({})")), EXISTS_OK],
+    },
+    Expected { call: "Netns.Numbers", messages: |_| vec!["GetNsId dump"], parts: &[], rows: &[IN_NETNS] },
+    Expected {
         call: "Netns.Get",
         messages: |given| if is_left_over(given) { Vec::new() } else { vec!["GetNsId"] },
         parts: &[],

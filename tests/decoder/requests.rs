@@ -259,6 +259,7 @@ requests! {
     "Link.Set" "ip -n w link add m0 link v0 type macvtap mode bridge",
         r#"{"netns": "w", "link": "m0", "kind": "macvtap", "macvlan": {"mode": "source"}}"#;
     "Link.Delete" BRIDGE, r#"{"netns": "w", "link": "br0", "missing_ok": true}"#;
+    "Netns.Set" "", r#"{"netns": "w", "nsid": 66051, "exists_ok": true}"#;
     "Link.Delete" "ip -n w link add 'x{}' index 515 type bridge", r#"{"netns": "w", "index": 515, "missing_ok": true}"#;
     "Link.List" "", r#"{"netns": "w", "link": "v0"}"#;
     "Link.List" "", r#"{"netns": "w", "kind": "veth"}"#;

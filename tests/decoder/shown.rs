@@ -52,7 +52,7 @@ impl Shown {
             Of::NewRoute(it) | Of::DelRoute(it) | Of::GetRoute(it) => parts.route(it),
             Of::NewRule(it) | Of::DelRule(it) | Of::GetRule(it) => parts.rule(it),
             Of::NewNeighbour(it) | Of::DelNeighbour(it) | Of::GetNeighbour(it) => parts.neighbour(it),
-            Of::GetNsId(it) => parts.nsid(it),
+            Of::GetNsId(it) | Of::NewNsId(it) => parts.nsid(it),
             other => return Err(format!("tests/decoder/shown.rs does not show {other:?}")),
         }
         // The decoder keeps as bytes what it has no name for.

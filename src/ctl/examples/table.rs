@@ -18,6 +18,8 @@ pub(super) const SECTIONS: &[Section] = &[
     of("Netns.Add", None, &[to("Make a namespace, unless it exists:", r#"{"netns": "green", "exists_ok": true}"#)]),
     of("Netns.Delete", None, &[to("Delete a namespace, if it exists:", r#"{"netns": "blue", "missing_ok": true}"#)]),
     of("Netns.List", None, &[to("List the namespaces:", r#"{"netns": "@host"}"#)]),
+    of("Netns.Set", None, &[to("Give a namespace a number:", r#"{"netns": "blue", "nsid": 7, "exists_ok": true}"#)]),
+    of("Netns.Numbers", None, &[to("List the numbers of namespaces:", r#"{"netns": "@host"}"#)]),
     of("Netns.Pids", None, &[to("List the processes in a namespace:", r#"{"netns": "blue"}"#)]),
     of("Netns.Get", None, &[to("Find out whether a namespace is ready:", r#"{"netns": "blue"}"#)]),
     of(
