@@ -137,7 +137,7 @@ pub const EXAMPLES: &[Example] = &[
         call: "Address.Replace",
         before: "ip -n w addr add 10.0.1.1/24 dev v0",
         parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.1.1/24", "valid_lifetime": 100,
-                        "preferred_lifetime": 100, "protocol": 77}"#,
+                        "preferred_lifetime": 100}"#,
     },
     Example {
         call: "Address.Flush",
