@@ -11,7 +11,7 @@ use std::num::NonZeroU16;
 use super::inet::{InterfaceAddress, Mac};
 use super::name::{Label, LinkName, NetnsName, Text};
 use super::range::NumberRange;
-use super::types::{Constant, Elements, Type, Values, Words};
+use super::types::{Elements, Type, Values, Words};
 
 /// A field: its name, its type and its meaning.
 #[derive(Debug)]
@@ -42,6 +42,19 @@ pub enum Alone {
     Always(Constant),
     /// The field is a range of the values of this field, which other calls have.
     RangeOf(FieldId),
+}
+
+/// The constant of a [`super::Absence::Default`].
+#[derive(Debug, Clone, Copy)]
+pub enum Constant {
+    /// For a field of type [`Type::Bool`].
+    Bool(bool),
+    /// For a field of type [`Type::Number`].
+    Number(u64),
+    /// For a field of type [`Type::Word`]: the field, and the position of one of its keywords.
+    Word(FieldId, u8),
+    /// For a field of type [`Type::Number`]: the caller's uid.
+    Uid,
 }
 
 impl Field {

@@ -33,10 +33,10 @@ pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 
+pub use field::Constant;
 pub use needs::Needs;
 use object::{Adjusted, Doc, Parts, Row};
 use request::{Invalid, Request};
-pub use types::Constant;
 use types::Type;
 use value::Value;
 

@@ -2,8 +2,6 @@
 //! The types of fields.
 #![forbid(unsafe_code)]
 
-use super::field::FieldId;
-
 /// A closed set of keywords: on the wire, a Varlink enum with this name.
 #[derive(Debug)]
 pub struct Words {
@@ -119,19 +117,6 @@ impl Type {
             Self::Several(ty) => format!("a list, each {}", ty.expected()),
         }
     }
-}
-
-/// The constant of a [`super::Absence::Default`].
-#[derive(Debug, Clone, Copy)]
-pub enum Constant {
-    /// For a field of type [`Type::Bool`].
-    Bool(bool),
-    /// For a field of type [`Type::Number`].
-    Number(u64),
-    /// For a field of type [`Type::Word`]: the field, and the position of one of its keywords.
-    Word(FieldId, u8),
-    /// For a field of type [`Type::Number`]: the caller's uid.
-    Uid,
 }
 
 /// Stands for the value of a [`Type::List`] in the types of keys.

@@ -5,12 +5,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::field::{Field, FieldId, Key};
+use super::field::{Constant, Field, FieldId, Key};
 use super::inet::{self, InterfaceAddress, Mac};
 use super::json::Json;
 use super::name::{Label, LinkName, NetnsName, Text, require_plain, require_plain_netns};
 use super::range::NumberRange;
-use super::types::{Constant, DEFAULT, Elements, Type, Values, Words};
+use super::types::{DEFAULT, Elements, Type, Values, Words};
 
 /// A value that a request gives, or that a default stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
