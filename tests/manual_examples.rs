@@ -48,6 +48,15 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue route add 198.51.100.0/24 via 203.0.113.1 dev eth0 onlink table 100 metric 50 proto static \
          src 192.0.2.2 mtu 1400",
     ),
+    ("Route.Add", r#""link":"lo""#, "ip -n blue link set lo up"),
+    ("Route.Replace", r#""link":"lo""#, "ip -n blue link set lo up"),
+    (
+        "Route.Delete",
+        r#""tos""#,
+        "ip -n blue route add 203.0.113.0/24 via 192.0.2.254 dev eth0 tos 0x10 mtu lock 1400 advmss 1360 hoplimit 32 \
+         initcwnd 20 initrwnd 20",
+    ),
+    ("Route.Delete", r#""pref""#, "ip -n blue route add 2001:db8:1::/48 via 2001:db8::fe dev eth0 pref high"),
     (
         "Route.Delete",
         r#""nexthops""#,

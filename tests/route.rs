@@ -112,6 +112,43 @@ fn routes() -> Vec<(Value, &'static str)> {
         (json!({"destination": "2001:db8:8::/48", "route_type": "throw"}), "-6 throw 2001:db8:8::/48"),
         (json!({"destination": "2001:db8:9::/48", "route_type": "unreachable"}), "-6 unreachable 2001:db8:9::/48"),
         (
+            json!({"destination": "default", "family": "inet", "route_type": "local", "link": "lo", "table": 100}),
+            "local default dev lo table 100",
+        ),
+        (
+            json!({"destination": "default", "family": "inet6", "route_type": "local", "link": "lo", "table": 100}),
+            "-6 local default dev lo table 100",
+        ),
+        (
+            json!({"destination": "10.23.0.0/16", "route_type": "local", "link": "v0"}),
+            "local 10.23.0.0/16 dev v0 table main",
+        ),
+        (
+            json!({"destination": "10.24.0.255/32", "route_type": "broadcast", "link": "v0", "table": 255}),
+            "broadcast 10.24.0.255 dev v0",
+        ),
+        (json!({"destination": "10.2.0.0/16", "link": "v1", "tos": 16}), "10.2.0.0/16 dev v1 tos 0x10"),
+        (json!({"destination": "10.25.0.0/16", "link": "v1", "tos": 252}), "10.25.0.0/16 dev v1 tos 0xfc"),
+        (
+            json!({"destination": "10.26.0.0/16", "link": "v1", "mtu": 1300, "mtu_lock": true, "advmss": 1220,
+                   "hoplimit": 33, "initcwnd": 11, "initrwnd": 4294967295_u32}),
+            "10.26.0.0/16 dev v1 mtu lock 1300 advmss 1220 hoplimit 33 initcwnd 11 initrwnd 4294967295",
+        ),
+        (json!({"destination": "10.27.0.0/16", "link": "v1", "advmss": 65495}), "10.27.0.0/16 dev v1 advmss 65495"),
+        (
+            json!({"destination": "2001:db8:10::/48", "link": "v0", "mtu": 1300, "mtu_lock": true, "advmss": 1220,
+                   "hoplimit": 255, "initcwnd": 11, "initrwnd": 12, "pref": "high"}),
+            "-6 2001:db8:10::/48 dev v0 mtu lock 1300 advmss 1220 hoplimit 255 initcwnd 11 initrwnd 12 pref high",
+        ),
+        (
+            json!({"destination": "2001:db8:11::/48", "link": "v0", "pref": "low"}),
+            "-6 2001:db8:11::/48 dev v0 pref low",
+        ),
+        (
+            json!({"destination": "2001:db8:12::/48", "link": "v0", "pref": "medium"}),
+            "-6 2001:db8:12::/48 dev v0 pref medium",
+        ),
+        (
             json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0"},
                    {"gateway": "10.0.1.9", "weight": 3}, {"link": "v1"}]}),
             "10.20.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 weight 3 nexthop dev v1",
@@ -204,6 +241,12 @@ fn a_route_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
         (json!({"destination": "10.1.0.0/16", "route_type": "blackhole"}), "route_type"),
         (json!({"destination": "10.10.0.0/16", "link": "v0", "preferred_source": "10.0.0.1"}), "preferred_source"),
         (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1301}), "mtu"),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1300, "mtu_lock": true}), "mtu_lock"),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1300, "hoplimit": 9}), "hoplimit"),
+        (json!({"destination": "10.26.0.0/16", "link": "v1", "mtu": 1300, "mtu_lock": true, "advmss": 1221}), "advmss"),
+        (json!({"destination": "10.2.0.0/16", "link": "v0", "tos": 16}), "link"),
+        (json!({"destination": "10.23.0.0/16", "link": "v0", "scope": "host"}), "route_type"),
+        (json!({"destination": "2001:db8:11::/48", "link": "v0", "pref": "high"}), "pref"),
         (json!({"destination": "10.20.0.0/16", "link": "v0"}), "gateway"),
         (json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {"link": "v1"}]}), "nexthops"),
         (
@@ -231,7 +274,6 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
     for (fields, _) in routes() {
         act(&host, "Add", a, &fields).ok();
     }
-    host.ip_in(a, "route add 10.2.0.0/16 tos 0x10 dev v1");
     let before = host.snapshot(&[a]);
     for mut fields in [
         json!({"destination": "10.2.0.0/17"}),
@@ -246,6 +288,17 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
         json!({"destination": "10.2.0.0/16", "preferred_source": "10.0.0.1"}),
         json!({"destination": "10.2.0.0/16", "onlink": true}),
         json!({"destination": "10.2.0.0/16", "mtu": 1300}),
+        json!({"destination": "10.2.0.0/16", "mtu_lock": true}),
+        json!({"destination": "10.2.0.0/16", "tos": 32}),
+        json!({"destination": "10.2.0.0/16", "link": "v0", "tos": 16}),
+        json!({"destination": "10.25.0.0/16"}),
+        json!({"destination": "10.26.0.0/16", "advmss": 1221}),
+        json!({"destination": "10.26.0.0/16", "hoplimit": 34}),
+        json!({"destination": "10.26.0.0/16", "initcwnd": 12}),
+        json!({"destination": "10.26.0.0/16", "initrwnd": 1}),
+        json!({"destination": "10.26.0.0/16", "mtu_lock": false}),
+        json!({"destination": "10.23.0.0/16", "route_type": "unicast"}),
+        json!({"destination": "2001:db8:11::/48", "pref": "medium"}),
         json!({"destination": "10.2.0.0/16", "nexthops": [{}, {}]}),
         json!({"destination": "10.3.0.0/16", "metric": 0}),
         // The kernel would take the first of several next hops for the whole route, and compares hardly anything of an
@@ -283,6 +336,35 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
     host.ip_in(a, "route add 10.2.0.0/16 via 10.0.0.9 metric 5");
     act(&host, "Delete", a, &json!({"destination": "10.2.0.0/16"})).ok(); // the one with the lowest metric
     assert!(has("10.2.0.0/16 via 10.0.0.9 dev v0 metric 5") && has("10.2.0.0/16 tos 0x10"));
+}
+
+#[test]
+fn a_route_that_expires_reports_the_time_that_is_left() {
+    let (host, a, b) = host();
+    let fields = json!({"destination": "2001:db8:9::/48", "link": "v0", "expires": 1000});
+    let left = || {
+        let listed = act(&host, "List", a, &json!({"destination": "2001:db8:9::/48"})).ok();
+        listed["routes"][0]["expires"].as_u64()
+    };
+    act(&host, "Add", a, &fields).ok();
+    host.ip_in(b, "-6 route add 2001:db8:9::/48 dev v0 expires 1000");
+    let theirs: Value = serde_json::from_str(&host.ip_in(b, "-6 -j route show 2001:db8:9::/48")).unwrap();
+    let theirs = theirs[0]["expires"].as_u64().unwrap();
+    let own = left().unwrap();
+    assert!((900..=1000).contains(&own) && own.abs_diff(theirs) < 60, "{own} {theirs}");
+    act(&host, "Replace", a, &json!({"destination": "2001:db8:9::/48", "link": "v0"})).ok();
+    assert_eq!(left(), None);
+    act(&host, "Replace", a, &fields).ok();
+    assert!(left().is_some());
+    let before = host.ip_in(a, "-6 route show 2001:db8:9::/48").split(" expires").next().unwrap().to_owned();
+    let mut tolerant = fields.clone();
+    tolerant["exists_ok"] = json!(true);
+    let reply = act(&host, "Add", a, &tolerant);
+    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Route.InvalidRequest".to_owned(), json!("expires")));
+    assert_eq!(act(&host, "Add", a, &fields).error(), "io.netbroker.Route.AlreadyExists");
+    assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").starts_with(&before));
+    act(&host, "Delete", a, &json!({"destination": "2001:db8:9::/48"})).ok();
+    assert_eq!(left(), None);
 }
 
 #[test]
@@ -578,6 +660,41 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "::/0", "link": "v0", "metric": 0}), "metric", "1024"),
         (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "must be `global` for an IPv6 route"),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "needs a gateway"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "tos": 18}),
+            "tos",
+            "must be a multiple of 4, not 18; the two lowest bits are not part of it",
+        ),
+        (json!({"destination": "::/0", "link": "v0", "tos": 16}), "tos", "does not apply to an IPv6 route"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "pref": "low"}), "pref", "does not apply to an IPv4 route"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "expires": 9}),
+            "expires",
+            "does not apply to an IPv4 route",
+        ),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu_lock": true}), "mtu_lock", "needs `mtu`"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "hoplimit": 256}), "hoplimit", "255"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "advmss": 0}), "advmss", "between 1 and 65495"),
+        (
+            json!({"destination": "::/0", "link": "v0", "route_type": "broadcast"}),
+            "route_type",
+            "must not be `broadcast` for an IPv6 route",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "local"}),
+            "link",
+            "is missing; a route of the type `local` needs it",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "broadcast", "link": "v0", "gateway": "10.0.0.9"}),
+            "gateway",
+            "does not apply to this `route_type`",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "local", "nexthops": [{"link": "v0"}, {"link": "v1"}]}),
+            "nexthops",
+            "does not apply to this `route_type`",
+        ),
         (
             json!({"destination": "10.1.0.0/16", "link": "v0", "route_type": "throw"}),
             "link",

@@ -37,12 +37,12 @@ mod rta {
     pub(super) const PRIORITY: u16 = 6;
     pub(super) const PREFSRC: u16 = 7;
     pub(super) const METRICS: u16 = 8;
+    /// The same in the path of a row.
+    pub(super) const METRICS_STEP: u32 = 8;
     pub(super) const MULTIPATH: u16 = 9;
     pub(super) const TABLE: u16 = 15;
     pub(super) const VIA: u16 = 18;
     pub(super) const NH_ID: u16 = 30;
-    /// Inside `METRICS` (`RTAX_MTU`).
-    pub(super) const MTU: u16 = 2;
 }
 
 /// `RTNH_F_ONLINK`
@@ -153,9 +153,11 @@ fn refused(failure: TransactionError, request: &Request) -> Refusal {
     failure.into_refusal(class, in_steps).about_object(&field::DESTINATION.field)
 }
 
-/// Whether it is for packets of any type of service and any source. A request cannot mean other routes.
-fn is_for_all_packets(seen: &Seen<'_>) -> bool {
-    seen.head(2).get(..2) == Some(&[0, 0])
+/// Whether it is for packets of any source, and of the type of service of the request. Another route is not the one that
+/// a request means.
+fn is_for_its_packets(seen: &Seen<'_>, request: &Request) -> bool {
+    let tos = seen.head(3).first().copied().map(u64::from);
+    seen.head(2).first() == Some(&0) && tos == Some(request.get(&field::TOS).copied().unwrap_or(0))
 }
 
 fn read(payload: &[u8]) -> Option<Seen<'_>> {
@@ -300,7 +302,10 @@ impl Wanted {
 
     /// Whether it is a route that the request means to remove.
     fn is(&self, seen: &Seen<'_>) -> bool {
-        is_for_all_packets(seen) && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+        is_for_its_packets(seen, &self.given.request)
+            && self.is_one_way(seen)
+            && self.agrees(seen, |_| true)
+            && self.has_these_hops(seen)
     }
 
     /// Fields that exclude `nexthops` are fields of a route with one next hop. A request that gives one of them was not
@@ -388,7 +393,8 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
     let is_meant = |seen: &&Seen<'_>| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
-        is_for_all_packets(seen) && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
+        is_for_its_packets(seen, &given.request)
+            && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
     };
     let mut first: &'static Field = &field::DESTINATION.field;
     for seen in found.iter().filter(is_meant) {

@@ -899,8 +899,14 @@ const ROUTE: &[Row] = &[
         Always(|given, value| {
             // As in iproute2: a route without a gateway has scope link; for IPv6 the kernel ignores the scope.
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
-            let leads = given.has("gateway") || given.has("nexthops") || given.text("route_type") != Some("unicast");
-            scope(value, if leads || !is_ipv4 { "global" } else { "link" }, "NoWhere")
+            let leads = given.has("gateway") || given.has("nexthops");
+            let chosen = match given.text("route_type") {
+                Some("local") if is_ipv4 => "host",
+                Some("broadcast") if is_ipv4 => "link",
+                Some("unicast") if is_ipv4 && !leads => "link",
+                _ => "global",
+            };
+            scope(value, chosen, "NoWhere")
         }),
     ),
     ("protocol", Shows::Parts(protocol)),
@@ -909,6 +915,8 @@ const ROUTE: &[Row] = &[
         Shows::Parts(|_, value| {
             let words = [
                 ("unicast", "Unicast"),
+                ("local", "Local"),
+                ("broadcast", "Broadcast"),
                 ("blackhole", "BlackHole"),
                 ("unreachable", "Unreachable"),
                 ("prohibit", "Prohibit"),
@@ -926,6 +934,21 @@ const ROUTE: &[Row] = &[
         }),
     ),
     ("mtu", shows!("metric Mtu({})")),
+    ("mtu_lock", when!("metric Lock(4)")),
+    ("advmss", shows!("metric Advmss({})")),
+    ("hoplimit", shows!("metric Hoplimit({})")),
+    ("initcwnd", shows!("metric InitCwnd({})")),
+    ("initrwnd", shows!("metric InitRwnd({})")),
+    ("tos", shows!("tos {}")),
+    (
+        "pref",
+        Shows::Parts(|given, value| {
+            let words = [("low", "Low"), ("medium", "Medium"), ("high", "High")];
+            // The kernel compares no preferences when it removes a route; the broker does.
+            if given.call == "Route.Delete" { Vec::new() } else { vec![format!("Preference({})", word(value, &words))] }
+        }),
+    ),
+    ("expires", shows!("Expires({})")),
     ("nexthops", Nothing("its fields are")),
     ("nexthops.gateway", Shows::Parts(gateway)),
     ("nexthops.link", shows!("index {}", index)),

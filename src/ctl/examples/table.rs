@@ -662,6 +662,21 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Refuse all other IPv6 destinations. Such a route has no link, whatever the rule permits:",
                 r#"{"netns": "blue", "destination": "default", "family": "inet6", "route_type": "unreachable"}"#,
             ),
+            to(
+                "Deliver packets to any address to this host, for a transparent proxy (TPROXY):",
+                r#"{"netns": "blue", "destination": "default", "family": "inet", "route_type": "local", "link": "lo",
+                    "table": 100}"#,
+            ),
+            to(
+                "Set the parameters of connections to one network, for one type of service:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "gateway": "192.0.2.254", "link": "eth0", "tos": 16,
+                    "mtu": 1400, "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Add a preferred IPv6 route that the kernel removes after an hour:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "gateway": "2001:db8::fe", "link": "eth0",
+                    "pref": "high", "expires": 3600}"#,
+            ),
         ],
     ),
     of(
@@ -692,6 +707,21 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Refuse all other IPv6 destinations:",
                 r#"{"netns": "blue", "destination": "default", "family": "inet6", "route_type": "unreachable"}"#,
             ),
+            to(
+                "Deliver packets to any address to this host, for a transparent proxy (TPROXY):",
+                r#"{"netns": "blue", "destination": "default", "family": "inet", "route_type": "local", "link": "lo",
+                    "table": 100}"#,
+            ),
+            to(
+                "Set the parameters of connections to one network, for one type of service:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "gateway": "192.0.2.254", "link": "eth0", "tos": 16,
+                    "mtu": 1400, "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Set a preferred IPv6 route that the kernel removes after an hour:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "gateway": "2001:db8::fe", "link": "eth0",
+                    "pref": "high", "expires": 3600}"#,
+            ),
         ],
     ),
     of(
@@ -707,6 +737,15 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "198.51.100.0/24", "gateway": "203.0.113.1", "link": "eth0",
                     "onlink": true, "table": 100, "metric": 50, "protocol": 4, "route_type": "unicast",
                     "scope": "global", "preferred_source": "192.0.2.2", "mtu": 1400}"#,
+            ),
+            to(
+                "Delete a route for one type of service by all of its metrics:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "tos": 16, "mtu_lock": true, "advmss": 1360,
+                    "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Delete a preferred IPv6 route:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "pref": "high"}"#,
             ),
             to(
                 "Delete a multipath route:",

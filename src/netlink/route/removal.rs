@@ -11,7 +11,9 @@ use super::super::message::{Attributes, Encoded, Message};
 use super::super::rows::Seen;
 use super::super::transaction::{Netlink, TransactionError};
 use super::{Hop, ONLINK, Wanted, fetch, hops, is_to, rta};
+use crate::call::ROUTE_STATE;
 use crate::call::field::{self, Field};
+use crate::call::object::Place;
 use crate::refusal::{Refusal, another_goes, invalid};
 
 /// The first route that matches in every given field. Of several routes to one prefix it is the one with the lowest
@@ -78,11 +80,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
         });
         own.map_or(Ok(()), |bytes| attributes.put(kind, bytes, field))?;
     }
-    if let Some(mtu) = seen.get(rta::METRICS).and_then(|metrics| find(metrics, rta::MTU)?) {
-        let mut metrics = Attributes::default();
-        metrics.put(rta::MTU, mtu, &field::MTU.field)?;
-        attributes.nest(rta::METRICS, &[], metrics)?;
-    }
+    put_metrics(&mut attributes, seen)?;
     match (seen.get(rta::NH_ID), hops(seen).as_slice()) {
         (Some(id), _) => attributes.add(rta::NH_ID, id)?,
         (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
@@ -91,8 +89,34 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     // A table number that does not fit into the byte of the header is in its attribute only.
     let has_attribute = seen.get(rta::TABLE).is_some_and(|bytes| bytes.iter().skip(1).any(|byte| *byte != 0));
     let table = if has_attribute { 0 } else { byte(seen, 4) };
-    let head = vec![seen.family(), byte(seen, 1), 0, 0, table, byte(seen, 5), byte(seen, 6), byte(seen, 7), 0, 0, 0, 0];
+    let head = vec![
+        seen.family(),
+        byte(seen, 1),
+        0,
+        byte(seen, 3),
+        table,
+        byte(seen, 5),
+        byte(seen, 6),
+        byte(seen, 7),
+        0,
+        0,
+        0,
+        0,
+    ];
     Ok(Message::route(Rtm::Delroute, NlmF::ACK, Encoded { head, attributes }))
+}
+
+/// Adds the metrics (`RTAX_…`) that requests can give: the kernel compares them for IPv4 (`fib_metrics_match`).
+fn put_metrics(to: &mut Attributes, seen: &Seen<'_>) -> Result<(), Refusal> {
+    let own = seen.get(rta::METRICS).unwrap_or_default();
+    let mut metrics = Attributes::default();
+    for row in ROUTE_STATE.rows {
+        let (Place::Attribute(path), Some(field)) = (row.place, row.field()) else { continue };
+        let [rta::METRICS_STEP, step] = *path else { continue };
+        let kind = u16::try_from(step).unwrap_or_default();
+        find(own, kind).flatten().map_or(Ok(()), |value| metrics.put(kind, value, field))?;
+    }
+    if metrics.is_empty() { Ok(()) } else { to.nest(rta::METRICS, &[], metrics) }
 }
 
 fn put_gateway(to: &mut Attributes, hop: &Hop, of: u8, field: &'static Field) -> Result<(), Refusal> {
