@@ -412,8 +412,9 @@ fields! {
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(FieldId::of(&ONLINK.field));
     /// The priority of the routing rule. The kernel evaluates the rule with the lowest number first.
     PRIORITY: u64 = 72 "priority" U32;
-    /// The source prefix of packets. `default` stands for all addresses of the family. Host bits are kept.
-    SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
+    /// The source prefix of packets. `default` stands for all addresses of the family.
+    SOURCE: InterfaceAddress = 73 "source" Type::Prefix,
+        in_requests "The prefix of a route must have no host bits. A routing rule keeps them.";
     /// The name of the link on which packets arrive. `lo` matches packets that this host sends.
     IIF: LinkName = 74 "iif" Type::Link;
     /// The name of the link through which packets are sent. It matches only packets of local sockets that are bound to

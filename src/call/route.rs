@@ -7,16 +7,16 @@ use std::net::IpAddr;
 use super::field::{
     ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, METRIC,
     MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT,
-    ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, TABLE, TOS,
+    ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
 };
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::{family_of, one_family};
+use super::settle::{all_of, family_of, one_family};
 use super::types::{DEFAULT, Words};
 use super::value::{Element, Value, in_element};
 use super::{
-    Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part, required,
-    untouched, word,
+    Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part,
+    required, untouched, word,
 };
 
 /// `main`
@@ -104,12 +104,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
     kinds: &[],
     rows: &[
         row(&DESTINATION.field, Place::attribute(&[1]), Form::Prefix(1)).always(),
-        result(
-            "source",
-            Place::attribute(&[2]),
-            Form::Prefix(2),
-            "The source prefix of the packets that the route applies to. Absent if it applies to all packets.",
-        ),
+        row(&SOURCE.field, Place::attribute(&[2]), Form::Prefix(2)),
         row(&GATEWAY.field, Place::attribute(&[5]), Form::OwnFamily).identity(),
         row(&GATEWAY.field, Place::attribute(&[18]), Form::OtherFamily),
         row(&LINK.field, Place::attribute(&[4]), Form::Link),
@@ -161,12 +156,13 @@ fn scope(request: &Request) -> Option<Value> {
     }))
 }
 
-/// The fields of `Route.Add` and `Route.Replace`.
+/// The fields of `Route.Add`, `Route.Replace` and `Route.Append`.
 macro_rules! made {
     ($($more:expr),*) => {
         &[
             required(&NETNS.field),
             required(&DESTINATION.field),
+            follows(&SOURCE.field),
             chosen(&FAMILY.field),
             untouched(&GATEWAY.field),
             chosen(&LINK.field),
@@ -199,6 +195,37 @@ macro_rules! made {
 static ADDED: &[Use] = made![off(&EXISTS_OK.field)];
 static REPLACED: &[Use] = made![];
 
+/// The fields by which `Route.Delete` and `Route.Flush` narrow the choice, after these.
+macro_rules! found {
+    ($($first:expr),*; $($last:expr),*) => {
+        &[
+            $($first,)*
+            any(&FAMILY.field),
+            any(&GATEWAY.field),
+            any(&LINK.field),
+            any(&METRIC.field),
+            any(&SCOPE.field),
+            any(&PROTOCOL.field),
+            any(&ROUTE_TYPE.field),
+            any(&PREFERRED_SOURCE.field),
+            any(&ONLINK.field),
+            any(&MTU.field),
+            any(&MTU_LOCK.field),
+            any(&ADVMSS.field),
+            any(&HOPLIMIT.field),
+            any(&INITCWND.field),
+            any(&INITRWND.field),
+            any(&PREF.field),
+            any(&NEXTHOPS.field),
+            any(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
+            $($last),*
+        ]
+    };
+}
+
 /// A route has either one next hop or a list of them.
 static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&GATEWAY.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
@@ -206,7 +233,7 @@ static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
 ];
 
-/// The kernel finds the route to replace by `destination`, `table`, `metric` and `tos`. All other fields by which
+/// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by which
 /// `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
 /// from this one.
 static OF_THE_ROUTE_BEFORE: &[&Field] = &[
@@ -238,14 +265,14 @@ pub(super) static CALLS: &[Call] = &[
         number: 12,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route. `destination`, `table`, `metric` and `tos` identify a route: if one with the same four \
+        doc: "Adds a route. `destination`, `source`, `table`, `metric` and `tos` identify a route: if one with the same \
               exists, the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A \
               unicast route needs `gateway`, `link` or `nexthops`. A route of the type `local` or `broadcast` needs \
               `link`, and takes neither `gateway` nor `nexthops`; give `table` with it, which is 254 (`main`) if absent, \
               as for all types. Other types of route take none of the three. A list of one next hop is the same as \
               `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, otherwise of the \
               gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and 65520. `tos` applies \
-              to IPv4 only, `pref` and `expires` to IPv6 only. An IPv4 gateway on a VRF needs `onlink`, because the \
+              to IPv4 only, `source`, `pref` and `expires` to IPv6 only. An IPv4 gateway on a VRF needs `onlink`, because the \
               kernel would replace the VRF by one of its ports.",
         elsewhere: "",
         uses: ADDED,
@@ -260,7 +287,7 @@ pub(super) static CALLS: &[Call] = &[
         number: 13,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route, or replaces the route with the same `destination`, `table`, `metric` and `tos`. The fields are \
+        doc: "Adds a route, or replaces the route with the same `destination`, `source`, `table`, `metric` and `tos`. The fields are \
               those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 multipath route \
               one after the other. After an error, some of them may remain (`may_have_changed`).",
         elsewhere: "The existing route is lost, whatever its other fields are. A deny that prevents `Route.Delete` \
@@ -279,44 +306,70 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
               match, it is the one with the lowest metric. A route for one type of service is deleted only by `tos`. A \
-              route for one source prefix is never deleted. `gateway`, `link` and `onlink` match only routes with one next hop. `nexthops` must list \
+              route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes with one next hop. `nexthops` must list \
               all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
               than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
               delete another route instead, the error is `NotSupported`.",
         elsewhere: "",
-        uses: &[
+        uses: found![
             required(&NETNS.field),
             required(&DESTINATION.field),
-            any(&FAMILY.field),
-            any(&GATEWAY.field),
-            any(&LINK.field),
+            follows(&SOURCE.field),
             number(&TABLE.field, MAIN),
-            any(&METRIC.field),
-            any(&SCOPE.field),
-            any(&PROTOCOL.field),
-            any(&ROUTE_TYPE.field),
-            any(&PREFERRED_SOURCE.field),
-            any(&ONLINK.field),
-            any(&MTU.field),
-            any(&MTU_LOCK.field),
-            any(&ADVMSS.field),
-            any(&HOPLIMIT.field),
-            any(&INITCWND.field),
-            any(&INITRWND.field),
-            untouched(&TOS.field),
-            any(&PREF.field),
-            any(&NEXTHOPS.field),
-            any(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
-            off(&MISSING_OK.field),
+            untouched(&TOS.field);
+            off(&MISSING_OK.field)
+        ],
+        kinds: NO_KINDS,
+        excludes: ONE_OR_SEVERAL,
+        leaves_open: &[],
+        settle: can_be_deleted,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Append",
+        number: 29,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Adds a route after the existing routes with the same `destination`, `source`, `table`, `metric` and `tos`. \
+              The kernel uses an appended IPv4 route when the routes before it are gone. An IPv6 route with a gateway \
+              becomes a next hop of the existing route, if that also has a gateway: the two are then one multipath \
+              route. The fields are those of `Route.Add`, without `exists_ok`. If the route itself exists, the error is \
+              `AlreadyExists`. The kernel may then have given the existing IPv6 route the time of `expires`, or none \
+              (`may_have_changed`).",
+        elsewhere: "An existing IPv6 route shares its packets with the appended one. A deny that prevents `Route.Delete` \
+                    from deleting a route therefore also prevents this call from appending to it.",
+        uses: REPLACED,
+        kinds: NO_KINDS,
+        excludes: ONE_OR_SEVERAL,
+        leaves_open: OF_THE_ROUTE_BEFORE,
+        settle: can_be_made,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Flush",
+        number: 30,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes the routes of `table` that match all given fields, of both families if none is given. Of the \
+              tables 254 (`main`) and 255 (`local`), it leaves the routes that the kernel made itself (`protocol` 2), \
+              unless the request gives `protocol`. The fields mean the same as in `Route.Delete`, but `source` and `tos` \
+              match any route if they are absent. The broker lists the table, and then deletes each route by everything \
+              that identifies it. If the kernel would delete another route instead of one of them, the error is \
+              `NotSupported`, and no route is deleted. A route that vanishes meanwhile is not counted. If an error ends \
+              the call, `may_have_changed` says whether some were deleted before.",
+        elsewhere: "",
+        uses: found![
+            required(&NETNS.field),
+            required(&TABLE.field),
+            any(&DESTINATION.field),
+            any(&SOURCE.field),
+            any(&TOS.field);
         ],
         kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: &[],
         settle: can_be_found,
-        result: NOTHING,
+        result: FLUSHED,
     },
     Call {
         name: "Route.List",
@@ -361,11 +414,13 @@ fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
 fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> {
     let is_default = request.value(&DESTINATION.field) == Some(&Value::Word(DEFAULT));
     if let (true, None, Some(family)) = (is_default, request.get(&FAMILY), gateway_family(request)) {
-        request.settle(&DESTINATION.field, super::settle::all_of(family));
+        request.settle(&DESTINATION.field, all_of(family));
     }
-    let family = one_family(request, &[&DESTINATION.field, &PREFERRED_SOURCE.field])?;
-    if let Some(prefix) = request.get(&DESTINATION).filter(|prefix| prefix.network() != **prefix) {
-        return invalid(&DESTINATION.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
+    let family = one_family(request, &[&DESTINATION.field, &SOURCE.field, &PREFERRED_SOURCE.field])?;
+    for key in [&DESTINATION, &SOURCE] {
+        if let Some(prefix) = request.get(key).filter(|prefix| prefix.network() != **prefix) {
+            return invalid(&key.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
+        }
     }
     if request.get(&TABLE) == Some(&0) {
         return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
@@ -419,6 +474,7 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
     }
     can_be_of_its_family(request, family)?;
+    is_for_all_sources_by_default(request, family);
     request.follow(&METRIC.field, Value::Number(if family == Some("inet6") { IPV6_METRIC } else { 0 }));
     if goes_nowhere {
         request.close(&LINK.field, &ROUTE_TYPE.field); // there is no link for the kernel to choose
@@ -431,6 +487,21 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
     has_numbers_that_can_be(request)?;
     can_be_of_its_family(request, family)
+}
+
+/// Refuses filters that no route can match, and fills in the source.
+fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
+    can_be_found(request)?;
+    let family = request.value(&DESTINATION.field).and_then(family_of);
+    is_for_all_sources_by_default(request, family);
+    Ok(())
+}
+
+/// An IPv6 route without a source prefix is for packets of all sources.
+fn is_for_all_sources_by_default(request: &mut Request, family: Option<&str>) {
+    if family == Some("inet6") {
+        request.follow(&SOURCE.field, all_of("inet6"));
+    }
 }
 
 /// `link` says that the only next hop is over this link, so it also says it of any next hop. Otherwise one request would
@@ -467,7 +538,8 @@ fn can_be_of_its_family(request: &Request, family: Option<&str>) -> Result<(), I
     if family == Some("inet6") {
         return can_be_ipv6(request);
     }
-    let of_the_other = [&PREF.field, &EXPIRES.field].into_iter().find(|field| request.value(field).is_some());
+    let of_the_other =
+        [&SOURCE.field, &PREF.field, &EXPIRES.field].into_iter().find(|field| request.value(field).is_some());
     match of_the_other.filter(|_| family == Some("inet")) {
         Some(field) => invalid(field, "does not apply to an IPv4 route"),
         None => Ok(()),
@@ -554,13 +626,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replace_leaves_open_all_that_a_delete_tells_routes_apart_by() {
+    fn a_replace_and_an_append_leave_open_all_that_a_delete_tells_routes_apart_by() {
         let call = |name| CALLS.iter().find(|call| call.name == name).unwrap();
-        let (delete, replace) = (call("Route.Delete"), call("Route.Replace"));
+        let delete = call("Route.Delete");
         let key = [&DESTINATION.field, &FAMILY.field, &METRIC.field];
         for used in delete.uses.iter().filter(|used| matches!(used.absence, Absence::Any)) {
-            let is_open = replace.leaves_open.contains(&used.field());
-            assert_eq!(is_open, !key.contains(&used.field()), "{}", used.field().name);
+            for other in [call("Route.Replace"), call("Route.Append")] {
+                let is_open = other.leaves_open.contains(&used.field());
+                assert_eq!(is_open, !key.contains(&used.field()), "{} {}", other.name, used.field().name);
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ const STEP: &str = "parse a route";
 /// Attributes of a route (`RTA_…`) that code writes or reads.
 mod rta {
     pub(super) const DST: u16 = 1;
+    pub(super) const SRC: u16 = 2;
     pub(super) const OIF: u16 = 4;
     pub(super) const GATEWAY: u16 = 5;
     pub(super) const PRIORITY: u16 = 6;
@@ -47,6 +48,11 @@ mod rta {
 
 /// `RTNH_F_ONLINK`
 const ONLINK: u8 = 4;
+/// `RT_TABLE_MAIN`, `RT_TABLE_LOCAL`
+const MAIN: u32 = 254;
+const LOCAL: u32 = 255;
+/// `RTPROT_KERNEL`
+const KERNEL: u8 = 2;
 
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder {
@@ -56,6 +62,8 @@ pub(super) static ENCODERS: &[Encoder] = &[
         settled: &[&field::FAMILY.field, &field::EXISTS_OK.field],
     },
     Encoder { call: "Route.Replace", prepare: make, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
+    Encoder { call: "Route.Append", prepare: make, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
+    Encoder { call: "Route.Flush", prepare: flush, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
     Encoder {
         call: "Route.Delete",
         prepare: remove,
@@ -107,7 +115,7 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `Route.Add` and `Route.Replace`
+/// `Route.Add`, `Route.Replace` and `Route.Append`
 fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let destination = *request.needed(&field::DESTINATION)?;
@@ -118,9 +126,12 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let rows = ROUTE_STATE.rows.iter().filter(|row| !is_own || row.field() != Some(&field::METRIC.field));
     let mut encoded = encode(ROUTE_STATE.head, rows, given.view())?;
     put_hops(&mut encoded.attributes, &given)?;
-    let replaces = given.request.call().verb() == "Replace";
-    let flags = NlmF::CREATE | NlmF::ACK | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
-    let message = Message::route(Rtm::Newroute, flags, encoded);
+    let how = match given.request.call().verb() {
+        "Replace" => NlmF::REPLACE,
+        "Append" => NlmF::APPEND,
+        _ => NlmF::EXCL,
+    };
+    let message = Message::route(Rtm::Newroute, NlmF::CREATE | NlmF::ACK | how, encoded);
     Ok(Prepared::new(move |after, _| after.make(&message, &given.request, refused, |after| same(after, &given))))
 }
 
@@ -145,19 +156,43 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
+/// `Route.Flush`
+fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let wanted = Wanted::look_up(&mut before)?;
+    Ok(Prepared::new(move |after, _| {
+        let mut removals = Vec::new();
+        for family in &wanted.families {
+            let found = removal::all(after, &wanted, *family);
+            removals.extend(found.map_err(|failure| refused(failure, &wanted.given.request))?);
+        }
+        after.flush(&removals)
+    }))
+}
+
 /// The refusal of a change by the kernel.
 fn refused(failure: TransactionError, request: &Request) -> Refusal {
     let class = if request.call().verb() == "Delete" { Class::NotFound } else { Class::KernelRefused };
     let is_v6 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv6());
-    let in_steps = request.call().verb() == "Replace" && is_v6 && request.get(&field::NEXTHOPS).is_some();
-    failure.into_refusal(class, in_steps).about_object(&field::DESTINATION.field)
+    let may_have_changed = match request.call().verb() {
+        "Replace" => is_v6 && request.get(&field::NEXTHOPS).is_some(), // one next hop after the other
+        "Append" => is_v6 && failure.is_existing(), // `fib6_add_rt2node` sets the time of the existing route
+        _ => false,
+    };
+    failure.into_refusal(class, may_have_changed).about_object(&field::DESTINATION.field)
 }
 
-/// Whether it is for packets of any source, and of the type of service of the request. Another route is not the one that
-/// a request means.
-fn is_for_its_packets(seen: &Seen<'_>, request: &Request) -> bool {
+/// Whether it is for packets of the source and the type of service of the request. Another route is not the one that a
+/// request means.
+fn is_for_its_packets(seen: &Seen<'_>, given: &Given) -> bool {
+    let source = ROUTE_STATE.rows.iter().filter(|row| row.field() == Some(&field::SOURCE.field));
     let tos = seen.head(3).first().copied().map(u64::from);
-    seen.head(2).first() == Some(&0) && tos == Some(request.get(&field::TOS).copied().unwrap_or(0))
+    tos == Some(given.request.get(&field::TOS).copied().unwrap_or(0))
+        && seen.difference(&source, given.view(), true).is_none()
+}
+
+/// Whether the kernel made a route of itself: for an address, or because a link is up.
+fn is_of_the_kernel(seen: &Seen<'_>, table: u32) -> bool {
+    [MAIN, LOCAL].contains(&table) && seen.head(5).first() == Some(&KERNEL)
 }
 
 fn read(payload: &[u8]) -> Option<Seen<'_>> {
@@ -302,10 +337,12 @@ impl Wanted {
 
     /// Whether it is a route that the request means to remove.
     fn is(&self, seen: &Seen<'_>) -> bool {
-        is_for_its_packets(seen, &self.given.request)
-            && self.is_one_way(seen)
-            && self.agrees(seen, |_| true)
-            && self.has_these_hops(seen)
+        let is_candidate = if self.given.request.call().verb() == "Flush" {
+            self.protocol != 0 || !is_of_the_kernel(seen, self.table)
+        } else {
+            is_for_its_packets(seen, &self.given)
+        };
+        is_candidate && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
     }
 
     /// Fields that exclude `nexthops` are fields of a route with one next hop. A request that gives one of them was not
@@ -393,7 +430,7 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
     let is_meant = |seen: &&Seen<'_>| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
-        is_for_its_packets(seen, &given.request)
+        is_for_its_packets(seen, given)
             && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
     };
     let mut first: &'static Field = &field::DESTINATION.field;

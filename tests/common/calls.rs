@@ -164,6 +164,16 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "destination": "10.1.0.0/16"}"#,
     },
     Example {
+        call: "Route.Append",
+        before: "ip -n w link set v0 up; ip -n w route add blackhole 10.1.0.0/16",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,
+    },
+    Example {
+        call: "Route.Flush",
+        before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0 table 100",
+        parameters: r#"{"netns": "w", "table": 100}"#,
+    },
+    Example {
         call: "Neighbour.Add",
         before: "ip -n w link set v0 up",
         parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:00:09"}"#,

@@ -268,7 +268,9 @@ pub(crate) static EXPECTED: &[Expected] = &[
     },
     Expected { call: "Route.Add", messages: |_| vec!["NewRoute create excl"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Replace", messages: |_| vec!["NewRoute create replace"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Append", messages: |_| vec!["NewRoute create append"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Delete", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Flush", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
     Expected {
         call: "Route.List",
         messages: |given| {
@@ -882,6 +884,15 @@ const ROUTE: &[Row] = &[
             })
         }),
     ),
+    (
+        "source",
+        Shows::Parts(|given, value| {
+            let parts = prefix(value, "source length", |address| {
+                format!("Source({})", of_family(given, &Value::from(address.to_string())))
+            });
+            parts.into_iter().filter(|part| !part.starts_with("family ")).collect() // it is that of the destination
+        }),
+    ),
     ("family", Nothing("it is that of the destination")),
     ("gateway", Shows::Parts(gateway)),
     ("link", shows!("Oif({})", index)),
@@ -929,7 +940,7 @@ const ROUTE: &[Row] = &[
     (
         "onlink",
         Shows::Parts(|given, value| {
-            let is_removed = given.call == "Route.Delete"; // the broker compares them, not the kernel
+            let is_removed = removes(given); // the broker compares them, not the kernel
             if *value == Value::Bool(true) && !is_removed { vec!["RouteFlags(Onlink)".to_owned()] } else { Vec::new() }
         }),
     ),
@@ -945,7 +956,7 @@ const ROUTE: &[Row] = &[
         Shows::Parts(|given, value| {
             let words = [("low", "Low"), ("medium", "Medium"), ("high", "High")];
             // The kernel compares no preferences when it removes a route; the broker does.
-            if given.call == "Route.Delete" { Vec::new() } else { vec![format!("Preference({})", word(value, &words))] }
+            if removes(given) { Vec::new() } else { vec![format!("Preference({})", word(value, &words))] }
         }),
     ),
     ("expires", shows!("Expires({})")),
@@ -961,6 +972,10 @@ const ROUTE: &[Row] = &[
     ),
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
 ];
+
+fn removes(given: &Given<'_>) -> bool {
+    ["Route.Delete", "Route.Flush"].contains(&given.call)
+}
 
 /// A gateway of the other family is in `RTA_VIA`.
 fn gateway(given: &Given<'_>, value: &Value) -> Parts {
