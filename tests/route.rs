@@ -604,6 +604,88 @@ fn a_flush_deletes_nothing_where_the_kernel_would_delete_another_route() {
     assert_eq!(act(&host, "Flush", a, &json!({"table": 77})).ok(), json!({"deleted": 4}), "all of them match");
 }
 
+/// What `ip -j route get` and the broker both report of a route.
+fn shown(route: &Value) -> Value {
+    let of = |names: &[&str]| names.iter().find_map(|name| route.get(*name)).cloned().unwrap_or(Value::Null);
+    let bare = |value: Value| value.as_str().map_or(value.clone(), |text| json!(text.split('/').next().unwrap()));
+    json!({
+        "destination": bare(of(&["destination", "dst"])),
+        "gateway": of(&["gateway"]),
+        "via": of(&["via"]),
+        "link": of(&["link", "dev"]),
+        "preferred_source": of(&["preferred_source", "prefsrc"]),
+        // iproute2 leaves out the table `main`, and the number 0 for a destination that no route leads to.
+        "table": of(&["table"]).as_u64().map(|table| if table == 0 { 254 } else { table }).or_else(|| of(&["table"]).as_str().map_or(Some(254), |text| match text {
+            "local" => Some(255),
+            number => number.parse().ok(),
+        })),
+        "type": of(&["route_type", "type"]).as_str().unwrap_or("unicast").to_owned(),
+    })
+}
+
+#[test]
+fn get_reports_the_route_that_iproute2_reports() {
+    let (host, a, _) = host();
+    for words in [
+        "route add default via 10.0.0.9",
+        "route add 10.2.0.0/16 via 10.0.1.9 table 77",
+        "route add 10.3.0.0/16 dev v1 tos 0x10",
+        "route add 10.3.0.0/16 dev v0",
+        "route add prohibit 10.4.0.0/16",
+        "route add 10.5.0.0/16 via 10.0.0.9 mtu lock 1300 advmss 1200",
+        "-6 route add default via 2001:db8::9",
+        "-6 route add 2001:db8:2::/48 via fe80::9 dev v1 table 77",
+        "rule add fwmark 7 table 77 priority 70",
+        "rule add uidrange 4000-4000 table 77 priority 71",
+        "-6 rule add uidrange 4000-4000 table 77 priority 71",
+    ] {
+        host.ip_in(a, words);
+    }
+    for (fields, words) in [
+        (json!({"destination": "10.0.0.9/32"}), "10.0.0.9"),
+        (json!({"destination": "198.51.100.1/32"}), "198.51.100.1"),
+        (json!({"destination": "10.0.0.1/32"}), "10.0.0.1"),
+        (json!({"destination": "10.2.0.1/32"}), "10.2.0.1"),
+        (json!({"destination": "10.2.0.1/32", "fwmark": 7}), "10.2.0.1 mark 7"),
+        (json!({"destination": "10.2.0.1/32", "uid": 4000}), "10.2.0.1 uid 4000"),
+        (json!({"destination": "10.3.0.1/32"}), "10.3.0.1"),
+        (json!({"destination": "10.3.0.1/32", "tos": 16}), "10.3.0.1 tos 0x10"),
+        (json!({"destination": "10.5.0.1/32", "source": "10.0.0.7/32"}), "10.5.0.1 from 10.0.0.7"),
+        (json!({"destination": "10.9.0.1/32", "oif": "v1"}), "10.9.0.1 oif v1"),
+        (json!({"destination": "10.0.0.1/32", "source": "10.0.0.9/32", "iif": "v0"}), "10.0.0.1 from 10.0.0.9 iif v0"),
+        (json!({"destination": "2001:db8::9/128"}), "2001:db8::9"),
+        (json!({"destination": "2001:db8:2::1/128"}), "2001:db8:2::1"),
+        (json!({"destination": "2001:db8:2::1/128", "uid": 4000}), "2001:db8:2::1 uid 4000"),
+        (json!({"destination": "2001:db8::1/128"}), "2001:db8::1"),
+        (
+            json!({"destination": "2001:db8:9::1/128", "source": "2001:db8::7/128", "oif": "v0"}),
+            "2001:db8:9::1 from 2001:db8::7 oif v0",
+        ),
+    ] {
+        let own = act(&host, "Get", a, &fields).ok()["route"].clone();
+        let theirs: Value = serde_json::from_str(&host.ip_in(a, &format!("-j route get {words}"))).unwrap();
+        assert_eq!(shown(&own), shown(&theirs[0]), "{own:#}\n{theirs:#}");
+    }
+    let locked = act(&host, "Get", a, &json!({"destination": "10.5.0.1/32"})).ok()["route"].clone();
+    assert_eq!((&locked["mtu"], &locked["mtu_lock"], &locked["advmss"]), (&json!(1300), &json!(true), &json!(1200)));
+    for (fields, error, about) in [
+        (json!({"destination": "10.4.0.1/32"}), "KernelRefused", ("errno_name", "EACCES")),
+        (json!({"destination": "10.0.0.9/32", "oif": "v9"}), "NoSuchLink", ("field", "oif")),
+        (json!({"destination": "10.0.0.9/32", "iif": "v9"}), "NoSuchLink", ("field", "iif")),
+        (json!({"destination": "10.0.0.0/24"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "default"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "0.0.0.0/32"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "10.0.0.9/32", "source": "10.0.0.0/24"}), "InvalidRequest", ("field", "source")),
+        (json!({"destination": "10.0.0.9/32", "source": "2001:db8::1/128"}), "InvalidRequest", ("field", "source")),
+        (json!({"destination": "10.0.0.9/32", "tos": 1}), "InvalidRequest", ("field", "tos")),
+        (json!({"destination": "10.0.0.9/32", "iif": "v0", "uid": 9}), "InvalidRequest", ("field", "uid")),
+    ] {
+        let reply = act(&host, "Get", a, &fields);
+        assert_eq!(reply.error(), format!("io.netbroker.Route.{error}"), "{fields}: {reply}");
+        assert_eq!(reply.get(about.0), json!(about.1), "{fields}: {reply}");
+    }
+}
+
 #[test]
 fn a_route_that_expires_reports_the_time_that_is_left() {
     let (host, a, b) = host();

@@ -724,6 +724,8 @@ fields! {
     MTU_LOCK: bool = 221 "mtu_lock" Type::Bool;
     /// After how many seconds the kernel removes the route. It removes routes from time to time, so it can be late.
     EXPIRES: u64 = 222 "expires" Type::Number(1, 0x7fff_ffff);
+    /// The uid of the program that sends the packets.
+    UID: u64 = 223 "uid" Type::Number(0, 0xffff_fffe);
 }
 
 /// Numbers of fields are below this.

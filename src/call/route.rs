@@ -5,18 +5,19 @@
 use std::net::IpAddr;
 
 use super::field::{
-    ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, METRIC,
-    MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT,
-    ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
+    ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
+    METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
+    NEXTHOPS_WEIGHT, OIF, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
 };
+use super::inet::bits;
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
 use super::settle::{all_of, family_of, one_family};
-use super::types::{DEFAULT, Words};
+use super::types::{Constant, DEFAULT, Words};
 use super::value::{Element, Value, in_element};
 use super::{
-    Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part,
-    required, untouched, word,
+    Absence, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, declared, follows,
+    number, off, part, required, untouched, word,
 };
 
 /// `main`
@@ -372,6 +373,37 @@ pub(super) static CALLS: &[Call] = &[
         result: FLUSHED,
     },
     Call {
+        name: "Route.Get",
+        number: 31,
+        effect: Effect::Reads,
+        needs: Needs::NOTHING,
+        doc: "Reports the route that the kernel would choose for a packet, by the routing rules and tables. `destination` \
+              and `source` must be single addresses: prefixes of length 32 (IPv4) or 128 (IPv6). With `iif`, the packet \
+              arrives through this link; otherwise a program of this host sends it. In the result, `destination` and \
+              `source` are those of the packet, and `preferred_source` is the source address that the kernel would choose. \
+              `table` is 0 if no route leads through `oif`: the kernel then takes the destination for a neighbour. \
+              If there is no route, the error is `KernelRefused`, with the error that the sender would get.",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&DESTINATION.field),
+            chosen(&SOURCE.field),
+            untouched(&IIF.field),
+            chosen(&OIF.field),
+            number(&FWMARK.field, 0),
+            untouched(&TOS.field),
+            declared(&UID.field, Absence::Default(Constant::Uid)),
+        ],
+        kinds: NO_KINDS,
+        excludes: &[(&UID.field, &IIF.field, "no program of this host sends a packet that arrives")],
+        leaves_open: &[],
+        settle: can_be_looked_up,
+        result: Output {
+            parts: &[part("route", Shape::Object(Parts::Of(&ROUTE_STATE, "")), "The route.")],
+            streams: false,
+        },
+    },
+    Call {
         name: "Route.List",
         number: 15,
         effect: Effect::Reads,
@@ -494,6 +526,25 @@ fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
     can_be_found(request)?;
     let family = request.value(&DESTINATION.field).and_then(family_of);
     is_for_all_sources_by_default(request, family);
+    Ok(())
+}
+
+/// Requires single addresses, and refuses those that the kernel takes for no address.
+fn can_be_looked_up(request: &mut Request) -> Result<(), Invalid> {
+    one_family(request, &[&DESTINATION.field, &SOURCE.field])?;
+    has_numbers_that_can_be(request)?;
+    for key in [&DESTINATION, &SOURCE] {
+        match request.get(key) {
+            Some(prefix) if prefix.length != bits(prefix.address) => {
+                let why = format!("must be a single address, such as `{}/{}`", prefix.address, bits(prefix.address));
+                return invalid(&key.field, why);
+            }
+            Some(prefix) if prefix.address.is_unspecified() => {
+                return invalid(&key.field, format!("`{prefix}` is the unspecified address, which the kernel ignores"));
+            }
+            _ => {}
+        }
+    }
     Ok(())
 }
 
@@ -622,7 +673,6 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Absence;
     use super::*;
 
     #[test]

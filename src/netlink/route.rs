@@ -12,14 +12,15 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::answer::{at, i32_at};
-use super::inet::{INET, INET6, family, ip};
+use super::inet::{INET, INET6, family, ip, octets};
 use super::listing::{Listing, Names};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Given, Members, Seen, View, encode, unparsed};
 use super::sides::{After, Before, number};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
-use crate::call::field::{self, Field};
+use crate::call::field::{self, Field, Key};
+use crate::call::inet::InterfaceAddress;
 use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
@@ -33,6 +34,7 @@ const STEP: &str = "parse a route";
 mod rta {
     pub(super) const DST: u16 = 1;
     pub(super) const SRC: u16 = 2;
+    pub(super) const IIF: u16 = 3;
     pub(super) const OIF: u16 = 4;
     pub(super) const GATEWAY: u16 = 5;
     pub(super) const PRIORITY: u16 = 6;
@@ -42,7 +44,9 @@ mod rta {
     pub(super) const METRICS_STEP: u32 = 8;
     pub(super) const MULTIPATH: u16 = 9;
     pub(super) const TABLE: u16 = 15;
+    pub(super) const MARK: u16 = 16;
     pub(super) const VIA: u16 = 18;
+    pub(super) const UID: u16 = 25;
     pub(super) const NH_ID: u16 = 30;
 }
 
@@ -51,6 +55,9 @@ const ONLINK: u8 = 4;
 /// `RT_TABLE_MAIN`, `RT_TABLE_LOCAL`
 const MAIN: u32 = 254;
 const LOCAL: u32 = 255;
+/// `RTM_F_LOOKUP_TABLE`: reports the table in which the route was found. For IPv6 the kernel always does that, and
+/// refuses the flag.
+const LOOKUP_TABLE: u32 = 1 << 12;
 /// `RTPROT_KERNEL`
 const KERNEL: u8 = 2;
 
@@ -70,6 +77,7 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: Some(&ROUTE_STATE),
         settled: &[&field::FAMILY.field, &field::MISSING_OK.field],
     },
+    Encoder { call: "Route.Get", prepare: get, object: None, settled: &[] },
     Encoder { call: "Route.List", prepare: list, object: None, settled: &[] },
 ];
 
@@ -252,6 +260,49 @@ fn question(family: u8, table: u32, index: u32, protocol: u8) -> Result<Message,
     }
     let head = vec![family, 0, 0, 0, small.unwrap_or(0), protocol, 0, 0, 0, 0, 0, 0];
     Ok(Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes }))
+}
+
+/// `Route.Get`
+fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let iif = before.find(&field::IIF)?.map(|link| link.index);
+    let oif = before.find(&field::OIF)?.map(|link| link.index);
+    let message = choice(before.request(), iif, oif)?;
+    Ok(Prepared::new(move |after, _| {
+        let found = after.ask(&message, STEP, |payload| read(payload).map(Seen::into_owned));
+        let found = found.map_err(TransactionError::refusal)?;
+        let seen = found.first().ok_or_else(|| unparsed(STEP))?;
+        let mut text = String::new();
+        report(seen, &mut Names::from(&mut **after), &mut text)?;
+        let route = serde_json::from_str(&text).map_err(|_| unparsed(STEP))?;
+        Ok(Map::from_iter([("route".to_owned(), route)]))
+    }))
+}
+
+/// Requests the route for a packet.
+fn choice(request: &Request, iif: Option<i32>, oif: Option<i32>) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    let mut length_of = |key: &'static Key<InterfaceAddress>, kind: u16| match request.get(key) {
+        Some(own) => attributes.put(kind, &octets(own.address), &key.field).map(|()| own.length),
+        None => Ok(0),
+    };
+    let lengths = [length_of(&field::DESTINATION, rta::DST)?, length_of(&field::SOURCE, rta::SRC)?];
+    // A packet that arrives is of no program, so of no uid.
+    let uid = if iif.is_none() { number(request, &field::UID)? } else { None };
+    let mark = number(request, &field::FWMARK)?.filter(|mark| *mark != 0);
+    let index = |link: Option<i32>| link.map(i32::unsigned_abs);
+    for (kind, value, field) in [
+        (rta::IIF, index(iif), &field::IIF.field),
+        (rta::OIF, index(oif), &field::OIF.field),
+        (rta::MARK, mark, &field::FWMARK.field),
+        (rta::UID, uid, &field::UID.field),
+    ] {
+        value.map_or(Ok(()), |value| attributes.put(kind, &value.to_ne_bytes(), field))?;
+    }
+    let of = family(request.needed(&field::DESTINATION)?.address);
+    let tos = request.get(&field::TOS).and_then(|tos| u8::try_from(*tos).ok()).unwrap_or(0);
+    let flags = if of == INET { LOOKUP_TABLE } else { 0 };
+    let head = [&[of][..], &lengths, &[tos, 0, 0, 0, 0], &flags.to_ne_bytes()].concat();
+    Ok(Message::route(Rtm::Getroute, NlmF::empty(), Encoded { head, attributes }))
 }
 
 /// Treats a table that was never used as empty.

@@ -210,6 +210,11 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "family": "inet", "priority": 99}"#,
     },
     Example { call: "Rule.List", before: "", parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Route.Get",
+        before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.9/32"}"#,
+    },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: MANY_NEXT_HOPS, parameters: r#"{"netns": "w"}"# },
 ];

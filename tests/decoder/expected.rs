@@ -271,6 +271,7 @@ pub(crate) static EXPECTED: &[Expected] = &[
     Expected { call: "Route.Append", messages: |_| vec!["NewRoute create append"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Delete", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Flush", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Get", messages: |_| vec!["GetRoute"], parts: &[], rows: ROUTE_GET },
     Expected {
         call: "Route.List",
         messages: |given| {
@@ -997,6 +998,39 @@ fn protocol(_: &Given<'_>, value: &Value) -> Parts {
     let word = words.iter().find(|(known, _)| *known == number);
     vec![format!("protocol {}", word.unwrap_or_else(|| panic!("protocol {number} has no expectation")).1)]
 }
+
+const ROUTE_GET: &[Row] = &[
+    IN_NETNS,
+    (
+        "destination",
+        Shows::Parts(|given, value| {
+            let mut parts = prefix(value, "destination length", |address| {
+                format!("Destination({})", of_family(given, &Value::from(address.to_string())))
+            });
+            if ip(value.as_str().unwrap()).is_ipv4() {
+                parts.push("RouteFlags(LookupTable)".to_owned()); // for IPv6 the kernel refuses the flag
+            }
+            parts
+        }),
+    ),
+    (
+        "source",
+        Shows::Parts(|given, value| {
+            let parts = prefix(value, "source length", |address| {
+                format!("Source({})", of_family(given, &Value::from(address.to_string())))
+            });
+            parts.into_iter().filter(|part| !part.starts_with("family ")).collect()
+        }),
+    ),
+    ("iif", shows!("Iif({})", index)),
+    ("oif", shows!("Oif({})", index)),
+    (
+        "fwmark",
+        Shows::Parts(|_, value| if value.as_u64() == Some(0) { Vec::new() } else { vec![format!("Mark({value})")] }),
+    ),
+    ("tos", shows!("tos {}")),
+    ("uid", Shows::Parts(|given, value| if given.has("iif") { Vec::new() } else { vec![format!("Uid({value})")] })),
+];
 
 const ROUTE_LIST: &[Row] = &[
     IN_NETNS,

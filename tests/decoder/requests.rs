@@ -434,6 +434,11 @@ requests! {
         "destination": "10.2.0.0/16", "route_type": "prohibit", "scope": "host", "protocol": 3}"#;
     "Route.Flush" "ip -n w route add throw 10.2.0.0/16 table 100 scope link", r#"{"netns": "w", "table": 100,
         "destination": "10.2.0.0/16", "route_type": "throw", "scope": "link", "protocol": 3}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "10.0.0.9/32", "source": "10.0.0.1/32", "oif": "v0",
+        "fwmark": 66051, "tos": 16, "uid": 66052}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "10.0.0.1/32", "source": "10.0.0.9/32", "iif": "v0"}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "2001:db8::9/128", "source": "2001:db8::1/128", "oif": "v0",
+        "uid": 66052}"#;
     "Route.List" UP, r#"{"netns": "w", "family": "inet", "table": 254, "link": "v0", "protocol": 3, "scope": "link"}"#;
     "Route.List" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "family": "inet6", "table": 305419896,
         "scope": "global"}"#;

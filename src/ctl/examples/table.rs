@@ -836,6 +836,25 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     of(
+        "Route.Get",
+        None,
+        &[
+            to(
+                "Find the route of packets that this host sends to an address:",
+                r#"{"netns": "blue", "destination": "192.0.2.254/32"}"#,
+            ),
+            to(
+                "Find the route of the packets of one program, with a firewall mark and a type of service:",
+                r#"{"netns": "blue", "destination": "192.0.2.254/32", "source": "192.0.2.2/32", "oif": "eth0",
+                    "fwmark": 7, "tos": 16, "uid": 1000}"#,
+            ),
+            to(
+                "Find out what the kernel does with a packet that arrives:",
+                r#"{"netns": "blue", "destination": "192.0.2.2/32", "source": "192.0.2.254/32", "iif": "eth0"}"#,
+            ),
+        ],
+    ),
+    of(
         "Route.List",
         None,
         &[
