@@ -710,6 +710,10 @@ fn a_route_that_expires_reports_the_time_that_is_left() {
     let reply = act(&host, "Add", a, &tolerant);
     assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Route.InvalidRequest".to_owned(), json!("expires")));
     assert_eq!(act(&host, "Add", a, &fields).error(), "io.netbroker.Route.AlreadyExists");
+    // The kernel refuses to append the same route, but may take over its time first.
+    let appended = act(&host, "Append", a, &fields);
+    assert_eq!(appended.error(), "io.netbroker.Route.AlreadyExists", "{appended}");
+    assert_eq!((appended.get("may_have_changed"), appended.get("field")), (json!(true), json!("destination")));
     assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").starts_with(&before));
     act(&host, "Delete", a, &json!({"destination": "2001:db8:9::/48"})).ok();
     assert_eq!(left(), None);

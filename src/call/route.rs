@@ -234,8 +234,8 @@ static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
 ];
 
-/// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by which
-/// `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
+/// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by
+/// which `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
 /// from this one.
 static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &GATEWAY.field,
@@ -266,11 +266,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 12,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route. `destination`, `source`, `table`, `metric` and `tos` identify a route: if one with the same \
-              exists, the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A \
+        doc: "Adds a route. `destination`, `source`, `table`, `metric` and `tos` identify a route: if a route \
+              with the same values exists, the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A \
               unicast route needs `gateway`, `link` or `nexthops`. A route of the type `local` or `broadcast` needs \
-              `link`, and takes neither `gateway` nor `nexthops`; give `table` with it, which is 254 (`main`) if absent, \
-              as for all types. Other types of route take none of the three. A list of one next hop is the same as \
+              `link`, and takes neither `gateway` nor `nexthops`. Its `table` is 254 (`main`) if absent, not 255 (`local`) \
+              as in iproute2. Other types of route take none of the three. A list of one next hop is the same as \
               `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, otherwise of the \
               gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and 65520. `tos` applies \
               to IPv4 only, `source`, `pref` and `expires` to IPv6 only. An IPv4 gateway on a VRF needs `onlink`, because the \
@@ -288,9 +288,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 13,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route, or replaces the route with the same `destination`, `source`, `table`, `metric` and `tos`. The fields are \
-              those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 multipath route \
-              one after the other. After an error, some of them may remain (`may_have_changed`).",
+        doc: "Adds a route, or replaces the route with the same `destination`, `source`, `table`, `metric` and `tos`. \
+              The fields are those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 \
+              multipath route one after the other. After an error, some of them may remain (`may_have_changed`).",
         elsewhere: "The existing route is lost, whatever its other fields are. A deny that prevents `Route.Delete` \
                     from deleting a route therefore also prevents this call from replacing it.",
         uses: REPLACED,
@@ -307,8 +307,8 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
               match, it is the one with the lowest metric. A route for one type of service is deleted only by `tos`. A \
-              route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes with one next hop. `nexthops` must list \
-              all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
+              route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes \
+              with one next hop. `nexthops` must list all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
               than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
               delete another route instead, the error is `NotSupported`.",
         elsewhere: "",
