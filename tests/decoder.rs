@@ -137,8 +137,10 @@ fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(
             && (names.contains(part) || links.iter().any(|(_, index)| **part == format!("index {index}")));
         let is_listed = look_up.message == "GetNeighbour dump"
             && links.iter().any(|(_, index)| **part == format!("IfIndex({index})"));
+        // A flush looks through both families, if the request gives none.
+        let is_family = look_up.message == "GetRoute dump" && part.starts_with("family ");
         let is_netns = look_up.message == "GetNsId" && *part == "Fd";
-        !(is_link || is_listed || is_netns || *part == "ExtMask([SkipStats])" || parts.contains(part))
+        !(is_link || is_listed || is_family || is_netns || *part == "ExtMask([SkipStats])" || parts.contains(part))
     })
 }
 

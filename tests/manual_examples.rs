@@ -48,6 +48,20 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue route add 198.51.100.0/24 via 203.0.113.1 dev eth0 onlink table 100 metric 50 proto static \
          src 192.0.2.2 mtu 1400",
     ),
+    ("Route.Add", r#""link":"lo""#, "ip -n blue link set lo up"),
+    ("Route.Replace", r#""link":"lo""#, "ip -n blue link set lo up"),
+    (
+        "Route.Delete",
+        r#""source""#,
+        "ip -n blue route add 2001:db8:1::/48 from 2001:db8:2::/48 via 2001:db8::fe dev eth0 || true",
+    ),
+    (
+        "Route.Delete",
+        r#""tos""#,
+        "ip -n blue route add 203.0.113.0/24 via 192.0.2.254 dev eth0 tos 0x10 mtu lock 1400 advmss 1360 hoplimit 32 \
+         initcwnd 20 initrwnd 20",
+    ),
+    ("Route.Delete", r#""pref""#, "ip -n blue route add 2001:db8:1::/48 via 2001:db8::fe dev eth0 pref high"),
     (
         "Route.Delete",
         r#""nexthops""#,
@@ -78,7 +92,7 @@ const DEVICES: &[(&str, &str, &str)] =
     &[("Link.Set", r#""vf""#, "NotSupported"), ("Link.Set", r#""link":"can0""#, "NoSuchLink")];
 
 /// Examples that need what an old kernel lacks (Linux 5.18), or a kernel can be built without
-/// (`CONFIG_BRIDGE_VLAN_FILTERING`): the call, what the parameters have, and the error there.
+/// (`CONFIG_BRIDGE_VLAN_FILTERING`, `CONFIG_IPV6_SUBTREES`): the call, what the parameters have, and the error there.
 const OPTIONS: &[(&str, &str, &str)] = &[
     ("Neighbour.Add", r#""managed""#, "NotApplied"),
     ("Neighbour.Replace", r#""managed""#, "NotApplied"),
@@ -88,6 +102,10 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("Link.Set", r#""vlan_filtering""#, "NotSupported"),
     ("Link.Add", r#""vnifilter""#, "NotApplied"),
     ("Link.Set", r#""locked""#, "NotApplied"),
+    ("Route.Add", r#""source""#, "KernelRefused"),
+    ("Route.Replace", r#""source""#, "KernelRefused"),
+    ("Route.Append", r#""source""#, "KernelRefused"),
+    ("Route.Delete", r#""source""#, "NotFound"),
 ];
 
 /// One example.

@@ -112,6 +112,43 @@ fn routes() -> Vec<(Value, &'static str)> {
         (json!({"destination": "2001:db8:8::/48", "route_type": "throw"}), "-6 throw 2001:db8:8::/48"),
         (json!({"destination": "2001:db8:9::/48", "route_type": "unreachable"}), "-6 unreachable 2001:db8:9::/48"),
         (
+            json!({"destination": "default", "family": "inet", "route_type": "local", "link": "lo", "table": 100}),
+            "local default dev lo table 100",
+        ),
+        (
+            json!({"destination": "default", "family": "inet6", "route_type": "local", "link": "lo", "table": 100}),
+            "-6 local default dev lo table 100",
+        ),
+        (
+            json!({"destination": "10.23.0.0/16", "route_type": "local", "link": "v0"}),
+            "local 10.23.0.0/16 dev v0 table main",
+        ),
+        (
+            json!({"destination": "10.24.0.255/32", "route_type": "broadcast", "link": "v0", "table": 255}),
+            "broadcast 10.24.0.255 dev v0",
+        ),
+        (json!({"destination": "10.2.0.0/16", "link": "v1", "tos": 16}), "10.2.0.0/16 dev v1 tos 0x10"),
+        (json!({"destination": "10.25.0.0/16", "link": "v1", "tos": 252}), "10.25.0.0/16 dev v1 tos 0xfc"),
+        (
+            json!({"destination": "10.26.0.0/16", "link": "v1", "mtu": 1300, "mtu_lock": true, "advmss": 1220,
+                   "hoplimit": 33, "initcwnd": 11, "initrwnd": 4294967295_u32}),
+            "10.26.0.0/16 dev v1 mtu lock 1300 advmss 1220 hoplimit 33 initcwnd 11 initrwnd 4294967295",
+        ),
+        (json!({"destination": "10.27.0.0/16", "link": "v1", "advmss": 65495}), "10.27.0.0/16 dev v1 advmss 65495"),
+        (
+            json!({"destination": "2001:db8:10::/48", "link": "v0", "mtu": 1300, "mtu_lock": true, "advmss": 1220,
+                   "hoplimit": 255, "initcwnd": 11, "initrwnd": 12, "pref": "high"}),
+            "-6 2001:db8:10::/48 dev v0 mtu lock 1300 advmss 1220 hoplimit 255 initcwnd 11 initrwnd 12 pref high",
+        ),
+        (
+            json!({"destination": "2001:db8:11::/48", "link": "v0", "pref": "low"}),
+            "-6 2001:db8:11::/48 dev v0 pref low",
+        ),
+        (
+            json!({"destination": "2001:db8:12::/48", "link": "v0", "pref": "medium"}),
+            "-6 2001:db8:12::/48 dev v0 pref medium",
+        ),
+        (
             json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0"},
                    {"gateway": "10.0.1.9", "weight": 3}, {"link": "v1"}]}),
             "10.20.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 weight 3 nexthop dev v1",
@@ -204,6 +241,12 @@ fn a_route_that_is_there_is_the_same_or_an_error_that_names_what_differs() {
         (json!({"destination": "10.1.0.0/16", "route_type": "blackhole"}), "route_type"),
         (json!({"destination": "10.10.0.0/16", "link": "v0", "preferred_source": "10.0.0.1"}), "preferred_source"),
         (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1301}), "mtu"),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1300, "mtu_lock": true}), "mtu_lock"),
+        (json!({"destination": "10.12.0.0/16", "link": "v0", "mtu": 1300, "hoplimit": 9}), "hoplimit"),
+        (json!({"destination": "10.26.0.0/16", "link": "v1", "mtu": 1300, "mtu_lock": true, "advmss": 1221}), "advmss"),
+        (json!({"destination": "10.2.0.0/16", "link": "v0", "tos": 16}), "link"),
+        (json!({"destination": "10.23.0.0/16", "link": "v0", "scope": "host"}), "route_type"),
+        (json!({"destination": "2001:db8:11::/48", "link": "v0", "pref": "high"}), "pref"),
         (json!({"destination": "10.20.0.0/16", "link": "v0"}), "gateway"),
         (json!({"destination": "10.20.0.0/16", "nexthops": [{"gateway": "10.0.0.9"}, {"link": "v1"}]}), "nexthops"),
         (
@@ -231,7 +274,6 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
     for (fields, _) in routes() {
         act(&host, "Add", a, &fields).ok();
     }
-    host.ip_in(a, "route add 10.2.0.0/16 tos 0x10 dev v1");
     let before = host.snapshot(&[a]);
     for mut fields in [
         json!({"destination": "10.2.0.0/17"}),
@@ -246,6 +288,17 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
         json!({"destination": "10.2.0.0/16", "preferred_source": "10.0.0.1"}),
         json!({"destination": "10.2.0.0/16", "onlink": true}),
         json!({"destination": "10.2.0.0/16", "mtu": 1300}),
+        json!({"destination": "10.2.0.0/16", "mtu_lock": true}),
+        json!({"destination": "10.2.0.0/16", "tos": 32}),
+        json!({"destination": "10.2.0.0/16", "link": "v0", "tos": 16}),
+        json!({"destination": "10.25.0.0/16"}),
+        json!({"destination": "10.26.0.0/16", "advmss": 1221}),
+        json!({"destination": "10.26.0.0/16", "hoplimit": 34}),
+        json!({"destination": "10.26.0.0/16", "initcwnd": 12}),
+        json!({"destination": "10.26.0.0/16", "initrwnd": 1}),
+        json!({"destination": "10.26.0.0/16", "mtu_lock": false}),
+        json!({"destination": "10.23.0.0/16", "route_type": "unicast"}),
+        json!({"destination": "2001:db8:11::/48", "pref": "medium"}),
         json!({"destination": "10.2.0.0/16", "nexthops": [{}, {}]}),
         json!({"destination": "10.3.0.0/16", "metric": 0}),
         // The kernel would take the first of several next hops for the whole route, and compares hardly anything of an
@@ -283,6 +336,387 @@ fn only_a_route_that_matches_in_every_given_field_goes() {
     host.ip_in(a, "route add 10.2.0.0/16 via 10.0.0.9 metric 5");
     act(&host, "Delete", a, &json!({"destination": "10.2.0.0/16"})).ok(); // the one with the lowest metric
     assert!(has("10.2.0.0/16 via 10.0.0.9 dev v0 metric 5") && has("10.2.0.0/16 tos 0x10"));
+}
+
+/// Routes for packets from one network.
+fn sourced() -> Vec<(Value, &'static str)> {
+    vec![
+        (
+            json!({"destination": "2001:db8:30::/48", "source": "2001:db8:5::/48", "link": "v0"}),
+            "-6 2001:db8:30::/48 from 2001:db8:5::/48 dev v0",
+        ),
+        (
+            json!({"destination": "default", "source": "2001:db8:5::/48", "gateway": "2001:db8::9", "metric": 7}),
+            "-6 default from 2001:db8:5::/48 via 2001:db8::9 metric 7",
+        ),
+        (json!({"destination": "2001:db8:30::/48", "source": "default", "link": "v1"}), "-6 2001:db8:30::/48 dev v1"),
+    ]
+}
+
+#[test]
+fn a_route_for_one_source_is_another_route_than_the_one_for_all_sources() {
+    let (host, a, b) = host();
+    for (fields, words) in sourced() {
+        act(&host, "Add", a, &fields).ok();
+        ip_route(&host, b, "add", words);
+        let mut tolerant = fields.clone();
+        tolerant["exists_ok"] = json!(true);
+        act(&host, "Add", a, &tolerant).ok();
+        assert_eq!(act(&host, "Add", a, &fields).error(), "io.netbroker.Route.AlreadyExists", "{fields}");
+    }
+    both(&host);
+    for (verb, fields, words) in [
+        (
+            "Replace",
+            json!({"source": "2001:db8:5::/48", "link": "v1"}),
+            "-6 2001:db8:30::/48 from 2001:db8:5::/48 dev v1",
+        ),
+        ("Replace", json!({"link": "v0"}), "-6 2001:db8:30::/48 dev v0"),
+    ] {
+        let mut fields = fields;
+        fields["destination"] = json!("2001:db8:30::/48");
+        act(&host, verb, a, &fields).ok();
+        ip_route(&host, b, "replace", words);
+        both(&host);
+    }
+    let before = host.snapshot(&[a]);
+    let missing = json!({"destination": "2001:db8:30::/48", "source": "2001:db8:6::/48"});
+    assert_eq!(act(&host, "Delete", a, &missing).error(), "io.netbroker.Route.NotFound");
+    for (fields, field, reason) in [
+        (json!({"destination": "10.1.0.0/16", "source": "10.2.0.0/16"}), "source", "does not apply to an IPv4 route"),
+        (json!({"destination": "::/0", "source": "2001:db8::1/48"}), "source", "has host bits; write `2001:db8::/48`"),
+        (json!({"destination": "::/0", "source": "10.2.0.0/16"}), "source", "of family inet"),
+        (json!({"destination": "10.1.0.0/16", "source": "default"}), "source", "does not apply to an IPv4 route"),
+    ] {
+        for verb in ["Add", "Replace", "Append", "Delete", "Flush"] {
+            let mut fields = fields.clone();
+            match verb {
+                "Delete" => {}
+                "Flush" => fields["table"] = json!(254),
+                _ => fields["link"] = json!("v0"),
+            }
+            let reply = act(&host, verb, a, &fields);
+            assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{verb} {fields}: {reply}");
+            assert_eq!(reply.get("field"), json!(field), "{verb} {fields}: {reply}");
+            assert!(reply.get("reason").as_str().unwrap().contains(reason), "{verb} {fields}: {reply}");
+        }
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+    act(&host, "Delete", a, &json!({"destination": "2001:db8:30::/48", "source": "2001:db8:5::/48"})).ok();
+    ip_route(&host, b, "del", "-6 2001:db8:30::/48 from 2001:db8:5::/48");
+    both(&host);
+    assert_eq!(act(&host, "Flush", a, &json!({"table": 254, "source": "2001:db8:5::/48"})).ok(), json!({"deleted": 1}));
+    ip_route(&host, b, "del", "-6 default from 2001:db8:5::/48");
+    both(&host);
+}
+
+#[test]
+fn a_deny_on_a_source_meets_a_route_for_all_sources() {
+    let (host, a, _) = host();
+    let deny = "[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\nsource = \"2001:db8:5::/48\"\n";
+    host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+    let before = host.snapshot(&[a]);
+    for verb in ["Add", "Replace", "Append", "Delete"] {
+        let reply = act(&host, verb, a, &json!({"destination": "2001:db8:30::/48"}));
+        let with_link = act(&host, verb, a, &json!({"destination": "2001:db8:30::/48", "link": "v0"}));
+        assert!(
+            [reply.error(), with_link.error()].contains(&"io.netbroker.Route.Denied".to_owned()),
+            "{verb} {with_link}"
+        );
+    }
+    assert_eq!(act(&host, "Flush", a, &json!({"table": 254})).error(), "io.netbroker.Route.Denied");
+    assert_eq!(host.snapshot(&[a]), before);
+    act(&host, "Add", a, &json!({"destination": "2001:db8:30::/48", "link": "v0", "source": "2001:db8:6::/48"})).ok();
+    act(&host, "Add", a, &json!({"destination": "10.30.0.0/16", "link": "v0"})).ok();
+}
+
+#[test]
+fn an_appended_route_comes_after_the_others_or_becomes_one_of_several_next_hops() {
+    let (host, a, b) = host();
+    for (fields, words) in routes() {
+        act(&host, "Append", a, &fields).ok();
+        ip_route(&host, b, "append", words);
+    }
+    both(&host);
+    for (fields, words) in [
+        (json!({"destination": "default", "gateway": "10.0.0.8"}), "default via 10.0.0.8"),
+        (json!({"destination": "10.1.0.0/16", "route_type": "blackhole"}), "blackhole 10.1.0.0/16"),
+        (json!({"destination": "10.20.0.0/16", "link": "v1"}), "10.20.0.0/16 dev v1"),
+        (json!({"destination": "10.2.0.0/16", "link": "v0", "tos": 16}), "10.2.0.0/16 dev v0 tos 0x10"),
+        (json!({"destination": "default", "gateway": "2001:db8::8"}), "-6 default via 2001:db8::8"),
+        (json!({"destination": "2001:db8:1::/48", "link": "v1"}), "-6 2001:db8:1::/48 dev v1"),
+        (
+            json!({"destination": "2001:db8:2::/48", "metric": 7, "nexthops": [{"gateway": "2001:db8::6"}, {"gateway": "2001:db8::8"}]}),
+            "-6 2001:db8:2::/48 metric 7 nexthop via 2001:db8::6 nexthop via 2001:db8::8",
+        ),
+    ] {
+        act(&host, "Append", a, &fields).ok();
+        ip_route(&host, b, "append", words);
+        both(&host);
+    }
+    let listed = act(&host, "List", a, &json!({"destination": "default", "family": "inet6", "table": 254})).ok();
+    let several = listed["routes"].as_array().unwrap().iter().filter(|route| route["nexthops"].is_array()).count();
+    assert_eq!(several, 1, "{listed}");
+    let before = host.snapshot(&[a]);
+    for fields in [
+        json!({"destination": "10.1.0.0/16", "route_type": "blackhole"}),
+        json!({"destination": "2001:db8:1::/48", "link": "v1"}),
+    ] {
+        let reply = act(&host, "Append", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{reply}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    assert_eq!(
+        act(&host, "Append", a, &json!({"destination": "10.1.0.0/16", "link": "v0", "exists_ok": true})).get("field"),
+        json!("exists_ok")
+    );
+}
+
+#[test]
+fn a_route_that_a_deny_keeps_from_being_deleted_gets_no_second_next_hop() {
+    let (host, a, _) = host();
+    let deny = "[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\ngateway = \"2001:db8::9/128\"\n";
+    host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+    host.ip_in(a, "-6 route add default via 2001:db8::9");
+    host.ip_in(a, "-6 route add 2001:db8:9::/48 via 2001:db8::9 table 77");
+    let before = host.snapshot(&[a]);
+    for (verb, fields) in [
+        ("Append", json!({"destination": "::/0", "gateway": "2001:db8::8", "link": "v0"})),
+        ("Delete", json!({"destination": "::/0"})),
+        ("Flush", json!({"table": 77})),
+        ("Flush", json!({"table": 77, "nexthops": [{}, {}]})),
+    ] {
+        assert_eq!(act(&host, verb, a, &fields).error(), "io.netbroker.Route.Denied", "{verb} {fields}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    act(&host, "Flush", a, &json!({"table": 77, "gateway": "2001:db8::8"})).ok();
+    assert_eq!(host.snapshot(&[a]), before);
+}
+
+#[test]
+fn a_flush_deletes_the_routes_of_a_table_that_iproute2_deletes() {
+    let (host, a, b) = host();
+    let fill = || {
+        for netns in [a, b] {
+            for (_, words) in routes().into_iter().chain(sourced()) {
+                ip_route(&host, netns, "replace", words);
+                let (family, words) = words.strip_prefix("-6 ").map_or(("", words), |words| ("-6 ", words));
+                if !words.contains(" table ") {
+                    host.ip_in(netns, &format!("{family}route replace table 78 {words}"));
+                }
+            }
+        }
+        both(&host);
+    };
+    fill();
+    let of_table = |netns: &str| {
+        let lines = |family| host.ip_in(netns, &format!("{family} -N route show table 78")).lines().count();
+        lines("-4") + lines("-6")
+    };
+    assert!(of_table(a) > 30, "{}", of_table(a));
+    // iproute2 flushes one family at a time, and finds destinations by what is inside of a prefix.
+    for (fields, words) in [
+        (json!({"table": 78, "destination": "10.2.0.0/16"}), &["route flush table 78 exact 10.2.0.0/16"][..]),
+        (json!({"table": 78, "tos": 252}), &["route flush table 78 tos 0xfc"]),
+        (
+            json!({"table": 78, "route_type": "blackhole"}),
+            &["route flush table 78 type blackhole", "-6 route flush table 78 type blackhole"],
+        ),
+        (
+            json!({"table": 78, "protocol": 4}),
+            &["route flush table 78 proto static", "-6 route flush table 78 proto static"],
+        ),
+        (
+            json!({"table": 78, "family": "inet", "gateway": "10.0.0.9", "metric": 7}),
+            &["route del 10.3.0.0/16 table 78"],
+        ),
+        (json!({"table": 78, "source": "2001:db8:5::/48"}), &["-6 route flush table 78 from exact 2001:db8:5::/48"]),
+        (json!({"table": 78, "family": "inet6"}), &["-6 route flush table 78"]),
+        (json!({"table": 78}), &["route flush table 78"]),
+        (json!({"table": 70000}), &["route flush table 70000"]),
+        (
+            json!({"table": 254, "protocol": 3}),
+            &["route flush table main proto boot", "-6 route flush table main proto boot"],
+        ),
+    ] {
+        let reply = act(&host, "Flush", a, &fields).ok();
+        assert!(reply["deleted"].as_u64().unwrap() > 0, "{fields}: {reply}");
+        for words in words {
+            host.ip_in(b, words);
+        }
+        both(&host);
+        assert_eq!(act(&host, "Flush", a, &fields).ok(), json!({"deleted": 0}), "{fields}");
+    }
+    assert_eq!(of_table(a), 0);
+    // Of these tables, a flush leaves what the kernel made; `ip route flush` does not.
+    for table in [254, 255] {
+        act(&host, "Flush", a, &json!({"table": table})).ok();
+    }
+    for words in ["table main proto static", "table main proto bgp", "table local proto boot"] {
+        host.ip_in(b, &format!("route flush {words}"));
+        host.ip_in(b, &format!("-6 route flush {words}"));
+    }
+    both(&host);
+    let own = host.ip_in(a, "route show table all") + &host.ip_in(a, "-6 route show table all");
+    assert!(own.contains("10.0.0.0/24 dev v0 proto kernel") && own.contains("local 10.0.0.1"), "{own}");
+    let before = host.snapshot(&[a]);
+    for table in [79, 254, 255] {
+        assert_eq!(act(&host, "Flush", a, &json!({"table": table})).ok(), json!({"deleted": 0}));
+    }
+    assert_eq!(host.snapshot(&[a]), before, "the kernel's own routes are left");
+    let reply = act(&host, "Flush", a, &json!({"table": 254, "protocol": 2, "link": "v1", "family": "inet"})).ok();
+    host.ip_in(b, "route flush table main proto kernel dev v1");
+    assert_eq!(reply, json!({"deleted": 1}));
+    both(&host);
+}
+
+#[test]
+fn a_flush_deletes_nothing_where_the_kernel_would_delete_another_route() {
+    let (host, a, _) = host();
+    for words in [
+        "route add 10.7.0.0/16 dev v0 table 77",
+        "route add table 77 10.9.0.0/16 nexthop via 10.0.0.9 dev v0 nexthop via 10.0.1.9 dev v1",
+        "route append 10.9.0.0/16 via 10.0.0.9 dev v0 table 77",
+        "route append 10.9.0.0/16 via 10.0.0.9 dev v0 mtu 1400 table 77",
+    ] {
+        host.ip_in(a, words);
+    }
+    let before = host.snapshot(&[a]);
+    let reply = act(&host, "Flush", a, &json!({"table": 77, "link": "v0"}));
+    assert_eq!(reply.error(), "io.netbroker.Route.NotSupported", "{reply}");
+    assert_eq!((reply.get("field"), reply.get("may_have_changed")), (json!("destination"), json!(false)));
+    assert_eq!(host.snapshot(&[a]), before);
+    for (fields, field) in [
+        (json!({}), "table"),
+        (json!({"table": 0}), "table"),
+        (json!({"table": 77, "destination": "10.7.1.0/16"}), "destination"),
+        (json!({"table": 77, "family": "inet6", "tos": 16}), "tos"),
+        (json!({"table": 77, "family": "inet", "pref": "low"}), "pref"),
+        (json!({"table": 77, "link": "v0", "nexthops": [{}, {}]}), "link"),
+        (json!({"table": 77, "expires": 9}), "expires"),
+    ] {
+        let reply = act(&host, "Flush", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+    }
+    assert_eq!(act(&host, "Flush", a, &json!({"table": 77, "link": "v9"})).error(), "io.netbroker.Route.NoSuchLink");
+    assert_eq!(host.snapshot(&[a]), before);
+    assert_eq!(act(&host, "Flush", a, &json!({"table": 77})).ok(), json!({"deleted": 4}), "all of them match");
+}
+
+/// What `ip -j route get` and the broker both report of a route.
+fn shown(route: &Value) -> Value {
+    let of = |names: &[&str]| names.iter().find_map(|name| route.get(*name)).cloned().unwrap_or(Value::Null);
+    let bare = |value: Value| value.as_str().map_or(value.clone(), |text| json!(text.split('/').next().unwrap()));
+    json!({
+        "destination": bare(of(&["destination", "dst"])),
+        "gateway": of(&["gateway"]),
+        "via": of(&["via"]),
+        "link": of(&["link", "dev"]),
+        "preferred_source": of(&["preferred_source", "prefsrc"]),
+        // iproute2 leaves out the table `main`, and the number 0 for a destination that no route leads to.
+        "table": of(&["table"]).as_u64().map(|table| if table == 0 { 254 } else { table }).or_else(|| of(&["table"]).as_str().map_or(Some(254), |text| match text {
+            "local" => Some(255),
+            number => number.parse().ok(),
+        })),
+        "type": of(&["route_type", "type"]).as_str().unwrap_or("unicast").to_owned(),
+    })
+}
+
+#[test]
+fn get_reports_the_route_that_iproute2_reports() {
+    let (host, a, _) = host();
+    for words in [
+        "route add default via 10.0.0.9",
+        "route add 10.2.0.0/16 via 10.0.1.9 table 77",
+        "route add 10.3.0.0/16 dev v1 tos 0x10",
+        "route add 10.3.0.0/16 dev v0",
+        "route add prohibit 10.4.0.0/16",
+        "route add 10.5.0.0/16 via 10.0.0.9 mtu lock 1300 advmss 1200",
+        "-6 route add default via 2001:db8::9",
+        "-6 route add 2001:db8:2::/48 via fe80::9 dev v1 table 77",
+        "rule add fwmark 7 table 77 priority 70",
+        "rule add uidrange 4000-4000 table 77 priority 71",
+        "-6 rule add uidrange 4000-4000 table 77 priority 71",
+    ] {
+        host.ip_in(a, words);
+    }
+    for (fields, words) in [
+        (json!({"destination": "10.0.0.9/32"}), "10.0.0.9"),
+        (json!({"destination": "198.51.100.1/32"}), "198.51.100.1"),
+        (json!({"destination": "10.0.0.1/32"}), "10.0.0.1"),
+        (json!({"destination": "10.2.0.1/32"}), "10.2.0.1"),
+        (json!({"destination": "10.2.0.1/32", "fwmark": 7}), "10.2.0.1 mark 7"),
+        (json!({"destination": "10.2.0.1/32", "uid": 4000}), "10.2.0.1 uid 4000"),
+        (json!({"destination": "10.3.0.1/32"}), "10.3.0.1"),
+        (json!({"destination": "10.3.0.1/32", "tos": 16}), "10.3.0.1 tos 0x10"),
+        (json!({"destination": "10.5.0.1/32", "source": "10.0.0.7/32"}), "10.5.0.1 from 10.0.0.7"),
+        (json!({"destination": "10.9.0.1/32", "oif": "v1"}), "10.9.0.1 oif v1"),
+        (json!({"destination": "10.0.0.1/32", "source": "10.0.0.9/32", "iif": "v0"}), "10.0.0.1 from 10.0.0.9 iif v0"),
+        (json!({"destination": "2001:db8::9/128"}), "2001:db8::9"),
+        (json!({"destination": "2001:db8:2::1/128"}), "2001:db8:2::1"),
+        (json!({"destination": "2001:db8:2::1/128", "uid": 4000}), "2001:db8:2::1 uid 4000"),
+        (json!({"destination": "2001:db8::1/128"}), "2001:db8::1"),
+        (
+            json!({"destination": "2001:db8:9::1/128", "source": "2001:db8::7/128", "oif": "v0"}),
+            "2001:db8:9::1 from 2001:db8::7 oif v0",
+        ),
+    ] {
+        let own = act(&host, "Get", a, &fields).ok()["route"].clone();
+        let theirs: Value = serde_json::from_str(&host.ip_in(a, &format!("-j route get {words}"))).unwrap();
+        assert_eq!(shown(&own), shown(&theirs[0]), "{own:#}\n{theirs:#}");
+    }
+    let locked = act(&host, "Get", a, &json!({"destination": "10.5.0.1/32"})).ok()["route"].clone();
+    assert_eq!((&locked["mtu"], &locked["mtu_lock"], &locked["advmss"]), (&json!(1300), &json!(true), &json!(1200)));
+    for (fields, error, about) in [
+        (json!({"destination": "10.4.0.1/32"}), "KernelRefused", ("errno_name", "EACCES")),
+        (json!({"destination": "10.0.0.9/32", "oif": "v9"}), "NoSuchLink", ("field", "oif")),
+        (json!({"destination": "10.0.0.9/32", "iif": "v9"}), "NoSuchLink", ("field", "iif")),
+        (json!({"destination": "10.0.0.0/24"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "default"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "0.0.0.0/32"}), "InvalidRequest", ("field", "destination")),
+        (json!({"destination": "10.0.0.9/32", "source": "10.0.0.0/24"}), "InvalidRequest", ("field", "source")),
+        (json!({"destination": "10.0.0.9/32", "source": "2001:db8::1/128"}), "InvalidRequest", ("field", "source")),
+        (json!({"destination": "10.0.0.9/32", "tos": 1}), "InvalidRequest", ("field", "tos")),
+        (json!({"destination": "10.0.0.9/32", "iif": "v0", "uid": 9}), "InvalidRequest", ("field", "uid")),
+    ] {
+        let reply = act(&host, "Get", a, &fields);
+        assert_eq!(reply.error(), format!("io.netbroker.Route.{error}"), "{fields}: {reply}");
+        assert_eq!(reply.get(about.0), json!(about.1), "{fields}: {reply}");
+    }
+}
+
+#[test]
+fn a_route_that_expires_reports_the_time_that_is_left() {
+    let (host, a, b) = host();
+    let fields = json!({"destination": "2001:db8:9::/48", "link": "v0", "expires": 1000});
+    let left = || {
+        let listed = act(&host, "List", a, &json!({"destination": "2001:db8:9::/48"})).ok();
+        listed["routes"][0]["expires"].as_u64()
+    };
+    act(&host, "Add", a, &fields).ok();
+    host.ip_in(b, "-6 route add 2001:db8:9::/48 dev v0 expires 1000");
+    let theirs: Value = serde_json::from_str(&host.ip_in(b, "-6 -j route show 2001:db8:9::/48")).unwrap();
+    let theirs = theirs[0]["expires"].as_u64().unwrap();
+    let own = left().unwrap();
+    assert!((900..=1000).contains(&own) && own.abs_diff(theirs) < 60, "{own} {theirs}");
+    act(&host, "Replace", a, &json!({"destination": "2001:db8:9::/48", "link": "v0"})).ok();
+    assert_eq!(left(), None);
+    act(&host, "Replace", a, &fields).ok();
+    assert!(left().is_some());
+    let before = host.ip_in(a, "-6 route show 2001:db8:9::/48").split(" expires").next().unwrap().to_owned();
+    let mut tolerant = fields.clone();
+    tolerant["exists_ok"] = json!(true);
+    let reply = act(&host, "Add", a, &tolerant);
+    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Route.InvalidRequest".to_owned(), json!("expires")));
+    assert_eq!(act(&host, "Add", a, &fields).error(), "io.netbroker.Route.AlreadyExists");
+    // The kernel refuses to append the same route, but may take over its time first.
+    let appended = act(&host, "Append", a, &fields);
+    assert_eq!(appended.error(), "io.netbroker.Route.AlreadyExists", "{appended}");
+    assert_eq!((appended.get("may_have_changed"), appended.get("field")), (json!(true), json!("destination")));
+    assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").starts_with(&before));
+    act(&host, "Delete", a, &json!({"destination": "2001:db8:9::/48"})).ok();
+    assert_eq!(left(), None);
 }
 
 #[test]
@@ -579,6 +1013,41 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "must be `global` for an IPv6 route"),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "needs a gateway"),
         (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "tos": 18}),
+            "tos",
+            "must be a multiple of 4, not 18; the two lowest bits are not part of it",
+        ),
+        (json!({"destination": "::/0", "link": "v0", "tos": 16}), "tos", "does not apply to an IPv6 route"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "pref": "low"}), "pref", "does not apply to an IPv4 route"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "expires": 9}),
+            "expires",
+            "does not apply to an IPv4 route",
+        ),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "mtu_lock": true}), "mtu_lock", "needs `mtu`"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "hoplimit": 256}), "hoplimit", "255"),
+        (json!({"destination": "10.1.0.0/16", "link": "v0", "advmss": 0}), "advmss", "between 1 and 65495"),
+        (
+            json!({"destination": "::/0", "link": "v0", "route_type": "broadcast"}),
+            "route_type",
+            "must not be `broadcast` for an IPv6 route",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "local"}),
+            "link",
+            "is missing; a route of the type `local` needs it",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "broadcast", "link": "v0", "gateway": "10.0.0.9"}),
+            "gateway",
+            "does not apply to this `route_type`",
+        ),
+        (
+            json!({"destination": "10.1.0.0/16", "route_type": "local", "nexthops": [{"link": "v0"}, {"link": "v1"}]}),
+            "nexthops",
+            "does not apply to this `route_type`",
+        ),
+        (
             json!({"destination": "10.1.0.0/16", "link": "v0", "route_type": "throw"}),
             "link",
             "does not apply to this `route_type`",
@@ -607,7 +1076,7 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
             "needs a gateway",
         ),
     ];
-    for verb in ["Add", "Replace"] {
+    for verb in ["Add", "Replace", "Append"] {
         for (fields, field, reason) in &cases {
             let reply = act(&host, verb, a, fields);
             assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");

@@ -29,6 +29,8 @@ fn host() -> Host {
         "route add blackhole 10.4.0.0/16",
         "route add 10.5.0.0/16 tos 0x10 dev v0",
         "route add 10.6.0.0/16 metric 3 nexthop via 10.0.0.9 dev v0 weight 2 nexthop via 10.0.1.9 dev v1 onlink",
+        "route add 10.8.0.0/16 via 10.0.0.9 mtu lock 1300 advmss 1220 hoplimit 9 initcwnd 7 initrwnd 8 table 70001",
+        "-6 route add 2001:db8:3::/48 via 2001:db8::9 pref high expires 1000 table 70001",
         "-6 route add default via 2001:db8::9 proto bgp",
         "-6 route add 2001:db8:1::/48 metric 9 nexthop via 2001:db8::9 nexthop via 2001:db8::8 weight 3",
         "-6 route add unreachable 2001:db8:2::/48 table 77",
@@ -95,6 +97,14 @@ fn assert_like_ip(told: &Value, ip: &Value) {
     assert_eq!(told.get("preferred_source"), ip.get("prefsrc"), "{at}");
     let mtu = ip["metrics"][0].get("mtu");
     assert_eq!(told.get("mtu"), mtu, "{at}");
+    for name in ["advmss", "hoplimit", "initcwnd", "initrwnd"] {
+        assert_eq!(told.get(name), ip["metrics"][0].get(name), "{at}");
+    }
+    // iproute2 does not say in JSON which metrics are locked.
+    assert_eq!(told["mtu_lock"], json!(told["destination"] == json!("10.8.0.0/16")), "{at}");
+    assert_eq!(told.get("pref"), ip.get("pref"), "{at}");
+    let seconds = |route: &Value| route.get("expires").map(|left| number(left).div_ceil(10)); // between two listings
+    assert_eq!(seconds(told), seconds(ip), "{at}");
     assert_eq!(told.get("tos").is_some(), ip.get("tos").is_some(), "{at}");
     let is_onlink = ip["flags"].as_array().is_some_and(|flags| flags.contains(&json!("onlink")));
     assert_eq!(told["flags"].as_array().unwrap().contains(&json!("onlink")), is_onlink, "{at}");

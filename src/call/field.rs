@@ -231,8 +231,18 @@ static TUN_MODES: Words = Words { name: "TunMode", words: &[("tun", 1), ("tap", 
 /// Types of routes that a request can give (`rtm_type`, rtnetlink(7)).
 static ROUTE_TYPES: Words = Words {
     name: "RouteType",
-    words: &[("unicast", 1), ("blackhole", 6), ("unreachable", 7), ("prohibit", 8), ("throw", 9)],
+    words: &[
+        ("unicast", 1),
+        ("local", 2),
+        ("broadcast", 3),
+        ("blackhole", 6),
+        ("unreachable", 7),
+        ("prohibit", 8),
+        ("throw", 9),
+    ],
 };
+/// Router preferences (`ICMPV6_ROUTER_PREF_…`, `linux/icmpv6.h`).
+static PREFERENCES: Words = Words { name: "Preference", words: &[("medium", 0), ("high", 1), ("low", 3)] };
 /// Actions of routing rules (`FR_ACT_…`, `linux/fib_rules.h`).
 static ACTIONS: Words = Words {
     name: "Action",
@@ -327,9 +337,9 @@ fields! {
     BROADCAST: IpAddr = 31 "broadcast" Type::Address;
     /// The scope in which the address or route is valid.
     SCOPE: &'static str = 32 "scope" Type::Word(&SCOPES),
-        in_requests "A call that adds an object uses, as iproute2 does, `host` for an address in 127.0.0.0/8, `link` \
-            for an IPv4 unicast route without a gateway, and `global` otherwise. The kernel derives the \
-            scope of an IPv6 address from the address.";
+        in_requests "A call that adds an object uses, as iproute2 does, `host` for an address in 127.0.0.0/8 and for an \
+            IPv4 route of the type `local`, `link` for an IPv4 broadcast route and for an IPv4 unicast route without a \
+            gateway, and `global` otherwise. The kernel derives the scope of an IPv6 address from the address.";
     /// The label of an IPv4 address, such as `eth0:1`.
     LABEL: Label = 33 "label" Type::Label;
     /// The address of the other end of a point-to-point link. The prefix is that of the other end.
@@ -409,8 +419,9 @@ fields! {
     /// 4 static, 186 bgp … Of an address it is an `IFAPROT_…`: 1 loopback, 2 router advertisement, 3 link-local.
     PROTOCOL: u64 = 63 "protocol" U8,
         in_requests "A kernel before Linux 5.18 ignores that of an address, and the call ends in `NotApplied`.";
-    /// The type of the route. `unicast` forwards packets. `blackhole` drops them silently. `unreachable` and `prohibit`
-    /// drop them and report an error to the sender. `throw` ends the look-up in this table.
+    /// The type of the route. `unicast` forwards packets. `local` delivers them to this host. `broadcast` sends them as
+    /// broadcasts (IPv4 only). `blackhole` drops them silently. `unreachable` and `prohibit` drop them and report an error
+    /// to the sender. `throw` ends the look-up in this table.
     ROUTE_TYPE: &'static str = 64 "route_type" Type::Word(&ROUTE_TYPES);
     /// The source address that the kernel prefers for packets that it sends by this route.
     PREFERRED_SOURCE: IpAddr = 65 "preferred_source" Type::Address;
@@ -429,8 +440,9 @@ fields! {
     NEXTHOPS_ONLINK: bool = 71 "nexthops.onlink" Type::Bool, alone Alone::Field(FieldId::of(&ONLINK.field));
     /// The priority of the routing rule. The kernel evaluates the rule with the lowest number first.
     PRIORITY: u64 = 72 "priority" U32;
-    /// The source prefix of packets. `default` stands for all addresses of the family. Host bits are kept.
-    SOURCE: InterfaceAddress = 73 "source" Type::Prefix;
+    /// The source prefix of packets. `default` stands for all addresses of the family.
+    SOURCE: InterfaceAddress = 73 "source" Type::Prefix,
+        in_requests "The prefix of a route must have no host bits. A routing rule keeps them.";
     /// The name of the link on which packets arrive. `lo` matches packets that this host sends.
     IIF: LinkName = 74 "iif" Type::Link;
     /// The name of the link through which packets are sent. It matches only packets of local sockets that are bound to
@@ -749,6 +761,22 @@ fields! {
     SUPPRESS_IFGROUP: u64 = 211 "suppress_ifgroup" Type::Number(0, 0xffff_fffe);
     /// The priorities of the routing rules. A deny on `priority` also meets this field.
     PRIORITIES: NumberRange = 212 "priorities" Type::Range(0, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&PRIORITY.field));
+    /// The preference of the route among IPv6 routes to the same prefix with the same metric (RFC 4191).
+    PREF: &'static str = 216 "pref" Type::Word(&PREFERENCES);
+    /// The maximum segment size (MSS) that the kernel advertises for TCP connections by this route, in bytes.
+    ADVMSS: u64 = 217 "advmss" Type::Number(1, 65_495);
+    /// The hop limit (TTL) of packets that this host sends by the route.
+    HOPLIMIT: u64 = 218 "hoplimit" Type::Number(1, 0xff);
+    /// The initial congestion window of TCP connections by this route, in segments.
+    INITCWND: u64 = 219 "initcwnd" Type::Number(1, 0xffff_ffff);
+    /// The initial receive window of TCP connections by this route, in segments.
+    INITRWND: u64 = 220 "initrwnd" Type::Number(1, 0xffff_ffff);
+    /// Whether path MTU discovery leaves the MTU of the route as it is.
+    MTU_LOCK: bool = 221 "mtu_lock" Type::Bool;
+    /// After how many seconds the kernel removes the route. It removes routes from time to time, so it can be late.
+    EXPIRES: u64 = 222 "expires" Type::Number(1, 0x7fff_ffff);
+    /// The uid of the program that sends the packets.
+    UID: u64 = 223 "uid" Type::Number(0, 0xffff_fffe);
 }
 
 /// Numbers of fields are below this.

@@ -137,6 +137,9 @@ pub enum Form {
     Compact(usize),
     /// A number that the kernel converts to its own ticks: it can report one less than was set.
     Ticks(Width),
+    /// Hundredths of a second in 32 bits with a sign, reported in whole seconds; 0 means that there is none. It is only
+    /// reported.
+    Hundredths,
     /// 0 or 1.
     Flag(Width),
     /// One bit of a number.
@@ -415,6 +418,7 @@ impl Row {
             | Form::LessOne(_)
             | Form::Compact(_)
             | Form::Ticks(_)
+            | Form::Hundredths
             | Form::WordNumber(_)
             | Form::Given(..)
             | Form::NumberOf(_)

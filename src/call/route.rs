@@ -4,18 +4,21 @@
 
 use std::net::IpAddr;
 
+use super::field::Constant;
 use super::field::{
-    DESTINATION, EXISTS_OK, FAMILY, Field, GATEWAY, LINK, METRIC, MISSING_OK, MTU, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY,
-    NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, TABLE,
+    ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
+    METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
+    NEXTHOPS_WEIGHT, OIF, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
 };
+use super::inet::bits;
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::{family_of, one_family};
+use super::settle::{all_of, family_of, one_family};
 use super::types::{DEFAULT, Words};
 use super::value::{Element, Value, in_element};
 use super::{
-    Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, number, off, part, required,
-    untouched, word,
+    Absence, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, declared, follows,
+    number, off, part, required, untouched, word,
 };
 
 /// `main`
@@ -26,6 +29,10 @@ const BOOT: u64 = 3;
 pub const IPV6_METRIC: u64 = 1024;
 /// The largest MTU of a route: the kernel clamps larger values to it (`ip_metrics_convert`).
 pub const MOST_MTU: u64 = 65_520;
+
+/// A type of service is a multiple of this number: the two lowest bits are for congestion notification
+/// (`INET_ECN_MASK`).
+const ECN_VALUES: u64 = 4;
 
 /// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
 static FLAGS: Words = Words {
@@ -99,12 +106,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
     kinds: &[],
     rows: &[
         row(&DESTINATION.field, Place::attribute(&[1]), Form::Prefix(1)).always(),
-        result(
-            "source",
-            Place::attribute(&[2]),
-            Form::Prefix(2),
-            "The source prefix of the packets that the route applies to. Absent if it applies to all packets.",
-        ),
+        row(&SOURCE.field, Place::attribute(&[2]), Form::Prefix(2)),
         row(&GATEWAY.field, Place::attribute(&[5]), Form::OwnFamily).identity(),
         row(&GATEWAY.field, Place::attribute(&[18]), Form::OtherFamily),
         row(&LINK.field, Place::attribute(&[4]), Form::Link),
@@ -124,12 +126,16 @@ pub(crate) static ROUTE_STATE: Object = Object {
         )
         .always(),
         row(&MTU.field, Place::attribute(&[8, 2]), Form::Number(Width::Four)),
-        result(
-            "tos",
-            Place::Head(3),
-            Form::Positive(Width::One),
-            "The type of service of the packets that the route applies to. Absent if it applies to all packets.",
-        ),
+        row(&MTU_LOCK.field, Place::attribute(&[8, 1]), Form::Bit(Width::Four, 1 << 2)).always(),
+        row(&ADVMSS.field, Place::attribute(&[8, 8]), Form::Number(Width::Four)),
+        row(&HOPLIMIT.field, Place::attribute(&[8, 10]), Form::Number(Width::Four)),
+        row(&INITCWND.field, Place::attribute(&[8, 11]), Form::Number(Width::Four)),
+        row(&INITRWND.field, Place::attribute(&[8, 14]), Form::Number(Width::Four)),
+        row(&TOS.field, Place::Head(3), Form::Positive(Width::One)),
+        row(&PREF.field, Place::attribute(&[20]), Form::Word(Width::One)),
+        row(&EXPIRES.field, Place::attribute(&[23]), Form::Number(Width::Four)).only_written(),
+        // `struct rta_cacheinfo`
+        row(&EXPIRES.field, Place::inside(&[12], 8, 32), Form::Hundredths).uncompared().only_reported(),
         result(
             "nexthop_id",
             Place::attribute(&[30]),
@@ -140,20 +146,25 @@ pub(crate) static ROUTE_STATE: Object = Object {
     ],
 };
 
-/// The scope that iproute2 would send: `link` for an IPv4 unicast route without a gateway, otherwise `global`.
+/// The scope that iproute2 would send. IPv6 routes have none, which is the number of `global`.
 fn scope(request: &Request) -> Option<Value> {
     let is_v4 = request.get(&DESTINATION).is_some_and(|prefix| prefix.address.is_ipv4());
     let is_near = request.get(&GATEWAY).is_none() && request.get(&NEXTHOPS).is_none();
-    let is_unicast = request.get(&ROUTE_TYPE) == Some(&"unicast");
-    Some(Value::Word(if is_v4 && is_near && is_unicast { "link" } else { "global" }))
+    Some(Value::Word(match request.get(&ROUTE_TYPE) {
+        Some(&"local") if is_v4 => "host",
+        Some(&"broadcast") if is_v4 => "link",
+        Some(&"unicast") if is_v4 && is_near => "link",
+        _ => "global",
+    }))
 }
 
-/// The fields of `Route.Add` and `Route.Replace`.
+/// The fields of `Route.Add`, `Route.Replace` and `Route.Append`.
 macro_rules! made {
     ($($more:expr),*) => {
         &[
             required(&NETNS.field),
             required(&DESTINATION.field),
+            follows(&SOURCE.field),
             chosen(&FAMILY.field),
             untouched(&GATEWAY.field),
             chosen(&LINK.field),
@@ -165,6 +176,14 @@ macro_rules! made {
             untouched(&PREFERRED_SOURCE.field),
             off(&ONLINK.field),
             untouched(&MTU.field),
+            off(&MTU_LOCK.field),
+            untouched(&ADVMSS.field),
+            untouched(&HOPLIMIT.field),
+            untouched(&INITCWND.field),
+            untouched(&INITRWND.field),
+            untouched(&TOS.field),
+            untouched(&PREF.field),
+            untouched(&EXPIRES.field),
             untouched(&NEXTHOPS.field),
             untouched(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
             chosen(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
@@ -178,6 +197,37 @@ macro_rules! made {
 static ADDED: &[Use] = made![off(&EXISTS_OK.field)];
 static REPLACED: &[Use] = made![];
 
+/// The fields by which `Route.Delete` and `Route.Flush` narrow the choice, after these.
+macro_rules! found {
+    ($($first:expr),*; $($last:expr),*) => {
+        &[
+            $($first,)*
+            any(&FAMILY.field),
+            any(&GATEWAY.field),
+            any(&LINK.field),
+            any(&METRIC.field),
+            any(&SCOPE.field),
+            any(&PROTOCOL.field),
+            any(&ROUTE_TYPE.field),
+            any(&PREFERRED_SOURCE.field),
+            any(&ONLINK.field),
+            any(&MTU.field),
+            any(&MTU_LOCK.field),
+            any(&ADVMSS.field),
+            any(&HOPLIMIT.field),
+            any(&INITCWND.field),
+            any(&INITRWND.field),
+            any(&PREF.field),
+            any(&NEXTHOPS.field),
+            any(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
+            any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
+            $($last),*
+        ]
+    };
+}
+
 /// A route has either one next hop or a list of them.
 static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&GATEWAY.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
@@ -185,8 +235,8 @@ static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
 ];
 
-/// The kernel finds the route to replace by `destination`, `table` and `metric`. All other fields by which
-/// `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
+/// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by
+/// which `Route.Delete` can distinguish routes are open. A route that a deny protects from that call is then also protected
 /// from this one.
 static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &GATEWAY.field,
@@ -197,6 +247,12 @@ static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &PREFERRED_SOURCE.field,
     &ONLINK.field,
     &MTU.field,
+    &MTU_LOCK.field,
+    &ADVMSS.field,
+    &HOPLIMIT.field,
+    &INITCWND.field,
+    &INITRWND.field,
+    &PREF.field,
     &NEXTHOPS.field,
     &NEXTHOPS_GATEWAY.field,
     &NEXTHOPS_LINK.field,
@@ -211,13 +267,15 @@ pub(super) static CALLS: &[Call] = &[
         number: 12,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route. `destination`, `table` and `metric` identify a route: if one with the same three exists, \
-              the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A unicast \
-              route needs `gateway`, `link` or `nexthops`; other types of route take none of them. A list of one next \
-              hop is the same as `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, \
-              otherwise of the gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and \
-              65520. An IPv4 gateway on a VRF needs `onlink`, because the kernel would replace the VRF by one of its \
-              ports.",
+        doc: "Adds a route. `destination`, `source`, `table`, `metric` and `tos` identify a route: if a route \
+              with the same values exists, the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A \
+              unicast route needs `gateway`, `link` or `nexthops`. A route of the type `local` or `broadcast` needs \
+              `link`, and takes neither `gateway` nor `nexthops`. Its `table` is 254 (`main`) if absent, not 255 (`local`) \
+              as in iproute2. Other types of route take none of the three. A list of one next hop is the same as \
+              `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, otherwise of the \
+              gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and 65520. `tos` applies \
+              to IPv4 only, `source`, `pref` and `expires` to IPv6 only. An IPv4 gateway on a VRF needs `onlink`, because the \
+              kernel would replace the VRF by one of its ports.",
         elsewhere: "",
         uses: ADDED,
         kinds: NO_KINDS,
@@ -231,9 +289,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 13,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a route, or replaces the route with the same `destination`, `table` and `metric`. The fields are \
-              those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 multipath route \
-              one after the other. After an error, some of them may remain (`may_have_changed`).",
+        doc: "Adds a route, or replaces the route with the same `destination`, `source`, `table`, `metric` and `tos`. \
+              The fields are those of `Route.Add`, without `exists_ok`. The kernel replaces the next hops of an IPv6 \
+              multipath route one after the other. After an error, some of them may remain (`may_have_changed`).",
         elsewhere: "The existing route is lost, whatever its other fields are. A deny that prevents `Route.Delete` \
                     from deleting a route therefore also prevents this call from replacing it.",
         uses: REPLACED,
@@ -249,38 +307,102 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
-              match, it is the one with the lowest metric. A route for one type of service or one source prefix is \
-              never deleted. `gateway`, `link` and `onlink` match only routes with one next hop. `nexthops` must list \
-              all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
+              match, it is the one with the lowest metric. A route for one type of service is deleted only by `tos`. A \
+              route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes \
+              with one next hop. `nexthops` must list all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
               than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
               delete another route instead, the error is `NotSupported`.",
         elsewhere: "",
-        uses: &[
+        uses: found![
             required(&NETNS.field),
             required(&DESTINATION.field),
-            any(&FAMILY.field),
-            any(&GATEWAY.field),
-            any(&LINK.field),
+            follows(&SOURCE.field),
             number(&TABLE.field, MAIN),
-            any(&METRIC.field),
-            any(&SCOPE.field),
-            any(&PROTOCOL.field),
-            any(&ROUTE_TYPE.field),
-            any(&PREFERRED_SOURCE.field),
-            any(&ONLINK.field),
-            any(&MTU.field),
-            any(&NEXTHOPS.field),
-            any(&NEXTHOPS_GATEWAY.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
-            any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
-            off(&MISSING_OK.field),
+            untouched(&TOS.field);
+            off(&MISSING_OK.field)
+        ],
+        kinds: NO_KINDS,
+        excludes: ONE_OR_SEVERAL,
+        leaves_open: &[],
+        settle: can_be_deleted,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Append",
+        number: 29,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Adds a route after the existing routes with the same `destination`, `source`, `table`, `metric` and `tos`. \
+              The kernel uses an appended IPv4 route when the routes before it are gone. An IPv6 route with a gateway \
+              becomes a next hop of the existing route, if that also has a gateway: the two are then one multipath \
+              route. The fields are those of `Route.Add`, without `exists_ok`. If the route itself exists, the error is \
+              `AlreadyExists`. The kernel may then have given the existing IPv6 route the time of `expires`, or none \
+              (`may_have_changed`).",
+        elsewhere: "An existing IPv6 route shares its packets with the appended one. A deny that prevents `Route.Delete` \
+                    from deleting a route therefore also prevents this call from appending to it.",
+        uses: REPLACED,
+        kinds: NO_KINDS,
+        excludes: ONE_OR_SEVERAL,
+        leaves_open: OF_THE_ROUTE_BEFORE,
+        settle: can_be_made,
+        result: NOTHING,
+    },
+    Call {
+        name: "Route.Flush",
+        number: 30,
+        effect: Effect::Changes,
+        needs: Needs::NET_ADMIN,
+        doc: "Deletes the routes of `table` that match all given fields, of both families if none is given. Of the \
+              tables 254 (`main`) and 255 (`local`), it leaves the routes that the kernel made itself (`protocol` 2), \
+              unless the request gives `protocol`. The fields mean the same as in `Route.Delete`, but `source` and `tos` \
+              match any route if they are absent. The broker lists the table, and then deletes each route by everything \
+              that identifies it. If the kernel would delete another route instead of one of them, the error is \
+              `NotSupported`, and no route is deleted. A route that vanishes meanwhile is not counted. If an error ends \
+              the call, `may_have_changed` says whether some were deleted before.",
+        elsewhere: "",
+        uses: found![
+            required(&NETNS.field),
+            required(&TABLE.field),
+            any(&DESTINATION.field),
+            any(&SOURCE.field),
+            any(&TOS.field);
         ],
         kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
         leaves_open: &[],
         settle: can_be_found,
-        result: NOTHING,
+        result: FLUSHED,
+    },
+    Call {
+        name: "Route.Get",
+        number: 31,
+        effect: Effect::Reads,
+        needs: Needs::NOTHING,
+        doc: "Reports the route that the kernel would choose for a packet, by the routing rules and tables. `destination` \
+              and `source` must be single addresses: prefixes of length 32 (IPv4) or 128 (IPv6). With `iif`, the packet \
+              arrives through this link; otherwise a program of this host sends it. In the result, `destination` and \
+              `source` are those of the packet, and `preferred_source` is the source address that the kernel would choose. \
+              `table` is 0 if no route leads through `oif`: the kernel then takes the destination for a neighbour. \
+              If there is no route, the error is `KernelRefused`, with the error that the sender would get.",
+        elsewhere: "",
+        uses: &[
+            required(&NETNS.field),
+            required(&DESTINATION.field),
+            chosen(&SOURCE.field),
+            untouched(&IIF.field),
+            chosen(&OIF.field),
+            number(&FWMARK.field, 0),
+            untouched(&TOS.field),
+            declared(&UID.field, Absence::Default(Constant::Uid)),
+        ],
+        kinds: NO_KINDS,
+        excludes: &[(&UID.field, &IIF.field, "no program of this host sends a packet that arrives")],
+        leaves_open: &[],
+        settle: can_be_looked_up,
+        result: Output {
+            parts: &[part("route", Shape::Object(Parts::Of(&ROUTE_STATE, "")), "The route.")],
+            streams: false,
+        },
     },
     Call {
         name: "Route.List",
@@ -325,11 +447,13 @@ fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
 fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> {
     let is_default = request.value(&DESTINATION.field) == Some(&Value::Word(DEFAULT));
     if let (true, None, Some(family)) = (is_default, request.get(&FAMILY), gateway_family(request)) {
-        request.settle(&DESTINATION.field, super::settle::all_of(family));
+        request.settle(&DESTINATION.field, all_of(family));
     }
-    let family = one_family(request, &[&DESTINATION.field, &PREFERRED_SOURCE.field])?;
-    if let Some(prefix) = request.get(&DESTINATION).filter(|prefix| prefix.network() != **prefix) {
-        return invalid(&DESTINATION.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
+    let family = one_family(request, &[&DESTINATION.field, &SOURCE.field, &PREFERRED_SOURCE.field])?;
+    for key in [&DESTINATION, &SOURCE] {
+        if let Some(prefix) = request.get(key).filter(|prefix| prefix.network() != **prefix) {
+            return invalid(&key.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
+        }
     }
     if request.get(&TABLE) == Some(&0) {
         return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
@@ -368,22 +492,22 @@ fn hops(request: &Request) -> &[Element] {
 /// Refuses what the kernel would ignore or interpret differently, before the request is judged.
 fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
-    let goes_nowhere = request.get(&ROUTE_TYPE).is_some_and(|word| *word != "unicast");
-    if goes_nowhere {
-        leads_nowhere(request)?;
-    } else if request.get(&GATEWAY).is_none() && request.get(&LINK).is_none() && hops(request).is_empty() {
-        return invalid(&GATEWAY.field, "is missing; a unicast route needs `gateway`, `link` or `nexthops`");
-    }
+    let goes_nowhere = leads_as_its_type_does(request)?;
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
         return invalid(&ONLINK.field, "needs a gateway");
     }
-    has_mtu_that_can_be(request)?;
+    if request.is_set(&MTU_LOCK) && request.get(&MTU).is_none() {
+        return invalid(&MTU_LOCK.field, "needs `mtu`");
+    }
+    if request.is_set(&EXISTS_OK) && request.get(&EXPIRES).is_some() {
+        return invalid(&EXPIRES.field, "cannot be given together with `exists_ok`: the time of a route runs down");
+    }
+    has_numbers_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
     }
-    if family == Some("inet6") {
-        can_be_ipv6(request)?;
-    }
+    can_be_of_its_family(request, family)?;
+    is_for_all_sources_by_default(request, family);
     request.follow(&METRIC.field, Value::Number(if family == Some("inet6") { IPV6_METRIC } else { 0 }));
     if goes_nowhere {
         request.close(&LINK.field, &ROUTE_TYPE.field); // there is no link for the kernel to choose
@@ -394,11 +518,42 @@ fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
 /// Refuses filters that no route can match, with the same errors as the calls that would add such a route.
 fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
-    has_mtu_that_can_be(request)?;
-    if family == Some("inet6") {
-        can_be_ipv6(request)?;
+    has_numbers_that_can_be(request)?;
+    can_be_of_its_family(request, family)
+}
+
+/// Refuses filters that no route can match, and fills in the source.
+fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
+    can_be_found(request)?;
+    let family = request.value(&DESTINATION.field).and_then(family_of);
+    is_for_all_sources_by_default(request, family);
+    Ok(())
+}
+
+/// Requires single addresses, and refuses those that the kernel takes for no address.
+fn can_be_looked_up(request: &mut Request) -> Result<(), Invalid> {
+    one_family(request, &[&DESTINATION.field, &SOURCE.field])?;
+    has_numbers_that_can_be(request)?;
+    for key in [&DESTINATION, &SOURCE] {
+        match request.get(key) {
+            Some(prefix) if prefix.length != bits(prefix.address) => {
+                let why = format!("must be a single address, such as `{}/{}`", prefix.address, bits(prefix.address));
+                return invalid(&key.field, why);
+            }
+            Some(prefix) if prefix.address.is_unspecified() => {
+                return invalid(&key.field, format!("`{prefix}` is the unspecified address, which the kernel ignores"));
+            }
+            _ => {}
+        }
     }
     Ok(())
+}
+
+/// An IPv6 route without a source prefix is for packets of all sources.
+fn is_for_all_sources_by_default(request: &mut Request, family: Option<&str>) {
+    if family == Some("inet6") {
+        request.follow(&SOURCE.field, all_of("inet6"));
+    }
 }
 
 /// `link` says that the only next hop is over this link, so it also says it of any next hop. Otherwise one request would
@@ -417,10 +572,52 @@ fn can_be_listed(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
-fn has_mtu_that_can_be(request: &Request) -> Result<(), Invalid> {
-    match request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        Some(mtu) => invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}")),
+fn has_numbers_that_can_be(request: &Request) -> Result<(), Invalid> {
+    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
+        return invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}"));
+    }
+    match request.get(&TOS).filter(|tos| *tos % ECN_VALUES != 0) {
+        Some(tos) => invalid(
+            &TOS.field,
+            format!("must be a multiple of {ECN_VALUES}, not {tos}; the two lowest bits are not part of it"),
+        ),
         None => Ok(()),
+    }
+}
+
+/// Checks the fields that one of the families lacks.
+fn can_be_of_its_family(request: &Request, family: Option<&str>) -> Result<(), Invalid> {
+    if family == Some("inet6") {
+        return can_be_ipv6(request);
+    }
+    let of_the_other =
+        [&SOURCE.field, &PREF.field, &EXPIRES.field].into_iter().find(|field| request.value(field).is_some());
+    match of_the_other.filter(|_| family == Some("inet")) {
+        Some(field) => invalid(field, "does not apply to an IPv4 route"),
+        None => Ok(()),
+    }
+}
+
+/// Requires the next hops that a type of route has, and returns whether that is none.
+fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
+    match request.get(&ROUTE_TYPE).copied() {
+        Some(own @ ("local" | "broadcast")) => {
+            let other = [&GATEWAY.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some());
+            match other {
+                Some(field) => invalid(field, "does not apply to this `route_type`"),
+                None if request.get(&LINK).is_none() => {
+                    invalid(&LINK.field, format!("is missing; a route of the type `{own}` needs it"))
+                }
+                None => Ok(false),
+            }
+        }
+        Some("unicast") | None => {
+            if request.get(&GATEWAY).is_none() && request.get(&LINK).is_none() && hops(request).is_empty() {
+                return invalid(&GATEWAY.field, "is missing; a unicast route needs `gateway`, `link` or `nexthops`");
+            }
+            Ok(false)
+        }
+        Some(_) => leads_nowhere(request).map(|()| true),
     }
 }
 
@@ -457,6 +654,12 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
     if request.get(&SCOPE).is_some_and(|word| *word != "global") {
         return invalid(&SCOPE.field, "must be `global` for an IPv6 route; the kernel ignores the scope");
     }
+    if request.get(&TOS).is_some() {
+        return invalid(&TOS.field, "does not apply to an IPv6 route");
+    }
+    if request.get(&ROUTE_TYPE) == Some(&"broadcast") {
+        return invalid(&ROUTE_TYPE.field, "must not be `broadcast` for an IPv6 route; IPv6 has no broadcasts");
+    }
     if let Some(gateway) = request.get(&GATEWAY).filter(|gateway| gateway.is_ipv4()) {
         return invalid(&GATEWAY.field, format!("`{gateway}` is an IPv4 address, but the route is an IPv6 route"));
     }
@@ -471,17 +674,18 @@ fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Absence;
     use super::*;
 
     #[test]
-    fn a_replace_leaves_open_all_that_a_delete_tells_routes_apart_by() {
+    fn a_replace_and_an_append_leave_open_all_that_a_delete_tells_routes_apart_by() {
         let call = |name| CALLS.iter().find(|call| call.name == name).unwrap();
-        let (delete, replace) = (call("Route.Delete"), call("Route.Replace"));
+        let delete = call("Route.Delete");
         let key = [&DESTINATION.field, &FAMILY.field, &METRIC.field];
         for used in delete.uses.iter().filter(|used| matches!(used.absence, Absence::Any)) {
-            let is_open = replace.leaves_open.contains(&used.field());
-            assert_eq!(is_open, !key.contains(&used.field()), "{}", used.field().name);
+            for other in [call("Route.Replace"), call("Route.Append")] {
+                let is_open = other.leaves_open.contains(&used.field());
+                assert_eq!(is_open, !key.contains(&used.field()), "{} {}", other.name, used.field().name);
+            }
         }
     }
 }

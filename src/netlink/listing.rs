@@ -139,6 +139,13 @@ pub(super) struct Names<'n> {
     introduced: BTreeMap<i32, Option<String>>,
 }
 
+impl<'n> From<&'n mut Netlink> for Names<'n> {
+    /// For names of links in an answer that was received as a whole: this socket can look them up.
+    fn from(netlink: &'n mut Netlink) -> Self {
+        Self { netlink: Some(netlink), known: BTreeMap::new(), introduced: BTreeMap::new() }
+    }
+}
+
 impl Names<'_> {
     /// Adds a name that is known before the listing begins.
     pub(super) fn introduce(&mut self, index: i32, name: &[u8]) {

@@ -233,7 +233,13 @@ mod tests {
                     | Form::WordNumber(width)
                     | Form::Named(width, _)
                     | Form::Flags(width, _) => width.bytes(),
-                    Form::Masked(..) | Form::Signed | Form::Link | Form::NoLink | Form::Netns | Form::NumberOf(_) => 4,
+                    Form::Masked(..)
+                    | Form::Signed
+                    | Form::Hundredths
+                    | Form::Link
+                    | Form::NoLink
+                    | Form::Netns
+                    | Form::NumberOf(_) => 4,
                     Form::Mac => 6,
                     _ => 0,
                 };
@@ -286,7 +292,8 @@ mod tests {
                 | Form::OrZero(_)
                 | Form::LessOne(_)
                 | Form::Compact(_)
-                | Form::Ticks(_) => {
+                | Form::Ticks(_)
+                | Form::Hundredths => {
                     matches!(field.ty, Type::Number(..))
                 }
                 Form::Range(_) => matches!(field.ty, Type::Range(..)),

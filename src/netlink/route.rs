@@ -12,14 +12,15 @@ use nix::errno::Errno;
 use serde_json::{Map, Value};
 
 use super::answer::{at, i32_at};
-use super::inet::{INET, INET6, family, ip};
+use super::inet::{INET, INET6, family, ip, octets};
 use super::listing::{Listing, Names};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Given, Members, Seen, View, encode, unparsed};
 use super::sides::{After, Before, number};
 use super::transaction::{Netlink, TransactionError};
 use super::{Encoder, Prepared};
-use crate::call::field::{self, Field};
+use crate::call::field::{self, Field, Key};
+use crate::call::inet::InterfaceAddress;
 use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
@@ -32,21 +33,33 @@ const STEP: &str = "parse a route";
 /// Attributes of a route (`RTA_…`) that code writes or reads.
 mod rta {
     pub(super) const DST: u16 = 1;
+    pub(super) const SRC: u16 = 2;
+    pub(super) const IIF: u16 = 3;
     pub(super) const OIF: u16 = 4;
     pub(super) const GATEWAY: u16 = 5;
     pub(super) const PRIORITY: u16 = 6;
     pub(super) const PREFSRC: u16 = 7;
     pub(super) const METRICS: u16 = 8;
+    /// The same in the path of a row.
+    pub(super) const METRICS_STEP: u32 = 8;
     pub(super) const MULTIPATH: u16 = 9;
     pub(super) const TABLE: u16 = 15;
+    pub(super) const MARK: u16 = 16;
     pub(super) const VIA: u16 = 18;
+    pub(super) const UID: u16 = 25;
     pub(super) const NH_ID: u16 = 30;
-    /// Inside `METRICS` (`RTAX_MTU`).
-    pub(super) const MTU: u16 = 2;
 }
 
 /// `RTNH_F_ONLINK`
 const ONLINK: u8 = 4;
+/// `RT_TABLE_MAIN`, `RT_TABLE_LOCAL`
+const MAIN: u32 = 254;
+const LOCAL: u32 = 255;
+/// `RTM_F_LOOKUP_TABLE`: reports the table in which the route was found. For IPv6 the kernel always does that, and
+/// refuses the flag.
+const LOOKUP_TABLE: u32 = 1 << 12;
+/// `RTPROT_KERNEL`
+const KERNEL: u8 = 2;
 
 pub(super) static ENCODERS: &[Encoder] = &[
     Encoder {
@@ -56,12 +69,15 @@ pub(super) static ENCODERS: &[Encoder] = &[
         settled: &[&field::FAMILY.field, &field::EXISTS_OK.field],
     },
     Encoder { call: "Route.Replace", prepare: make, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
+    Encoder { call: "Route.Append", prepare: make, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
+    Encoder { call: "Route.Flush", prepare: flush, object: Some(&ROUTE_STATE), settled: &[&field::FAMILY.field] },
     Encoder {
         call: "Route.Delete",
         prepare: remove,
         object: Some(&ROUTE_STATE),
         settled: &[&field::FAMILY.field, &field::MISSING_OK.field],
     },
+    Encoder { call: "Route.Get", prepare: get, object: None, settled: &[] },
     Encoder { call: "Route.List", prepare: list, object: None, settled: &[] },
 ];
 
@@ -107,7 +123,7 @@ fn require_own_link(given: &Given) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `Route.Add` and `Route.Replace`
+/// `Route.Add`, `Route.Replace` and `Route.Append`
 fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
     let destination = *request.needed(&field::DESTINATION)?;
@@ -118,9 +134,12 @@ fn make(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let rows = ROUTE_STATE.rows.iter().filter(|row| !is_own || row.field() != Some(&field::METRIC.field));
     let mut encoded = encode(ROUTE_STATE.head, rows, given.view())?;
     put_hops(&mut encoded.attributes, &given)?;
-    let replaces = given.request.call().verb() == "Replace";
-    let flags = NlmF::CREATE | NlmF::ACK | if replaces { NlmF::REPLACE } else { NlmF::EXCL };
-    let message = Message::route(Rtm::Newroute, flags, encoded);
+    let how = match given.request.call().verb() {
+        "Replace" => NlmF::REPLACE,
+        "Append" => NlmF::APPEND,
+        _ => NlmF::EXCL,
+    };
+    let message = Message::route(Rtm::Newroute, NlmF::CREATE | NlmF::ACK | how, encoded);
     Ok(Prepared::new(move |after, _| after.make(&message, &given.request, refused, |after| same(after, &given))))
 }
 
@@ -145,17 +164,43 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     }))
 }
 
+/// `Route.Flush`
+fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let wanted = Wanted::look_up(&mut before)?;
+    Ok(Prepared::new(move |after, _| {
+        let mut removals = Vec::new();
+        for family in &wanted.families {
+            let found = removal::all(after, &wanted, *family);
+            removals.extend(found.map_err(|failure| refused(failure, &wanted.given.request))?);
+        }
+        after.flush(&removals)
+    }))
+}
+
 /// The refusal of a change by the kernel.
 fn refused(failure: TransactionError, request: &Request) -> Refusal {
     let class = if request.call().verb() == "Delete" { Class::NotFound } else { Class::KernelRefused };
     let is_v6 = request.get(&field::DESTINATION).is_some_and(|prefix| prefix.address.is_ipv6());
-    let in_steps = request.call().verb() == "Replace" && is_v6 && request.get(&field::NEXTHOPS).is_some();
-    failure.into_refusal(class, in_steps).about_object(&field::DESTINATION.field)
+    let may_have_changed = match request.call().verb() {
+        "Replace" => is_v6 && request.get(&field::NEXTHOPS).is_some(), // one next hop after the other
+        "Append" => is_v6 && failure.is_existing(), // `fib6_add_rt2node` sets the time of the existing route
+        _ => false,
+    };
+    failure.into_refusal(class, may_have_changed).about_object(&field::DESTINATION.field)
 }
 
-/// Whether it is for packets of any type of service and any source. A request cannot mean other routes.
-fn is_for_all_packets(seen: &Seen<'_>) -> bool {
-    seen.head(2).get(..2) == Some(&[0, 0])
+/// Whether it is for packets of the source and the type of service of the request. Another route is not the one that a
+/// request means.
+fn is_for_its_packets(seen: &Seen<'_>, given: &Given) -> bool {
+    let source = ROUTE_STATE.rows.iter().filter(|row| row.field() == Some(&field::SOURCE.field));
+    let tos = seen.head(3).first().copied().map(u64::from);
+    tos == Some(given.request.get(&field::TOS).copied().unwrap_or(0))
+        && seen.difference(&source, given.view(), true).is_none()
+}
+
+/// Whether the kernel made a route of itself: for an address, or because a link is up.
+fn is_of_the_kernel(seen: &Seen<'_>, table: u32) -> bool {
+    [MAIN, LOCAL].contains(&table) && seen.head(5).first() == Some(&KERNEL)
 }
 
 fn read(payload: &[u8]) -> Option<Seen<'_>> {
@@ -215,6 +260,49 @@ fn question(family: u8, table: u32, index: u32, protocol: u8) -> Result<Message,
     }
     let head = vec![family, 0, 0, 0, small.unwrap_or(0), protocol, 0, 0, 0, 0, 0, 0];
     Ok(Message::route(Rtm::Getroute, NlmF::DUMP, Encoded { head, attributes }))
+}
+
+/// `Route.Get`
+fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
+    let iif = before.find(&field::IIF)?.map(|link| link.index);
+    let oif = before.find(&field::OIF)?.map(|link| link.index);
+    let message = choice(before.request(), iif, oif)?;
+    Ok(Prepared::new(move |after, _| {
+        let found = after.ask(&message, STEP, |payload| read(payload).map(Seen::into_owned));
+        let found = found.map_err(TransactionError::refusal)?;
+        let seen = found.first().ok_or_else(|| unparsed(STEP))?;
+        let mut text = String::new();
+        report(seen, &mut Names::from(&mut **after), &mut text)?;
+        let route = serde_json::from_str(&text).map_err(|_| unparsed(STEP))?;
+        Ok(Map::from_iter([("route".to_owned(), route)]))
+    }))
+}
+
+/// Requests the route for a packet.
+fn choice(request: &Request, iif: Option<i32>, oif: Option<i32>) -> Result<Message, Refusal> {
+    let mut attributes = Attributes::default();
+    let mut length_of = |key: &'static Key<InterfaceAddress>, kind: u16| match request.get(key) {
+        Some(own) => attributes.put(kind, &octets(own.address), &key.field).map(|()| own.length),
+        None => Ok(0),
+    };
+    let lengths = [length_of(&field::DESTINATION, rta::DST)?, length_of(&field::SOURCE, rta::SRC)?];
+    // A packet that arrives is of no program, so of no uid.
+    let uid = if iif.is_none() { number(request, &field::UID)? } else { None };
+    let mark = number(request, &field::FWMARK)?.filter(|mark| *mark != 0);
+    let index = |link: Option<i32>| link.map(i32::unsigned_abs);
+    for (kind, value, field) in [
+        (rta::IIF, index(iif), &field::IIF.field),
+        (rta::OIF, index(oif), &field::OIF.field),
+        (rta::MARK, mark, &field::FWMARK.field),
+        (rta::UID, uid, &field::UID.field),
+    ] {
+        value.map_or(Ok(()), |value| attributes.put(kind, &value.to_ne_bytes(), field))?;
+    }
+    let of = family(request.needed(&field::DESTINATION)?.address);
+    let tos = request.get(&field::TOS).and_then(|tos| u8::try_from(*tos).ok()).unwrap_or(0);
+    let flags = if of == INET { LOOKUP_TABLE } else { 0 };
+    let head = [&[of][..], &lengths, &[tos, 0, 0, 0, 0], &flags.to_ne_bytes()].concat();
+    Ok(Message::route(Rtm::Getroute, NlmF::empty(), Encoded { head, attributes }))
 }
 
 /// Treats a table that was never used as empty.
@@ -300,7 +388,12 @@ impl Wanted {
 
     /// Whether it is a route that the request means to remove.
     fn is(&self, seen: &Seen<'_>) -> bool {
-        is_for_all_packets(seen) && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+        let is_candidate = if self.given.request.call().verb() == "Flush" {
+            self.protocol != 0 || !is_of_the_kernel(seen, self.table)
+        } else {
+            is_for_its_packets(seen, &self.given)
+        };
+        is_candidate && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
     }
 
     /// Fields that exclude `nexthops` are fields of a route with one next hop. A request that gives one of them was not
@@ -388,7 +481,8 @@ fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refu
     let of = |name: &'static Field| ROUTE_STATE.rows.iter().filter(move |row| row.field() == Some(name));
     let is_meant = |seen: &&Seen<'_>| {
         let own = of(&field::METRIC.field).find_map(|row| seen.value(row)?);
-        is_for_all_packets(seen) && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
+        is_for_its_packets(seen, given)
+            && own.and_then(|own| own.number()) == given.request.get(&field::METRIC).copied()
     };
     let mut first: &'static Field = &field::DESTINATION.field;
     for seen in found.iter().filter(is_meant) {

@@ -253,6 +253,11 @@ impl TransactionError {
         )
     }
 
+    /// Whether what was to be made exists.
+    pub(super) fn is_existing(&self) -> bool {
+        matches!(self, Self::Refused { errno: Errno::EEXIST, .. })
+    }
+
     /// As a refusal without context: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
         self.into_refusal(crate::refusal::Class::KernelRefused, false)

@@ -166,6 +166,16 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "destination": "10.1.0.0/16"}"#,
     },
     Example {
+        call: "Route.Append",
+        before: "ip -n w link set v0 up; ip -n w route add blackhole 10.1.0.0/16",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,
+    },
+    Example {
+        call: "Route.Flush",
+        before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0 table 100",
+        parameters: r#"{"netns": "w", "table": 100}"#,
+    },
+    Example {
         call: "Neighbour.Add",
         before: "ip -n w link set v0 up",
         parameters: r#"{"netns": "w", "link": "v0", "address": "10.0.0.9", "mac": "02:00:00:00:00:09"}"#,
@@ -207,6 +217,11 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "family": "inet", "priorities": "98..99"}"#,
     },
     Example { call: "Rule.List", before: "", parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Route.Get",
+        before: "ip -n w link set v0 up; ip -n w route add 10.1.0.0/16 dev v0",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.9/32"}"#,
+    },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: MANY_NEXT_HOPS, parameters: r#"{"netns": "w"}"# },
 ];

@@ -281,7 +281,10 @@ pub(crate) static EXPECTED: &[Expected] = &[
     },
     Expected { call: "Route.Add", messages: |_| vec!["NewRoute create excl"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Replace", messages: |_| vec!["NewRoute create replace"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Append", messages: |_| vec!["NewRoute create append"], parts: &[], rows: ROUTE },
     Expected { call: "Route.Delete", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Flush", messages: |_| vec!["DelRoute"], parts: &[], rows: ROUTE },
+    Expected { call: "Route.Get", messages: |_| vec!["GetRoute"], parts: &[], rows: ROUTE_GET },
     Expected {
         call: "Route.List",
         messages: |given| {
@@ -902,6 +905,15 @@ const ROUTE: &[Row] = &[
             })
         }),
     ),
+    (
+        "source",
+        Shows::Parts(|given, value| {
+            let parts = prefix(value, "source length", |address| {
+                format!("Source({})", of_family(given, &Value::from(address.to_string())))
+            });
+            parts.into_iter().filter(|part| !part.starts_with("family ")).collect() // it is that of the destination
+        }),
+    ),
     ("family", Nothing("it is that of the destination")),
     ("gateway", Shows::Parts(gateway)),
     ("link", shows!("Oif({})", index)),
@@ -919,8 +931,14 @@ const ROUTE: &[Row] = &[
         Always(|given, value| {
             // As in iproute2: a route without a gateway has scope link; for IPv6 the kernel ignores the scope.
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
-            let leads = given.has("gateway") || given.has("nexthops") || given.text("route_type") != Some("unicast");
-            scope(value, if leads || !is_ipv4 { "global" } else { "link" }, "NoWhere")
+            let leads = given.has("gateway") || given.has("nexthops");
+            let chosen = match given.text("route_type") {
+                Some("local") if is_ipv4 => "host",
+                Some("broadcast") if is_ipv4 => "link",
+                Some("unicast") if is_ipv4 && !leads => "link",
+                _ => "global",
+            };
+            scope(value, chosen, "NoWhere")
         }),
     ),
     ("protocol", Shows::Parts(protocol)),
@@ -929,6 +947,8 @@ const ROUTE: &[Row] = &[
         Shows::Parts(|_, value| {
             let words = [
                 ("unicast", "Unicast"),
+                ("local", "Local"),
+                ("broadcast", "Broadcast"),
                 ("blackhole", "BlackHole"),
                 ("unreachable", "Unreachable"),
                 ("prohibit", "Prohibit"),
@@ -941,11 +961,26 @@ const ROUTE: &[Row] = &[
     (
         "onlink",
         Shows::Parts(|given, value| {
-            let is_removed = given.call == "Route.Delete"; // the broker compares them, not the kernel
+            let is_removed = removes(given); // the broker compares them, not the kernel
             if *value == Value::Bool(true) && !is_removed { vec!["RouteFlags(Onlink)".to_owned()] } else { Vec::new() }
         }),
     ),
     ("mtu", shows!("metric Mtu({})")),
+    ("mtu_lock", when!("metric Lock(4)")),
+    ("advmss", shows!("metric Advmss({})")),
+    ("hoplimit", shows!("metric Hoplimit({})")),
+    ("initcwnd", shows!("metric InitCwnd({})")),
+    ("initrwnd", shows!("metric InitRwnd({})")),
+    ("tos", shows!("tos {}")),
+    (
+        "pref",
+        Shows::Parts(|given, value| {
+            let words = [("low", "Low"), ("medium", "Medium"), ("high", "High")];
+            // The kernel compares no preferences when it removes a route; the broker does.
+            if removes(given) { Vec::new() } else { vec![format!("Preference({})", word(value, &words))] }
+        }),
+    ),
+    ("expires", shows!("Expires({})")),
     ("nexthops", Nothing("its fields are")),
     ("nexthops.gateway", Shows::Parts(gateway)),
     ("nexthops.link", shows!("index {}", index)),
@@ -958,6 +993,10 @@ const ROUTE: &[Row] = &[
     ),
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
 ];
+
+fn removes(given: &Given<'_>) -> bool {
+    ["Route.Delete", "Route.Flush"].contains(&given.call)
+}
 
 /// A gateway of the other family is in `RTA_VIA`.
 fn gateway(given: &Given<'_>, value: &Value) -> Parts {
@@ -979,6 +1018,39 @@ fn protocol(_: &Given<'_>, value: &Value) -> Parts {
     let word = words.iter().find(|(known, _)| *known == number);
     vec![format!("protocol {}", word.unwrap_or_else(|| panic!("protocol {number} has no expectation")).1)]
 }
+
+const ROUTE_GET: &[Row] = &[
+    IN_NETNS,
+    (
+        "destination",
+        Shows::Parts(|given, value| {
+            let mut parts = prefix(value, "destination length", |address| {
+                format!("Destination({})", of_family(given, &Value::from(address.to_string())))
+            });
+            if ip(value.as_str().unwrap()).is_ipv4() {
+                parts.push("RouteFlags(LookupTable)".to_owned()); // for IPv6 the kernel refuses the flag
+            }
+            parts
+        }),
+    ),
+    (
+        "source",
+        Shows::Parts(|given, value| {
+            let parts = prefix(value, "source length", |address| {
+                format!("Source({})", of_family(given, &Value::from(address.to_string())))
+            });
+            parts.into_iter().filter(|part| !part.starts_with("family ")).collect()
+        }),
+    ),
+    ("iif", shows!("Iif({})", index)),
+    ("oif", shows!("Oif({})", index)),
+    (
+        "fwmark",
+        Shows::Parts(|_, value| if value.as_u64() == Some(0) { Vec::new() } else { vec![format!("Mark({value})")] }),
+    ),
+    ("tos", shows!("tos {}")),
+    ("uid", Shows::Parts(|given, value| if given.has("iif") { Vec::new() } else { vec![format!("Uid({value})")] })),
+];
 
 const ROUTE_LIST: &[Row] = &[
     IN_NETNS,

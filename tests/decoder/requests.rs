@@ -330,6 +330,21 @@ requests! {
     "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "unreachable"}"#;
     "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "prohibit"}"#;
     "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "route_type": "throw", "family": "inet6"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "local", "link": "v0", "table": 100}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "broadcast", "link": "v0"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "tos": 16, "mtu": 1303,
+        "mtu_lock": true, "advmss": 1220, "hoplimit": 33, "initcwnd": 66051, "initrwnd": 66052}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "low", "expires": 66053}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "high"}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "medium"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "local", "link": "v0"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "broadcast", "link": "v0"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "tos": 16, "mtu": 1303,
+        "mtu_lock": true, "advmss": 1220, "hoplimit": 33, "initcwnd": 66051, "initrwnd": 66052}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "low",
+        "expires": 66053}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "high"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "medium"}"#;
     "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9",
         "link": "v0", "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
         "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303}"#;
@@ -350,6 +365,82 @@ requests! {
         nexthop via 10.0.0.9 dev v0 weight 3 onlink nexthop via 10.0.0.8 dev v0", r#"{"netns": "w",
         "destination": "10.2.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true},
         {"gateway": "10.0.0.8", "link": "v0", "weight": 1, "onlink": false}]}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add local 10.2.0.0/16 dev v0 tos 0x10 table 100 mtu lock 1303 \
+        advmss 1220 hoplimit 33 initcwnd 66051 initrwnd 66052", r#"{"netns": "w", "destination": "10.2.0.0/16",
+        "route_type": "local", "scope": "host", "link": "v0", "table": 100, "tos": 16, "mtu": 1303, "mtu_lock": true,
+        "protocol": 3, "advmss": 1220, "hoplimit": 33, "initcwnd": 66051, "initrwnd": 66052}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add broadcast 10.2.0.0/16 dev v0 table 100", r#"{"netns": "w",
+        "destination": "10.2.0.0/16", "route_type": "broadcast", "scope": "link", "link": "v0", "table": 100,
+        "protocol": 3}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0 pref low", r#"{"netns": "w",
+        "destination": "2001:db8:2::/48", "pref": "low", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0 pref high", r#"{"netns": "w",
+        "destination": "2001:db8:2::/48", "pref": "high", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0", r#"{"netns": "w",
+        "destination": "2001:db8:2::/48", "pref": "medium", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "source": "2001:db8:3::/48", "link": "v0"}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "source": "2001:db8:3::/48", "link": "v0"}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 from 2001:db8:3::/48 dev v0",
+        r#"{"netns": "w", "destination": "2001:db8:2::/48", "source": "2001:db8:3::/48", "link": "v0", "metric": 1024,
+        "protocol": 3}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "local", "link": "v0"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "broadcast", "link": "v0"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "tos": 16, "mtu": 1303,
+        "mtu_lock": true, "advmss": 1220, "hoplimit": 33, "initcwnd": 66051, "initrwnd": 66052}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "low",
+        "expires": 66053}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "high"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "link": "v0", "pref": "medium"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9",
+        "link": "v0", "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
+        "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "nexthops": [
+        {"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true}, {"gateway": "10.0.0.8", "link": "v0"}]}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "link"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "site"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0", "scope": "host"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "blackhole", "scope": "nowhere"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "unreachable"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "route_type": "prohibit"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "route_type": "throw", "family": "inet6"}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "source": "2001:db8:3::/48", "link": "v0"}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w addr add 10.0.0.1/24 dev v0; ip -n w route add 10.2.0.0/15 \
+        via 10.0.0.9 dev v0 table 305419896 metric 66051 proto 186 src 10.0.0.1 mtu 1303 onlink", r#"{"netns": "w", "destination": "10.2.0.0/15", "family": "inet", "gateway": "10.0.0.9",
+        "link": "v0", "table": 305419896, "metric": 66051, "scope": "global", "protocol": 186, "route_type": "unicast",
+        "preferred_source": "10.0.0.1", "onlink": true, "mtu": 1303}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w addr add 10.0.0.1/24 dev v0; ip -n w route add 10.2.0.0/16 \
+        nexthop via 10.0.0.9 dev v0 weight 3 onlink nexthop via 10.0.0.8 dev v0", r#"{"netns": "w", "table": 254,
+        "destination": "10.2.0.0/16", "nexthops": [{"gateway": "10.0.0.9", "link": "v0", "weight": 3, "onlink": true},
+        {"gateway": "10.0.0.8", "link": "v0", "weight": 1, "onlink": false}]}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add local 10.2.0.0/16 dev v0 tos 0x10 table 100 mtu lock 1303 \
+        advmss 1220 hoplimit 33 initcwnd 66051 initrwnd 66052", r#"{"netns": "w", "destination": "10.2.0.0/16",
+        "route_type": "local", "scope": "host", "link": "v0", "table": 100, "tos": 16, "mtu": 1303, "mtu_lock": true,
+        "protocol": 3, "advmss": 1220, "hoplimit": 33, "initcwnd": 66051, "initrwnd": 66052}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add broadcast 10.2.0.0/16 dev v0 table 100", r#"{"netns": "w",
+        "destination": "10.2.0.0/16", "route_type": "broadcast", "scope": "link", "link": "v0", "table": 100,
+        "protocol": 3}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0 pref low", r#"{"netns": "w", "table": 254,
+        "destination": "2001:db8:2::/48", "pref": "low", "family": "inet6", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0 pref high", r#"{"netns": "w", "table": 254,
+        "destination": "2001:db8:2::/48", "pref": "high", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 dev v0", r#"{"netns": "w", "table": 254,
+        "destination": "2001:db8:2::/48", "pref": "medium", "link": "v0", "metric": 1024, "protocol": 3}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 2001:db8:2::/48 from 2001:db8:3::/48 dev v0",
+        r#"{"netns": "w", "table": 254, "destination": "2001:db8:2::/48", "source": "2001:db8:3::/48", "link": "v0", "metric": 1024,
+        "protocol": 3}"#;
+    "Route.Flush" "ip -n w route add blackhole 10.2.0.0/16 table 100 scope nowhere", r#"{"netns": "w", "table": 100,
+        "destination": "10.2.0.0/16", "route_type": "blackhole", "scope": "nowhere", "protocol": 3}"#;
+    "Route.Flush" "ip -n w route add unreachable 10.2.0.0/16 table 100 scope site", r#"{"netns": "w", "table": 100,
+        "destination": "10.2.0.0/16", "route_type": "unreachable", "scope": "site", "protocol": 3}"#;
+    "Route.Flush" "ip -n w route add prohibit 10.2.0.0/16 table 100 scope host", r#"{"netns": "w", "table": 100,
+        "destination": "10.2.0.0/16", "route_type": "prohibit", "scope": "host", "protocol": 3}"#;
+    "Route.Flush" "ip -n w route add throw 10.2.0.0/16 table 100 scope link", r#"{"netns": "w", "table": 100,
+        "destination": "10.2.0.0/16", "route_type": "throw", "scope": "link", "protocol": 3}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "10.0.0.9/32", "source": "10.0.0.1/32", "oif": "v0",
+        "fwmark": 66051, "tos": 16, "uid": 66052}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "10.0.0.1/32", "source": "10.0.0.9/32", "iif": "v0"}"#;
+    "Route.Get" UP, r#"{"netns": "w", "destination": "2001:db8::9/128", "source": "2001:db8::1/128", "oif": "v0",
+        "uid": 66052}"#;
     "Route.List" UP, r#"{"netns": "w", "family": "inet", "table": 254, "link": "v0", "protocol": 3, "scope": "link"}"#;
     "Route.List" UP, r#"{"netns": "w", "destination": "2001:db8:2::/48", "family": "inet6", "table": 305419896,
         "scope": "global"}"#;

@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoNetkit, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
@@ -37,7 +39,12 @@ impl Shown {
         let NetlinkPayload::InnerMessage(inner) = whole.payload else { return Err(refused(&whole.payload)) };
         let mut message = format!("{inner:?}").split('(').next().unwrap().to_owned();
         let flags: &[(u16, &str)] = match message.get(..3) {
-            Some("New") => &[(NLM_F_CREATE, " create"), (NLM_F_EXCL, " excl"), (NLM_F_REPLACE, " replace")],
+            Some("New") => &[
+                (NLM_F_CREATE, " create"),
+                (NLM_F_EXCL, " excl"),
+                (NLM_F_REPLACE, " replace"),
+                (NLM_F_APPEND, " append"),
+            ],
             Some("Get") => &[(NLM_F_DUMP, " dump")],
             _ => &[],
         };

@@ -664,6 +664,26 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Refuse all other IPv6 destinations. Such a route has no link, whatever the rule permits:",
                 r#"{"netns": "blue", "destination": "default", "family": "inet6", "route_type": "unreachable"}"#,
             ),
+            to(
+                "Deliver packets to any address to this host, for a transparent proxy (TPROXY):",
+                r#"{"netns": "blue", "destination": "default", "family": "inet", "route_type": "local", "link": "lo",
+                    "table": 100}"#,
+            ),
+            to(
+                "Set the parameters of connections to one network, for one type of service:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "gateway": "192.0.2.254", "link": "eth0", "tos": 16,
+                    "mtu": 1400, "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Add a preferred IPv6 route that the kernel removes after an hour:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "gateway": "2001:db8::fe", "link": "eth0",
+                    "pref": "high", "expires": 3600}"#,
+            ),
+            to(
+                "Add a route for packets from one network only:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
+                    "gateway": "2001:db8::fe", "link": "eth0"}"#,
+            ),
         ],
     ),
     of(
@@ -694,6 +714,92 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Refuse all other IPv6 destinations:",
                 r#"{"netns": "blue", "destination": "default", "family": "inet6", "route_type": "unreachable"}"#,
             ),
+            to(
+                "Deliver packets to any address to this host, for a transparent proxy (TPROXY):",
+                r#"{"netns": "blue", "destination": "default", "family": "inet", "route_type": "local", "link": "lo",
+                    "table": 100}"#,
+            ),
+            to(
+                "Set the parameters of connections to one network, for one type of service:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "gateway": "192.0.2.254", "link": "eth0", "tos": 16,
+                    "mtu": 1400, "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Set a preferred IPv6 route that the kernel removes after an hour:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "gateway": "2001:db8::fe", "link": "eth0",
+                    "pref": "high", "expires": 3600}"#,
+            ),
+            to(
+                "Set a route for packets from one network only:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
+                    "gateway": "2001:db8::fe", "link": "eth0"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Route.Append",
+        None,
+        &[
+            to(
+                "Add a second router to an IPv6 default route:",
+                r#"{"netns": "blue", "destination": "default", "gateway": "2001:db8::fe", "link": "eth0"}"#,
+            ),
+            to(
+                "Add a route that the kernel uses when the first one is gone:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/24", "gateway": "203.0.113.1", "link": "eth0",
+                    "onlink": true, "table": 100, "metric": 50, "protocol": 4, "preferred_source": "192.0.2.2"}"#,
+            ),
+            to(
+                "The same for a host on the same network, and one type of service:",
+                r#"{"netns": "blue", "destination": "198.51.100.7/32", "link": "eth0", "scope": "link", "tos": 16,
+                    "mtu": 1400, "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Refuse what the other routes to the prefix do not take:",
+                r#"{"netns": "blue", "destination": "default", "family": "inet", "route_type": "unreachable"}"#,
+            ),
+            to(
+                "Distribute packets among two more routers:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/24",
+                    "nexthops": [{"gateway": "192.0.2.254", "link": "eth0", "weight": 2},
+                                 {"gateway": "203.0.113.1", "link": "eth1", "onlink": true}]}"#,
+            ),
+            to(
+                "Add a preferred IPv6 route for packets from one network, for an hour:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
+                    "gateway": "2001:db8::fe", "link": "eth0", "pref": "high", "expires": 3600}"#,
+            ),
+        ],
+    ),
+    of(
+        "Route.Flush",
+        None,
+        &[
+            to("Delete all routes of a table:", r#"{"netns": "blue", "table": 100}"#),
+            to(
+                "Delete the IPv4 routes that a routing daemon has set in the main table:",
+                r#"{"netns": "blue", "table": 254, "family": "inet", "protocol": 186}"#,
+            ),
+            to(
+                "Delete the routes by one router:",
+                r#"{"netns": "blue", "table": 254, "gateway": "192.0.2.254", "link": "eth0", "onlink": false}"#,
+            ),
+            to(
+                "Delete the routes to one prefix for one type of service, by the rest of their fields:",
+                r#"{"netns": "blue", "table": 100, "destination": "198.51.100.0/24", "tos": 16, "metric": 50,
+                    "scope": "global", "route_type": "unicast", "preferred_source": "192.0.2.2", "mtu": 1400,
+                    "mtu_lock": true, "advmss": 1360, "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Delete the preferred IPv6 routes for packets from one network:",
+                r#"{"netns": "blue", "table": 254, "source": "2001:db8:2::/48", "pref": "high"}"#,
+            ),
+            to(
+                "Delete the multipath routes by these two routers:",
+                r#"{"netns": "blue", "table": 254,
+                    "nexthops": [{"gateway": "192.0.2.254", "link": "eth0", "weight": 2},
+                                 {"gateway": "203.0.113.1", "link": "eth1", "onlink": true}]}"#,
+            ),
         ],
     ),
     of(
@@ -711,10 +817,42 @@ pub(super) const SECTIONS: &[Section] = &[
                     "scope": "global", "preferred_source": "192.0.2.2", "mtu": 1400}"#,
             ),
             to(
+                "Delete a route for one type of service by all of its metrics:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "tos": 16, "mtu_lock": true, "advmss": 1360,
+                    "hoplimit": 32, "initcwnd": 20, "initrwnd": 20}"#,
+            ),
+            to(
+                "Delete a preferred IPv6 route:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "pref": "high"}"#,
+            ),
+            to(
                 "Delete a multipath route:",
                 r#"{"netns": "blue", "destination": "198.51.100.0/24",
                     "nexthops": [{"gateway": "192.0.2.254", "link": "eth0", "weight": 2},
                                  {"gateway": "203.0.113.1", "link": "eth1", "onlink": true}]}"#,
+            ),
+            to(
+                "Delete a route for packets from one network only:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Route.Get",
+        None,
+        &[
+            to(
+                "Find the route of packets that this host sends to an address:",
+                r#"{"netns": "blue", "destination": "192.0.2.254/32"}"#,
+            ),
+            to(
+                "Find the route of the packets of one program, with a firewall mark and a type of service:",
+                r#"{"netns": "blue", "destination": "192.0.2.254/32", "source": "192.0.2.2/32", "oif": "eth0",
+                    "fwmark": 7, "tos": 16, "uid": 1000}"#,
+            ),
+            to(
+                "Find out what the kernel does with a packet that arrives:",
+                r#"{"netns": "blue", "destination": "192.0.2.2/32", "source": "192.0.2.254/32", "iif": "eth0"}"#,
             ),
         ],
     ),

@@ -2,6 +2,8 @@
 //! The removal of a route by all that identifies it.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 
@@ -10,9 +12,13 @@ use super::super::inet::{INET6, family, octets};
 use super::super::message::{Attributes, Encoded, Message};
 use super::super::rows::Seen;
 use super::super::transaction::{Netlink, TransactionError};
-use super::{Hop, ONLINK, Wanted, fetch, hops, is_to, rta};
+use super::{Hop, ONLINK, STEP, Wanted, fetch, hops, is_to, or_empty, parses, read, rta};
+use crate::call::ROUTE_STATE;
 use crate::call::field::{self, Field};
+use crate::call::object::Place;
 use crate::refusal::{Refusal, another_goes, invalid};
+
+const ANOTHER: &str = "the kernel would delete another route to this prefix, of the same metric";
 
 /// The first route that matches in every given field. Of several routes to one prefix it is the one with the lowest
 /// metric.
@@ -26,9 +32,8 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
     for seen in found {
         if wanted.is(&seen) {
             let another = before.iter().any(|other| is_taken_for(&seen, other));
-            let why = "the kernel would delete another route to this prefix, of the same metric";
             return if another {
-                Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, why)))
+                Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, ANOTHER)))
             } else {
                 Ok(Some(seen))
             };
@@ -36,6 +41,31 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
         before.push(seen);
     }
     Ok(None)
+}
+
+/// The messages that remove all routes of a family that match. The routes to one prefix are listed one after the other.
+pub(super) fn all(netlink: &mut Netlink, wanted: &Wanted, family: u8) -> Result<Vec<Message>, TransactionError> {
+    let left = RefCell::new(Vec::<Seen<'static>>::new()); // to the same prefix
+    let found = netlink.pick(&wanted.question(family)?, STEP, |payload| {
+        let seen = read(payload).filter(parses)?;
+        let mut left = left.borrow_mut();
+        left.retain(|other| is_to_the_same(&seen, other));
+        if wanted.is(&seen) {
+            let is_shadowed = left.iter().any(|other| is_taken_for(&seen, other));
+            return Some(Some((!is_shadowed).then(|| message(&seen))));
+        }
+        left.push(seen.into_owned());
+        Some(None)
+    });
+    let remove = |message: Option<Result<Message, Refusal>>| match message {
+        Some(message) => message.map_err(TransactionError::Broken),
+        None => Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, ANOTHER))),
+    };
+    or_empty(found, wanted.table)?.into_iter().map(remove).collect()
+}
+
+fn is_to_the_same(own: &Seen<'_>, other: &Seen<'_>) -> bool {
+    byte(own, 1) == byte(other, 1) && own.get(rta::DST) == other.get(rta::DST)
 }
 
 /// A byte of the header of `RTM_GETROUTE`: lengths of the two prefixes, type of service, table, protocol, scope and
@@ -54,7 +84,7 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
         (own.index == 0 || own.index == its.index) && (own.gateway.is_none() || own.gateway == its.gateway)
     };
     let beside = || hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its)));
-    same(&[rta::DST, rta::TABLE, rta::PRIORITY])
+    same(&[rta::DST, rta::SRC, rta::TABLE, rta::PRIORITY])
         && same_bytes(&[1, 2, 3])
         && (byte(own, 5) == 0 || byte(own, 5) == byte(other, 5))
         && (own.family() == INET6 || same_bytes(&[6, 7]))
@@ -64,8 +94,9 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
 /// The message that removes exactly this route. A nexthop object stands for all next hops.
 pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
-    let copied: [(u16, &'static Field); 4] = [
+    let copied: [(u16, &'static Field); 5] = [
         (rta::DST, &field::DESTINATION.field),
+        (rta::SRC, &field::SOURCE.field),
         (rta::TABLE, &field::TABLE.field),
         (rta::PRIORITY, &field::METRIC.field),
         (rta::PREFSRC, &field::PREFERRED_SOURCE.field),
@@ -78,11 +109,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
         });
         own.map_or(Ok(()), |bytes| attributes.put(kind, bytes, field))?;
     }
-    if let Some(mtu) = seen.get(rta::METRICS).and_then(|metrics| find(metrics, rta::MTU)?) {
-        let mut metrics = Attributes::default();
-        metrics.put(rta::MTU, mtu, &field::MTU.field)?;
-        attributes.nest(rta::METRICS, &[], metrics)?;
-    }
+    put_metrics(&mut attributes, seen)?;
     match (seen.get(rta::NH_ID), hops(seen).as_slice()) {
         (Some(id), _) => attributes.add(rta::NH_ID, id)?,
         (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
@@ -91,8 +118,34 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     // A table number that does not fit into the byte of the header is in its attribute only.
     let has_attribute = seen.get(rta::TABLE).is_some_and(|bytes| bytes.iter().skip(1).any(|byte| *byte != 0));
     let table = if has_attribute { 0 } else { byte(seen, 4) };
-    let head = vec![seen.family(), byte(seen, 1), 0, 0, table, byte(seen, 5), byte(seen, 6), byte(seen, 7), 0, 0, 0, 0];
+    let head = vec![
+        seen.family(),
+        byte(seen, 1),
+        byte(seen, 2),
+        byte(seen, 3),
+        table,
+        byte(seen, 5),
+        byte(seen, 6),
+        byte(seen, 7),
+        0,
+        0,
+        0,
+        0,
+    ];
     Ok(Message::route(Rtm::Delroute, NlmF::ACK, Encoded { head, attributes }))
+}
+
+/// Adds the metrics (`RTAX_…`) that requests can give: the kernel compares them for IPv4 (`fib_metrics_match`).
+fn put_metrics(to: &mut Attributes, seen: &Seen<'_>) -> Result<(), Refusal> {
+    let own = seen.get(rta::METRICS).unwrap_or_default();
+    let mut metrics = Attributes::default();
+    for row in ROUTE_STATE.rows {
+        let (Place::Attribute(path), Some(field)) = (row.place, row.field()) else { continue };
+        let [rta::METRICS_STEP, step] = *path else { continue };
+        let kind = u16::try_from(step).unwrap_or_default();
+        find(own, kind).flatten().map_or(Ok(()), |value| metrics.put(kind, value, field))?;
+    }
+    if metrics.is_empty() { Ok(()) } else { to.nest(rta::METRICS, &[], metrics) }
 }
 
 fn put_gateway(to: &mut Attributes, hop: &Hop, of: u8, field: &'static Field) -> Result<(), Refusal> {

@@ -137,6 +137,11 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
         Form::Signed => Decoded::Signed(i32::from_ne_bytes(at(bytes, 0)?)),
         Form::Positive(width) => return Some(Some(number(width, bytes)?).filter(|n| *n != 0).map(Decoded::Number)),
         Form::LessOne(width) => Decoded::Number(number(width, bytes)? + 1),
+        Form::Hundredths => {
+            let left = i32::from_ne_bytes(at(bytes, 0)?);
+            // The time of what has expired is negative until the kernel removes it.
+            return Some((left != 0).then(|| Decoded::Number(u64::from(left.max(0).unsigned_abs() / 100))));
+        }
         Form::Compact(_) => Decoded::Number(number(Width::Four, bytes)?),
         Form::Flag(width) => Decoded::Truth(number(width, bytes)? != 0),
         Form::Bit(width, bit) => Decoded::Truth(number(width, bytes)? & u64::from(bit) != 0),

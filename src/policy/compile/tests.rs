@@ -86,7 +86,7 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
     let deny = |rest: &str| calls(&format!("{DENY}{rest}"));
     assert_eq!(
         deny("call = [\"@change\", \"Link.List\"]\nmtu = 1\n"),
-        ["Link.Add", "Link.Set", "Route.Add", "Route.Replace", "Route.Delete"]
+        ["Link.Add", "Link.Set", "Route.Add", "Route.Replace", "Route.Delete", "Route.Append", "Route.Flush"]
     );
     assert_eq!(deny("call = \"@change\"\npeer.mtu = 1\n"), ["Link.Add"]);
     assert_eq!(deny("call = \"@change\"\nkind = \"bridge\"\n"), ["Link.Add", "Link.Set"]);
@@ -109,7 +109,9 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Address.Replace",
             "Address.Flush",
             "Rule.Flush",
-            "Neighbour.Flush"
+            "Neighbour.Flush",
+            "Route.Append",
+            "Route.Flush"
         ]
     );
     assert_eq!(

@@ -566,6 +566,7 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
         ("touches = { link = \"eth*\" }", "link"),
     ] {
         assert_eq!(of("Route.Replace", "a", &deny(said), new), format!("d {field}"), "{said}");
+        assert_eq!(of("Route.Append", "a", &deny(said), new), format!("d {field}"), "{said}");
         let blackhole = r#""route_type":"blackhole""#;
         assert!(of("Route.Replace", "a", &deny(said), blackhole).starts_with("d "), "{said}");
         assert_eq!(of("Route.Add", "a", &deny(said), new), "all", "{said}");
@@ -580,8 +581,9 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
     ] {
         assert_eq!(of("Route.Replace", "a", &deny(said), new), "all", "{said}");
     }
-    // A neighbour is identified by its link. A link, an address or a rule is never replaced.
-    for call in crate::call::all().filter(|call| call.name != "Route.Replace") {
+    // An appended IPv6 route becomes a next hop of the existing one. A neighbour is identified by its link. A link, an
+    // address or a rule is never replaced.
+    for call in crate::call::all().filter(|call| !["Route.Replace", "Route.Append"].contains(&call.name)) {
         assert!(call.leaves_open.is_empty(), "{}", call.name);
     }
 }
