@@ -274,6 +274,13 @@ impl Refusal {
                 field: None,
                 may_have_changed: true,
             }),
+            Self::Interrupted => Self::Kernel(KernelRefusal {
+                class: Class::KernelRefused,
+                errno: Errno::EAGAIN,
+                message: "the change was made, and cannot be checked: a listing changed all the time".to_owned(),
+                field: None,
+                may_have_changed: true,
+            }),
             Self::NoSuchLink { errno, .. } => Self::Kernel(KernelRefusal {
                 class: Class::KernelRefused,
                 errno,

@@ -667,3 +667,47 @@ fn the_policy_sees_what_the_kernel_will_do() {
     host.as_uid(BOB).call("Rule.Delete", gone).ok();
     assert_eq!(rules(&host, a), before);
 }
+
+/// The kernel compares neither the origin nor some other fields: it could delete a rule behind the requested one, once another
+/// process has deleted that.
+#[test]
+fn a_rule_that_the_kernel_does_not_tell_apart_stands_in_the_way_wherever_it_is() {
+    let host = open_host();
+    host.ip("netns add a");
+    for (first, other) in [("table 7", "table 7 protocol 4"), ("fwmark 7/0 table 7", "fwmark 7 table 7 protocol 4")] {
+        for pair in [[first, other], [other, first]] {
+            host.ip_in("a", "rule flush");
+            for words in pair {
+                host.ip_in("a", &format!("rule add pref 100 {words}"));
+            }
+            let before = host.ip_in("a", "rule");
+            for (call, key, named) in [("Delete", "priority", json!(0)), ("Flush", "priorities", json!(0))] {
+                let mut request = json!({"netns": "a", "family": "inet", "protocol": named});
+                request[key] = json!(100);
+                let reply = host.caller().call(&format!("Rule.{call}"), request);
+                assert_eq!(reply.error(), "io.netbroker.Rule.NotSupported", "{pair:?}: {reply}");
+            }
+            assert_eq!(host.ip_in("a", "rule"), before);
+        }
+    }
+    host.ip_in("a", "rule flush");
+    host.ip_in("a", "rule add pref 100 fwmark 7/0 table 7");
+    let request = json!({"netns": "a", "family": "inet", "priorities": 100});
+    assert_eq!(host.caller().call("Rule.Flush", request).ok(), json!({"deleted": 1}));
+    assert!(!host.ip_in("a", "rule").contains("100:"));
+}
+
+#[test]
+fn a_rule_for_the_first_half_of_all_addresses_goes() {
+    let host = open_host();
+    host.ip("netns add a");
+    for (family, words) in [("inet", "rule add pref 100 from 0.0.0.0/1"), ("inet6", "-6 rule add pref 100 to ::/1")] {
+        for verb in ["Delete", "Flush"] {
+            host.ip_in("a", &format!("{words} table 7"));
+            let key = if verb == "Delete" { "priority" } else { "priorities" };
+            host.caller().call(&format!("Rule.{verb}"), json!({"netns": "a", "family": family, key: 100})).ok();
+            let left = host.ip_in("a", if family == "inet" { "rule" } else { "-6 rule" });
+            assert!(!left.contains("100:"), "{left}");
+        }
+    }
+}

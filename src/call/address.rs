@@ -155,7 +155,8 @@ pub(super) static CALLS: &[Call] = &[
               field, or if the kernel would change another address of the link instead, the error is `AlreadyExists`, \
               and nothing is done. A lifetime, metric or origin that the request does not give becomes the default.",
         elsewhere: "The kernel adds a route for the address itself, and a route for its prefix unless `noprefixroute` \
-                    is true. If it changes the metric of an address, it replaces these routes.",
+                    is true. If it changes the metric of an address, it replaces these routes. If it takes \
+                    `mngtmpaddr` away, it deletes the temporary addresses that it made of the address.",
         uses: made![
             number(&VALID_LIFETIME.field, FOREVER),
             number(&PREFERRED_LIFETIME.field, FOREVER),
@@ -178,7 +179,8 @@ pub(super) static CALLS: &[Call] = &[
               origin, so there the loopback and link-local addresses are deleted too. The broker lists the addresses, \
               and then deletes each one by itself. An address that another process deletes meanwhile is not counted. If \
               an error ends the call, `may_have_changed` says whether some addresses were deleted before.",
-        elsewhere: "With each address, what `Address.Delete` says.",
+        elsewhere: "With each address, what `Address.Delete` says. With an address that has `mngtmpaddr`, the kernel deletes \
+                    the temporary addresses that it made of it.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
@@ -203,7 +205,8 @@ pub(super) static CALLS: &[Call] = &[
               `peer_address`, only an address without a peer is deleted.",
         elsewhere: "The kernel also deletes the routes that it added for the address, and IPv4 routes whose \
                     `preferred_source` is the address. With a primary IPv4 address, it also deletes the secondary \
-                    addresses of the same prefix, unless the sysctl `promote_secondaries` is set for the link.",
+                    addresses of the same prefix, unless the sysctl `promote_secondaries` is set for the link. No deny on \
+                    such an address prevents that: deny its prefix.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),

@@ -140,7 +140,7 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Reads,
         needs: Needs::PIDS,
         doc: "Lists the processes that are in a network namespace, as `ip netns pids` does. A process is in the \
-              namespace of its first thread. The process that serves the call is not \
+              namespace of its first thread; one whose first thread has ended is not listed. The process that serves the call is not \
               listed; one that serves another call in the namespace at the same time is. If `/proc` hides the \
               processes of other users (`hidepid`, proc(5)), `complete` is false.",
         elsewhere: "",

@@ -63,7 +63,7 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let message = making(NlmF::EXCL, &given)?;
     Ok(Prepared::new(move |after, _| {
         let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
-        require_applied(after, &given)?;
+        require_applied(after, &given).map_err(Refusal::after_a_change)?;
         Ok(made)
     }))
 }
@@ -83,7 +83,7 @@ fn replace(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             }
         }
         after.act(&message, &mut |_| Ok(())).map_err(|failure| failure.about_link(request))?;
-        require_applied(after, &given)?;
+        require_applied(after, &given).map_err(Refusal::after_a_change)?;
         Ok(Map::new())
     }))
 }

@@ -131,7 +131,7 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             return Ok(Map::new());
         }
         let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
-        require_managed(after, &given)?;
+        require_managed(after, &given).map_err(Refusal::after_a_change)?;
         Ok(made)
     }))
 }

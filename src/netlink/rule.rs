@@ -25,6 +25,8 @@ const STEP: &str = "parse a rule";
 /// Attributes of a routing rule (`FRA_…`).
 const PRIORITY: u16 = 6;
 const GOTO: u16 = 4;
+const DST: u16 = 1;
+const SRC: u16 = 2;
 const FWMARK: u16 = 10;
 const SUPPRESS_IFGROUP: u16 = 13;
 const SUPPRESS_PREFIXLEN: u16 = 14;
@@ -181,11 +183,14 @@ fn is_plain(seen: &Seen<'_>) -> bool {
 }
 
 /// The attributes that identify a rule: those that are not 0. The kernel takes the others for "any". It reports the uids,
-/// which may be those of root alone, and a group of links only where the rule has them.
+/// which may be those of root alone, and a group of links only where the rule has them. A prefix such as 0.0.0.0/1 is one
+/// if its length in the header is not 0.
 fn marks<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = (u16, &'s [u8])> {
     attributes(seen.attributes()).flatten().filter(|(kind, payload)| match *kind {
         PAD => false,
         UID_RANGE => true,
+        DST => byte(seen, 1) != 0,
+        SRC => byte(seen, 2) != 0,
         SUPPRESS_PREFIXLEN | SUPPRESS_IFGROUP => !is_whole(payload),
         mask if PORT_MASKS.contains(&mask) => !is_whole(payload),
         _ => payload.iter().any(|byte| *byte != 0),
@@ -239,40 +244,43 @@ fn removal(after: &mut After<'_>, given: &Given) -> Result<Option<Message>, Refu
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
     let is_meant = |seen: &Seen<'_>| difference(seen, given, true).is_none();
     let Some(at) = found.iter().position(is_meant) else { return Ok(None) };
-    let (before, rest) = found.split_at(at);
-    let Some(seen) = rest.first() else { return Ok(None) };
-    if before.iter().any(|other| is_taken_for(seen, other)) {
+    let Some(seen) = found.get(at) else { return Ok(None) };
+    if found.iter().any(|other| !is_meant(other) && is_taken_for(seen, other)) {
         return Err(another_goes(&field::PRIORITY.field, ANOTHER));
     }
     deletion(seen).map(Some)
 }
 
-/// The messages that delete all rules that are as requested. A rule that is deleted before cannot be taken for another.
+/// The messages that delete all rules that are as requested.
 fn removals(found: &[Seen<'_>], given: &Given) -> Result<Vec<Message>, Refusal> {
     let mut messages = Vec::new();
-    // The rules of one priority that remain, before the one that is looked at.
-    let mut remaining: Vec<&Seen<'_>> = Vec::new();
-    for seen in found {
-        remaining.retain(|other| priority(other) == priority(seen));
-        if difference(seen, given, true).is_some() {
-            remaining.push(seen);
-        } else if remaining.iter().any(|other| is_taken_for(seen, other)) {
-            return Err(another_goes(&field::PRIORITIES.field, ANOTHER));
-        } else {
+    for of_one_priority in found.chunk_by(|one, other| priority(one) == priority(other)) {
+        let is_meant = |seen: &&Seen<'_>| difference(seen, given, true).is_none();
+        let (meant, others): (Vec<&Seen<'_>>, Vec<_>) = of_one_priority.iter().partition(is_meant);
+        for seen in meant {
+            if others.iter().any(|other| is_taken_for(seen, other)) {
+                return Err(another_goes(&field::PRIORITIES.field, ANOTHER));
+            }
             messages.push(deletion(seen)?);
         }
     }
     Ok(messages)
 }
 
-/// Why a rule is not deleted.
-const ANOTHER: &str = "the kernel would delete another rule of the same priority, which has more conditions";
+/// Why a rule is not deleted. A rule behind it stands in the way, too: another process may delete the requested one first,
+/// and the kernel would then take the other one for it.
+const ANOTHER: &str = "the kernel could delete another rule of the same priority, which it does not tell apart";
 
 /// The message that deletes a rule by everything that identifies it.
 fn deletion(seen: &Seen<'_>) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     for (kind, payload) in marks(seen).filter(|(kind, _)| *kind != PRIORITY) {
         attributes.add(kind, payload)?;
+    }
+    // Without a mask, the kernel would take a mark for one of which all bits are compared.
+    let has = |wanted: u16| marks(seen).any(|(kind, _)| kind == wanted);
+    if has(FWMARK) && !has(FWMASK) {
+        attributes.add(FWMASK, &[0; 4])?;
     }
     attributes.put(PRIORITY, &priority(seen).to_ne_bytes(), &field::PRIORITY.field)?;
     let mut head = vec![0; RULE_STATE.head];

@@ -212,7 +212,10 @@ impl After<'_> {
                 Err(TransactionError::Refused {
                     errno: Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL, ..
                 }) => {}
-                Err(failure) => return Err(failure.into_refusal(Class::KernelRefused, deleted > 0)),
+                Err(failure) => {
+                    let refusal = failure.into_refusal(Class::KernelRefused, deleted > 0);
+                    return Err(if deleted > 0 { refusal.after_a_change() } else { refusal });
+                }
             }
         }
         Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))

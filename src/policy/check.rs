@@ -7,7 +7,7 @@ use super::diagnostics::{Location, Problem, did_you_mean};
 use super::rule::Ruling;
 use super::source::{At, RuleSyntax};
 use super::{WORDS, entries};
-use crate::call::field::Field;
+use crate::call::field::{Alone, Field};
 use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::varlink::PREFIX;
@@ -293,8 +293,8 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
         let named = |list: &Field| variety.uses().any(|used| used.inside() == Some(list) && said(used.field()));
         for used in variety.uses().filter(|used| used.inside().is_none_or(named)) {
             let name = used.field().name;
-            let Some(why) = needed(variety, used, scope).filter(|_| !said(used.field()) && !reported.contains(&name))
-            else {
+            let why = needed(variety, used, scope).or_else(|| in_place_of(used, rule));
+            let Some(why) = why.filter(|_| !said(used.field()) && !reported.contains(&name)) else {
                 continue;
             };
             reported.push(name);
@@ -304,6 +304,13 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
             )));
         }
     }
+}
+
+/// Why an allow that names a field must also name this range of such fields: else it would permit any range.
+fn in_place_of(used: &Use, rule: &RuleSyntax<'_>) -> Option<&'static str> {
+    let Some(Alone::RangeOf(one)) = used.field().alone else { return None };
+    let is_named = rule.fields.iter().any(|said| said.name.it == one.get().name);
+    is_named.then_some("has it in place of another field that the allow names")
 }
 
 /// The error for kinds that an allow leaves open: it would also permit kinds that are added later.

@@ -433,3 +433,16 @@ fn common_mistakes_are_answered_with_what_to_write() {
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}\n{expected}\n{problems:#?}");
     }
 }
+
+/// Otherwise an allow that names some priorities would permit a flush of all.
+#[test]
+fn an_allow_that_names_a_field_names_the_range_that_takes_its_place() {
+    let rule = |more: &str| {
+        format!(
+            "{ALLOW}call = [\"Rule.Delete\", \"Rule.Flush\"]\nnetns = \"a\"\nfamily = \"inet\"\npriority = \"100..199\"\n{more}"
+        )
+    };
+    let problems = wrong(&rule(""));
+    assert!(problems.iter().any(|problem| problem.contains("does not name `priorities`")), "{problems:?}");
+    good(&[&rule("priorities = \"100..199\"\n")]);
+}
