@@ -212,7 +212,7 @@ fn a_check_reports_errors_and_warnings_as_json_with_their_places() {
     assert_eq!((status, said["errors"].as_array().unwrap().len()), (78, 1));
     assert_eq!(
         said["errors"][0]["message"],
-        "no call named `Route.Ad`; the calls of Route are Route.Add, Route.Replace, Route.Delete, Route.List"
+        "no call named `Route.Ad`; the calls of Route are Route.Add, Route.Replace, Route.Delete, Route.Append, Route.Flush, Route.Get, Route.List"
     );
     // The total stands at the end of what people read.
     host.policy_file("20.toml", &deny.replace("Route.Add", "Route.Ad").replace("\"x\"", "\"y\""));

@@ -439,7 +439,7 @@ fn common_mistakes_are_answered_with_what_to_write() {
 fn an_allow_that_names_a_field_names_the_range_that_takes_its_place() {
     let rule = |more: &str| {
         format!(
-            "{ALLOW}call = [\"Rule.Delete\", \"Rule.Flush\"]\nnetns = \"a\"\nfamily = \"inet\"\npriority = \"100..199\"\n{more}"
+            "{ALLOW}call = [\"Rule.Delete\", \"Rule.Flush\"]\nnetns = \"a\"\nfamily = \"inet\"\npriority = \"100..199\"\nfree = [\"iif\", \"oif\"]\n{more}"
         )
     };
     let problems = wrong(&rule(""));
