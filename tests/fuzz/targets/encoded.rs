@@ -33,6 +33,8 @@ const FORBIDDEN: [u16; 3] = [19, 43, 46];
 const GROUP: u16 = 27;
 /// `RTM_NEWLINKPROP`, the first of its kind.
 const NEWLINKPROP: u16 = 108;
+/// `RTM_NEWNEIGH`
+const NEWNEIGH: u16 = 28;
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
@@ -144,7 +146,6 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWADDR, "2", &["address"]),
     (NEWADDR, "3", &["label"]),
     (NEWADDR, "4", &["broadcast"]),
-    (NEWADDR, "9", &["metric"]),
     (NEWNSID, "3", &["netns", "peer.netns"]),
 ];
 
@@ -157,7 +158,14 @@ const LINK_FLAGS: &[(u32, &[&str], bool)] = &[
     (1 << 12, &["multicast"], false),
 ];
 /// The flags of an address (`IFA_F_…`).
-const ADDRESS_FLAGS: &[(u32, &str)] = &[(0x02, "nodad"), (0x10, "home_address"), (0x200, "noprefixroute")];
+const ADDRESS_FLAGS: &[(u32, &str)] = &[
+    (0x02, "nodad"),
+    (0x04, "optimistic"),
+    (0x10, "home_address"),
+    (0x100, "mngtmpaddr"),
+    (0x200, "noprefixroute"),
+    (0x400, "autojoin"),
+];
 
 /// The index of the link of this name. No other thing has the same number.
 fn index_of(name: &str) -> u32 {
@@ -330,6 +338,14 @@ impl Named {
                 // The family is in front of the address.
                 (NEWROUTE, "18" | "9.18") => assert!(self.names(payload.get(2..).expect("a family")), "{payload:?}"),
                 (NEWADDR, "6") => self.check_lifetimes(payload),
+                // `Address.Replace` sends 0 where the request gives none.
+                (NEWADDR, "9" | "11") => {
+                    assert!(payload.iter().all(|byte| *byte == 0) || self.names(payload), "{path}: {payload:?}");
+                }
+                // `NTF_EXT_MANAGED`
+                (NEWNEIGH, "15") => {
+                    assert_eq!(u32_at(payload, 0), Some(self.flag(&["managed"]) == Some(true)).map(u32::from))
+                }
                 (NEWADDR, "8") => {
                     let set = ADDRESS_FLAGS.iter().filter(|(_, field)| self.flag(&[field]) == Some(true));
                     assert_eq!(
