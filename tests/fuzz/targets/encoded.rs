@@ -344,7 +344,7 @@ impl Named {
                 }
                 // `NTF_EXT_MANAGED`
                 (NEWNEIGH, "15") => {
-                    assert_eq!(u32_at(payload, 0), Some(self.flag(&["managed"]) == Some(true)).map(u32::from))
+                    assert_eq!(u32_at(payload, 0), Some(u32::from(self.flag(&["managed"]) == Some(true))))
                 }
                 (NEWADDR, "8") => {
                     let set = ADDRESS_FLAGS.iter().filter(|(_, field)| self.flag(&[field]) == Some(true));
