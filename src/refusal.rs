@@ -277,7 +277,7 @@ impl Refusal {
             Self::Interrupted => Self::Kernel(KernelRefusal {
                 class: Class::KernelRefused,
                 errno: Errno::EAGAIN,
-                message: "the change was made, and cannot be checked: a listing changed all the time".to_owned(),
+                message: "the change was made, but could not be checked: the objects changed all the time while they were listed".to_owned(),
                 field: None,
                 may_have_changed: true,
             }),

@@ -508,3 +508,31 @@ fn a_listing_of_the_ports_of_a_link_that_is_renamed_while_it_is_read_is_interrup
     let reply = held_back(&host, 4, "Link.List", &fields, || drop(host.ip("link del ci7")));
     assert_eq!((reply.error().as_str(), reply.get("field")), ("io.netbroker.Link.NoSuchLink", json!("master")));
 }
+
+/// An error that means that nothing was done would be wrong.
+#[test]
+fn a_flush_whose_link_is_renamed_in_the_middle_says_that_something_may_have_changed() {
+    let host = host();
+    host.ip("link add ci7 up type bridge");
+    for (method, words) in [
+        ("Address.Flush", "addr add 10.0.0.LAST/32 dev ci7"),
+        ("Neighbour.Flush", "neigh add 10.0.0.LAST lladdr 02:00:00:00:00:09 nud stale dev ci7"),
+    ] {
+        for last in ["1", "2", "3"] {
+            host.ip(&words.replace("LAST", last));
+        }
+        let fields = json!({"netns": "@host", "link": "ci7", "family": "inet"});
+        // The look-up, the listing, and for each deletion a look-up before and after it.
+        let reply = held_back(&host, 6, method, &fields, || drop(host.ip("link set ci7 name eth0")));
+        assert!(reply.error().ends_with(".KernelRefused"), "{method}: {reply}");
+        assert_eq!(reply.get("may_have_changed"), json!(true), "{method}: {reply}");
+        assert!(host.trail().last().unwrap().field("NETBROKER_RESULT").contains("may_have_changed"), "{method}");
+        host.ip("link set eth0 name ci7");
+        assert_eq!(host.caller().call(method, fields).ok(), json!({"deleted": 2}), "{method}");
+    }
+    // Before the first deletion, nothing was done.
+    host.ip("addr add 10.0.0.1/32 dev ci7");
+    let fields = json!({"netns": "@host", "link": "ci7"});
+    let reply = held_back(&host, 3, "Address.Flush", &fields, || drop(host.ip("link set ci7 name eth0")));
+    assert!(reply.error().ends_with(".NoSuchLink"), "{reply}");
+}

@@ -1103,3 +1103,22 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
     }
     assert_eq!(host.snapshot(&[a]), before);
 }
+
+/// Another process can delete the requested route first. The kernel would then take the one behind it.
+#[test]
+fn a_route_behind_the_requested_one_stands_in_the_way_too() {
+    let (host, a, _) = host();
+    host.ip_in(a, "-6 route add 2001:db8:7::/48 dev v0 table 77 mtu 1400");
+    host.ip_in(a, "-6 route append 2001:db8:7::/48 via fe80::9 dev v0 table 77");
+    let before = host.snapshot(&[a]);
+    for (verb, fields) in [
+        ("Delete", json!({"destination": "2001:db8:7::/48", "table": 77, "mtu": 1400})),
+        ("Flush", json!({"table": 77, "mtu": 1400})),
+    ] {
+        let reply = act(&host, verb, a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.NotSupported", "{reply}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    host.ip_in(a, "-6 route del 2001:db8:7::/48 via fe80::9 dev v0 table 77");
+    assert_eq!(act(&host, "Flush", a, &json!({"table": 77, "mtu": 1400})).ok(), json!({"deleted": 1}));
+}

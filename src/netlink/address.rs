@@ -62,9 +62,8 @@ fn add(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = before.resolve(ADDRESS_STATE.rows.iter(), of)?;
     let message = making(NlmF::EXCL, &given)?;
     Ok(Prepared::new(move |after, _| {
-        let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
-        require_applied(after, &given).map_err(Refusal::after_a_change)?;
-        Ok(made)
+        let (refused, check) = (TransactionError::about_link, |after: &mut After<'_>| require_applied(after, &given));
+        after.make_checked(&message, &given.request, refused, |after| same(after, &given), check)
     }))
 }
 
@@ -143,26 +142,19 @@ fn index(given: &Given) -> u32 {
 /// A kernel before Linux 5.18 ignores the origin of an address.
 fn require_applied(after: &mut After<'_>, given: &Given) -> Result<(), Refusal> {
     let request = &given.request;
-    let Some(protocol) = request.get(&field::PROTOCOL).filter(|protocol| **protocol != 0) else { return Ok(()) };
+    if request.get(&field::PROTOCOL).is_none_or(|protocol| *protocol == 0) {
+        return Ok(());
+    }
     let found = fetch(after, given.family, index(given)).map_err(|failure| failure.about_link(request))?;
     let is_it = |seen: &&Seen<'_>| seen.difference(&rows_of(&IDENTITY), given.view(), false).is_none();
-    match found.iter().find(is_it).map(|seen| seen.difference(&rows_of(&[&field::PROTOCOL.field]), given.view(), false))
-    {
-        Some(Some(field)) => {
-            Err(Refusal::NotApplied { field: field.name, given: protocol.to_string(), effective: None })
-        }
-        _ => Ok(()),
-    }
+    found.iter().find(is_it).and_then(|seen| seen.not_applied(ADDRESS_STATE.rows, given)).map_or(Ok(()), Err)
 }
 
 /// `Address.Flush`. Of one prefix the kernel lists the primary address first. It is deleted last, because the kernel
 /// deletes the others with it.
 fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let request = before.request();
-    let own = IDENTITY.into_iter().find_map(|field| match request.value(field)? {
-        crate::call::value::Value::InterfaceAddress(own) => Some(*own),
-        _ => None,
-    });
+    let own = request.get(&field::ADDRESS).or_else(|| request.get(&field::PEER_ADDRESS));
     let of = own.map_or_else(|| listing::family(request), |own| family(own.address));
     let given = before.resolve(ADDRESS_STATE.rows.iter(), of)?;
     Ok(Prepared::new(move |after, _| {
@@ -173,7 +165,7 @@ fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             |seen: &&Seen<'_>| !is_of_the_kernel(seen) && seen.difference(&rows, given.view(), true).is_none();
         let removals =
             found.iter().rev().filter(is_meant).filter_map(ends).map(|(own, peer)| removal(index, own, peer));
-        after.flush(&removals.collect::<Result<Vec<_>, _>>()?)
+        after.flush(&removals.collect::<Result<Vec<_>, _>>()?, &given.request, TransactionError::about_link)
     }))
 }
 

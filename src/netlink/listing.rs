@@ -173,27 +173,6 @@ impl Names<'_> {
     }
 }
 
-/// The name of the one link that a result is about.
-#[derive(Debug)]
-pub(super) struct OneLink {
-    index: i32,
-    name: String,
-}
-
-impl OneLink {
-    pub(super) fn new(index: i32, name: &str) -> Self {
-        let mut text = String::new();
-        put_string(&mut text, name.as_bytes());
-        Self { index, name: text }
-    }
-}
-
-impl LinkNames for OneLink {
-    fn name(&mut self, index: i32) -> Result<Option<&str>, Refusal> {
-        Ok((index == self.index).then_some(self.name.as_str()))
-    }
-}
-
 impl LinkNames for Names<'_> {
     fn name(&mut self, index: i32) -> Result<Option<&str>, Refusal> {
         if !self.known.contains_key(&index) {

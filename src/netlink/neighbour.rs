@@ -13,7 +13,7 @@ use super::answer::{i32_at, u16_at};
 use super::found::Found;
 use super::inet::{family, octets};
 use super::link::require_length;
-use super::listing::{self, OneLink, Selection};
+use super::listing::{self, Names, Selection};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Given, Resolved, Seen, encode, unparsed};
 use super::sides::{After, Before};
@@ -23,7 +23,7 @@ use crate::call::NEIGHBOUR_STATE;
 use crate::call::field::{self, Field};
 use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::call::value::{Held as _, Value as Json};
+use crate::call::value::{self, Held as _};
 use crate::refusal::{Class, Refusal, already, differs, invalid, unsuitable};
 
 const STEP: &str = "parse a neighbour";
@@ -130,27 +130,17 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         if given.request.is_set(&field::PROXY) && is_proxied(after, &given)? && !replaces {
             return Ok(Map::new());
         }
-        let made = after.make(&message, &given.request, TransactionError::about_link, |after| same(after, &given))?;
-        require_managed(after, &given).map_err(Refusal::after_a_change)?;
-        Ok(made)
+        let (refused, check) = (TransactionError::about_link, |after: &mut After<'_>| require_managed(after, &given));
+        after.make_checked(&message, &given.request, refused, |after| same(after, &given), check)
     }))
 }
 
 /// A kernel before Linux 5.16 makes an entry that it does not manage.
 fn require_managed(after: &mut After<'_>, given: &Given) -> Result<(), Refusal> {
-    let field = &field::MANAGED.field;
     if !given.request.is_set(&field::MANAGED) {
         return Ok(());
     }
-    let rows = NEIGHBOUR_STATE.rows.iter().filter(|row| row.field() == Some(field));
-    match fetch(after, given)? {
-        Some(seen) if seen.difference(&rows, given.view(), false).is_some() => Err(Refusal::NotApplied {
-            field: field.name,
-            given: "true".to_owned(),
-            effective: Some("false".to_owned()),
-        }),
-        _ => Ok(()),
-    }
+    fetch(after, given)?.and_then(|seen| seen.not_applied(NEIGHBOUR_STATE.rows, given)).map_or(Ok(()), Err)
 }
 
 fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
@@ -176,8 +166,9 @@ fn get(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             TransactionError::Refused { errno, text, field }.into_refusal(Class::NotFound, false)
         })?;
         let mut text = String::new();
-        let name = given.request.needed(&field::LINK)?.as_str();
-        seen.write(NEIGHBOUR_STATE.rows, STEP, &mut OneLink::new(link.index, name), &mut text)?;
+        let mut names = Names::from(&mut **after);
+        names.introduce(link.index, given.request.needed(&field::LINK)?.as_str().as_bytes());
+        seen.write(NEIGHBOUR_STATE.rows, STEP, &mut names, &mut text)?;
         let neighbour = serde_json::from_str(&text).map_err(|_| unparsed(STEP))?;
         Ok(Map::from_iter([("neighbour".to_owned(), neighbour)]))
     }))
@@ -210,7 +201,7 @@ fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             Some(is_meant.then(|| seen.into_owned()))
         });
         let found = found.map_err(|failure| failure.about_link(&request))?;
-        after.flush(&found.iter().map(removal).collect::<Result<Vec<_>, _>>()?)
+        after.flush(&found.iter().map(removal).collect::<Result<Vec<_>, _>>()?, &request, TransactionError::about_link)
     }))
 }
 
@@ -236,8 +227,10 @@ struct Wanted {
 
 impl Wanted {
     fn of(request: &Request) -> Self {
-        let number = |state: &Json| match state {
-            Json::Word(word) => field::STATE.field.ty.words()?.number(word).and_then(|state| u16::try_from(state).ok()),
+        let number = |state: &value::Value| match state {
+            value::Value::Word(word) => {
+                field::STATE.field.ty.words()?.number(word).and_then(|state| u16::try_from(state).ok())
+            }
             _ => None,
         };
         let states = request.get(&field::STATES).map(|states| states.iter().filter_map(number).collect());

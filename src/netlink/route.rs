@@ -173,7 +173,7 @@ fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             let found = removal::all(after, &wanted, *family);
             removals.extend(found.map_err(|failure| refused(failure, &wanted.given.request))?);
         }
-        after.flush(&removals)
+        after.flush(&removals, &wanted.given.request, refused)
     }))
 }
 

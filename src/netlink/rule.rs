@@ -122,16 +122,7 @@ fn flush(before: Before<'_>) -> Result<Prepared, Refusal> {
     let given = given(before.into_request());
     Ok(Prepared::new(move |after, _| {
         let found = fetch(after, &given).map_err(TransactionError::refusal)?;
-        let mut deleted = 0_u64;
-        for message in removals(&found, &given)? {
-            match after.act(&message, &mut |_| Ok(())) {
-                Ok(()) => deleted += 1,
-                Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) => {} // another process deleted it
-                Err(failure) if deleted > 0 => return Err(failure.about(&given.request).after_a_change()),
-                Err(failure) => return Err(failure.about(&given.request)),
-            }
-        }
-        Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))
+        after.flush(&removals(&found, &given)?, &given.request, TransactionError::about)
     }))
 }
 

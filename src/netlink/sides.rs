@@ -20,7 +20,7 @@ use crate::call::name::LinkName;
 use crate::call::object::{Form, Row};
 use crate::call::request::Request;
 use crate::call::value::{Element, Value};
-use crate::refusal::{Class, Refusal, invalid};
+use crate::refusal::{Refusal, invalid};
 
 /// Before the process confines itself.
 #[derive(Debug)]
@@ -189,22 +189,40 @@ impl After<'_> {
         refused: impl Fn(TransactionError, &Request) -> Refusal,
         same: impl FnOnce(&mut Self) -> Result<Map<String, Json>, Refusal>,
     ) -> Result<Map<String, Json>, Refusal> {
+        self.make_checked(message, request, refused, same, |_| Ok(()))
+    }
+
+    /// The same. What was made is then looked at by `check`: the kernel may have ignored something.
+    ///
+    /// # Errors
+    /// As [`Self::make`]; what `check` found, after a change.
+    pub(super) fn make_checked(
+        &mut self,
+        message: &Message,
+        request: &Request,
+        refused: impl Fn(TransactionError, &Request) -> Refusal,
+        same: impl FnOnce(&mut Self) -> Result<Map<String, Json>, Refusal>,
+        check: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<Map<String, Json>, Refusal> {
         match self.act(message, &mut |_| Ok(())) {
-            Ok(()) => Ok(Map::new()),
+            Ok(()) => check(self).map(|()| Map::new()).map_err(Refusal::after_a_change),
             Err(TransactionError::Refused { errno: Errno::EEXIST, .. }) if request.is_set(&field::EXISTS_OK) => {
                 same(self)
             }
             Err(failure) => Err(refused(failure, request)),
         }
     }
-}
 
-impl After<'_> {
     /// Deletes objects one after the other, and returns how many. What is not there any more is not counted.
     ///
     /// # Errors
-    /// The kernel's error. It says whether something was deleted before.
-    pub(super) fn flush(&mut self, removals: &[Message]) -> Result<Map<String, Json>, Refusal> {
+    /// The kernel's error, by way of `refused`. It says whether something was deleted before.
+    pub(super) fn flush(
+        &mut self,
+        removals: &[Message],
+        request: &Request,
+        refused: impl Fn(TransactionError, &Request) -> Refusal,
+    ) -> Result<Map<String, Json>, Refusal> {
         let mut deleted = 0_u64;
         for removal in removals {
             match self.act(removal, &mut |_| Ok(())) {
@@ -212,10 +230,8 @@ impl After<'_> {
                 Err(TransactionError::Refused {
                     errno: Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL, ..
                 }) => {}
-                Err(failure) => {
-                    let refusal = failure.into_refusal(Class::KernelRefused, deleted > 0);
-                    return Err(if deleted > 0 { refusal.after_a_change() } else { refusal });
-                }
+                Err(failure) if deleted > 0 => return Err(refused(failure, request).after_a_change()),
+                Err(failure) => return Err(refused(failure, request)),
             }
         }
         Ok(Map::from_iter([("deleted".to_owned(), deleted.into())]))

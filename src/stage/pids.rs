@@ -23,7 +23,7 @@ use crate::refusal::{Refusal, system};
 
 /// A file of which every network namespace has another.
 const OF_NETNS: &str = "net/dev";
-/// What only ends: a process that is gone, or has none of its namespaces any more.
+/// The errors for a process that has ended, or has left its namespaces because it is about to end.
 const ENDED: [Errno; 2] = [Errno::ENOENT, Errno::ESRCH];
 
 /// A search that is ready to run.
@@ -46,7 +46,10 @@ impl Search {
         let proc = Dir::openat(AT_FDCWD, "/proc", flags, Mode::empty()).map_err(system("open /proc"))?;
         let mounted = fstatfs(&proc).map_err(system("statfs of /proc"))?.filesystem_type();
         if mounted != PROC_SUPER_MAGIC {
-            return Err(Refusal::SystemError { step: "open /proc: it is no proc(5)".to_owned(), errno: None });
+            return Err(Refusal::SystemError {
+                step: "open /proc: it is not a proc(5) file system".to_owned(),
+                errno: None,
+            });
         }
         let name = permit.request().needed(&field::NETNS)?;
         if *name != NetnsName::Host {

@@ -939,7 +939,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "link": "eth0", "family": "inet", "states": ["failed", "incomplete"]}"#,
             ),
             to(
-                "Delete a neighbour in whatever state but two:",
+                "Delete a neighbour, unless it is permanent or in the state `noarp`:",
                 r#"{"netns": "blue", "link": "eth0", "address": "192.0.2.9"}"#,
             ),
             to("Delete the proxy entries of a link:", r#"{"netns": "blue", "link": "eth0", "proxy": true}"#),

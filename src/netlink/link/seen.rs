@@ -75,14 +75,7 @@ impl<'a> Link<'a> {
     /// The refusal where the kernel took another value than a requested one; none where the link is as requested in every
     /// field that the kernel may adjust.
     pub(super) fn not_applied(&self, given: &Given) -> Option<Refusal> {
-        let adjusted = self.rows().filter(|row| row.adjusted != Adjusted::Never);
-        let field = self.seen.difference(&adjusted, given.view(), false)?;
-        let reported = adjusted.filter(|row| row.field() == Some(field)).find_map(|row| self.seen.value(row)?);
-        Some(Refusal::NotApplied {
-            field: field.name,
-            given: given.request.value(field).map_or_else(String::new, ToString::to_string),
-            effective: reported.map(|value| value.to_string()),
-        })
+        self.seen.not_applied(self.rows(), given)
     }
 
     /// The value that a result reports for a field.

@@ -18,7 +18,10 @@ use crate::call::field::{self, Field};
 use crate::call::object::Place;
 use crate::refusal::{Refusal, another_goes, invalid};
 
-const ANOTHER: &str = "the kernel would delete another route to this prefix, of the same metric";
+/// Why a route is not deleted. A route behind it stands in the way, too: another process may delete the requested one first,
+/// and the kernel would then take the other one for it.
+const ANOTHER: &str =
+    "the kernel could delete another route to this prefix, of the same metric, which it does not tell apart";
 
 /// The first route that matches in every given field. Of several routes to one prefix it is the one with the lowest
 /// metric.
@@ -28,40 +31,36 @@ pub(super) fn first(netlink: &mut Netlink, wanted: &Wanted) -> Result<Option<See
         let message = wanted.question(*family)?;
         found.extend(fetch(netlink, &message, wanted.table, |seen| is_to(seen, &wanted.given))?);
     }
-    let mut before: Vec<Seen<'_>> = Vec::new();
-    for seen in found {
-        if wanted.is(&seen) {
-            let another = before.iter().any(|other| is_taken_for(&seen, other));
-            return if another {
-                Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, ANOTHER)))
-            } else {
-                Ok(Some(seen))
-            };
-        }
-        before.push(seen);
+    let Some(at) = found.iter().position(|seen| wanted.is(seen)) else { return Ok(None) };
+    let seen = found.swap_remove(at);
+    if found.iter().any(|other| !wanted.is(other) && is_taken_for(&seen, other)) {
+        return Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, ANOTHER)));
     }
-    Ok(None)
+    Ok(Some(seen))
 }
 
 /// The messages that remove all routes of a family that match. The routes to one prefix are listed one after the other.
 pub(super) fn all(netlink: &mut Netlink, wanted: &Wanted, family: u8) -> Result<Vec<Message>, TransactionError> {
-    let left = RefCell::new(Vec::<Seen<'static>>::new()); // to the same prefix
+    let to_one = RefCell::new((Vec::<Seen<'static>>::new(), Vec::new())); // to the same prefix: those that match, and others
     let found = netlink.pick(&wanted.question(family)?, STEP, |payload| {
         let seen = read(payload).filter(parses)?;
-        let mut left = left.borrow_mut();
-        left.retain(|other| is_to_the_same(&seen, other));
-        if wanted.is(&seen) {
-            let is_shadowed = left.iter().any(|other| is_taken_for(&seen, other));
-            return Some(Some((!is_shadowed).then(|| message(&seen))));
+        let (matching, others) = &mut *to_one.borrow_mut();
+        for known in [&mut *matching, &mut *others] {
+            known.retain(|other| is_to_the_same(&seen, other));
         }
-        left.push(seen.into_owned());
-        Some(None)
+        let matches = wanted.is(&seen);
+        let is_alike = if matches {
+            others.iter().any(|other| is_taken_for(&seen, other))
+        } else {
+            matching.iter().any(|own| is_taken_for(own, &seen))
+        };
+        let removal = matches.then(|| message(&seen));
+        let known = if matches { matching } else { others };
+        known.push(seen.into_owned());
+        Some(if is_alike { Some(Err(another_goes(&field::DESTINATION.field, ANOTHER))) } else { removal })
     });
-    let remove = |message: Option<Result<Message, Refusal>>| match message {
-        Some(message) => message.map_err(TransactionError::Broken),
-        None => Err(TransactionError::Broken(another_goes(&field::DESTINATION.field, ANOTHER))),
-    };
-    or_empty(found, wanted.table)?.into_iter().map(remove).collect()
+    let removals: Result<Vec<Message>, Refusal> = or_empty(found, wanted.table)?.into_iter().collect();
+    removals.map_err(TransactionError::Broken)
 }
 
 fn is_to_the_same(own: &Seen<'_>, other: &Seen<'_>) -> bool {

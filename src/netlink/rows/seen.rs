@@ -10,9 +10,9 @@ use super::super::answer::{attributes, find, u16_at, until_nul};
 use super::super::inet::all;
 use super::decoded::Decoded;
 use super::text::Members;
-use super::{View, attribute, form};
+use super::{Given, View, attribute, form};
 use crate::call::field::Field;
-use crate::call::object::{Compared, Form, Object, Place, Reported, Row, Width};
+use crate::call::object::{Adjusted, Compared, Form, Object, Place, Reported, Row, Width};
 use crate::call::value::Value;
 use crate::refusal::{Refusal, system};
 
@@ -236,6 +236,23 @@ impl<'a> Seen<'a> {
             }
         };
         compared().filter_map(Row::field).find(|field| differs(field))
+    }
+
+    /// The refusal where the kernel took another value than a requested one; none where the object is as requested in every
+    /// field that the kernel may adjust.
+    pub(in crate::netlink) fn not_applied(
+        &self,
+        rows: impl IntoIterator<Item = &'static Row, IntoIter: Clone>,
+        given: &Given,
+    ) -> Option<Refusal> {
+        let adjusted = rows.into_iter().filter(|row| row.adjusted != Adjusted::Never);
+        let field = self.difference(&adjusted, given.view(), false)?;
+        let mut reported = adjusted.filter(|row| row.field() == Some(field));
+        Some(Refusal::NotApplied {
+            field: field.name,
+            given: given.request.value(field).map_or_else(String::new, ToString::to_string),
+            effective: reported.find_map(|row| self.value(row)?).map(|value| value.to_string()),
+        })
     }
 
     fn agrees(&self, row: &Row, field: &Field, given: &Value, all: View<'_>) -> bool {
