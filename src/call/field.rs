@@ -263,6 +263,8 @@ pub(super) static NEIGHBOUR_STATES: Words = Words {
         ("permanent", 1 << 7),
     ],
 };
+/// Which forwarding database or VLANs a message is about (`NTF_SELF`, `NTF_MASTER`: `linux/neighbour.h`).
+static TARGETS: Words = Words { name: "Target", words: &[("self", 2), ("master", 4), ("both", 6), ("neither", 0)] };
 /// Address families (`AF_…`, `linux/socket.h`).
 static FAMILIES: Words = Words { name: "Family", words: &[("inet", 2), ("inet6", 10)] };
 
@@ -777,10 +779,16 @@ fields! {
     EXPIRES: u64 = 222 "expires" Type::Number(1, 0x7fff_ffff);
     /// The uid of the program that sends the packets.
     UID: u64 = 223 "uid" Type::Number(0, 0xffff_fffe);
+    /// The number of a VLAN.
+    VLAN: u64 = 168 "vlan" Type::Number(1, 4094);
+    /// The network identifier (VNI) of a VXLAN.
+    VNI: u64 = 169 "vni" Type::Number(0, 0xff_ffff);
+    /// Where the entry is: with the link itself (`self`), or with the bridge that it is a port of (`master`).
+    TARGET: &'static str = 170 "target" Type::Word(&TARGETS);
 }
 
 /// Numbers of fields are below this.
-const NUMBERS: usize = 256;
+const NUMBERS: usize = 320;
 
 /// The fields, at their numbers.
 #[allow(clippy::as_conversions, clippy::indexing_slicing, reason = "const")]
