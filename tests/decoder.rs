@@ -136,7 +136,7 @@ fn stray<'a>(look_up: &'a Shown, request: &Request, parts: &[String], links: &[(
         let is_link = look_up.message == "GetLink"
             && (names.contains(part) || links.iter().any(|(_, index)| **part == format!("index {index}")));
         let is_listed = look_up.message == "GetNeighbour dump"
-            && links.iter().any(|(_, index)| **part == format!("IfIndex({index})"));
+            && (**part == "family Bridge" || links.iter().any(|(_, index)| **part == format!("IfIndex({index})")));
         // A flush looks through both families, if the request gives none.
         let is_family = look_up.message == "GetRoute dump" && part.starts_with("family ");
         let is_netns = look_up.message == "GetNsId" && *part == "Fd";
@@ -234,6 +234,11 @@ fn neighbour_calls_send_what_the_request_says() {
 #[test]
 fn rule_calls_send_what_the_request_says() {
     assert_shows("Rule");
+}
+
+#[test]
+fn calls_about_forwarding_databases_send_what_the_request_says() {
+    assert_shows("Fdb");
 }
 
 #[test]

@@ -406,6 +406,22 @@ fn a_neighbour_is_sent_with_its_state_and_its_links_index() {
 }
 
 #[test]
+fn an_entry_of_a_forwarding_database_is_sent_once_for_each_database() {
+    let host = host();
+    host.ip_in("a", "link set v0 master br0");
+    let (find, mac) = ("GETLINK - 3=v0 29", "02:00:00:00:00:09");
+    let itself = around(find, "NEWNEIGH create excl v0 state=c0 flags=2 2");
+    assert_sends(&host, "Fdb.Add", on(json!({"mac": mac})), &itself);
+    let asked = "GETNEIGH v0 state=0 flags=4 2"; // whether the bridge has one without a VLAN
+    let lines = [find, asked, find, "NEWNEIGH create excl v0 state=42 flags=4 2", find];
+    let with_master = on(json!({"mac": mac, "targets": ["master"], "fdb_state": "static"}));
+    assert_sends(&host, "Fdb.Add", with_master, &lines);
+    let both = on(json!({"mac": mac, "targets": ["self", "master"]}));
+    let (of_master, own) = ("DELNEIGH v0 state=c0 flags=4 2", "DELNEIGH v0 state=c0 flags=2 2");
+    assert_sends(&host, "Fdb.Delete", both, &[find, find, of_master, find, find, own, find]);
+}
+
+#[test]
 fn a_rule_is_sent_with_the_names_of_its_links_which_are_looked_up_for_alternative_ones_only() {
     let host = host();
     let rule = |changes: Value| {

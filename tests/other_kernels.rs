@@ -861,3 +861,77 @@ fn a_bond_with_each_of_its_fields_is_made_and_changed_like_by_iproute2() {
         "{reply}"
     );
 }
+
+/// `Fdb.*` on a bridge that filters VLANs. The port v0 has the VLANs 1 and 5, the port v1 has the VLAN 1.
+#[test]
+fn the_forwarding_database_of_a_bridge_with_vlans_changes_like_by_iproute2() {
+    let host = loaded_host();
+    let (a, b) = host.twins();
+    let bridge = |netns: &str, words: &str| {
+        host.run(&["bridge", "-n", netns].into_iter().chain(words.split_whitespace()).collect::<Vec<_>>()).ok()
+    };
+    for netns in [a, b] {
+        for words in [
+            "link add br0 address 02:00:00:00:01:00 type bridge vlan_filtering 1",
+            "link add v0 address 02:00:00:00:01:01 type veth peer name w0",
+            "link add v1 address 02:00:00:00:01:02 type veth peer name w1",
+            "link set v0 master br0",
+            "link set v1 master br0",
+        ] {
+            host.ip_in(netns, words);
+        }
+        bridge(netns, "vlan add dev v0 vid 5");
+    }
+    let entries = |netns: &str| {
+        let told: Value = serde_json::from_str(&bridge(netns, "-j fdb show")).unwrap();
+        let mut all: Vec<String> = told.as_array().unwrap().iter().map(Value::to_string).collect();
+        all.sort();
+        all
+    };
+    let act = |verb: &str, fields: &Value| {
+        let mut all = json!({"link": "v0", "mac": "02:00:00:00:00:11", "targets": ["master"], "fdb_state": "static"});
+        if verb == "Delete" || verb == "Flush" {
+            all.as_object_mut().unwrap().remove("fdb_state");
+        }
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        call(&host, &format!("Fdb.{verb}"), all)
+    };
+    for (verb, fields, words) in [
+        ("Add", json!({}), "add MAC dev v0 master static"), // also in each VLAN
+        ("Delete", json!({"vlan": 5}), "del MAC dev v0 master vlan 5"),
+        ("Add", json!({"vlan": 5, "sticky": true}), "add MAC dev v0 master static sticky vlan 5"),
+        ("Replace", json!({"vlan": 1, "link": "v1"}), "replace MAC dev v1 master static vlan 1"),
+        ("Delete", json!({}), "del MAC dev v0 master"),
+        ("Delete", json!({"link": "v1"}), "del MAC dev v1 master"),
+        ("Add", json!({"vlan": 5}), "add MAC dev v0 master static vlan 5"),
+    ] {
+        act(verb, &fields).ok();
+        bridge(b, &format!("fdb {}", words.replace("MAC", "02:00:00:00:00:11")));
+        assert_eq!(entries(a), entries(b), "{verb} {fields}");
+    }
+    // The entry without a VLAN is added, and then that in VLAN 5 exists.
+    let before = entries(a).len();
+    for fields in [json!({}), json!({"mac": "02:00:00:00:00:22"})] {
+        let in_vlan = json!({"vlan": 5, "mac": fields["mac"].as_str().unwrap_or("02:00:00:00:00:11")});
+        if fields != json!({}) {
+            act("Add", &in_vlan).ok();
+        }
+        let mut tolerant = fields.clone();
+        tolerant["exists_ok"] = json!(true);
+        let reply = act("Add", &tolerant);
+        assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Fdb.AlreadyExists".to_owned(), json!("vlan")));
+        assert_eq!(reply.get("may_have_changed"), json!(true), "{reply}");
+        act("Delete", &fields).ok();
+    }
+    assert_eq!(entries(a).len(), before - 1);
+    assert_eq!(act("Add", &json!({"vlan": 9})).error(), "io.netbroker.Fdb.KernelRefused"); // the port does not have it
+    // What is without a VLAN cannot go alone.
+    act("Add", &json!({})).ok();
+    act("Replace", &json!({"vlan": 5, "fdb_state": "permanent"})).ok();
+    let before = entries(a);
+    let alone = act("Flush", &json!({"fdb_state": "static"}));
+    assert_eq!((alone.error(), alone.get("field")), ("io.netbroker.Fdb.NotSupported".to_owned(), json!("mac")));
+    assert_eq!(entries(a), before);
+    assert_eq!(act("Flush", &json!({"vlan": 5})).ok(), json!({"deleted": 1}));
+    assert_eq!(act("Flush", &json!({})).ok(), json!({"deleted": 2}));
+}

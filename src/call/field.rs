@@ -264,7 +264,10 @@ pub(super) static NEIGHBOUR_STATES: Words = Words {
     ],
 };
 /// Which forwarding database or VLANs a message is about (`NTF_SELF`, `NTF_MASTER`: `linux/neighbour.h`).
-static TARGETS: Words = Words { name: "Target", words: &[("self", 2), ("master", 4), ("both", 6), ("neither", 0)] };
+pub(super) static TARGET_WORDS: Words = Words { name: "Target", words: &[("self", 2), ("master", 4)] };
+/// States of the entries of forwarding databases, as iproute2 sends them (`NUD_…`: bridge(8)).
+pub(super) static FDB_STATES: Words =
+    Words { name: "FdbState", words: &[("permanent", 0xc0), ("static", 0x42), ("dynamic", 0x02)] };
 /// Address families (`AF_…`, `linux/socket.h`).
 static FAMILIES: Words = Words { name: "Family", words: &[("inet", 2), ("inet6", 10)] };
 
@@ -784,7 +787,23 @@ fields! {
     /// The network identifier (VNI) of a VXLAN.
     VNI: u64 = 169 "vni" Type::Number(0, 0xff_ffff);
     /// Where the entry is: with the link itself (`self`), or with the bridge that it is a port of (`master`).
-    TARGET: &'static str = 170 "target" Type::Word(&TARGETS);
+    TARGET: &'static str = 170 "target" Type::Word(&TARGET_WORDS);
+    /// Where the entry is: with the link itself (`self`), as on a vxlan, or with the bridge that the link is a port of
+    /// (`master`). The own entries of a bridge are `self`.
+    TARGETS: Values = 171 "targets" Type::Several(&TARGET.field.ty);
+    /// The address of the tunnel endpoint to which a vxlan sends frames for the hardware address.
+    REMOTE: IpAddr = 172 "remote" Type::Address;
+    /// The UDP port of the tunnel endpoint.
+    PORT: u64 = 173 "port" Type::Number(1, 0xffff);
+    /// The network identifier (VNI) of the frames that the entry is for. It applies only to a vxlan with `vxlan.collect_metadata`.
+    SOURCE_VNI: u64 = 174 "source_vni" Type::Number(0, 0xff_ffff);
+    /// The link through which a vxlan sends to the tunnel endpoint.
+    VIA: LinkName = 213 "via" Type::Link;
+    /// Whether the kernel changes or removes the entry: never, and frames for it are for this host (`permanent`); never,
+    /// and frames for it leave through the link (`static`); or as it learns where the address is (`dynamic`).
+    FDB_STATE: &'static str = 214 "fdb_state" Type::Word(&FDB_STATES);
+    /// Whether the address stays on the port, even if the bridge receives frames from it on another port.
+    STICKY: bool = 215 "sticky" Type::Bool;
 }
 
 /// Numbers of fields are below this.

@@ -8,6 +8,7 @@
 
 mod address;
 pub mod error;
+mod fdb;
 pub mod field;
 pub mod inet;
 pub mod json;
@@ -27,6 +28,7 @@ pub mod value;
 pub mod varlink;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
+pub(crate) use fdb::{FDB_ENTRY, REPORTED_TARGETS, REPORTED_VIA};
 use field::{Field, FieldId};
 pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
@@ -267,7 +269,7 @@ pub struct Output {
 
 /// All calls, family by family.
 pub static CALLS: &[&[Call]] =
-    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS];
+    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, fdb::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// `NTF_…` (`linux/neighbour.h`). All eight bits have names, so a flag that is given as a number is an `NTF_EXT_…` one.
-static FLAGS: Words = Words {
+pub(super) static FLAGS: Words = Words {
     name: "NeighbourFlag",
     words: &[
         ("use", 1),
@@ -29,11 +29,11 @@ static FLAGS: Words = Words {
     ],
 };
 /// `NTF_EXT_…`
-static MORE_FLAGS: Words =
+pub(super) static MORE_FLAGS: Words =
     Words { name: "NeighbourMoreFlag", words: &[("managed", 1), ("locked", 1 << 1), ("ext_validated", 1 << 2)] };
 
 /// `NDA_CACHEINFO`
-const TIMES: &[u32] = &[3];
+pub(super) const TIMES: &[u32] = &[3];
 
 const fn time(name: &'static str, at: usize, doc: &'static str) -> Row {
     result(name, Place::inside(TIMES, at, 16), Form::Number(Width::Four), doc)

@@ -343,13 +343,15 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// For two fields that exclude each other: if one is given, the absence of the other leaves nothing open, and has no
-/// default.
+/// For two fields that exclude each other: if one is given, the absence of the other leaves nothing open. A field whose place
+/// a list takes has no default then. Any other keeps it: whoever gives `states` does not give `proxy`, which is false.
 fn one_of_two(request: &mut Request, uid: u32) {
     for (one, other, _) in request.call().excludes {
         for (given, absent) in [(one, other), (other, one)] {
             if request.carries(given, uid) {
-                request.remove(absent);
+                if matches!(given.ty, Type::List(_)) {
+                    request.remove(absent);
+                }
                 request.close(absent, given);
             }
         }
@@ -417,7 +419,9 @@ fn flatten<'a>(call: &Call, json: &'a Json, under: &str, into: &mut BTreeMap<Str
         // A call without the list may have a field that is inside the list elsewhere.
         let has_inside = call.all_uses().any(|used| used.inside().is_none() && used.field().name.starts_with(&prefix));
         let is_list = !has_inside && field::by_name(&name).is_some_and(|field| matches!(field.ty, Type::List(_)));
-        if !is_list && field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
+        // Likewise, `vlan` is a number in some calls, and an object in others.
+        let is_value = !has_inside && call.all_uses().any(|used| used.field().name == name);
+        if !is_list && !is_value && field::FIELDS.iter().any(|field| field.name.starts_with(&prefix)) {
             flatten(call, value, &name, into)?;
         } else if *value != Json::Null {
             into.insert(name, value);

@@ -10,6 +10,7 @@
 
 mod address;
 mod answer;
+mod fdb;
 mod found;
 mod inet;
 #[cfg(test)]
@@ -151,8 +152,15 @@ impl Encoder {
 }
 
 /// The calls that are netlink transactions.
-static ENCODERS: [&[Encoder]; 6] =
-    [netns::ENCODERS, link::ENCODERS, address::ENCODERS, route::ENCODERS, neighbour::ENCODERS, rule::ENCODERS];
+static ENCODERS: [&[Encoder]; 7] = [
+    netns::ENCODERS,
+    link::ENCODERS,
+    address::ENCODERS,
+    route::ENCODERS,
+    neighbour::ENCODERS,
+    rule::ENCODERS,
+    fdb::ENCODERS,
+];
 
 /// Resolves the names of a request and encodes it.
 ///
@@ -302,7 +310,8 @@ mod tests {
                 }
                 Form::Given(..) | Form::NumberOf(_) => true, // it is the value of another row or field
                 Form::Word(_) | Form::WordNumber(_) | Form::Keyword | Form::Named(..) | Form::Flags(..) => {
-                    let own = field.ty.words().unwrap();
+                    let one = if let Type::Several(ty) = field.ty { *ty } else { field.ty };
+                    let own = one.words().unwrap();
                     matches!(row.form, Form::Keyword)
                         || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))
                 }

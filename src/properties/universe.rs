@@ -330,7 +330,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Number(least, most) if least > 1 || most < 7 => &[&least.to_string(), &most.to_string()],
         Type::Number(..) => &["1", "7"],
         Type::Range(..) => &["1", "7", "1..3", "3..7", "5..6"],
-        Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01"],
+        Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01", "01:00:5e:00:00:01"],
         Type::Address => &["10.0.0.1", "10.0.0.6"],
         Type::InterfaceAddress | Type::Prefix => {
             &["10.0.0.1/30", "10.0.0.6/29", "10.0.0.6/32", "10.0.0.4/31", "2001:db8::1/126"]
@@ -343,7 +343,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         }
         Type::Several(Type::Address) => &[r#"["10.0.0.6"]"#, r#"["10.0.0.1","10.0.0.6"]"#],
         Type::Several(Type::Word(words)) => {
-            let word = |nth| words.all().nth(nth).unwrap();
+            let word = |nth: usize| words.all().take(nth + 1).last().unwrap();
             &[&format!("[\"{}\"]", word(0)), &format!("[\"{}\",\"{}\"]", word(2), word(0))]
         }
         Type::Several(ty) => panic!("write out values of {ty:?}"),

@@ -224,6 +224,42 @@ pub const EXAMPLES: &[Example] = &[
     },
     Example { call: "Route.List", before: "ip -n w link set v0 up", parameters: r#"{"netns": "w"}"# },
     Example { call: "Route.List", before: MANY_NEXT_HOPS, parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Fdb.Add",
+        before: "ip -n w link add br0 type bridge; ip -n w link set v0 master br0",
+        parameters: r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:00:09", "targets": ["master", "self"]}"#,
+    },
+    Example {
+        call: "Fdb.Add",
+        before: "ip -n w link add x0 type vxlan id 7 dstport 4789; \
+                 bridge -n w fdb add 02:00:00:00:00:09 dev x0 dst 10.1.0.9 via v0",
+        parameters: r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:00:09", "remote": "10.1.0.9", "port": 4789,
+                        "via": "v0", "exists_ok": true}"#,
+    },
+    Example {
+        call: "Fdb.Append",
+        before: "ip -n w link add x0 type vxlan id 7 dstport 4789",
+        parameters: r#"{"netns": "w", "link": "x0", "mac": "00:00:00:00:00:00", "remote": "10.1.0.9"}"#,
+    },
+    Example {
+        call: "Fdb.Replace",
+        before: "ip -n w link add x0 type vxlan id 7 dstport 4789",
+        parameters: r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:00:09", "remote": "10.1.0.9",
+                        "extern_learn": true}"#,
+    },
+    Example {
+        call: "Fdb.Delete",
+        before: "ip -n w link add x0 type vxlan id 7 dstport 4789; \
+                 bridge -n w fdb add 02:00:00:00:00:09 dev x0 dst 10.1.0.9",
+        parameters: r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:00:09", "remote": "10.1.0.9"}"#,
+    },
+    Example {
+        call: "Fdb.Flush",
+        before: "ip -n w link add x0 type vxlan id 7 dstport 4789; \
+                 bridge -n w fdb add 02:00:00:00:00:09 dev x0 dst 10.1.0.9",
+        parameters: r#"{"netns": "w", "link": "x0"}"#,
+    },
+    Example { call: "Fdb.List", before: "", parameters: r#"{"netns": "w"}"# },
 ];
 
 /// A route that the kernel reports in 32 KB, nearly the longest message of a listing, and the broker in 300 KB, which do not

@@ -328,6 +328,22 @@ pub(crate) static EXPECTED: &[Expected] = &[
             ("proxy", when!("NeighbourFlags(Proxy)")),
         ],
     },
+    Expected { call: "Fdb.Add", messages: |given| fdb(given, "NewNeighbour create excl"), parts: &[], rows: FDB },
+    Expected { call: "Fdb.Append", messages: |_| vec!["NewNeighbour create append"], parts: &[], rows: FDB },
+    Expected {
+        call: "Fdb.Replace",
+        messages: |given| fdb(given, "NewNeighbour create replace"),
+        parts: &[],
+        rows: FDB,
+    },
+    Expected { call: "Fdb.Delete", messages: |given| fdb(given, "DelNeighbour"), parts: &[], rows: FDB },
+    Expected { call: "Fdb.Flush", messages: |given| fdb(given, "DelNeighbour"), parts: &[], rows: FDB },
+    Expected {
+        call: "Fdb.List",
+        messages: |_| vec!["GetNeighbour dump"],
+        parts: &["family Bridge"],
+        rows: &[IN_NETNS, ("link", shows!("IfIndex({})", index)), ("index", shows!("IfIndex({})"))],
+    },
     Expected { call: "Rule.Add", messages: |_| vec!["NewRule create excl"], parts: &[], rows: RULE },
     Expected { call: "Rule.Delete", messages: |_| vec!["DelRule"], parts: &[], rows: RULE },
     // Of the example in tests/common/calls.rs, which has two rules, and of the others, which have one.
@@ -1121,6 +1137,80 @@ const NEIGHBOUR: &[Row] = &[
             vec!["Protocol(Bgp)".to_owned()]
         }),
     ),
+];
+
+/// How many messages a change of a forwarding database has: one for each database, and none for a flush of a VLAN, which no
+/// kernel here has.
+fn databases(given: &Given<'_>) -> usize {
+    let is_none = given.call == "Fdb.Flush" && given.has("vlan");
+    let targets = given.fields.get("targets").map_or(1, |targets| targets.as_array().unwrap().len());
+    if is_none { 0 } else { targets }
+}
+
+fn fdb(given: &Given<'_>, message: &'static str) -> Vec<&'static str> {
+    vec![message; databases(given)]
+}
+
+/// A part with the value in place of `{}`, in the message for each database.
+macro_rules! in_each {
+    ($text:literal, $form:ident) => {
+        Shows::Parts(|given, value| vec![format!($text, $form(given, value)); databases(given)])
+    };
+}
+
+fn text(_: &Given<'_>, value: &Value) -> String {
+    plain(value)
+}
+
+fn fdb_state(value: &Value) -> &'static str {
+    let words = [("permanent", "Noarp Permanent"), ("static", "Noarp Reachable"), ("dynamic", "Reachable")];
+    word(value, &words)
+}
+
+/// `NDA_…`, `NUD_…`, `NTF_…` (rtnetlink(7)), of the family `AF_BRIDGE`.
+const FDB: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    MISSING_OK,
+    (
+        "link",
+        Shows::Parts(|given, value| {
+            let mut parts = vec!["family Bridge".to_owned(), format!("index {}", index(given, value))];
+            if ["Fdb.Delete", "Fdb.Flush"].contains(&given.call) {
+                parts.push("state Noarp Permanent".to_owned());
+            }
+            if !given.has("targets") {
+                parts.push("NeighbourFlags(Own)".to_owned());
+            }
+            vec![parts; databases(given)].concat()
+        }),
+    ),
+    ("mac", in_each!("LinkLayerAddress({})", mac)),
+    (
+        "targets",
+        Shows::Parts(|given, value| {
+            let flag = |target: &Value| match target.as_str() {
+                Some("self") => "NeighbourFlags(Own)".to_owned(),
+                _ => "NeighbourFlags(Controller)".to_owned(),
+            };
+            value.as_array().unwrap().iter().map(flag).take(databases(given)).collect()
+        }),
+    ),
+    ("vlan", in_each!("Vlan({})", text)),
+    ("remote", in_each!("Destination({})", text)),
+    ("port", in_each!("Port({})", text)),
+    ("vni", in_each!("Vni({})", text)),
+    ("source_vni", in_each!("SourceVni({})", text)),
+    ("via", in_each!("IfIndex({})", index)),
+    (
+        "fdb_state",
+        Shows::Parts(|given, value| match given.call {
+            "Fdb.Flush" => Vec::new(), // the broker compares it
+            _ => vec![format!("state {}", fdb_state(value)); databases(given)],
+        }),
+    ),
+    ("extern_learn", when!("NeighbourFlags(ExtLearned)")),
+    ("sticky", when!("NeighbourFlags(Sticky)")),
 ];
 
 /// `FRA_…`, `FR_ACT_…` (`linux/fib_rules.h`).

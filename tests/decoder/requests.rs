@@ -9,6 +9,9 @@ const UP: &str = "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr a
                   ip -n w addr add 2001:db8::1/64 dev v0 nodad";
 const BRIDGE: &str = "ip -n w link add br0 type bridge";
 
+const PORT: &str = "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; ip -n w link set v0 up";
+const VXLAN: &str = "ip -n w link add x0 type vxlan external dstport 4789";
+
 macro_rules! requests {
     ($($call:literal $before:expr, $parameters:literal;)*) => {
         pub(crate) const REQUESTS: &[Example] = &[$(Example { call: $call, before: $before, parameters: $parameters }),*];
@@ -555,4 +558,40 @@ requests! {
         "action": "goto", "goto": 100}"#;
     "Rule.List" "", r#"{"netns": "w", "family": "inet"}"#;
     "Rule.List" "", r#"{"netns": "w", "family": "inet6"}"#;
+    "Fdb.Add" PORT, r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["self", "master"],
+        "exists_ok": true}"#;
+    "Fdb.Add" PORT, r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["master"], "vlan": 515,
+        "fdb_state": "static", "sticky": true}"#;
+    "Fdb.Add" VXLAN, r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:01:02", "remote": "10.1.2.3", "port": 1286,
+        "vni": 66051, "source_vni": 66052, "via": "v0", "fdb_state": "dynamic", "extern_learn": true}"#;
+    "Fdb.Append" VXLAN, r#"{"netns": "w", "link": "x0", "mac": "01:00:5e:00:01:02", "remote": "10.1.2.3", "port": 1286,
+        "vni": 66051, "source_vni": 66052, "via": "v0", "fdb_state": "dynamic", "extern_learn": true}"#;
+    "Fdb.Append" VXLAN, r#"{"netns": "w", "link": "x0", "mac": "00:00:00:00:00:00", "remote": "10.1.2.3", "fdb_state": "static"}"#;
+    "Fdb.Append" VXLAN, r#"{"netns": "w", "link": "x0", "mac": "00:00:00:00:00:00", "remote": "10.1.2.3",
+        "fdb_state": "permanent"}"#;
+    "Fdb.Replace" PORT, r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["master"], "vlan": 515,
+        "fdb_state": "static", "sticky": true}"#;
+    "Fdb.Replace" PORT, r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["master", "self"]}"#;
+    "Fdb.Replace" VXLAN, r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:01:02", "remote": "10.1.2.3", "port": 1286,
+        "vni": 66051, "source_vni": 66052, "via": "v0", "fdb_state": "dynamic", "extern_learn": true}"#;
+    "Fdb.Delete" "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; \
+        bridge -n w fdb add 02:00:00:00:01:02 dev v0 master; bridge -n w fdb add 02:00:00:00:01:02 dev v0 self",
+        r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["self", "master"], "missing_ok": true}"#;
+    "Fdb.Delete" PORT, r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["master"], "vlan": 515}"#;
+    "Fdb.Delete" "ip -n w link add x0 type vxlan external dstport 4789; bridge -n w fdb add 02:00:00:00:01:02 dev x0 \
+        dst 10.1.2.3 port 1286 vni 66051 src_vni 66052 via v0",
+        r#"{"netns": "w", "link": "x0", "mac": "02:00:00:00:01:02", "remote": "10.1.2.3", "port": 1286,
+        "vni": 66051, "source_vni": 66052, "via": "v0"}"#;
+    "Fdb.Flush" "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; \
+        bridge -n w fdb add 02:00:00:00:01:02 dev v0 master static",
+        r#"{"netns": "w", "link": "v0", "mac": "02:00:00:00:01:02", "targets": ["master"], "fdb_state": "static"}"#;
+    "Fdb.Flush" "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; ip -n w link set v0 up; \
+        bridge -n w fdb add 02:00:00:00:01:02 dev v0 master static",
+        r#"{"netns": "w", "link": "v0", "targets": ["master"], "vlan": 515, "fdb_state": "static"}"#;
+    "Fdb.Flush" "ip -n w link add x0 type vxlan external dstport 4789; bridge -n w fdb add 02:00:00:00:01:02 dev x0 \
+        dst 10.1.2.3 port 1286 vni 66051 src_vni 66052 via v0",
+        r#"{"netns": "w", "link": "x0", "targets": ["self"], "remote": "10.1.2.3", "port": 1286, "vni": 66051,
+        "source_vni": 66052, "via": "v0", "fdb_state": "permanent"}"#;
+    "Fdb.List" "", r#"{"netns": "w", "link": "v0"}"#;
+    "Fdb.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;
 }

@@ -6,13 +6,13 @@ use std::fmt::Debug;
 use netlink_packet_core::{
     NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload,
 };
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoNetkit, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
-use netlink_packet_route::neighbour::NeighbourMessage;
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
 use netlink_packet_route::rule::RuleMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 /// What the decoder shows of one message.
 #[derive(Debug)]
@@ -222,10 +222,23 @@ impl Parts {
         let head = &neighbour.header;
         self.head("family", head.family);
         self.head("index", head.ifindex);
-        self.head("state", head.state);
+        // The decoder has names for single states. The two of an entry of a forwarding database are together.
+        match (head.family, head.state) {
+            (AddressFamily::Bridge, NeighbourState::Other(0xc0)) => self.put("state Noarp Permanent"),
+            (AddressFamily::Bridge, NeighbourState::Other(0x42)) => self.put("state Noarp Reachable"),
+            (_, state) => self.head("state", state),
+        }
         self.head("type", head.kind);
         self.flags("", head.flags.iter());
-        self.attributes(&neighbour.attributes);
+        for attribute in &neighbour.attributes {
+            match attribute {
+                // The decoder expects an address of the family of the header, which is none of addresses.
+                NeighbourAttribute::Destination(NeighbourAddress::Other(bytes)) if bytes.len() == 4 => {
+                    self.put(format!("Destination({}.{}.{}.{})", bytes[0], bytes[1], bytes[2], bytes[3]));
+                }
+                other => self.attributes(std::slice::from_ref(other)),
+            }
+        }
     }
 
     fn nsid(&mut self, nsid: &NsidMessage) {

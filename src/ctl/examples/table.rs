@@ -1071,6 +1071,114 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     of("Rule.List", None, &[to("List the IPv4 routing rules:", r#"{"netns": "blue", "family": "inet"}"#)]),
+    of(
+        "Fdb.Add",
+        None,
+        &[
+            to(
+                "Let a vxlan send the frames for an address to a tunnel endpoint, unless it does so already:",
+                r#"{"netns": "blue", "link": "vxlan0", "mac": "02:00:00:00:00:09", "remote": "198.51.100.9",
+                    "exists_ok": true}"#,
+            ),
+            to(
+                "The same for the frames of one network of a vxlan for several, with all of the destination:",
+                r#"{"netns": "blue", "link": "vxlan1", "mac": "02:00:00:00:00:09", "remote": "198.51.100.9", "port": 4790,
+                    "vni": 200, "source_vni": 100, "via": "eth0", "fdb_state": "dynamic", "extern_learn": true}"#,
+            ),
+            to(
+                "Tie an address to a port of a bridge, in one VLAN:",
+                r#"{"netns": "blue", "link": "eth1", "targets": ["master"], "mac": "02:00:00:00:00:09", "vlan": 1,
+                    "fdb_state": "static", "sticky": true}"#,
+            ),
+            to(
+                "Let a link receive the frames for another address, too:",
+                r#"{"netns": "blue", "link": "eth0", "mac": "02:00:00:00:00:09"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Fdb.Append",
+        None,
+        &[
+            to(
+                "Let a vxlan send the frames for unknown addresses to one more tunnel endpoint:",
+                r#"{"netns": "blue", "link": "vxlan0", "mac": "00:00:00:00:00:00", "remote": "198.51.100.9"}"#,
+            ),
+            to(
+                "The same for the frames of one network of a vxlan for several, with all of the destination:",
+                r#"{"netns": "blue", "link": "vxlan1", "mac": "00:00:00:00:00:00", "remote": "198.51.100.9", "port": 4790,
+                    "vni": 200, "source_vni": 100, "via": "eth0", "fdb_state": "static", "extern_learn": true}"#,
+            ),
+        ],
+    ),
+    of(
+        "Fdb.Replace",
+        None,
+        &[
+            to(
+                "Send the frames for an address to another tunnel endpoint:",
+                r#"{"netns": "blue", "link": "vxlan1", "mac": "02:00:00:00:00:09", "remote": "198.51.100.10", "port": 4790,
+                    "vni": 200, "source_vni": 100, "via": "eth0"}"#,
+            ),
+            to(
+                "Move an address to another port of a bridge, in one VLAN:",
+                r#"{"netns": "blue", "link": "eth1", "targets": ["master"], "mac": "02:00:00:00:00:09", "vlan": 1,
+                    "fdb_state": "static", "sticky": true}"#,
+            ),
+            to(
+                "The same for an address that a routing daemon has found:",
+                r#"{"netns": "blue", "link": "eth1", "targets": ["master"], "mac": "02:00:00:00:00:09",
+                    "fdb_state": "dynamic", "extern_learn": true}"#,
+            ),
+        ],
+    ),
+    of(
+        "Fdb.Delete",
+        None,
+        &[
+            to(
+                "Delete the entry of a vxlan for an address, if it exists:",
+                r#"{"netns": "blue", "link": "vxlan0", "mac": "02:00:00:00:00:09", "missing_ok": true}"#,
+            ),
+            to(
+                "Delete one destination of it:",
+                r#"{"netns": "blue", "link": "vxlan1", "mac": "02:00:00:00:00:09", "remote": "198.51.100.9", "port": 4790,
+                    "vni": 200, "source_vni": 100, "via": "eth0"}"#,
+            ),
+            to(
+                "Delete the entry of a bridge for an address at a port, in one VLAN:",
+                r#"{"netns": "blue", "link": "eth1", "targets": ["master"], "mac": "02:00:00:00:00:09", "vlan": 1}"#,
+            ),
+        ],
+    ),
+    of(
+        "Fdb.Flush",
+        None,
+        &[
+            to(
+                "Delete the entries that a bridge has learnt on a port:",
+                r#"{"netns": "blue", "link": "eth1", "targets": ["master"], "fdb_state": "dynamic"}"#,
+            ),
+            to(
+                "Delete the entries for an address at a port in one VLAN:",
+                r#"{"netns": "blue", "link": "eth1", "mac": "02:00:00:00:00:09", "vlan": 1}"#,
+            ),
+            to(
+                "Delete the entries of a vxlan with a destination:",
+                r#"{"netns": "blue", "link": "vxlan1", "remote": "198.51.100.9", "port": 4790, "vni": 200,
+                    "source_vni": 100, "via": "eth0"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Fdb.List",
+        None,
+        &[
+            to("List the entries of all links:", r#"{"netns": "blue"}"#),
+            to("List the entries of a vxlan:", r#"{"netns": "blue", "link": "vxlan0"}"#),
+            to("List the entries of the link with this index:", r#"{"netns": "blue", "index": 12}"#),
+        ],
+    ),
 ];
 
 /// What the kinds of links are.

@@ -111,7 +111,12 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Rule.Flush",
             "Neighbour.Flush",
             "Route.Append",
-            "Route.Flush"
+            "Route.Flush",
+            "Fdb.Add",
+            "Fdb.Append",
+            "Fdb.Replace",
+            "Fdb.Delete",
+            "Fdb.Flush"
         ]
     );
     assert_eq!(
