@@ -16,6 +16,7 @@ mod asked;
 mod later;
 mod oracle;
 mod random;
+mod removal;
 mod single;
 #[cfg(feature = "ctl")]
 mod source;
