@@ -18,7 +18,8 @@ use crate::policy::rule::Ruling;
 fn removers() -> Vec<(&'static Call, Vec<&'static Call>)> {
     let is_one = |call: &&Call| ["Flush", "Replace"].contains(&call.verb());
     let deletes = all().filter(|call| call.verb() == "Delete");
-    let others = |delete: &Call| all().filter(is_one).filter(|call| call.family() == delete.family()).collect::<Vec<_>>();
+    let others =
+        |delete: &Call| all().filter(is_one).filter(|call| call.family() == delete.family()).collect::<Vec<_>>();
     deletes.map(|delete| (delete, others(delete))).filter(|(_, others)| !others.is_empty()).collect()
 }
 
@@ -93,7 +94,8 @@ fn round(random: &mut Random, families: &[(&'static Call, Vec<&'static Call>)]) 
     deny.spares.clear();
     deny.fields.retain(|(field, _)| *field != &MISSING_OK.field);
     let rules = [deny.rule("d")];
-    let denied = object(random, delete).filter(|object| judge(&rules, &caller(), &object.request()).rule() == Some("d"));
+    let denied =
+        object(random, delete).filter(|object| judge(&rules, &caller(), &object.request()).rule() == Some("d"));
     let Some(object) = denied else { return Vec::new() };
     let mut tried = Vec::new();
     for call in others {

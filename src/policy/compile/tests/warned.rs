@@ -172,7 +172,7 @@ fn a_call_that_a_deny_lists_and_never_applies_to_is_named() {
             "call = [\"@change\", \"@read\"]\nmtu = 1",
             "call = \"Link.*\"\nmtu = 1",
             "call = [\"Link.*\", \"!Link.Delete\"]\nmtu = 1",
-            "call = [\"Route.Add\", \"Route.Delete\"]\ngateway = \"10.0.0.1/32\"",
+            "call = [\"Route.Add\", \"Route.Replace\"]\ngateway = \"10.0.0.1/32\"",
         ],
     );
 }
@@ -446,6 +446,39 @@ fn an_optional_account_that_is_absent_is_nobody() {
             (&allow("\"uid?:7\""), "3:7: `uid?:7`: expected `user:NAME`"),
             (&allow("\"user?:\""), "3:7: `user?:`: expected `user:NAME`"),
             (&allow("\"group:\""), "3:7: `group:`: expected `user:NAME`"),
+        ],
+    );
+}
+
+#[test]
+fn a_deny_of_a_delete_names_the_other_calls_that_remove_the_same() {
+    warn(
+        "[[deny]]\nid = \"x\"\nwho = \"*\"\n",
+        &[
+            (
+                "call = \"Address.Delete\"\naddress = \"10.0.0.0/8\"",
+                "4:8: `Address.Flush` can remove or change what this keeps `Address.Delete` from removing; list it, too",
+            ),
+            (
+                "call = [\"Route.Add\", \"Route.Delete\"]\ngateway = \"10.0.0.1/32\"",
+                "4:22: `Route.Replace`, `Route.Append`, `Route.Flush` can remove or change what this keeps `Route.Delete` from removing; \
+                 list them, too",
+            ),
+            (
+                "call = [\"Route.Delete\", \"Route.Replace\", \"Route.Append\"]\nmetric = 7",
+                "4:9: `Route.Flush` can remove",
+            ),
+            ("call = \"Fdb.Delete\"\nmac = \"02:*\"", "4:8: `Fdb.Append`, `Fdb.Replace`, `Fdb.Flush` can remove"),
+        ],
+    );
+    silent(
+        "[[deny]]\nid = \"x\"\nwho = \"*\"\n",
+        &[
+            "call = [\"Address.Delete\", \"Address.Flush\"]\naddress = \"10.0.0.0/8\"",
+            "call = \"Address.*\"\naddress = \"10.0.0.0/8\"",
+            "call = \"@change\"\ngateway = \"10.0.0.1/32\"",
+            "call = \"Link.Delete\"\ntouches = { link = \"eth0\" }",
+            "call = \"Address.Delete\"\nmissing_ok = true", // no other call has the field
         ],
     );
 }
