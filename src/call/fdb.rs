@@ -138,7 +138,7 @@ pub(super) static CALLS: &[Call] = &[
               is with the link itself, as in bridge(8). On a bridge, `mac` and `vlan` identify an entry, whatever its port is. \
               On a vxlan, `mac` and `source_vni` do. If it exists, the error is `AlreadyExists`. Without `vlan`, a bridge adds an \
               entry without a VLAN and one for each VLAN of the port. `vlan` and `sticky` apply to the database of a bridge \
-              only. `remote`, and with it `port`, `vni` and `via`, apply to a vxlan only. Without `port`, `vni` or `source_vni`, \
+              only. An entry of a vxlan needs `remote`, and only such an entry has `remote`, `port`, `vni` and `via`. Without `port`, `vni` or `source_vni`, \
               the entry has that of the vxlan. On other links, the entries are the addresses that the link receives, and they are \
               `permanent`. With both targets, the entry is first added to the bridge. If the second addition fails, \
               `may_have_changed` is true. `exists_ok` compares one entry, that without a VLAN if no `vlan` is given.",
@@ -157,8 +157,8 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Adds a destination to the entry of a vxlan for a group of hosts, or adds the entry. Frames for it then go to each \
               of its destinations. `mac` must be the address of a group, or `00:00:00:00:00:00` for all unknown addresses, \
-              because the kernel keeps one destination only for any other. The entry is with the link itself. A destination that \
-              exists already is no error.",
+              because the kernel keeps one destination only for any other. The entry is with the link itself. On a vxlan, it needs \
+              `remote`. A destination that exists already is no error.",
         elsewhere: "The existing entry takes the given `fdb_state` and `extern_learn`.",
         uses: APPENDED,
         kinds: NO_KINDS,
