@@ -63,7 +63,8 @@ pub struct Call {
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
     /// Fields that can have any value, whatever the request gives: those of an existing object that the call replaces
     /// or refers to by a number, if these fields do not identify it. A deny on such a field is always met. An allow
-    /// considers the given value.
+    /// considers the given value. The call need not have the field: it may be that of other objects that the call changes,
+    /// such as the routes that use a nexthop object. Then only denies can name it.
     pub leaves_open: &'static [&'static Field],
     /// Checks and fills in fields that depend on each other. It runs after all fields are read and before the request
     /// is judged. `AS_READ` does nothing.
@@ -328,6 +329,24 @@ impl Call {
         self.all_uses().any(|u| u.field().number == field.number)
     }
 
+    /// The fields that it leaves open and does not have: those of other objects that it changes.
+    pub fn elsewhere_open(&self) -> impl Iterator<Item = &'static Field> + use<'_> {
+        self.leaves_open.iter().copied().filter(|field| !self.has(field))
+    }
+
+    /// Whether a deny on the field of this number can meet a request of this kind.
+    #[must_use]
+    pub fn can_be_met(&self, kind: Option<&'static Kind>, number: u16) -> bool {
+        let fields = self.uses(kind).map(Use::field);
+        fields.chain(self.elsewhere_open()).any(|field| field.is_met_as(number))
+    }
+
+    /// Whether a deny on a link can meet some request.
+    #[must_use]
+    pub fn can_touch_links(&self) -> bool {
+        self.all_uses().map(Use::field).chain(self.elsewhere_open()).any(|field| field.ty.is_link())
+    }
+
     /// Whether the kernel can take another value for the field of a link than a request gives.
     #[must_use]
     pub fn adjusts(&self, field: &Field) -> bool {
@@ -541,10 +560,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_leaves_open_are_fields_of_its_own() {
+    fn what_a_call_leaves_open_are_fields_of_its_own_or_of_objects_that_another_call_changes() {
         for call in all() {
             for field in call.leaves_open {
-                assert!(call.has(field), "{} of {}", field.name, call.name);
+                let is_of_others = all().any(|other| other.effect == Effect::Changes && other.has(field));
+                assert!(call.has(field) || is_of_others, "{} of {}", field.name, call.name);
                 assert!(!matches!(field.ty, Type::Netns), "{}", call.name); // a policy is about one namespace
             }
         }

@@ -16,7 +16,7 @@ use super::source::{At, FieldSyntax, RuleSyntax, Scalar};
 use crate::call::field::{Field, LINK, NETNS};
 use crate::call::inet::bits;
 use crate::call::types::Type;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Use};
 
 /// A warning about a valid policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,7 +256,8 @@ fn calls_left_out(
     let meant = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
     let applies = |call: &Call| calls.iter().any(|of| of.number == call.number);
     let lacks = |call: &Call| {
-        let has = |field: &Field| call.all_uses().any(|used| used.field().is_met_as(field.number));
+        let fields = || call.all_uses().map(Use::field).chain(call.elsewhere_open());
+        let has = |field: &Field| fields().any(|own| own.is_met_as(field.number));
         match named.iter().find(|named| !has(named.field)) {
             Some(named) => format!("`{}` has no field `{}`", call.name, named.field.name),
             None if rule.touches.is_some() => format!("`{}` has no field that holds a link", call.name),

@@ -28,7 +28,9 @@ fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
 }
 
 fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
-    let Call { name, number, effect, needs, doc, elsewhere, excludes, leaves_open, settle, .. } = *call;
+    let Call { name, number, effect, needs, doc, elsewhere, excludes, settle, .. } = *call;
+    let is_new = |field: &Field| call.has(field) && !uses.iter().any(|used| used.field() == field);
+    let leaves_open = keep(call.leaves_open.iter().copied().filter(|field| !is_new(field)).collect());
     let result = crate::call::Output { parts: &[], streams: false };
     let kinds = Kinds { by: call.kinds.by, all: kinds };
     let call = Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, leaves_open, settle, result };

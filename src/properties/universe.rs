@@ -283,8 +283,24 @@ pub(super) static OPENED: Call = Call {
     )
 };
 
-pub(super) static CALLS: [&Call; 13] =
-    [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN];
+/// A call that changes other objects, with any gateway and any link. No request can give these two.
+static ELSEWHERE: Call = Call {
+    leaves_open: &[&GATEWAY.field, &NEXTHOPS_LINK.field],
+    ..call(
+        "Test.Elsewhere",
+        913,
+        &[
+            declared(&NETNS.field, Absence::Required),
+            declared(&METRIC.field, Absence::Required),
+            declared(&SCOPE.field, Absence::Any),
+        ],
+        &[],
+    )
+};
+
+pub(super) static CALLS: [&Call; 14] = [
+    &SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN, &ELSEWHERE,
+];
 
 /// The fields that can have any value in a request, whatever it gives.
 pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
