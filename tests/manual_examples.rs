@@ -87,6 +87,15 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Nexthop objects that the examples of this family refer to. They are of a link that is up at both ends.
+const NEXTHOPS: &str = "
+ip -n blue link set lo up
+ip -n blue nexthop add id 11 via 192.0.2.254 dev eth0
+ip -n blue nexthop add id 12 via 203.0.113.2 dev eth1 onlink
+ip -n blue nexthop add id 20 group 11/12
+ip -n blue nexthop add id 21 via 203.0.113.1 dev eth1 onlink protocol bgp
+";
+
 /// Examples that need a device, which this test has not: the call, what the parameters have, and the error.
 const DEVICES: &[(&str, &str, &str)] =
     &[("Link.Set", r#""vf""#, "NotSupported"), ("Link.Set", r#""link":"can0""#, "NoSuchLink")];
@@ -153,7 +162,8 @@ impl Example {
     /// Asserts that the kernel carries it out, unless it lacks the device or the option.
     fn assert_succeeds(&self) {
         let before = BEFORE.iter().filter(|(call, text, _)| self.has(call, text)).map(|(.., script)| *script);
-        let scripts: Vec<&str> = [WORLD].into_iter().chain(before).collect();
+        let nexthops = self.call.starts_with("Nexthop.").then_some(NEXTHOPS);
+        let scripts: Vec<&str> = [WORLD].into_iter().chain(nexthops).chain(before).collect();
         let device = DEVICES.iter().find(|(call, text, _)| self.has(call, text)).map(|(.., error)| *error);
         let may_lack = |error: &str| OPTIONS.iter().any(|(call, text, lacks)| self.has(call, text) && error == *lacks);
         match self.error(&scripts) {
@@ -202,10 +212,15 @@ fn the_examples_of_links_succeed_except_for_kinds_that_the_kernel_lacks() {
 
 #[test]
 fn the_examples_of_namespaces_addresses_neighbours_and_rules_succeed() {
-    examples(|family| !["Link", "Route"].contains(&family)).iter().for_each(Example::assert_succeeds);
+    examples(|family| !["Link", "Route", "Nexthop"].contains(&family)).iter().for_each(Example::assert_succeeds);
 }
 
 #[test]
 fn the_examples_of_routes_succeed() {
     examples(|family| family == "Route").iter().for_each(Example::assert_succeeds);
+}
+
+#[test]
+fn the_examples_of_nexthop_objects_succeed() {
+    examples(|family| family == "Nexthop").iter().for_each(Example::assert_succeeds);
 }

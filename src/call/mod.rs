@@ -16,6 +16,7 @@ pub mod name;
 pub mod needs;
 mod neighbour;
 mod netns;
+mod nexthop;
 pub mod object;
 pub mod range;
 pub mod request;
@@ -30,6 +31,7 @@ pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::{Field, FieldId};
 pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
+pub(crate) use nexthop::{MEMBER_STATE, NEXTHOP_OBJECT_STATE};
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 
@@ -268,7 +270,7 @@ pub struct Output {
 
 /// All calls, family by family.
 pub static CALLS: &[&[Call]] =
-    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS];
+    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, nexthop::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

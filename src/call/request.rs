@@ -331,7 +331,7 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
         let fits = |used: &&Use| match used.field().alone {
             Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field() == outside.get()),
             Some(Alone::Always(_)) => true,
-            Some(Alone::RangeOf(_)) | None => false,
+            Some(Alone::RangeOf(_) | Alone::MetAs(_)) | None => false,
         };
         let Some(Value::List(elements)) = request.value(list) else { continue };
         if let (true, [one]) = (inside.iter().all(fits), elements.as_slice()) {
@@ -377,7 +377,7 @@ fn settle_one(
                 let why = format!("is {value}; it must be {} in a list of one element", constant.value(uid));
                 return Err(Invalid::new(used.field().name, why));
             }
-            Some(Alone::RangeOf(_)) | None => {}
+            Some(Alone::RangeOf(_) | Alone::MetAs(_)) | None => {}
         }
     }
     if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which specifies nothing; leave it out")) }

@@ -35,7 +35,7 @@ pub const MOST_MTU: u64 = 65_520;
 const ECN_VALUES: u64 = 4;
 
 /// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
-static FLAGS: Words = Words {
+pub(super) static FLAGS: Words = Words {
     name: "RouteFlag",
     words: &[
         ("dead", 1),

@@ -106,7 +106,7 @@ fn put_hops(to: &mut Attributes, given: &Given) -> Result<(), Refusal> {
 /// Refuses an IPv4 gateway on a VRF. The kernel looks such a gateway up in the table of the VRF, and writes the port
 /// that it finds into the route in place of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway,
 /// and refuses an IPv6 gateway that is reached through another link.
-fn require_own_link(given: &Given) -> Result<(), Refusal> {
+pub(super) fn require_own_link(given: &Given) -> Result<(), Refusal> {
     let one = [(given.view(), &field::LINK.field, &field::GATEWAY.field, &field::ONLINK)];
     let several = given
         .elements(&field::NEXTHOPS)

@@ -343,6 +343,64 @@ pub(crate) static EXPECTED: &[Expected] = &[
         parts: &[],
         rows: &[IN_NETNS, ("family", shows!("family {}", inet))],
     },
+    Expected { call: "Nexthop.Add", messages: |_| vec!["NewNexthop create excl"], parts: &[], rows: NEXTHOP },
+    Expected { call: "Nexthop.Replace", messages: |_| vec!["NewNexthop create replace"], parts: &[], rows: NEXTHOP },
+    Expected { call: "Nexthop.Delete", messages: |_| vec!["DelNexthop"], parts: &[], rows: NEXTHOP_FILTERS },
+    // Of the example in tests/common/calls.rs, which has two objects, and of the others, which have one.
+    Expected {
+        call: "Nexthop.Flush",
+        messages: |given| vec!["DelNexthop"; if given.has("nexthop_ids") { 1 } else { 2 }],
+        parts: &[],
+        rows: NEXTHOP_FILTERS,
+    },
+    Expected {
+        call: "Nexthop.List",
+        messages: |_| vec!["GetNexthop dump"],
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            ("nexthop_ids", Nothing("the kernel has no filter for it")),
+            ("family", shows!("family {}", inet)),
+            ("gateway", Nothing("the kernel has no filter for it")),
+            ("link", shows!("Oif({})", index)),
+            ("onlink", Nothing("the kernel has no filter for it")),
+            ("blackhole", Nothing("the kernel has no filter for it")),
+            ("fdb", Nothing("the kernel ignores its filter")),
+            ("protocol", Nothing("the kernel has no filter for it")),
+            ("master", shows!("Master({})", index)),
+        ],
+    },
+];
+
+const NEXTHOP: &[Row] = &[
+    IN_NETNS,
+    ("nexthop_id", shows!("Id({})")),
+    ("family", shows!("family {}", inet)),
+    ("gateway", shows!("Gateway({})")),
+    ("link", shows!("Oif({})", index)),
+    ("onlink", when!("flags 4")),
+    ("blackhole", when!("Blackhole")),
+    ("fdb", when!("Fdb")),
+    ("protocol", Shows::Parts(|_, value| if *value == 0 { Vec::new() } else { vec![format!("protocol {value}")] })),
+    ("members", Nothing("its elements show it")),
+    ("members.nexthop_id", Shows::Parts(|_, value| vec![format!("id {value}")])),
+    ("members.weight", Shows::Parts(|_, value| vec![format!("weight {value}")])),
+    EXISTS_OK,
+];
+
+/// The broker reads the object, compares it, and deletes it by its number.
+const NEXTHOP_FILTERS: &[Row] = &[
+    IN_NETNS,
+    ("nexthop_id", shows!("Id({})")),
+    ("nexthop_ids", Nothing("the broker compares it")),
+    ("family", Nothing("the broker compares it")),
+    ("gateway", Nothing("the broker compares it")),
+    ("link", Nothing("the broker compares it")),
+    ("onlink", Nothing("the broker compares it")),
+    ("blackhole", Nothing("the broker compares it")),
+    ("fdb", Nothing("the broker compares it")),
+    ("protocol", Nothing("the broker compares it")),
+    MISSING_OK,
 ];
 
 /// Whether the namespace of an example is a plain file, which has no id that could be looked up.

@@ -1071,6 +1071,106 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     of("Rule.List", None, &[to("List the IPv4 routing rules:", r#"{"netns": "blue", "family": "inet"}"#)]),
+    of(
+        "Nexthop.Add",
+        None,
+        &[
+            to(
+                "Add a next hop that routes can share:",
+                r#"{"netns": "blue", "nexthop_id": 1, "gateway": "192.0.2.254", "link": "eth0", "exists_ok": true}"#,
+            ),
+            to(
+                "Add a next hop by a router that no route leads to:",
+                r#"{"netns": "blue", "nexthop_id": 2, "gateway": "203.0.113.1", "link": "eth1", "onlink": true,
+                    "protocol": 186}"#,
+            ),
+            to(
+                "Add an IPv6 next hop without a gateway:",
+                r#"{"netns": "blue", "nexthop_id": 3, "family": "inet6", "link": "eth0"}"#,
+            ),
+            to("Add a next hop that drops packets:", r#"{"netns": "blue", "nexthop_id": 4, "blackhole": true}"#),
+            to(
+                "Add a remote address for entries of a forwarding database:",
+                r#"{"netns": "blue", "nexthop_id": 5, "gateway": "198.51.100.9", "fdb": true}"#,
+            ),
+            to(
+                "Distribute packets among two next hops. The rule permits any members:",
+                r#"{"netns": "blue", "nexthop_id": 10,
+                    "members": [{"nexthop_id": 11, "weight": 2}, {"nexthop_id": 12}]}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Replace",
+        None,
+        &[
+            to(
+                "Lead all routes that use a nexthop object to another router:",
+                r#"{"netns": "blue", "nexthop_id": 11, "gateway": "192.0.2.253", "link": "eth0", "protocol": 186}"#,
+            ),
+            to(
+                "Set a next hop by a router that no route leads to:",
+                r#"{"netns": "blue", "nexthop_id": 12, "gateway": "203.0.113.1", "link": "eth1", "onlink": true}"#,
+            ),
+            to(
+                "Drop the packets of all routes that use a nexthop object:",
+                r#"{"netns": "blue", "nexthop_id": 21, "blackhole": true, "family": "inet"}"#,
+            ),
+            to(
+                "Set a remote address for entries of a forwarding database:",
+                r#"{"netns": "blue", "nexthop_id": 5, "gateway": "198.51.100.9", "fdb": true}"#,
+            ),
+            to(
+                "Change the weights of a group:",
+                r#"{"netns": "blue", "nexthop_id": 20,
+                    "members": [{"nexthop_id": 11, "weight": 3}, {"nexthop_id": 12, "weight": 2}]}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Delete",
+        None,
+        &[
+            to(
+                "Delete a nexthop object and the routes that use it, if it exists. The rule must permit every link:",
+                r#"{"netns": "blue", "nexthop_id": 1, "missing_ok": true}"#,
+            ),
+            to(
+                "Delete exactly this next hop:",
+                r#"{"netns": "blue", "nexthop_id": 21, "family": "inet", "gateway": "203.0.113.1", "link": "eth1",
+                    "onlink": true, "blackhole": false, "fdb": false, "protocol": 186}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Flush",
+        None,
+        &[
+            to(
+                "Delete the next hops of a link:",
+                r#"{"netns": "blue", "family": "inet", "link": "eth1", "nexthop_ids": "20..29"}"#,
+            ),
+            to(
+                "Delete the nexthop objects of a routing daemon that have all of this:",
+                r#"{"netns": "blue", "gateway": "203.0.113.1", "onlink": true, "blackhole": false, "fdb": false,
+                    "protocol": 186}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.List",
+        None,
+        &[
+            to("List all nexthop objects:", r#"{"netns": "blue"}"#),
+            to("List the IPv4 next hops of a link:", r#"{"netns": "blue", "family": "inet", "link": "eth0"}"#),
+            to("List the next hops through the ports of a bridge:", r#"{"netns": "blue", "master": "br0"}"#),
+            to(
+                "List the nexthop objects that have all of this:",
+                r#"{"netns": "blue", "nexthop_ids": "20..29", "gateway": "203.0.113.1", "onlink": true,
+                    "blackhole": false, "fdb": false, "protocol": 186}"#,
+            ),
+        ],
+    ),
 ];
 
 /// What the kinds of links are.
