@@ -68,6 +68,7 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue route add 198.51.100.0/24 nexthop via 192.0.2.254 dev eth0 weight 2 \
          nexthop via 203.0.113.1 dev eth1 onlink",
     ),
+    ("Route.Delete", r#""nexthop_id""#, "ip -n blue route add 203.0.113.0/24 nhid 20"),
     ("Neighbour.Get", r#""192.0.2.9""#, "ip -n blue neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev eth0"),
     ("Neighbour.Get", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     ("Neighbour.Delete", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
@@ -87,7 +88,7 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Nexthop objects that the examples of this family refer to. They are of a link that is up at both ends.
+/// Nexthop objects that examples refer to. They are of a link that is up at both ends.
 const NEXTHOPS: &str = "
 ip -n blue link set lo up
 ip -n blue nexthop add id 11 via 192.0.2.254 dev eth0
@@ -162,7 +163,8 @@ impl Example {
     /// Asserts that the kernel carries it out, unless it lacks the device or the option.
     fn assert_succeeds(&self) {
         let before = BEFORE.iter().filter(|(call, text, _)| self.has(call, text)).map(|(.., script)| *script);
-        let nexthops = self.call.starts_with("Nexthop.").then_some(NEXTHOPS);
+        let refers = self.call.starts_with("Nexthop.") || self.parameters.get("nexthop_id").is_some();
+        let nexthops = refers.then_some(NEXTHOPS);
         let scripts: Vec<&str> = [WORLD].into_iter().chain(nexthops).chain(before).collect();
         let device = DEVICES.iter().find(|(call, text, _)| self.has(call, text)).map(|(.., error)| *error);
         let may_lack = |error: &str| OPTIONS.iter().any(|(call, text, lacks)| self.has(call, text) && error == *lacks);

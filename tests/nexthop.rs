@@ -168,7 +168,8 @@ fn a_list_reports_what_iproute2_reports_and_its_filters_narrow_it() {
         (json!({"onlink": true}), vec![3]),
         (json!({"blackhole": true}), vec![4]),
         (json!({"fdb": true}), vec![5]),
-        (json!({"blackhole": false, "fdb": false, "protocol": 0}), vec![2, 3, 6, 7]),
+        (json!({"blackhole": false, "fdb": false, "protocol": 0}), vec![2, 3]),
+        (json!({"fdb": false, "protocol": 0}), vec![2, 3, 4, 6, 7]),
     ] {
         let found = list(fields.clone());
         let found: Vec<u64> = found.as_array().unwrap().iter().map(|one| one["nexthop_id"].as_u64().unwrap()).collect();
@@ -403,7 +404,8 @@ fn a_flush_deletes_what_iproute2_deletes() {
         (json!({"nexthop_ids": "4..5"}), 2),
         (json!({"gateway": "10.0.0.9", "onlink": false}), 1),
         (json!({"blackhole": true}), 0),
-        (json!({"blackhole": false}), 3),
+        (json!({"protocol": 186, "fdb": false}), 1),
+        (json!({"blackhole": false}), 2),
     ] {
         assert_eq!(act(&host, "Flush", a, &fields).ok(), json!({"deleted": deleted}), "{fields}");
     }
@@ -433,7 +435,14 @@ fn a_deny_on_routes_meets_what_removes_or_redirects_them() {
         "touches = { netns = \"a\", link = \"v0\" }",
     ] {
         deny(said);
-        for (verb, fields) in [("Replace", &one), ("Delete", &of_link), ("Flush", &json!({"link": "v0"}))] {
+        let number = json!({"nexthop_id": 1});
+        for (verb, fields) in [
+            ("Replace", &one),
+            ("Delete", &number),
+            ("Delete", &of_link),
+            ("Flush", &json!({})),
+            ("Flush", &json!({"link": "v0", "gateway": "10.0.0.9"})),
+        ] {
             refused(
                 &host,
                 verb,
@@ -443,6 +452,16 @@ fn a_deny_on_routes_meets_what_removes_or_redirects_them() {
                 said.split([' ', '=']).next().unwrap().replace("touches", "link").as_str(),
             );
         }
+    }
+    // A request that limits the link or the gateway of the object also limits those of its routes.
+    for (said, fields) in [
+        ("link = \"v0\"", json!({"nexthop_id": 9, "link": "v1", "missing_ok": true})),
+        ("nexthops.link = \"v0\"", json!({"nexthop_id": 9, "link": "v1", "missing_ok": true})),
+        ("touches = { link = \"v0\" }", json!({"nexthop_id": 9, "link": "v1", "missing_ok": true})),
+        ("gateway = \"10.0.0.0/24\"", json!({"nexthop_id": 9, "gateway": "10.0.1.9", "missing_ok": true})),
+    ] {
+        deny(said);
+        act(&host, "Delete", a, &fields).ok();
     }
     // A group has any link and gateway, and a new next hop those of the request.
     for said in ["link = \"v0\"", "gateway = \"10.0.0.0/24\"", "touches = { link = \"v0\" }", "nexthop_id = 1"] {
@@ -468,4 +487,194 @@ fn a_deny_on_routes_meets_what_removes_or_redirects_them() {
     host.policy(allow);
     refused(&host, "Delete", a, &json!({"nexthop_id": 1}), "Denied", "link");
     refused(&host, "Delete", a, &json!({"nexthop_id": 1, "link": "v1"}), "NotFound", "nexthop_id");
+}
+
+fn route(host: &Host, verb: &str, netns: &str, fields: &Value) -> Reply {
+    let mut all = json!({"netns": netns});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    host.caller().call(&format!("Route.{verb}"), all)
+}
+
+/// Nexthop objects of each sort, in both twins.
+fn with_objects(host: &Host, netns: &str) {
+    for words in [
+        "id 1 via 10.0.0.9 dev v0",
+        "id 2 dev v1",
+        "id 3 via 2001:db8::9 dev v0",
+        "id 4 blackhole",
+        "id 5 via 2001:db8::8 dev v0",
+        "id 6 group 1/2",
+        "id 7 group 3/5",
+        "id 8 via 10.0.0.9 fdb",
+    ] {
+        host.ip_in(netns, &format!("nexthop add {words}"));
+    }
+    host.ip_in(netns, "-6 nexthop add id 9 blackhole");
+}
+
+#[test]
+fn routes_by_nexthop_objects_are_those_of_iproute2() {
+    let (host, a, b) = host();
+    with_objects(&host, a);
+    with_objects(&host, b);
+    for (verb, fields, words) in [
+        ("Add", json!({"destination": "10.30.0.0/16", "nexthop_id": 1}), "add 10.30.0.0/16 nhid 1"),
+        ("Add", json!({"destination": "10.31.0.0/16", "nexthop_id": 2}), "add 10.31.0.0/16 nhid 2"),
+        ("Add", json!({"destination": "10.32.0.0/16", "nexthop_id": 3}), "add 10.32.0.0/16 nhid 3"),
+        ("Add", json!({"destination": "10.33.0.0/16", "nexthop_id": 4}), "add 10.33.0.0/16 nhid 4"),
+        ("Add", json!({"destination": "10.34.0.0/16", "nexthop_id": 6}), "add 10.34.0.0/16 nhid 6"),
+        ("Add", json!({"destination": "10.35.0.0/16", "nexthop_id": 7}), "add 10.35.0.0/16 nhid 7"),
+        ("Add", json!({"destination": "2001:db8:1::/48", "nexthop_id": 3}), "-6 add 2001:db8:1::/48 nhid 3"),
+        ("Add", json!({"destination": "2001:db8:2::/48", "nexthop_id": 7}), "-6 add 2001:db8:2::/48 nhid 7"),
+        ("Add", json!({"destination": "2001:db8:3::/48", "nexthop_id": 9}), "-6 add 2001:db8:3::/48 nhid 9"),
+        (
+            "Add",
+            json!({"destination": "default", "nexthop_id": 1, "metric": 7, "protocol": 186, "mtu": 1300, "table": 100,
+                   "preferred_source": "10.0.0.1"}),
+            "add default nhid 1 metric 7 proto bgp mtu 1300 table 100 src 10.0.0.1",
+        ),
+        ("Replace", json!({"destination": "10.30.0.0/16", "nexthop_id": 6}), "replace 10.30.0.0/16 nhid 6"),
+        ("Replace", json!({"destination": "10.30.0.0/16", "gateway": "10.0.0.8"}), "replace 10.30.0.0/16 via 10.0.0.8"),
+        ("Append", json!({"destination": "10.30.0.0/16", "nexthop_id": 2}), "append 10.30.0.0/16 nhid 2"),
+        ("Replace", json!({"destination": "2001:db8:1::/48", "nexthop_id": 5}), "-6 replace 2001:db8:1::/48 nhid 5"),
+        ("Delete", json!({"destination": "10.30.0.0/16", "nexthop_id": 2}), "del 10.30.0.0/16 nhid 2"),
+        ("Delete", json!({"destination": "10.31.0.0/16"}), "del 10.31.0.0/16"),
+        ("Delete", json!({"destination": "10.34.0.0/16", "nexthop_id": 6}), "del 10.34.0.0/16 nhid 6"),
+        ("Delete", json!({"destination": "2001:db8:2::/48", "nexthop_id": 7}), "-6 del 2001:db8:2::/48 nhid 7"),
+        ("Delete", json!({"destination": "10.33.0.0/16", "route_type": "blackhole"}), "del 10.33.0.0/16 nhid 4"),
+    ] {
+        assert_eq!(route(&host, verb, a, &fields).ok(), json!({}), "{verb} {fields}");
+        let (family, words) = words.strip_prefix("-6 ").map_or(("", words), |rest| ("-6 ", rest));
+        host.ip_in(b, &format!("{family}route {words}"));
+        assert_eq!(state(&host, a), state(&host, b), "{verb} {fields}");
+        let other = "route show table all";
+        assert_eq!(host.ip_in(a, other), host.ip_in(b, other), "{verb} {fields}");
+    }
+}
+
+#[test]
+fn a_route_by_a_nexthop_object_is_compared_listed_and_flushed_by_it() {
+    let (host, a, _) = host();
+    with_objects(&host, a);
+    for (destination, id) in [("10.30.0.0/16", 1), ("10.31.0.0/16", 6), ("10.32.0.0/16", 4), ("2001:db8:1::/48", 3)] {
+        let fields = json!({"destination": destination, "nexthop_id": id});
+        route(&host, "Add", a, &fields).ok();
+        let again = json!({"destination": destination, "nexthop_id": id, "exists_ok": true});
+        route(&host, "Add", a, &again).ok();
+    }
+    let before = state(&host, a);
+    for (fields, field) in [
+        (json!({"destination": "10.30.0.0/16", "nexthop_id": 2}), "nexthop_id"),
+        (json!({"destination": "10.30.0.0/16", "gateway": "10.0.0.9", "link": "v0"}), "nexthop_id"),
+        (json!({"destination": "10.32.0.0/16", "route_type": "blackhole"}), "nexthop_id"),
+        (json!({"destination": "10.30.0.0/16", "nexthop_id": 1, "mtu": 1300}), "mtu"),
+        (json!({"destination": "2001:db8:1::/48", "nexthop_id": 5}), "nexthop_id"),
+    ] {
+        let mut fields = fields;
+        fields["exists_ok"] = json!(true);
+        let reply = route(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+    }
+    for (fields, field, told) in [
+        (json!({"nexthop_id": 1, "gateway": "10.0.0.9"}), "nexthop_id", "has its own"),
+        (json!({"nexthop_id": 1, "link": "v0"}), "nexthop_id", "has its own"),
+        (json!({"nexthop_id": 1, "onlink": true}), "nexthop_id", "has its own"),
+        (json!({"nexthop_id": 1, "nexthops": [{"link": "v0"}, {"link": "v1"}]}), "nexthop_id", "has its own"),
+        (json!({"nexthop_id": 1, "route_type": "blackhole"}), "nexthop_id", "does not apply to this `route_type`"),
+        (json!({"nexthop_id": 1, "route_type": "local", "link": "v0"}), "nexthop_id", ""),
+    ] {
+        let mut fields = fields;
+        fields["destination"] = json!("10.39.0.0/16");
+        let reply = route(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+        assert!(reply.get("reason").as_str().unwrap().contains(told), "{fields}: {reply}");
+    }
+    for (destination, id) in [("10.39.0.0/16", 99), ("10.39.0.0/16", 8), ("2001:db8:9::/48", 1)] {
+        let reply = route(&host, "Add", a, &json!({"destination": destination, "nexthop_id": id}));
+        assert_eq!(reply.error(), "io.netbroker.Route.KernelRefused", "{reply}");
+    }
+    for fields in [
+        json!({"destination": "10.30.0.0/16", "nexthop_id": 2}),
+        json!({"destination": "10.31.0.0/16", "nexthop_id": 1}),
+    ] {
+        assert_eq!(route(&host, "Delete", a, &fields).error(), "io.netbroker.Route.NotFound", "{fields}");
+    }
+    assert_eq!(state(&host, a), before);
+    let listed = route(&host, "List", a, &json!({"nexthop_id": 6})).ok()["routes"].clone();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["destination"]), (1, &json!("10.31.0.0/16")));
+    assert_eq!(route(&host, "Flush", a, &json!({"table": 254, "nexthop_id": 1})).ok(), json!({"deleted": 1}));
+    assert_eq!(route(&host, "Flush", a, &json!({"table": 254, "nexthop_id": 4})).ok(), json!({"deleted": 1}));
+    assert_eq!(route(&host, "Flush", a, &json!({"table": 254, "nexthop_id": 3})).ok(), json!({"deleted": 1}));
+    let left = host.ip_in(a, "route");
+    assert!(!left.contains("10.30.") && left.contains("10.31.") && !left.contains("10.32."), "{left}");
+}
+
+/// The kernel takes a nexthop object for any next hop of an IPv6 route that is deleted (`ip6_route_del`).
+#[test]
+fn no_other_route_is_deleted_in_place_of_one_by_a_nexthop_object() {
+    let (host, a, _) = host();
+    with_objects(&host, a);
+    for (objects, plain, twice) in [
+        ("-4 route append 10.30.0.0/16 nhid 1", "-4 route append 10.30.0.0/16 via 10.0.0.9 dev v0", "10.30.0.0/16"),
+        (
+            "-6 route append 2001:db8:1::/48 nhid 3",
+            "-6 route append 2001:db8:1::/48 via 2001:db8::9 dev v0",
+            "2001:db8:1::/48",
+        ),
+    ] {
+        for words in [[objects, plain], [plain, objects]] {
+            words.iter().for_each(|words| drop(host.ip_in(a, words)));
+            let id = if twice.contains(':') { 3 } else { 1 };
+            let by_gateway = json!({"destination": twice, "nexthop_id": id});
+            route(&host, "Delete", a, &by_gateway).ok();
+            let left = [host.ip_in(a, "-4 route"), host.ip_in(a, "-6 route")].concat();
+            assert!(left.contains(twice) && !left.contains("nhid"), "{words:?}: {left}");
+            route(&host, "Delete", a, &json!({"destination": twice})).ok();
+        }
+    }
+    for words in ["-6 route append 2001:db8:1::/48 nhid 3", "-6 route append 2001:db8:1::/48 via 2001:db8::8 dev v0"] {
+        host.ip_in(a, words);
+    }
+    let before = state(&host, a);
+    let plain = json!({"destination": "2001:db8:1::/48", "gateway": "2001:db8::8"});
+    let reply = route(&host, "Delete", a, &plain);
+    assert_eq!(reply.error(), "io.netbroker.Route.NotSupported", "{reply}");
+    assert_eq!(state(&host, a), before);
+}
+
+#[test]
+fn a_deny_on_what_a_nexthop_object_can_have_meets_every_route_by_one() {
+    let (host, a, _) = host();
+    with_objects(&host, a);
+    let by_object = json!({"destination": "10.30.0.0/16", "nexthop_id": 1});
+    let plain = json!({"destination": "10.31.0.0/16", "gateway": "10.0.1.9", "link": "v1"});
+    for said in [
+        "link = \"v0\"",
+        "gateway = \"10.0.0.0/24\"",
+        "onlink = true",
+        "route_type = \"blackhole\"",
+        "nexthops.weight = 7",
+        "touches = { link = \"v0\" }",
+        "nexthop_id = \"1..3\"",
+    ] {
+        host.policy(&format!("{EVERYTHING}\n[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"Route.Add\"\n{said}\n"));
+        let before = state(&host, a);
+        assert_eq!(route(&host, "Add", a, &by_object).error(), "io.netbroker.Route.Denied", "{said}");
+        assert_eq!(state(&host, a), before);
+        route(&host, "Add", a, &plain).ok();
+        host.ip_in(a, "route del 10.31.0.0/16");
+    }
+    // An allow must name the number. It then considers nothing else of the object.
+    let allow =
+        "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Route.Add\"\nnetns = \"a\"\ndestination = \"*\"\nlink = \"v1\"\n";
+    host.policy(allow);
+    assert_eq!(route(&host, "Add", a, &by_object).error(), "io.netbroker.Route.Denied");
+    host.policy(&format!("{allow}nexthop_id = \"1..5\"\n"));
+    assert_eq!(
+        route(&host, "Add", a, &json!({"destination": "10.30.0.0/16", "nexthop_id": 6})).error(),
+        "io.netbroker.Route.Denied"
+    );
+    route(&host, "Add", a, &by_object).ok();
 }

@@ -31,7 +31,7 @@ pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::{Field, FieldId};
 pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
-pub(crate) use nexthop::{MEMBER_STATE, NEXTHOP_OBJECT_STATE};
+pub(crate) use nexthop::{MEMBER_STATE, NEXTHOP_OBJECT_STATE, OF_SINGLE};
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 

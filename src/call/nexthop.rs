@@ -161,38 +161,48 @@ static EXCLUDED: &[(&Field, &Field, &str)] = &[
 /// What a group refers to by number can have any value in these fields.
 static OF_MEMBERS: &[&Field] = &[&FAMILY.field, &GATEWAY.field, &LINK.field, &ONLINK.field, &BLACKHOLE.field];
 
-/// A call that replaces or deletes a nexthop object changes the routes that use it. These are all fields by which
-/// `Route.Delete` can distinguish routes, except the number. A route that a deny protects from that call is then also
-/// protected from this one.
-static OF_ITS_ROUTES: &[&Field] = &[
-    &DESTINATION.field,
-    &SOURCE.field,
-    &FAMILY.field,
-    &GATEWAY.field,
-    &LINK.field,
-    &TABLE.field,
-    &METRIC.field,
-    &SCOPE.field,
-    &PROTOCOL.field,
-    &ROUTE_TYPE.field,
-    &PREFERRED_SOURCE.field,
-    &ONLINK.field,
-    &MTU.field,
-    &MTU_LOCK.field,
-    &ADVMSS.field,
-    &HOPLIMIT.field,
-    &INITCWND.field,
-    &INITRWND.field,
-    &TOS.field,
-    &PREF.field,
-    &NEXTHOPS.field,
-    &NEXTHOPS_GATEWAY.field,
-    &NEXTHOPS_LINK.field,
-    &NEXTHOPS_WEIGHT.field,
-    &NEXTHOPS_ONLINK.field,
-    &BLACKHOLE.field,
-    &FDB.field,
-];
+/// A call that replaces or deletes a nexthop object changes the routes that use it. These are the fields by which
+/// `Route.Delete` can distinguish routes, except the number, with these. A route that a deny protects from that call is
+/// then also protected from this one.
+macro_rules! of_its_routes {
+    ($($more:expr),*) => {
+        &[
+            &DESTINATION.field,
+            &SOURCE.field,
+            &FAMILY.field,
+            &TABLE.field,
+            &METRIC.field,
+            &SCOPE.field,
+            &PROTOCOL.field,
+            &ROUTE_TYPE.field,
+            &PREFERRED_SOURCE.field,
+            &MTU.field,
+            &MTU_LOCK.field,
+            &ADVMSS.field,
+            &HOPLIMIT.field,
+            &INITCWND.field,
+            &INITRWND.field,
+            &TOS.field,
+            &PREF.field,
+            &NEXTHOPS.field,
+            &NEXTHOPS_GATEWAY.field,
+            &NEXTHOPS_LINK.field,
+            &NEXTHOPS_WEIGHT.field,
+            &NEXTHOPS_ONLINK.field,
+            $($more),*
+        ]
+    };
+}
+
+/// Of a replaced object, the fields of the request do not say what it was.
+static REPLACED: &[&Field] = of_its_routes![&GATEWAY.field, &LINK.field, &ONLINK.field, &BLACKHOLE.field, &FDB.field];
+
+/// Of a deleted object they do: they are filters.
+static DELETED: &[&Field] = of_its_routes![];
+
+/// Fields that no group has. A request that gives one of them is about single next hops, and so about routes that are not
+/// multipath routes.
+pub(crate) const OF_SINGLE: [&Field; 5] = [&FAMILY.field, &GATEWAY.field, &LINK.field, &ONLINK.field, &BLACKHOLE.field];
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -233,7 +243,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: made![],
         kinds: NO_KINDS,
         excludes: EXCLUDED,
-        leaves_open: OF_ITS_ROUTES,
+        leaves_open: REPLACED,
         settle: written,
         result: NOTHING,
     },
@@ -242,8 +252,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 42,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes the nexthop object with this number, if it matches all given fields. `gateway`, `link` and the other \
-              fields of a single next hop match no group. If the object is the only member of a group, the error is \
+        doc: "Deletes the nexthop object with this number, if it matches all given fields. `family`, `gateway`, `link`, \
+              `onlink` and `blackhole` match no group. With one of them, no multipath route can use the object, so a deny on \
+              a field of `nexthops` is not met. If the object is the only member of a group, the error is \
               `NotSupported`, because the kernel would also delete the group: delete the group first.",
         elsewhere: "The kernel deletes the routes that use the object, and removes it from groups with other members. A deny \
                     that prevents `Route.Delete` from deleting one of these routes also prevents this call, if it names \
@@ -251,8 +262,8 @@ pub(super) static CALLS: &[Call] = &[
         uses: found![required(&NETNS.field), required(&NEXTHOP_ID.field); off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
-        leaves_open: OF_ITS_ROUTES,
-        settle: can_be_found,
+        leaves_open: DELETED,
+        settle: can_be_deleted,
         result: NOTHING,
     },
     Call {
@@ -269,8 +280,8 @@ pub(super) static CALLS: &[Call] = &[
         uses: found![required(&NETNS.field), any(&NEXTHOP_IDS.field);],
         kinds: NO_KINDS,
         excludes: &[],
-        leaves_open: OF_ITS_ROUTES,
-        settle: can_be_found,
+        leaves_open: DELETED,
+        settle: can_be_deleted,
         result: FLUSHED,
     },
     Call {
@@ -278,7 +289,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 44,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists the nexthop objects that match all given fields. `family`, `gateway`, `link` and `master` match no group. \
+        doc: "Lists the nexthop objects that match all given fields. `family`, `gateway`, `link`, \
+              `onlink`, `blackhole` and `master` match no group. \
               `master` matches those whose link is a port of this link. If no link has the name, the error is \
               `NoSuchLink`. A deny with `touches` meets `master` only if the request gives it.",
         elsewhere: "",
@@ -319,6 +331,16 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
+/// The same, and limits the routes that use the objects.
+fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
+    can_be_found(request)?;
+    if OF_SINGLE.iter().any(|field| request.value(field).is_some()) {
+        let of_several = DELETED.iter().filter(|field| field.name.starts_with(NEXTHOPS.field.name));
+        of_several.for_each(|field| request.limit(field));
+    }
+    Ok(())
+}
+
 /// Refuses what the kernel would ignore, and fills in the family.
 fn written(request: &mut Request) -> Result<(), Invalid> {
     can_be_found(request)?;
@@ -347,15 +369,17 @@ mod tests {
     use crate::call::{Absence, Use, by_name};
 
     /// Otherwise a request could remove a route by the number of its nexthop object that a deny keeps it from removing by
-    /// itself.
+    /// itself. A filter is open where it is absent.
     #[test]
     fn what_removes_or_redirects_routes_leaves_open_all_that_a_delete_tells_routes_apart_by() {
         let delete = by_name("Route.Delete").unwrap();
         let tells_apart = |used: &&Use| !matches!(used.field().name, "netns" | "missing_ok" | "nexthop_id");
         for name in ["Nexthop.Replace", "Nexthop.Delete", "Nexthop.Flush"] {
             let call = by_name(name).unwrap();
-            for used in delete.uses.iter().filter(tells_apart) {
-                assert!(call.leaves_open.contains(&used.field()), "{name} {}", used.field().name);
+            for field in delete.uses.iter().filter(tells_apart).map(Use::field) {
+                let is_filter = |used: &Use| used.field() == field && matches!(used.absence, Absence::Any);
+                let is_of_both = ["gateway", "link", "onlink"].contains(&field.name) && call.uses.iter().any(is_filter);
+                assert!(call.leaves_open.contains(&field) || is_of_both, "{name} {}", field.name);
             }
         }
     }

@@ -101,7 +101,7 @@ pub(super) fn left_open(call: &Call) -> String {
         others if others.is_empty() => others,
         others => format!(
             "Other objects that the call changes can have any value in these fields. No request has the fields, but a deny \
-             can name them, and then meets every request: {others}."
+             can name them. It then meets every request, unless the description above says otherwise: {others}."
         ),
     };
     [own, others].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")

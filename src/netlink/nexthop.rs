@@ -17,7 +17,7 @@ use super::transaction::TransactionError;
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
-use crate::call::{MEMBER_STATE, NEXTHOP_OBJECT_STATE};
+use crate::call::{MEMBER_STATE, NEXTHOP_OBJECT_STATE, OF_SINGLE};
 use crate::refusal::{Refusal, already, another_goes, differs};
 
 const STEP: &str = "parse a nexthop object";
@@ -176,7 +176,10 @@ fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
 /// Whether a nexthop object is as given, in every field that is given.
 fn agrees(seen: &Seen<'_>, given: &Given) -> bool {
     let ids = given.request.get(&field::NEXTHOP_IDS);
-    ids.is_none_or(|ids| ids.contains(own_id(seen).into()))
+    let is_single = OF_SINGLE.iter().any(|field| given.request.value(field).is_some());
+    let is_group = seen.get(nha::GROUP).is_some();
+    !(is_single && is_group)
+        && ids.is_none_or(|ids| ids.contains(own_id(seen).into()))
         && seen.difference(&NEXTHOP_OBJECT_STATE.rows, given.view(), true).is_none()
 }
 

@@ -215,7 +215,11 @@ impl About<'_> {
             let mut times = 0..self.request.times(used);
             times.any(|time| meets(constraint, self.request.field_value(used, time), self.uid))
         };
-        let open = || self.request.leaves_open().find(|field| field.is_met_as(number) && self.has(field));
+        let left_open = || self.request.leaves_open().filter(|field| self.has(field));
+        let open = || {
+            let same = left_open().find(|field| field.number == number);
+            same.or_else(|| left_open().find(|field| field.is_met_as(number)))
+        };
         self.uses(number).find(is_met).map(|used| used.field()).or_else(open)
     }
 }
@@ -257,7 +261,8 @@ impl Touches {
     /// A link of other objects that the call changes in the namespace of the request.
     fn touched_elsewhere(&self, caller: &Caller, request: &Request) -> Option<&'static Field> {
         let netns = request.value(&field::NETNS.field);
-        request.call().elsewhere_open().find(|field| field.ty.is_link() && self.in_netns(netns, caller))
+        let mut open = request.leaves_open();
+        open.find(|field| field.ty.is_link() && !request.call().has(field) && self.in_netns(netns, caller))
     }
 
     /// Whether the name in this field applies in one of the namespaces. The name of a link that moves also applies

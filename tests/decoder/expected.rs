@@ -989,7 +989,7 @@ const ROUTE: &[Row] = &[
         Always(|given, value| {
             // As in iproute2: a route without a gateway has scope link; for IPv6 the kernel ignores the scope.
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
-            let leads = given.has("gateway") || given.has("nexthops");
+            let leads = ["gateway", "nexthops", "nexthop_id"].iter().any(|field| given.has(field));
             let chosen = match given.text("route_type") {
                 Some("local") if is_ipv4 => "host",
                 Some("broadcast") if is_ipv4 => "link",
@@ -1050,6 +1050,7 @@ const ROUTE: &[Row] = &[
         }),
     ),
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
+    ("nexthop_id", shows!("NhId({})")),
 ];
 
 fn removes(given: &Given<'_>) -> bool {
@@ -1134,6 +1135,7 @@ const ROUTE_LIST: &[Row] = &[
     ("destination", Nothing("the broker compares it; its family is the one that is listed")),
     ("protocol", Shows::Parts(protocol)),
     ("scope", Nothing("the kernel has no filter for it")),
+    ("nexthop_id", Nothing("the kernel has no filter for it")),
 ];
 
 /// `NDA_…`, `NUD_…`, `NTF_…` (rtnetlink(7)).

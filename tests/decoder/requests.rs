@@ -589,4 +589,12 @@ requests! {
     "Nexthop.List" UP, r#"{"netns": "w", "nexthop_ids": "1..66051", "family": "inet", "gateway": "10.0.0.9",
         "link": "v0", "onlink": true, "protocol": 186}"#;
     "Nexthop.List" BRIDGE, r#"{"netns": "w", "blackhole": true, "fdb": true, "family": "inet6", "master": "br0"}"#;
+    "Route.Add" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Replace" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Append" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
+        r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
+        r#"{"netns": "w", "table": 254, "nexthop_id": 66051}"#;
+    "Route.List" "", r#"{"netns": "w", "family": "inet", "nexthop_id": 66051}"#;
 }

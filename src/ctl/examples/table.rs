@@ -684,6 +684,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0"}"#,
             ),
+            to(
+                "Add a route by a nexthop object. The rule must name a link, which does not limit that of the object:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -734,6 +738,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0"}"#,
             ),
+            to(
+                "Set the nexthop object of a route:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -769,6 +777,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0", "pref": "high", "expires": 3600}"#,
             ),
+            to(
+                "Add a route by a nexthop object after the others:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -799,6 +811,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "table": 254,
                     "nexthops": [{"gateway": "192.0.2.254", "link": "eth0", "weight": 2},
                                  {"gateway": "203.0.113.1", "link": "eth1", "onlink": true}]}"#,
+            ),
+            to(
+                "Delete the routes that use a nexthop object, and keep the object:",
+                r#"{"netns": "blue", "table": 254, "nexthop_id": 20}"#,
             ),
         ],
     ),
@@ -835,6 +851,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Delete a route for packets from one network only:",
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48"}"#,
             ),
+            to(
+                "Delete a route, if it uses this nexthop object:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -870,6 +890,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "List the routes that use a link, alone or with others:",
                 r#"{"netns": "blue", "nexthops": {"link": "eth0"}}"#,
             ),
+            to("List the routes that use a nexthop object:", r#"{"netns": "blue", "nexthop_id": 20}"#),
         ],
     ),
     of(
