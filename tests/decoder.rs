@@ -5,7 +5,8 @@
 //! crate `netlink-packet-route`. It knows every message and attribute that the broker sends so far, and refuses numbers
 //! of another width. The alternative was `netlink-bindings`, which is generated from the kernel's own specifications.
 //! Those specifications lack the data of vxlan, macvlan and veth, the next hops of multipath routes and namespace ids,
-//! and the code accepts a number that is too wide. Neither crate knows nexthop objects or the messages of bridge VLANs.
+//! and the code accepts a number that is too wide. Neither crate knows nexthop objects, which `decoder/shown.rs` decodes
+//! by the kernel's headers, or the messages of bridge VLANs.
 //!
 //! `decoder/expected.rs` has what each field must show, and what each look-up requests. It cannot show which namespace
 //! a descriptor is of; the twin tests show where a link went.
@@ -229,6 +230,11 @@ fn route_calls_send_what_the_request_says() {
 #[test]
 fn neighbour_calls_send_what_the_request_says() {
     assert_shows("Neighbour");
+}
+
+#[test]
+fn nexthop_calls_send_what_the_request_says() {
+    assert_shows("Nexthop");
 }
 
 #[test]

@@ -74,14 +74,17 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         33 => ("DELRULE", 12, false),
         34 => ("GETRULE", 12, false),
         90 => ("GETNSID", 4, false),
+        104 => ("NEWNEXTHOP", 8, false),
+        105 => ("DELNEXTHOP", 8, false),
+        106 => ("GETNEXTHOP", 8, false),
         other => panic!("message {other}"),
     };
     let mut text = word.to_owned();
     for (flag, word) in [(CREATE, " create"), (EXCL, " excl"), (REPLACE, " replace")] {
-        let asked = matches!(kind, 16 | 20 | 24 | 28 | 32) && flags & flag != 0;
+        let asked = matches!(kind, 16 | 20 | 24 | 28 | 32 | 104) && flags & flag != 0;
         text.push_str(if asked { word } else { "" });
     }
-    if matches!(kind, 18 | 22 | 26 | 30 | 34) && flags & DUMP == DUMP {
+    if matches!(kind, 18 | 22 | 26 | 30 | 34 | 106) && flags & DUMP == DUMP {
         text.push_str(" dump");
     }
     if (32..=34).contains(&kind) {
@@ -89,6 +92,10 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         let [to, from, tos, rest @ ..] = &bytes[16 + 1..16 + 12] else { panic!("header") };
         assert_eq!((tos, &rest[..3], &rest[4..]), (&0, &[0; 3][..], &[0; 4][..]));
         text.push_str(&format!(" to/{to} from/{from} action={}", rest[3]));
+    } else if (104..=106).contains(&kind) {
+        let [family, scope, protocol, reserved] = bytes[16..20] else { panic!("header") };
+        assert_eq!((scope, reserved), (0, 0), "the scope is the kernel's to say");
+        text.push_str(&format!(" family={family} protocol={protocol} flags={}", u32_at(bytes, 20)));
     } else if head > 4 && !(24..=26).contains(&kind) {
         text.push_str(&format!(" {}", name(u32_at(bytes, 16 + 4))));
     }
@@ -110,6 +117,12 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
             "5" | "10" if link => format!(" {path}={}", name(u32_at(&payload, 0))),
             "4" if head == 12 => format!(" {path}={}", name(u32_at(&payload, 0))),
             "9" if head == 12 => ways(&payload, &name),
+            "1" if (104..=106).contains(&kind) => format!(" 1={}", u32_at(&payload, 0)),
+            "5" | "10" if (104..=106).contains(&kind) => format!(" {path}={}", name(u32_at(&payload, 0))),
+            "2" if (104..=106).contains(&kind) => {
+                let member = |one: &[u8]| format!("{}*{}", u32_at(one, 0), u16::from_le_bytes([one[4], one[5]]) + 1);
+                format!(" 2={}", payload.chunks(8).map(member).collect::<Vec<_>>().join(","))
+            }
             _ => format!(" {path}"),
         });
     }
@@ -458,6 +471,41 @@ fn a_rule_is_sent_with_the_names_of_its_links_which_are_looked_up_for_alternativ
     assert_sends(&host, "Rule.Flush", flush.clone(), &[asked, removed, removed]);
     assert_sends(&host, "Rule.Flush", flush, &[asked]);
     assert_sends(&host, "Rule.List", json!({"netns": "a"}), &[asked]);
+}
+
+#[test]
+fn a_nexthop_object_is_sent_with_its_number_and_read_before_and_after() {
+    let host = host();
+    host.ip_in("a", "link set lo up");
+    host.ip_in("a", "link set v0 up");
+    host.ip_in("a", "link set v1 up");
+    let object = |changes: Value| {
+        let mut fields = json!({"netns": "a", "nexthop_id": 66051});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        fields
+    };
+    let (find, read) = ("GETLINK - 3=v0 29", "GETNEXTHOP family=0 protocol=0 flags=0 1=66051");
+    let all = "GETNEXTHOP dump family=0 protocol=0 flags=0";
+    let one = object(json!({"gateway": "10.0.0.9", "link": "v0", "onlink": true, "protocol": 186}));
+    let line = "NEWNEXTHOP create excl family=2 protocol=186 flags=4 1=66051 6 5=v0";
+    assert_sends(&host, "Nexthop.Add", one, &[find, find, line, find, read]);
+    let blackhole = object(json!({"blackhole": true, "family": "inet6"}));
+    let line = "NEWNEXTHOP create replace family=10 protocol=0 flags=0 1=66051 4";
+    assert_sends(&host, "Nexthop.Replace", blackhole, &[line, read]);
+    let group = json!({"netns": "a", "nexthop_id": 7, "members": [{"nexthop_id": 66051, "weight": 200}]});
+    let line = "NEWNEXTHOP create excl family=0 protocol=0 flags=0 1=7 2=66051*200";
+    assert_sends(&host, "Nexthop.Add", group, &[line, "GETNEXTHOP family=0 protocol=0 flags=0 1=7"]);
+    let fdb = json!({"netns": "a", "nexthop_id": 8, "gateway": "10.0.0.9", "fdb": true});
+    let line = "NEWNEXTHOP create excl family=2 protocol=0 flags=0 1=8 6 11";
+    assert_sends(&host, "Nexthop.Add", fdb, &[line, "GETNEXTHOP family=0 protocol=0 flags=0 1=8"]);
+    let deleted = |id: u32| format!("DELNEXTHOP family=0 protocol=0 flags=0 1={id}");
+    assert_sends(&host, "Nexthop.Flush", json!({"netns": "a", "nexthop_ids": "1..7"}), &[all, &deleted(7)]);
+    assert_sends(&host, "Nexthop.Delete", object(json!({})), &[read, all, &deleted(66051)]);
+    assert_sends(&host, "Nexthop.Delete", object(json!({"missing_ok": true})), &[read]);
+    let listed = "GETNEXTHOP dump family=2 protocol=0 flags=0 5=v0 10=br0";
+    let filters = json!({"netns": "a", "family": "inet", "link": "v0", "master": "br0"});
+    let (lines, done) = sent(&host, "Nexthop.List", filters);
+    assert!(done && lines.iter().filter(|line| !line.starts_with("GETLINK ")).eq([listed]), "{lines:?}");
 }
 
 #[test]

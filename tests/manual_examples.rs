@@ -68,6 +68,7 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue route add 198.51.100.0/24 nexthop via 192.0.2.254 dev eth0 weight 2 \
          nexthop via 203.0.113.1 dev eth1 onlink",
     ),
+    ("Route.Delete", r#""nexthop_id""#, "ip -n blue route add 203.0.113.0/24 nhid 20"),
     ("Neighbour.Get", r#""192.0.2.9""#, "ip -n blue neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev eth0"),
     ("Neighbour.Get", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     ("Neighbour.Delete", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
@@ -95,6 +96,15 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ),
     ("Fdb.Delete", r#""vlan""#, "bridge -n blue fdb add 02:00:00:00:00:09 dev eth1 master static vlan 1 || true"),
 ];
+
+/// Nexthop objects that examples refer to. They are of a link that is up at both ends.
+const NEXTHOPS: &str = "
+ip -n blue link set lo up
+ip -n blue nexthop add id 11 via 192.0.2.254 dev eth0
+ip -n blue nexthop add id 12 via 203.0.113.2 dev eth1 onlink
+ip -n blue nexthop add id 20 group 11/12
+ip -n blue nexthop add id 21 via 203.0.113.1 dev eth1 onlink protocol bgp
+";
 
 /// Examples that need a device, which this test has not: the call, what the parameters have, and the error.
 const DEVICES: &[(&str, &str, &str)] =
@@ -165,7 +175,9 @@ impl Example {
     /// Asserts that the kernel carries it out, unless it lacks the device or the option.
     fn assert_succeeds(&self) {
         let before = BEFORE.iter().filter(|(call, text, _)| self.has(call, text)).map(|(.., script)| *script);
-        let scripts: Vec<&str> = [WORLD].into_iter().chain(before).collect();
+        let refers = self.call.starts_with("Nexthop.") || self.parameters.get("nexthop_id").is_some();
+        let nexthops = refers.then_some(NEXTHOPS);
+        let scripts: Vec<&str> = [WORLD].into_iter().chain(nexthops).chain(before).collect();
         let device = DEVICES.iter().find(|(call, text, _)| self.has(call, text)).map(|(.., error)| *error);
         let may_lack = |error: &str| OPTIONS.iter().any(|(call, text, lacks)| self.has(call, text) && error == *lacks);
         match self.error(&scripts) {
@@ -214,10 +226,15 @@ fn the_examples_of_links_succeed_except_for_kinds_that_the_kernel_lacks() {
 
 #[test]
 fn the_examples_of_namespaces_addresses_neighbours_and_rules_succeed() {
-    examples(|family| !["Link", "Route"].contains(&family)).iter().for_each(Example::assert_succeeds);
+    examples(|family| !["Link", "Route", "Nexthop"].contains(&family)).iter().for_each(Example::assert_succeeds);
 }
 
 #[test]
 fn the_examples_of_routes_succeed() {
     examples(|family| family == "Route").iter().for_each(Example::assert_succeeds);
+}
+
+#[test]
+fn the_examples_of_nexthop_objects_succeed() {
+    examples(|family| family == "Nexthop").iter().for_each(Example::assert_succeeds);
 }

@@ -969,7 +969,11 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
     let cases = [
         (json!({"destination": "10.1.2.3/16", "link": "v0"}), "destination", "has host bits; write `10.1.0.0/16`"),
         (json!({"destination": "10.1.0.0", "link": "v0"}), "destination", "needs a prefix length"),
-        (json!({"destination": "10.1.0.0/16"}), "gateway", "a unicast route needs `gateway`, `link` or `nexthops`"),
+        (
+            json!({"destination": "10.1.0.0/16"}),
+            "gateway",
+            "a unicast route needs `gateway`, `link`, `nexthops` or `nexthop_id`",
+        ),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "table": 0}), "table", "table 254 (main)"),
         (json!({"destination": "10.1.0.0/16", "family": "inet6", "link": "v0"}), "destination", "of family inet"),
         (

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::field::{
-    EXISTS_OK, EXTERN_LEARN, FDB_STATE, Field, INDEX, LINK, MAC, MASTER, MISSING_OK, NETNS, PORT, REMOTE, SOURCE_VNI,
-    STICKY, TARGET_WORDS, TARGETS, VIA, VLAN, VNI,
+    EXISTS_OK, EXTERN_LEARN, FDB_STATE, Field, INDEX, LINK, MAC, MASTER, MISSING_OK, NETNS, NEXTHOP_ID, PORT, REMOTE,
+    SOURCE_VNI, STICKY, TARGET_WORDS, TARGETS, VIA, VLAN, VNI,
 };
 use super::neighbour::{FLAGS, MORE_FLAGS, TIMES};
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
@@ -71,6 +71,7 @@ pub(crate) static FDB_ENTRY: Object = Object {
             Form::Number(Width::Four),
             "The number by which the namespace knows the one that the link of `via_index` is in, if that is another one.",
         ),
+        row(&NEXTHOP_ID.field, Place::attribute(&[13]), Form::Number(Width::Four)).only_reported().uncompared(),
         row(&FDB_STATE.field, Place::Head(8), Form::Named(Width::Two, &REPORTED_STATES)).always(),
         row(&EXTERN_LEARN.field, Place::Head(10), Form::Bit(Width::One, 1 << 4)).unreported().adjusted(),
         row(&STICKY.field, Place::Head(10), Form::Bit(Width::One, 1 << 6)).unreported(),

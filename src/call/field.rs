@@ -42,6 +42,8 @@ pub enum Alone {
     Always(Constant),
     /// The field is a range of the values of this field, which other calls have.
     RangeOf(FieldId),
+    /// No field: a list of one element is something else. But a deny on this field also meets the field in the list.
+    MetAs(FieldId),
 }
 
 /// The constant of a [`super::Absence::Default`].
@@ -71,7 +73,7 @@ impl Field {
     #[must_use]
     pub fn also_met_as(&self) -> Option<&'static Self> {
         match self.alone {
-            Some(Alone::Field(other) | Alone::RangeOf(other)) => Some(other.get()),
+            Some(Alone::Field(other) | Alone::RangeOf(other) | Alone::MetAs(other)) => Some(other.get()),
             _ => None,
         }
     }
@@ -804,6 +806,21 @@ fields! {
     FDB_STATE: &'static str = 214 "fdb_state" Type::Word(&FDB_STATES);
     /// Whether the address stays on the port, even if the bridge receives frames from it on another port.
     STICKY: bool = 215 "sticky" Type::Bool;
+    /// The number of the nexthop object. Routes refer to it by this number.
+    NEXTHOP_ID: u64 = 224 "nexthop_id" Type::Number(1, 0xffff_ffff);
+    /// The members of a group of nexthop objects.
+    MEMBERS: Elements = 225 "members" Type::List("Member");
+    /// The number of the nexthop object that is a member of the group.
+    MEMBERS_NEXTHOP_ID: u64 = 226 "members.nexthop_id" Type::Number(1, 0xffff_ffff), alone Alone::MetAs(FieldId::of(&NEXTHOP_ID.field));
+    /// The share of packets that this member gets, relative to the weights of the others.
+    MEMBERS_WEIGHT: u64 = 227 "members.weight" Type::Number(1, 65_535),
+        in_requests "Older kernels refuse a weight over 255.";
+    /// Whether the nexthop object drops packets silently.
+    BLACKHOLE: bool = 228 "blackhole" Type::Bool;
+    /// Whether the nexthop object is for entries of a forwarding database, and not for routes.
+    FDB: bool = 229 "fdb" Type::Bool;
+    /// The numbers of the nexthop objects. A deny on `nexthop_id` also meets this field.
+    NEXTHOP_IDS: NumberRange = 230 "nexthop_ids" Type::Range(1, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&NEXTHOP_ID.field));
 }
 
 /// Numbers of fields are below this.
@@ -877,7 +894,7 @@ mod tests {
         let mut declared = 0;
         for field in FIELDS.iter().filter(inside) {
             let namesake = field.name.rsplit('.').next().and_then(by_name);
-            assert_eq!(field.outside(), namesake, "{}", field.name);
+            assert_eq!(field.also_met_as(), namesake, "{}", field.name);
             assert!(namesake.is_none_or(|outside| format!("{:?}", outside.ty) == format!("{:?}", field.ty)));
             declared += usize::from(field.alone.is_some());
         }

@@ -17,6 +17,7 @@ pub mod name;
 pub mod needs;
 mod neighbour;
 mod netns;
+mod nexthop;
 pub mod object;
 pub mod range;
 pub mod request;
@@ -32,6 +33,7 @@ pub(crate) use fdb::{FDB_ENTRY, REPORTED_TARGETS, REPORTED_VIA};
 use field::{Field, FieldId};
 pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
+pub(crate) use nexthop::{MEMBER_STATE, NEXTHOP_OBJECT_STATE, OF_SINGLE};
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 
@@ -65,7 +67,8 @@ pub struct Call {
     pub excludes: &'static [(&'static Field, &'static Field, &'static str)],
     /// Fields that can have any value, whatever the request gives: those of an existing object that the call replaces
     /// or refers to by a number, if these fields do not identify it. A deny on such a field is always met. An allow
-    /// considers the given value.
+    /// considers the given value. The call need not have the field: it may be that of other objects that the call changes,
+    /// such as the routes that use a nexthop object. Then only denies can name it.
     pub leaves_open: &'static [&'static Field],
     /// Checks and fills in fields that depend on each other. It runs after all fields are read and before the request
     /// is judged. `AS_READ` does nothing.
@@ -268,8 +271,16 @@ pub struct Output {
 }
 
 /// All calls, family by family.
-pub static CALLS: &[&[Call]] =
-    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, fdb::CALLS];
+pub static CALLS: &[&[Call]] = &[
+    netns::CALLS,
+    link::CALLS,
+    address::CALLS,
+    route::CALLS,
+    neighbour::CALLS,
+    rule::CALLS,
+    fdb::CALLS,
+    nexthop::CALLS,
+];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {
@@ -328,6 +339,24 @@ impl Call {
     #[must_use]
     pub fn has(&self, field: &Field) -> bool {
         self.all_uses().any(|u| u.field().number == field.number)
+    }
+
+    /// The fields that it leaves open and does not have: those of other objects that it changes.
+    pub fn elsewhere_open(&self) -> impl Iterator<Item = &'static Field> + use<'_> {
+        self.leaves_open.iter().copied().filter(|field| !self.has(field))
+    }
+
+    /// Whether a deny on the field of this number can meet a request of this kind.
+    #[must_use]
+    pub fn can_be_met(&self, kind: Option<&'static Kind>, number: u16) -> bool {
+        let fields = self.uses(kind).map(Use::field);
+        fields.chain(self.elsewhere_open()).any(|field| field.is_met_as(number))
+    }
+
+    /// Whether a deny on a link can meet some request.
+    #[must_use]
+    pub fn can_touch_links(&self) -> bool {
+        self.all_uses().map(Use::field).chain(self.elsewhere_open()).any(|field| field.ty.is_link())
     }
 
     /// Whether the kernel can take another value for the field of a link than a request gives.
@@ -543,10 +572,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_leaves_open_are_fields_of_its_own() {
+    fn what_a_call_leaves_open_are_fields_of_its_own_or_of_objects_that_another_call_changes() {
         for call in all() {
             for field in call.leaves_open {
-                assert!(call.has(field), "{} of {}", field.name, call.name);
+                let is_of_others = all().any(|other| other.effect == Effect::Changes && other.has(field));
+                assert!(call.has(field) || is_of_others, "{} of {}", field.name, call.name);
                 assert!(!matches!(field.ty, Type::Netns), "{}", call.name); // a policy is about one namespace
             }
         }

@@ -179,7 +179,7 @@ pub(super) static CALLS: &[Call] = &[
             off(&PROXY.field),
         ],
         kinds: NO_KINDS,
-        excludes: &[(&STATES.field, &PROXY.field, "a proxy entry has no state")],
+        excludes: &[],
         leaves_open: &[],
         settle: filters,
         result: FLUSHED,
@@ -225,9 +225,13 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// Refuses filters that no entry can match.
+/// Refuses filters that no entry can match. The two are not declared to exclude each other: `proxy` would then have no
+/// default where `states` is given, and an allow of proxy entries only would permit to flush neighbours.
 fn filters(request: &mut Request) -> Result<(), Invalid> {
     without_length(request, &[&ADDRESS.field])?;
+    if request.is_set(&PROXY) && request.get(&STATES).is_some() {
+        return Err(Invalid::new(STATES.field.name, "does not apply to proxy entries, which have no state"));
+    }
     one_family(request, &[&ADDRESS.field]).map(|_| ())
 }
 

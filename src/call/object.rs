@@ -208,6 +208,8 @@ pub enum Width {
     Four,
     /// 64 bits.
     Eight,
+    /// 16 bits, the lower byte first on every machine.
+    Little2,
     /// 16 bits in network byte order.
     Net2,
     /// 32 bits in network byte order.
@@ -277,7 +279,7 @@ impl Width {
     pub const fn bytes(self) -> usize {
         match self {
             Self::One => 1,
-            Self::Two | Self::Net2 => 2,
+            Self::Two | Self::Little2 | Self::Net2 => 2,
             Self::Four | Self::Net4 => 4,
             Self::Eight | Self::Net8 => 8,
         }

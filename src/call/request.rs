@@ -57,6 +57,8 @@ pub struct Request {
     closed: Vec<(&'static Field, &'static Field)>,
     /// Fields that can have any value in this request, whatever it gives.
     opened: Vec<&'static Field>,
+    /// Fields that the call leaves open, but not this request.
+    limited: Vec<&'static Field>,
     /// The values that fields with [`Absence::Follows`] have in this request if they are absent.
     followed: Vec<(&'static Field, Value)>,
     reference: Option<String>,
@@ -90,8 +92,8 @@ impl Request {
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
-        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut request = Self { call, kind, values, closed, opened, followed, reference };
+        let (closed, opened, limited, followed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut request = Self { call, kind, values, closed, opened, limited, followed, reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
                 return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
@@ -113,8 +115,8 @@ impl Request {
         values: Vec<(&'static Field, Value)>,
         reference: Option<String>,
     ) -> Self {
-        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
-        Self { call, kind, values, closed, opened, followed, reference }
+        let (closed, opened, limited, followed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { call, kind, values, closed, opened, limited, followed, reference }
     }
 
     /// The call.
@@ -212,9 +214,16 @@ impl Request {
         self.opened.push(field);
     }
 
+    /// Records that the call leaves a field open, but not this request, because another field is given. For
+    /// [`Call::settle`].
+    pub(crate) fn limit(&mut self, field: &'static Field) {
+        self.limited.push(field);
+    }
+
     /// The fields that can have any value. A deny on one of them is always met. An allow considers the given value.
     pub fn leaves_open(&self) -> impl Iterator<Item = &'static Field> {
-        self.call.leaves_open.iter().chain(&self.opened).copied()
+        let of_call = self.call.leaves_open.iter().filter(|field| !self.limited.contains(field));
+        of_call.chain(&self.opened).copied()
     }
 
     /// The fields because of which the absence of this one leaves nothing open.
@@ -331,7 +340,7 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
         let fits = |used: &&Use| match used.field().alone {
             Some(Alone::Field(outside)) => call.uses(kind).any(|used| used.field() == outside.get()),
             Some(Alone::Always(_)) => true,
-            Some(Alone::RangeOf(_)) | None => false,
+            Some(Alone::RangeOf(_) | Alone::MetAs(_)) | None => false,
         };
         let Some(Value::List(elements)) = request.value(list) else { continue };
         if let (true, [one]) = (inside.iter().all(fits), elements.as_slice()) {
@@ -379,7 +388,7 @@ fn settle_one(
                 let why = format!("is {value}; it must be {} in a list of one element", constant.value(uid));
                 return Err(Invalid::new(used.field().name, why));
             }
-            Some(Alone::RangeOf(_)) | None => {}
+            Some(Alone::RangeOf(_) | Alone::MetAs(_)) | None => {}
         }
     }
     if says { Ok(()) } else { Err(Invalid::new(list.name, "has one element, which specifies nothing; leave it out")) }

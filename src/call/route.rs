@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::field::Constant;
 use super::field::{
     ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
-    METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
+    METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
     NEXTHOPS_WEIGHT, OIF, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
 };
 use super::inet::bits;
@@ -35,7 +35,7 @@ pub const MOST_MTU: u64 = 65_520;
 const ECN_VALUES: u64 = 4;
 
 /// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
-static FLAGS: Words = Words {
+pub(super) static FLAGS: Words = Words {
     name: "RouteFlag",
     words: &[
         ("dead", 1),
@@ -136,12 +136,7 @@ pub(crate) static ROUTE_STATE: Object = Object {
         row(&EXPIRES.field, Place::attribute(&[23]), Form::Number(Width::Four)).only_written(),
         // `struct rta_cacheinfo`
         row(&EXPIRES.field, Place::inside(&[12], 8, 32), Form::Hundredths).uncompared().only_reported(),
-        result(
-            "nexthop_id",
-            Place::attribute(&[30]),
-            Form::Number(Width::Four),
-            "The id of the nexthop object that the route uses.",
-        ),
+        row(&NEXTHOP_ID.field, Place::attribute(&[30]), Form::Number(Width::Four)).identity(),
         row(&NEXTHOPS.field, Place::attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
     ],
 };
@@ -149,7 +144,8 @@ pub(crate) static ROUTE_STATE: Object = Object {
 /// The scope that iproute2 would send. IPv6 routes have none, which is the number of `global`.
 fn scope(request: &Request) -> Option<Value> {
     let is_v4 = request.get(&DESTINATION).is_some_and(|prefix| prefix.address.is_ipv4());
-    let is_near = request.get(&GATEWAY).is_none() && request.get(&NEXTHOPS).is_none();
+    let leads_on = [&GATEWAY.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
+    let is_near = leads_on.into_iter().all(|field| request.value(field).is_none());
     Some(Value::Word(match request.get(&ROUTE_TYPE) {
         Some(&"local") if is_v4 => "host",
         Some(&"broadcast") if is_v4 => "link",
@@ -189,6 +185,7 @@ macro_rules! made {
             chosen(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
             number(&NEXTHOPS_WEIGHT.field, 1).within(&NEXTHOPS.field),
             off(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
+            untouched(&NEXTHOP_ID.field),
             $($more),*
         ]
     };
@@ -223,6 +220,7 @@ macro_rules! found {
             any(&NEXTHOPS_LINK.field).within(&NEXTHOPS.field),
             any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
             any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
+            any(&NEXTHOP_ID.field),
             $($last),*
         ]
     };
@@ -233,6 +231,32 @@ static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
     (&GATEWAY.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
     (&LINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
     (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
+];
+
+const BY_NUMBER: &str = "a nexthop object has its own";
+
+/// A new route also has either these or a nexthop object.
+static ONE_SEVERAL_OR_AN_OBJECT: &[(&Field, &Field, &str)] = &[
+    ONE_OR_SEVERAL[0],
+    ONE_OR_SEVERAL[1],
+    ONE_OR_SEVERAL[2],
+    (&NEXTHOP_ID.field, &GATEWAY.field, BY_NUMBER),
+    (&NEXTHOP_ID.field, &LINK.field, BY_NUMBER),
+    (&NEXTHOP_ID.field, &ONLINK.field, BY_NUMBER),
+    (&NEXTHOP_ID.field, &NEXTHOPS.field, BY_NUMBER),
+];
+
+/// What a route has by its nexthop object. The route type of a blackhole is `blackhole`.
+static OF_ITS_OBJECT: &[&Field] = &[
+    &GATEWAY.field,
+    &LINK.field,
+    &ONLINK.field,
+    &ROUTE_TYPE.field,
+    &NEXTHOPS.field,
+    &NEXTHOPS_GATEWAY.field,
+    &NEXTHOPS_LINK.field,
+    &NEXTHOPS_WEIGHT.field,
+    &NEXTHOPS_ONLINK.field,
 ];
 
 /// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by
@@ -258,6 +282,7 @@ static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &NEXTHOPS_LINK.field,
     &NEXTHOPS_WEIGHT.field,
     &NEXTHOPS_ONLINK.field,
+    &NEXTHOP_ID.field,
 ];
 
 /// The calls of this family.
@@ -269,17 +294,19 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Adds a route. `destination`, `source`, `table`, `metric` and `tos` identify a route: if a route \
               with the same values exists, the error is `AlreadyExists`. Without `metric`, the metric is 0 for IPv4 and 1024 for IPv6. A \
-              unicast route needs `gateway`, `link` or `nexthops`. A route of the type `local` or `broadcast` needs \
+              unicast route needs `gateway`, `link`, `nexthops` or `nexthop_id`. A route of the type `local` or `broadcast` needs \
               `link`, and takes neither `gateway` nor `nexthops`. Its `table` is 254 (`main`) if absent, not 255 (`local`) \
-              as in iproute2. Other types of route take none of the three. A list of one next hop is the same as \
+              as in iproute2. Other types of route take none of them. A list of one next hop is the same as \
               `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, otherwise of the \
               gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and 65520. `tos` applies \
-              to IPv4 only, `source`, `pref` and `expires` to IPv6 only. An IPv4 gateway on a VRF needs `onlink`, because the \
+              to IPv4 only, `source`, `pref` and `expires` to IPv6 only. With `nexthop_id`, an allow considers the number, \
+              and a deny on `gateway`, `link`, `onlink`, `route_type` or a field of `nexthops` is met, because the nexthop \
+              object can have any value in these. An IPv4 gateway on a VRF needs `onlink`, because the \
               kernel would replace the VRF by one of its ports.",
         elsewhere: "",
         uses: ADDED,
         kinds: NO_KINDS,
-        excludes: ONE_OR_SEVERAL,
+        excludes: ONE_SEVERAL_OR_AN_OBJECT,
         leaves_open: &[],
         settle: can_be_made,
         result: NOTHING,
@@ -296,7 +323,7 @@ pub(super) static CALLS: &[Call] = &[
                     from deleting a route therefore also prevents this call from replacing it.",
         uses: REPLACED,
         kinds: NO_KINDS,
-        excludes: ONE_OR_SEVERAL,
+        excludes: ONE_SEVERAL_OR_AN_OBJECT,
         leaves_open: OF_THE_ROUTE_BEFORE,
         settle: can_be_made,
         result: NOTHING,
@@ -342,7 +369,7 @@ pub(super) static CALLS: &[Call] = &[
                     from deleting a route therefore also prevents this call from appending to it.",
         uses: REPLACED,
         kinds: NO_KINDS,
-        excludes: ONE_OR_SEVERAL,
+        excludes: ONE_SEVERAL_OR_AN_OBJECT,
         leaves_open: OF_THE_ROUTE_BEFORE,
         settle: can_be_made,
         result: NOTHING,
@@ -423,6 +450,7 @@ pub(super) static CALLS: &[Call] = &[
             any(&DESTINATION.field),
             any(&PROTOCOL.field),
             any(&SCOPE.field),
+            any(&NEXTHOP_ID.field),
         ],
         kinds: NO_KINDS,
         excludes: &[],
@@ -493,6 +521,9 @@ fn hops(request: &Request) -> &[Element] {
 fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
     let goes_nowhere = leads_as_its_type_does(request)?;
+    if request.get(&NEXTHOP_ID).is_some() {
+        OF_ITS_OBJECT.iter().for_each(|field| request.open(field));
+    }
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
         return invalid(&ONLINK.field, "needs a gateway");
     }
@@ -598,12 +629,15 @@ fn can_be_of_its_family(request: &Request, family: Option<&str>) -> Result<(), I
     }
 }
 
+/// The fields of which a unicast route needs one.
+const LEADS: [&Field; 4] = [&GATEWAY.field, &LINK.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
+
 /// Requires the next hops that a type of route has, and returns whether that is none.
 fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
     match request.get(&ROUTE_TYPE).copied() {
         Some(own @ ("local" | "broadcast")) => {
-            let other = [&GATEWAY.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some());
-            match other {
+            let others = [&GATEWAY.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
+            match others.into_iter().find(|field| request.value(field).is_some()) {
                 Some(field) => invalid(field, "does not apply to this `route_type`"),
                 None if request.get(&LINK).is_none() => {
                     invalid(&LINK.field, format!("is missing; a route of the type `{own}` needs it"))
@@ -612,8 +646,9 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
             }
         }
         Some("unicast") | None => {
-            if request.get(&GATEWAY).is_none() && request.get(&LINK).is_none() && hops(request).is_empty() {
-                return invalid(&GATEWAY.field, "is missing; a unicast route needs `gateway`, `link` or `nexthops`");
+            if LEADS.iter().all(|field| request.value(field).is_none()) {
+                let why = "is missing; a unicast route needs `gateway`, `link`, `nexthops` or `nexthop_id`";
+                return invalid(&GATEWAY.field, why);
             }
             Ok(false)
         }
@@ -623,8 +658,7 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
 
 /// Refuses next hops for types such as `blackhole`.
 fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
-    let given = [&GATEWAY.field, &LINK.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some());
-    match given {
+    match LEADS.iter().find(|field| request.value(field).is_some()) {
         Some(field) => invalid(field, "does not apply to this `route_type`"),
         None => Ok(()),
     }

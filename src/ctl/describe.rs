@@ -86,12 +86,25 @@ fn reference(call: &'static Call) -> String {
 
 /// The denies that every request of the call meets.
 pub(super) fn left_open(call: &Call) -> String {
-    let can_be_named = call.leaves_open.iter().filter(|field| !matches!(field.ty, Type::List(_)));
-    let names: Vec<String> = can_be_named.map(|field| format!("`{}`", field.name)).collect();
-    format!(
-        "The existing object can have any value in these fields, so a deny on one of them meets every request: {}.",
-        names.join(", ")
-    )
+    let names = |elsewhere: bool| {
+        let can_be_named = call.leaves_open.iter().filter(|field| !matches!(field.ty, Type::List(_)));
+        let such = can_be_named.filter(|field| call.has(field) != elsewhere);
+        such.map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
+    };
+    let own = match names(false) {
+        own if own.is_empty() => own,
+        own => format!(
+            "The existing object can have any value in these fields, so a deny on one of them meets every request: {own}."
+        ),
+    };
+    let others = match names(true) {
+        others if others.is_empty() => others,
+        others => format!(
+            "Other objects that the call changes can have any value in these fields. No request has the fields, but a deny \
+             can name them. It then meets every request, unless the description above says otherwise: {others}."
+        ),
+    };
+    [own, others].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn field(out: &mut String, call: &Call, used: &Use) {

@@ -21,6 +21,7 @@ mod lookup;
 mod message;
 mod neighbour;
 mod netns;
+mod nexthop;
 mod route;
 mod rows;
 mod rule;
@@ -152,7 +153,7 @@ impl Encoder {
 }
 
 /// The calls that are netlink transactions.
-static ENCODERS: [&[Encoder]; 7] = [
+static ENCODERS: [&[Encoder]; 8] = [
     netns::ENCODERS,
     link::ENCODERS,
     address::ENCODERS,
@@ -160,6 +161,7 @@ static ENCODERS: [&[Encoder]; 7] = [
     neighbour::ENCODERS,
     rule::ENCODERS,
     fdb::ENCODERS,
+    nexthop::ENCODERS,
 ];
 
 /// Resolves the names of a request and encodes it.
@@ -279,7 +281,8 @@ mod tests {
             assert_eq!(names.len(), count, "{of}: {names:?}");
         }
         let written = |row: &&'static Row| row.reported != Reported::Never;
-        for object in encoders().filter_map(|encoder| encoder.object).chain([&call::NEXTHOP_STATE]) {
+        for object in encoders().filter_map(|encoder| encoder.object).chain([&call::NEXTHOP_STATE, &call::MEMBER_STATE])
+        {
             let of_kinds = object.kinds.iter().map(|kind| kind.rows().collect::<Vec<_>>());
             for more in of_kinds.chain([Vec::new(), call::OTHER.iter().copied().flatten().collect()]) {
                 let rows: Vec<&Row> = object.rows.iter().chain(more).filter(written).collect();

@@ -106,7 +106,7 @@ fn put_hops(to: &mut Attributes, given: &Given) -> Result<(), Refusal> {
 /// Refuses an IPv4 gateway on a VRF. The kernel looks such a gateway up in the table of the VRF, and writes the port
 /// that it finds into the route in place of the VRF (`fib_check_nh_v4_gw`). It keeps the link of an on-link gateway,
 /// and refuses an IPv6 gateway that is reached through another link.
-fn require_own_link(given: &Given) -> Result<(), Refusal> {
+pub(super) fn require_own_link(given: &Given) -> Result<(), Refusal> {
     let one = [(given.view(), &field::LINK.field, &field::GATEWAY.field, &field::ONLINK)];
     let several = given
         .elements(&field::NEXTHOPS)
@@ -511,7 +511,12 @@ fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
     if leads_somewhere && !own.is_empty() {
         return Some(&field::GATEWAY.field);
     }
-    seen.difference(&ROUTE_STATE.rows, given.view(), false)
+    // The kernel also reports what the nexthop object has, and the route type of a blackhole.
+    let of_object = [&field::GATEWAY.field, &field::LINK.field, &field::ONLINK.field, &field::ROUTE_TYPE.field];
+    let is_by_object = given.request.get(&field::NEXTHOP_ID).is_some();
+    let rows = ROUTE_STATE.rows.iter();
+    let rows = rows.filter(|row| !is_by_object || row.field().is_none_or(|field| !of_object.contains(&field)));
+    seen.difference(&rows, given.view(), false)
 }
 
 /// Whether a route has exactly the requested next hops, in any order. A field that the request leaves out agrees with

@@ -28,6 +28,8 @@ pub(super) struct Named<'s> {
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
     pub(super) calls: Vec<(&'static Call, Location<'s>)>,
+    /// Whether it is that of an allow or of a deny.
+    ruling: Ruling,
     /// Its constraints on fields that select kinds.
     kinds: Vec<(&'static Field, Constraint)>,
 }
@@ -47,7 +49,7 @@ impl Variety<'_> {
 
     /// Whether it has all fields that a deny names, or the same fields inside a list.
     fn has_all(&self, named: &[Named<'_>]) -> bool {
-        named.iter().all(|named| self.uses().any(|used| used.field().is_met_as(named.field.number)))
+        named.iter().all(|named| self.call.can_be_met(self.kind, named.field.number))
     }
 
     /// Whether all kinds of its call have this field.
@@ -84,7 +86,7 @@ impl<'s> Scope<'s> {
         if let (true, Some(first)) = (calls.is_empty() && !spared.is_empty(), rule.calls.first()) {
             problems.push(first.place.problem("`call` excludes every call that it names"));
         }
-        Self { calls, kinds: Vec::new() }
+        Self { calls, ruling: rule.ruling, kinds: Vec::new() }
     }
 
     fn varieties(&self) -> impl Iterator<Item = Variety<'s>> + '_ {
@@ -192,7 +194,11 @@ impl<'s> Scope<'s> {
     /// The field with this name that any kind of the rule's calls has.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field());
-        let found = known().find(|field| field.name == name.it);
+        let elsewhere = || {
+            let of_calls = self.calls.iter().filter(|_| self.ruling == Ruling::Deny);
+            of_calls.flat_map(|(call, _)| call.elsewhere_open()).filter(|field| !matches!(field.ty, Type::List(_)))
+        };
+        let found = known().chain(elsewhere()).find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
             let hint = match name.it.as_str() {
                 "user" | "users" | "group" | "uid" | "gid" | "principal" => {
@@ -394,7 +400,7 @@ mod tests {
         let mut problems = Vec::new();
         let document = source::read(&source, &mut problems);
         let rule = &document.rules[0];
-        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: Vec::new() };
+        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], ruling: rule.ruling, kinds: Vec::new() };
         let named = scope.fields(rule, &mut problems);
         allow(rule, &scope, &named, &mut problems);
         scope.required(rule, &named, &mut problems);

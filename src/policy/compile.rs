@@ -245,8 +245,7 @@ impl Compiler<'_> {
     ) -> Vec<&'static Call> {
         let with_all = scope.with_all(named);
         let looks_at_links = touches.is_some_and(|touches| touches.link.is_some());
-        let has_a_link = |call: &Call| call.all_uses().any(|used| used.field().ty.is_link());
-        let calls: Vec<_> = with_all.iter().copied().filter(|call| !looks_at_links || has_a_link(call)).collect();
+        let calls: Vec<_> = with_all.iter().copied().filter(|call| !looks_at_links || call.can_touch_links()).collect();
         let understood = !scope.calls.is_empty() && named.len() == rule.fields.len();
         if understood && with_all.is_empty() {
             self.problems.push(rule.place.problem("no call of this rule has all its fields, so it would deny nothing"));

@@ -71,7 +71,7 @@ impl Policy {
             let source = sources.iter().find(|source| source.name == of.file)?;
             Some(Warning::new(source.line(of.line), message))
         };
-        self.superfluous().into_iter().filter_map(warning).collect()
+        self.superfluous().into_iter().filter_map(warning).chain(self.passed_by(sources)).collect()
     }
 }
 

@@ -20,7 +20,9 @@ impl Policy {
             Decision::Forbidden { rule, field: Some(name) } => {
                 let call = request.call();
                 let is_of_call = call.leaves_open.iter().any(|field| field.name == *name);
+                let is_elsewhere = call.elsewhere_open().any(|field| field.name == *name);
                 let why = match request.leaves_open().any(|field| field.name == *name) {
+                    true if is_elsewhere => format!("; {} may change objects with any `{name}`", call.name),
                     true if is_of_call => format!("; {} leaves open which `{name}` the existing object has", call.name),
                     true => format!("; what the request gives does not limit `{name}`"),
                     false => String::new(),

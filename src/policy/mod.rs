@@ -6,7 +6,7 @@
 //! * `judge`: all rules of a caller against one request; only it makes a [`Permit`]
 //! * `compiled`: the file; what a decision reads of it is checked
 //! * `source`, `compile` and their like (feature `ctl`): what people write, and how it becomes rules
-//! * `warnings`, `possible`, `covers` (feature `ctl`): what is sound, and probably not what was meant
+//! * `warnings`, `possible`, `covers`, `passed_by` (feature `ctl`): what is sound, and probably not what was meant
 //! * `testing` (feature `ctl`): requests with the rule that is expected to decide
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,8 @@ pub mod diagnostics;
 #[cfg(feature = "ctl")]
 mod entries;
 pub mod judge;
+#[cfg(feature = "ctl")]
+mod passed_by;
 #[cfg(feature = "ctl")]
 mod possible;
 pub mod rule;

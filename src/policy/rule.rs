@@ -172,6 +172,12 @@ impl About<'_> {
         self.request.call().uses(self.request.kind()).filter(move |used| used.field().is_met_as(number))
     }
 
+    /// Whether this kind has a field, or no kind has it, and it is that of other objects.
+    fn has(self, field: &Field) -> bool {
+        let call = self.request.call();
+        call.uses(self.request.kind()).any(|used| used.field() == field) || !call.has(field)
+    }
+
     fn lists(self) -> Vec<&'static Field> {
         let uses = self.request.call().uses(self.request.kind());
         uses.filter(|used| matches!(used.field().ty, Type::List(_))).map(|used| used.field()).collect()
@@ -180,10 +186,8 @@ impl About<'_> {
     /// Whether a field meets a constraint, in any element of a list.
     fn is_met_outside(self, number: u16, constraint: &Constraint) -> bool {
         let is_met = |used: &Use| meets(constraint, self.request.field_value(used, 0), self.uid);
-        let mut uses = self.uses(number).peekable();
-        uses.peek().is_some()
-            && (self.request.leaves_open().any(|field| field.is_met_as(number))
-                || uses.any(|used| used.inside().is_none() && is_met(used)))
+        self.request.leaves_open().any(|field| field.is_met_as(number) && self.has(field))
+            || self.uses(number).any(|used| used.inside().is_none() && is_met(used))
     }
 
     /// Whether one element of each list meets all remaining constraints.
@@ -211,8 +215,12 @@ impl About<'_> {
             let mut times = 0..self.request.times(used);
             times.any(|time| meets(constraint, self.request.field_value(used, time), self.uid))
         };
-        let open = || self.uses(number).find(|used| self.request.leaves_open().any(|field| field == used.field()));
-        self.uses(number).find(is_met).or_else(open).map(|used| used.field())
+        let left_open = || self.request.leaves_open().filter(|field| self.has(field));
+        let open = || {
+            let same = left_open().find(|field| field.number == number);
+            same.or_else(|| left_open().find(|field| field.is_met_as(number)))
+        };
+        self.uses(number).find(is_met).map(|used| used.field()).or_else(open)
     }
 }
 
@@ -245,8 +253,16 @@ impl Touches {
                     let is_open = request.leaves_open().any(|field| field == used.field());
                     (is_open || (0..request.times(used)).any(named)) && self.counts(used, caller, request)
                 })
-                .map(|used| used.field()),
+                .map(|used| used.field())
+                .or_else(|| self.touched_elsewhere(caller, request)),
         }
+    }
+
+    /// A link of other objects that the call changes in the namespace of the request.
+    fn touched_elsewhere(&self, caller: &Caller, request: &Request) -> Option<&'static Field> {
+        let netns = request.value(&field::NETNS.field);
+        let mut open = request.leaves_open();
+        open.find(|field| field.ty.is_link() && !request.call().has(field) && self.in_netns(netns, caller))
     }
 
     /// Whether the name in this field applies in one of the namespaces. The name of a link that moves also applies

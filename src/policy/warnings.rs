@@ -16,7 +16,7 @@ use super::source::{At, FieldSyntax, RuleSyntax, Scalar};
 use crate::call::field::{Field, LINK, NETNS};
 use crate::call::inet::bits;
 use crate::call::types::Type;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Use};
 
 /// A warning about a valid policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,7 +257,8 @@ fn calls_left_out(
     let meant = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
     let applies = |call: &Call| calls.iter().any(|of| of.number == call.number);
     let lacks = |call: &Call| {
-        let has = |field: &Field| call.all_uses().any(|used| used.field().is_met_as(field.number));
+        let fields = || call.all_uses().map(Use::field).chain(call.elsewhere_open());
+        let has = |field: &Field| fields().any(|own| own.is_met_as(field.number));
         match named.iter().find(|named| !has(named.field)) {
             Some(named) => format!("`{}` has no field `{}`", call.name, named.field.name),
             None if rule.touches.is_some() => format!("`{}` has no field that holds a link", call.name),
@@ -277,10 +278,7 @@ fn calls_left_out(
 /// A deny that lists a `Delete` by name, but not the other calls of its family that remove the same objects.
 fn only_a_delete(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>]) -> Vec<Warning> {
     let is_listed = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
-    let has_all = |call: &Call| {
-        let has = |field: &Field| call.all_uses().any(|used| used.field().is_met_as(field.number));
-        named.iter().all(|named| has(named.field))
-    };
+    let has_all = |call: &Call| named.iter().all(|named| call.can_be_met(None, named.field.number));
     let of = |entry: &At<'_, String>| {
         let delete = call::by_name(&entry.it).filter(|call| call.verb() == "Delete" && is_listed(call))?;
         let removes = |call: &&Call| call.verb() == "Flush" || !call.leaves_open.is_empty();

@@ -28,7 +28,9 @@ fn other_uses(uses: &'static [Use], field: &Field) -> &'static [Use] {
 }
 
 fn with(call: &'static Call, uses: &'static [Use], kinds: &'static [Kind]) -> &'static Call {
-    let Call { name, number, effect, needs, doc, elsewhere, excludes, leaves_open, settle, .. } = *call;
+    let Call { name, number, effect, needs, doc, elsewhere, excludes, settle, .. } = *call;
+    let is_new = |field: &Field| call.has(field) && !uses.iter().any(|used| used.field() == field);
+    let leaves_open = keep(call.leaves_open.iter().copied().filter(|field| !is_new(field)).collect());
     let result = crate::call::Output { parts: &[], streams: false };
     let kinds = Kinds { by: call.kinds.by, all: kinds };
     let call = Call { name, number, effect, needs, doc, elsewhere, uses, kinds, excludes, leaves_open, settle, result };
@@ -141,8 +143,14 @@ fn a_deny_forbids_with_a_new_field_what_it_forbade_without() {
         let named = || asked.call.all_uses().filter(|other| deny.names(other.field()).is_some());
         // A new field may also open what the deny names.
         let opened = |named: &Use| *carries && left_open(asked).contains(&named.field());
-        let may_be =
-            if *now { named().any(|named| says(named) || opened(named)) } else { *carries && named().any(closed) };
+        // Or it limits what the call leaves open.
+        let is_limited = |field: &&Field| deny.names(field).is_some() && !left_open(asked).contains(field);
+        let limited = || asked.call.leaves_open.iter().any(is_limited);
+        let may_be = if *now {
+            named().any(|named| says(named) || opened(named))
+        } else {
+            *carries && (named().any(closed) || limited())
+        };
         assert!(may_be, "{} {asked:?} {deny:?}", used.field().name);
     });
 }

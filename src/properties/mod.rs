@@ -58,6 +58,11 @@ fn written(random: &mut Random, call: &'static Call, ruling: Ruling) -> Written 
             rule.require.push(used.field());
         }
     }
+    for field in call.elsewhere_open().filter(|_| ruling == Ruling::Deny).collect::<Vec<_>>() {
+        if !matches!(field.ty, Type::List(_)) && random.once_in(2) {
+            rule.fields.push((field, says(random, field, ruling)));
+        }
+    }
     while let (Ruling::Deny, Some(twice)) = (ruling, rule.names_twice()) {
         rule.fields.remove(twice); // see `a_deny_that_names_a_field_inside_and_outside_still_stops_what_it_forbids`
     }

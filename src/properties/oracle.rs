@@ -137,7 +137,7 @@ pub(super) fn fates(asked: &Question) -> Vec<Act> {
     fates
 }
 
-fn acts_of(asked: &Question, open: &[&Field]) -> Vec<Act> {
+fn acts_of(asked: &Question, open: &[&'static Field]) -> Vec<Act> {
     let uses = || asked.call.uses(asked.kind).filter(|used| used.inside().is_none());
     let mut acts = vec![Act::default()];
     for used in uses().filter(|used| !matches!(used.field().ty, Type::List(_))) {
@@ -150,7 +150,9 @@ fn acts_of(asked: &Question, open: &[&Field]) -> Vec<Act> {
     for list in uses().filter(|used| matches!(used.field().ty, Type::List(_))) {
         acts = with_one_element(&acts, list, asked, open.contains(&list.field()));
     }
-    acts
+    // What the call does to objects that no request describes.
+    let elsewhere = open.iter().filter(|field| !asked.call.has(field));
+    elsewhere.fold(acts, |acts, field| with(&acts, field, anything(field)))
 }
 
 /// Each of these acts, extended by one element of a list, if it has any.

@@ -65,11 +65,12 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
 pub(super) fn every_rule(call: &'static Call, ruling: Ruling) -> Vec<Written> {
     let nothing = Written { ruling, fields: Vec::new(), require: Vec::new(), touches: None, spares: Vec::new() };
     let mut rules = vec![nothing];
-    for used in call.all_uses() {
-        let choices = choices(used.field(), ruling);
+    let elsewhere = call.elsewhere_open().filter(|_| ruling == Ruling::Deny);
+    for field in call.all_uses().map(Use::field).chain(elsewhere) {
+        let choices = choices(field, ruling);
         let with = |rule: &Written, says: &Option<Says>| {
             let mut rule = rule.clone();
-            rule.fields.extend(says.clone().map(|says| (used.field(), says)));
+            rule.fields.extend(says.clone().map(|says| (field, says)));
             rule
         };
         rules = rules.iter().flat_map(|rule| choices.iter().map(|says| with(rule, says)).collect::<Vec<_>>()).collect();

@@ -283,14 +283,39 @@ pub(super) static OPENED: Call = Call {
     )
 };
 
-pub(super) static CALLS: [&Call; 13] =
-    [&SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN];
+/// A call that changes other objects, with any gateway and any link. No request can give these two. A request that gives
+/// `scope` changes none with another link.
+pub(super) static ELSEWHERE: Call = Call {
+    leaves_open: &[&GATEWAY.field, &NEXTHOPS_LINK.field],
+    settle: |request| {
+        if request.value(&SCOPE.field).is_some() {
+            request.limit(&NEXTHOPS_LINK.field);
+        }
+        Ok(())
+    },
+    ..call(
+        "Test.Elsewhere",
+        913,
+        &[
+            declared(&NETNS.field, Absence::Required),
+            declared(&METRIC.field, Absence::Required),
+            declared(&SCOPE.field, Absence::Any),
+        ],
+        &[],
+    )
+};
+
+pub(super) static CALLS: [&Call; 14] = [
+    &SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN, &ELSEWHERE,
+];
 
 /// The fields that can have any value in a request, whatever it gives.
 pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
     let is_open = asked.call.number == OPENED.number && asked.value(&UP.field) == Some(&Value::Bool(true));
     let opened: &[&Field] = if is_open { &[&LINK.field, &GATEWAY.field] } else { &[] };
-    [asked.call.leaves_open, opened].concat()
+    let is_limited = asked.call.number == ELSEWHERE.number && asked.value(&SCOPE.field).is_some();
+    let of_call = asked.call.leaves_open.iter().filter(|field| !(is_limited && **field == &NEXTHOPS_LINK.field));
+    of_call.chain(opened).copied().collect()
 }
 
 /// The varieties of a call. A call without kinds has one.

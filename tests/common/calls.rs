@@ -260,6 +260,31 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "link": "x0"}"#,
     },
     Example { call: "Fdb.List", before: "", parameters: r#"{"netns": "w"}"# },
+    Example {
+        call: "Nexthop.Add",
+        before: "ip -n w link set v0 up; ip -n w link set v1 up",
+        parameters: r#"{"netns": "w", "nexthop_id": 7, "link": "v0"}"#,
+    },
+    Example {
+        call: "Nexthop.Replace",
+        before: "ip -n w link set v0 up; ip -n w link set v1 up",
+        parameters: r#"{"netns": "w", "nexthop_id": 7, "link": "v0"}"#,
+    },
+    Example {
+        call: "Nexthop.Delete",
+        before: "ip -n w link set lo up; ip -n w nexthop add id 7 blackhole; ip -n w nexthop add id 8 group 7",
+        parameters: r#"{"netns": "w", "nexthop_id": 8}"#,
+    },
+    Example {
+        call: "Nexthop.Flush",
+        before: "ip -n w link set lo up; ip -n w nexthop add id 7 blackhole; ip -n w nexthop add id 8 group 7",
+        parameters: r#"{"netns": "w"}"#,
+    },
+    Example {
+        call: "Nexthop.List",
+        before: "ip -n w link set lo up; ip -n w nexthop add id 7 blackhole",
+        parameters: r#"{"netns": "w"}"#,
+    },
 ];
 
 /// A route that the kernel reports in 32 KB, nearly the longest message of a listing, and the broker in 300 KB, which do not

@@ -359,6 +359,64 @@ pub(crate) static EXPECTED: &[Expected] = &[
         parts: &[],
         rows: &[IN_NETNS, ("family", shows!("family {}", inet))],
     },
+    Expected { call: "Nexthop.Add", messages: |_| vec!["NewNexthop create excl"], parts: &[], rows: NEXTHOP },
+    Expected { call: "Nexthop.Replace", messages: |_| vec!["NewNexthop create replace"], parts: &[], rows: NEXTHOP },
+    Expected { call: "Nexthop.Delete", messages: |_| vec!["DelNexthop"], parts: &[], rows: NEXTHOP_FILTERS },
+    // Of the example in tests/common/calls.rs, which has two objects, and of the others, which have one.
+    Expected {
+        call: "Nexthop.Flush",
+        messages: |given| vec!["DelNexthop"; if given.has("nexthop_ids") { 1 } else { 2 }],
+        parts: &[],
+        rows: NEXTHOP_FILTERS,
+    },
+    Expected {
+        call: "Nexthop.List",
+        messages: |_| vec!["GetNexthop dump"],
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            ("nexthop_ids", Nothing("the kernel has no filter for it")),
+            ("family", shows!("family {}", inet)),
+            ("gateway", Nothing("the kernel has no filter for it")),
+            ("link", shows!("Oif({})", index)),
+            ("onlink", Nothing("the kernel has no filter for it")),
+            ("blackhole", Nothing("the kernel has no filter for it")),
+            ("fdb", Nothing("the kernel ignores its filter")),
+            ("protocol", Nothing("the kernel has no filter for it")),
+            ("master", shows!("Master({})", index)),
+        ],
+    },
+];
+
+const NEXTHOP: &[Row] = &[
+    IN_NETNS,
+    ("nexthop_id", shows!("Id({})")),
+    ("family", shows!("family {}", inet)),
+    ("gateway", shows!("Gateway({})")),
+    ("link", shows!("Oif({})", index)),
+    ("onlink", when!("flags 4")),
+    ("blackhole", when!("Blackhole")),
+    ("fdb", when!("Fdb")),
+    ("protocol", Shows::Parts(|_, value| if *value == 0 { Vec::new() } else { vec![format!("protocol {value}")] })),
+    ("members", Nothing("its elements show it")),
+    ("members.nexthop_id", Shows::Parts(|_, value| vec![format!("id {value}")])),
+    ("members.weight", Shows::Parts(|_, value| vec![format!("weight {value}")])),
+    EXISTS_OK,
+];
+
+/// The broker reads the object, compares it, and deletes it by its number.
+const NEXTHOP_FILTERS: &[Row] = &[
+    IN_NETNS,
+    ("nexthop_id", shows!("Id({})")),
+    ("nexthop_ids", Nothing("the broker compares it")),
+    ("family", Nothing("the broker compares it")),
+    ("gateway", Nothing("the broker compares it")),
+    ("link", Nothing("the broker compares it")),
+    ("onlink", Nothing("the broker compares it")),
+    ("blackhole", Nothing("the broker compares it")),
+    ("fdb", Nothing("the broker compares it")),
+    ("protocol", Nothing("the broker compares it")),
+    MISSING_OK,
 ];
 
 /// Whether the namespace of an example is a plain file, which has no id that could be looked up.
@@ -947,7 +1005,7 @@ const ROUTE: &[Row] = &[
         Always(|given, value| {
             // As in iproute2: a route without a gateway has scope link; for IPv6 the kernel ignores the scope.
             let is_ipv4 = given.text("destination").is_some_and(|prefix| ip(prefix).is_ipv4());
-            let leads = given.has("gateway") || given.has("nexthops");
+            let leads = ["gateway", "nexthops", "nexthop_id"].iter().any(|field| given.has(field));
             let chosen = match given.text("route_type") {
                 Some("local") if is_ipv4 => "host",
                 Some("broadcast") if is_ipv4 => "link",
@@ -1008,6 +1066,7 @@ const ROUTE: &[Row] = &[
         }),
     ),
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
+    ("nexthop_id", shows!("NhId({})")),
 ];
 
 fn removes(given: &Given<'_>) -> bool {
@@ -1092,6 +1151,7 @@ const ROUTE_LIST: &[Row] = &[
     ("destination", Nothing("the broker compares it; its family is the one that is listed")),
     ("protocol", Shows::Parts(protocol)),
     ("scope", Nothing("the kernel has no filter for it")),
+    ("nexthop_id", Nothing("the kernel has no filter for it")),
 ];
 
 /// `NDA_…`, `NUD_…`, `NTF_…` (rtnetlink(7)).

@@ -594,4 +594,46 @@ requests! {
         "source_vni": 66052, "via": "v0", "fdb_state": "permanent"}"#;
     "Fdb.List" "", r#"{"netns": "w", "link": "v0"}"#;
     "Fdb.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;
+    "Nexthop.Add" UP, r#"{"netns": "w", "nexthop_id": 66051, "gateway": "10.0.0.9", "link": "v0", "onlink": true,
+        "protocol": 186, "exists_ok": true}"#;
+    "Nexthop.Add" UP, r#"{"netns": "w", "nexthop_id": 66051, "gateway": "2001:db8::9", "link": "v0"}"#;
+    "Nexthop.Add" UP, r#"{"netns": "w", "nexthop_id": 66051, "family": "inet6", "link": "v0"}"#;
+    "Nexthop.Add" "", r#"{"netns": "w", "nexthop_id": 66051, "blackhole": true, "family": "inet"}"#;
+    "Nexthop.Add" "", r#"{"netns": "w", "nexthop_id": 66051, "gateway": "10.0.0.9", "fdb": true}"#;
+    "Nexthop.Add" "ip -n w link set lo up; ip -n w nexthop add id 7 blackhole", r#"{"netns": "w", "nexthop_id": 66051,
+        "members": [{"nexthop_id": 66052, "weight": 515}, {"nexthop_id": 7}]}"#;
+    "Nexthop.Replace" UP, r#"{"netns": "w", "nexthop_id": 66051, "gateway": "10.0.0.9", "link": "v0", "onlink": true,
+        "protocol": 186}"#;
+    "Nexthop.Replace" UP, r#"{"netns": "w", "nexthop_id": 66051, "family": "inet6", "link": "v0"}"#;
+    "Nexthop.Replace" "", r#"{"netns": "w", "nexthop_id": 66051, "blackhole": true, "family": "inet"}"#;
+    "Nexthop.Replace" "", r#"{"netns": "w", "nexthop_id": 66051, "gateway": "10.0.0.9", "fdb": true}"#;
+    "Nexthop.Replace" "ip -n w link set lo up; ip -n w nexthop add id 7 blackhole", r#"{"netns": "w", "nexthop_id": 66051,
+        "members": [{"nexthop_id": 66052, "weight": 515}, {"nexthop_id": 7}]}"#;
+    "Nexthop.Delete" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 10.0.0.1/24 dev v0; \
+        ip -n w nexthop add id 66051 via 10.0.0.9 dev v0 onlink protocol bgp",
+        r#"{"netns": "w", "nexthop_id": 66051, "family": "inet", "gateway": "10.0.0.9", "link": "v0", "onlink": true,
+        "protocol": 186, "missing_ok": true}"#;
+    "Nexthop.Delete" "ip -n w link set lo up; ip -n w nexthop add id 66051 blackhole", r#"{"netns": "w", "nexthop_id": 66051,
+        "blackhole": true}"#;
+    "Nexthop.Delete" "ip -n w nexthop add id 66051 via 10.0.0.9 fdb", r#"{"netns": "w", "nexthop_id": 66051,
+        "fdb": true}"#;
+    "Nexthop.Flush" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 10.0.0.1/24 dev v0; \
+        ip -n w nexthop add id 66051 via 10.0.0.9 dev v0 onlink protocol bgp",
+        r#"{"netns": "w", "nexthop_ids": "66051..66053", "family": "inet", "gateway": "10.0.0.9", "link": "v0",
+        "onlink": true, "protocol": 186}"#;
+    "Nexthop.Flush" "ip -n w link set lo up; ip -n w nexthop add id 66051 blackhole", r#"{"netns": "w", "nexthop_ids": 66051,
+        "blackhole": true}"#;
+    "Nexthop.Flush" "ip -n w nexthop add id 66051 via 10.0.0.9 fdb", r#"{"netns": "w", "nexthop_ids": 66051,
+        "fdb": true}"#;
+    "Nexthop.List" UP, r#"{"netns": "w", "nexthop_ids": "1..66051", "family": "inet", "gateway": "10.0.0.9",
+        "link": "v0", "onlink": true, "protocol": 186}"#;
+    "Nexthop.List" BRIDGE, r#"{"netns": "w", "blackhole": true, "fdb": true, "family": "inet6", "master": "br0"}"#;
+    "Route.Add" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Replace" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Append" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
+        r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
+        r#"{"netns": "w", "table": 254, "nexthop_id": 66051}"#;
+    "Route.List" "", r#"{"netns": "w", "family": "inet", "nexthop_id": 66051}"#;
 }

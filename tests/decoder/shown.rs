@@ -31,6 +31,9 @@ impl Shown {
     /// know.
     pub(crate) fn of(datagram: &[u8]) -> Result<Self, String> {
         let refused = |why: &dyn Debug| format!("the decoder says {why:?} of {datagram:02x?}");
+        if let Some(own) = Self::nexthop(datagram) {
+            return own;
+        }
         let whole: NetlinkMessage<RouteNetlinkMessage> =
             NetlinkMessage::deserialize(datagram).map_err(|error| refused(&error))?;
         if usize::try_from(whole.header.length) != Ok(datagram.len()) {
@@ -67,6 +70,71 @@ impl Shown {
             Some(unknown) => Err(format!("the decoder does not know {unknown} of {message}")),
             None => Ok(Self { message, parts: parts.0 }),
         }
+    }
+}
+
+/// `RTM_NEWNEXTHOP` and the two after it, and `NHA_…` by their numbers (`linux/rtnetlink.h`, `linux/nexthop.h`).
+const NEXTHOPS: [(u16, &str); 3] = [(104, "NewNexthop"), (105, "DelNexthop"), (106, "GetNexthop")];
+const NHA: [&str; 12] = ["", "Id", "Group", "", "Blackhole", "Oif", "Gateway", "", "", "Groups", "Master", "Fdb"];
+
+impl Shown {
+    /// Decodes a message about a nexthop object, which the decoder does not know. It is written from the kernel's headers.
+    fn nexthop(datagram: &[u8]) -> Option<Result<Self, String>> {
+        let u16_at = |at: usize| u16::from_ne_bytes(datagram[at..at + 2].try_into().unwrap());
+        let (_, word) = NEXTHOPS.iter().find(|(kind, _)| *kind == u16_at(4))?;
+        let mut message = (*word).to_owned();
+        for (flag, name, of) in [(0x400, " create", "New"), (0x200, " excl", "New"), (0x100, " replace", "New")]
+            .into_iter()
+            .chain([(NLM_F_DUMP, " dump", "Get")])
+        {
+            let is_set = word.starts_with(of) && u16_at(6) & flag == flag;
+            message.push_str(if is_set { name } else { "" });
+        }
+        let mut parts = Parts(Vec::new());
+        let [family, scope, protocol, reserved, flags @ ..] = &datagram[16..24] else { panic!("{datagram:?}") };
+        if let Some(family) = match family {
+            0 => None,
+            2 => Some("Inet"),
+            10 => Some("Inet6"),
+            other => return Some(Err(format!("family {other}"))),
+        } {
+            parts.put(format!("family {family}"));
+        }
+        parts.head("scope", *scope);
+        parts.head("protocol", *protocol);
+        parts.head("reserved", *reserved);
+        parts.head("flags", u32::from_ne_bytes(flags.try_into().unwrap()));
+        let mut rest = &datagram[24..];
+        while !rest.is_empty() {
+            let length = usize::from(u16::from_ne_bytes(rest[..2].try_into().unwrap()));
+            let (kind, payload) = (u16::from_ne_bytes(rest[2..4].try_into().unwrap()), &rest[4..length]);
+            let Some(name) = NHA.get(usize::from(kind)).filter(|name| !name.is_empty()) else {
+                return Some(Err(format!("attribute {kind}")));
+            };
+            match (*name, payload.len()) {
+                ("Group", _) => {
+                    for (at, member) in payload.chunks(8).enumerate() {
+                        let id = u32::from_ne_bytes(member[..4].try_into().unwrap());
+                        parts.put(format!("hop {at} id {id}"));
+                        parts.put(format!("hop {at} weight {}", u16::from_le_bytes([member[4], member[5]]) + 1));
+                        parts.head("reserved", u16::from_ne_bytes([member[6], member[7]]));
+                    }
+                }
+                ("Blackhole" | "Fdb" | "Groups", 0) => parts.put(*name),
+                ("Gateway", 4) => {
+                    parts.put(format!("Gateway({})", std::net::Ipv4Addr::from(<[u8; 4]>::try_from(payload).unwrap())));
+                }
+                ("Gateway", 16) => {
+                    parts.put(format!("Gateway({})", std::net::Ipv6Addr::from(<[u8; 16]>::try_from(payload).unwrap())));
+                }
+                ("Id" | "Oif" | "Master", 4) => {
+                    parts.put(format!("{name}({})", u32::from_ne_bytes(payload.try_into().unwrap())));
+                }
+                other => return Some(Err(format!("{other:?}"))),
+            }
+            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+        }
+        Some(Ok(Self { message, parts: parts.0 }))
     }
 }
 

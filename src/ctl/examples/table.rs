@@ -684,6 +684,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0"}"#,
             ),
+            to(
+                "Add a route by a nexthop object. The rule must name a link, which does not limit that of the object:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -734,6 +738,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0"}"#,
             ),
+            to(
+                "Set the nexthop object of a route:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -769,6 +777,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48",
                     "gateway": "2001:db8::fe", "link": "eth0", "pref": "high", "expires": 3600}"#,
             ),
+            to(
+                "Add a route by a nexthop object after the others:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -799,6 +811,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "table": 254,
                     "nexthops": [{"gateway": "192.0.2.254", "link": "eth0", "weight": 2},
                                  {"gateway": "203.0.113.1", "link": "eth1", "onlink": true}]}"#,
+            ),
+            to(
+                "Delete the routes that use a nexthop object, and keep the object:",
+                r#"{"netns": "blue", "table": 254, "nexthop_id": 20}"#,
             ),
         ],
     ),
@@ -835,6 +851,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Delete a route for packets from one network only:",
                 r#"{"netns": "blue", "destination": "2001:db8:1::/48", "source": "2001:db8:2::/48"}"#,
             ),
+            to(
+                "Delete a route, if it uses this nexthop object:",
+                r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
+            ),
         ],
     ),
     of(
@@ -870,6 +890,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "List the routes that use a link, alone or with others:",
                 r#"{"netns": "blue", "nexthops": {"link": "eth0"}}"#,
             ),
+            to("List the routes that use a nexthop object:", r#"{"netns": "blue", "nexthop_id": 20}"#),
         ],
     ),
     of(
@@ -1177,6 +1198,106 @@ pub(super) const SECTIONS: &[Section] = &[
             to("List the entries of all links:", r#"{"netns": "blue"}"#),
             to("List the entries of a vxlan:", r#"{"netns": "blue", "link": "vxlan0"}"#),
             to("List the entries of the link with this index:", r#"{"netns": "blue", "index": 12}"#),
+        ],
+    ),
+    of(
+        "Nexthop.Add",
+        None,
+        &[
+            to(
+                "Add a next hop that routes can share:",
+                r#"{"netns": "blue", "nexthop_id": 1, "gateway": "192.0.2.254", "link": "eth0", "exists_ok": true}"#,
+            ),
+            to(
+                "Add a next hop by a router that no route leads to:",
+                r#"{"netns": "blue", "nexthop_id": 2, "gateway": "203.0.113.1", "link": "eth1", "onlink": true,
+                    "protocol": 186}"#,
+            ),
+            to(
+                "Add an IPv6 next hop without a gateway:",
+                r#"{"netns": "blue", "nexthop_id": 3, "family": "inet6", "link": "eth0"}"#,
+            ),
+            to("Add a next hop that drops packets:", r#"{"netns": "blue", "nexthop_id": 4, "blackhole": true}"#),
+            to(
+                "Add a remote address for entries of a forwarding database:",
+                r#"{"netns": "blue", "nexthop_id": 5, "gateway": "198.51.100.9", "fdb": true}"#,
+            ),
+            to(
+                "Distribute packets among two next hops. The rule permits any members:",
+                r#"{"netns": "blue", "nexthop_id": 10,
+                    "members": [{"nexthop_id": 11, "weight": 2}, {"nexthop_id": 12}]}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Replace",
+        None,
+        &[
+            to(
+                "Lead all routes that use a nexthop object to another router:",
+                r#"{"netns": "blue", "nexthop_id": 11, "gateway": "192.0.2.253", "link": "eth0", "protocol": 186}"#,
+            ),
+            to(
+                "Set a next hop by a router that no route leads to:",
+                r#"{"netns": "blue", "nexthop_id": 12, "gateway": "203.0.113.1", "link": "eth1", "onlink": true}"#,
+            ),
+            to(
+                "Drop the packets of all routes that use a nexthop object:",
+                r#"{"netns": "blue", "nexthop_id": 21, "blackhole": true, "family": "inet"}"#,
+            ),
+            to(
+                "Set a remote address for entries of a forwarding database:",
+                r#"{"netns": "blue", "nexthop_id": 5, "gateway": "198.51.100.9", "fdb": true}"#,
+            ),
+            to(
+                "Change the weights of a group:",
+                r#"{"netns": "blue", "nexthop_id": 20,
+                    "members": [{"nexthop_id": 11, "weight": 3}, {"nexthop_id": 12, "weight": 2}]}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Delete",
+        None,
+        &[
+            to(
+                "Delete a nexthop object and the routes that use it, if it exists. The rule must permit every link:",
+                r#"{"netns": "blue", "nexthop_id": 1, "missing_ok": true}"#,
+            ),
+            to(
+                "Delete exactly this next hop:",
+                r#"{"netns": "blue", "nexthop_id": 21, "family": "inet", "gateway": "203.0.113.1", "link": "eth1",
+                    "onlink": true, "blackhole": false, "fdb": false, "protocol": 186}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.Flush",
+        None,
+        &[
+            to(
+                "Delete the next hops of a link:",
+                r#"{"netns": "blue", "family": "inet", "link": "eth1", "nexthop_ids": "20..29"}"#,
+            ),
+            to(
+                "Delete the nexthop objects of a routing daemon that have all of this:",
+                r#"{"netns": "blue", "gateway": "203.0.113.1", "onlink": true, "blackhole": false, "fdb": false,
+                    "protocol": 186}"#,
+            ),
+        ],
+    ),
+    of(
+        "Nexthop.List",
+        None,
+        &[
+            to("List all nexthop objects:", r#"{"netns": "blue"}"#),
+            to("List the IPv4 next hops of a link:", r#"{"netns": "blue", "family": "inet", "link": "eth0"}"#),
+            to("List the next hops through the ports of a bridge:", r#"{"netns": "blue", "master": "br0"}"#),
+            to(
+                "List the nexthop objects that have all of this:",
+                r#"{"netns": "blue", "nexthop_ids": "20..29", "gateway": "203.0.113.1", "onlink": true,
+                    "blackhole": false, "fdb": false, "protocol": 186}"#,
+            ),
         ],
     ),
 ];

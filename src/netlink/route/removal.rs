@@ -82,7 +82,13 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
     let is = |own: &Hop, its: &Hop| {
         (own.index == 0 || own.index == its.index) && (own.gateway.is_none() || own.gateway == its.gateway)
     };
-    let beside = || hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its)));
+    let is_open = |hop: &Hop| hop.index == 0 && hop.gateway.is_none();
+    let beside = || match (own.get(rta::NH_ID), other.get(rta::NH_ID)) {
+        (Some(id), its) => its == Some(id),
+        // `fib_nh_match` compares no next hops with a nexthop object, and `ip6_route_del` takes it for any.
+        (None, Some(_)) => own.family() == INET6 || hops(own).iter().all(is_open),
+        (None, None) => hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its))),
+    };
     same(&[rta::DST, rta::SRC, rta::TABLE, rta::PRIORITY])
         && same_bytes(&[1, 2, 3])
         && (byte(own, 5) == 0 || byte(own, 5) == byte(other, 5))
@@ -117,6 +123,8 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
     // A table number that does not fit into the byte of the header is in its attribute only.
     let has_attribute = seen.get(rta::TABLE).is_some_and(|bytes| bytes.iter().skip(1).any(|byte| *byte != 0));
     let table = if has_attribute { 0 } else { byte(seen, 4) };
+    // Of a blackhole that is a nexthop object, the kernel reports the type `blackhole`, and compares the route's own.
+    let kind = if seen.get(rta::NH_ID).is_some() { 0 } else { byte(seen, 7) };
     let head = vec![
         seen.family(),
         byte(seen, 1),
@@ -125,7 +133,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
         table,
         byte(seen, 5),
         byte(seen, 6),
-        byte(seen, 7),
+        kind,
         0,
         0,
         0,

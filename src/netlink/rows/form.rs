@@ -98,6 +98,7 @@ fn number_bytes(width: Width, number: u64) -> Result<Vec<u8>, String> {
     Ok(match width {
         Width::One => vec![u8::try_from(number).map_err(too_large)?],
         Width::Two => u16::try_from(number).map_err(too_large)?.to_ne_bytes().to_vec(),
+        Width::Little2 => u16::try_from(number).map_err(too_large)?.to_le_bytes().to_vec(),
         Width::Net2 => u16::try_from(number).map_err(too_large)?.to_be_bytes().to_vec(),
         Width::Four => u32::try_from(number).map_err(too_large)?.to_ne_bytes().to_vec(),
         Width::Net4 => u32::try_from(number).map_err(too_large)?.to_be_bytes().to_vec(),
@@ -111,6 +112,7 @@ pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
     match width {
         Width::One => bytes.first().copied().map(u64::from),
         Width::Two => at(bytes, 0).map(u16::from_ne_bytes).map(u64::from),
+        Width::Little2 => at(bytes, 0).map(u16::from_le_bytes).map(u64::from),
         Width::Net2 => at(bytes, 0).map(u16::from_be_bytes).map(u64::from),
         Width::Four => at(bytes, 0).map(u32::from_ne_bytes).map(u64::from),
         Width::Net4 => at(bytes, 0).map(u32::from_be_bytes).map(u64::from),

@@ -86,7 +86,18 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
     let deny = |rest: &str| calls(&format!("{DENY}{rest}"));
     assert_eq!(
         deny("call = [\"@change\", \"Link.List\"]\nmtu = 1\n"),
-        ["Link.Add", "Link.Set", "Route.Add", "Route.Replace", "Route.Delete", "Route.Append", "Route.Flush"]
+        [
+            "Link.Add",
+            "Link.Set",
+            "Route.Add",
+            "Route.Replace",
+            "Route.Delete",
+            "Route.Append",
+            "Route.Flush",
+            "Nexthop.Replace",
+            "Nexthop.Delete",
+            "Nexthop.Flush"
+        ]
     );
     assert_eq!(deny("call = \"@change\"\npeer.mtu = 1\n"), ["Link.Add"]);
     assert_eq!(deny("call = \"@change\"\nkind = \"bridge\"\n"), ["Link.Add", "Link.Set"]);
@@ -116,7 +127,11 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Fdb.Append",
             "Fdb.Replace",
             "Fdb.Delete",
-            "Fdb.Flush"
+            "Fdb.Flush",
+            "Nexthop.Add",
+            "Nexthop.Replace",
+            "Nexthop.Delete",
+            "Nexthop.Flush"
         ]
     );
     assert_eq!(

@@ -92,11 +92,11 @@ pub fn new_of(kind: u16) -> u16 {
     kind & !3
 }
 
-/// Bytes of the family's header: `ifinfomsg` (also of link properties), `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`.
+/// Bytes of the family's header: `ifinfomsg` (also of link properties), `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`, `nhmsg`.
 pub fn head_of(kind: u16) -> Option<usize> {
     match new_of(kind) {
         NEWLINK | 108 => Some(16),
-        NEWADDR => Some(8),
+        NEWADDR | 104 => Some(8),
         24 | 28 | 32 => Some(12),
         NEWNSID => Some(4),
         _ => None,

@@ -35,6 +35,8 @@ const GROUP: u16 = 27;
 const NEWLINKPROP: u16 = 108;
 /// `RTM_NEWNEIGH`
 const NEWNEIGH: u16 = 28;
+/// `RTM_NEWNEXTHOP`
+const NEWNEXTHOP: u16 = 104;
 /// `NLM_F_CREATE`.
 const CREATE: u16 = 0x400;
 
@@ -237,6 +239,11 @@ impl Named {
         match new_of(message.kind) {
             NEWLINK => self.check_link(message, head),
             NEWADDR => self.check_address(message.kind, head),
+            NEWNEXTHOP => {
+                assert_eq!([head[1], head[3]], [0; 2], "{message:?}");
+                let flags = u32_at(head, 4).expect("eight bytes");
+                assert!(flags == 0 || flags == 4 && self.flag(&["onlink"]) == Some(true), "{message:?}");
+            }
             28 => assert!(matches!(u32_at(head, 4), Some(index) if index == 0 || self.is_link(index)), "{message:?}"),
             _ => {}
         }
@@ -335,6 +342,7 @@ impl Named {
                 // The lowest and the highest port.
                 (NEWLINK, "vxlan.10") => assert!(payload.chunks(2).all(|port| self.names(port)), "{payload:?}"),
                 (NEWROUTE, "9") => self.check_ways(payload),
+                (NEWNEXTHOP, "2") => self.check_members(payload),
                 // The family is in front of the address.
                 (NEWROUTE, "18" | "9.18") => assert!(self.names(payload.get(2..).expect("a family")), "{payload:?}"),
                 (NEWADDR, "6") => self.check_lifetimes(payload),
@@ -373,6 +381,21 @@ impl Named {
             assert!(index == 0 || self.is_link(index), "index {index}");
             self.check_attributes(NEWROUTE, "9", payload.get(8..length).expect("whole"));
             payload = payload.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+
+    /// `struct nexthop_grp`, one after the other: a number, and a weight minus one, the lower byte first.
+    fn check_members(&self, payload: &[u8]) {
+        assert_eq!(payload.len() % 8, 0, "{payload:?}");
+        for member in payload.chunks(8) {
+            let (id, weight) = (u32_at(member, 0).expect("a number"), u16::from_le_bytes([member[4], member[5]]));
+            let gives = |name: &str, number: u64| {
+                let mut of_members = self.fields.iter().filter(|(field, _)| field.starts_with("members."));
+                of_members.any(|(field, value)| field.ends_with(name) && value.as_u64() == Some(number))
+            };
+            assert!(gives(".nexthop_id", id.into()), "member {id}");
+            assert!(weight == 0 || gives(".weight", u64::from(weight) + 1), "weight {weight} of {id}");
+            assert_eq!(member[6..], [0; 2], "{payload:?}");
         }
     }
 

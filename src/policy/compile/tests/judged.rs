@@ -583,8 +583,10 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
     }
     // An appended IPv6 route becomes a next hop of the existing one, and an appended destination changes the state of an
     // entry of a vxlan. A neighbour is identified by its link. A link, an address or a rule is never replaced.
-    let open: Vec<&str> =
-        crate::call::all().filter(|call| !call.leaves_open.is_empty()).map(|call| call.name).collect();
+    let open: Vec<&str> = crate::call::all()
+        .filter(|call| call.family() != "Nexthop" && !call.leaves_open.is_empty())
+        .map(|call| call.name)
+        .collect();
     assert_eq!(open, ["Route.Replace", "Route.Append", "Fdb.Append", "Fdb.Replace"]);
 }
 

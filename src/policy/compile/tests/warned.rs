@@ -482,3 +482,34 @@ fn a_deny_of_a_delete_names_the_other_calls_that_remove_the_same() {
         ],
     );
 }
+
+#[test]
+fn a_deny_on_routes_that_leaves_out_nexthop_objects_is_named_where_an_allow_permits_those() {
+    let allow = "[[allow]]\nid = \"x\"\nwho = \"user:alice\"\ncall = \"Nexthop.Delete\"\nnetns = \"q*\"\nnexthop_id = \"*\"\nlink = \"*\"\n";
+    let deny =
+        |who: &str, calls: &str, said: &str| format!("[[deny]]\nid = \"d\"\nwho = {who}\ncall = {calls}\n{said}\n");
+    let destination = "destination = \"10.0.0.0/8\"";
+    for (who, calls, said) in [
+        ("\"*\"", "[\"Route.Delete\", \"Route.Replace\", \"Route.Append\", \"Route.Flush\"]", destination),
+        ("\"user:alice\"", "\"Route.*\"", destination),
+        ("\"*\"", "\"Route.*\"", "touches = { link = \"eth*\" }"),
+        ("\"*\"", "\"Route.*\"", "gateway = \"10.0.0.0/8\"\ntable = 254"),
+    ] {
+        let got = warned(&format!("{}{allow}", deny(who, calls, said)));
+        let expected =
+            "1:1: `d` does not list \"Nexthop.Delete\", which an allow permits and which also removes or redirects";
+        assert!(got.len() == 1 && got[0].starts_with(expected), "{calls} {said}\n{got:#?}");
+        let with = format!("[{}, \"Nexthop.*\"]", calls.trim_matches(['[', ']']));
+        assert_eq!(warned(&format!("{}{allow}", deny(who, &with, said))), [""; 0], "{with} {said}");
+        assert_eq!(warned(&deny(who, calls, said)), [""; 0], "{calls} {said}");
+    }
+    for (who, calls, said) in [
+        ("\"*\"", "\"Route.Add\"", destination),
+        ("\"*\"", "\"@change\"", destination),
+        ("\"uid:7\"", "\"Route.*\"", destination),
+        ("[\"*\", \"!user:alice\"]", "\"Route.*\"", destination),
+        ("\"*\"", "\"Route.*\"", "netns = \"q*\""),
+    ] {
+        assert_eq!(warned(&format!("{}{allow}", deny(who, calls, said))), [""; 0], "{calls} {said}");
+    }
+}
