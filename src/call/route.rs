@@ -2,20 +2,19 @@
 //! Routes: ip-route(8), rtnetlink(7).
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
+mod settle;
 
+use self::settle::{can_be_deleted, can_be_found, can_be_listed, can_be_looked_up, can_be_made};
 use super::field::Constant;
 use super::field::{
     ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
     METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
     NEXTHOPS_WEIGHT, OIF, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
 };
-use super::inet::bits;
 use super::object::{Form, Object, Parts, Place, Width, result, row};
-use super::request::{Invalid, Request};
-use super::settle::{all_of, family_of, one_family};
-use super::types::{DEFAULT, Words};
-use super::value::{Element, Value, in_element};
+use super::request::Request;
+use super::types::Words;
+use super::value::Value;
 use super::{
     Absence, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, declared, follows,
     number, off, part, required, untouched, word,
@@ -29,10 +28,6 @@ const BOOT: u64 = 3;
 pub const IPV6_METRIC: u64 = 1024;
 /// The largest MTU of a route: the kernel clamps larger values to it (`ip_metrics_convert`).
 pub const MOST_MTU: u64 = 65_520;
-
-/// A type of service is a multiple of this number: the two lowest bits are for congestion notification
-/// (`INET_ECN_MASK`).
-const ECN_VALUES: u64 = 4;
 
 /// `RTNH_F_…` and `RTM_F_…` (`linux/rtnetlink.h`).
 pub(super) static FLAGS: Words = Words {
@@ -226,37 +221,29 @@ macro_rules! found {
     };
 }
 
-/// A route has either one next hop or a list of them.
-static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = &[
-    (&GATEWAY.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
-    (&LINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
-    (&ONLINK.field, &NEXTHOPS.field, "a route has either one next hop or a list of next hops"),
-];
-
+const LIST: &str = "a route has either one next hop or a list of next hops";
 const BY_NUMBER: &str = "a nexthop object has its own";
 
+/// A route has either one next hop or a list of them. These pairs exclude each other, and those after them.
+macro_rules! one_or_several {
+    ($($more:expr),*) => {
+        &[
+            (&GATEWAY.field, &NEXTHOPS.field, LIST),
+            (&LINK.field, &NEXTHOPS.field, LIST),
+            (&ONLINK.field, &NEXTHOPS.field, LIST),
+            $($more),*
+        ]
+    };
+}
+
+static ONE_OR_SEVERAL: &[(&Field, &Field, &str)] = one_or_several![];
+
 /// A new route also has either these or a nexthop object.
-static ONE_SEVERAL_OR_AN_OBJECT: &[(&Field, &Field, &str)] = &[
-    ONE_OR_SEVERAL[0],
-    ONE_OR_SEVERAL[1],
-    ONE_OR_SEVERAL[2],
+static ONE_SEVERAL_OR_AN_OBJECT: &[(&Field, &Field, &str)] = one_or_several![
     (&NEXTHOP_ID.field, &GATEWAY.field, BY_NUMBER),
     (&NEXTHOP_ID.field, &LINK.field, BY_NUMBER),
     (&NEXTHOP_ID.field, &ONLINK.field, BY_NUMBER),
-    (&NEXTHOP_ID.field, &NEXTHOPS.field, BY_NUMBER),
-];
-
-/// What a route has by its nexthop object. The route type of a blackhole is `blackhole`.
-static OF_ITS_OBJECT: &[&Field] = &[
-    &GATEWAY.field,
-    &LINK.field,
-    &ONLINK.field,
-    &ROUTE_TYPE.field,
-    &NEXTHOPS.field,
-    &NEXTHOPS_GATEWAY.field,
-    &NEXTHOPS_LINK.field,
-    &NEXTHOPS_WEIGHT.field,
-    &NEXTHOPS_ONLINK.field,
+    (&NEXTHOP_ID.field, &NEXTHOPS.field, BY_NUMBER)
 ];
 
 /// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by
@@ -438,7 +425,9 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NOTHING,
         doc: "Lists routes: those of `table`, or of all tables. `link` and `gateway` match only routes with one next \
               hop. `nexthops.link` matches routes with the link in any next hop, or in the only one. `destination` \
-              matches the same prefix only, not the prefixes inside it.",
+              matches the same prefix only, not the prefixes inside it. The kernel ends the list without an error before a \
+              route that it would report in more than 32 KB, such as one with thousands of next hops, which only other \
+              programs can make. That route and those after it are then missing.",
         elsewhere: "With `nexthops.link`, the result also shows the other next hops of each route.",
         uses: &[
             required(&NETNS.field),
@@ -466,245 +455,6 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
-
-fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
-    Err(Invalid::new(field.name, reason))
-}
-
-/// Checks what all calls of the family share: one address family, a prefix without host bits, a valid table.
-fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> {
-    let is_default = request.value(&DESTINATION.field) == Some(&Value::Word(DEFAULT));
-    if let (true, None, Some(family)) = (is_default, request.get(&FAMILY), gateway_family(request)) {
-        request.settle(&DESTINATION.field, all_of(family));
-    }
-    let family = one_family(request, &[&DESTINATION.field, &SOURCE.field, &PREFERRED_SOURCE.field])?;
-    for key in [&DESTINATION, &SOURCE] {
-        if let Some(prefix) = request.get(key).filter(|prefix| prefix.network() != **prefix) {
-            return invalid(&key.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
-        }
-    }
-    if request.get(&TABLE) == Some(&0) {
-        return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
-    }
-    has_no_zeros(request)?;
-    Ok(family)
-}
-
-/// Refuses the unspecified address, which the kernel takes for no address.
-fn has_no_zeros(request: &Request) -> Result<(), Invalid> {
-    let of_one = [&GATEWAY, &PREFERRED_SOURCE].into_iter().map(|key| (&key.field, request.get(key)));
-    let of_hops = hops(request).iter().map(|hop| (&NEXTHOPS_GATEWAY.field, hop.get(&NEXTHOPS_GATEWAY)));
-    let zeros = |(field, address): (_, Option<&IpAddr>)| address.filter(|a| a.is_unspecified()).map(|a| (field, *a));
-    if let Some((field, address)) = of_one.chain(of_hops).find_map(zeros) {
-        return invalid(
-            field,
-            format!(
-                "`{address}` is the unspecified address, which the kernel ignores; leave it \
-                                       out"
-            ),
-        );
-    }
-    Ok(())
-}
-
-/// The family of the first gateway: iproute2 also uses it as the family of `default`.
-fn gateway_family(request: &Request) -> Option<&'static str> {
-    let of_hops = hops(request).iter().find_map(|hop| hop.value(&NEXTHOPS_GATEWAY.field));
-    request.value(&GATEWAY.field).or(of_hops).and_then(family_of)
-}
-
-fn hops(request: &Request) -> &[Element] {
-    request.get(&NEXTHOPS).map_or(&[], Vec::as_slice)
-}
-
-/// Refuses what the kernel would ignore or interpret differently, before the request is judged.
-fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
-    let family = can_be_named(request)?;
-    let goes_nowhere = leads_as_its_type_does(request)?;
-    if request.get(&NEXTHOP_ID).is_some() {
-        OF_ITS_OBJECT.iter().for_each(|field| request.open(field));
-    }
-    if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
-        return invalid(&ONLINK.field, "needs a gateway");
-    }
-    if request.is_set(&MTU_LOCK) && request.get(&MTU).is_none() {
-        return invalid(&MTU_LOCK.field, "needs `mtu`");
-    }
-    if request.is_set(&EXISTS_OK) && request.get(&EXPIRES).is_some() {
-        return invalid(&EXPIRES.field, "cannot be given together with `exists_ok`: the time of a route runs down");
-    }
-    has_numbers_that_can_be(request)?;
-    for (at, hop) in hops(request).iter().enumerate() {
-        is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
-    }
-    can_be_of_its_family(request, family)?;
-    is_for_all_sources_by_default(request, family);
-    request.follow(&METRIC.field, Value::Number(if family == Some("inet6") { IPV6_METRIC } else { 0 }));
-    if goes_nowhere {
-        request.close(&LINK.field, &ROUTE_TYPE.field); // there is no link for the kernel to choose
-    }
-    Ok(())
-}
-
-/// Refuses filters that no route can match, with the same errors as the calls that would add such a route.
-fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
-    let family = can_be_named(request)?;
-    has_numbers_that_can_be(request)?;
-    can_be_of_its_family(request, family)
-}
-
-/// Refuses filters that no route can match, and fills in the source.
-fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
-    can_be_found(request)?;
-    let family = request.value(&DESTINATION.field).and_then(family_of);
-    is_for_all_sources_by_default(request, family);
-    Ok(())
-}
-
-/// Requires single addresses, and refuses those that the kernel takes for no address.
-fn can_be_looked_up(request: &mut Request) -> Result<(), Invalid> {
-    one_family(request, &[&DESTINATION.field, &SOURCE.field])?;
-    has_numbers_that_can_be(request)?;
-    for key in [&DESTINATION, &SOURCE] {
-        match request.get(key) {
-            Some(prefix) if prefix.length != bits(prefix.address) => {
-                let why = format!("must be a single address, such as `{}/{}`", prefix.address, bits(prefix.address));
-                return invalid(&key.field, why);
-            }
-            Some(prefix) if prefix.address.is_unspecified() => {
-                return invalid(&key.field, format!("`{prefix}` is the unspecified address, which the kernel ignores"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// An IPv6 route without a source prefix is for packets of all sources.
-fn is_for_all_sources_by_default(request: &mut Request, family: Option<&str>) {
-    if family == Some("inet6") {
-        request.follow(&SOURCE.field, all_of("inet6"));
-    }
-}
-
-/// `link` says that the only next hop is over this link, so it also says it of any next hop. Otherwise one request would
-/// have two spellings.
-fn can_be_listed(request: &mut Request) -> Result<(), Invalid> {
-    can_be_found(request)?;
-    match (request.value(&LINK.field).cloned(), request.value(&NEXTHOPS_LINK.field)) {
-        (Some(only), Some(any)) if only != *any => {
-            invalid(&NEXTHOPS_LINK.field, "matches no route together with another `link`")
-        }
-        (Some(only), None) => {
-            request.settle(&NEXTHOPS_LINK.field, only);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn has_numbers_that_can_be(request: &Request) -> Result<(), Invalid> {
-    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        return invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}"));
-    }
-    match request.get(&TOS).filter(|tos| *tos % ECN_VALUES != 0) {
-        Some(tos) => invalid(
-            &TOS.field,
-            format!("must be a multiple of {ECN_VALUES}, not {tos}; the two lowest bits are not part of it"),
-        ),
-        None => Ok(()),
-    }
-}
-
-/// Checks the fields that one of the families lacks.
-fn can_be_of_its_family(request: &Request, family: Option<&str>) -> Result<(), Invalid> {
-    if family == Some("inet6") {
-        return can_be_ipv6(request);
-    }
-    let of_the_other =
-        [&SOURCE.field, &PREF.field, &EXPIRES.field].into_iter().find(|field| request.value(field).is_some());
-    match of_the_other.filter(|_| family == Some("inet")) {
-        Some(field) => invalid(field, "does not apply to an IPv4 route"),
-        None => Ok(()),
-    }
-}
-
-/// The fields of which a unicast route needs one.
-const LEADS: [&Field; 4] = [&GATEWAY.field, &LINK.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
-
-/// Requires the next hops that a type of route has, and returns whether that is none.
-fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
-    match request.get(&ROUTE_TYPE).copied() {
-        Some(own @ ("local" | "broadcast")) => {
-            let others = [&GATEWAY.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
-            match others.into_iter().find(|field| request.value(field).is_some()) {
-                Some(field) => invalid(field, "does not apply to this `route_type`"),
-                None if request.get(&LINK).is_none() => {
-                    invalid(&LINK.field, format!("is missing; a route of the type `{own}` needs it"))
-                }
-                None => Ok(false),
-            }
-        }
-        Some("unicast") | None => {
-            if LEADS.iter().all(|field| request.value(field).is_none()) {
-                let why = "is missing; a unicast route needs `gateway`, `link`, `nexthops` or `nexthop_id`";
-                return invalid(&GATEWAY.field, why);
-            }
-            Ok(false)
-        }
-        Some(_) => leads_nowhere(request).map(|()| true),
-    }
-}
-
-/// Refuses next hops for types such as `blackhole`.
-fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
-    match LEADS.iter().find(|field| request.value(field).is_some()) {
-        Some(field) => invalid(field, "does not apply to this `route_type`"),
-        None => Ok(()),
-    }
-}
-
-fn is_a_way(hop: &Element) -> Result<(), Invalid> {
-    match (hop.get(&NEXTHOPS_GATEWAY), hop.get(&NEXTHOPS_LINK), hop.get(&NEXTHOPS_ONLINK)) {
-        (None, None, _) => invalid(
-            &NEXTHOPS_GATEWAY.field,
-            "is missing; a next hop needs `nexthops.gateway` or \
-                                                             `nexthops.link`",
-        ),
-        (None, _, Some(true)) => invalid(&NEXTHOPS_ONLINK.field, "needs a gateway"),
-        _ => Ok(()),
-    }
-}
-
-/// Checks an IPv6 route. It has no scope, and its gateway is an IPv6 address. The kernel replaces metric 0 by 1024 and
-/// protocol 0 by 3. An IPv4 route can have a gateway of either family.
-fn can_be_ipv6(request: &Request) -> Result<(), Invalid> {
-    if request.get(&METRIC) == Some(&0) {
-        return invalid(&METRIC.field, "must not be 0; the kernel would use 1024 for an IPv6 route");
-    }
-    if request.get(&PROTOCOL) == Some(&0) {
-        return invalid(&PROTOCOL.field, format!("must not be 0; the kernel would use {BOOT} for an IPv6 route"));
-    }
-    if request.get(&SCOPE).is_some_and(|word| *word != "global") {
-        return invalid(&SCOPE.field, "must be `global` for an IPv6 route; the kernel ignores the scope");
-    }
-    if request.get(&TOS).is_some() {
-        return invalid(&TOS.field, "does not apply to an IPv6 route");
-    }
-    if request.get(&ROUTE_TYPE) == Some(&"broadcast") {
-        return invalid(&ROUTE_TYPE.field, "must not be `broadcast` for an IPv6 route; IPv6 has no broadcasts");
-    }
-    if let Some(gateway) = request.get(&GATEWAY).filter(|gateway| gateway.is_ipv4()) {
-        return invalid(&GATEWAY.field, format!("`{gateway}` is an IPv4 address, but the route is an IPv6 route"));
-    }
-    let of_hops = hops(request).iter().filter_map(|hop| hop.get(&NEXTHOPS_GATEWAY));
-    match of_hops.into_iter().find(|gateway| gateway.is_ipv4()) {
-        Some(gateway) => {
-            invalid(&NEXTHOPS_GATEWAY.field, format!("`{gateway}` is an IPv4 address, but the route is an IPv6 route"))
-        }
-        None => Ok(()),
-    }
-}
 
 #[cfg(test)]
 mod tests {
