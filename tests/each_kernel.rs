@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::calls::{ON_OTHER_KERNELS, examples};
+use common::calls::{EXAMPLES_ON_OTHER_KERNELS, ON_OTHER_KERNELS, examples};
 use common::scene::{LINKS, open_host};
 use common::{Host, landlock};
 use netbroker::call;
@@ -55,7 +55,8 @@ fn host() -> Host {
 /// The first example of each call of a family and of each of its kinds succeeds, each in a host of its own.
 fn assert_each_succeeds(is_of: impl Fn(&str) -> bool) {
     let mut seen = Vec::new();
-    for example in examples().iter().filter(|example| is_of(example.call)) {
+    let all = EXAMPLES_ON_OTHER_KERNELS.iter().chain(examples());
+    for example in all.filter(|example| is_of(example.call)) {
         let kind = example.parameters().get("kind").map(ToString::to_string);
         if seen.contains(&(example.call, kind.clone())) {
             continue;

@@ -469,6 +469,24 @@ fn looking_sends_no_request_that_changes() {
 }
 
 #[test]
+fn vlans_are_listed_before_one_message_changes_them() {
+    let host = host();
+    host.ip_in("a", "link set v0 master br0");
+    host.ip_in("a", "link set v0 type bridge_slave vlan_tunnel on");
+    let (find, asked) = ("GETLINK - 3=v0 29", "GETLINK dump - 29");
+    // This kernel may have no VLANs of bridges. What it was sent is the same, but for what is looked at afterwards.
+    let add = json!({"netns": "a", "link": "v0", "vlans": "7..9", "tunnel_ids": "17..19"});
+    let (lines, _) = sent(&host, "Vlan.Add", add);
+    assert_lines(&lines[..5], &[find, asked, find, "SETLINK v0 26", find], "Vlan.Add");
+    let (lines, _) = sent(&host, "Vlan.Replace", json!({"netns": "a", "link": "br0", "vlans": 7, "target": "self"}));
+    let find = "GETLINK - 3=br0 29";
+    assert_lines(&lines[..5], &[find, asked, find, "SETLINK br0 26", find], "Vlan.Replace");
+    let absent = json!({"netns": "a", "link": "br0", "vlans": 99, "target": "self", "missing_ok": true});
+    assert_sends(&host, "Vlan.Delete", absent, &[find, asked]);
+    assert_sends(&host, "Vlan.List", json!({"netns": "a", "link": "br0"}), &[find, asked, "GETLINK br0 29"]);
+}
+
+#[test]
 fn what_needs_no_netlink_and_what_is_denied_sends_nothing() {
     let host = host();
     assert_sends(&host, "Netns.List", json!({"netns": "@host"}), &[]);

@@ -85,7 +85,18 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "ip -n blue rule add priority 200 from 192.0.2.0/24 to 198.51.100.0/24 iif eth0 oif eth1 fwmark 1/255 \
          table 100 suppress_prefixlength 0",
     ),
+    ("Vlan.Add", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vlan.Add", r#""pvid":true"#, "bridge -n blue vlan del dev eth1 vid 1"),
+    ("Vlan.Add", r#""link":"vxlan0""#, VXLAN),
+    ("Vlan.Replace", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vlan.Replace", r#""link":"vxlan0""#, VXLAN),
+    ("Vlan.Delete", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
 ];
+
+/// A vxlan of the bridge, with VNIs of its own.
+const VXLAN: &str = "ip -n blue link add vxlan0 type vxlan external vnifilter dstport 4789; \
+                     ip -n blue link set vxlan0 master br0; \
+                     ip -n blue link set vxlan0 type bridge_slave vlan_tunnel on";
 
 /// Examples that need a device, which this test has not: the call, what the parameters have, and the error.
 const DEVICES: &[(&str, &str, &str)] =
@@ -106,6 +117,9 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("Route.Replace", r#""source""#, "KernelRefused"),
     ("Route.Append", r#""source""#, "KernelRefused"),
     ("Route.Delete", r#""source""#, "NotFound"),
+    ("Vlan.Add", "", "NotSupported"),
+    ("Vlan.Replace", "", "NotSupported"),
+    ("Vlan.Delete", r#""link":"eth1""#, "NotFound"),
 ];
 
 /// One example.

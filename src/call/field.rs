@@ -264,7 +264,7 @@ pub(super) static NEIGHBOUR_STATES: Words = Words {
     ],
 };
 /// Which forwarding database or VLANs a message is about (`NTF_SELF`, `NTF_MASTER`: `linux/neighbour.h`).
-static TARGETS: Words = Words { name: "Target", words: &[("self", 2), ("master", 4), ("both", 6), ("neither", 0)] };
+static TARGET_WORDS: Words = Words { name: "Target", words: &[("self", 2), ("master", 4)] };
 /// Address families (`AF_…`, `linux/socket.h`).
 static FAMILIES: Words = Words { name: "Family", words: &[("inet", 2), ("inet6", 10)] };
 
@@ -784,7 +784,17 @@ fields! {
     /// The network identifier (VNI) of a VXLAN.
     VNI: u64 = 169 "vni" Type::Number(0, 0xff_ffff);
     /// Where the entry is: with the link itself (`self`), or with the bridge that it is a port of (`master`).
-    TARGET: &'static str = 170 "target" Type::Word(&TARGETS);
+    TARGET: &'static str = 170 "target" Type::Word(&TARGET_WORDS);
+    /// The numbers of the VLANs. A deny on `vlan` also meets this field.
+    VLANS: NumberRange = 240 "vlans" Type::Range(1, 4094), alone Alone::RangeOf(FieldId::of(&VLAN.field));
+    /// Whether untagged frames that arrive on the link belong to the VLAN. A link has at most one such VLAN (PVID).
+    PVID: bool = 241 "pvid" Type::Bool;
+    /// Whether frames of the VLAN leave through the link without a tag.
+    UNTAGGED: bool = 242 "untagged" Type::Bool;
+    /// The identifiers (VNIs) under which the VLANs are sent through the tunnel, one for each VLAN. A deny on `vni` also meets
+    /// this field.
+    TUNNEL_IDS: NumberRange = 243 "tunnel_ids" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
+        in_requests "The link must be a port with `bridge_port.vlan_tunnel`. 0 is not allowed.";
 }
 
 /// Numbers of fields are below this.

@@ -25,6 +25,7 @@ mod settle;
 pub mod types;
 pub mod value;
 pub mod varlink;
+mod vlan;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::{Field, FieldId};
@@ -32,6 +33,7 @@ pub(crate) use link::{LINK_STATE, OTHER, VF_STATE, identifies_link};
 pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
+pub(crate) use vlan::VLAN_STATE;
 
 pub use field::Constant;
 pub use needs::Needs;
@@ -267,7 +269,7 @@ pub struct Output {
 
 /// All calls, family by family.
 pub static CALLS: &[&[Call]] =
-    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS];
+    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, vlan::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

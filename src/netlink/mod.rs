@@ -27,6 +27,7 @@ mod sides;
 #[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
 mod socket;
 mod transaction;
+mod vlan;
 mod watched;
 
 use std::fmt;
@@ -151,8 +152,15 @@ impl Encoder {
 }
 
 /// The calls that are netlink transactions.
-static ENCODERS: [&[Encoder]; 6] =
-    [netns::ENCODERS, link::ENCODERS, address::ENCODERS, route::ENCODERS, neighbour::ENCODERS, rule::ENCODERS];
+static ENCODERS: [&[Encoder]; 7] = [
+    netns::ENCODERS,
+    link::ENCODERS,
+    address::ENCODERS,
+    route::ENCODERS,
+    neighbour::ENCODERS,
+    rule::ENCODERS,
+    vlan::ENCODERS,
+];
 
 /// Resolves the names of a request and encodes it.
 ///
@@ -233,6 +241,7 @@ mod tests {
                     | Form::WordNumber(width)
                     | Form::Named(width, _)
                     | Form::Flags(width, _) => width.bytes(),
+                    Form::Range(width) => 2 * width.bytes(),
                     Form::Masked(..)
                     | Form::Signed
                     | Form::Hundredths

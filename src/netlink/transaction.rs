@@ -283,6 +283,7 @@ impl TransactionError {
         let object = match request.call().family() {
             "Address" | "Neighbour" => &field::ADDRESS.field,
             "Rule" => &field::PRIORITY.field,
+            "Vlan" => &field::VLANS.field,
             _ => &field::DESTINATION.field,
         };
         self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false).about_object(object)

@@ -28,6 +28,7 @@ pub(super) struct Named<'s> {
 #[derive(Debug)]
 pub(super) struct Scope<'s> {
     pub(super) calls: Vec<(&'static Call, Location<'s>)>,
+    ruling: Ruling,
     /// Its constraints on fields that select kinds.
     kinds: Vec<(&'static Field, Constraint)>,
 }
@@ -84,7 +85,7 @@ impl<'s> Scope<'s> {
         if let (true, Some(first)) = (calls.is_empty() && !spared.is_empty(), rule.calls.first()) {
             problems.push(first.place.problem("`call` excludes every call that it names"));
         }
-        Self { calls, kinds: Vec::new() }
+        Self { calls, ruling: rule.ruling, kinds: Vec::new() }
     }
 
     fn varieties(&self) -> impl Iterator<Item = Variety<'s>> + '_ {
@@ -189,10 +190,12 @@ impl<'s> Scope<'s> {
         required
     }
 
-    /// The field with this name that any kind of the rule's calls has.
+    /// The field with this name that any kind of the rule's calls has. A deny can also name a field in place of which they
+    /// have a range, such as one VLAN.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field());
-        let found = known().find(|field| field.name == name.it);
+        let others = || known().filter(|_| self.ruling == Ruling::Deny).filter_map(Field::also_met_as);
+        let found = known().chain(others()).find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
             let hint = match name.it.as_str() {
                 "user" | "users" | "group" | "uid" | "gid" | "principal" => {
@@ -394,7 +397,8 @@ mod tests {
         let mut problems = Vec::new();
         let document = source::read(&source, &mut problems);
         let rule = &document.rules[0];
-        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], kinds: Vec::new() };
+        let calls = vec![(call, rule.calls[0].place)];
+        let mut scope = Scope { calls, ruling: rule.ruling, kinds: Vec::new() };
         let named = scope.fields(rule, &mut problems);
         allow(rule, &scope, &named, &mut problems);
         scope.required(rule, &named, &mut problems);

@@ -111,7 +111,10 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Rule.Flush",
             "Neighbour.Flush",
             "Route.Append",
-            "Route.Flush"
+            "Route.Flush",
+            "Vlan.Add",
+            "Vlan.Replace",
+            "Vlan.Delete"
         ]
     );
     assert_eq!(
