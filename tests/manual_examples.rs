@@ -91,6 +91,9 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("Vlan.Replace", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
     ("Vlan.Replace", r#""link":"vxlan0""#, VXLAN),
     ("Vlan.Delete", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vni.Add", r#""link":"vxlan0""#, VXLAN),
+    ("Vni.Delete", r#""link":"vxlan0""#, VXLAN),
+    ("Vni.List", r#""link":"vxlan0""#, VXLAN),
 ];
 
 /// A vxlan of the bridge, with VNIs of its own.
@@ -120,6 +123,9 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("Vlan.Add", "", "NotSupported"),
     ("Vlan.Replace", "", "NotSupported"),
     ("Vlan.Delete", r#""link":"eth1""#, "NotFound"),
+    ("Vni.Add", "", "NotSupported"),
+    ("Vni.Delete", "", "NotSupported"),
+    ("Vni.List", "", "NotSupported"),
 ];
 
 /// One example.

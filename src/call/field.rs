@@ -785,6 +785,9 @@ fields! {
     VNI: u64 = 169 "vni" Type::Number(0, 0xff_ffff);
     /// Where the entry is: with the link itself (`self`), or with the bridge that it is a port of (`master`).
     TARGET: &'static str = 170 "target" Type::Word(&TARGET_WORDS);
+    /// The address of the tunnel endpoint, or of the multicast group, to which a vxlan sends frames: those for the hardware
+    /// address of an entry, or those in a VNI for unknown hardware addresses.
+    REMOTE: IpAddr = 172 "remote" Type::Address;
     /// The numbers of the VLANs. A deny on `vlan` also meets this field.
     VLANS: NumberRange = 240 "vlans" Type::Range(1, 4094), alone Alone::RangeOf(FieldId::of(&VLAN.field));
     /// Whether untagged frames that arrive on the link belong to the VLAN. A link has at most one such VLAN (PVID).
@@ -795,6 +798,9 @@ fields! {
     /// this field.
     TUNNEL_IDS: NumberRange = 243 "tunnel_ids" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
         in_requests "The link must be a port with `bridge_port.vlan_tunnel`. 0 is not allowed.";
+    /// The network identifiers (VNIs) in the list of a vxlan. A deny on `vni` also meets this field.
+    VNIS: NumberRange = 244 "vnis" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
+        in_requests "0 is not allowed, because the kernel does not take it by itself.";
 }
 
 /// Numbers of fields are below this.

@@ -26,6 +26,7 @@ pub mod types;
 pub mod value;
 pub mod varlink;
 mod vlan;
+mod vni;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 use field::{Field, FieldId};
@@ -34,6 +35,7 @@ pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
 pub(crate) use vlan::VLAN_STATE;
+pub(crate) use vni::VNI_STATE;
 
 pub use field::Constant;
 pub use needs::Needs;
@@ -269,7 +271,7 @@ pub struct Output {
 
 /// All calls, family by family.
 pub static CALLS: &[&[Call]] =
-    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, vlan::CALLS];
+    &[netns::CALLS, link::CALLS, address::CALLS, route::CALLS, neighbour::CALLS, rule::CALLS, vlan::CALLS, vni::CALLS];
 
 /// Every call.
 pub fn all() -> impl Iterator<Item = &'static Call> {

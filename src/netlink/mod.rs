@@ -28,6 +28,7 @@ mod sides;
 mod socket;
 mod transaction;
 mod vlan;
+mod vni;
 mod watched;
 
 use std::fmt;
@@ -152,7 +153,7 @@ impl Encoder {
 }
 
 /// The calls that are netlink transactions.
-static ENCODERS: [&[Encoder]; 7] = [
+static ENCODERS: [&[Encoder]; 8] = [
     netns::ENCODERS,
     link::ENCODERS,
     address::ENCODERS,
@@ -160,6 +161,7 @@ static ENCODERS: [&[Encoder]; 7] = [
     neighbour::ENCODERS,
     rule::ENCODERS,
     vlan::ENCODERS,
+    vni::ENCODERS,
 ];
 
 /// Resolves the names of a request and encodes it.

@@ -284,6 +284,7 @@ impl TransactionError {
             "Address" | "Neighbour" => &field::ADDRESS.field,
             "Rule" => &field::PRIORITY.field,
             "Vlan" => &field::VLANS.field,
+            "Vni" => &field::VNIS.field,
             _ => &field::DESTINATION.field,
         };
         self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false).about_object(object)

@@ -23,7 +23,8 @@ use crate::policy::rule::{Rule, Ruling};
 
 /// Calls that send their messages whatever a listing before them shows.
 fn calls() -> Vec<&'static Call> {
-    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete", "Rule.Flush", "Vlan.Delete"];
+    let lists_first =
+        ["Address.Delete", "Route.Delete", "Rule.Delete", "Rule.Flush", "Vlan.Delete", "Vni.Add", "Vni.Delete"];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
     all().filter(sends).filter(|call| !lists_first.contains(&call.name) && call.verb() != "Flush").collect()
 }

@@ -311,7 +311,7 @@ pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
 /// Whether a field outside of `nexthops` means the same, or one of what the other field has a range of, in the manual's
 /// words.
 pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
-    let ranges = [("priorities", "priority"), ("vlans", "vlan"), ("tunnel_ids", "vni")];
+    let ranges = [("priorities", "priority"), ("vlans", "vlan"), ("tunnel_ids", "vni"), ("vnis", "vni")];
     inside.name.strip_prefix("nexthops.") == Some(outside.name) || ranges.contains(&(inside.name, outside.name))
 }
 

@@ -234,6 +234,21 @@ pub const EXAMPLES: &[Example] = &[
         before: "ip -n w link add br0 type bridge; ip -n w link set v0 master br0",
         parameters: r#"{"netns": "w"}"#,
     },
+    Example {
+        call: "Vni.Add",
+        before: "ip -n w link add x0 type vxlan external vnifilter",
+        parameters: r#"{"netns": "w", "link": "x0", "vnis": "7..9"}"#,
+    },
+    Example {
+        call: "Vni.Delete",
+        before: "ip -n w link add x0 type vxlan external vnifilter; bridge -n w vni add dev x0 vni 7-9",
+        parameters: r#"{"netns": "w", "link": "x0", "vnis": 8}"#,
+    },
+    Example {
+        call: "Vni.List",
+        before: "ip -n w link add x0 type vxlan external vnifilter; bridge -n w vni add dev x0 vni 7-9",
+        parameters: r#"{"netns": "w"}"#,
+    },
 ];
 
 /// The same for calls that this machine's kernel does not support, because its bridges have no VLANs. `tests/each_kernel.rs`

@@ -1127,6 +1127,36 @@ pub(super) const SECTIONS: &[Section] = &[
             to("List the VLANs of the port with an index:", r#"{"netns": "blue", "index": 12}"#),
         ],
     ),
+    of(
+        "Vni.Add",
+        None,
+        &[
+            to(
+                "Let a vxlan receive ten VNIs, unless it does:",
+                r#"{"netns": "blue", "link": "vxlan0", "vnis": "5010..5019", "exists_ok": true}"#,
+            ),
+            to(
+                "Let it receive a VNI, and send frames for unknown hardware addresses to one host:",
+                r#"{"netns": "blue", "link": "vxlan0", "vnis": 5020, "remote": "198.51.100.7"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Vni.Delete",
+        None,
+        &[to(
+            "Delete VNIs, as many of them as exist:",
+            r#"{"netns": "blue", "link": "vxlan0", "vnis": "5010..5019", "missing_ok": true}"#,
+        )],
+    ),
+    of(
+        "Vni.List",
+        None,
+        &[
+            to("List the VNIs that a vxlan receives:", r#"{"netns": "blue", "link": "vxlan0"}"#),
+            to("List the VNIs of the link with an index:", r#"{"netns": "blue", "index": 12}"#),
+        ],
+    ),
 ];
 
 /// What the kinds of links are.

@@ -114,7 +114,9 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Route.Flush",
             "Vlan.Add",
             "Vlan.Replace",
-            "Vlan.Delete"
+            "Vlan.Delete",
+            "Vni.Add",
+            "Vni.Delete"
         ]
     );
     assert_eq!(

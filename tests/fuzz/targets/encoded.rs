@@ -21,8 +21,8 @@ use netbroker::netlink::{self, Netlink, Places, Protocol};
 use netbroker::wire;
 use netbroker_fuzz::listed::Listed;
 use netbroker_fuzz::netlink::{
-    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute,
-    attributes, build, head_of, messages, new_of, u16_at, u32_at,
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, NEWTUNNEL, SETLINK,
+    attribute, attributes, build, head_of, messages, new_of, u16_at, u32_at,
 };
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
 use serde_json::Value;
@@ -147,6 +147,8 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWADDR, "3", &["label"]),
     (NEWADDR, "4", &["broadcast"]),
     (NEWNSID, "3", &["netns", "peer.netns"]),
+    (NEWTUNNEL, "1.3", &["remote"]),
+    (NEWTUNNEL, "1.4", &["remote"]),
 ];
 
 /// The flags of a link (`IFF_…`): the fields that set them, and whether the flag means the opposite.
@@ -237,7 +239,7 @@ impl Named {
         match new_of(message.kind) {
             NEWLINK => self.check_link(message, head),
             NEWADDR => self.check_address(message.kind, head),
-            NEWNEIGH => {
+            NEWNEIGH | NEWTUNNEL => {
                 assert!(matches!(u32_at(head, 4), Some(index) if index == 0 || self.is_link(index)), "{message:?}");
             }
             _ => {}
@@ -288,7 +290,7 @@ impl Named {
             let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1" | "netkit.1");
             assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
             match (new_of(kind), path.as_str()) {
-                (NEWLINK, "12" | "18" | "22" | "22.1" | "26" | "26.10") => {
+                (NEWLINK, "12" | "18" | "22" | "22.1" | "26" | "26.10") | (NEWTUNNEL, "1") => {
                     self.check_attributes(kind, &path, payload);
                 }
                 // `IFLA_BRIDGE_FLAGS`, with the bits of `self` and `master`.
@@ -307,6 +309,7 @@ impl Named {
                 (NEWLINK, "26.3.1") => self.check_end("tunnel_ids", u32_at(payload, 0).expect("an id")),
                 (NEWLINK, "26.3.2") => self.check_end("vlans", u16_at(payload, 0).expect("a VLAN").into()),
                 (NEWLINK, "26.3.3") => assert!(matches!(payload, [0 | 8 | 16, 0]), "{payload:?}"),
+                (NEWTUNNEL, "1.1" | "1.2") => self.check_end("vnis", u32_at(payload, 0).expect("a VNI")),
                 (NEWLINKPROP, "52") => self.check_attributes(kind, &path, payload),
                 (NEWLINKPROP, "52.53") => {
                     assert!(self.is_form(&["add_altname", "remove_altname"], payload), "{payload:?}")

@@ -699,9 +699,9 @@ fn the_absence_of_a_condition_on_listed_links_touches_no_link() {
 
 #[test]
 fn a_deny_on_one_number_meets_the_ranges_with_it() {
-    let allow = "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = [\"Vlan.Add\", \"Vlan.Replace\", \"Vlan.Delete\"]\n\
+    let allow = "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = [\"Vlan.Add\", \"Vlan.Replace\", \"Vlan.Delete\", \"Vni.Add\"]\n\
                  netns = \"n\"\nlink = \"*\"\nfree = [\"vlans\", \"target\", \"pvid\", \"untagged\", \"tunnel_ids\", \
-                 \"exists_ok\", \"missing_ok\"]\n";
+                 \"exists_ok\", \"missing_ok\", \"vnis\", \"remote\"]\n";
     let deny = |said: &str| format!("[[deny]]\nid = \"{said}\"\nwho = \"*\"\ncall = \"*\"\n{said} = 5\n");
     let judge = |call: &str, rest: &str| {
         decision(
@@ -722,6 +722,8 @@ fn a_deny_on_one_number_meets_the_ranges_with_it() {
         ("Vlan.Replace", r#""vlans":10,"pvid":true"#, "vlan vlans"), // VLAN 5 can be the PVID
         ("Vlan.Delete", r#""vlans":"4..6","missing_ok":true"#, "vlan vlans"),
         ("Vlan.Delete", r#""vlans":"1..4""#, "a"),
+        ("Vni.Add", r#""vnis":"4..5""#, "vni vnis"),
+        ("Vni.Add", r#""vnis":"6..9""#, "a"),
     ] {
         assert_eq!(judge(call, rest), expected, "{call} {rest}");
     }
