@@ -473,6 +473,12 @@ pub fn already(field: &'static Field, message: impl Into<String>) -> Refusal {
     Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
 }
 
+/// The refusal where the object that a request would delete does not exist.
+pub(crate) fn absent(field: &'static Field, message: impl Into<String>) -> Refusal {
+    let (class, errno, message) = (Class::NotFound, Errno::ENOENT, message.into());
+    Refusal::Kernel(KernelRefusal { class, errno, message, field: Some(field.name), may_have_changed: false })
+}
+
 /// The refusal where the object exists already, and differs in this field.
 #[must_use]
 pub fn differs(field: &'static Field) -> Refusal {

@@ -77,6 +77,9 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         104 => ("NEWNEXTHOP", 8, false),
         105 => ("DELNEXTHOP", 8, false),
         106 => ("GETNEXTHOP", 8, false),
+        120 => ("NEWTUNNEL", 8, false),
+        121 => ("DELTUNNEL", 8, false),
+        122 => ("GETTUNNEL", 8, false),
         other => panic!("message {other}"),
     };
     let mut text = word.to_owned();
@@ -84,7 +87,7 @@ fn line(bytes: &[u8], names: &BTreeMap<u32, String>) -> String {
         let asked = matches!(kind, 16 | 20 | 24 | 28 | 32 | 104) && flags & flag != 0;
         text.push_str(if asked { word } else { "" });
     }
-    if matches!(kind, 18 | 22 | 26 | 30 | 34 | 106) && flags & DUMP == DUMP {
+    if matches!(kind, 18 | 22 | 26 | 30 | 34 | 106 | 122) && flags & DUMP == DUMP {
         text.push_str(" dump");
     }
     if (32..=34).contains(&kind) {
@@ -530,6 +533,33 @@ fn looking_sends_no_request_that_changes() {
         json!({"netns": "a", "link": "v0", "kind": "veth", "peer": {"name": "v1", "netns": "a"}, "exists_ok": true});
     let asked = "NEWLINK create excl - 3=v0 18 18.1=veth 18.2 18.2.1 18.2.1.3=v1";
     assert_sends(&host, "Link.Add", again, &[asked, "GETLINK - 3=v0 29", "GETLINK - 3=v1 29"]);
+}
+
+#[test]
+fn vlans_and_vnis_are_listed_before_one_message_changes_them() {
+    let host = host();
+    host.ip_in("a", "link set v0 master br0");
+    host.ip_in("a", "link set v0 type bridge_slave vlan_tunnel on");
+    host.ip_in("a", "link add x0 type vxlan external vnifilter");
+    let (find, asked) = ("GETLINK - 3=v0 29", "GETLINK dump - 29");
+    // This kernel may have no VLANs of bridges. What it was sent is the same, but for what is looked at afterwards.
+    let add = json!({"netns": "a", "link": "v0", "vlans": "7..9", "tunnel_ids": "17..19"});
+    let (lines, _) = sent(&host, "Vlan.Add", add);
+    assert_lines(&lines[..5], &[find, asked, find, "SETLINK v0 26", find], "Vlan.Add");
+    let (lines, _) = sent(&host, "Vlan.Replace", json!({"netns": "a", "link": "br0", "vlans": 7, "target": "self"}));
+    let find = "GETLINK - 3=br0 29";
+    assert_lines(&lines[..5], &[find, asked, find, "SETLINK br0 26", find], "Vlan.Replace");
+    let absent = json!({"netns": "a", "link": "br0", "vlans": 99, "target": "self", "missing_ok": true});
+    assert_sends(&host, "Vlan.Delete", absent, &[find, asked]);
+    assert_sends(&host, "Vlan.List", json!({"netns": "a", "link": "br0"}), &[find, asked, "GETLINK br0 29"]);
+    let (find, asked) = ("GETLINK - 3=x0 29", "GETTUNNEL dump x0");
+    let vnis = json!({"netns": "a", "link": "x0", "vnis": "7..9"});
+    assert_sends(&host, "Vni.Add", vnis.clone(), &[find, asked, find, "NEWTUNNEL x0 1", find]);
+    assert_sends(&host, "Vni.Delete", vnis.clone(), &[find, asked, find, "DELTUNNEL x0 1", find]);
+    let (lines, done) = sent(&host, "Vni.Delete", vnis);
+    assert!(!done);
+    assert_lines(&lines, &[find, asked], "Vni.Delete");
+    assert_sends(&host, "Vni.List", json!({"netns": "a"}), &["GETTUNNEL dump -"]);
 }
 
 #[test]

@@ -95,6 +95,15 @@ const BEFORE: &[(&str, &str, &str)] = &[
         "bridge -n blue fdb add 02:00:00:00:00:09 dev vxlan1 dst 198.51.100.9 port 4790 vni 200 src_vni 100 via eth0",
     ),
     ("Fdb.Delete", r#""vlan""#, "bridge -n blue fdb add 02:00:00:00:00:09 dev eth1 master static vlan 1 || true"),
+    ("Vlan.Add", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vlan.Add", r#""pvid":true"#, "bridge -n blue vlan del dev eth1 vid 1"),
+    ("Vlan.Add", r#""link":"vxlan0""#, VXLAN),
+    ("Vlan.Replace", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vlan.Replace", r#""link":"vxlan0""#, VXLAN),
+    ("Vlan.Delete", r#""link":"eth1""#, "ip -n blue link set eth1 master br0"),
+    ("Vni.Add", r#""link":"vxlan0""#, VXLAN),
+    ("Vni.Delete", r#""link":"vxlan0""#, VXLAN),
+    ("Vni.List", r#""link":"vxlan0""#, VXLAN),
 ];
 
 /// Nexthop objects that examples refer to. They are of a link that is up at both ends.
@@ -105,6 +114,11 @@ ip -n blue nexthop add id 12 via 203.0.113.2 dev eth1 onlink
 ip -n blue nexthop add id 20 group 11/12
 ip -n blue nexthop add id 21 via 203.0.113.1 dev eth1 onlink protocol bgp
 ";
+
+/// A vxlan of the bridge, with VNIs of its own.
+const VXLAN: &str = "ip -n blue link add vxlan0 type vxlan external vnifilter dstport 4789; \
+                     ip -n blue link set vxlan0 master br0; \
+                     ip -n blue link set vxlan0 type bridge_slave vlan_tunnel on";
 
 /// Examples that need a device, which this test has not: the call, what the parameters have, and the error.
 const DEVICES: &[(&str, &str, &str)] =
@@ -128,6 +142,12 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("Route.Replace", r#""source""#, "KernelRefused"),
     ("Route.Append", r#""source""#, "KernelRefused"),
     ("Route.Delete", r#""source""#, "NotFound"),
+    ("Vlan.Add", "", "NotSupported"),
+    ("Vlan.Replace", "", "NotSupported"),
+    ("Vlan.Delete", r#""link":"eth1""#, "NotFound"),
+    ("Vni.Add", "", "NotSupported"),
+    ("Vni.Delete", "", "NotSupported"),
+    ("Vni.List", "", "NotSupported"),
 ];
 
 /// One example.

@@ -793,7 +793,8 @@ fields! {
     /// Where the entry is: with the link itself (`self`), as on a vxlan, or with the bridge that the link is a port of
     /// (`master`). The own entries of a bridge are `self`.
     TARGETS: Values = 171 "targets" Type::Several(&TARGET.field.ty);
-    /// The address of the tunnel endpoint to which a vxlan sends frames for the hardware address.
+    /// The address of the tunnel endpoint, or of the multicast group, to which a vxlan sends frames: those for the hardware
+    /// address of an entry, or those in a VNI for unknown hardware addresses.
     REMOTE: IpAddr = 172 "remote" Type::Address;
     /// The UDP port of the tunnel endpoint.
     PORT: u64 = 173 "port" Type::Number(1, 0xffff);
@@ -821,6 +822,19 @@ fields! {
     FDB: bool = 229 "fdb" Type::Bool;
     /// The numbers of the nexthop objects. A deny on `nexthop_id` also meets this field.
     NEXTHOP_IDS: NumberRange = 230 "nexthop_ids" Type::Range(1, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&NEXTHOP_ID.field));
+    /// The numbers of the VLANs. A deny on `vlan` also meets this field.
+    VLANS: NumberRange = 240 "vlans" Type::Range(1, 4094), alone Alone::RangeOf(FieldId::of(&VLAN.field));
+    /// Whether untagged frames that arrive on the link belong to the VLAN. A link has at most one such VLAN (PVID).
+    PVID: bool = 241 "pvid" Type::Bool;
+    /// Whether frames of the VLAN leave through the link without a tag.
+    UNTAGGED: bool = 242 "untagged" Type::Bool;
+    /// The identifiers (VNIs) under which the VLANs are sent through the tunnel, one for each VLAN. A deny on `vni` also meets
+    /// this field.
+    TUNNEL_IDS: NumberRange = 243 "tunnel_ids" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
+        in_requests "The link must be a port with `bridge_port.vlan_tunnel`. 0 is not allowed.";
+    /// The network identifiers (VNIs) in the list of a vxlan. A deny on `vni` also meets this field.
+    VNIS: NumberRange = 244 "vnis" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
+        in_requests "0 is not allowed, because the kernel does not take it by itself.";
 }
 
 /// Numbers of fields are below this.

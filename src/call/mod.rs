@@ -27,6 +27,8 @@ mod settle;
 pub mod types;
 pub mod value;
 pub mod varlink;
+mod vlan;
+mod vni;
 
 pub(crate) use address::{ADDRESS_FLAGS_INET6, ADDRESS_STATE};
 pub(crate) use fdb::{FDB_ENTRY, REPORTED_TARGETS, REPORTED_VIA};
@@ -36,6 +38,8 @@ pub(crate) use neighbour::NEIGHBOUR_STATE;
 pub(crate) use nexthop::{MEMBER_STATE, NEXTHOP_OBJECT_STATE, OF_SINGLE};
 pub(crate) use route::{NEXTHOP_STATE, ROUTE_STATE};
 pub(crate) use rule::RULE_STATE;
+pub(crate) use vlan::VLAN_STATE;
+pub(crate) use vni::VNI_STATE;
 
 pub use field::Constant;
 pub use needs::Needs;
@@ -280,6 +284,8 @@ pub static CALLS: &[&[Call]] = &[
     rule::CALLS,
     fdb::CALLS,
     nexthop::CALLS,
+    vlan::CALLS,
+    vni::CALLS,
 ];
 
 /// Every call.

@@ -36,6 +36,22 @@ impl NumberRange {
         (self.first..=self.last).contains(&number)
     }
 
+    /// The parts of it that are in none of these ranges, which are in ascending order.
+    #[must_use]
+    pub fn without(self, others: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let (mut left, mut rest) = (Vec::new(), Some(self));
+        for other in others {
+            let Some(Self { first, last }) = rest else { break };
+            if other.last < first || other.first > last {
+                continue;
+            }
+            left.extend(other.first.checked_sub(1).and_then(|end| Self::new(first, end)));
+            rest = other.last.checked_add(1).and_then(|begin| Self::new(begin, last));
+        }
+        left.extend(rest);
+        left
+    }
+
     /// Reads a range whose numbers must be between two bounds. A range of one number has one spelling: the number.
     ///
     /// # Errors
@@ -71,6 +87,23 @@ impl fmt::Display for NumberRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_a_range_is_what_the_others_lack() {
+        let range = |raw: &str| NumberRange::parse(raw, 0, u64::MAX).unwrap();
+        for (of, others, left) in [
+            ("5..9", vec![], vec!["5..9"]),
+            ("5..9", vec!["1..4", "10..12"], vec!["5..9"]),
+            ("5..9", vec!["0..20"], vec![]),
+            ("5..9", vec!["1..5", "7", "9..10"], vec!["6", "8"]),
+            ("5..9", vec!["5", "6", "8..9"], vec!["7"]),
+            ("0..9", vec!["0", "9"], vec!["1..8"]),
+            ("18446744073709551614..18446744073709551615", vec!["18446744073709551615"], vec!["18446744073709551614"]),
+        ] {
+            let found = range(of).without(others.iter().map(|raw| range(raw)));
+            assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), left, "{of} without {others:?}");
+        }
+    }
 
     #[test]
     fn a_range_has_one_spelling() {

@@ -118,6 +118,11 @@ impl Attributes {
         self.join(&[], others);
     }
 
+    /// Their bytes.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Their length in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

@@ -29,6 +29,8 @@ mod sides;
 #[cfg_attr(fuzzing, path = "../../tests/fuzz/socket.rs")]
 mod socket;
 mod transaction;
+mod vlan;
+mod vni;
 mod watched;
 
 use std::fmt;
@@ -153,7 +155,7 @@ impl Encoder {
 }
 
 /// The calls that are netlink transactions.
-static ENCODERS: [&[Encoder]; 8] = [
+static ENCODERS: [&[Encoder]; 10] = [
     netns::ENCODERS,
     link::ENCODERS,
     address::ENCODERS,
@@ -162,6 +164,8 @@ static ENCODERS: [&[Encoder]; 8] = [
     rule::ENCODERS,
     fdb::ENCODERS,
     nexthop::ENCODERS,
+    vlan::ENCODERS,
+    vni::ENCODERS,
 ];
 
 /// Resolves the names of a request and encodes it.
@@ -243,6 +247,7 @@ mod tests {
                     | Form::WordNumber(width)
                     | Form::Named(width, _)
                     | Form::Flags(width, _) => width.bytes(),
+                    Form::Range(width) => 2 * width.bytes(),
                     Form::Masked(..)
                     | Form::Signed
                     | Form::Hundredths

@@ -285,6 +285,8 @@ impl TransactionError {
             "Rule" => &field::PRIORITY.field,
             "Fdb" => &field::MAC.field,
             "Nexthop" => &field::NEXTHOP_ID.field,
+            "Vlan" => &field::VLANS.field,
+            "Vni" => &field::VNIS.field,
             _ => &field::DESTINATION.field,
         };
         self.into_refusal(if deletes { Class::NotFound } else { Class::KernelRefused }, false).about_object(object)

@@ -191,14 +191,16 @@ impl<'s> Scope<'s> {
         required
     }
 
-    /// The field with this name that any kind of the rule's calls has.
+    /// The field with this name that any kind of the rule's calls has. A deny can also name a field in place of which they
+    /// have a range, such as one VLAN.
     fn field(&self, name: &At<'s, String>, problems: &mut Vec<Problem>) -> Option<&'static Field> {
         let known = || self.varieties().flat_map(|variety| variety.uses()).map(|used| used.field());
         let elsewhere = || {
             let of_calls = self.calls.iter().filter(|_| self.ruling == Ruling::Deny);
             of_calls.flat_map(|(call, _)| call.elsewhere_open()).filter(|field| !matches!(field.ty, Type::List(_)))
         };
-        let found = known().chain(elsewhere()).find(|field| field.name == name.it);
+        let others = || known().filter(|_| self.ruling == Ruling::Deny).filter_map(Field::also_met_as);
+        let found = known().chain(others()).chain(elsewhere()).find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
             let hint = match name.it.as_str() {
                 "user" | "users" | "group" | "uid" | "gid" | "principal" => {
@@ -400,7 +402,8 @@ mod tests {
         let mut problems = Vec::new();
         let document = source::read(&source, &mut problems);
         let rule = &document.rules[0];
-        let mut scope = Scope { calls: vec![(call, rule.calls[0].place)], ruling: rule.ruling, kinds: Vec::new() };
+        let calls = vec![(call, rule.calls[0].place)];
+        let mut scope = Scope { calls, ruling: rule.ruling, kinds: Vec::new() };
         let named = scope.fields(rule, &mut problems);
         allow(rule, &scope, &named, &mut problems);
         scope.required(rule, &named, &mut problems);

@@ -21,9 +21,18 @@ use crate::call::{Absence, Call, Effect, Needs, Use, all};
 use crate::netlink::kept::changes;
 use crate::policy::rule::{Rule, Ruling};
 
-/// Calls that send their messages without a listing before.
+/// Calls that send their messages whatever a listing before them shows.
 fn calls() -> Vec<&'static Call> {
-    let lists_first = ["Address.Delete", "Route.Delete", "Rule.Delete", "Rule.Flush", "Nexthop.Delete"];
+    let lists_first = [
+        "Address.Delete",
+        "Route.Delete",
+        "Rule.Delete",
+        "Rule.Flush",
+        "Nexthop.Delete",
+        "Vlan.Delete",
+        "Vni.Add",
+        "Vni.Delete",
+    ];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
     all().filter(sends).filter(|call| !lists_first.contains(&call.name) && call.verb() != "Flush").collect()
 }

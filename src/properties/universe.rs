@@ -336,8 +336,8 @@ pub(super) fn closes(call: &Call, field: &Field, other: &Field) -> bool {
 /// Whether a field outside of `nexthops` means the same, or one of what the other field has a range of, in the manual's
 /// words.
 pub(super) fn is_outside_of(outside: &Field, inside: &Field) -> bool {
-    inside.name.strip_prefix("nexthops.") == Some(outside.name)
-        || (inside.name, outside.name) == ("priorities", "priority")
+    let ranges = [("priorities", "priority"), ("vlans", "vlan"), ("tunnel_ids", "vni"), ("vnis", "vni")];
+    inside.name.strip_prefix("nexthops.") == Some(outside.name) || ranges.contains(&(inside.name, outside.name))
 }
 
 /// The type of each value of a list; any other type itself.

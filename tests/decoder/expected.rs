@@ -386,6 +386,31 @@ pub(crate) static EXPECTED: &[Expected] = &[
             ("master", shows!("Master({})", index)),
         ],
     },
+    Expected { call: "Vlan.Add", messages: |_| vec!["SetLink"], parts: &["family Bridge"], rows: VLAN },
+    Expected { call: "Vlan.Replace", messages: |_| vec!["SetLink"], parts: &["family Bridge"], rows: VLAN },
+    // A kernel whose bridges have no VLANs has none to delete. `tests/vlan.rs` has the bytes.
+    Expected {
+        call: "Vlan.Delete",
+        messages: |_| Vec::new(),
+        parts: &[],
+        rows: &[
+            IN_NETNS,
+            MISSING_OK,
+            ("link", Nothing("it has no VLANs")),
+            ("vlans", Nothing("the link has none")),
+            ("target", Nothing("the broker compares it")),
+        ],
+    },
+    Expected {
+        call: "Vlan.List",
+        messages: |_| vec!["GetLink dump"],
+        parts: &["family Bridge", "ExtMask([BrvlanCompressed])"],
+        rows: &[
+            IN_NETNS,
+            ("link", Nothing("the kernel lists all links, and the broker compares it")),
+            ("index", Nothing("the kernel lists all links, and the broker compares it")),
+        ],
+    },
 ];
 
 const NEXTHOP: &[Row] = &[
@@ -1272,6 +1297,45 @@ const FDB: &[Row] = &[
     ("extern_learn", when!("NeighbourFlags(ExtLearned)")),
     ("sticky", when!("NeighbourFlags(Sticky)")),
 ];
+
+/// `IFLA_BRIDGE_…`, `BRIDGE_VLAN_INFO_…` (`linux/if_bridge.h`).
+const VLAN: &[Row] = &[
+    IN_NETNS,
+    EXISTS_OK,
+    ("link", shows!("index {}", index)),
+    (
+        "vlans",
+        Shows::Parts(|given, value| {
+            let flags = [("pvid", " Pvid"), ("untagged", " Untagged")];
+            let flags: String =
+                flags.into_iter().filter(|(field, _)| given.is_set(field)).map(|(_, word)| word).collect();
+            ends(value).into_iter().map(|(vlan, end)| format!("vlan {vlan}{flags}{end}")).collect()
+        }),
+    ),
+    ("pvid", Nothing("it is a flag of each VLAN")),
+    ("untagged", Nothing("it is a flag of each VLAN")),
+    (
+        "tunnel_ids",
+        Shows::Parts(|given, value| {
+            let vlans = ends(&given.fields["vlans"]);
+            let both = ends(value).into_iter().zip(vlans);
+            both.map(|((id, end), (vlan, _))| format!("tunnel {id} of vlan {vlan}{end}")).collect()
+        }),
+    ),
+    (
+        "target",
+        Shows::Parts(|_, value| vec![format!("Flags({})", if *value == "self" { "LowerDev" } else { "Controller" })]),
+    ),
+];
+
+/// The numbers at the ends of a range, with the flags of these ends.
+fn ends(value: &Value) -> Vec<(String, &'static str)> {
+    let text = plain(value);
+    match text.split_once("..") {
+        Some((first, last)) => vec![(first.to_owned(), " RangeBegin"), (last.to_owned(), " RangeEnd")],
+        None => vec![(text, "")],
+    }
+}
 
 /// `FRA_…`, `FR_ACT_…` (`linux/fib_rules.h`).
 /// The fields of a routing rule, after these.

@@ -8,6 +8,8 @@ use crate::common::calls::Example;
 const UP: &str = "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 10.0.0.1/24 dev v0; \
                   ip -n w addr add 2001:db8::1/64 dev v0 nodad";
 const BRIDGE: &str = "ip -n w link add br0 type bridge";
+const PORTS: &str = "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; \
+                     ip -n w link set v0 type bridge_slave vlan_tunnel on";
 
 const PORT: &str = "ip -n w link add br0 type bridge; ip -n w link set v0 master br0; ip -n w link set v0 up";
 const VXLAN: &str = "ip -n w link add x0 type vxlan external dstport 4789";
@@ -636,4 +638,15 @@ requests! {
     "Route.Flush" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
         r#"{"netns": "w", "table": 254, "nexthop_id": 66051}"#;
     "Route.List" "", r#"{"netns": "w", "family": "inet", "nexthop_id": 66051}"#;
+    "Vlan.Add" PORTS, r#"{"netns": "w", "link": "v0", "vlans": "258..772", "untagged": true, "tunnel_ids": "66051..66565",
+        "exists_ok": true}"#;
+    "Vlan.Add" PORTS, r#"{"netns": "w", "link": "br0", "vlans": 258, "pvid": true, "untagged": true, "target": "self"}"#;
+    "Vlan.Add" PORTS, r#"{"netns": "w", "link": "v0", "vlans": 4094, "tunnel_ids": 16777215, "target": "master"}"#;
+    "Vlan.Replace" PORTS, r#"{"netns": "w", "link": "v0", "vlans": "258..772", "untagged": true,
+        "tunnel_ids": "66051..66565"}"#;
+    "Vlan.Replace" PORTS, r#"{"netns": "w", "link": "br0", "vlans": 258, "pvid": true, "target": "self"}"#;
+    "Vlan.Replace" PORTS, r#"{"netns": "w", "link": "v0", "vlans": 258, "pvid": true, "target": "master"}"#;
+    "Vlan.Delete" PORTS, r#"{"netns": "w", "link": "v0", "vlans": "258..772", "missing_ok": true}"#;
+    "Vlan.List" "", r#"{"netns": "w", "link": "v0"}"#;
+    "Vlan.List" "ip -n w link add i0 index 515 type ifb", r#"{"netns": "w", "index": 515}"#;
 }

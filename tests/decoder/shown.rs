@@ -7,7 +7,10 @@ use netlink_packet_core::{
     NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{InfoData, InfoNetkit, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    AfSpecBridge, BridgeVlanInfoFlags, BridgeVlanTunnelInfo, InfoData, InfoNetkit, InfoVeth, LinkAttribute, LinkInfo,
+    LinkMessage,
+};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
@@ -185,9 +188,25 @@ impl Parts {
                         self.put(format!("{under}vf {of_vf:?}"));
                     }
                 }
+                LinkAttribute::AfSpecBridge(list) => list.iter().for_each(|of_bridge| self.bridge(of_bridge)),
                 LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| self.link_info(under, info)),
                 plain => self.put(format!("{under}{plain:?}")),
             }
+        }
+    }
+
+    fn bridge(&mut self, of_bridge: &AfSpecBridge) {
+        let words =
+            |flags: &BridgeVlanInfoFlags| flags.iter_names().map(|(name, _)| format!(" {name}")).collect::<String>();
+        match of_bridge {
+            AfSpecBridge::VlanInfo(vlan) => self.put(format!("vlan {}{}", vlan.vid, words(&vlan.flags))),
+            AfSpecBridge::VlanTunnelInfo(parts) => match &parts[..] {
+                [BridgeVlanTunnelInfo::Id(id), BridgeVlanTunnelInfo::Vid(vlan), BridgeVlanTunnelInfo::Flags(flags)] => {
+                    self.put(format!("tunnel {id} of vlan {vlan}{}", words(flags)));
+                }
+                other => self.put(format!("Other({other:?})")),
+            },
+            plain => self.put(format!("{plain:?}")),
         }
     }
 

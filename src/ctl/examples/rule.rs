@@ -66,6 +66,7 @@ fn is_demanded(request: &Request, used: &Use) -> bool {
 fn written(value: &Value) -> Vec<String> {
     match value {
         Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
+        Value::Range(range) if range.first() == range.last() => vec![range.to_string()],
         Value::Several(values) => values.iter().flat_map(written).collect(),
         Value::Address(address) => vec![quoted(&format!("{address}/{}", inet::bits(*address)))],
         Value::InterfaceAddress(given) if given.length == inet::bits(given.address) => vec![quoted(&given.to_string())],

@@ -1300,6 +1300,92 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
         ],
     ),
+    of(
+        "Vlan.Add",
+        None,
+        &[
+            to(
+                "Let a port of a bridge carry ten VLANs, unless it does:",
+                r#"{"netns": "blue", "link": "eth1", "vlans": "10..19", "exists_ok": true}"#,
+            ),
+            to(
+                "Let a port without a PVID exchange untagged frames in a VLAN:",
+                r#"{"netns": "blue", "link": "eth1", "vlans": 20, "pvid": true, "untagged": true, "target": "master"}"#,
+            ),
+            to(
+                "Let the bridge itself take part in a VLAN:",
+                r#"{"netns": "blue", "link": "br0", "vlans": 10, "target": "self"}"#,
+            ),
+            to(
+                "Send ten VLANs through a vxlan, each under a VNI of its own:",
+                r#"{"netns": "blue", "link": "vxlan0", "vlans": "10..19", "tunnel_ids": "5010..5019"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Vlan.Replace",
+        None,
+        &[
+            to(
+                "Make a VLAN the PVID of a port, in place of another:",
+                r#"{"netns": "blue", "link": "eth1", "vlans": 10, "pvid": true, "untagged": true}"#,
+            ),
+            to(
+                "Add VLANs of a vxlan, or give the existing ones VNIs:",
+                r#"{"netns": "blue", "link": "vxlan0", "vlans": "10..19", "tunnel_ids": "5010..5019", "target": "master"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Vlan.Delete",
+        None,
+        &[
+            to("Delete the VLAN that each port has by default:", r#"{"netns": "blue", "link": "eth1", "vlans": 1}"#),
+            to(
+                "Delete all VLANs of a bridge itself:",
+                r#"{"netns": "blue", "link": "br0", "vlans": "1..4094", "target": "self", "missing_ok": true}"#,
+            ),
+        ],
+    ),
+    of(
+        "Vlan.List",
+        None,
+        &[
+            to("List the VLANs of all bridges and ports:", r#"{"netns": "blue"}"#),
+            to("List the VLANs of a port:", r#"{"netns": "blue", "link": "eth1"}"#),
+            to("List the VLANs of the port with an index:", r#"{"netns": "blue", "index": 12}"#),
+        ],
+    ),
+    of(
+        "Vni.Add",
+        None,
+        &[
+            to(
+                "Let a vxlan receive ten VNIs, unless it does:",
+                r#"{"netns": "blue", "link": "vxlan0", "vnis": "5010..5019", "exists_ok": true}"#,
+            ),
+            to(
+                "Let it receive a VNI, and send frames for unknown hardware addresses to one host:",
+                r#"{"netns": "blue", "link": "vxlan0", "vnis": 5020, "remote": "198.51.100.7"}"#,
+            ),
+        ],
+    ),
+    of(
+        "Vni.Delete",
+        None,
+        &[to(
+            "Delete VNIs, as many of them as exist:",
+            r#"{"netns": "blue", "link": "vxlan0", "vnis": "5010..5019", "missing_ok": true}"#,
+        )],
+    ),
+    of(
+        "Vni.List",
+        None,
+        &[
+            to("List the VNIs that a vxlan receives:", r#"{"netns": "blue", "link": "vxlan0"}"#),
+            to("List the VNIs of the link with an index:", r#"{"netns": "blue", "index": 12}"#),
+        ],
+    ),
 ];
 
 /// What the kinds of links are.

@@ -131,7 +131,12 @@ fn a_deny_is_placed_for_the_calls_that_have_all_its_fields() {
             "Nexthop.Add",
             "Nexthop.Replace",
             "Nexthop.Delete",
-            "Nexthop.Flush"
+            "Nexthop.Flush",
+            "Vlan.Add",
+            "Vlan.Replace",
+            "Vlan.Delete",
+            "Vni.Add",
+            "Vni.Delete"
         ]
     );
     assert_eq!(

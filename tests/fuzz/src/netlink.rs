@@ -22,6 +22,8 @@ pub const GETADDR: u16 = 22;
 pub const NEWROUTE: u16 = 24;
 pub const NEWNSID: u16 = 88;
 pub const GETNSID: u16 = 90;
+/// `RTM_NEWTUNNEL`
+pub const NEWTUNNEL: u16 = 120;
 
 /// One message.
 #[derive(Debug, Clone, Copy)]
@@ -92,11 +94,12 @@ pub fn new_of(kind: u16) -> u16 {
     kind & !3
 }
 
-/// Bytes of the family's header: `ifinfomsg` (also of link properties), `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`, `nhmsg`.
+/// Bytes of the family's header: `ifinfomsg` (also of link properties), `ifaddrmsg`, `rtmsg`, `ndmsg`, `fib_rule_hdr`, `rtgenmsg`,
+/// `nhmsg`, `tunnel_msg`.
 pub fn head_of(kind: u16) -> Option<usize> {
     match new_of(kind) {
         NEWLINK | 108 => Some(16),
-        NEWADDR | 104 => Some(8),
+        NEWADDR | NEWTUNNEL | 104 => Some(8),
         24 | 28 | 32 => Some(12),
         NEWNSID => Some(4),
         _ => None,

@@ -21,8 +21,8 @@ use netbroker::netlink::{self, Netlink, Places, Protocol};
 use netbroker::wire;
 use netbroker_fuzz::listed::Listed;
 use netbroker_fuzz::netlink::{
-    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, SETLINK, attribute,
-    attributes, build, head_of, messages, new_of, u16_at, u32_at,
+    DONE, DUMP, ERROR, GETADDR, GETLINK, GETNSID, Message, NEWADDR, NEWLINK, NEWNSID, NEWROUTE, NEWTUNNEL, SETLINK,
+    attribute, attributes, build, head_of, messages, new_of, u16_at, u32_at,
 };
 use netbroker_fuzz::requests::{caller, make, parameters, parse, places};
 use serde_json::Value;
@@ -149,6 +149,8 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWADDR, "3", &["label"]),
     (NEWADDR, "4", &["broadcast"]),
     (NEWNSID, "3", &["netns", "peer.netns"]),
+    (NEWTUNNEL, "1.3", &["remote"]),
+    (NEWTUNNEL, "1.4", &["remote"]),
 ];
 
 /// The flags of a link (`IFF_…`): the fields that set them, and whether the flag means the opposite.
@@ -244,7 +246,9 @@ impl Named {
                 let flags = u32_at(head, 4).expect("eight bytes");
                 assert!(flags == 0 || flags == 4 && self.flag(&["onlink"]) == Some(true), "{message:?}");
             }
-            28 => assert!(matches!(u32_at(head, 4), Some(index) if index == 0 || self.is_link(index)), "{message:?}"),
+            NEWNEIGH | NEWTUNNEL => {
+                assert!(matches!(u32_at(head, 4), Some(index) if index == 0 || self.is_link(index)), "{message:?}");
+            }
             _ => {}
         }
         self.check_attributes(message.kind, "", inside);
@@ -293,7 +297,26 @@ impl Named {
             let of_link = new_of(kind) == NEWLINK && matches!(under, "" | "veth.1" | "netkit.1");
             assert!(!of_link || !FORBIDDEN.contains(&of), "attribute {path}");
             match (new_of(kind), path.as_str()) {
-                (NEWLINK, "12" | "18" | "22" | "22.1" | "26" | "26.10") => self.check_attributes(kind, &path, payload),
+                (NEWLINK, "12" | "18" | "22" | "22.1" | "26" | "26.10") | (NEWTUNNEL, "1") => {
+                    self.check_attributes(kind, &path, payload);
+                }
+                // `IFLA_BRIDGE_FLAGS`, with the bits of `self` and `master`.
+                (NEWLINK, "26.0") => {
+                    let target = if self.text("target") == Some("self") { 2 } else { 1 };
+                    assert_eq!(u16_at(payload, 0), Some(target));
+                }
+                // `struct bridge_vlan_info`: flags, and a VLAN.
+                (NEWLINK, "26.2") => {
+                    let flag = |field, bit| if self.flag(&[field]) == Some(true) { bit } else { 0 };
+                    let flags = u16_at(payload, 0).expect("flags") & !0x18; // the ends of a range
+                    assert_eq!(flags, flag("pvid", 2) | flag("untagged", 4));
+                    self.check_end("vlans", u16_at(payload, 2).expect("a VLAN").into());
+                }
+                (NEWLINK, "26.3") => self.check_attributes(kind, &path, payload),
+                (NEWLINK, "26.3.1") => self.check_end("tunnel_ids", u32_at(payload, 0).expect("an id")),
+                (NEWLINK, "26.3.2") => self.check_end("vlans", u16_at(payload, 0).expect("a VLAN").into()),
+                (NEWLINK, "26.3.3") => assert!(matches!(payload, [0 | 8 | 16, 0]), "{payload:?}"),
+                (NEWTUNNEL, "1.1" | "1.2") => self.check_end("vnis", u32_at(payload, 0).expect("a VNI")),
                 (NEWLINKPROP, "52") => self.check_attributes(kind, &path, payload),
                 (NEWLINKPROP, "52.53") => {
                     assert!(self.is_form(&["add_altname", "remove_altname"], payload), "{payload:?}")
@@ -328,10 +351,11 @@ impl Named {
                     assert_eq!(head, [0; 16], "the other end has no index and no flags");
                     self.check_attributes(kind, &path, inside);
                 }
-                // `RTEXT_FILTER_SKIP_STATS`, and for what a listing reports in addition `RTEXT_FILTER_VF`.
+                // `RTEXT_FILTER_SKIP_STATS`, and for what a listing reports in addition `RTEXT_FILTER_VF`. For VLANs,
+                // `RTEXT_FILTER_BRVLAN_COMPRESSED`.
                 (NEWLINK, "29") => {
                     let own = 8 | u32::from(self.flag(&["with_vfs"]) == Some(true));
-                    assert!([8, own].map(u32::to_ne_bytes).iter().any(|mask| mask == payload), "{payload:?}");
+                    assert!([8, own, 4].map(u32::to_ne_bytes).iter().any(|mask| mask == payload), "{payload:?}");
                 }
                 // `ETH_P_8021AD` or `ETH_P_8021Q`.
                 (NEWLINK, "vlan.5" | "bridge.8") => {
@@ -371,6 +395,15 @@ impl Named {
                 },
             }
         }
+    }
+
+    /// One of the ends of a range. The kernel has none of its numbers yet.
+    fn check_end(&self, field: &str, number: u32) {
+        let (first, last) = match &self.fields[field] {
+            Value::String(text) => text.split_once("..").unwrap_or((text, text)),
+            other => panic!("{field} is {other}"),
+        };
+        assert!([first, last].iter().any(|end| *end == number.to_string()), "{number} of {field} {first}..{last}");
     }
 
     /// `struct rtnexthop`, each with its attributes.
@@ -529,6 +562,12 @@ impl Kernel {
         link.extend(attribute(1, &mac));
         for number in [4, 13, 27, 30, 31] {
             link.extend(attribute(number, &1500_u32.to_ne_bytes()));
+        }
+        if text("target") == Some("self") {
+            link.extend(attribute(10, &index.to_ne_bytes())); // a bridge is its own master
+        }
+        if self.named.fields.contains_key("tunnel_ids") {
+            link.extend(attribute(12, &attribute(29, &[1]))); // `IFLA_BRPORT_VLAN_TUNNEL`
         }
         link.extend([16, 17].into_iter().flat_map(|kind| attribute(kind, &[0])));
         let peers = [text("link"), text("peer.name")];

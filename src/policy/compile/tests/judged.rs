@@ -698,3 +698,35 @@ fn the_absence_of_a_condition_on_listed_links_touches_no_link() {
         assert_eq!(list(said, rest), expected, "{said} {rest}");
     }
 }
+
+#[test]
+fn a_deny_on_one_number_meets_the_ranges_with_it() {
+    let allow = "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = [\"Vlan.Add\", \"Vlan.Replace\", \"Vlan.Delete\", \"Vni.Add\"]\n\
+                 netns = \"n\"\nlink = \"*\"\nfree = [\"vlans\", \"target\", \"pvid\", \"untagged\", \"tunnel_ids\", \
+                 \"exists_ok\", \"missing_ok\", \"vnis\", \"remote\"]\n";
+    let deny = |said: &str| format!("[[deny]]\nid = \"{said}\"\nwho = \"*\"\ncall = \"*\"\n{said} = 5\n");
+    let judge = |call: &str, rest: &str| {
+        decision(
+            &[allow, &deny("vlan"), &deny("vni")],
+            "alice",
+            call,
+            &format!(r#"{{"netns":"n","link":"v0",{rest}}}"#),
+        )
+    };
+    for (call, rest, expected) in [
+        ("Vlan.Add", r#""vlans":"1..10""#, "vlan vlans"),
+        ("Vlan.Add", r#""vlans":5"#, "vlan vlans"),
+        ("Vlan.Add", r#""vlans":"6..10","pvid":false"#, "a"),
+        ("Vlan.Add", r#""vlans":10,"pvid":true"#, "a"),
+        ("Vlan.Add", r#""vlans":"6..8","tunnel_ids":"4..6""#, "vni tunnel_ids"),
+        ("Vlan.Add", r#""vlans":"6..8","tunnel_ids":"6..8""#, "a"),
+        ("Vlan.Replace", r#""vlans":10"#, "a"),
+        ("Vlan.Replace", r#""vlans":10,"pvid":true"#, "vlan vlans"), // VLAN 5 can be the PVID
+        ("Vlan.Delete", r#""vlans":"4..6","missing_ok":true"#, "vlan vlans"),
+        ("Vlan.Delete", r#""vlans":"1..4""#, "a"),
+        ("Vni.Add", r#""vnis":"4..5""#, "vni vnis"),
+        ("Vni.Add", r#""vnis":"6..9""#, "a"),
+    ] {
+        assert_eq!(judge(call, rest), expected, "{call} {rest}");
+    }
+}
