@@ -44,6 +44,11 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("Address.Delete", r#""peer_address""#, "ip -n blue address add 192.0.2.1 peer 198.51.100.1/32 dev eth1"),
     (
         "Route.Delete",
+        r#""one_nexthop""#,
+        "ip -n blue route add 2001:db8:1::/48 nexthop via 2001:db8::fd dev eth0 nexthop via 2001:db8::fe dev eth0",
+    ),
+    (
+        "Route.Delete",
         r#""mtu""#,
         "ip -n blue route add 198.51.100.0/24 via 203.0.113.1 dev eth0 onlink table 100 metric 50 proto static \
          src 192.0.2.2 mtu 1400",

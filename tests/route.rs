@@ -1126,3 +1126,63 @@ fn a_route_behind_the_requested_one_stands_in_the_way_too() {
     host.ip_in(a, "-6 route del 2001:db8:7::/48 via fe80::9 dev v0 table 77");
     assert_eq!(act(&host, "Flush", a, &json!({"table": 77, "mtu": 1400})).ok(), json!({"deleted": 1}));
 }
+
+#[test]
+fn one_next_hop_is_taken_out_of_an_ipv6_multipath_route() {
+    let (host, a, b) = host();
+    let three = "route add 2001:db8:9::/48 nexthop via 2001:db8::7 dev v0 nexthop via 2001:db8::8 dev v0 weight 3 \
+                 nexthop via 2001:db8:1::7 dev v1";
+    for netns in [a, b] {
+        host.ip_in(netns, three);
+        host.ip_in(netns, "-6 route add 2001:db8:8::/48 via 2001:db8::7 dev v0");
+        host.ip_in(netns, "route add 10.8.0.0/16 nexthop via 10.0.0.8 nexthop via 10.0.0.9");
+    }
+    let of = |changes: Value| {
+        let mut fields = json!({"destination": "2001:db8:9::/48", "gateway": "2001:db8::8", "one_nexthop": true});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        fields.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        fields
+    };
+    let before = host.snapshot(&[a]);
+    for (changes, error, field) in [
+        (json!({"gateway": null}), "InvalidRequest", "one_nexthop"),
+        (json!({"gateway": null, "link": "v0"}), "InvalidRequest", "one_nexthop"),
+        (json!({"destination": "10.8.0.0/16", "gateway": "10.0.0.8"}), "InvalidRequest", "one_nexthop"),
+        (json!({"onlink": true}), "InvalidRequest", "onlink"),
+        (json!({"nexthop_id": 7}), "InvalidRequest", "nexthop_id"),
+        (
+            json!({"gateway": null, "nexthops": [{"gateway": "2001:db8::8"}, {"gateway": "2001:db8::7"}]}),
+            "InvalidRequest",
+            "one_nexthop",
+        ),
+        (json!({"gateway": "2001:db8::9"}), "NotFound", "destination"),
+        (json!({"link": "v1"}), "NotFound", "destination"),
+        (json!({"metric": 7}), "NotFound", "destination"),
+        (json!({"destination": "2001:db8:8::/48", "gateway": "2001:db8::7"}), "NotFound", "destination"), // it has only one
+        (json!({"one_nexthop": false}), "NotFound", "destination"),
+    ] {
+        let reply = act(&host, "Delete", a, &of(changes.clone()));
+        assert_eq!(reply.error(), format!("io.netbroker.Route.{error}"), "{changes}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{changes}: {reply}");
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+    for (fields, words) in [
+        (of(json!({})), "-6 route del 2001:db8:9::/48 via 2001:db8::8 dev v0"),
+        (
+            of(json!({"gateway": "2001:db8:1::7", "link": "v1"})),
+            "-6 route del 2001:db8:9::/48 via 2001:db8:1::7 dev v1",
+        ),
+    ] {
+        assert_eq!(act(&host, "Delete", a, &fields).ok(), json!({}));
+        host.ip_in(b, words);
+        both(&host);
+    }
+    assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").contains("via 2001:db8::7 dev v0"));
+    // A deny on next hops is met: the route can have any others.
+    for deny in ["nexthops.gateway = \"2001:db8::/32\"", "gateway = \"2001:db8::7/128\"", "nexthops.link = \"v1\""] {
+        let deny = format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"Route.*\"\n{deny}\n");
+        host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+        let reply = act(&host, "Delete", a, &of(json!({"gateway": "2001:db8::7", "missing_ok": true})));
+        assert_eq!(reply.error(), "io.netbroker.Route.Denied", "{deny}");
+    }
+}

@@ -822,6 +822,9 @@ fields! {
     FDB: bool = 229 "fdb" Type::Bool;
     /// The numbers of the nexthop objects. A deny on `nexthop_id` also meets this field.
     NEXTHOP_IDS: NumberRange = 230 "nexthop_ids" Type::Range(1, 0xffff_ffff), alone Alone::RangeOf(FieldId::of(&NEXTHOP_ID.field));
+    /// Whether only the next hop with this `gateway`, and with this `link` if it is given, is taken out of a multipath route. The
+    /// other next hops remain. It applies to IPv6 only.
+    ONE_NEXTHOP: bool = 250 "one_nexthop" Type::Bool;
     /// The numbers of the VLANs. A deny on `vlan` also meets this field.
     VLANS: NumberRange = 240 "vlans" Type::Range(1, 4094), alone Alone::RangeOf(FieldId::of(&VLAN.field));
     /// Whether untagged frames that arrive on the link belong to the VLAN. A link has at most one such VLAN (PVID).

@@ -9,7 +9,8 @@ use super::field::Constant;
 use super::field::{
     ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
     METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
-    NEXTHOPS_WEIGHT, OIF, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
+    NEXTHOPS_WEIGHT, OIF, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
+    UID,
 };
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::Request;
@@ -323,7 +324,9 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
               match, it is the one with the lowest metric. A route for one type of service is deleted only by `tos`. A \
               route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes \
-              with one next hop. `nexthops` must list all next hops, in any order. The broker first lists the table, because the kernel compares fewer fields \
+              with one next hop. `nexthops` must list all next hops, in any order. With `one_nexthop`, the request is about a multipath route instead, \
+              and needs `gateway`: only that next hop goes. The route can have any other next hops, so a deny on a field of \
+              `nexthops` is met. The broker first lists the table, because the kernel compares fewer fields \
               than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
               delete another route instead, the error is `NotSupported`.",
         elsewhere: "",
@@ -333,6 +336,7 @@ pub(super) static CALLS: &[Call] = &[
             follows(&SOURCE.field),
             number(&TABLE.field, MAIN),
             untouched(&TOS.field);
+            off(&ONE_NEXTHOP.field),
             off(&MISSING_OK.field)
         ],
         kinds: NO_KINDS,

@@ -75,7 +75,7 @@ pub(super) static ENCODERS: &[Encoder] = &[
         call: "Route.Delete",
         prepare: remove,
         object: Some(&ROUTE_STATE),
-        settled: &[&field::FAMILY.field, &field::MISSING_OK.field],
+        settled: &[&field::FAMILY.field, &field::ONE_NEXTHOP.field, &field::MISSING_OK.field],
     },
     Encoder { call: "Route.Get", prepare: get, object: None, settled: &[] },
     Encoder { call: "Route.List", prepare: list, object: None, settled: &[] },
@@ -153,7 +153,11 @@ fn remove(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let absent =
             TransactionError::Refused { errno: Errno::ESRCH, text: None, field: Some(&field::DESTINATION.field) };
         let result = match removal::first(after, &wanted).map_err(|failure| refused(failure, request))? {
-            Some(found) => after.act(&removal::message(&found)?, &mut |_| Ok(())),
+            Some(found) => {
+                let one = wanted.one_hop(&found).filter(|_| request.is_set(&field::ONE_NEXTHOP));
+                let hops = one.map_or_else(|| hops(&found), |hop| vec![hop]);
+                after.act(&removal::message(&found, &hops)?, &mut |_| Ok(()))
+            }
             None => Err(absent),
         };
         match result {
@@ -393,7 +397,21 @@ impl Wanted {
         } else {
             is_for_its_packets(seen, &self.given)
         };
+        if self.given.request.is_set(&field::ONE_NEXTHOP) {
+            let of_hops = [&field::GATEWAY.field, &field::LINK.field];
+            let is_of_route = |row: &&'static Row| row.field().is_none_or(|field| !of_hops.contains(&field));
+            return is_candidate && self.agrees(seen, is_of_route) && self.one_hop(seen).is_some();
+        }
         is_candidate && self.is_one_way(seen) && self.agrees(seen, |_| true) && self.has_these_hops(seen)
+    }
+
+    /// The next hop of a multipath route that the request means to take out.
+    fn one_hop(&self, seen: &Seen<'_>) -> Option<Hop> {
+        let is_multipath = seen.get(rta::MULTIPATH).is_some() && seen.get(rta::NH_ID).is_none();
+        let gateway = self.given.request.get(&field::GATEWAY).copied();
+        let is_over = |hop: &Hop| self.link.as_ref().is_none_or(|(index, _)| hop.index == index.unsigned_abs());
+        let is_meant = |hop: &Hop| hop.gateway == gateway && is_over(hop);
+        hops(seen).into_iter().find(is_meant).filter(|_| is_multipath)
     }
 
     /// Fields that exclude `nexthops` are fields of a route with one next hop. A request that gives one of them was not

@@ -6,13 +6,16 @@ use super::asked::Question;
 use super::random::{Random, each_seed};
 use super::universe::{caller, values};
 use super::written;
-use crate::call::field::{Alone, Field, MISSING_OK, NETNS};
+use crate::call::field::{Alone, Field, MISSING_OK, NETNS, ONE_NEXTHOP};
 use crate::call::range::NumberRange;
 use crate::call::types::Type;
 use crate::call::value::Value;
 use crate::call::{Absence, Call, Use, all};
 use crate::policy::judge::judge;
 use crate::policy::rule::Ruling;
+
+/// Fields of `Delete` that are about the absence of an object, or about a part of it.
+static NOT_OF_AN_OBJECT: &[&Field] = &[&MISSING_OK.field, &ONE_NEXTHOP.field];
 
 /// The calls that can remove what each `Delete` removes.
 fn removers() -> Vec<(&'static Call, Vec<&'static Call>)> {
@@ -37,7 +40,7 @@ fn some(field: &Field) -> Vec<Value> {
 /// A `Delete` that names everything of one object, but what the family does not have at once.
 fn object(random: &mut Random, delete: &'static Call) -> Option<Question> {
     let mut object = Question { call: delete, kind: None, given: Vec::new() };
-    for used in plain(delete).filter(|used| used.field() != &MISSING_OK.field) {
+    for used in plain(delete).filter(|used| !NOT_OF_AN_OBJECT.contains(&used.field())) {
         let value = random.of(&some(used.field())).clone();
         let with = object.with(used.field(), value);
         let is_required = matches!(used.absence, Absence::Required);
@@ -53,7 +56,7 @@ fn object(random: &mut Random, delete: &'static Call) -> Option<Question> {
 /// The value by which a call selects the object, if it selects by this field.
 fn selecting(random: &mut Random, object: &Question, field: &'static Field) -> Option<Value> {
     match (field.alone, field.ty) {
-        (Some(Alone::RangeOf(one)), Type::Range(least, most)) => match object.value(one.get()) {
+        (Some(Alone::RangeOf(one)), Type::Range(least, most)) if !object.call.has(field) => match object.value(one.get()) {
             Some(Value::Number(number)) => {
                 let (first, last) = *random.of(&[(*number, *number), (least, *number), (*number, most), (least, most)]);
                 NumberRange::new(first, last).map(Value::Range)
@@ -92,7 +95,7 @@ fn round(random: &mut Random, families: &[(&'static Call, Vec<&'static Call>)]) 
     let (delete, others) = random.of(families);
     let mut deny = written(random, delete, Ruling::Deny);
     deny.spares.clear();
-    deny.fields.retain(|(field, _)| *field != &MISSING_OK.field);
+    deny.fields.retain(|(field, _)| !NOT_OF_AN_OBJECT.contains(field));
     let rules = [deny.rule("d")];
     let denied =
         object(random, delete).filter(|object| judge(&rules, &caller(), &object.request()).rule() == Some("d"));

@@ -1081,6 +1081,7 @@ const ROUTE: &[Row] = &[
     ),
     ("expires", shows!("Expires({})")),
     ("nexthops", Nothing("its fields are")),
+    ("one_nexthop", Nothing("the message has the one next hop")),
     ("nexthops.gateway", Shows::Parts(gateway)),
     ("nexthops.link", shows!("index {}", index)),
     (

@@ -637,6 +637,9 @@ requests! {
         r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
     "Route.Flush" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0; ip -n w route add 10.9.0.0/16 nhid 66051",
         r#"{"netns": "w", "table": 254, "nexthop_id": 66051}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 2001:db8::1/64 dev v0 nodad; \
+        ip -n w route add 2001:db8:9::/48 nexthop via 2001:db8::8 dev v0 nexthop via 2001:db8::9 dev v0",
+        r#"{"netns": "w", "destination": "2001:db8:9::/48", "gateway": "2001:db8::9", "link": "v0", "one_nexthop": true}"#;
     "Route.List" "", r#"{"netns": "w", "family": "inet", "nexthop_id": 66051}"#;
     "Vlan.Add" PORTS, r#"{"netns": "w", "link": "v0", "vlans": "258..772", "untagged": true, "tunnel_ids": "66051..66565",
         "exists_ok": true}"#;

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use super::super::field::{
     DESTINATION, EXISTS_OK, EXPIRES, FAMILY, Field, GATEWAY, LINK, METRIC, MTU, MTU_LOCK, NEXTHOP_ID, NEXTHOPS,
-    NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL,
-    ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
+    NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE,
+    PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
 };
 use super::super::inet::bits;
 use super::super::request::{Invalid, Request};
@@ -125,6 +125,36 @@ pub(super) fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
     can_be_found(request)?;
     let family = request.value(&DESTINATION.field).and_then(family_of);
     is_for_all_sources_by_default(request, family);
+    if request.is_set(&ONE_NEXTHOP) {
+        is_about_one_next_hop(request, family)?;
+    }
+    Ok(())
+}
+
+/// Requires the gateway: by it the kernel takes out one next hop, and without it all. What the other next hops are is open.
+fn is_about_one_next_hop(request: &mut Request, family: Option<&'static str>) -> Result<(), Invalid> {
+    if family == Some("inet") {
+        return invalid(
+            &ONE_NEXTHOP.field,
+            "applies to IPv6 routes only; replace an IPv4 route by one with fewer next hops",
+        );
+    }
+    if request.get(&GATEWAY).is_none() {
+        return invalid(&ONE_NEXTHOP.field, "needs `gateway`");
+    }
+    for field in [&ONLINK.field, &NEXTHOP_ID.field] {
+        if request.value(field).is_some() {
+            return invalid(field, format!("does not apply with `{}`", ONE_NEXTHOP.field.name));
+        }
+    }
+    let of_hops = [
+        &NEXTHOPS.field,
+        &NEXTHOPS_GATEWAY.field,
+        &NEXTHOPS_LINK.field,
+        &NEXTHOPS_WEIGHT.field,
+        &NEXTHOPS_ONLINK.field,
+    ];
+    of_hops.into_iter().for_each(|field| request.open(field));
     Ok(())
 }
 

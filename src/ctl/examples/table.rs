@@ -823,6 +823,11 @@ pub(super) const SECTIONS: &[Section] = &[
         None,
         &[
             to(
+                "Take one router out of an IPv6 multipath route:",
+                r#"{"netns": "blue", "destination": "2001:db8:1::/48", "gateway": "2001:db8::fd", "link": "eth0",
+                    "one_nexthop": true}"#,
+            ),
+            to(
                 "Delete the default route, if there is one. The route can be over any link:",
                 r#"{"netns": "blue", "destination": "default", "family": "inet", "missing_ok": true}"#,
             ),

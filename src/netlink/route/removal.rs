@@ -54,7 +54,7 @@ pub(super) fn all(netlink: &mut Netlink, wanted: &Wanted, family: u8) -> Result<
         } else {
             matching.iter().any(|own| is_taken_for(own, &seen))
         };
-        let removal = matches.then(|| message(&seen));
+        let removal = matches.then(|| message(&seen, &hops(&seen)));
         let known = if matches { matching } else { others };
         known.push(seen.into_owned());
         Some(if is_alike { Some(Err(another_goes(&field::DESTINATION.field, ANOTHER))) } else { removal })
@@ -96,8 +96,9 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
         && beside()
 }
 
-/// The message that removes exactly this route. A nexthop object stands for all next hops.
-pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
+/// The message that removes exactly this route, or of an IPv6 route only this one of its next hops. A nexthop object stands
+/// for all next hops.
+pub(super) fn message(seen: &Seen<'_>, hops: &[Hop]) -> Result<Message, Refusal> {
     let mut attributes = Attributes::default();
     let copied: [(u16, &'static Field); 5] = [
         (rta::DST, &field::DESTINATION.field),
@@ -115,7 +116,7 @@ pub(super) fn message(seen: &Seen<'_>) -> Result<Message, Refusal> {
         own.map_or(Ok(()), |bytes| attributes.put(kind, bytes, field))?;
     }
     put_metrics(&mut attributes, seen)?;
-    match (seen.get(rta::NH_ID), hops(seen).as_slice()) {
+    match (seen.get(rta::NH_ID), hops) {
         (Some(id), _) => attributes.add(rta::NH_ID, id)?,
         (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
         (None, several) => put_hops(&mut attributes, several, seen.family())?,
