@@ -227,7 +227,7 @@ fn a_rule_is_found_among_many_in_little_memory() {
     let (deleted, peak) = traced(&host, &request("Rule.Delete", delete, false), |_| false, || {});
     assert_eq!(deleted.ok(), json!({}));
     // The program alone takes most of it. If the broker kept the rules, they would take another megabyte.
-    assert!(peak <= 3 * 1024, "Rule.Delete: {peak} KiB");
+    assert!(peak <= 3 * 1024 + 512, "Rule.Delete: {peak} KiB");
     assert_eq!(host.ip_in("a", "rule show").lines().count(), 10_002);
     let flush = |priorities: &str| {
         let fields = json!({"netns": "a", "family": "inet", "priorities": priorities});
@@ -235,7 +235,7 @@ fn a_rule_is_found_among_many_in_little_memory() {
     };
     let (some, peak) = flush("7001..7010");
     assert_eq!(some.ok(), json!({"deleted": 10}));
-    assert!(peak <= 3 * 1024, "Rule.Flush of ten: {peak} KiB");
+    assert!(peak <= 3 * 1024 + 512, "Rule.Flush of ten: {peak} KiB");
     let (all, peak) = flush("1..32765");
     assert_eq!(all.ok(), json!({"deleted": 9989}));
     assert!(peak <= 16 * 1024, "Rule.Flush of all: {peak} KiB");

@@ -1130,11 +1130,11 @@ fn a_route_behind_the_requested_one_stands_in_the_way_too() {
 #[test]
 fn one_next_hop_is_taken_out_of_an_ipv6_multipath_route() {
     let (host, a, b) = host();
-    let three = "route add 2001:db8:9::/48 nexthop via 2001:db8::7 dev v0 nexthop via 2001:db8::8 dev v0 weight 3 \
-                 nexthop via 2001:db8:1::7 dev v1";
+    let three = "route add 2001:db8:9::/48 nexthop via 2001:db8::9 dev v0 nexthop via 2001:db8::8 dev v0 weight 3 \
+                 nexthop via fe80::9 dev v1";
     for netns in [a, b] {
         host.ip_in(netns, three);
-        host.ip_in(netns, "-6 route add 2001:db8:8::/48 via 2001:db8::7 dev v0");
+        host.ip_in(netns, "-6 route add 2001:db8:8::/48 via 2001:db8::9 dev v0");
         host.ip_in(netns, "route add 10.8.0.0/16 nexthop via 10.0.0.8 nexthop via 10.0.0.9");
     }
     let of = |changes: Value| {
@@ -1151,14 +1151,14 @@ fn one_next_hop_is_taken_out_of_an_ipv6_multipath_route() {
         (json!({"onlink": true}), "InvalidRequest", "onlink"),
         (json!({"nexthop_id": 7}), "InvalidRequest", "nexthop_id"),
         (
-            json!({"gateway": null, "nexthops": [{"gateway": "2001:db8::8"}, {"gateway": "2001:db8::7"}]}),
+            json!({"gateway": null, "nexthops": [{"gateway": "2001:db8::8"}, {"gateway": "2001:db8::9"}]}),
             "InvalidRequest",
             "one_nexthop",
         ),
-        (json!({"gateway": "2001:db8::9"}), "NotFound", "destination"),
+        (json!({"gateway": "2001:db8::a"}), "NotFound", "destination"),
         (json!({"link": "v1"}), "NotFound", "destination"),
         (json!({"metric": 7}), "NotFound", "destination"),
-        (json!({"destination": "2001:db8:8::/48", "gateway": "2001:db8::7"}), "NotFound", "destination"), // it has only one
+        (json!({"destination": "2001:db8:8::/48", "gateway": "2001:db8::9"}), "NotFound", "destination"), // it has only one
         (json!({"one_nexthop": false}), "NotFound", "destination"),
     ] {
         let reply = act(&host, "Delete", a, &of(changes.clone()));
@@ -1169,20 +1169,83 @@ fn one_next_hop_is_taken_out_of_an_ipv6_multipath_route() {
     for (fields, words) in [
         (of(json!({})), "-6 route del 2001:db8:9::/48 via 2001:db8::8 dev v0"),
         (
-            of(json!({"gateway": "2001:db8:1::7", "link": "v1"})),
-            "-6 route del 2001:db8:9::/48 via 2001:db8:1::7 dev v1",
+            of(json!({"gateway": "fe80::9", "link": "v1"})),
+            "-6 route del 2001:db8:9::/48 via fe80::9 dev v1",
         ),
     ] {
         assert_eq!(act(&host, "Delete", a, &fields).ok(), json!({}));
         host.ip_in(b, words);
         both(&host);
     }
-    assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").contains("via 2001:db8::7 dev v0"));
+    assert!(host.ip_in(a, "-6 route show 2001:db8:9::/48").contains("via 2001:db8::9 dev v0"));
     // A deny on next hops is met: the route can have any others.
-    for deny in ["nexthops.gateway = \"2001:db8::/32\"", "gateway = \"2001:db8::7/128\"", "nexthops.link = \"v1\""] {
+    for deny in ["nexthops.gateway = \"2001:db8::/32\"", "gateway = \"2001:db8::9/128\"", "nexthops.link = \"v1\""] {
         let deny = format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"Route.*\"\n{deny}\n");
         host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
-        let reply = act(&host, "Delete", a, &of(json!({"gateway": "2001:db8::7", "missing_ok": true})));
+        let reply = act(&host, "Delete", a, &of(json!({"gateway": "2001:db8::9", "missing_ok": true})));
         assert_eq!(reply.error(), "io.netbroker.Route.Denied", "{deny}");
     }
+}
+
+#[test]
+fn an_ipv4_mapped_address_is_the_gateway_of_ipv6_routes_and_of_nothing_else() {
+    let (host, a, b) = host();
+    let mapped = "::ffff:10.0.0.9";
+    for (fields, words) in [
+        (
+            json!({"destination": "2001:db8:9::/48", "gateway": mapped, "link": "v0", "onlink": true}),
+            "-6 route add 2001:db8:9::/48 via ::ffff:10.0.0.9 dev v0 onlink".to_owned(),
+        ),
+        (
+            json!({"destination": "2001:db8:8::/48", "nexthops": [
+                {"gateway": mapped, "link": "v0", "onlink": true}, {"gateway": "2001:db8::9", "link": "v0"}]}),
+            "-6 route add 2001:db8:8::/48 nexthop via ::ffff:10.0.0.9 dev v0 onlink nexthop via 2001:db8::9 dev v0"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(act(&host, "Add", a, &fields).ok(), json!({}));
+        host.ip_in(b, &words);
+        both(&host);
+        let listed = act(&host, "List", a, &json!({"destination": fields["destination"], "family": "inet6"})).ok();
+        let route = &listed["routes"][0];
+        let gateway = route.get("gateway").unwrap_or(&route["nexthops"][0]["gateway"]);
+        assert_eq!(gateway, mapped, "{listed}");
+        let mut again = fields.clone();
+        again["exists_ok"] = json!(true);
+        act(&host, "Add", a, &again).ok();
+    }
+    let one = json!({"destination": "2001:db8:9::/48", "gateway": mapped});
+    let before = host.snapshot(&[a]);
+    for deny in ["gateway = \"10.0.0.0/8\"", "gateway = \"2001:db8::/32\""] {
+        let deny = format!("[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"Route.*\"\n{deny}\n");
+        host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+        for verb in ["Delete", "Add", "Replace"] {
+            assert_eq!(act(&host, verb, a, &one).error(), "io.netbroker.Route.Denied", "{verb} {deny}");
+        }
+    }
+    host.policy(common::scene::EVERYTHING);
+    for (call, fields, field) in [
+        ("Route.Add", json!({"destination": "10.9.0.0/16", "gateway": mapped, "link": "v0"}), "gateway"),
+        ("Route.Delete", json!({"destination": "10.9.0.0/16", "gateway": mapped}), "gateway"),
+        ("Route.Add", json!({"destination": mapped, "link": "v0"}), "destination"),
+        (
+            "Route.Add",
+            json!({"destination": "2001:db8:7::/48", "link": "v0", "preferred_source": mapped}),
+            "preferred_source",
+        ),
+        ("Nexthop.Add", json!({"nexthop_id": 7, "gateway": mapped, "link": "v0"}), "gateway"),
+        ("Nexthop.Flush", json!({"gateway": mapped}), "gateway"),
+        ("Fdb.Add", json!({"link": "v0", "mac": "02:00:00:00:00:09", "remote": mapped}), "remote"),
+        ("Neighbour.Add", json!({"link": "v0", "mac": "02:00:00:00:00:09", "address": mapped}), "address"),
+    ] {
+        let mut all = json!({"netns": a});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let reply = host.caller().call(call, all);
+        assert_eq!(reply.get("field"), json!(field), "{call} {fields}: {reply}");
+        assert!(reply.error().ends_with(".InvalidRequest"), "{call} {fields}: {reply}");
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+    assert_eq!(act(&host, "Delete", a, &one).ok(), json!({}));
+    host.ip_in(b, "-6 route del 2001:db8:9::/48");
+    both(&host);
 }

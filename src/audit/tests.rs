@@ -46,7 +46,7 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
         Type::Number(_, most) => parse(&most.to_string()),
         Type::Range(least, most) => parse(&format!("{}..{most}", least.max(most - 1))),
         Type::Mac => parse(&vec!["ff"; 32].join(":")),
-        Type::Address => parse("1111:1111:1111:1111:1111:1111:1111:1111"),
+        Type::Address | Type::Gateway => parse("1111:1111:1111:1111:1111:1111:1111:1111"),
         Type::InterfaceAddress => parse("1111:1111:1111:1111:1111:1111:1111:1111/128"),
         Type::Prefix => parse("1111:1111:1111:1111:1111:1111:1111:1111/128"),
         Type::List(_) => {

@@ -419,7 +419,9 @@ fields! {
     DESTINATION: InterfaceAddress = 60 "destination" Type::Prefix,
         in_requests "The prefix of a route must have no host bits. A routing rule keeps them.";
     /// The address of the router that packets are sent to. An IPv4 route can have an IPv6 gateway.
-    GATEWAY: IpAddr = 61 "gateway" Type::Address;
+    GATEWAY: IpAddr = 61 "gateway" Type::Gateway,
+        in_requests "That of an IPv6 route can be IPv4-mapped, such as `::ffff:192.0.2.1`. A deny on `gateway` is then met, \
+            whatever it says, because the address stands for a router that also has an IPv4 address.";
     /// The number of the routing table: 254 is `main`, 255 `local`, 253 `default`.
     TABLE: u64 = 62 "table" U32;
     /// The origin of the object. Of a route, neighbour or routing rule it is an `RTPROT_…`: 0 unspecified, 2 kernel, 3 boot,
@@ -438,7 +440,7 @@ fields! {
     NEXTHOPS: Elements = 67 "nexthops" Type::List("Nexthop"),
         in_requests "A request can give at most 24. A list of one is the same as `gateway`, `link` and `onlink`.";
     /// The address of the router of this next hop.
-    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Address, alone Alone::Field(FieldId::of(&GATEWAY.field));
+    NEXTHOPS_GATEWAY: IpAddr = 68 "nexthops.gateway" Type::Gateway, alone Alone::Field(FieldId::of(&GATEWAY.field));
     /// The link of this next hop.
     NEXTHOPS_LINK: LinkName = 69 "nexthops.link" Type::Link, alone Alone::Field(FieldId::of(&LINK.field));
     /// The share of packets that this next hop gets, relative to the weights of the others.

@@ -17,12 +17,27 @@ pub fn address(raw: &str) -> Result<IpAddr, String> {
         return Err("must not have a zone id; give the link in its own field".to_owned());
     }
     match raw.parse::<IpAddr>() {
-        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => {
-            Err("must not be an IPv4-mapped IPv6 address".to_owned())
-        }
+        Ok(mapped) if is_mapped(mapped) => Err("must not be an IPv4-mapped IPv6 address".to_owned()),
         Ok(address) => Ok(address),
         Err(_) => Err("is not an IPv4 or IPv6 address".to_owned()),
     }
+}
+
+/// Parses the address of a gateway, which can also be an IPv4-mapped one.
+///
+/// # Errors
+/// As [`address`].
+pub fn gateway(raw: &str) -> Result<IpAddr, String> {
+    match raw.parse::<IpAddr>() {
+        Ok(mapped) if is_mapped(mapped) => Ok(mapped),
+        _ => address(raw),
+    }
+}
+
+/// Whether it is an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291).
+#[must_use]
+pub fn is_mapped(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
 }
 
 /// The number of bits of an address of this family.

@@ -8,6 +8,7 @@ use super::field::{
     NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREF, PREFERRED_SOURCE,
     PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
 };
+use super::inet::is_mapped;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
 use super::route::FLAGS;
@@ -327,6 +328,10 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
                 format!("`{gateway}` is the unspecified address, which the kernel takes for no gateway; leave it out");
             invalid(&GATEWAY.field, why)
         }
+        Some(gateway) if is_mapped(*gateway) => invalid(
+            &GATEWAY.field,
+            format!("`{gateway}` is an IPv4-mapped address, which only IPv6 routes have as a gateway"),
+        ),
         _ => Ok(()),
     }
 }
@@ -373,7 +378,8 @@ mod tests {
     #[test]
     fn what_removes_or_redirects_routes_leaves_open_all_that_a_delete_tells_routes_apart_by() {
         let delete = by_name("Route.Delete").unwrap();
-        let tells_apart = |used: &&Use| !matches!(used.field().name, "netns" | "missing_ok" | "nexthop_id");
+        let tells_apart =
+            |used: &&Use| !matches!(used.field().name, "netns" | "missing_ok" | "one_nexthop" | "nexthop_id");
         for name in ["Nexthop.Replace", "Nexthop.Delete", "Nexthop.Flush"] {
             let call = by_name(name).unwrap();
             for field in delete.uses.iter().filter(tells_apart).map(Use::field) {

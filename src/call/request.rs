@@ -352,13 +352,14 @@ fn lists_of_one(request: &mut Request, uid: u32) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// For two fields that exclude each other: if one is given, the absence of the other leaves nothing open. A field whose place
-/// a list takes has no default then. Any other keeps it: whoever gives `states` does not give `proxy`, which is false.
+/// For two fields that exclude each other: if one is given, the absence of the other leaves nothing open, and it has no default
+/// value then. A boolean remains false, unless a list takes its place: who gives `managed` does not give `use`, which is false.
 fn one_of_two(request: &mut Request, uid: u32) {
     for (one, other, _) in request.call().excludes {
         for (given, absent) in [(one, other), (other, one)] {
             if request.carries(given, uid) {
-                if matches!(given.ty, Type::List(_)) {
+                let remains = request.value(absent) == Some(&Value::Bool(false)) && !matches!(given.ty, Type::List(_));
+                if !remains {
                     request.remove(absent);
                 }
                 request.close(absent, given);

@@ -58,8 +58,10 @@ pub enum Type {
     Range(u64, u64),
     /// A hardware address: [`super::inet::Mac`].
     Mac,
-    /// One IPv4 or IPv6 address.
+    /// One IPv4 or IPv6 address. It is not an IPv4-mapped one.
     Address,
+    /// As [`Self::Address`], or an IPv4-mapped IPv6 address. The call's `settle` refuses that in IPv4 routes.
+    Gateway,
     /// An address with a prefix length ([`super::inet::InterfaceAddress`]) or without one. The call's `settle` refuses
     /// the form that has no meaning there.
     InterfaceAddress,
@@ -108,7 +110,7 @@ impl Type {
                 format!("a whole number from {least} to {most}, or a range of them such as `{least}..{most}`")
             }
             Self::Mac => "a hardware address such as `fa:16:3e:00:00:01`".to_owned(),
-            Self::Address => "an IPv4 or IPv6 address".to_owned(),
+            Self::Address | Self::Gateway => "an IPv4 or IPv6 address".to_owned(),
             Self::InterfaceAddress => "an address such as `10.0.0.1/24` or `10.0.0.1`".to_owned(),
             Self::Prefix => "a prefix such as `10.0.0.0/8`, or `default`".to_owned(),
             Self::Label => "an address label such as `eth0:1`".to_owned(),

@@ -161,6 +161,7 @@ impl Type {
             Self::Text => Text::parse(raw).map(Value::Text).map_err(says),
             Self::Mac => Mac::parse(raw).map(Value::Mac).map_err(states),
             Self::Address => inet::address(raw).map(Value::Address).map_err(states),
+            Self::Gateway => inet::gateway(raw).map(Value::Address).map_err(states),
             Self::Range(least, most) => NumberRange::parse(raw, least, most).map(Value::Range).map_err(states),
             Self::Prefix if raw == DEFAULT => Ok(Value::Word(DEFAULT)),
             Self::InterfaceAddress if !raw.contains('/') => inet::address(raw).map(Value::Address).map_err(states),

@@ -324,9 +324,9 @@ mod tests {
                         || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))
                 }
                 Form::Ipv4List => matches!(field.ty, Type::Several(Type::Address)),
-                Form::Ip => matches!(field.ty, Type::Address | Type::InterfaceAddress),
+                Form::Ip => matches!(field.ty, Type::Address | Type::Gateway | Type::InterfaceAddress),
                 Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_) => {
-                    matches!(field.ty, Type::Address)
+                    matches!(field.ty, Type::Address | Type::Gateway)
                 }
                 Form::Interface(_) => matches!(field.ty, Type::InterfaceAddress),
                 Form::Prefix(_) => matches!(field.ty, Type::Prefix),

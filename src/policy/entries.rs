@@ -77,7 +77,7 @@ fn entries<'e, 's>(list: &'e [At<'s, Scalar>], ty: Type, ruling: Ruling) -> Resu
         Type::Number(least, most) | Type::Range(least, most) => {
             collect(list, |entry| numbers(least, most, entry)).map(Entries::Numbers)
         }
-        Type::Address | Type::InterfaceAddress | Type::Prefix => {
+        Type::Address | Type::Gateway | Type::InterfaceAddress | Type::Prefix => {
             collect(list, |entry| range(ty, text(ty, entry)?)).map(Entries::Addresses)
         }
     }
@@ -215,7 +215,9 @@ fn range(ty: Type, raw: &str) -> Result<Range, String> {
 fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Range, String> {
     let prefix = match range(Type::Prefix, prefix)? {
         // The same as `10.1.2.3/24` alone, in a form that cannot be mistaken for the prefix.
-        exactly @ Range::Exactly(_, length) if lengths == length.to_string() && !matches!(ty, Type::Address) => {
+        exactly @ Range::Exactly(_, length)
+            if lengths == length.to_string() && !matches!(ty, Type::Address | Type::Gateway) =>
+        {
             return Ok(exactly);
         }
         Range::Inside(prefix) => prefix,
@@ -229,7 +231,7 @@ fn lengths_inside(ty: Type, raw: &str, prefix: &str, lengths: &str) -> Result<Ra
     let bound = |raw: &str| digits(raw).and_then(|length| u8::try_from(length).ok()).filter(|length| *length <= most);
     let (from, to) = lengths.split_once("..").unwrap_or((lengths, lengths));
     match (bound(from), bound(to)) {
-        _ if matches!(ty, Type::Address) => Err(format!(
+        _ if matches!(ty, Type::Address | Type::Gateway) => Err(format!(
             "`{raw}`: the field holds addresses without a prefix \
                                                          length, so `len` does not apply"
         )),

@@ -56,7 +56,9 @@ fn object(random: &mut Random, delete: &'static Call) -> Option<Question> {
 /// The value by which a call selects the object, if it selects by this field.
 fn selecting(random: &mut Random, object: &Question, field: &'static Field) -> Option<Value> {
     match (field.alone, field.ty) {
-        (Some(Alone::RangeOf(one)), Type::Range(least, most)) if !object.call.has(field) => match object.value(one.get()) {
+        (Some(Alone::RangeOf(one)), Type::Range(least, most)) if !object.call.has(field) => match object
+            .value(one.get())
+        {
             Some(Value::Number(number)) => {
                 let (first, last) = *random.of(&[(*number, *number), (least, *number), (*number, most), (least, most)]);
                 NumberRange::new(first, last).map(Value::Range)

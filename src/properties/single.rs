@@ -33,7 +33,7 @@ fn choices(field: &Field, ruling: Ruling) -> Vec<Option<Says>> {
         Type::Mac => vec![one(Pattern("fa:*"))],
         Type::Label => vec![one(Pattern("a0:*"))],
         Type::Text => vec![one(Pattern("")), one(Pattern("x*"))],
-        Type::Address => vec![one(Inside("10.0.0.0", 30))],
+        Type::Address | Type::Gateway => vec![one(Inside("10.0.0.0", 30))],
         Type::InterfaceAddress | Type::Prefix => {
             let most = Says { gives: vec![Inside("10.0.0.0", 8)], takes: vec![Inside("10.0.0.6", 32)] };
             let halves = vec![Inside("2001:db8::", 127), Inside("2001:db8::2", 127)];

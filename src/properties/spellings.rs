@@ -41,7 +41,7 @@ fn calls() -> Vec<&'static Call> {
 fn telling(field: &Field) -> Vec<Value> {
     let raw: &[&str] = match field.ty {
         Type::Mac => &["FA:16:3E:00:00:01", "00:00:00:00:00:00"],
-        Type::Address => &["0.0.0.0", "::", "2001:db8::1", "2001:DB8:0::1", "239.0.0.1", "10.0.0.255"],
+        Type::Address | Type::Gateway => &["0.0.0.0", "::", "2001:db8::1", "2001:DB8:0::1", "239.0.0.1", "10.0.0.255"],
         Type::InterfaceAddress => &["10.0.0.6", "2001:db8::1", "10.0.0.1/32", "2001:db8:0::1/126", "127.0.0.1/8"],
         Type::Prefix => &["default", "0.0.0.0/0", "::/0", "10.0.0.0/30", "2001:db8::/126"],
         _ => &[],

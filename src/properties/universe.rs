@@ -356,7 +356,7 @@ pub(super) fn values(field: &Field) -> Vec<Value> {
         Type::Number(..) => &["1", "7"],
         Type::Range(..) => &["1", "7", "1..3", "3..7", "5..6"],
         Type::Mac => &["fa:16:3e:00:00:01", "02:00:00:00:00:01", "01:00:5e:00:00:01"],
-        Type::Address => &["10.0.0.1", "10.0.0.6"],
+        Type::Address | Type::Gateway => &["10.0.0.1", "10.0.0.6"],
         Type::InterfaceAddress | Type::Prefix => {
             &["10.0.0.1/30", "10.0.0.6/29", "10.0.0.6/32", "10.0.0.4/31", "2001:db8::1/126"]
         }

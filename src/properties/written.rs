@@ -96,7 +96,7 @@ fn lowered(entries: &[Entry], ty: Type) -> Entries {
                 |entry: &Entry| if let Entry::Between(a, b) = entry { Numbers::Between(*a, *b) } else { Numbers::Uid };
             Entries::Numbers(entries().map(number).collect())
         }
-        Type::Address | Type::InterfaceAddress | Type::Prefix => {
+        Type::Address | Type::Gateway | Type::InterfaceAddress | Type::Prefix => {
             let range = |entry: &Entry| match entry {
                 Entry::Inside(at, length) => Range::Inside(Prefix::new(ip(at), *length)),
                 Entry::Lengths(at, length, least, most) => Range::Lengths(Prefix::new(ip(at), *length), *least, *most),
@@ -159,7 +159,7 @@ fn entries(ty: Type, ruling: Ruling) -> Vec<Entry> {
         Type::Label => vec![Pattern("a0:*"), Pattern("b0:1")],
         Type::Text => vec![Pattern("x*"), Pattern("")],
         Type::List(_) | Type::Several(_) => Vec::new(),
-        Type::Address => vec![
+        Type::Address | Type::Gateway => vec![
             Inside("10.0.0.0", 30),
             Inside("10.0.0.4", 30),
             Inside("10.0.0.6", 32),

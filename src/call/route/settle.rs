@@ -10,7 +10,7 @@ use super::super::field::{
     NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE,
     PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
 };
-use super::super::inet::bits;
+use super::super::inet::{bits, is_mapped};
 use super::super::request::{Invalid, Request};
 use super::super::settle::{all_of, family_of, one_family};
 use super::super::types::DEFAULT;
@@ -54,7 +54,26 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
         return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
     }
     has_no_zeros(request)?;
+    is_mapped_in_ipv6_only(request, family)?;
     Ok(family)
+}
+
+/// An IPv4-mapped gateway stands for a router that is also known by its IPv4 address, so a deny on gateways is met whichever
+/// of the two it names.
+fn is_mapped_in_ipv6_only(request: &mut Request, family: Option<&'static str>) -> Result<(), Invalid> {
+    let of_one = request.get(&GATEWAY).map(|gateway| (&GATEWAY.field, *gateway));
+    let of_hops = hops(request).iter().filter_map(|hop| Some((&NEXTHOPS_GATEWAY.field, *hop.get(&NEXTHOPS_GATEWAY)?)));
+    let mapped: Vec<_> = of_one.into_iter().chain(of_hops).filter(|(_, gateway)| is_mapped(*gateway)).collect();
+    for (field, gateway) in mapped {
+        if family == Some("inet") {
+            return invalid(
+                field,
+                format!("`{gateway}` is an IPv4-mapped address, which only IPv6 routes have as a gateway"),
+            );
+        }
+        request.open(field);
+    }
+    Ok(())
 }
 
 /// Refuses the unspecified address, which the kernel takes for no address.
