@@ -263,7 +263,12 @@ fn what_the_kernel_would_ignore_or_do_to_another_entry_is_refused() {
         ("Add", json!({"targets": master, "link": "v1", "fdb_state": "dynamic"}), "KernelRefused", "fdb_state"),
         ("Add", json!({"link": "d0", "targets": master}), "NotSupported", "targets"),
         ("Replace", json!({"link": "x0", "targets": master}), "NotSupported", "targets"),
-        ("Replace", json!({"link": "x0", "mac": ZERO, "remote": "10.1.0.2"}), "NotSupported", ""),
+        ("Replace", json!({"link": "x0", "mac": ZERO, "remote": "10.1.0.2"}), "KernelRefused", "mac"),
+        ("Replace", json!({"link": "x0", "mac": GROUP, "remote": "10.1.0.2"}), "KernelRefused", "mac"),
+        ("Append", json!({"link": "br0", "mac": GROUP}), "KernelRefused", "link"),
+        ("Append", json!({"mac": GROUP, "targets": ["master"]}), "InvalidRequest", "targets"),
+        ("Add", json!({"link": "x1", "remote": "10.1.0.1", "vni": 0}), "InvalidRequest", "vni"),
+        ("Flush", json!({"link": "x1", "vni": 0}), "InvalidRequest", "vni"),
         ("Add", json!({"link": "x0", "remote": "10.1.0.1", "via": "nosuch"}), "NoSuchLink", "via"),
         ("Flush", json!({"targets": ["self"], "mac": null}), "KernelRefused", "targets"),
         ("Flush", json!({"remote": "10.1.0.1", "mac": null}), "KernelRefused", "remote"),
@@ -452,4 +457,43 @@ fn a_deny_is_met_by_every_call_that_could_do_what_it_forbids() {
     );
     denies("vlan = 5", &[("Add", json!({"targets": ["master"]})), ("Flush", json!({}))]);
     denies("mac = \"02:00:00:*\"", &[("Add", json!({})), ("Flush", json!({"mac": null}))]);
+}
+
+#[test]
+fn what_the_kernel_says_ok_to_and_ignores_is_told() {
+    let (host, a, _) = host();
+    // An entry with a nexthop object takes no destination.
+    host.ip_in(a, "link add x8 type vxlan id 8 dstport 4798 nolearning");
+    host.ip_in(a, "nexthop add id 21 via 10.9.0.1 fdb");
+    host.ip_in(a, "nexthop add id 22 group 21 fdb");
+    bridge(&host, a, &format!("fdb add {MAC} dev x8 nhid 22"));
+    bridge(&host, a, &format!("fdb add {ZERO} dev x8 nhid 22"));
+    for (verb, mac) in [("Replace", MAC), ("Append", ZERO)] {
+        let reply = act(&host, verb, a, &json!({"link": "x8", "mac": mac, "remote": "10.8.0.9"}));
+        assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Fdb.NotApplied".to_owned(), json!("remote")));
+        assert_eq!(reply.get("may_have_changed"), json!(true));
+    }
+    assert_eq!(listed(&host, json!({"netns": a, "link": "x8"})).iter().filter(|e| e["nexthop_id"] == 22).count(), 2);
+    // An entry of a bridge remains `extern_learn`.
+    let learnt = json!({"targets": ["master"], "fdb_state": "dynamic", "extern_learn": true});
+    act(&host, "Replace", a, &learnt).ok();
+    let reply = act(&host, "Replace", a, &json!({"targets": ["master"], "fdb_state": "static"}));
+    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Fdb.NotApplied".to_owned(), json!("extern_learn")));
+    // The kernel counts who receives the frames of a group.
+    host.ip_in(a, &format!("maddress add {GROUP} dev d0"));
+    act(&host, "Append", a, &json!({"link": "d0", "mac": "01:00:5e:01:02:04"})).ok();
+    act(&host, "Delete", a, &json!({"link": "d0", "mac": "01:00:5e:01:02:04"})).ok();
+}
+
+#[test]
+fn many_entries_are_flushed_in_time() {
+    let (host, a, _) = host();
+    host.sh(&format!(
+        "for n in $(seq 20000); do
+            printf 'fdb add 02:11:00:%02x:%02x:%02x dev v0 master static\\n' $((n >> 16)) $((n >> 8 & 255)) $((n & 255))
+            printf 'fdb add 02:22:00:%02x:%02x:%02x dev v0 master dynamic\\n' $((n >> 16)) $((n >> 8 & 255)) $((n & 255))
+         done | bridge -n {a} -batch -"
+    ));
+    let flushed = act(&host, "Flush", a, &json!({"mac": null, "fdb_state": "dynamic"}));
+    assert_eq!(flushed.ok(), json!({"deleted": 20_000}));
 }

@@ -1168,10 +1168,7 @@ fn one_next_hop_is_taken_out_of_an_ipv6_multipath_route() {
     assert_eq!(host.snapshot(&[a]), before);
     for (fields, words) in [
         (of(json!({})), "-6 route del 2001:db8:9::/48 via 2001:db8::8 dev v0"),
-        (
-            of(json!({"gateway": "fe80::9", "link": "v1"})),
-            "-6 route del 2001:db8:9::/48 via fe80::9 dev v1",
-        ),
+        (of(json!({"gateway": "fe80::9", "link": "v1"})), "-6 route del 2001:db8:9::/48 via fe80::9 dev v1"),
     ] {
         assert_eq!(act(&host, "Delete", a, &fields).ok(), json!({}));
         host.ip_in(b, words);

@@ -30,7 +30,7 @@ static REPORTED_STATES: Words = Words {
         ("static", 0x42),
         ("static", 0x40),
         ("dynamic", 0x02),
-        ("stale", 0x04),
+        ("dynamic", 0x04), // it has not been used for a while
     ],
 };
 
@@ -116,6 +116,7 @@ static APPENDED: &[Use] = &[
     required(&NETNS.field),
     required(&LINK.field),
     required(&MAC.field),
+    follows(&TARGETS.field),
     untouched(&REMOTE.field),
     chosen(&PORT.field),
     chosen(&VNI.field),
@@ -158,7 +159,7 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Adds a destination to the entry of a vxlan for a group of hosts, or adds the entry. Frames for it then go to each \
               of its destinations. `mac` must be the address of a group, or `00:00:00:00:00:00` for all unknown addresses, \
-              because the kernel keeps one destination only for any other. The entry is with the link itself. On a vxlan, it needs \
+              because the kernel keeps one destination only for any other. The entry is with the link itself, which must not be a bridge. On a vxlan, it needs \
               `remote`. A destination that exists already is no error.",
         elsewhere: "The existing entry takes the given `fdb_state` and `extern_learn`.",
         uses: APPENDED,
@@ -174,8 +175,9 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Adds an entry, or replaces the existing one. The fields are those of `Fdb.Add`, without `exists_ok`. On a bridge, \
-              an entry of another port moves to this one. On a vxlan, the existing entry takes the given destination. The \
-              kernel refuses that for the address of a group and for `00:00:00:00:00:00`. A link of another kind has no \
+              an entry of another port moves to this one. On a vxlan, the existing entry takes the given destination. \
+              That is refused for the address of a group and for `00:00:00:00:00:00`. An entry with a nexthop object keeps \
+              it (`NotApplied`). A link of another kind has no \
               such replacement: the kernel adds the address, or leaves it as it is.",
         elsewhere: "The existing entry is lost, whatever its port or destination is. A deny that prevents `Fdb.Delete` from \
                     deleting an entry therefore also prevents this call from replacing it.",
@@ -292,6 +294,10 @@ fn filters(request: &mut Request) -> Result<(), Invalid> {
     if request.get(&MAC).is_some_and(|mac| mac.bytes().len() != MAC_BYTES) {
         return Err(Invalid::new(MAC.field.name, format!("must have {MAC_BYTES} bytes")));
     }
+    if request.get(&VNI) == Some(&0) {
+        let why = "must not be 0, which the kernel takes for that of the frame; leave it out";
+        return Err(Invalid::new(VNI.field.name, why));
+    }
     if request.get(&REMOTE).is_some_and(std::net::IpAddr::is_unspecified) {
         return Err(Invalid::new(REMOTE.field.name, "must not be the unspecified address, which stands for none"));
     }
@@ -329,9 +335,7 @@ fn of_bridge(request: &mut Request) {
 
 /// An entry that is named by these fields.
 fn named(request: &mut Request) -> Result<(), Invalid> {
-    if request.call().has(&TARGETS.field) {
-        request.follow(&TARGETS.field, own());
-    }
+    request.follow(&TARGETS.field, own());
     filters(request)?;
     let of_a_destination = [&PORT.field, &VNI.field, &VIA.field];
     match of_a_destination.into_iter().find(|field| request.value(field).is_some()) {
@@ -356,6 +360,10 @@ fn written(request: &mut Request) -> Result<(), Invalid> {
 
 fn appended(request: &mut Request) -> Result<(), Invalid> {
     written(request)?;
+    if request.value(&TARGETS.field) != Some(&own()) {
+        let why = "must be `[\"self\"]`: a bridge has no entry with several destinations";
+        return Err(Invalid::new(TARGETS.field.name, why));
+    }
     let mac = request.needed(&MAC)?.bytes();
     let is_of_group = mac.first().is_some_and(|first| first & GROUP != 0) || mac.iter().all(|byte| *byte == 0);
     if is_of_group {

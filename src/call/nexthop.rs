@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::field::{
-    ADVMSS, BLACKHOLE, DESTINATION, EXISTS_OK, FAMILY, FDB, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, MASTER,
-    MEMBERS, MEMBERS_NEXTHOP_ID, MEMBERS_WEIGHT, METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOP_IDS,
-    NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PREF, PREFERRED_SOURCE,
-    PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
+    ADVMSS, BLACKHOLE, DESTINATION, EXISTS_OK, FAMILY, FDB, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, MAC,
+    MASTER, MEMBERS, MEMBERS_NEXTHOP_ID, MEMBERS_WEIGHT, METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID,
+    NEXTHOP_IDS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PORT, PREF,
+    PREFERRED_SOURCE, PROTOCOL, REMOTE, ROUTE_TYPE, SCOPE, SOURCE, SOURCE_VNI, TABLE, TOS, VIA, VNI,
 };
 use super::inet::is_mapped;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
@@ -143,7 +143,7 @@ macro_rules! found {
 
 const OF_THE_MEMBERS: &str = "a group has that of its members";
 const NOWHERE: &str = "a blackhole leads nowhere";
-const REMOTE: &str = "the next hop of a forwarding database is a remote address only";
+const REMOTE_ONLY: &str = "the next hop of a forwarding database is a remote address only";
 
 static EXCLUDED: &[(&Field, &Field, &str)] = &[
     (&MEMBERS.field, &FAMILY.field, OF_THE_MEMBERS),
@@ -155,8 +155,8 @@ static EXCLUDED: &[(&Field, &Field, &str)] = &[
     (&BLACKHOLE.field, &LINK.field, NOWHERE),
     (&BLACKHOLE.field, &ONLINK.field, NOWHERE),
     (&BLACKHOLE.field, &FDB.field, NOWHERE),
-    (&FDB.field, &LINK.field, REMOTE),
-    (&FDB.field, &ONLINK.field, REMOTE),
+    (&FDB.field, &LINK.field, REMOTE_ONLY),
+    (&FDB.field, &ONLINK.field, REMOTE_ONLY),
 ];
 
 /// What a group refers to by number can have any value in these fields.
@@ -190,6 +190,15 @@ macro_rules! of_its_routes {
             &NEXTHOPS_LINK.field,
             &NEXTHOPS_WEIGHT.field,
             &NEXTHOPS_ONLINK.field,
+            // Two deletions at once can remove the last members of a group, and a group is changed with its members.
+            &NEXTHOP_ID.field,
+            // Entries of forwarding databases also use nexthop objects.
+            &MAC.field,
+            &REMOTE.field,
+            &PORT.field,
+            &VNI.field,
+            &SOURCE_VNI.field,
+            &VIA.field,
             $($more),*
         ]
     };
@@ -201,8 +210,7 @@ static REPLACED: &[&Field] = of_its_routes![&GATEWAY.field, &LINK.field, &ONLINK
 /// Of a deleted object they do: they are filters.
 static DELETED: &[&Field] = of_its_routes![];
 
-/// Fields that no group has. A request that gives one of them is about single next hops, and so about routes that are not
-/// multipath routes.
+/// Fields that no group has.
 pub(crate) const OF_SINGLE: [&Field; 5] = [&FAMILY.field, &GATEWAY.field, &LINK.field, &ONLINK.field, &BLACKHOLE.field];
 
 /// The calls of this family.
@@ -254,8 +262,7 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Deletes the nexthop object with this number, if it matches all given fields. `family`, `gateway`, `link`, \
-              `onlink` and `blackhole` match no group. With one of them, no multipath route can use the object, so a deny on \
-              a field of `nexthops` is not met. If the object is the only member of a group, the error is \
+              `onlink` and `blackhole` match no group. If the object is the only member of a group, the error is \
               `NotSupported`, because the kernel would also delete the group: delete the group first.",
         elsewhere: "The kernel deletes the routes that use the object, and removes it from groups with other members. A deny \
                     that prevents `Route.Delete` from deleting one of these routes also prevents this call, if it names \
@@ -264,7 +271,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: DELETED,
-        settle: can_be_deleted,
+        settle: can_be_found,
         result: NOTHING,
     },
     Call {
@@ -282,7 +289,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: DELETED,
-        settle: can_be_deleted,
+        settle: can_be_found,
         result: FLUSHED,
     },
     Call {
@@ -334,16 +341,6 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
         ),
         _ => Ok(()),
     }
-}
-
-/// The same, and limits the routes that use the objects.
-fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
-    can_be_found(request)?;
-    if OF_SINGLE.iter().any(|field| request.value(field).is_some()) {
-        let of_several = DELETED.iter().filter(|field| field.name.starts_with(NEXTHOPS.field.name));
-        of_several.for_each(|field| request.limit(field));
-    }
-    Ok(())
 }
 
 /// Refuses what the kernel would ignore, and fills in the family.

@@ -57,8 +57,6 @@ pub struct Request {
     closed: Vec<(&'static Field, &'static Field)>,
     /// Fields that can have any value in this request, whatever it gives.
     opened: Vec<&'static Field>,
-    /// Fields that the call leaves open, but not this request.
-    limited: Vec<&'static Field>,
     /// The values that fields with [`Absence::Follows`] have in this request if they are absent.
     followed: Vec<(&'static Field, Value)>,
     reference: Option<String>,
@@ -92,8 +90,8 @@ impl Request {
         if let Some(unknown) = given.keys().next() {
             return Err(invalid(unknown, unknown_field(call, kind, unknown)));
         }
-        let (closed, opened, limited, followed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut request = Self { call, kind, values, closed, opened, limited, followed, reference };
+        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut request = Self { call, kind, values, closed, opened, followed, reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
                 return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
@@ -115,8 +113,8 @@ impl Request {
         values: Vec<(&'static Field, Value)>,
         reference: Option<String>,
     ) -> Self {
-        let (closed, opened, limited, followed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { call, kind, values, closed, opened, limited, followed, reference }
+        let (closed, opened, followed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { call, kind, values, closed, opened, followed, reference }
     }
 
     /// The call.
@@ -214,16 +212,9 @@ impl Request {
         self.opened.push(field);
     }
 
-    /// Records that the call leaves a field open, but not this request, because another field is given. For
-    /// [`Call::settle`].
-    pub(crate) fn limit(&mut self, field: &'static Field) {
-        self.limited.push(field);
-    }
-
     /// The fields that can have any value. A deny on one of them is always met. An allow considers the given value.
     pub fn leaves_open(&self) -> impl Iterator<Item = &'static Field> {
-        let of_call = self.call.leaves_open.iter().filter(|field| !self.limited.contains(field));
-        of_call.chain(&self.opened).copied()
+        self.call.leaves_open.iter().chain(&self.opened).copied()
     }
 
     /// The fields because of which the absence of this one leaves nothing open.

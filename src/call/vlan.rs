@@ -89,7 +89,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: made![],
         kinds: NO_KINDS,
         excludes: &[],
-        leaves_open: &[],
+        leaves_open: &[&PVID.field, &UNTAGGED.field],
         settle: replaced,
         result: NOTHING,
     },

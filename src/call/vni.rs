@@ -64,7 +64,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[required(&NETNS.field), required(&LINK.field), required(&VNIS.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
-        leaves_open: &[],
+        leaves_open: &[&REMOTE.field], // of the entry that goes
         settle: deleted,
         result: NOTHING,
     },

@@ -2,6 +2,8 @@
 //! Forwarding databases (`RTM_NEWNEIGH` … of the family `AF_BRIDGE`, rtnetlink(7), `linux/neighbour.h`).
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
+
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
@@ -65,7 +67,7 @@ pub(super) static ENCODERS: &[Encoder] = &[
         object: Some(&FDB_ENTRY),
         settled: &[&TARGETS.field, &field::EXISTS_OK.field],
     },
-    Encoder { call: "Fdb.Append", prepare: write, object: Some(&FDB_ENTRY), settled: &[] },
+    Encoder { call: "Fdb.Append", prepare: write, object: Some(&FDB_ENTRY), settled: &[&TARGETS.field] },
     Encoder { call: "Fdb.Replace", prepare: write, object: Some(&FDB_ENTRY), settled: &[&TARGETS.field] },
     Encoder {
         call: "Fdb.Delete",
@@ -218,6 +220,18 @@ fn require_exact(request: &Request, link: Found, targets: &[Target]) -> Result<(
     if link.is_kind("vxlan") && targets.contains(&Target::Own) && request.get(&field::REMOTE).is_none() {
         return Err(unsuitable(&field::REMOTE.field, "is missing: an entry of a vxlan has a destination"));
     }
+    let verb = request.call().verb();
+    if verb == "Append" && link.is_kind("bridge") {
+        // It ignores `NLM_F_APPEND`, and moves an existing entry.
+        return Err(unsuitable(&field::LINK.field, "is a bridge, which has no entry with several destinations"));
+    }
+    let is_of_several =
+        |mac: &[u8]| mac.first().is_some_and(|first| first & 1 != 0) || mac.iter().all(|byte| *byte == 0);
+    if verb == "Replace" && link.is_kind("vxlan") && is_of_several(request.needed(&field::MAC)?.bytes()) {
+        // The kernel would change the state of the entry, and then refuse.
+        let why = "a vxlan has several destinations for it: use `Fdb.Append` and `Fdb.Delete`";
+        return Err(unsuitable(&field::MAC.field, why));
+    }
     let is_learnt = request.is_set(&field::EXTERN_LEARN);
     if !is_learnt || !targets.iter().any(|target| target.is_bridge(link)) {
         return Ok(());
@@ -247,7 +261,7 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let ((given, link), targets) = (resolve(&mut before)?, Target::of(request));
     require_applicable(&mut before, link, &targets)?;
     require_exact(request, link, &targets)?;
-    let compares = request.is_set(&field::EXISTS_OK) && link.is_kind("vxlan");
+    let compares = link.is_kind("vxlan") && (request.is_set(&field::EXISTS_OK) || request.call().verb() != "Add");
     let defaults = if compares { Defaults::of(&seen_link(&mut before, link)?) } else { Defaults::default() };
     let how = match request.call().verb() {
         "Replace" => NlmF::REPLACE,
@@ -272,7 +286,7 @@ fn write(mut before: Before<'_>) -> Result<Prepared, Refusal> {
                 true => Err(already(&field::VLAN.field, "the entry exists in a VLAN of the port").after_a_change()),
                 false => same(after, &given, link, *target, &defaults),
             };
-            let check = |after: &mut After<'_>| require_taken(after, &given, link, *target);
+            let check = |after: &mut After<'_>| require_taken(after, &given, link, *target, &defaults);
             let made = after.make_checked(message, &given.request, refused, same, check);
             made.map_err(|refusal| changed_before(has_changed, refusal))?;
             has_changed = true;
@@ -346,24 +360,44 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
                 Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => {}
                 Err(failure) => return Err(changed_before(has_changed, refusal(failure, &given.request))),
             }
+            require_gone(after, &given, link, *target).map_err(|refusal| changed_before(has_changed, refusal))?;
         }
         Ok(Map::new())
     }))
 }
 
+/// Looks for an entry that remains although the kernel reports success: an address that somebody else also receives, and an
+/// entry of a bridge in a VLAN that the port does not have any more.
+fn require_gone(after: &mut After<'_>, given: &Given, link: Found, target: Target) -> Result<(), Refusal> {
+    let is_bridge = target.is_bridge(link);
+    let is_exact = if is_bridge { given.request.get(&field::VLAN).is_some() } else { link.is_kind("vxlan") };
+    if is_exact || of_address(after, given, link, target)?.is_empty() {
+        return Ok(());
+    }
+    Err(match is_bridge {
+        true => unsuitable(&field::VLAN.field, "an entry remains in a VLAN that the port does not have any more"),
+        false => unsuitable(&field::MAC.field, "remains, because something else also receives frames for it"),
+    })
+}
+
 /// Whether the entry of a request has exactly this destination.
 fn has_destination(after: &mut After<'_>, given: &Given, link: Found, defaults: &Defaults) -> Result<bool, Refusal> {
+    let found = of_address(after, given, link, Target::Own)?;
+    Ok(found.iter().any(|seen| is_destination(seen, given, defaults)))
+}
+
+/// Whether an entry has exactly the destination of a request.
+fn is_destination(seen: &Seen<'_>, given: &Given, defaults: &Defaults) -> bool {
     let own: [(u16, &Field); 4] = [
         (nda::PORT, &field::PORT.field),
         (nda::VNI, &field::VNI.field),
         (nda::SRC_VNI, &field::SOURCE_VNI.field),
         (nda::IFINDEX, &field::VIA.field),
     ];
-    let found = of_address(after, given, link, Target::Own)?;
-    Ok(found.iter().any(|seen| {
-        let is_own = |(kind, field): &(u16, &Field)| given.request.value(field).is_some() || seen.get(*kind).is_none();
-        own.iter().all(is_own) && defaults.difference(seen, given, true).is_none()
-    }))
+    let of_destination = [&field::LINK.field, &field::MAC.field, &field::REMOTE.field];
+    let is_own = |(kind, field): &(u16, &Field)| given.request.value(field).is_some() || seen.get(*kind).is_none();
+    let is_one = |field: &Field| of_destination.contains(&field) || own.iter().any(|(_, one)| *one == field);
+    own.iter().all(is_own) && defaults.difference(seen, given, true).is_none_or(|field| !is_one(field))
 }
 
 /// Takes an entry. A bridge reports its own entries as those of its port, and a vxlan the link of a destination by its index
@@ -438,13 +472,33 @@ fn same(
     }
 }
 
-/// An entry that somebody else made does not become `extern_learn`.
-fn require_taken(after: &mut After<'_>, given: &Given, link: Found, target: Target) -> Result<(), Refusal> {
-    if !given.request.is_set(&field::EXTERN_LEARN) {
+/// Looks at the entry where the kernel can report success and ignore something: an entry of somebody else does not become
+/// `extern_learn`, an entry of a bridge remains it, and an entry with a nexthop object takes no destination.
+fn require_taken(
+    after: &mut After<'_>,
+    given: &Given,
+    link: Found,
+    target: Target,
+    defaults: &Defaults,
+) -> Result<(), Refusal> {
+    let request = &given.request;
+    let exists_already = request.call().verb() != "Add";
+    let has_destinations = link.is_kind("vxlan") && target == Target::Own;
+    let has_origin = has_destinations || target.is_bridge(link);
+    if !has_origin || !(exists_already || request.is_set(&field::EXTERN_LEARN)) {
         return Ok(());
     }
     let found = of_address(after, given, link, target)?;
-    found.iter().find_map(|seen| seen.not_applied(FDB_ENTRY.rows, given)).map_or(Ok(()), Err)
+    if has_destinations && !found.iter().any(|seen| is_destination(seen, given, defaults)) {
+        return Err(Refusal::NotApplied {
+            field: field::REMOTE.field.name,
+            given: request.value(&field::REMOTE.field).map_or_else(String::new, ToString::to_string),
+            effective: None,
+        });
+    }
+    let in_vlan =
+        |seen: &&Seen<'_>| request.get(&field::VLAN).is_none() || defaults.difference(seen, given, true).is_none();
+    found.iter().filter(in_vlan).find_map(|seen| seen.not_applied(FDB_ENTRY.rows, given)).map_or(Ok(()), Err)
 }
 
 /// `Fdb.Flush`
@@ -489,7 +543,11 @@ fn flush(mut before: Before<'_>) -> Result<Prepared, Refusal> {
 /// Refuses a flush that the kernel cannot carry out exactly.
 fn require_alone(meant: &[&Seen<'_>], others: &[&Seen<'_>]) -> Result<(), Refusal> {
     let is_elsewhere = |seen: &&&Seen<'_>| seen.get(nda::IFINDEX).is_some() && seen.get(nda::LINK_NETNSID).is_some();
-    if meant.iter().any(|own| others.iter().any(|other| takes_along(own, other))) {
+    let key =
+        |seen: &Seen<'_>| [nda::LLADDR, nda::SRC_VNI, REPORTED_TARGETS].map(|kind| seen.get(kind).map(<[u8]>::to_vec));
+    // The deletion of an entry that is none of several also deletes others for the address.
+    let left: BTreeSet<_> = others.iter().map(|other| key(other)).collect();
+    if meant.iter().any(|own| !is_part(own) && left.contains(&key(own))) {
         let why =
             "the kernel would also delete other entries for the address, in other VLANs or with other destinations";
         return Err(another_goes(&field::MAC.field, why));
@@ -510,12 +568,6 @@ fn is_left(seen: &Seen<'_>, is_vxlan: bool, own: &[u8]) -> bool {
 /// Whether it is one destination of several, or an entry in one VLAN of several.
 fn is_part(seen: &Seen<'_>) -> bool {
     seen.get(nda::VLAN).or(seen.get(nda::DST)).is_some()
-}
-
-/// Whether the deletion of `own` also deletes `other`.
-fn takes_along(own: &Seen<'_>, other: &Seen<'_>) -> bool {
-    let same = |kind: u16| own.get(kind) == other.get(kind);
-    !is_part(own) && [nda::LLADDR, nda::SRC_VNI, REPORTED_TARGETS].into_iter().all(same)
 }
 
 /// The message that deletes exactly this entry.

@@ -283,16 +283,9 @@ pub(super) static OPENED: Call = Call {
     )
 };
 
-/// A call that changes other objects, with any gateway and any link. No request can give these two. A request that gives
-/// `scope` changes none with another link.
+/// A call that changes other objects, with any gateway and any link. No request can give these two.
 pub(super) static ELSEWHERE: Call = Call {
     leaves_open: &[&GATEWAY.field, &NEXTHOPS_LINK.field],
-    settle: |request| {
-        if request.value(&SCOPE.field).is_some() {
-            request.limit(&NEXTHOPS_LINK.field);
-        }
-        Ok(())
-    },
     ..call(
         "Test.Elsewhere",
         913,
@@ -313,9 +306,7 @@ pub(super) static CALLS: [&Call; 14] = [
 pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
     let is_open = asked.call.number == OPENED.number && asked.value(&UP.field) == Some(&Value::Bool(true));
     let opened: &[&Field] = if is_open { &[&LINK.field, &GATEWAY.field] } else { &[] };
-    let is_limited = asked.call.number == ELSEWHERE.number && asked.value(&SCOPE.field).is_some();
-    let of_call = asked.call.leaves_open.iter().filter(|field| !(is_limited && **field == &NEXTHOPS_LINK.field));
-    of_call.chain(opened).copied().collect()
+    asked.call.leaves_open.iter().chain(opened).copied().collect()
 }
 
 /// The varieties of a call. A call without kinds has one.

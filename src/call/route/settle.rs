@@ -109,6 +109,7 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     let goes_nowhere = leads_as_its_type_does(request)?;
     if request.get(&NEXTHOP_ID).is_some() {
         OF_ITS_OBJECT.iter().for_each(|field| request.open(field));
+        request.open(&NEXTHOP_ID.field); // a group also leads where its members do
     }
     if request.is_set(&ONLINK) && request.get(&GATEWAY).is_none() {
         return invalid(&ONLINK.field, "needs a gateway");

@@ -1132,7 +1132,8 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             to(
                 "The same for the frames of one network of a vxlan for several, with all of the destination:",
-                r#"{"netns": "blue", "link": "vxlan1", "mac": "00:00:00:00:00:00", "remote": "198.51.100.9", "port": 4790,
+                r#"{"netns": "blue", "link": "vxlan1", "targets": ["self"], "mac": "00:00:00:00:00:00",
+                    "remote": "198.51.100.9", "port": 4790,
                     "vni": 200, "source_vni": 100, "via": "eth0", "fdb_state": "static", "extern_learn": true}"#,
             ),
         ],

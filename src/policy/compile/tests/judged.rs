@@ -587,7 +587,7 @@ fn a_deny_meets_whatever_a_replace_may_take_the_place_of() {
         .filter(|call| call.family() != "Nexthop" && !call.leaves_open.is_empty())
         .map(|call| call.name)
         .collect();
-    assert_eq!(open, ["Route.Replace", "Route.Append", "Fdb.Append", "Fdb.Replace"]);
+    assert_eq!(open, ["Route.Replace", "Route.Append", "Fdb.Append", "Fdb.Replace", "Vlan.Replace", "Vni.Delete"]);
 }
 
 #[test]
