@@ -74,6 +74,12 @@ const BEFORE: &[(&str, &str, &str)] = &[
          nexthop via 203.0.113.1 dev eth1 onlink",
     ),
     ("Route.Delete", r#""nexthop_id""#, "ip -n blue route add 203.0.113.0/24 nhid 20"),
+    ("Route.", r#""link":"vxlan1""#, "ip -n blue link add vxlan1 up type vxlan external dstport 4789"),
+    (
+        "Route.Delete",
+        r#""link":"vxlan1""#,
+        "ip -n blue route add 198.51.100.0/25 dev vxlan1 encap ip id 7 dst 198.51.100.7 src 192.0.2.2 ttl 64 tos 0x10",
+    ),
     ("Neighbour.Get", r#""192.0.2.9""#, "ip -n blue neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev eth0"),
     ("Neighbour.Get", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
     ("Neighbour.Delete", r#""proxy""#, "ip -n blue neigh add proxy 198.51.100.9 dev eth0"),
@@ -133,6 +139,9 @@ const DEVICES: &[(&str, &str, &str)] =
 /// (`CONFIG_BRIDGE_VLAN_FILTERING`, `CONFIG_IPV6_SUBTREES`): the call, what the parameters have, and the error there.
 const OPTIONS: &[(&str, &str, &str)] = &[
     ("Neighbour.Add", r#""managed""#, "NotApplied"),
+    ("Route.Add", r#""labels""#, "NotSupported"),
+    ("Route.Replace", r#""labels""#, "NotSupported"),
+    ("Route.Append", r#""labels""#, "NotSupported"),
     ("Neighbour.Replace", r#""managed""#, "NotApplied"),
     ("Address.Add", r#""protocol""#, "NotApplied"),
     ("Address.Replace", r#""protocol""#, "NotApplied"),

@@ -935,3 +935,104 @@ fn the_forwarding_database_of_a_bridge_with_vlans_changes_like_by_iproute2() {
     assert_eq!(act("Flush", &json!({"vlan": 5})).ok(), json!({"deleted": 1}));
     assert_eq!(act("Flush", &json!({})).ok(), json!({"deleted": 2}));
 }
+
+/// Routes of the first twin with MPLS labels: what each request gives, and the words of `ip route add`.
+fn labelled() -> Vec<(Value, &'static str)> {
+    vec![
+        (
+            json!({"destination": "10.40.0.0/16", "link": "d0", "encap": {"kind": "mpls", "labels": [100]}}),
+            "10.40.0.0/16 encap mpls 100 dev d0",
+        ),
+        (
+            json!({"destination": "10.41.0.0/16", "gateway": "192.0.2.9",
+                   "encap": {"kind": "mpls", "labels": [1048575, 0, 66051], "ttl": 7}}),
+            "10.41.0.0/16 encap mpls 1048575/0/66051 ttl 7 via 192.0.2.9",
+        ),
+        (
+            json!({"destination": "2001:db8:40::/48", "gateway": "2001:db8::9",
+                   "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 255}}),
+            "2001:db8:40::/48 encap mpls 100/200 ttl 255 via 2001:db8::9",
+        ),
+    ]
+}
+
+#[test]
+fn routes_with_mpls_labels_are_made_listed_and_deleted_like_by_iproute2() {
+    let host = host();
+    let both = || {
+        host.comparison("route show table all").check();
+        host.comparison("-6 route show table all").check();
+    };
+    let other = |verb: &str, words: &str| {
+        let family = if words.starts_with("2001") { "-6 " } else { "" };
+        host.ip_in("b", &format!("{family}route {verb} {words}"));
+    };
+    let reported = |fields: &Value| {
+        let reply = call(&host, "Route.List", json!({"destination": fields["destination"]})).ok();
+        reply["routes"][0]["encap"].clone()
+    };
+    for verb in ["Add", "Replace", "Append"] {
+        for (mut fields, words) in labelled() {
+            call(&host, &format!("Route.{verb}"), fields.clone()).ok();
+            other(&verb.to_lowercase(), words);
+            assert_eq!(reported(&fields), fields["encap"]);
+            fields["exists_ok"] = json!(true);
+            call(&host, "Route.Add", fields.clone()).ok();
+            for (part, value) in [("labels", json!([100, 201])), ("ttl", json!(9)), ("ttl", json!(0))] {
+                let mut differing = fields.clone();
+                differing["encap"][part] = value;
+                let reply = call(&host, "Route.Add", differing.clone());
+                assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{differing}: {reply}");
+                assert_eq!(reply.get("field"), json!(format!("encap.{part}")), "{differing}: {reply}");
+                differing.as_object_mut().unwrap().remove("exists_ok");
+                let reply = call(&host, "Route.Delete", differing.clone());
+                assert_eq!(reply.error(), "io.netbroker.Route.NotFound", "{differing}: {reply}");
+            }
+        }
+        both();
+        for (fields, words) in labelled() {
+            call(&host, "Route.Delete", fields).ok();
+            other("del", words);
+        }
+        both();
+        assert!(!host.ip_in("a", "route").contains("mpls"));
+    }
+    // With 0, the kernel copies the time to live from the packet. iproute2 reports no such route in another way.
+    let fields =
+        json!({"destination": "10.42.0.0/16", "link": "d0", "encap": {"kind": "mpls", "labels": [100], "ttl": 0}});
+    call(&host, "Route.Add", fields.clone()).ok();
+    assert_eq!(reported(&fields), fields["encap"]);
+    let deleted =
+        call(&host, "Route.Flush", json!({"table": 254, "encap": {"kind": "mpls", "labels": [100], "ttl": 0}}));
+    assert_eq!(deleted.ok(), json!({"deleted": 1}));
+}
+
+#[test]
+fn of_routes_that_differ_in_their_mpls_labels_only_the_requested_one_is_deleted() {
+    let host = host();
+    for words in [
+        "route add 10.45.0.0/16 encap mpls 100 dev d0",
+        "route append 10.45.0.0/16 encap mpls 100/200 dev d0",
+        "route append 10.45.0.0/16 encap mpls 100 ttl 7 dev d0",
+        "-6 route add 2001:db8:45::/48 encap mpls 100 dev d0",
+        "-6 route append 2001:db8:45::/48 encap mpls 200 dev d0",
+    ] {
+        host.ip_in("a", words);
+    }
+    let delete = |encap: Value| call(&host, "Route.Delete", json!({"destination": "10.45.0.0/16", "encap": encap}));
+    delete(json!({"kind": "mpls", "ttl": 7})).ok();
+    delete(json!({"kind": "mpls", "labels": [100, 200]})).ok();
+    let left = host.ip_in("a", "route show 10.45.0.0/16");
+    assert!(left.contains("mpls  100 ") && left.lines().count() == 1, "{left}");
+    let before = host.snapshot(&["a"]);
+    let reply = call(
+        &host,
+        "Route.Delete",
+        json!({"destination": "2001:db8:45::/48", "encap": {"kind": "mpls", "labels": [200]}}),
+    );
+    assert_eq!(reply.error(), "io.netbroker.Route.NotSupported", "{reply}");
+    let implicit_null = json!({"destination": "10.49.0.0/16", "link": "d0", "encap": {"kind": "mpls", "labels": [3]}});
+    let reply = call(&host, "Route.Add", implicit_null);
+    assert_eq!((reply.get("errno_name"), reply.get("field")), (json!("EINVAL"), json!("encap.labels")), "{reply}");
+    assert_eq!(host.snapshot(&["a"]), before);
+}

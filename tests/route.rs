@@ -1246,3 +1246,285 @@ fn an_ipv4_mapped_address_is_the_gateway_of_ipv6_routes_and_of_nothing_else() {
     host.ip_in(b, "-6 route del 2001:db8:9::/48");
     both(&host);
 }
+
+/// What a listing reports of the only route to a prefix.
+fn listed(host: &Host, netns: &str, destination: &str) -> Value {
+    let reply = act(host, "List", netns, &json!({"destination": destination})).ok();
+    assert_eq!(reply["routes"].as_array().unwrap().len(), 1, "{reply}");
+    reply["routes"][0].clone()
+}
+
+/// Routes into a tunnel: what each request gives, and the words of `ip route add`.
+fn encapsulated() -> Vec<(Value, &'static str)> {
+    vec![
+        (
+            json!({"destination": "10.40.0.0/16", "link": "v0", "encap": {"kind": "ip", "id": 66051,
+                   "destination": "192.0.2.9", "source": "192.0.2.1", "ttl": 7, "tos": 4}}),
+            "10.40.0.0/16 encap ip id 66051 src 192.0.2.1 dst 192.0.2.9 ttl 7 tos 0x4 dev v0",
+        ),
+        (
+            json!({"destination": "10.41.0.0/16", "gateway": "10.0.0.9", "encap": {"kind": "ip", "destination": "239.0.0.1"}}),
+            "10.41.0.0/16 encap ip dst 239.0.0.1 via 10.0.0.9",
+        ),
+        (
+            json!({"destination": "10.42.0.0/16", "link": "v0", "encap": {"kind": "ip6", "id": 4294967295_u32,
+                   "destination": "2001:db8:ffff::9", "source": "2001:db8:ffff::1", "ttl": 255, "tos": 255}}),
+            "10.42.0.0/16 encap ip6 id 4294967295 src 2001:db8:ffff::1 dst 2001:db8:ffff::9 hoplimit 255 tc 0xff dev v0",
+        ),
+        (
+            json!({"destination": "2001:db8:40::/48", "link": "v0", "encap": {"kind": "ip", "id": 5,
+                   "destination": "192.0.2.9", "source": "192.0.2.1", "ttl": 7, "tos": 4}}),
+            "-6 2001:db8:40::/48 encap ip id 5 src 192.0.2.1 dst 192.0.2.9 ttl 7 tos 0x4 dev v0",
+        ),
+        (
+            json!({"destination": "2001:db8:41::/48", "gateway": "2001:db8::9", "encap": {"kind": "ip6", "id": 5,
+                   "destination": "ff0e::1", "source": "2001:db8:ffff::1", "ttl": 7, "tos": 4}}),
+            "-6 2001:db8:41::/48 encap ip6 id 5 src 2001:db8:ffff::1 dst ff0e::1 hoplimit 7 tc 0x4 via 2001:db8::9",
+        ),
+    ]
+}
+
+#[test]
+fn routes_into_tunnels_are_made_replaced_listed_and_deleted_like_by_iproute2() {
+    for verb in ["Add", "Replace", "Append"] {
+        let (host, a, b) = host();
+        for (mut fields, words) in encapsulated() {
+            act(&host, verb, a, &fields).ok();
+            ip_route(&host, b, &verb.to_lowercase(), words);
+            let mut reported = listed(&host, a, fields["destination"].as_str().unwrap())["encap"].clone();
+            assert_eq!(reported.as_object_mut().unwrap().remove("flags"), Some(json!([])), "{reported}");
+            assert_eq!(reported, fields["encap"], "{fields}");
+            fields["exists_ok"] = json!(true);
+            act(&host, "Add", a, &fields).ok();
+        }
+        both(&host);
+        for (fields, words) in encapsulated() {
+            act(&host, "Delete", a, &fields).ok();
+            ip_route(&host, b, "del", words);
+        }
+        both(&host);
+        assert!(!host.ip_in(a, "route").contains("encap") && !host.ip_in(a, "-6 route").contains("encap"));
+    }
+}
+
+#[test]
+fn a_route_that_encapsulates_otherwise_is_another_route() {
+    let (host, a, _) = host();
+    for (fields, _) in encapsulated() {
+        act(&host, "Add", a, &fields).ok();
+    }
+    host.ip_in(a, "route add 10.43.0.0/16 dev v0");
+    host.ip_in(a, "route add 10.44.0.0/16 encap ip dst 192.0.2.9 key dev v0");
+    let before = host.snapshot(&[a]);
+    let [ip, ip6] = [0, 2].map(|at| encapsulated()[at].0.clone());
+    for (base, part, value) in [
+        (&ip, "id", json!(66052)),
+        (&ip, "id", Value::Null),
+        (&ip, "destination", json!("192.0.2.8")),
+        (&ip, "source", json!("192.0.2.8")),
+        (&ip, "source", Value::Null),
+        (&ip, "ttl", json!(8)),
+        (&ip, "ttl", Value::Null),
+        (&ip, "tos", json!(8)),
+        (&ip, "tos", Value::Null),
+        (&ip6, "id", json!(66052)),
+        (&ip6, "id", Value::Null),
+        (&ip6, "destination", json!("2001:db8::8")),
+        (&ip6, "source", json!("2001:db8::8")),
+        (&ip6, "source", Value::Null),
+        (&ip6, "ttl", json!(8)),
+        (&ip6, "ttl", Value::Null),
+        (&ip6, "tos", json!(8)),
+        (&ip6, "tos", Value::Null),
+    ] {
+        let mut fields = base.clone();
+        let encap = fields["encap"].as_object_mut().unwrap();
+        drop(if value.is_null() { encap.remove(part) } else { encap.insert(part.to_owned(), value.clone()) });
+        fields["exists_ok"] = json!(true);
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(format!("encap.{part}")), "{fields}: {reply}");
+        if !value.is_null() {
+            fields.as_object_mut().unwrap().remove("exists_ok");
+            assert_eq!(act(&host, "Delete", a, &fields).error(), "io.netbroker.Route.NotFound", "{fields}");
+        }
+    }
+    // Also one that does not encapsulate, that does, that does in another way, and that has a flag no request gives.
+    for fields in [
+        json!({"destination": "10.40.0.0/16", "link": "v0"}),
+        json!({"destination": "10.43.0.0/16", "link": "v0", "encap": {"kind": "ip", "destination": "192.0.2.9"}}),
+        json!({"destination": "10.40.0.0/16", "link": "v0", "encap": {"kind": "ip6", "destination": "2001:db8::9"}}),
+        json!({"destination": "10.44.0.0/16", "link": "v0", "encap": {"kind": "ip", "destination": "192.0.2.9"}}),
+    ] {
+        let mut given = fields.clone();
+        given["exists_ok"] = json!(true);
+        let reply = act(&host, "Add", a, &given);
+        assert_eq!(reply.error(), "io.netbroker.Route.AlreadyExists", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!("encap.kind"), "{fields}: {reply}");
+    }
+    for encap in [json!({"kind": "ip6"}), json!({"kind": "mpls"}), json!({"kind": "mpls", "labels": [66051]})] {
+        let fields = json!({"destination": "10.40.0.0/16", "encap": encap});
+        assert_eq!(act(&host, "Delete", a, &fields).error(), "io.netbroker.Route.NotFound", "{fields}");
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+    let listed = |fields: Value| act(&host, "List", a, &fields).ok()["routes"].as_array().unwrap().len();
+    assert_eq!(listed(json!({"encap": {"kind": "ip"}})), 4);
+    assert_eq!(listed(json!({"encap": {"kind": "ip", "id": 5}})), 1);
+    assert_eq!(listed(json!({"family": "inet", "encap": {"kind": "ip6", "ttl": 255}})), 1);
+    assert_eq!(listed(json!({"encap": {"kind": "mpls"}})), 0);
+}
+
+/// `fib_nh_match` compares an encapsulation that the message has, and none if it has none. `ip6_route_del` compares none.
+#[test]
+fn of_routes_that_differ_in_their_encapsulation_only_the_requested_one_is_deleted() {
+    let (host, a, _) = host();
+    for words in [
+        "route add 10.45.0.0/16 encap ip id 1 dst 192.0.2.9 dev v0",
+        "route append 10.45.0.0/16 encap ip id 2 dst 192.0.2.9 dev v0",
+        "route append 10.45.0.0/16 encap ip id 3 dst 192.0.2.9 key csum dev v0",
+        "route add 10.46.0.0/16 encap ip id 1 dst 192.0.2.9 dev v0",
+        "route append 10.46.0.0/16 dev v0",
+        "route add 10.47.0.0/16 dev v0",
+        "route append 10.47.0.0/16 encap ip id 1 dst 192.0.2.9 dev v0",
+        "-6 route add 2001:db8:45::/48 encap ip id 1 dst 192.0.2.9 dev v0",
+        "-6 route append 2001:db8:45::/48 encap ip id 2 dst 192.0.2.9 dev v0",
+    ] {
+        host.ip_in(a, words);
+    }
+    for id in [2, 3] {
+        act(&host, "Delete", a, &json!({"destination": "10.45.0.0/16", "encap": {"kind": "ip", "id": id}})).ok();
+        let left = host.ip_in(a, "route show 10.45.0.0/16");
+        assert!(!left.contains(&format!("id {id} ")) && left.contains("id 1 "), "{left}");
+    }
+    let flushed =
+        act(&host, "Flush", a, &json!({"table": 254, "destination": "10.47.0.0/16", "encap": {"kind": "ip"}}));
+    assert_eq!(flushed.ok(), json!({"deleted": 1}));
+    let left = host.ip_in(a, "route show 10.47.0.0/16");
+    assert!(left.contains("dev v0") && !left.contains("encap"), "{left}");
+    let before = host.snapshot(&[a]);
+    // The message for a route without an encapsulation could delete the other one.
+    for (verb, fields) in [
+        ("Delete", json!({"destination": "10.46.0.0/16", "scope": "link", "encap": {"kind": "ip", "id": 2}})),
+        ("Delete", json!({"destination": "2001:db8:45::/48", "encap": {"kind": "ip", "id": 2}})),
+        ("Delete", json!({"destination": "2001:db8:45::/48", "encap": {"kind": "ip", "id": 1}})),
+        ("Flush", json!({"table": 254, "encap": {"kind": "ip", "id": 2}})),
+    ] {
+        let reply = act(&host, verb, a, &fields);
+        let error = if fields["destination"] == json!("10.46.0.0/16") { "NotFound" } else { "NotSupported" };
+        assert_eq!(reply.error(), format!("io.netbroker.Route.{error}"), "{verb} {fields}: {reply}");
+        assert_eq!(host.snapshot(&[a]), before, "{verb} {fields}");
+    }
+    act(&host, "Delete", a, &json!({"destination": "10.46.0.0/16", "encap": {"kind": "ip"}})).ok();
+    let left = host.ip_in(a, "route show 10.46.0.0/16");
+    assert!(left.contains("dev v0") && !left.contains("encap"), "{left}");
+}
+
+#[test]
+fn the_encapsulation_of_one_of_several_next_hops_is_reported_and_is_no_requests() {
+    let (host, a, _) = host();
+    let words = "nexthop encap ip id 1 dst 192.0.2.9 via 10.0.0.9 dev v0 nexthop via 10.0.1.9 dev v1";
+    host.ip_in(a, &format!("route add 10.48.0.0/16 {words}"));
+    let route = listed(&host, a, "10.48.0.0/16");
+    assert_eq!(route["nexthops"][0]["encap_kind"], json!("ip"), "{route}");
+    assert_eq!((&route["nexthops"][1]["encap_kind"], &route["encap"]), (&Value::Null, &Value::Null), "{route}");
+    let before = host.snapshot(&[a]);
+    let hops = json!([{"gateway": "10.0.0.9", "link": "v0"}, {"gateway": "10.0.1.9", "link": "v1"}]);
+    let reply = act(&host, "Add", a, &json!({"destination": "10.48.0.0/16", "nexthops": hops, "exists_ok": true}));
+    assert_eq!(
+        (reply.error(), reply.get("field")),
+        ("io.netbroker.Route.AlreadyExists".to_owned(), json!("nexthops")),
+        "{reply}"
+    );
+    let reply = act(&host, "Delete", a, &json!({"destination": "10.48.0.0/16", "encap": {"kind": "ip"}}));
+    assert_eq!(reply.error(), "io.netbroker.Route.NotFound");
+    assert_eq!(host.snapshot(&[a]), before);
+    act(&host, "Delete", a, &json!({"destination": "10.48.0.0/16", "nexthops": hops})).ok();
+    assert!(!host.ip_in(a, "route").contains("10.48."));
+}
+
+#[test]
+fn an_encapsulation_that_cannot_be_is_refused_with_its_field() {
+    let (host, a, _) = host();
+    host.ip_in(a, "nexthop add id 7 via 10.0.0.9 dev v0");
+    let before = host.snapshot(&[a]);
+    for (encap, field, reason) in [
+        (json!({"id": 5}), "encap.id", "needs `encap.kind`"),
+        (json!({"kind": "ip", "id": 5}), "encap.destination", "is missing; the kind `ip` needs it"),
+        (json!({"kind": "mpls", "ttl": 5}), "encap.labels", "is missing; the kind `mpls` needs it"),
+        (json!({"kind": "ip", "destination": "::1"}), "encap.destination", "`::1` needs the kind `ip6`"),
+        (json!({"kind": "ip6", "destination": "192.0.2.9"}), "encap.destination", "`192.0.2.9` needs the kind `ip`"),
+        (json!({"kind": "ip", "destination": "192.0.2.9", "source": "::1"}), "encap.source", "needs the kind `ip6`"),
+        (json!({"kind": "ip", "destination": "0.0.0.0"}), "encap.destination", "is the unspecified address"),
+        (json!({"kind": "ip6", "destination": "::1", "source": "::"}), "encap.source", "is the unspecified address"),
+        (json!({"kind": "ip", "destination": "192.0.2.9", "ttl": 0}), "encap.ttl", "must not be 0; leave it out"),
+        (json!({"kind": "ip", "destination": "192.0.2.9", "id": 0}), "encap.id", "must be between 1 and 4294967295"),
+        (
+            json!({"kind": "ip", "destination": "192.0.2.9", "labels": [100]}),
+            "encap.labels",
+            "does not apply to the kind `ip`",
+        ),
+        (json!({"kind": "mpls", "labels": [100], "tos": 4}), "encap.tos", "does not apply to the kind `mpls`"),
+        (json!({"kind": "mpls", "labels": [1_048_576]}), "encap.labels", "must be between 0 and 1048575"),
+        (json!({"kind": "mpls", "labels": []}), "encap.labels", "must not be an empty list"),
+    ] {
+        let fields = json!({"destination": "10.49.0.0/16", "link": "v0", "encap": encap});
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+        assert!(reply.get("reason").as_str().unwrap().contains(reason), "{fields}: {reply}");
+    }
+    let encap = json!({"kind": "ip", "destination": "192.0.2.9"});
+    for (more, field) in [
+        (json!({"route_type": "blackhole"}), "encap.kind"),
+        (json!({"route_type": "local", "link": "v0"}), "encap.kind"),
+        (json!({"nexthops": [{"link": "v0"}, {"link": "v1"}]}), "encap.kind"),
+        (json!({"nexthop_id": 7}), "nexthop_id"),
+    ] {
+        let mut fields = json!({"destination": "10.49.0.0/16", "encap": encap});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let reply = act(&host, "Add", a, &fields);
+        assert_eq!(reply.error(), "io.netbroker.Route.InvalidRequest", "{fields}: {reply}");
+        assert_eq!(reply.get("field"), json!(field), "{fields}: {reply}");
+    }
+    // A kernel may lack MPLS. The error then names the kind.
+    let fields = json!({"destination": "10.49.0.0/16", "link": "v0", "encap": {"kind": "mpls", "labels": [3]}});
+    let reply = act(&host, "Add", a, &fields);
+    match reply.error().rsplit('.').next() {
+        Some("NotSupported") => assert_eq!(reply.get("field"), json!("encap.kind"), "{reply}"),
+        _ => assert_eq!(
+            (reply.get("errno_name"), reply.get("field")),
+            (json!("EINVAL"), json!("encap.labels")),
+            "{reply}"
+        ),
+    }
+    assert_eq!(host.snapshot(&[a]), before);
+}
+
+#[test]
+fn a_policy_judges_the_encapsulation_of_a_route() {
+    let (host, a, _) = host();
+    let deny = "[[deny]]\nid = \"d\"\nwho = \"*\"\ncall = \"@change\"\nencap.id = 5\n";
+    host.policy(&format!("{}\n{deny}", common::scene::EVERYTHING));
+    host.ip_in(a, "route add 10.50.0.0/16 encap ip id 5 dst 192.0.2.9 dev v0");
+    host.ip_in(a, "nexthop add id 7 via 10.0.0.9 dev v0");
+    let before = host.snapshot(&[a]);
+    let tunnel = |id: u32| json!({"kind": "ip", "id": id, "destination": "192.0.2.9"});
+    for (verb, fields) in [
+        ("Add", json!({"destination": "10.51.0.0/16", "link": "v0", "encap": tunnel(5)})),
+        ("Add", json!({"destination": "10.51.0.0/16", "nexthop_id": 7})),
+        ("Replace", json!({"destination": "10.50.0.0/16", "link": "v0", "encap": tunnel(6)})),
+        ("Append", json!({"destination": "10.50.0.0/16", "link": "v0"})),
+        ("Delete", json!({"destination": "10.50.0.0/16"})),
+        ("Delete", json!({"destination": "10.50.0.0/16", "encap": tunnel(5)})),
+        ("Flush", json!({"table": 254})),
+        ("Flush", json!({"table": 254, "encap": {"kind": "ip"}})),
+    ] {
+        assert_eq!(act(&host, verb, a, &fields).error(), "io.netbroker.Route.Denied", "{verb} {fields}");
+        assert_eq!(host.snapshot(&[a]), before);
+    }
+    act(&host, "Flush", a, &json!({"table": 254, "encap": tunnel(6)})).ok();
+    act(&host, "Add", a, &json!({"destination": "10.51.0.0/16", "link": "v0"})).ok();
+    act(&host, "Add", a, &json!({"destination": "10.52.0.0/16", "link": "v0", "encap": tunnel(6)})).ok();
+    act(&host, "Delete", a, &json!({"destination": "10.52.0.0/16", "encap": tunnel(6)})).ok();
+    assert!(host.ip_in(a, "route").contains("id 5 "));
+}

@@ -61,6 +61,9 @@ fn longest_value(used: &Use, filler: &str, elements: usize, inner: &[&'static Us
             let longest = words.all().max_by_key(|word| word.len()).unwrap();
             call::value::Value::Several(vec![call::value::Value::Word(longest); 24])
         }
+        Type::Several(Type::Number(_, most)) => {
+            call::value::Value::Several(vec![call::value::Value::Number(*most); 24])
+        }
         Type::Several(ty) => panic!("write out the longest {ty:?}"),
     }
 }

@@ -243,6 +243,8 @@ static ROUTE_TYPES: Words = Words {
         ("throw", 9),
     ],
 };
+/// How routes encapsulate packets (`LWTUNNEL_ENCAP_…`, `linux/lwtunnel.h`).
+static ENCAP_KINDS: Words = Words { name: "EncapKind", words: &[("mpls", 1), ("ip", 2), ("ip6", 4)] };
 /// Router preferences (`ICMPV6_ROUTER_PREF_…`, `linux/icmpv6.h`).
 static PREFERENCES: Words = Words { name: "Preference", words: &[("medium", 0), ("high", 1), ("low", 3)] };
 /// Actions of routing rules (`FR_ACT_…`, `linux/fib_rules.h`).
@@ -840,6 +842,25 @@ fields! {
     /// The network identifiers (VNIs) in the list of a vxlan. A deny on `vni` also meets this field.
     VNIS: NumberRange = 244 "vnis" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
         in_requests "0 is not allowed, because the kernel does not take it by itself.";
+    /// How the route encapsulates packets: with MPLS labels (`mpls`), or in IPv4 (`ip`) or IPv6 (`ip6`) packets of the
+    /// tunnel that `link` is. `ip` and `ip6` have an effect only if this is a tunnel whose packets bring their own destination,
+    /// such as a vxlan with `vxlan.collect_metadata`.
+    ENCAP_KIND: &'static str = 231 "encap.kind" Type::Word(&ENCAP_KINDS),
+        in_requests "The other fields of `encap` need it.";
+    /// The identifier of the tunnel: the VNI of a vxlan or geneve, or the key of a GRE tunnel.
+    ENCAP_ID: u64 = 232 "encap.id" Type::Number(1, 0xffff_ffff);
+    /// The IP address of the other end of the tunnel.
+    ENCAP_DESTINATION: IpAddr = 233 "encap.destination" Type::Address;
+    /// The source IP address of the packets that the tunnel sends.
+    ENCAP_SOURCE: IpAddr = 234 "encap.source" Type::Address;
+    /// The time to live (TTL) or hop limit of the packets that the tunnel sends, or the TTL in the MPLS labels, in hops.
+    /// With 0, which applies to `mpls` only, it is copied from the inner packet.
+    ENCAP_TTL: u64 = 235 "encap.ttl" U8;
+    /// The type of service (TOS) or traffic class of the packets that the tunnel sends.
+    ENCAP_TOS: u64 = 236 "encap.tos" Type::Number(1, 0xff);
+    /// The MPLS labels, the outermost first.
+    ENCAP_LABELS: Values = 237 "encap.labels" Type::Several(&Type::Number(0, 0xf_ffff)),
+        in_requests "The kernel refuses the label 3.";
 }
 
 /// Numbers of fields are below this.

@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::field::{
-    ADVMSS, BLACKHOLE, DESTINATION, EXISTS_OK, FAMILY, FDB, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, MAC,
-    MASTER, MEMBERS, MEMBERS_NEXTHOP_ID, MEMBERS_WEIGHT, METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID,
-    NEXTHOP_IDS, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PORT, PREF,
-    PREFERRED_SOURCE, PROTOCOL, REMOTE, ROUTE_TYPE, SCOPE, SOURCE, SOURCE_VNI, TABLE, TOS, VIA, VNI,
+    ADVMSS, BLACKHOLE, DESTINATION, ENCAP_DESTINATION, ENCAP_ID, ENCAP_KIND, ENCAP_LABELS, ENCAP_SOURCE, ENCAP_TOS,
+    ENCAP_TTL, EXISTS_OK, FAMILY, FDB, Field, GATEWAY, HOPLIMIT, INITCWND, INITRWND, LINK, MAC, MASTER, MEMBERS,
+    MEMBERS_NEXTHOP_ID, MEMBERS_WEIGHT, METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOP_IDS, NEXTHOPS,
+    NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONLINK, PORT, PREF, PREFERRED_SOURCE, PROTOCOL,
+    REMOTE, ROUTE_TYPE, SCOPE, SOURCE, SOURCE_VNI, TABLE, TOS, VIA, VNI,
 };
 use super::inet::is_mapped;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
@@ -190,6 +191,13 @@ macro_rules! of_its_routes {
             &NEXTHOPS_LINK.field,
             &NEXTHOPS_WEIGHT.field,
             &NEXTHOPS_ONLINK.field,
+            &ENCAP_KIND.field,
+            &ENCAP_ID.field,
+            &ENCAP_DESTINATION.field,
+            &ENCAP_SOURCE.field,
+            &ENCAP_TTL.field,
+            &ENCAP_TOS.field,
+            &ENCAP_LABELS.field,
             // Two deletions at once can remove the last members of a group, and a group is changed with its members.
             &NEXTHOP_ID.field,
             // Entries of forwarding databases also use nexthop objects.

@@ -69,6 +69,9 @@ pub enum Place {
     /// An attribute of a bridge port (`IFLA_BRPORT_…`). The kernel reports these together with the link
     /// (`IFLA_INFO_SLAVE_DATA`), and takes them in a message of their own (`IFLA_PROTINFO`).
     Port(u32),
+    /// An attribute of the encapsulation of a route (`RTA_ENCAP`), where this is its kind (`RTA_ENCAP_TYPE`). What an
+    /// attribute means depends on the kind.
+    Encap(u16, u32),
     /// Nowhere: code composes the value.
     Code,
 }
@@ -193,6 +196,8 @@ pub enum Form {
     Netns,
     /// IPv4 addresses, each an attribute whose type is its position in the list.
     Ipv4List,
+    /// A stack of MPLS labels (RFC 3032): numbers, each in 32 bits in network byte order with a mark on the last.
+    Labels,
     /// Objects one after the other; code encodes and decodes the list.
     Objects(&'static Object),
 }
@@ -225,6 +230,8 @@ pub enum Cast {
     One,
     /// A multicast group.
     Group,
+    /// Either.
+    Any,
 }
 
 /// Whether results report a value.
@@ -412,6 +419,7 @@ impl Row {
                 Shape::Bool
             }
             Form::Flags(..) | Form::Ipv4List | Form::Names => Shape::Strings,
+            Form::Labels => Shape::Ints,
             Form::Objects(object) => Shape::List(object.name, Parts::Of(object, object.under())),
             Form::Number(_)
             | Form::Signed
@@ -496,6 +504,7 @@ impl Object {
             self.kinds.iter().filter(|kind| kind.rows().any(is_inside)).map(|kind| kind.name).collect();
         match (name, kinds.as_slice()) {
             ("bridge_port", _) => "The settings of the link as a port of a bridge. Absent if it is not one.".to_owned(),
+            ("encap", _) => "How the route encapsulates packets. Absent if it does not.".to_owned(),
             ("stats", _) => "The counters of the link, if the request has `with_stats`.".to_owned(),
             (_, []) => format!("The first and the last of the {} to which it applies.", name.replace('_', " ")),
             (_, [one]) => format!("The settings of a link of the kind {one}."),

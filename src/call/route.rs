@@ -7,12 +7,12 @@ mod settle;
 use self::settle::{can_be_deleted, can_be_found, can_be_listed, can_be_looked_up, can_be_made};
 use super::field::Constant;
 use super::field::{
-    ADVMSS, DESTINATION, EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK,
-    METRIC, MISSING_OK, MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK,
-    NEXTHOPS_WEIGHT, OIF, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
-    UID,
+    ADVMSS, DESTINATION, ENCAP_DESTINATION, ENCAP_ID, ENCAP_KIND, ENCAP_LABELS, ENCAP_SOURCE, ENCAP_TOS, ENCAP_TTL,
+    EXISTS_OK, EXPIRES, FAMILY, FWMARK, Field, GATEWAY, HOPLIMIT, IIF, INITCWND, INITRWND, LINK, METRIC, MISSING_OK,
+    MTU, MTU_LOCK, NETNS, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, OIF,
+    ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS, UID,
 };
-use super::object::{Form, Object, Parts, Place, Width, result, row};
+use super::object::{Cast, Form, Object, Parts, Place, Width, result, row};
 use super::request::Request;
 use super::types::Words;
 use super::value::Value;
@@ -70,6 +70,47 @@ static TYPES: Words = Words {
         ("xresolve", 11),
     ],
 };
+/// `LWTUNNEL_ENCAP_…` (`linux/lwtunnel.h`): also the kinds that no request can give.
+static ENCAP_KINDS: Words = Words {
+    name: "AnyEncapKind",
+    words: &[
+        ("mpls", 1),
+        ("ip", 2),
+        ("ila", 3),
+        ("ip6", 4),
+        ("seg6", 5),
+        ("bpf", 6),
+        ("seg6_local", 7),
+        ("rpl", 8),
+        ("ioam6", 9),
+        ("xfrm", 10),
+    ],
+};
+/// `LWTUNNEL_ENCAP_MPLS`, `LWTUNNEL_ENCAP_IP`, `LWTUNNEL_ENCAP_IP6`
+const MPLS: u16 = 1;
+const IP: u16 = 2;
+const IP6: u16 = 4;
+/// `LWTUNNEL_IP_FLAGS`: the bits `TUNNEL_…` (`linux/if_tunnel.h`).
+static ENCAP_FLAGS: Words = Words {
+    name: "EncapFlag",
+    words: &[
+        ("csum", 1),
+        ("routing", 1 << 1),
+        ("key", 1 << 2),
+        ("seq", 1 << 3),
+        ("strict", 1 << 4),
+        ("rec", 1 << 5),
+        ("version", 1 << 6),
+        ("no_key", 1 << 7),
+        ("dont_fragment", 1 << 8),
+        ("oam", 1 << 9),
+        ("crit_opt", 1 << 10),
+        ("geneve_opt", 1 << 11),
+        ("vxlan_opt", 1 << 12),
+        ("nocache", 1 << 13),
+        ("erspan_opt", 1 << 14),
+    ],
+};
 /// `RTNH_F_ONLINK`
 const ONLINK_FLAG: u32 = 4;
 
@@ -92,6 +133,12 @@ pub(crate) static NEXTHOP_STATE: Object = Object {
             "The flags (`RTNH_F_…`, rtnetlink(7)) in lower case. An unknown bit is given as a number.",
         )
         .always(),
+        result(
+            "nexthops.encap_kind",
+            Place::attribute(&[21]),
+            Form::Named(Width::Two, &ENCAP_KINDS),
+            "How this one of several next hops encapsulates packets. No request gives it.",
+        ),
     ],
 };
 
@@ -134,8 +181,26 @@ pub(crate) static ROUTE_STATE: Object = Object {
         row(&EXPIRES.field, Place::inside(&[12], 8, 32), Form::Hundredths).uncompared().only_reported(),
         row(&NEXTHOP_ID.field, Place::attribute(&[30]), Form::Number(Width::Four)).identity(),
         row(&NEXTHOPS.field, Place::attribute(&[9]), Form::Objects(&NEXTHOP_STATE)).uncompared(),
+        row(&ENCAP_KIND.field, Place::attribute(&[21]), Form::Named(Width::Two, &ENCAP_KINDS)).identity(),
+        // `LWTUNNEL_IP_…`, `LWTUNNEL_IP6_…`, `MPLS_IPTUNNEL_…`
+        row(&ENCAP_ID.field, Place::Encap(IP, 1), Form::Positive(Width::Net8)).identity(),
+        row(&ENCAP_ID.field, Place::Encap(IP6, 1), Form::Positive(Width::Net8)).identity(),
+        row(&ENCAP_DESTINATION.field, Place::Encap(IP, 2), Form::Ipv4(Cast::Any)).identity(),
+        row(&ENCAP_DESTINATION.field, Place::Encap(IP6, 2), Form::Ipv6(Cast::Any)).identity(),
+        row(&ENCAP_SOURCE.field, Place::Encap(IP, 3), Form::Ipv4(Cast::Any)).identity(),
+        row(&ENCAP_SOURCE.field, Place::Encap(IP6, 3), Form::Ipv6(Cast::Any)).identity(),
+        row(&ENCAP_TTL.field, Place::Encap(IP, 4), Form::Positive(Width::One)).identity(),
+        row(&ENCAP_TTL.field, Place::Encap(IP6, 4), Form::Positive(Width::One)).identity(),
+        row(&ENCAP_TTL.field, Place::Encap(MPLS, 2), Form::Number(Width::One)).identity(),
+        row(&ENCAP_TOS.field, Place::Encap(IP, 5), Form::Positive(Width::One)).identity(),
+        row(&ENCAP_TOS.field, Place::Encap(IP6, 5), Form::Positive(Width::One)).identity(),
+        row(&ENCAP_LABELS.field, Place::Encap(MPLS, 1), Form::Labels).identity(),
+        result("encap.flags", Place::Encap(IP, 6), Form::Flags(Width::Net2, &ENCAP_FLAGS), TUNNEL_FLAGS),
+        result("encap.flags", Place::Encap(IP6, 6), Form::Flags(Width::Net2, &ENCAP_FLAGS), TUNNEL_FLAGS),
     ],
 };
+const TUNNEL_FLAGS: &str =
+    "The flags of the tunnel (`TUNNEL_…`, linux/if_tunnel.h) in lower case. An unknown bit is given as a number.";
 
 /// The scope that iproute2 would send. IPv6 routes have none, which is the number of `global`.
 fn scope(request: &Request) -> Option<Value> {
@@ -182,6 +247,13 @@ macro_rules! made {
             number(&NEXTHOPS_WEIGHT.field, 1).within(&NEXTHOPS.field),
             off(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
             untouched(&NEXTHOP_ID.field),
+            untouched(&ENCAP_KIND.field),
+            untouched(&ENCAP_ID.field),
+            untouched(&ENCAP_DESTINATION.field),
+            untouched(&ENCAP_SOURCE.field),
+            untouched(&ENCAP_TTL.field),
+            untouched(&ENCAP_TOS.field),
+            untouched(&ENCAP_LABELS.field),
             $($more),*
         ]
     };
@@ -217,6 +289,13 @@ macro_rules! found {
             any(&NEXTHOPS_WEIGHT.field).within(&NEXTHOPS.field),
             any(&NEXTHOPS_ONLINK.field).within(&NEXTHOPS.field),
             any(&NEXTHOP_ID.field),
+            any(&ENCAP_KIND.field),
+            any(&ENCAP_ID.field),
+            any(&ENCAP_DESTINATION.field),
+            any(&ENCAP_SOURCE.field),
+            any(&ENCAP_TTL.field),
+            any(&ENCAP_TOS.field),
+            any(&ENCAP_LABELS.field),
             $($last),*
         ]
     };
@@ -232,6 +311,7 @@ macro_rules! one_or_several {
             (&GATEWAY.field, &NEXTHOPS.field, LIST),
             (&LINK.field, &NEXTHOPS.field, LIST),
             (&ONLINK.field, &NEXTHOPS.field, LIST),
+            (&ENCAP_KIND.field, &NEXTHOPS.field, LIST),
             $($more),*
         ]
     };
@@ -244,7 +324,8 @@ static ONE_SEVERAL_OR_AN_OBJECT: &[(&Field, &Field, &str)] = one_or_several![
     (&NEXTHOP_ID.field, &GATEWAY.field, BY_NUMBER),
     (&NEXTHOP_ID.field, &LINK.field, BY_NUMBER),
     (&NEXTHOP_ID.field, &ONLINK.field, BY_NUMBER),
-    (&NEXTHOP_ID.field, &NEXTHOPS.field, BY_NUMBER)
+    (&NEXTHOP_ID.field, &NEXTHOPS.field, BY_NUMBER),
+    (&NEXTHOP_ID.field, &ENCAP_KIND.field, BY_NUMBER)
 ];
 
 /// The kernel finds the route to replace by `destination`, `source`, `table`, `metric` and `tos`. All other fields by
@@ -271,6 +352,13 @@ static OF_THE_ROUTE_BEFORE: &[&Field] = &[
     &NEXTHOPS_WEIGHT.field,
     &NEXTHOPS_ONLINK.field,
     &NEXTHOP_ID.field,
+    &ENCAP_KIND.field,
+    &ENCAP_ID.field,
+    &ENCAP_DESTINATION.field,
+    &ENCAP_SOURCE.field,
+    &ENCAP_TTL.field,
+    &ENCAP_TOS.field,
+    &ENCAP_LABELS.field,
 ];
 
 /// The calls of this family.
@@ -288,8 +376,9 @@ pub(super) static CALLS: &[Call] = &[
               `gateway`, `link` and `onlink`. The destination `default` has the family of `family`, otherwise of the \
               gateway, otherwise of `preferred_source`, otherwise IPv4. `mtu` must be between 1 and 65520. `tos` applies \
               to IPv4 only, `source`, `pref` and `expires` to IPv6 only. With `nexthop_id`, an allow considers the number, \
-              and a deny on `gateway`, `link`, `onlink`, `route_type` or a field of `nexthops` is met, because the nexthop \
-              object can have any value in these. An IPv4 gateway on a VRF needs `onlink`, because the \
+              and a deny on `gateway`, `link`, `onlink`, `route_type` or a field of `nexthops` or `encap` is met, because the \
+              nexthop object can have any value in these. `encap` applies to a unicast route with one next hop. \
+              `ip` and `ip6` need `encap.destination`, an address of this family, and `mpls` needs `encap.labels`. An IPv4 gateway on a VRF needs `onlink`, because the \
               kernel would replace the VRF by one of its ports.",
         elsewhere: "",
         uses: ADDED,
@@ -323,8 +412,8 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Deletes a route: the first one to `destination` in `table` that matches all given fields. If several \
               match, it is the one with the lowest metric. A route for one type of service is deleted only by `tos`. A \
-              route for one source prefix is deleted only by `source`. `gateway`, `link` and `onlink` match only routes \
-              with one next hop. `nexthops` must list all next hops, in any order. With `one_nexthop`, the request is about a multipath route instead, \
+              route for one source prefix is deleted only by `source`. `gateway`, `link`, `onlink` and `encap` match only \
+              routes with one next hop. `nexthops` must list all next hops, in any order. With `one_nexthop`, the request is about a multipath route instead, \
               and needs `gateway`: only that next hop goes. The route can have any other next hops, so a deny on a field of \
               `nexthops` is met. The broker first lists the table, because the kernel compares fewer fields \
               than a request can give. It then deletes the route by everything that identifies it. If the kernel would \
@@ -427,8 +516,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 15,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists routes: those of `table`, or of all tables. `link` and `gateway` match only routes with one next \
-              hop. `nexthops.link` matches routes with the link in any next hop, or in the only one. `destination` \
+        doc: "Lists routes: those of `table`, or of all tables. `link`, `gateway` and `encap` match only routes with one \
+              next hop. `nexthops.link` matches routes with the link in any next hop, or in the only one. `destination` \
               matches the same prefix only, not the prefixes inside it. The kernel ends the list without an error before a \
               route that it would report in more than 32 KB, such as one with thousands of next hops, which only other \
               programs can make. That route and those after it are then missing.",
@@ -444,6 +533,13 @@ pub(super) static CALLS: &[Call] = &[
             any(&PROTOCOL.field),
             any(&SCOPE.field),
             any(&NEXTHOP_ID.field),
+            any(&ENCAP_KIND.field),
+            any(&ENCAP_ID.field),
+            any(&ENCAP_DESTINATION.field),
+            any(&ENCAP_SOURCE.field),
+            any(&ENCAP_TTL.field),
+            any(&ENCAP_TOS.field),
+            any(&ENCAP_LABELS.field),
         ],
         kinds: NO_KINDS,
         excludes: &[],

@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 /// Bytes of a netlink header (`struct nlmsghdr`).
 const HEADER: usize = 16;
 /// `NLA_F_NESTED` (`linux/netlink.h`); strict parsing demands it.
-const NESTED: u16 = 1 << 15;
+pub(super) const NESTED: u16 = 1 << 15;
 
 /// Attributes one after the other.
 #[derive(Debug, Default)]

@@ -268,7 +268,7 @@ mod tests {
                     Place::Head(at) => assert!(bytes > 0 && at + bytes <= object.head, "{}", row.name()),
                     Place::Inside(_, at, whole) => assert!(bytes > 0 && at + bytes <= whole, "{}", row.name()),
                     Place::Attribute(path) => assert!(!path.is_empty(), "{}", row.name()),
-                    Place::Port(_) | Place::Code => {}
+                    Place::Port(_) | Place::Encap(..) | Place::Code => {}
                 }
             }
         }
@@ -324,6 +324,7 @@ mod tests {
                         || own.all().all(|word| row.words().unwrap().number(word) == own.number(word))
                 }
                 Form::Ipv4List => matches!(field.ty, Type::Several(Type::Address)),
+                Form::Labels => matches!(field.ty, Type::Several(Type::Number(0, 0xf_ffff))),
                 Form::Ip => matches!(field.ty, Type::Address | Type::Gateway | Type::InterfaceAddress),
                 Form::OwnFamily | Form::OtherFamily | Form::Ipv4(_) | Form::Ipv6(_) => {
                     matches!(field.ty, Type::Address | Type::Gateway)

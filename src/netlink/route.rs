@@ -11,7 +11,7 @@ use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
 use serde_json::{Map, Value};
 
-use super::answer::{at, i32_at};
+use super::answer::{at, find, i32_at};
 use super::inet::{INET, INET6, family, ip, octets};
 use super::listing::{Listing, Names};
 use super::message::{Attributes, Encoded, Message};
@@ -46,6 +46,8 @@ mod rta {
     pub(super) const TABLE: u16 = 15;
     pub(super) const MARK: u16 = 16;
     pub(super) const VIA: u16 = 18;
+    pub(super) const ENCAP_TYPE: u16 = 21;
+    pub(super) const ENCAP: u16 = 22;
     pub(super) const UID: u16 = 25;
     pub(super) const NH_ID: u16 = 30;
 }
@@ -58,6 +60,10 @@ const LOCAL: u32 = 255;
 /// `RTM_F_LOOKUP_TABLE`: reports the table in which the route was found. For IPv6 the kernel always does that, and
 /// refuses the flag.
 const LOOKUP_TABLE: u32 = 1 << 12;
+/// `LWTUNNEL_ENCAP_IP`, `LWTUNNEL_ENCAP_IP6`: they have attributes of the same types (`linux/lwtunnel.h`).
+const TUNNELS: [u16; 2] = [2, 4];
+const LWTUNNEL_IP_FLAGS: u16 = 6;
+const LWTUNNEL_IP_OPTS: u16 = 8;
 /// `RTPROT_KERNEL`
 const KERNEL: u8 = 2;
 
@@ -190,7 +196,13 @@ fn refused(failure: TransactionError, request: &Request) -> Refusal {
         "Append" => is_v6 && failure.is_existing(), // `fib6_add_rt2node` sets the time of the existing route
         _ => false,
     };
-    failure.into_refusal(class, may_have_changed).about_object(&field::DESTINATION.field)
+    // The kernel has no attribute to point at.
+    let lacks_encapsulation = match &failure {
+        TransactionError::Refused { errno: Errno::EOPNOTSUPP, text: Some(text), .. } => text.contains("encapsulation"),
+        _ => false,
+    };
+    let refusal = failure.into_refusal(class, may_have_changed).about_object(&field::DESTINATION.field);
+    refusal.about(lacks_encapsulation.then_some(&field::ENCAP_KIND.field))
 }
 
 /// Whether it is for packets of the source and the type of service of the request. Another route is not the one that a
@@ -532,9 +544,20 @@ fn difference(seen: &Seen<'_>, given: &Given) -> Option<&'static Field> {
     // The kernel also reports what the nexthop object has, and the route type of a blackhole.
     let of_object = [&field::GATEWAY.field, &field::LINK.field, &field::ONLINK.field, &field::ROUTE_TYPE.field];
     let is_by_object = given.request.get(&field::NEXTHOP_ID).is_some();
+    let is_of_object = |field: &'static Field| of_object.contains(&field) || field.name.starts_with("encap.");
     let rows = ROUTE_STATE.rows.iter();
-    let rows = rows.filter(|row| !is_by_object || row.field().is_none_or(|field| !of_object.contains(&field)));
-    seen.difference(&rows, given.view(), false)
+    let rows = rows.filter(|row| !is_by_object || row.field().is_none_or(|field| !is_of_object(field)));
+    let is_another_tunnel = || !is_by_object && has_more_of_a_tunnel(seen);
+    let differing = seen.difference(&rows, given.view(), false);
+    differing.or_else(|| is_another_tunnel().then_some(&field::ENCAP_KIND.field))
+}
+
+/// Whether the encapsulation of a route has flags or options of a tunnel. No request gives them.
+fn has_more_of_a_tunnel(seen: &Seen<'_>) -> bool {
+    let inner = |kind| seen.get(rta::ENCAP).and_then(|own| find(own, kind).flatten());
+    let has_flags = || inner(LWTUNNEL_IP_FLAGS).is_some_and(|flags| flags.iter().any(|byte| *byte != 0));
+    let is_tunnel = TUNNELS.into_iter().any(|kind| seen.is_encapsulated_by(kind));
+    is_tunnel && (has_flags() || inner(LWTUNNEL_IP_OPTS).is_some())
 }
 
 /// Whether a route has exactly the requested next hops, in any order. A field that the request leaves out agrees with
@@ -544,7 +567,9 @@ fn same_hops(own: &[Seen<'_>], wanted: &[View<'_>], absence_is_any: bool) -> boo
         (Some(wanted), Some(own)) => own.difference(&NEXTHOP_STATE.rows, *wanted, absence_is_any).is_none(),
         _ => false,
     };
-    own.len() == wanted.len() && pairs_up(own.len(), &is)
+    // No request gives the encapsulation of one of several next hops.
+    let is_plain = || absence_is_any || own.iter().all(|own| own.get(rta::ENCAP).is_none());
+    own.len() == wanted.len() && is_plain() && pairs_up(own.len(), &is)
 }
 
 /// Whether each of so many elements of one side can be paired with another element of the other side (Kuhn's algorithm).

@@ -15,7 +15,7 @@ pub(super) use text::{Members, put_string};
 
 use super::found::Found;
 use super::message::{Attributes, Encoded};
-use crate::call::field::{Field, Key};
+use crate::call::field::{ENCAP_KIND, Field, Key};
 use crate::call::object::{Form, Place, Row, Sent};
 use crate::call::request::Request;
 use crate::call::types::Elements;
@@ -85,6 +85,12 @@ impl View<'_> {
         self.resolved(field).and_then(|one| one.link)
     }
 
+    /// Whether the request gives this kind of encapsulation.
+    fn is_encapsulated_by(&self, kind: u16) -> bool {
+        let given = self.given.request.get(&ENCAP_KIND).and_then(|word| ENCAP_KIND.field.ty.words()?.number(word));
+        given == Some(kind.into())
+    }
+
     fn resolved(&self, field: &Field) -> Option<&Resolved> {
         let at = self.element.map_or(0, |(at, _)| at);
         self.given.resolved.iter().find(|one| one.field == field && one.element == at)
@@ -98,6 +104,9 @@ impl View<'_> {
 
 /// `IFLA_PROTINFO`
 const PROTINFO: u32 = 12;
+/// `RTA_ENCAP_TYPE`, `RTA_ENCAP`
+const ENCAP_TYPE: u16 = 21;
+const ENCAP: u32 = 22;
 
 /// Encodes what a request gives by these rows, after a header of `head` bytes that begins with the family.
 ///
@@ -141,6 +150,8 @@ pub(super) fn encode(
                 }
             }
             (Place::Inside(path, at, whole), _) => tree.put(&path, at, whole, &bytes, field),
+            (Place::Encap(kind, _), _) if !given.is_encapsulated_by(kind) => {}
+            (Place::Encap(_, attribute), _) => tree.put(&[ENCAP, attribute], 0, bytes.len(), &bytes, field),
             (Place::Port(attribute), _) => tree.put(&[PROTINFO, attribute], 0, bytes.len(), &bytes, field),
         }
     }

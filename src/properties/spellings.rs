@@ -11,7 +11,7 @@ use super::random::{Random, each_seed};
 use super::universe::{caller, values, varieties};
 use super::written::{Entry, Says, Written};
 use super::{allowed, says, written};
-use crate::call::field::{EXISTS_OK, Field, KIND, MISSING_OK};
+use crate::call::field::{ENCAP_KIND, EXISTS_OK, Field, KIND, MISSING_OK};
 use crate::call::name::NetnsName;
 use crate::call::range::NumberRange;
 use crate::call::request::Request;
@@ -88,9 +88,18 @@ fn asked(random: &mut Random, call: &'static Call) -> Question {
     let mut asked = Question { call, kind, given: Vec::new() };
     asked.given.extend(kind.map(|kind| (&KIND.field, Value::Word(kind.name))));
     for used in uses(call, &asked, None) {
-        if matches!(used.absence, Absence::Required) || random.once_in(4) {
-            let value = value(random, &asked, used.field());
-            asked.given.push((used.field(), value));
+        // Of an encapsulation, most fields that its kind has.
+        let is_drawn = match asked.value(&ENCAP_KIND.field) {
+            Some(_) if used.field().name.starts_with("encap.") => !random.once_in(4),
+            _ => random.once_in(4),
+        };
+        let is_required = matches!(used.absence, Absence::Required);
+        if is_required || is_drawn {
+            let with = asked.with(used.field(), value(random, &asked, used.field()));
+            // What does not go with the others would make most requests with many fields invalid.
+            if is_required || !with.read().is_err_and(|wrong| wrong.field == used.field().name) {
+                asked = with;
+            }
         }
     }
     asked

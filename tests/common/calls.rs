@@ -156,6 +156,12 @@ pub const EXAMPLES: &[Example] = &[
         parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,
     },
     Example {
+        call: "Route.Add",
+        before: "ip -n w link set v0 up",
+        parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0",
+            "encap": {"kind": "ip", "destination": "10.0.0.9"}}"#,
+    },
+    Example {
         call: "Route.Replace",
         before: "ip -n w link set v0 up",
         parameters: r#"{"netns": "w", "destination": "10.1.0.0/16", "link": "v0"}"#,

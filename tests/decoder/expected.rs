@@ -1093,7 +1093,44 @@ const ROUTE: &[Row] = &[
     ),
     ("nexthops.onlink", when!("RouteNextHopFlags(Onlink)")),
     ("nexthop_id", shows!("NhId({})")),
+    (
+        "encap.kind",
+        Shows::Parts(|_, value| {
+            vec![format!("EncapType({})", word(value, &[("mpls", "Mpls"), ("ip", "Ip"), ("ip6", "Ip6")]))]
+        }),
+    ),
+    ("encap.id", Shows::Parts(|given, value| encap(given, "Id", "Id", &value.to_string()))),
+    (
+        "encap.destination",
+        Shows::Parts(|given, value| encap(given, "Destination", "Destination", value.as_str().unwrap())),
+    ),
+    ("encap.source", Shows::Parts(|given, value| encap(given, "Source", "Source", value.as_str().unwrap()))),
+    ("encap.ttl", Shows::Parts(|given, value| encap(given, "Ttl", "Hoplimit", &value.to_string()))),
+    ("encap.tos", Shows::Parts(|given, value| encap(given, "Tos", "Tc", &value.to_string()))),
+    (
+        "encap.labels",
+        Shows::Parts(|_, value| {
+            let labels = value.as_array().unwrap();
+            let last = labels.len() - 1;
+            let label = |(at, label): (usize, &Value)| {
+                let end = at == last;
+                format!("MplsLabel {{ label: {label}, traffic_class: 0, bottom_of_stack: {end}, ttl: 0 }}")
+            };
+            let stack: Vec<String> = labels.iter().enumerate().map(label).collect();
+            vec![format!("encap Mpls(Destination([{}]))", stack.join(", "))]
+        }),
+    ),
 ];
+
+/// An attribute of an encapsulation. That of `ip6` can have another name.
+fn encap(given: &Given<'_>, name: &str, name_of_ip6: &str, value: &str) -> Parts {
+    let (kind, name) = match given.text("encap.kind") {
+        Some("mpls") => ("Mpls", name),
+        Some("ip6") => ("Ip6", name_of_ip6),
+        _ => ("Ip", name),
+    };
+    vec![format!("encap {kind}({name}({value}))")]
+}
 
 fn removes(given: &Given<'_>) -> bool {
     ["Route.Delete", "Route.Flush"].contains(&given.call)
@@ -1178,6 +1215,13 @@ const ROUTE_LIST: &[Row] = &[
     ("protocol", Shows::Parts(protocol)),
     ("scope", Nothing("the kernel has no filter for it")),
     ("nexthop_id", Nothing("the kernel has no filter for it")),
+    ("encap.kind", Nothing("the kernel has no filter for it")),
+    ("encap.id", Nothing("the kernel has no filter for it")),
+    ("encap.destination", Nothing("the kernel has no filter for it")),
+    ("encap.source", Nothing("the kernel has no filter for it")),
+    ("encap.ttl", Nothing("the kernel has no filter for it")),
+    ("encap.tos", Nothing("the kernel has no filter for it")),
+    ("encap.labels", Nothing("the kernel has no filter for it")),
 ];
 
 /// `NDA_…`, `NUD_…`, `NTF_…` (rtnetlink(7)).

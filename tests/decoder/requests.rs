@@ -641,6 +641,39 @@ requests! {
         ip -n w route add 2001:db8:9::/48 nexthop via 2001:db8::8 dev v0 nexthop via 2001:db8::9 dev v0",
         r#"{"netns": "w", "destination": "2001:db8:9::/48", "gateway": "2001:db8::9", "link": "v0", "one_nexthop": true}"#;
     "Route.List" "", r#"{"netns": "w", "family": "inet", "nexthop_id": 66051}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.Add" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "mpls", "labels": [100, 66051], "ttl": 7}}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.Replace" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "mpls", "labels": [100, 66051], "ttl": 7}}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.Append" UP, r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "mpls", "labels": [100, 66051], "ttl": 7}}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 10.2.0.0/16 encap ip id 66051 src 10.0.0.1 dst 10.0.0.9 ttl 7 tos 4 dev v0",
+        r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.Delete" "ip -n w link set v0 up; ip -n w route add 10.2.0.0/16 encap ip6 id 66051 src 2001:db8::1 dst 2001:db8::9 hoplimit 7 tc 4 dev v0",
+        r#"{"netns": "w", "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 10.2.0.0/16 encap ip id 66051 src 10.0.0.1 dst 10.0.0.9 ttl 7 tos 4 dev v0",
+        r#"{"netns": "w", "table": 254, "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.Flush" "ip -n w link set v0 up; ip -n w route add 10.2.0.0/16 encap ip6 id 66051 src 2001:db8::1 dst 2001:db8::9 hoplimit 7 tc 4 dev v0",
+        r#"{"netns": "w", "table": 254, "destination": "10.2.0.0/16", "link": "v0",
+        "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.List" "", r#"{"netns": "w", "family": "inet", "encap": {"kind": "ip", "id": 66051, "destination": "10.0.0.9", "source": "10.0.0.1", "ttl": 7, "tos": 4}}"#;
+    "Route.List" "", r#"{"netns": "w", "family": "inet", "encap": {"kind": "ip6", "id": 66051, "destination": "2001:db8::9", "source": "2001:db8::1", "ttl": 7, "tos": 4}}"#;
+    "Route.List" "", r#"{"netns": "w", "family": "inet", "encap": {"kind": "mpls", "labels": [100, 66051], "ttl": 7}}"#;
     "Vlan.Add" PORTS, r#"{"netns": "w", "link": "v0", "vlans": "258..772", "untagged": true, "tunnel_ids": "66051..66565",
         "exists_ok": true}"#;
     "Vlan.Add" PORTS, r#"{"netns": "w", "link": "br0", "vlans": 258, "pvid": true, "untagged": true, "target": "self"}"#;

@@ -288,6 +288,7 @@ impl Parts {
                         parts.0.into_iter().for_each(|part| self.put(format!("hop {at} {part}")));
                     }
                 }
+                RouteAttribute::Encap(parts) => parts.iter().for_each(|part| self.put(format!("encap {part:?}"))),
                 plain => self.put(format!("{plain:?}")),
             }
         }

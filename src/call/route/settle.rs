@@ -6,9 +6,10 @@
 use std::net::IpAddr;
 
 use super::super::field::{
-    DESTINATION, EXISTS_OK, EXPIRES, FAMILY, Field, GATEWAY, LINK, METRIC, MTU, MTU_LOCK, NEXTHOP_ID, NEXTHOPS,
-    NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE,
-    PROTOCOL, ROUTE_TYPE, SCOPE, SOURCE, TABLE, TOS,
+    DESTINATION, ENCAP_DESTINATION, ENCAP_ID, ENCAP_KIND, ENCAP_LABELS, ENCAP_SOURCE, ENCAP_TOS, ENCAP_TTL, EXISTS_OK,
+    EXPIRES, FAMILY, Field, GATEWAY, LINK, METRIC, MTU, MTU_LOCK, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY,
+    NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE,
+    SCOPE, SOURCE, TABLE, TOS,
 };
 use super::super::inet::{bits, is_mapped};
 use super::super::request::{Invalid, Request};
@@ -32,6 +33,23 @@ static OF_ITS_OBJECT: &[&Field] = &[
     &NEXTHOPS_LINK.field,
     &NEXTHOPS_WEIGHT.field,
     &NEXTHOPS_ONLINK.field,
+    &ENCAP_KIND.field,
+    &ENCAP_ID.field,
+    &ENCAP_DESTINATION.field,
+    &ENCAP_SOURCE.field,
+    &ENCAP_TTL.field,
+    &ENCAP_TOS.field,
+    &ENCAP_LABELS.field,
+];
+
+/// The fields of an encapsulation, and the kinds that have them.
+static OF_ENCAPSULATIONS: &[(&Field, &[&str])] = &[
+    (&ENCAP_ID.field, &["ip", "ip6"]),
+    (&ENCAP_DESTINATION.field, &["ip", "ip6"]),
+    (&ENCAP_SOURCE.field, &["ip", "ip6"]),
+    (&ENCAP_TTL.field, &["mpls", "ip", "ip6"]),
+    (&ENCAP_TOS.field, &["ip", "ip6"]),
+    (&ENCAP_LABELS.field, &["mpls"]),
 ];
 
 fn invalid<T>(field: &Field, reason: impl Into<String>) -> Result<T, Invalid> {
@@ -55,6 +73,7 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
     }
     has_no_zeros(request)?;
     is_mapped_in_ipv6_only(request, family)?;
+    has_what_its_encapsulation_has(request)?;
     Ok(family)
 }
 
@@ -76,9 +95,50 @@ fn is_mapped_in_ipv6_only(request: &mut Request, family: Option<&'static str>) -
     Ok(())
 }
 
+/// Refuses fields of another kind of encapsulation than the given one. The kernel would ignore them, or take them for
+/// something else.
+fn has_what_its_encapsulation_has(request: &Request) -> Result<(), Invalid> {
+    let kind = request.get(&ENCAP_KIND).copied();
+    for (field, kinds) in OF_ENCAPSULATIONS.iter().filter(|(field, _)| request.value(field).is_some()) {
+        match kind {
+            None => return invalid(field, "needs `encap.kind`"),
+            Some(kind) if !kinds.contains(&kind) => {
+                return invalid(field, format!("does not apply to the kind `{kind}`"));
+            }
+            Some(_) => {}
+        }
+    }
+    for key in [&ENCAP_DESTINATION, &ENCAP_SOURCE] {
+        if let Some(address) = request.get(key).filter(|address| address.is_ipv4() != (kind == Some("ip"))) {
+            let needed = if address.is_ipv4() { "ip" } else { "ip6" };
+            return invalid(&key.field, format!("`{address}` needs the kind `{needed}`"));
+        }
+    }
+    if request.get(&ENCAP_TTL) == Some(&0) && kind != Some("mpls") {
+        return invalid(&ENCAP_TTL.field, "must not be 0; leave it out, and the kernel chooses it");
+    }
+    Ok(())
+}
+
+/// Requires what a new route with an encapsulation needs. The kernel ignores an encapsulation of other types of route, and
+/// one without any attribute.
+fn can_be_encapsulated(request: &Request) -> Result<(), Invalid> {
+    let Some(kind) = request.get(&ENCAP_KIND) else { return Ok(()) };
+    if request.get(&ROUTE_TYPE).is_some_and(|own| *own != "unicast") {
+        return invalid(&ENCAP_KIND.field, "does not apply to this `route_type`");
+    }
+    let needed = if *kind == "mpls" { &ENCAP_LABELS.field } else { &ENCAP_DESTINATION.field };
+    if request.value(needed).is_none() {
+        return invalid(needed, format!("is missing; the kind `{kind}` needs it"));
+    }
+    Ok(())
+}
+
 /// Refuses the unspecified address, which the kernel takes for no address.
 fn has_no_zeros(request: &Request) -> Result<(), Invalid> {
-    let of_one = [&GATEWAY, &PREFERRED_SOURCE].into_iter().map(|key| (&key.field, request.get(key)));
+    let of_one = [&GATEWAY, &PREFERRED_SOURCE, &ENCAP_DESTINATION, &ENCAP_SOURCE]
+        .into_iter()
+        .map(|key| (&key.field, request.get(key)));
     let of_hops = hops(request).iter().map(|hop| (&NEXTHOPS_GATEWAY.field, hop.get(&NEXTHOPS_GATEWAY)));
     let zeros = |(field, address): (_, Option<&IpAddr>)| address.filter(|a| a.is_unspecified()).map(|a| (field, *a));
     if let Some((field, address)) = of_one.chain(of_hops).find_map(zeros) {
@@ -120,6 +180,7 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
     if request.is_set(&EXISTS_OK) && request.get(&EXPIRES).is_some() {
         return invalid(&EXPIRES.field, "cannot be given together with `exists_ok`: the time of a route runs down");
     }
+    can_be_encapsulated(request)?;
     has_numbers_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
@@ -162,7 +223,7 @@ fn is_about_one_next_hop(request: &mut Request, family: Option<&'static str>) ->
     if request.get(&GATEWAY).is_none() {
         return invalid(&ONE_NEXTHOP.field, "needs `gateway`");
     }
-    for field in [&ONLINK.field, &NEXTHOP_ID.field] {
+    for field in [&ONLINK.field, &NEXTHOP_ID.field, &ENCAP_KIND.field] {
         if request.value(field).is_some() {
             return invalid(field, format!("does not apply with `{}`", ONE_NEXTHOP.field.name));
         }

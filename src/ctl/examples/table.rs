@@ -688,6 +688,17 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Add a route by a nexthop object. The rule must name a link, which does not limit that of the object:",
                 r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
             ),
+            to(
+                "Add a route into a tunnel, which needs `vxlan.collect_metadata`:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "Add a route whose packets get two MPLS labels:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "gateway": "192.0.2.254", "link": "eth0",
+                    "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64}}"#,
+            ),
         ],
     ),
     of(
@@ -742,6 +753,17 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Set the nexthop object of a route:",
                 r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
             ),
+            to(
+                "Set a route into a tunnel, which needs `vxlan.collect_metadata`:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "Set a route whose packets get two MPLS labels:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "gateway": "192.0.2.254", "link": "eth0",
+                    "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64}}"#,
+            ),
         ],
     ),
     of(
@@ -781,6 +803,17 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Add a route by a nexthop object after the others:",
                 r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
             ),
+            to(
+                "Add a route after the others, into a tunnel, which needs `vxlan.collect_metadata`:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "Append a route whose packets get two MPLS labels:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "gateway": "192.0.2.254", "link": "eth0",
+                    "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64}}"#,
+            ),
         ],
     ),
     of(
@@ -815,6 +848,16 @@ pub(super) const SECTIONS: &[Section] = &[
             to(
                 "Delete the routes that use a nexthop object, and keep the object:",
                 r#"{"netns": "blue", "table": 254, "nexthop_id": 20}"#,
+            ),
+            to(
+                "Delete the routes into one tunnel:",
+                r#"{"netns": "blue", "table": 254, "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "Delete the routes whose packets get these MPLS labels:",
+                r#"{"netns": "blue", "table": 254, "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64}}"#,
             ),
         ],
     ),
@@ -860,6 +903,17 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Delete a route, if it uses this nexthop object:",
                 r#"{"netns": "blue", "destination": "203.0.113.0/24", "nexthop_id": 20}"#,
             ),
+            to(
+                "Delete a route into a tunnel:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "Delete a route whose packets get these MPLS labels, if there is one:",
+                r#"{"netns": "blue", "destination": "198.51.100.0/25", "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64},
+                    "missing_ok": true}"#,
+            ),
         ],
     ),
     of(
@@ -896,6 +950,16 @@ pub(super) const SECTIONS: &[Section] = &[
                 r#"{"netns": "blue", "nexthops": {"link": "eth0"}}"#,
             ),
             to("List the routes that use a nexthop object:", r#"{"netns": "blue", "nexthop_id": 20}"#),
+            to(
+                "List the routes into one tunnel:",
+                r#"{"netns": "blue", "link": "vxlan1",
+                    "encap": {"kind": "ip", "id": 7, "destination": "198.51.100.7", "source": "192.0.2.2",
+                              "ttl": 64, "tos": 16}}"#,
+            ),
+            to(
+                "List the routes whose packets get these MPLS labels:",
+                r#"{"netns": "blue", "encap": {"kind": "mpls", "labels": [100, 200], "ttl": 64}}"#,
+            ),
         ],
     ),
     of(

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 
-use super::super::answer::find;
+use super::super::answer::{at, find};
 use super::super::inet::{INET6, family, octets};
-use super::super::message::{Attributes, Encoded, Message};
+use super::super::message::{Attributes, Encoded, Message, NESTED};
 use super::super::rows::Seen;
 use super::super::transaction::{Netlink, TransactionError};
 use super::{Hop, ONLINK, STEP, Wanted, fetch, hops, is_to, or_empty, parses, read, rta};
@@ -89,11 +89,31 @@ fn is_taken_for(own: &Seen<'_>, other: &Seen<'_>) -> bool {
         (None, Some(_)) => own.family() == INET6 || hops(own).iter().all(is_open),
         (None, None) => hops(own).iter().any(|own| hops(other).iter().any(|its| is(own, its))),
     };
+    // `fib_nh_match` compares the encapsulation of a route with one next hop, if the message has it. `ip6_route_del` does not.
+    let is_single = |seen: &Seen<'_>| seen.get(rta::MULTIPATH).is_none() && seen.get(rta::NH_ID).is_none();
+    let is_encapsulated_otherwise = || {
+        own.family() != INET6
+            && compared_encapsulation(own).is_some()
+            && is_single(own)
+            && is_single(other)
+            && !same(&[rta::ENCAP_TYPE, rta::ENCAP])
+    };
     same(&[rta::DST, rta::SRC, rta::TABLE, rta::PRIORITY])
         && same_bytes(&[1, 2, 3])
         && (byte(own, 5) == 0 || byte(own, 5) == byte(other, 5))
         && (own.family() == INET6 || same_bytes(&[6, 7]))
         && beside()
+        && !is_encapsulated_otherwise()
+}
+
+/// The encapsulation of a route, where its kind is one that requests can give. The kernel does not take what it reports of
+/// some other kinds.
+fn compared_encapsulation<'s>(seen: &'s Seen<'_>) -> Option<(&'s [u8], &'s [u8])> {
+    let words = field::ENCAP_KIND.field.ty.words()?;
+    let kind = seen.get(rta::ENCAP_TYPE)?;
+    let is_known =
+        words.words.iter().any(|(_, number)| at(kind, 0).map(u16::from_ne_bytes).map(u32::from) == Some(*number));
+    is_known.then_some((kind, seen.get(rta::ENCAP)?))
 }
 
 /// The message that removes exactly this route, or of an IPv6 route only this one of its next hops. A nexthop object stands
@@ -118,7 +138,13 @@ pub(super) fn message(seen: &Seen<'_>, hops: &[Hop]) -> Result<Message, Refusal>
     put_metrics(&mut attributes, seen)?;
     match (seen.get(rta::NH_ID), hops) {
         (Some(id), _) => attributes.add(rta::NH_ID, id)?,
-        (None, [hop]) => put_hop(&mut attributes, hop, seen.family())?,
+        (None, [hop]) => {
+            put_hop(&mut attributes, hop, seen.family())?;
+            if let Some((kind, encapsulation)) = compared_encapsulation(seen) {
+                attributes.put(rta::ENCAP_TYPE, kind, &field::ENCAP_KIND.field)?;
+                attributes.put(rta::ENCAP | NESTED, encapsulation, &field::ENCAP_KIND.field)?;
+            }
+        }
         (None, several) => put_hops(&mut attributes, several, seen.family())?,
     }
     // A table number that does not fit into the byte of the header is in its attribute only.

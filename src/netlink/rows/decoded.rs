@@ -15,6 +15,7 @@ use crate::call::value::Value;
 #[derive(Debug, Clone)]
 pub(in crate::netlink) enum Decoded<'a> {
     Number(u64),
+    Numbers(Vec<u64>),
     Signed(i32),
     Range(NumberRange),
     Truth(bool),
@@ -65,6 +66,7 @@ impl Decoded<'_> {
     pub(super) fn write(&self, text: &mut String) {
         match self {
             Self::Number(number) => put(text, number),
+            Self::Numbers(numbers) => put_list(text, numbers, |text, number| put(text, number)),
             Self::Signed(number) => put(text, number),
             Self::Range(range) => put_quoted(text, range),
             Self::Truth(truth) => text.push_str(if *truth { "true" } else { "false" }),

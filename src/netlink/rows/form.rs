@@ -13,6 +13,10 @@ use crate::call::object::{Cast, Form, Row, Width};
 use crate::call::range::NumberRange;
 use crate::call::value::Value;
 
+/// `MPLS_LS_LABEL_SHIFT`, and the bit `MPLS_LS_S_MASK` (`linux/mpls.h`).
+const LABEL_SHIFT: u64 = 12;
+const LAST_LABEL: u64 = 1 << 8;
+
 /// Encodes a value; `None` where this attribute cannot hold it. A form that has a length or a small number in the
 /// header returns that byte first.
 pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option<Vec<u8>>, String> {
@@ -65,6 +69,16 @@ pub(super) fn write(row: &Row, value: &Value, given: &View<'_>) -> Result<Option
                 other => Err(format!("`{other}` is not an IPv4 address")),
             };
             (0..).zip(addresses).map(attribute).collect::<Result<Vec<_>, _>>()?.concat()
+        }
+        (Form::Labels, Value::Several(labels)) => {
+            let label = |(at, label): (usize, &Value)| match label {
+                Value::Number(label) => {
+                    let end = if at + 1 == labels.len() { LAST_LABEL } else { 0 };
+                    number_bytes(Width::Net4, label << LABEL_SHIFT | end)
+                }
+                other => Err(format!("`{other}` is not a label")),
+            };
+            labels.iter().enumerate().map(label).collect::<Result<Vec<_>, _>>()?.concat()
         }
         (Form::Ip, Value::InterfaceAddress(address)) => octets(address.address),
         (Form::Interface(_), Value::InterfaceAddress(InterfaceAddress { address, length })) => {
@@ -126,7 +140,7 @@ pub(super) fn number(width: Width, bytes: &[u8]) -> Option<u64> {
 pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Option<Option<Decoded<'a>>> {
     let sort = |address: IpAddr, cast: Cast| {
         let is = if address.is_multicast() { Cast::Group } else { Cast::One };
-        (is == cast && !address.is_unspecified()).then_some(Decoded::Address(address))
+        ((is == cast || cast == Cast::Any) && !address.is_unspecified()).then_some(Decoded::Address(address))
     };
     Some(Some(match row.form {
         Form::Number(width) | Form::OrZero(width) | Form::Ticks(width) | Form::WordNumber(width) => {
@@ -167,6 +181,10 @@ pub(super) fn read<'a>(row: &Row, bytes: &'a [u8], length: u8, family: u8) -> Op
         Form::Ipv4List => {
             let address = |attribute: Option<(u16, &[u8])>| ip(attribute?.1);
             Decoded::Addresses(attributes(bytes).map(address).collect::<Option<_>>()?)
+        }
+        Form::Labels => {
+            let label = |bytes: &[u8]| number(Width::Net4, bytes).map(|entry| entry >> LABEL_SHIFT);
+            Decoded::Numbers(bytes.chunks(4).map(label).collect::<Option<_>>()?)
         }
         Form::Names => {
             let name = |attribute: Option<(u16, &'a [u8])>| Some(until_nul(attribute?.1));

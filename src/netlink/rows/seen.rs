@@ -10,7 +10,7 @@ use super::super::answer::{attributes, find, u16_at, until_nul};
 use super::super::inet::all;
 use super::decoded::Decoded;
 use super::text::Members;
-use super::{Given, View, attribute, form};
+use super::{ENCAP, ENCAP_TYPE, Given, View, attribute, form};
 use crate::call::field::Field;
 use crate::call::object::{Adjusted, Compared, Form, Object, Place, Reported, Row, Width};
 use crate::call::value::Value;
@@ -129,12 +129,21 @@ impl<'a> Seen<'a> {
                 None => Some(None),
             },
             Place::Port(attribute) => self.at(&[LINKINFO, INFO_SLAVE_DATA, attribute]),
+            Place::Encap(_, attribute) => self.at(&[ENCAP, attribute]),
             Place::Code => Some(None),
         }
     }
 
+    /// Whether this is the kind of the encapsulation of a route.
+    pub(in crate::netlink) fn is_encapsulated_by(&self, kind: u16) -> bool {
+        self.get(ENCAP_TYPE).is_some_and(|own| own == kind.to_ne_bytes())
+    }
+
     /// The decoded value of a row; the outer `None` where the message is not as the kernel writes it.
     pub(in crate::netlink) fn value(&self, row: &Row) -> Option<Option<Decoded<'_>>> {
+        if matches!(row.place, Place::Encap(kind, _) if !self.is_encapsulated_by(kind)) {
+            return Some(None);
+        }
         let byte = |at: usize| self.head(at).first().copied();
         let (length, family) = match row.form {
             Form::Interface(at) | Form::Prefix(at) => (byte(at)?, self.family()),
@@ -258,6 +267,7 @@ impl<'a> Seen<'a> {
     fn agrees(&self, row: &Row, field: &Field, given: &Value, all: View<'_>) -> bool {
         let own = || self.value(row).flatten();
         match (row.form, given) {
+            _ if matches!(row.place, Place::Encap(kind, _) if !self.is_encapsulated_by(kind)) => false,
             (Form::Link, _) => self.number(row, Width::Four) == all.number(field).map(u64::from),
             (Form::Ticks(_), Value::Number(given)) => {
                 own().and_then(|own| own.number()).is_some_and(|own| own == *given || own + 1 == *given)

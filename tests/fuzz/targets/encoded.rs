@@ -58,6 +58,17 @@ const KNOWN: &[(u16, &str, &[&str])] = &[
     (NEWLINK, "veth.1.3", &["peer.name"]),
     (NEWLINK, "veth.1.4", &["peer.mtu"]),
     (NEWLINK, "veth.1.28", &["peer.netns"]),
+    (NEWROUTE, "ip.1", &["encap.id"]),
+    (NEWROUTE, "ip.2", &["encap.destination"]),
+    (NEWROUTE, "ip.3", &["encap.source"]),
+    (NEWROUTE, "ip.4", &["encap.ttl"]),
+    (NEWROUTE, "ip.5", &["encap.tos"]),
+    (NEWROUTE, "ip6.1", &["encap.id"]),
+    (NEWROUTE, "ip6.2", &["encap.destination"]),
+    (NEWROUTE, "ip6.3", &["encap.source"]),
+    (NEWROUTE, "ip6.4", &["encap.ttl"]),
+    (NEWROUTE, "ip6.5", &["encap.tos"]),
+    (NEWROUTE, "mpls.2", &["encap.ttl"]),
     (NEWLINK, "bridge.1", &["bridge.forward_delay"]),
     (NEWLINK, "bridge.4", &["bridge.ageing_time"]),
     (NEWLINK, "bridge.5", &["bridge.stp"]),
@@ -366,6 +377,11 @@ impl Named {
                 // The lowest and the highest port.
                 (NEWLINK, "vxlan.10") => assert!(payload.chunks(2).all(|port| self.names(port)), "{payload:?}"),
                 (NEWROUTE, "9") => self.check_ways(payload),
+                // What an attribute of an encapsulation means depends on its kind.
+                (NEWROUTE, "22") => {
+                    self.check_attributes(kind, self.text("encap.kind").expect("a kind"), payload);
+                }
+                (NEWROUTE, "mpls.1") => self.check_labels(payload),
                 (NEWNEXTHOP, "2") => self.check_members(payload),
                 // The family is in front of the address.
                 (NEWROUTE, "18" | "9.18") => assert!(self.names(payload.get(2..).expect("a family")), "{payload:?}"),
@@ -404,6 +420,17 @@ impl Named {
             other => panic!("{field} is {other}"),
         };
         assert!([first, last].iter().any(|end| *end == number.to_string()), "{number} of {field} {first}..{last}");
+    }
+
+    /// A stack of MPLS labels, with a mark on the last one.
+    fn check_labels(&self, payload: &[u8]) {
+        let labels = self.fields["encap.labels"].as_array().expect("a list");
+        let entry = |(at, label): (usize, &Value)| {
+            let label = u32::try_from(label.as_u64().expect("a number")).expect("20 bits");
+            (label << 12 | u32::from(at + 1 == labels.len()) << 8).to_be_bytes()
+        };
+        let expected: Vec<u8> = labels.iter().enumerate().flat_map(entry).collect();
+        assert_eq!(payload, expected);
     }
 
     /// `struct rtnexthop`, each with its attributes.
