@@ -997,7 +997,7 @@ fn routes_with_mpls_labels_are_made_listed_and_deleted_like_by_iproute2() {
         both();
         assert!(!host.ip_in("a", "route").contains("mpls"));
     }
-    // With 0, the kernel copies the time to live from the packet. iproute2 reports no such route in another way.
+    // With 0, the kernel copies the time to live from the packet.
     let fields =
         json!({"destination": "10.42.0.0/16", "link": "d0", "encap": {"kind": "mpls", "labels": [100], "ttl": 0}});
     call(&host, "Route.Add", fields.clone()).ok();
