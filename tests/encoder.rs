@@ -433,8 +433,9 @@ fn an_entry_of_a_forwarding_database_is_sent_once_for_each_database() {
     let with_master = on(json!({"mac": mac, "targets": ["master"], "fdb_state": "static"}));
     assert_sends(&host, "Fdb.Add", with_master, &lines);
     let both = on(json!({"mac": mac, "targets": ["self", "master"]}));
+    let left = "GETNEIGH dump - state=0 flags=0 8"; // whether an entry remains
     let (of_master, own) = ("DELNEIGH v0 state=c0 flags=4 2", "DELNEIGH v0 state=c0 flags=2 2");
-    assert_sends(&host, "Fdb.Delete", both, &[find, find, of_master, find, find, own, find]);
+    assert_sends(&host, "Fdb.Delete", both, &[find, find, of_master, find, left, find, own, find, left]);
 }
 
 #[test]

@@ -479,10 +479,13 @@ fn what_the_kernel_says_ok_to_and_ignores_is_told() {
     act(&host, "Replace", a, &learnt).ok();
     let reply = act(&host, "Replace", a, &json!({"targets": ["master"], "fdb_state": "static"}));
     assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Fdb.NotApplied".to_owned(), json!("extern_learn")));
-    // The kernel counts who receives the frames of a group.
-    host.ip_in(a, &format!("maddress add {GROUP} dev d0"));
-    act(&host, "Append", a, &json!({"link": "d0", "mac": "01:00:5e:01:02:04"})).ok();
-    act(&host, "Delete", a, &json!({"link": "d0", "mac": "01:00:5e:01:02:04"})).ok();
+    // The kernel counts who receives the frames of a group, and the deletion only counts down.
+    host.ip_in(a, &format!("maddress add {GROUP} dev v0"));
+    host.ip_in(a, "address add 239.1.2.3/32 dev v0 autojoin");
+    let reply = act(&host, "Delete", a, &json!({"mac": GROUP}));
+    assert_eq!((reply.error(), reply.get("field")), ("io.netbroker.Fdb.KernelRefused".to_owned(), json!("mac")));
+    assert_eq!(reply.get("may_have_changed"), json!(true));
+    act(&host, "Delete", a, &json!({"mac": GROUP})).ok();
 }
 
 #[test]

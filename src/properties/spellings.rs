@@ -34,7 +34,10 @@ fn calls() -> Vec<&'static Call> {
         "Vni.Delete",
     ];
     let sends = |call: &&Call| call.effect == Effect::Changes && call.needs == Needs::NET_ADMIN;
-    all().filter(sends).filter(|call| !lists_first.contains(&call.name) && call.verb() != "Flush").collect()
+    // The links of this test are bridges, on which it is refused.
+    let is_refused = |call: &Call| call.name == "Fdb.Append";
+    let shown = |call: &&Call| !lists_first.contains(&call.name) && call.verb() != "Flush" && !is_refused(call);
+    all().filter(sends).filter(shown).collect()
 }
 
 /// Values that could have the same meaning as others: the ends of a range, zeros, other families, other forms.
