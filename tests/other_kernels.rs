@@ -924,7 +924,20 @@ fn the_forwarding_database_of_a_bridge_with_vlans_changes_like_by_iproute2() {
         act("Delete", &fields).ok();
     }
     assert_eq!(entries(a).len(), before - 1);
-    assert_eq!(act("Add", &json!({"vlan": 9})).error(), "io.netbroker.Fdb.KernelRefused"); // the port does not have it
+    let unknown = act("Add", &json!({"vlan": 9})); // the port does not have it
+    assert_eq!((unknown.error(), unknown.get("field")), ("io.netbroker.Fdb.KernelRefused".to_owned(), json!("vlan")));
+    // The port leaves a VLAN, and a static entry in it stays.
+    let orphan = json!({"mac": "02:00:00:00:00:44"});
+    act("Add", &json!({"mac": "02:00:00:00:00:44", "vlan": 5})).ok();
+    bridge(a, "vlan del dev v0 vid 5");
+    for missing_ok in [false, true] {
+        let mut fields = orphan.clone();
+        fields["missing_ok"] = json!(missing_ok);
+        let left = act("Delete", &fields);
+        assert_eq!((left.error(), left.get("field")), ("io.netbroker.Fdb.KernelRefused".to_owned(), json!("vlan")));
+    }
+    bridge(a, "vlan add dev v0 vid 5");
+    act("Delete", &orphan).ok();
     // What is without a VLAN cannot go alone.
     act("Add", &json!({})).ok();
     act("Replace", &json!({"vlan": 5, "fdb_state": "permanent"})).ok();

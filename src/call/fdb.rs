@@ -18,8 +18,6 @@ use super::{
 
 /// Bytes of the hardware addresses in forwarding databases (`ETH_ALEN`).
 const MAC_BYTES: usize = 6;
-/// The bit that hardware addresses of groups have in their first byte.
-const GROUP: u8 = 1;
 
 /// The states that the kernel reports. A bridge has its own numbers for them (`fdb_to_nud`).
 static REPORTED_STATES: Words = Words {
@@ -136,14 +134,16 @@ pub(super) static CALLS: &[Call] = &[
         number: 34,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds an entry to a forwarding database: frames for `mac` leave through `link`. Without `targets`, the entry \
-              is with the link itself, as in bridge(8). On a bridge, `mac` and `vlan` identify an entry, whatever its port is. \
-              On a vxlan, `mac` and `source_vni` do. If it exists, the error is `AlreadyExists`. Without `vlan`, a bridge adds an \
-              entry without a VLAN and one for each VLAN of the port. `vlan` and `sticky` apply to the database of a bridge \
-              only. An entry of a vxlan needs `remote`, and only such an entry has `remote`, `port`, `vni` and `via`. Without `port`, `vni` or `source_vni`, \
-              the entry has that of the vxlan. On other links, the entries are the addresses that the link receives, and they are \
-              `permanent`. With both targets, the entry is first added to the bridge. If the second addition fails, \
-              `may_have_changed` is true. `exists_ok` compares one entry, that without a VLAN if no `vlan` is given.",
+        doc: "Adds an entry to a forwarding database: frames for `mac` leave through `link`. Without `targets`, the \
+              entry is with the link itself, as in bridge(8). On a bridge, `mac` and `vlan` identify an entry, \
+              whatever its port is. On a vxlan, `mac` and `source_vni` do. If it exists, the error is \
+              `AlreadyExists`. Without `vlan`, a bridge adds an entry without a VLAN and one for each VLAN of the \
+              port. `vlan` and `sticky` apply to the database of a bridge only. An entry of a vxlan needs `remote`, \
+              and only such an entry has `remote`, `port`, `vni` and `via`. Without `port`, `vni` or `source_vni`, \
+              the entry has that of the vxlan. On other links, the entries are the addresses that the link receives, \
+              and they are `permanent`. With both targets, the entry is first added to the bridge. If the second \
+              addition fails, `may_have_changed` is true. `exists_ok` compares one entry, that without a VLAN if no \
+              `vlan` is given.",
         elsewhere: "",
         uses: made![off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
@@ -157,10 +157,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 35,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a destination to the entry of a vxlan for a group of hosts, or adds the entry. Frames for it then go to each \
-              of its destinations. `mac` must be the address of a group, or `00:00:00:00:00:00` for all unknown addresses, \
-              because the kernel keeps one destination only for any other. The entry is with the link itself, which must not be a bridge. On a vxlan, it needs \
-              `remote`. A destination that exists already is no error.",
+        doc: "Adds a destination to the entry of a vxlan for a group of hosts, or adds the entry. Frames for it then \
+              go to each of its destinations. `mac` must be the address of a group, or `00:00:00:00:00:00` for all \
+              unknown addresses, because the kernel keeps one destination only for any other. The entry is with the \
+              link itself, which must not be a bridge. On a vxlan, it needs `remote`. A destination that exists \
+              already is no error.",
         elsewhere: "The existing entry takes the given `fdb_state` and `extern_learn`.",
         uses: APPENDED,
         kinds: NO_KINDS,
@@ -174,11 +175,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 36,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds an entry, or replaces the existing one. The fields are those of `Fdb.Add`, without `exists_ok`. On a bridge, \
-              an entry of another port moves to this one. On a vxlan, the existing entry takes the given destination. \
-              That is refused for the address of a group and for `00:00:00:00:00:00`. An entry with a nexthop object keeps \
-              it (`NotApplied`). A link of another kind has no \
-              such replacement: the kernel adds the address, or leaves it as it is.",
+        doc: "Adds an entry, or replaces the existing one. The fields are those of `Fdb.Add`, without `exists_ok`. \
+              On a bridge, an entry of another port moves to this one. On a vxlan, the existing entry takes the \
+              given destination. That is refused for the address of a group and for `00:00:00:00:00:00`. An entry \
+              with a nexthop object keeps it (`NotApplied`). A link of another kind has no such replacement: the \
+              kernel adds the address, or leaves it as it is.",
         elsewhere: "The existing entry is lost, whatever its port or destination is. A deny that prevents `Fdb.Delete` from \
                     deleting an entry therefore also prevents this call from replacing it.",
         uses: REPLACED,
@@ -202,12 +203,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 37,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes the entry of `mac` on a link. Without `targets`, it is the one with the link itself, as in bridge(8). \
-              Without `vlan`, a bridge deletes the entries of this port for `mac` without a VLAN and in all VLANs of the \
-              port. Without `remote`, a vxlan deletes the entry with all its destinations, otherwise only this \
-              destination. Without `port`, `vni` or `source_vni`, that of the vxlan is meant, and without `via` a destination \
-              without one. With both targets, the entry of the bridge is deleted first. If the second deletion fails, \
-              `may_have_changed` is true.",
+        doc: "Deletes the entry of `mac` on a link. Without `targets`, it is the one with the link itself, as in \
+              bridge(8). Without `vlan`, a bridge deletes the entries of this port for `mac` without a VLAN and in \
+              all VLANs of the port. Without `remote`, a vxlan deletes the entry with all its destinations, \
+              otherwise only this destination. Without `port`, `vni` or `source_vni`, that of the vxlan is meant, \
+              and without `via` a destination without one. With both targets, the entry of the bridge is deleted \
+              first. If the second deletion fails, `may_have_changed` is true.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -233,12 +234,12 @@ pub(super) static CALLS: &[Call] = &[
         number: 38,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes the entries of a link that match all given fields. Without `mac`, the entries for the link's own hardware \
-              address remain, and on a vxlan those for `00:00:00:00:00:00`. The entries with the link itself (`self`) are \
-              deleted only on a bridge and on a vxlan, because other links keep addresses there that the kernel uses. The \
-              broker lists the entries, and then deletes each one by itself. An entry that vanishes meanwhile is not counted. \
-              If an error ends the call, `may_have_changed` says whether some were deleted before. If the kernel would delete \
-              another entry, too, the error is `NotSupported`.",
+        doc: "Deletes the entries of a link that match all given fields. Without `mac`, the entries for the link's \
+              own hardware address remain, and on a vxlan those for `00:00:00:00:00:00`. The entries with the link \
+              itself (`self`) are deleted only on a bridge and on a vxlan, because other links keep addresses there \
+              that the kernel uses. The broker lists the entries, and then deletes each one by itself. An entry that \
+              vanishes meanwhile is not counted. If an error ends the call, `may_have_changed` says whether some \
+              were deleted before. If the kernel would delete another entry, too, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
@@ -264,9 +265,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 39,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists the entries of the forwarding databases of a namespace. With `link` or `index`, it lists those of one link: \
-              its own entries, and the entries of its bridge that lead to it. Where `port` or `vni` is absent, it is that of the \
-              vxlan.",
+        doc: "Lists the entries of the forwarding databases of a namespace. With `link` or `index`, it lists those \
+              of one link: its own entries, and the entries of its bridge that lead to it. Where `port` or `vni` is \
+              absent, it is that of the vxlan.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
         kinds: NO_KINDS,
@@ -364,9 +365,7 @@ fn appended(request: &mut Request) -> Result<(), Invalid> {
         let why = "must be `[\"self\"]`: a bridge has no entry with several destinations";
         return Err(Invalid::new(TARGETS.field.name, why));
     }
-    let mac = request.needed(&MAC)?.bytes();
-    let is_of_group = mac.first().is_some_and(|first| first & GROUP != 0) || mac.iter().all(|byte| *byte == 0);
-    if is_of_group {
+    if request.needed(&MAC)?.is_of_several() {
         return Ok(());
     }
     let why = "must be the address of a group, or `00:00:00:00:00:00`: an entry for any other has one destination";

@@ -42,7 +42,7 @@ pub enum Alone {
     Always(Constant),
     /// The field is a range of the values of this field, which other calls have.
     RangeOf(FieldId),
-    /// No field: a list of one element is something else. But a deny on this field also meets the field in the list.
+    /// No field: a list of one element is something else, or there is no list. But a deny on this field also meets it.
     MetAs(FieldId),
 }
 
@@ -322,7 +322,8 @@ fields! {
     /// Whether the bridge filters frames by VLAN.
     BRIDGE_VLAN_FILTERING: bool = 20 "bridge.vlan_filtering" Type::Bool;
     /// The VLAN of untagged frames on new ports of the bridge (default PVID); 0 for none.
-    BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 4094);
+    BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 4094), alone Alone::MetAs(FieldId::of(&VLAN.field)),
+        in_requests "Ports that have the old default get the new one. A deny on `vlan` also meets the new one.";
     /// The new name of the link.
     NEW_NAME: LinkName = 22 "new_name" Type::Link;
     /// The network namespace that the link moves to, or is made in.
@@ -947,6 +948,9 @@ mod tests {
                         "{}",
                         field.name
                     );
+                }
+                (Some(Alone::MetAs(one)), Type::Number(_, most)) => {
+                    assert!(matches!(one.get().ty, Type::Number(_, to) if to == most), "{}", field.name);
                 }
                 _ => assert!(inside(&field), "{} is in no list", field.name),
             }

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 /// `MAX_ADDR_LEN` (`linux/netdevice.h`).
 const MAC_BYTES: usize = 32;
+/// The bit that hardware addresses of groups have in their first byte (IEEE 802).
+const GROUP: u8 = 1;
 
 /// Parses one IPv4 or IPv6 address without a prefix length.
 ///
@@ -120,6 +122,13 @@ impl Mac {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether it stands for several hosts: it is the address of a group, or all zeros, which forwarding databases have for
+    /// all unknown addresses.
+    #[must_use]
+    pub fn is_of_several(&self) -> bool {
+        self.0.first().is_some_and(|first| first & GROUP != 0) || self.0.iter().all(|byte| *byte == 0)
     }
 }
 

@@ -228,16 +228,16 @@ pub(super) static CALLS: &[Call] = &[
         number: 40,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a nexthop object. Routes refer to it by `nexthop_id`: if an object with this number exists, the error is \
-              `AlreadyExists`. It is one of four things. A next hop has `link`, and usually `gateway`. A `blackhole` drops \
-              packets silently. With `fdb`, it is the remote address of entries of a forwarding database, and has only \
-              `gateway`. A group has `members`, and distributes packets among them. Without `family`, the family is that of \
-              `gateway`, otherwise IPv4. Routes of one family can use it, except that IPv4 routes can also use an IPv6 \
-              gateway. The link must be up and have a carrier, and for a \
-              `blackhole` the link `lo` must be up. If the link goes down or loses its carrier, the kernel \
-              deletes the nexthop object, and with it the routes that use it. An IPv4 gateway on a VRF needs `onlink`, \
-              because the kernel would replace the VRF by one of its ports. In a policy, a deny on `link`, `gateway` or \
-              another field of the members meets every group, because a request gives only their numbers.",
+        doc: "Adds a nexthop object. Routes refer to it by `nexthop_id`: if an object with this number exists, the \
+              error is `AlreadyExists`. It is one of four things. A next hop has `link`, and usually `gateway`. A \
+              `blackhole` drops packets silently. With `fdb`, it is the remote address of entries of a forwarding \
+              database, and has only `gateway`. A group has `members`, and distributes packets among them. Without \
+              `family`, the family is that of `gateway`, otherwise IPv4. Routes of one family can use it, except \
+              that IPv4 routes can also use an IPv6 gateway. The link must be up and have a carrier, and for a \
+              `blackhole` the link `lo` must be up. If the link goes down or loses its carrier, the kernel deletes \
+              the nexthop object, and with it the routes that use it. An IPv4 gateway on a VRF needs `onlink`, \
+              because the kernel would replace the VRF by one of its ports. In a policy, a deny on `link`, `gateway` \
+              or another field of the members meets every group, because a request gives only their numbers.",
         elsewhere: "",
         uses: made![off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
@@ -251,10 +251,10 @@ pub(super) static CALLS: &[Call] = &[
         number: 41,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds a nexthop object, or replaces the one with the same `nexthop_id`. The fields are those of `Nexthop.Add`, \
-              without `exists_ok`. The kernel replaces a group only by a group, and anything else only by something that \
-              is not a group. An existing group keeps its `protocol`. If the request gives another one, the error is \
-              `NotApplied`.",
+        doc: "Adds a nexthop object, or replaces the one with the same `nexthop_id`. The fields are those of \
+              `Nexthop.Add`, without `exists_ok`. The kernel replaces a group only by a group, and anything else \
+              only by something that is not a group. An existing group keeps its `protocol`. If the request gives \
+              another one, the error is `NotApplied`.",
         elsewhere: "All routes and groups that use the object lead to the new next hop at once. A deny that prevents \
                     `Route.Delete` from deleting one of these routes also prevents this call, if it names both calls.",
         uses: made![],
@@ -269,9 +269,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 42,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes the nexthop object with this number, if it matches all given fields. `family`, `gateway`, `link`, \
-              `onlink` and `blackhole` match no group. If the object is the only member of a group, the error is \
-              `NotSupported`, because the kernel would also delete the group: delete the group first.",
+        doc: "Deletes the nexthop object with this number, if it matches all given fields. `family`, `gateway`, \
+              `link`, `onlink` and `blackhole` match no group. If the object is the only member of a group, the \
+              error is `NotSupported`, because the kernel would also delete the group: delete the group first.",
         elsewhere: "The kernel deletes the routes that use the object, and removes it from groups with other members. A deny \
                     that prevents `Route.Delete` from deleting one of these routes also prevents this call, if it names \
                     both calls.",
@@ -287,11 +287,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 43,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes the nexthop objects that match all given fields, or all of them if none is given. The fields mean the \
-              same as in `Nexthop.Delete`. The broker lists the objects, and then deletes each one by its number, groups \
-              first. If the kernel would also delete a group that does not match, because all of its members do, the error \
-              is `NotSupported`, and nothing is deleted. An object that vanishes meanwhile is not counted. If an error ends \
-              the call, `may_have_changed` says whether some were deleted before.",
+        doc: "Deletes the nexthop objects that match all given fields, or all of them if none is given. The fields \
+              mean the same as in `Nexthop.Delete`. The broker lists the objects, and then deletes each one by its \
+              number, groups first. If the kernel would also delete a group that does not match, because all of its \
+              members do, the error is `NotSupported`, and nothing is deleted. An object that vanishes meanwhile is \
+              not counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
         elsewhere: "As of `Nexthop.Delete`, for each object.",
         uses: found![required(&NETNS.field), any(&NEXTHOP_IDS.field);],
         kinds: NO_KINDS,
@@ -305,10 +305,10 @@ pub(super) static CALLS: &[Call] = &[
         number: 44,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists the nexthop objects that match all given fields. `family`, `gateway`, `link`, \
-              `onlink`, `blackhole` and `master` match no group. \
-              `master` matches those whose link is a port of this link. If no link has the name, the error is \
-              `NoSuchLink`. A deny with `touches` meets `master` only if the request gives it.",
+        doc: "Lists the nexthop objects that match all given fields. `family`, `gateway`, `link`, `onlink`, \
+              `blackhole` and `master` match no group. `master` matches those whose link is a port of this link. If \
+              no link has the name, the error is `NoSuchLink`. A deny with `touches` meets `master` only if the \
+              request gives it.",
         elsewhere: "",
         uses: found![
             required(&NETNS.field),

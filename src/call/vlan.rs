@@ -61,12 +61,13 @@ pub(super) static CALLS: &[Call] = &[
         number: 50,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds VLANs to a port of a bridge, or with `target` `self` to the bridge itself. They take effect while the \
-              bridge has `bridge.vlan_filtering`. If one of them exists, the error is `AlreadyExists`, and none is added. With \
-              `exists_ok`, those that exist are compared, and the others are added. With `pvid`, `vlans` must be one number. If \
-              the link has another VLAN as its PVID, such as the default PVID of the bridge, the error is `AlreadyExists`, \
-              because the kernel would change that VLAN. `Vlan.Replace` can do that. Each VLAN of a port has at most one \
-              tunnel id, and each tunnel id of a port has one VLAN.",
+        doc: "Adds VLANs to a port of a bridge, or with `target` `self` to the bridge itself. They take effect while \
+              the bridge has `bridge.vlan_filtering`. If one of them exists, the error is `AlreadyExists`, and none \
+              is added. With `exists_ok`, those that exist are compared, and the others are added. With `pvid`, \
+              `vlans` must be one number. If the link has another VLAN as its PVID, such as the default PVID of the \
+              bridge, the error is `AlreadyExists`, because the kernel would change that VLAN. `Vlan.Replace` can do \
+              that. Of two requests for a PVID at the same time, both can succeed, and the kernel keeps one PVID. \
+              Each VLAN of a port has at most one tunnel id, and each tunnel id of a port has one VLAN.",
         elsewhere: "For each VLAN, the bridge adds the hardware address of the link to its forwarding database.",
         uses: made![off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
@@ -80,11 +81,11 @@ pub(super) static CALLS: &[Call] = &[
         number: 51,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Adds VLANs as `Vlan.Add` does, or changes `pvid` and `untagged` of existing ones, as `bridge vlan add` does. \
-              Without `pvid`, a VLAN that was the PVID is no longer that. An existing VLAN keeps its tunnel id. It can get one if \
-              it has none. If it has another one, the error is `AlreadyExists`: delete the VLAN first. With `pvid`, another VLAN \
-              of the link may lose this property. In a policy, an allow considers the given VLAN, and every deny on `vlans` or \
-              `vlan` is then met.",
+        doc: "Adds VLANs as `Vlan.Add` does, or changes `pvid` and `untagged` of existing ones, as `bridge vlan add` \
+              does. Without `pvid`, a VLAN that was the PVID is no longer that. An existing VLAN keeps its tunnel \
+              id. It can get one if it has none. If it has another one, the error is `AlreadyExists`: delete the \
+              VLAN first. With `pvid`, another VLAN of the link may lose this property. In a policy, an allow \
+              considers the given VLAN, and every deny on `vlans` or `vlan` is then met.",
         elsewhere: "For each VLAN that is added, the bridge adds the hardware address of the link to its forwarding database.",
         uses: made![],
         kinds: NO_KINDS,
@@ -98,9 +99,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 52,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes VLANs of a port of a bridge, or with `target` `self` those of the bridge itself. Their tunnel ids are \
-              deleted with them. If one of the VLANs does not exist, the error is `NotFound`, and none is deleted. With \
-              `missing_ok`, those that exist are deleted.",
+        doc: "Deletes VLANs of a port of a bridge, or with `target` `self` those of the bridge itself. Their tunnel \
+              ids are deleted with them. If one of the VLANs does not exist, the error is `NotFound`, and none is \
+              deleted. With `missing_ok`, those that exist are deleted.",
         elsewhere: "The bridge removes the addresses that it has learned in these VLANs on the link, and the hardware address \
                     of the link, from its forwarding database.",
         uses: &[
@@ -121,8 +122,8 @@ pub(super) static CALLS: &[Call] = &[
         number: 53,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists the VLANs of all bridges and their ports. With `link` or `index`, it lists those of one link. An element of \
-              the result is about VLANs that follow each other and have the same properties.",
+        doc: "Lists the VLANs of all bridges and their ports. With `link` or `index`, it lists those of one link. An \
+              element of the result is about VLANs that follow each other and have the same properties.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
         kinds: NO_KINDS,

@@ -33,11 +33,12 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Adds VNIs to those that a vxlan with `vxlan.vnifilter` receives. If one of them exists, the error is \
-              `AlreadyExists`, and none is added. With `exists_ok`, those that exist are compared, and the others are added. The \
-              error is also `AlreadyExists` if another vxlan with the same port in the namespace has one of the VNIs. VNIs that \
-              the kernel added before remain, as `may_have_changed` says. A request can add at most 4096 VNIs. The kernel \
-              requires `parent` of the vxlan if `remote` is a multicast group. To change `remote`, delete the VNI and add it \
-              again: the kernel would keep sending to the old one. On a kernel before Linux 5.18, the error is `NotSupported`.",
+              `AlreadyExists`, and none is added. With `exists_ok`, those that exist are compared, and the others \
+              are added. The error is also `AlreadyExists` if another vxlan with the same port in the namespace has \
+              one of the VNIs. VNIs that the kernel added before remain, as `may_have_changed` says. A request can \
+              add at most 4096 VNIs. The kernel requires `parent` of the vxlan if `remote` is a multicast group. To \
+              change `remote`, delete the VNI and add it again: the kernel would keep sending to the old one. On a \
+              kernel before Linux 5.18, the error is `NotSupported`.",
         elsewhere: "With `remote`, the vxlan adds an entry for the hardware address 00:00:00:00:00:00 to its forwarding database.",
         uses: &[
             required(&NETNS.field),
@@ -57,9 +58,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 55,
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
-        doc: "Deletes VNIs from those that a vxlan with `vxlan.vnifilter` receives. If one of them does not exist, the error is \
-              `NotFound`, and none is deleted. With `missing_ok`, those that exist are deleted. On a kernel before Linux 5.18, \
-              the error is `NotSupported`.",
+        doc: "Deletes VNIs from those that a vxlan with `vxlan.vnifilter` receives. If one of them does not exist, \
+              the error is `NotFound`, and none is deleted. With `missing_ok`, those that exist are deleted. On a \
+              kernel before Linux 5.18, the error is `NotSupported`.",
         elsewhere: "The vxlan removes the entry of `Vni.Add` from its forwarding database.",
         uses: &[required(&NETNS.field), required(&LINK.field), required(&VNIS.field), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
@@ -73,9 +74,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 56,
         effect: Effect::Reads,
         needs: Needs::NOTHING,
-        doc: "Lists the VNIs of every vxlan with `vxlan.vnifilter`. With `link` or `index`, it lists those of one link. An element \
-              of the result is about VNIs that follow each other and have the same `remote`. On a kernel before Linux 5.18, or \
-              one that has not loaded the driver of vxlan, the error is `NotSupported`.",
+        doc: "Lists the VNIs of every vxlan with `vxlan.vnifilter`. With `link` or `index`, it lists those of one \
+              link. An element of the result is about VNIs that follow each other and have the same `remote`. On a \
+              kernel before Linux 5.18, or one that has not loaded the driver of vxlan, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[required(&NETNS.field), any(&LINK.field), any(&INDEX.field)],
         kinds: NO_KINDS,

@@ -225,18 +225,23 @@ fn require_exact(request: &Request, link: Found, targets: &[Target]) -> Result<(
         // It ignores `NLM_F_APPEND`, and moves an existing entry.
         return Err(unsuitable(&field::LINK.field, "is a bridge, which has no entry with several destinations"));
     }
-    let is_of_several =
-        |mac: &[u8]| mac.first().is_some_and(|first| first & 1 != 0) || mac.iter().all(|byte| *byte == 0);
-    if verb == "Replace" && link.is_kind("vxlan") && is_of_several(request.needed(&field::MAC)?.bytes()) {
+    if verb == "Replace" && link.is_kind("vxlan") && request.needed(&field::MAC)?.is_of_several() {
         // The kernel would change the state of the entry, and then refuse.
         let why = "a vxlan has several destinations for it: use `Fdb.Append` and `Fdb.Delete`";
         return Err(unsuitable(&field::MAC.field, why));
+    }
+    let is_received = |target: &Target| !target.is_bridge(link) && !link.is_kind("vxlan");
+    if targets.iter().any(is_received) && *request.needed(&field::FDB_STATE)? != "permanent" {
+        return Err(unsuitable(
+            &field::FDB_STATE.field,
+            "must be `permanent`: the entry is an address that the link receives",
+        ));
     }
     let is_learnt = request.is_set(&field::EXTERN_LEARN);
     if !is_learnt || !targets.iter().any(|target| target.is_bridge(link)) {
         return Ok(());
     }
-    if request.call().verb() == "Add" {
+    if verb == "Add" {
         let why = "a bridge would replace an existing entry of any port: use `Fdb.Replace`";
         return Err(unsuitable(&field::EXTERN_LEARN.field, why));
     }
@@ -306,12 +311,17 @@ fn is_refused_at_once(failure: &TransactionError) -> bool {
 
 /// The refusal of a change, with the field that the kernel's error is about, where the kernel does not say it.
 fn refusal(failure: TransactionError, request: &Request) -> Refusal {
+    let has_vlan = request.get(&field::VLAN).is_some();
     let (errno, field, why) = match failure {
         TransactionError::Refused { errno: errno @ Errno::EOPNOTSUPP, text: None, .. } => {
             (errno, &TARGETS.field, "the link has no such forwarding database, or the database has no such change")
         }
         TransactionError::Refused { errno: errno @ Errno::EAFNOSUPPORT, text: None, .. } => {
             (errno, &field::REMOTE.field, "is of another family than the addresses of the vxlan")
+        }
+        // `br_fdb_add`, `br_fdb_delete`
+        TransactionError::Refused { errno: errno @ Errno::EINVAL, text: None, .. } if has_vlan => {
+            (errno, &field::VLAN.field, "the bridge, or the port of it, does not have this VLAN")
         }
         // `fdb_add_entry`
         TransactionError::Refused { errno: errno @ Errno::EPERM, text: None, .. } => {
@@ -355,12 +365,21 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
             // A vxlan reports success for a destination that the entry does not have (`__vxlan_fdb_delete`).
             let is_there = !of_one || *target == Target::Master || has_destination(after, &given, link, &defaults)?;
             let absent = || TransactionError::Refused { errno: Errno::ENOENT, text: None, field: None };
-            match if is_there { after.act(message, &mut |_| Ok(())) } else { Err(absent()) } {
-                Ok(()) => has_changed = true,
-                Err(TransactionError::Refused { errno: Errno::ENOENT, .. }) if tolerant => {}
+            let failure = match if is_there { after.act(message, &mut |_| Ok(())) } else { Err(absent()) } {
+                Ok(()) => {
+                    has_changed = true;
+                    None
+                }
+                Err(failure @ TransactionError::Refused { errno: Errno::ENOENT, .. }) => {
+                    Some(failure).filter(|_| !tolerant)
+                }
                 Err(failure) => return Err(changed_before(has_changed, refusal(failure, &given.request))),
-            }
+            };
+            // Before it is said to be gone or not there.
             require_gone(after, &given, link, *target).map_err(|refusal| changed_before(has_changed, refusal))?;
+            if let Some(failure) = failure {
+                return Err(changed_before(has_changed, refusal(failure, &given.request)));
+            }
         }
         Ok(Map::new())
     }))

@@ -12,7 +12,7 @@ use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use serde_json::Map;
 
-use super::answer::until_nul;
+use super::answer::{i32_at, until_nul};
 use super::listing::{Names, Selection};
 use super::message::{Attributes, Encoded, Message};
 use super::rows::{Seen, unparsed};
@@ -97,6 +97,11 @@ fn question() -> Result<Message, Refusal> {
     Ok(Message::route(Rtm::Getlink, NlmF::DUMP, Encoded { head: head(0), attributes }))
 }
 
+/// Whether a message is about the link of an index.
+fn is_of(seen: &Seen<'_>, index: i32) -> bool {
+    i32_at(seen.head(4), 0) == Some(index)
+}
+
 /// `struct ifinfomsg`
 fn head(index: i32) -> Vec<u8> {
     [&[BRIDGE, 0, 0, 0][..], &index.to_ne_bytes(), &[0; 8]].concat()
@@ -137,8 +142,9 @@ impl Wanted {
     /// What the kernel reports of the link; `None` where it is neither a bridge nor a port of one.
     fn look(&self, after: &mut After<'_>) -> Result<Option<Holder>, Refusal> {
         let read = |payload: &[u8]| {
-            let holder = Holder::of(&Seen::new(&VLAN_STATE, payload)?)?;
-            Some(holder.filter(|holder| holder.index == self.index))
+            let seen = Seen::new(&VLAN_STATE, payload)?;
+            // What does not parse of another link is of no concern.
+            if is_of(&seen, self.index) { Holder::of(&seen) } else { Some(None) }
         };
         after.pick(&question()?, STEP, read).map(|found| found.into_iter().next()).map_err(TransactionError::refusal)
     }
@@ -301,8 +307,10 @@ fn list(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     let wanted = links.index();
     links.list(before, question()?, move |payload, names, text| {
         let seen = Seen::new(&VLAN_STATE, payload).ok_or_else(|| unparsed(STEP))?;
-        let holder = Holder::of(&seen).ok_or_else(|| unparsed(STEP))?;
-        match holder.filter(|holder| wanted == 0 || wanted == holder.index) {
+        if wanted != 0 && !is_of(&seen, wanted) {
+            return Ok(false);
+        }
+        match Holder::of(&seen).ok_or_else(|| unparsed(STEP))? {
             Some(holder) => report(&seen, &holder, names, text),
             None => Ok(false),
         }

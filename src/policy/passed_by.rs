@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Finds denies that protect routes from calls of routes only, while an allow permits to remove or redirect routes by
-//! their nexthop objects. A deny applies to the calls that it lists, so this is valid, but rarely what was meant.
+//! Finds denies that protect objects from some calls, while an allow permits another call that removes or changes them, too: a
+//! flush, a replacement, or a call for what they refer to. A deny applies to the calls that it lists, so this is valid, but
+//! rarely what was meant.
 #![forbid(unsafe_code)]
 
 use super::compile::{Origin, Policy};
@@ -14,21 +15,23 @@ use crate::call::{self, Call, Effect};
 impl Policy {
     /// The warnings. `sources` are those that the policy was compiled from.
     pub(super) fn passed_by(&self, sources: &[Source]) -> Vec<Warning> {
-        let others: Vec<&Call> = call::all().filter(|call| call.elsewhere_open().next().is_some()).collect();
         let warning = |deny: &Origin| {
             let parts: Vec<&Placed> = self.placed().iter().filter(|placed| placed.rule.id == deny.id).collect();
-            let first = parts.iter().find(|part| part.rule.ruling == Ruling::Deny && protects_routes(part))?;
             let is_listed = |call: &Call| parts.iter().any(|part| part.call == call.number);
-            let allowed = |call: &&&Call| self.placed().iter().any(|placed| permits(placed, call, first));
-            let missing = others.iter().filter(|call| !is_listed(call) && would_meet(first, call)).filter(allowed);
-            let missing: Vec<String> = missing.map(|call| format!("\"{}\"", call.name)).collect();
+            let is_allowed =
+                |call: &Call, part: &Placed| self.placed().iter().any(|placed| permits(placed, call, part));
+            let is_missed = |call: &&'static Call| {
+                !is_listed(call) && parts.iter().any(|part| passes_by(part, call) && is_allowed(call, part))
+            };
+            let missing: Vec<String> = call::all().filter(is_missed).map(|call| format!("\"{}\"", call.name)).collect();
             let source = sources.iter().find(|source| source.name == deny.file)?;
             (!missing.is_empty()).then(|| {
                 let message = format!(
-                    "`{}` does not list {}, which an allow permits and which also removes or redirects routes; add it to \
-                     `call`",
+                    "`{}` does not list {}, which an allow permits and which can also remove or change what it protects; \
+                     write {} in `call`",
                     deny.id,
-                    missing.join(", ")
+                    missing.join(", "),
+                    if missing.len() == 1 { "it" } else { "them" }
                 );
                 Warning::new(source.line(deny.line), message)
             })
@@ -37,20 +40,34 @@ impl Policy {
     }
 }
 
-/// Whether a part of a deny is about existing routes.
-fn protects_routes(part: &Placed) -> bool {
-    let is_such = |call: &&'static Call| call.number == part.call && call.effect == Effect::Changes;
-    call::all().find(is_such).is_some_and(|call| call.family() == "Route" && call.verb() != "Add")
+/// Whether a part of a deny is about existing objects, and the other call removes or changes the same objects.
+fn passes_by(part: &Placed, other: &Call) -> bool {
+    let Some(call) = call::all().find(|call| call.number == part.call) else { return false };
+    let is_about_existing = call.effect == Effect::Changes && call.verb() != "Add";
+    let is_alike = call.family() == other.family()
+        && call.verb() == "Delete"
+        && (other.verb() == "Flush" || !other.leaves_open.is_empty());
+    let is_deny = part.rule.ruling == Ruling::Deny;
+    is_deny && is_about_existing && (is_alike || reaches(part, other)) && would_meet(part, other)
 }
 
-/// Whether the deny would meet requests of a call because of the routes that the call changes.
-fn would_meet(deny: &Placed, call: &Call) -> bool {
-    let fields = deny.rule.fields.iter().map(|(number, _)| *number);
-    let is_open = |number: u16| call.leaves_open.iter().any(|field: &&Field| field.is_met_as(number));
+/// What a deny says of objects: the numbers of its fields, and that of `link` for links that it `touches`.
+fn said(deny: &Placed) -> impl Iterator<Item = u16> {
     let touches_links = deny.rule.touches.as_ref().is_some_and(|touches| touches.link.is_some());
     let links = touches_links.then_some(LINK.field.number);
-    let mut of_routes = fields.chain(links).filter(|number| *number != NETNS.field.number).peekable();
-    of_routes.peek().is_some() && of_routes.all(|number| is_open(number) || call.can_be_met(None, number))
+    deny.rule.fields.iter().map(|(number, _)| *number).chain(links).filter(|number| *number != NETNS.field.number)
+}
+
+/// Whether a call changes other objects, with a field that the deny names.
+fn reaches(deny: &Placed, call: &Call) -> bool {
+    said(deny).any(|number| call.elsewhere_open().any(|field| field.is_met_as(number)))
+}
+
+/// Whether the deny would meet requests of a call, if it listed it.
+fn would_meet(deny: &Placed, call: &Call) -> bool {
+    let is_open = |number: u16| call.leaves_open.iter().any(|field: &&Field| field.is_met_as(number));
+    let mut named = said(deny).peekable();
+    named.peek().is_some() && named.all(|number| is_open(number) || call.can_be_met(None, number))
 }
 
 /// Whether a rule is an allow of this call for a caller to whom the deny applies.

@@ -91,7 +91,6 @@ pub(super) fn of_rule(
         warnings.extend(only_by_its_own_name(rule, scope, named));
         warnings.extend(named.iter().filter_map(|one| only_inside_a_list(one, named)));
         warnings.extend(calls_left_out(rule, scope, named, calls));
-        warnings.extend(only_a_delete(rule, scope, named));
     }
 }
 
@@ -273,27 +272,4 @@ fn calls_left_out(
         ))
     };
     if calls.is_empty() { Vec::new() } else { rule.calls.iter().filter_map(of).collect() }
-}
-
-/// A deny that lists a `Delete` by name, but not the other calls of its family that remove the same objects.
-fn only_a_delete(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>]) -> Vec<Warning> {
-    let is_listed = |call: &Call| scope.calls.iter().any(|(of, _)| of.number == call.number);
-    let has_all = |call: &Call| named.iter().all(|named| call.can_be_met(None, named.field.number));
-    let of = |entry: &At<'_, String>| {
-        let delete = call::by_name(&entry.it).filter(|call| call.verb() == "Delete" && is_listed(call))?;
-        let removes = |call: &&Call| call.verb() == "Flush" || !call.leaves_open.is_empty();
-        let others = call::all().filter(removes).filter(|call| call.family() == delete.family());
-        let missing: Vec<String> =
-            others.filter(|call| !is_listed(call) && has_all(call)).map(|call| format!("`{}`", call.name)).collect();
-        (!missing.is_empty()).then(|| {
-            let message = format!(
-                "{} can remove or change what this keeps `{}` from removing; list {}, too",
-                missing.join(", "),
-                delete.name,
-                if missing.len() == 1 { "it" } else { "them" }
-            );
-            Warning::new(entry.place, message)
-        })
-    };
-    rule.calls.iter().filter_map(of).collect()
 }

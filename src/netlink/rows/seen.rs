@@ -205,14 +205,20 @@ impl<'a> Seen<'a> {
         members: &mut Members<'_>,
     ) -> Result<(), Refusal> {
         for row in rows.into_iter().filter(|row| row.reported != Reported::Never) {
-            let value = self.value(row).ok_or_else(|| unparsed(step))?;
-            let Some(name) = row.name().strip_prefix(under) else { continue };
-            if let Some(value) = value {
-                members.write(name, |text| value.write(text));
-            } else if let (Form::Link, Some(index)) = (row.form, self.link_index(row)) {
-                if let Some(link) = names.name(index)? {
+            // Most rows have no value: nothing more is looked up for those.
+            match self.value(row).ok_or_else(|| unparsed(step))? {
+                Some(value) => {
+                    let Some(name) = row.name().strip_prefix(under) else { continue };
+                    members.write(name, |text| value.write(text));
+                }
+                None if matches!(row.form, Form::Link) => {
+                    let Some(index) = self.link_index(row) else { continue };
+                    let (Some(name), Some(link)) = (row.name().strip_prefix(under), names.name(index)?) else {
+                        continue;
+                    };
                     members.write(name, |text| text.push_str(link));
                 }
+                None => {}
             }
         }
         Ok(())
