@@ -12,6 +12,7 @@
 
 pub(crate) mod sha256;
 
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::time::Instant;
@@ -46,10 +47,12 @@ const RULES: usize = 700;
 const PATIENCE: i64 = 1;
 /// `MESSAGE_ID` of a refusal, of a permission, of an outcome, of a policy that was put in force; documented in
 /// netbroker(8).
-const IDS: [(&str, &str); 4] = [
+const IDS: [(&str, &str); 6] = [
     ("refused", "7c0f3a6ad8e94d0fb1c5d2a2b9a5e0c1"),
     ("permitted", "e6a3b1a0c5f14a5d9f0e7d4c2b8a1f36"),
     ("outcome", "2b9d8c4f6e1a4b7c8d3f5a6e7b0c9d12"),
+    ("died", "9f4be2c6a1d84e7fb0a35c8d2e6f7190"),
+    ("counted", "3d5a7c19e8b24f06a4c1d9e07b62f835"),
     ("installed", "7b7bdf878d3643e6873cdc0750e819e7"),
 ];
 /// `LOG_AUTHPRIV`
@@ -58,7 +61,13 @@ const AUTHPRIV: u8 = 10;
 /// Where records go. The descriptor is never dropped, because not every last filter allows close(2): the end of the
 /// process closes it.
 #[derive(Debug)]
-pub struct Trail(Result<(ManuallyDrop<OwnedFd>, Dialect), NotTaken>);
+pub struct Trail {
+    to: Result<(ManuallyDrop<OwnedFd>, Dialect), NotTaken>,
+    /// Whether refusals are not recorded one by one, because `netbrokerd` counts them.
+    counts_refusals: bool,
+    /// Whether a refusal was left to be counted.
+    left_out: Cell<bool>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
@@ -82,22 +91,34 @@ impl Trail {
     pub fn connect() -> Self {
         let journal = reach(JOURNAL).map(|socket| (socket, Dialect::Journal));
         let syslog = || reach(SYSLOG).map(|socket| (socket, Dialect::Syslog(std::process::id())));
-        Self(match journal {
+        let to = match journal {
             Err(NotTaken::Absent) => syslog(),
             other => other,
-        })
+        };
+        Self { to, counts_refusals: false, left_out: Cell::new(false) }
+    }
+
+    /// From now on, refusals are not recorded one by one.
+    pub fn count_refusals(&mut self) {
+        self.counts_refusals = true;
+    }
+
+    /// Whether a refusal was not recorded, so that it must be counted.
+    #[must_use]
+    pub fn has_left_out(&self) -> bool {
+        self.left_out.get()
     }
 
     /// The descriptor, for the last filter.
     #[must_use]
     pub fn descriptor(&self) -> Option<RawFd> {
-        self.0.as_ref().ok().map(|(socket, _)| socket.as_raw_fd())
+        self.to.as_ref().ok().map(|(socket, _)| socket.as_raw_fd())
     }
 
     /// Whether the machine has a trail.
     #[must_use]
     pub fn exists(&self) -> bool {
-        !matches!(self.0, Err(NotTaken::Absent))
+        !matches!(self.to, Err(NotTaken::Absent))
     }
 
     /// Writes a record, as [`Self::write`] does. Returns whether it was taken; true where the machine has no trail.
@@ -111,7 +132,11 @@ impl Trail {
     /// # Errors
     /// [`NotTaken`]
     pub fn write(&self, record: &Record) -> Result<(), NotTaken> {
-        let (socket, dialect) = self.0.as_ref().map_err(|why| *why)?;
+        let (socket, dialect) = self.to.as_ref().map_err(|why| *why)?;
+        if self.counts_refusals && record.event == "refused" {
+            self.left_out.set(true);
+            return Ok(());
+        }
         let datagram = record.bounded(*dialect);
         loop {
             return match send(socket.as_raw_fd(), &datagram, MsgFlags::MSG_NOSIGNAL) {
@@ -170,6 +195,13 @@ impl Record {
             ("GID", caller.gid.to_string()),
             ("WAY", way.word().to_owned()),
         ];
+        Self { event, fields, call: Map::new() }
+    }
+
+    /// A record about the requests of a principal, which `netbrokerd` writes itself.
+    #[must_use]
+    pub fn of_principal(event: &'static str, principal: &str) -> Self {
+        let fields = vec![("PRINCIPAL", principal.to_owned()), ("WAY", Way::Socket.word().to_owned())];
         Self { event, fields, call: Map::new() }
     }
 
@@ -282,9 +314,13 @@ impl Record {
         IDS.iter().find(|(event, _)| *event == self.event).map_or("", |(_, id)| id)
     }
 
-    /// Severity of syslog(3): a refusal is notice, the rest informational.
+    /// Severity of syslog(3): a process that died is an error, a refusal is notice, the rest informational.
     fn priority(&self) -> u8 {
-        if self.event == "refused" { 5 } else { 6 }
+        match self.event {
+            "died" => 3,
+            "refused" | "counted" => 5,
+            _ => 6,
+        }
     }
 
     /// One line: `event=… request=… uid=…`. Values with spaces are JSON strings.

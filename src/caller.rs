@@ -32,6 +32,8 @@ pub enum Way {
     Sudo,
     /// `netbroker --peer`: the other end of the socket on descriptor 0.
     Peer,
+    /// The socket of `netbrokerd`: the other end of the connection.
+    Socket,
     /// Root itself.
     Root,
 }
@@ -44,6 +46,7 @@ impl Way {
             Self::Exec => "exec",
             Self::Sudo => "sudo",
             Self::Peer => "peer",
+            Self::Socket => "socket",
             Self::Root => "root",
         }
     }
@@ -86,13 +89,22 @@ impl Caller {
             (None, 0) => Self::behind_root()?,
             (None, _) => (Self::real(uid)?, Way::Exec),
         };
-        if NOBODY.contains(&found.0.uid) || NOBODY.contains(&found.0.gid) {
+        found.0.require_somebody()?;
+        Ok(found)
+    }
+
+    /// Requires ids that are a user's.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPrivileged`]
+    pub fn require_somebody(&self) -> Result<(), Refusal> {
+        if NOBODY.contains(&self.uid) || NOBODY.contains(&self.gid) {
             return Err(stated(
                 "the caller's uid or gid is 65534 or 4294967295, which stands for nobody",
                 "call as an ordinary user, whom the user namespace of the broker maps",
             ));
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Takes the real ids: the caller started this process, and exec can have changed only the effective ids.
@@ -133,6 +145,14 @@ impl Caller {
         if !passes_credentials {
             return Err(stated("the socket on descriptor 0 does not have SO_PASSCRED set", PEER));
         }
+        Self::of_connection(socket)
+    }
+
+    /// The ids of the other end of a connection when it connected.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPrivileged`] where there is none.
+    pub fn of_connection(socket: BorrowedFd<'_>) -> Result<Self, Refusal> {
         let credentials = getsockopt(&socket, sockopt::PeerCredentials).map_err(system("SO_PEERCRED"))?;
         let groups = match sys::peer_groups(socket) {
             Ok(groups) => groups,

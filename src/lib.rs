@@ -10,6 +10,7 @@
 //! * [`policy`]: the judge and the compiled file; for the tool, the source language
 //! * [`stage`]: what the process can still do
 //! * [`netlink`]: the transaction
+//! * [`daemon`]: `netbrokerd`, which gives each request on its socket to a process of its own
 //! * [`wire`], [`reply`], [`audit`]: what the caller says and hears, and what stays on record
 //! * [`refusal`]: every way in which a call can end without being done
 //! * [`sys`], [`heap`]: the few system calls that `nix` lacks, and the allocator; all unsafe code
@@ -21,6 +22,7 @@ pub mod call;
 pub mod caller;
 #[cfg(feature = "ctl")]
 pub mod ctl;
+pub mod daemon;
 pub mod heap;
 pub mod netlink;
 pub mod policy;

@@ -20,6 +20,8 @@ pub enum Exit {
     Done = 0,
     /// The kernel refused, or the object does not exist.
     Kernel = 1,
+    /// The command line of `netbrokerd` is wrong.
+    Usage = 64,
     /// The request is wrong.
     Request = 65,
     /// The caller closed the connection without a request.
@@ -38,6 +40,11 @@ pub enum Exit {
     Denied = 77,
     /// The policy cannot be used.
     Policy = 78,
+    /// Only between `netbrokerd` and a process that it gave a connection to: no complete message has arrived, and nothing
+    /// was taken.
+    Unready = 100,
+    /// Only between the same two: nothing was taken, because a rule of this caller needs what this process gave up.
+    Wider = 101,
 }
 
 impl From<Exit> for ExitCode {
@@ -53,6 +60,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Kernel => 1,
+            Self::Usage => 64,
             Self::Request => 65,
             Self::NoRequest => 66,
             Self::NotPrivileged => 69,
@@ -62,6 +70,8 @@ impl Exit {
             Self::Protocol => 76,
             Self::Denied => 77,
             Self::Policy => 78,
+            Self::Unready => 100,
+            Self::Wider => 101,
         }
     }
 }
@@ -138,6 +148,11 @@ pub enum Refusal {
     /// Nothing was done: another process holds what is needed, or the trail takes no record.
     Busy {
         /// What was waited for.
+        reason: String,
+    },
+    /// Nothing was done: too many requests are being served.
+    Overloaded {
+        /// Which limit was reached.
         reason: String,
     },
     /// A listing was inconsistent.
@@ -221,7 +236,7 @@ pub fn exit(name: &str) -> Exit {
     match name {
         "Denied" => Exit::Denied,
         "InvalidRequest" => Exit::Request,
-        "Busy" | "Interrupted" => Exit::Again,
+        "Busy" | "Overloaded" | "Interrupted" => Exit::Again,
         "PolicyInvalid" => Exit::Policy,
         "NotPrivileged" => Exit::NotPrivileged,
         "NotConfined" | "SystemError" => Exit::System,
@@ -241,6 +256,7 @@ impl Refusal {
             Self::Kernel(refusal) => refusal.class.name(),
             Self::NotApplied { .. } => "NotApplied",
             Self::Busy { .. } => "Busy",
+            Self::Overloaded { .. } => "Overloaded",
             Self::Interrupted => "Interrupted",
             Self::PolicyInvalid { .. } => "PolicyInvalid",
             Self::NotPrivileged { .. } => "NotPrivileged",
@@ -359,7 +375,7 @@ impl Refusal {
                 }
                 put("may_have_changed", true.into());
             }
-            Self::Busy { reason } => put("reason", reason.as_str().into()),
+            Self::Busy { reason } | Self::Overloaded { reason } => put("reason", reason.as_str().into()),
             Self::Interrupted => {}
             Self::PolicyInvalid { hint } => put("hint", hint.as_str().into()),
             Self::NotPrivileged { missing, hint } => {
@@ -524,6 +540,7 @@ mod tests {
             kernel(Class::KernelRefused),
             Refusal::NotApplied { field: "mtu", given: text(), effective: Some(text()) },
             Refusal::Busy { reason: text() },
+            Refusal::Overloaded { reason: text() },
             Refusal::Interrupted,
             Refusal::PolicyInvalid { hint: text() },
             Refusal::NotPrivileged { missing: text(), hint: text() },

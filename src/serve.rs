@@ -80,7 +80,7 @@ fn serve(inherited: Inherited, peer: bool) -> Exit {
 }
 
 /// Answers questions about the service, then the one call.
-fn converse(guarded: Guarded, trail: &Trail, mut wire: Wire) -> Exit {
+pub(crate) fn converse(guarded: Guarded, trail: &Trail, mut wire: Wire) -> Exit {
     match next_call(&mut wire) {
         Ok((call, message)) => carry_out(guarded, trail, &wire, call, &message),
         Err(NoCall { why, exit }) => {
@@ -108,7 +108,7 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
             Err(End::Silence) if answered && wire.is_from_peer() => {
                 return Err(NoCall { why: None, exit: Exit::NoRequest });
             }
-            Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
+            Err(End::Silence | End::Unready) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
             // What a slow caller sends later is left for the next process.
             Err(End::Idle) if answered && wire.is_from_peer() => return Err(NoCall { why: None, exit: Exit::Done }),
             Err(end) => return Err(ended(wire, &end)),
@@ -190,15 +190,17 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
 
 /// Reports what went wrong before a byte was read. The process first gives up everything, because it must still read
 /// the request: the error belongs to the interface of the requested call.
-fn apologise(refused: Refused, begun: &Begun, mut wire: Wire, complaints: Complaints) -> Exit {
-    let Refused { refusal, recorded } = refused;
-    match give_up().map(|()| next_call(&mut wire)) {
-        Ok(Ok((call, message))) => {
-            let _unheard = Reply::new(&wire, call, &message, &begun.id).end(refusal.clone().into(), recorded);
-        }
-        _ => {
-            complaints.say(&refusal.to_string());
-        }
+fn apologise(refused: Refused, begun: &Begun, wire: Wire, complaints: Complaints) -> Exit {
+    let (exit, why) = (refused.refusal.exit(), refused.refusal.to_string());
+    if !give_up().is_ok_and(|()| answer(refused, begun, wire).is_ok()) {
+        complaints.say(&why);
     }
-    refusal.exit()
+    exit
+}
+
+/// Answers the call with a refusal that does not depend on it. The error is the exit status of a conversation that ended
+/// without a call.
+pub(crate) fn answer(refused: Refused, begun: &Begun, mut wire: Wire) -> Result<Exit, Exit> {
+    let (call, message) = next_call(&mut wire).map_err(|ended| ended.exit)?;
+    Ok(Reply::new(&wire, call, &message, &begun.id).end(refused.refusal.into(), refused.recorded))
 }

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::{ptr, slice};
 
 use nix::errno::Errno;
@@ -57,9 +57,23 @@ pub fn stderr() -> BorrowedFd<'static> {
 /// `ENOSYS` on an older kernel.
 pub fn close_from(first: u32) -> Result<(), Errno> {
     // SAFETY: takes numbers only. Called before this process owns a descriptor of its own, so no `OwnedFd` loses its
-    // descriptor.
+    // descriptor; or after fork(2) in a process that ends without dropping what it held before.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Closes every descriptor from 3 on but one.
+///
+/// # Errors
+/// As for [`close_from`].
+pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<(), Errno> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    if kept > 3 {
+        // SAFETY: takes numbers only. Called in a process that ends without dropping what it held before fork(2).
+        let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, kept - 1, 0) };
+        Errno::result(result)?;
+    }
+    close_from(kept + 1)
 }
 
 /// The capability sets of a process (capabilities(7)), with one bit for each capability.
@@ -213,8 +227,15 @@ pub fn read_now(from: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Errno> {
 /// # Errors
 /// `ENODATA` without a peer; `ERANGE` where it has more than 65536.
 pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
-    let mut groups = vec![0_u32; 65536];
-    let mut bytes = libc::socklen_t::try_from(groups.len() * size_of::<u32>()).unwrap_or(0);
+    match peer_groups_up_to(socket, 64) {
+        Err(Errno::ERANGE) => peer_groups_up_to(socket, 65536),
+        other => other,
+    }
+}
+
+fn peer_groups_up_to(socket: BorrowedFd<'_>, most: usize) -> Result<Vec<u32>, Errno> {
+    let mut groups = vec![0_u32; most];
+    let mut bytes = libc::socklen_t::try_from(most * size_of::<u32>()).unwrap_or(0);
     // SAFETY: the buffer is as long as `bytes` says, and both live across the call.
     let result = unsafe {
         libc::getsockopt(
@@ -226,8 +247,8 @@ pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
         )
     };
     Errno::result(result)?;
-    let count = usize::try_from(bytes).unwrap_or(0) / size_of::<u32>();
-    Ok(groups.get(..count).unwrap_or_default().to_vec())
+    groups.truncate(usize::try_from(bytes).unwrap_or(0) / size_of::<u32>());
+    Ok(groups)
 }
 
 /// The supplementary groups of this process (getgroups(2)); `nix` would first read their largest number from /proc.
@@ -366,6 +387,60 @@ pub fn protect_relocated() -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// Which of the two processes after [`fork`] this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forked {
+    /// The process that was there before, with the id of the new one.
+    Parent(i32),
+    /// The new process.
+    Child,
+}
+
+/// Makes a copy of this process (fork(2)).
+///
+/// # Errors
+/// `EAGAIN`, `ENOMEM` where a limit or the machine has no room for one more.
+pub fn fork() -> Result<Forked, Errno> {
+    // SAFETY: the process has one thread, so no lock is held by a thread that the copy lacks.
+    let id = unsafe { libc::fork() };
+    Errno::result(id).map(|id| if id == 0 { Forked::Child } else { Forked::Parent(id) })
+}
+
+/// How many bytes have arrived on a socket and were not read (`FIONREAD`, unix(7)).
+///
+/// # Errors
+/// None is documented for a connected socket.
+pub fn queued(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let mut bytes: c_int = 0;
+    // SAFETY: this request writes one int, which lives across the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    Errno::result(result).map(|_| usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Lets the kernel end this process after so many seconds, by SIGALRM.
+///
+/// # Errors
+/// None is documented for this timer (setitimer(2)).
+pub fn end_after(seconds: u32) -> Result<(), Errno> {
+    let zero = || libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let once = libc::itimerval { it_interval: zero(), it_value: libc::timeval { tv_sec: seconds.into(), tv_usec: 0 } };
+    // SAFETY: as for `cancel_timer`.
+    let result = unsafe {
+        libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, &raw const once, ptr::null_mut::<libc::itimerval>())
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Takes over a descriptor that whoever started this process left open for it (`sd_listen_fds(3)`); `None` where it is not
+/// open.
+#[must_use]
+pub fn adopt(descriptor: c_int) -> Option<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let is_open = unsafe { libc::fcntl(descriptor, libc::F_GETFD) } != -1;
+    // SAFETY: it is open, and this process has opened nothing under a number that its starter uses.
+    is_open.then(|| unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 /// Ends the process at once, without running exit handlers or flushing buffers.
 pub fn exit_now(status: u8) -> ! {
     // SAFETY: takes a number and does not return.
@@ -378,6 +453,16 @@ pub fn exit_now(status: u8) -> ! {
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
+        $crate::program!($main, |words| {
+            HEAP.prepare();
+            $main(words)
+        });
+    };
+    // The arena is the children's: each maps one of its own.
+    ($main:path, with the heap) => {
+        $crate::program!($main, |words| $main(words, &HEAP));
+    };
+    ($main:path, $run:expr) => {
         #[global_allocator]
         static HEAP: $crate::heap::Heap = $crate::heap::Heap::new();
 
@@ -391,10 +476,10 @@ macro_rules! program {
             count: std::ffi::c_int,
             words: *const *const std::ffi::c_char,
         ) -> std::ffi::c_int {
-            HEAP.prepare();
             // SAFETY: these are what the C library starts `main` with.
             let words = unsafe { $crate::sys::command_line(count, words) };
-            std::ffi::c_int::from($main(&words).status())
+            let run: fn(&[&'static std::ffi::CStr]) -> $crate::refusal::Exit = $run;
+            std::ffi::c_int::from(run(&words).status())
         }
     };
 }

@@ -74,6 +74,10 @@ pub struct Wire {
     pending: Vec<u8>,
     ended_by_nul: bool,
     deadline: Instant,
+    /// For a connection that is handed back where no complete message has arrived: how many bytes had arrived at the time
+    /// of the handover. `None` once a part of a message was taken, and where the process waits for the rest.
+    arrived: Option<usize>,
+    is_handed_over: bool,
 }
 
 /// What ends a conversation without a call.
@@ -83,6 +87,8 @@ pub enum End {
     Silence,
     /// No byte of a message came in time.
     Idle,
+    /// No complete message has arrived yet, and nothing was taken of what has.
+    Unready,
     /// What arrived is not a message, and why.
     Malformed(String),
     /// A part of the request was sent under other ids than the connection was made with.
@@ -96,7 +102,7 @@ impl End {
     #[must_use]
     pub fn why(&self) -> Option<String> {
         match self {
-            Self::Silence => None,
+            Self::Silence | Self::Unready => None,
             Self::Idle => Some(late()),
             Self::Malformed(why) => Some(why.clone()),
             Self::OtherSender => Some("a part of the request was sent under other ids".to_owned()),
@@ -111,7 +117,9 @@ impl End {
             Self::Silence if from_peer => Exit::NoRequest,
             Self::Idle | Self::Malformed(_) if from_peer => Exit::Protocol,
             Self::Silence | Self::Idle | Self::Malformed(_) => Exit::Request,
+            Self::Unready => Exit::Unready,
             Self::OtherSender => Exit::Protocol,
+            Self::Failed(_) if from_peer => Exit::Unanswered,
             Self::Failed(refusal) => refusal.exit(),
         }
     }
@@ -121,7 +129,24 @@ impl Wire {
     /// A conversation on the standard descriptors. `sender` is the peer, if every byte must have been sent by the peer.
     #[must_use]
     pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
-        Self { input, complaints, sender, pending: Vec::new(), ended_by_nul: false, deadline: started + PATIENCE }
+        let deadline = started + PATIENCE;
+        Self {
+            input,
+            complaints,
+            sender,
+            pending: Vec::new(),
+            ended_by_nul: false,
+            deadline,
+            arrived: None,
+            is_handed_over: false,
+        }
+    }
+
+    /// The same conversation with the connection of a peer on which so many bytes have arrived. Where they are no complete
+    /// message, it ends as [`End::Unready`] in place of waiting, and with nothing taken.
+    #[must_use]
+    pub fn handed_over(self, arrived: usize) -> Self {
+        Self { arrived: Some(arrived), is_handed_over: true, ..self }
     }
 
     /// Whether a listener passed on the connection of a peer.
@@ -165,9 +190,12 @@ impl Wire {
                 self.pending = message.split_off(at + 1);
                 message.truncate(at);
                 self.ended_by_nul = true;
+                self.arrived = self.is_handed_over.then_some(0);
                 return Ok(message);
             }
-            let chunk = self.more().map_err(|end| match end {
+            let chunk = self.more();
+            self.arrived = None;
+            let chunk = chunk.map_err(|end| match end {
                 End::Idle if !message.is_empty() => End::Malformed(late()),
                 other => other,
             })?;
@@ -194,7 +222,9 @@ impl Wire {
     fn more(&mut self) -> Result<Vec<u8>, End> {
         let mut chunk = vec![0; CHUNK];
         let got = loop {
-            self.wait()?;
+            if self.arrived.is_none() {
+                self.wait()?;
+            }
             let got = match self.input {
                 Input::Socket => self.up_to_nul(&mut chunk)?,
                 Input::Stream => tried(read(sys::stdin(), &mut chunk))?,
@@ -205,6 +235,7 @@ impl Wire {
             };
             match got {
                 Some(got) => break got,
+                None if self.arrived.is_some() => return Err(End::Unready),
                 // Another process took it, or it is out-of-band data, which poll(2) reports forever. The pause avoids
                 // spinning.
                 None => drop(poll(&mut [], PollTimeout::from(10_u8))),
@@ -218,7 +249,11 @@ impl Wire {
     /// another process may have taken that, and `SO_PEEK_OFF` (socket(7)) makes a peek begin elsewhere.
     fn up_to_nul(&self, chunk: &mut [u8]) -> Result<Option<usize>, End> {
         let Some(seen) = self.receive(chunk, MsgFlags::MSG_PEEK)? else { return Ok(None) };
+        let is_all = self.arrived.is_some_and(|arrived| seen >= arrived && seen < chunk.len());
         let seen = chunk.get(..seen).unwrap_or_default();
+        if is_all && !seen.is_empty() && !seen.contains(&0) {
+            return Err(End::Unready); // where ids change, a peek ends early: that is not all
+        }
         let wanted = seen.iter().position(|b| *b == 0).map_or(seen.len(), |at| at + 1);
         let mut taken = vec![0; wanted];
         let got = if wanted == 0 { Some(0) } else { self.receive(&mut taken, MsgFlags::empty())? };

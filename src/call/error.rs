@@ -97,6 +97,12 @@ pub static ERRORS: &[Declared] = &[
          record, or another link took a name in the request while it was carried out.",
     ),
     declared(
+        "Overloaded",
+        &[REASON],
+        "Nothing was done. Repeat the request. More requests of this user or in all were waiting at the socket than \
+         could be served in time.",
+    ),
+    declared(
         "Interrupted",
         &[],
         "The listing changed while it was read, or its link was renamed. Repeat the request. With `more`, elements \

@@ -273,7 +273,7 @@ impl Compiler<'_> {
             };
             self.rules.push(Placed { call: call.number, principals: who.principals.clone(), rule: placed });
             let needed = needed(call, named);
-            if rule.ruling == Ruling::Allow && needed != Profile::LINK {
+            if rule.ruling == Ruling::Allow {
                 for principal in &who.principals {
                     let profile = self.profiles.entry(*principal).or_default();
                     *profile = profile.and(needed);

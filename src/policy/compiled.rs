@@ -2,7 +2,7 @@
 //! The compiled policy, which `netbrokerctl policy install` writes and the broker reads.
 //!
 //! ```text header      magic and format, length of the file, SHA-256 of the whole, settings, number of tables, CRC
-//! directory   per table (0: profiles; else a call's number): where its slots are and how many, CRC blocks      rules
+//! directory   per table (0: whom an allow is for, with the profile that this needs; else a call's number): where its slots are and how many, CRC blocks      rules
 //! of one principal for one call (postcard), CRC over table, principal and rules slots       per table a hash table by
 //! principal: where its block is, CRC over table, position and slot ``` A decision reads the header, one directory
 //! entry, and a slot and a block for each principal of the caller. Its cost does not grow with the rules of others.
@@ -37,7 +37,7 @@ pub use write::{Placed, write};
 
 /// Eight bytes. The last is the number of the format. A test has the bytes of a policy with one of everything. A change
 /// to these bytes needs a new number.
-const MAGIC: &[u8; 8] = b"netbrkr\x03";
+const MAGIC: &[u8; 8] = b"netbrkr\x04";
 /// The number of bytes of the header.
 const HEADER: usize = 64;
 /// The number of bytes of a directory entry and of a slot.
@@ -198,6 +198,27 @@ impl<R: ReadAt> Compiled<R> {
             union = union.and(Profile::from_bits(bits).ok_or(unknown)?);
         }
         Ok(union)
+    }
+
+    /// Whose share the requests of a caller count for, and the profile that its rules can need. The principal is the most
+    /// particular one that an allow is for: the user, else the group with the lowest number, else everyone. `None` where
+    /// no allow is for this caller.
+    ///
+    /// # Errors
+    /// [`Damage`]
+    pub fn standing(&self, caller: &Caller) -> Result<(Option<Principal>, Profile), Damage> {
+        let rank = |principal: &Principal| match principal {
+            Principal::Uid(_) => (0, 0),
+            Principal::Gid(gid) => (1, *gid),
+            Principal::Everyone => (2, 0),
+        };
+        let mut granted: Option<Principal> = None;
+        for principal in principals(caller) {
+            if self.block::<u32>(PROFILES, principal)?.is_some() {
+                granted = granted.into_iter().chain([principal]).min_by_key(rank);
+            }
+        }
+        Ok((granted, self.profile(caller)?))
     }
 
     /// Judges a request.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The seccomp filters: the system calls that a stage may still make, each line with the code that needs it. Any other
 //! call ends the process, including calls by the numbers of other architectures and of x32. A filter can check numbers
-//! but not memory. So no filter allows `openat2`, whose flags are in memory.
+//! but not memory. So no process that reads a caller's bytes may use `openat2`, whose flags are in memory.
 //!
 //! An argument is unchecked only where it is an address or a length, where it is a descriptor that is opened after the
 //! filter, or where none of its values can do harm: each `Check::Free` is one of these. The number of descriptors of
@@ -65,6 +65,8 @@ pub enum Socket {
     Names,
     /// `/proc`, for a search of its processes.
     Proc,
+    /// The channel on which a child that was forked ahead receives its connection.
+    Channel,
 }
 
 /// An allowed system call: its number, what its arguments must be, and the code that needs it. Where several lines have
@@ -115,6 +117,25 @@ const POLL: i64 = libc::SYS_poll;
 const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
 const NEWNET: u32 = 0x4000_0000;
+
+/// `epoll_wait(2)`: newer architectures have `epoll_pwait(2)` only.
+#[cfg(target_arch = "x86_64")]
+const EPOLL_WAIT: i64 = libc::SYS_epoll_wait;
+#[cfg(not(target_arch = "x86_64"))]
+const EPOLL_WAIT: i64 = libc::SYS_epoll_pwait;
+/// `FIONREAD` (`asm-generic/ioctls.h`).
+const FIONREAD: u32 = 0x541b;
+/// fork(3): no flag of clone(2) that shares anything or makes a namespace.
+const FORKING: Check = Check::Without(0, !(int(libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID) | 0xff));
+/// A datagram socket of a file system path.
+const TO_TRAIL: Check =
+    Check::All(&[Check::Is(0, int(libc::AF_UNIX)), Check::Is(1, int(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC))]);
+const PATIENTLY: Check = Check::All(&[Check::Is(1, int(libc::SOL_SOCKET)), Check::Is(2, int(libc::SO_SNDTIMEO))]);
+const HANDED_OVER: Check = Check::All(&[Check::On(Socket::Channel), Check::Is(2, 0)]);
+const WHO: Check =
+    Check::All(&[Check::Is(0, 0), Check::Is(1, int(libc::SOL_SOCKET)), Check::Is(2, int(libc::SO_PEERCRED))]);
+const WHOSE_GROUPS: Check =
+    Check::All(&[Check::Is(0, 0), Check::Is(1, int(libc::SOL_SOCKET)), Check::Is(2, int(libc::SO_PEERGROUPS))]);
 
 /// A socket to rtnetlink. Other netlink protocols reach the firewall, `IPsec` and the audit subsystem.
 const RTNETLINK: Check = Check::All(&[
@@ -220,6 +241,75 @@ pub const GUARDED: &[Line] = &[
     (libc::SYS_exit_group, Check::Free, "return from main"),
 ];
 
+/// Also in the first filter of a child that was forked ahead, before its caller was known.
+pub const AHEAD: &[Line] = &[
+    (libc::SYS_recvmsg, HANDED_OVER, "stage::resident: the connection"),
+    (libc::SYS_setitimer, Check::Is(0, 0), "stage::resident: the alarm of the request"),
+    (libc::SYS_getsockopt, WHO, "stage::resident: who connected"),
+    (libc::SYS_getsockopt, WHOSE_GROUPS, "stage::resident: in which groups"),
+];
+
+/// The filter of the parent, `netbrokerd`. Its children inherit it, so what they need must be in it; the arguments of that
+/// are checked by their own filters.
+pub const RESIDENT: &[Line] = &[
+    (EPOLL_WAIT, Check::Free, "daemon: wait for connections and requests"),
+    (libc::SYS_epoll_ctl, Check::Free, "daemon: which connections"),
+    (libc::SYS_accept4, Check::Free, "daemon: a connection"),
+    (libc::SYS_getsockopt, Check::Free, "daemon, caller: who connected"),
+    (libc::SYS_ioctl, Check::Is(1, FIONREAD), "daemon: has a request arrived"),
+    (libc::SYS_read, Check::Free, "daemon: signals, from a signalfd"),
+    (libc::SYS_wait4, Check::Free, "daemon: how a child ended"),
+    (libc::SYS_socketpair, Check::Free, "daemon: the channel to a child"),
+    (libc::SYS_sendmsg, Check::Free, "daemon: hand over a connection"),
+    (libc::SYS_recvmsg, Check::Free, "stage::resident: receive it"),
+    (libc::SYS_clone, FORKING, "daemon: a child"),
+    #[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+    (libc::SYS_fork, Check::Free, "daemon: a child"),
+    (libc::SYS_set_robust_list, Check::Free, "daemon: the C library after fork(2)"),
+    (libc::SYS_close_range, Check::Free, "stage::resident: a child closes what is not its own"),
+    (libc::SYS_close, Check::Free, "stage::resident: a child makes room for its connection"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_dup2, Check::Free, "stage::resident: a child takes its connection"),
+    #[cfg(not(target_arch = "x86_64"))]
+    (libc::SYS_dup3, Check::Free, "stage::resident: a child takes its connection"),
+    (libc::SYS_setitimer, Check::Free, "stage::resident: the alarm of a request"),
+    (libc::SYS_rt_sigprocmask, Check::Free, "stage::resident: a child receives signals"),
+    (libc::SYS_getrandom, Check::Free, "stage::resident: the id of a request; heap: where the arena is"),
+    (libc::SYS_mprotect, Check::Free, "heap: the arena"),
+    (libc::SYS_pread64, Check::Free, "policy::compiled: who is granted anything"),
+    (libc::SYS_socket, TO_TRAIL, "audit: the trail"),
+    (libc::SYS_connect, Check::Free, "audit: the trail"),
+    (libc::SYS_setsockopt, PATIENTLY, "audit: how long a record waits"),
+    (libc::SYS_getpid, Check::Free, "audit: the process id in a line of syslog"),
+    (libc::SYS_prctl, Check::Free, "seccompiler: no_new_privs; daemon: ambient capabilities before it starts anew"),
+];
+
+/// What `netbrokerd` needs to start anew in the filter that it is under (execve(2)).
+pub const ANEW: &[Line] = &[
+    (libc::SYS_execve, Check::Free, "daemon: start anew"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_arch_prctl, Check::Free, "the C library"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_access, Check::Free, "the dynamic linker"),
+    (libc::SYS_set_tid_address, Check::Free, "the C library"),
+    (libc::SYS_rseq, Check::Free, "the C library"),
+    (libc::SYS_prlimit64, Check::Free, "the C library; stage::inherited: no core dumps; daemon: how many descriptors"),
+    (libc::SYS_mmap, Check::Free, "the dynamic linker"),
+    (libc::SYS_rt_sigaction, Check::Free, "stage::inherited: ignored signals"),
+    (libc::SYS_umask, Check::Free, "stage::inherited"),
+    (libc::SYS_chdir, Check::Free, "stage::inherited"),
+    (libc::SYS_openat2, Check::Free, "stage::inherited: files of /proc that nothing is mounted over"),
+    (libc::SYS_readlinkat, Check::Free, "stage::inherited: the user namespace"),
+    (libc::SYS_getuid, Check::Free, "stage::system_user"),
+    (libc::SYS_getresuid, Check::Free, "stage::system_user: read back"),
+    (libc::SYS_getresgid, Check::Free, "stage::system_user: read back"),
+    (libc::SYS_getgroups, Check::Free, "stage::system_user: read back"),
+    (libc::SYS_getsockname, Check::Free, "daemon: what was passed are listeners"),
+    (libc::SYS_fcntl, Check::Free, "daemon: listeners that do not wait"),
+    (libc::SYS_epoll_create1, Check::Free, "daemon"),
+    (libc::SYS_signalfd4, Check::Free, "daemon"),
+];
+
 /// Also in the first filter of callers with a rule that grants making or removing namespaces, and in the last filter of
 /// the stage that does it.
 pub const NAMESPACES: &[Line] = &[
@@ -322,6 +412,10 @@ pub fn first(profile: Profile) -> impl Iterator<Item = &'static [Line]> {
     std::iter::once(GUARDED).chain(extra)
 }
 
+/// The first filter of a child that was forked ahead.
+pub const GUARDED_AHEAD: Filter = &[GUARDED, AHEAD];
+/// The filter of the parent.
+pub const RESIDE: Filter = &[RESIDENT, ANEW, GUARDED, NAMESPACES, TUN];
 /// The last filter of a transaction that also makes a link by `/dev/net/tun`.
 pub const MAKE_TUN: Filter = &[LAST_WORDS, TRANSACTION, DEVICE];
 /// The last filter of a netlink transaction.
@@ -389,6 +483,7 @@ struct Sockets<'a> {
     policy: Option<RawFd>,
     names: Option<RawFd>,
     proc: Option<RawFd>,
+    channel: Option<RawFd>,
 }
 
 impl Sockets<'_> {
@@ -400,12 +495,17 @@ impl Sockets<'_> {
             Socket::Policy => self.policy.as_slice(),
             Socket::Names => self.names.as_slice(),
             Socket::Proc => self.proc.as_slice(),
+            Socket::Channel => self.channel.as_slice(),
         }
     }
 }
 
 /// The program of the first filter of a caller whose rules need none of [`EXTRA_FILTERS`].
 const PLAIN: Program = bpf::assemble(bare!(&[GUARDED]));
+/// The program of the first filter of a child that was forked ahead.
+const AHEAD_PROGRAM: Program = bpf::assemble(bare!(GUARDED_AHEAD));
+/// The program of the filter of the parent.
+const RESIDENT_PROGRAM: Program = bpf::assemble(bare!(RESIDE));
 /// The programs of the last filters.
 const TRANSACT_PROGRAM: Program = bpf::assemble(bare!(TRANSACT));
 const MAKE_TUN_PROGRAM: Program = bpf::assemble(bare!(MAKE_TUN));
@@ -433,6 +533,23 @@ fn first_program(profile: Profile) -> Program {
 /// [`Refusal::NotConfined`]
 pub(super) fn guard(profile: Profile, policy: Option<RawFd>) -> Result<(), Refusal> {
     install(first_program(profile), &Sockets { policy, ..Sockets::default() }, "first filter")
+}
+
+/// Installs the first filter of a child that was forked ahead.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn guard_ahead(policy: RawFd, channel: RawFd) -> Result<(), Refusal> {
+    let sockets = Sockets { policy: Some(policy), channel: Some(channel), ..Sockets::default() };
+    install(AHEAD_PROGRAM, &sockets, "first filter")
+}
+
+/// Installs the filter of the parent.
+///
+/// # Errors
+/// [`Refusal::NotConfined`]
+pub(super) fn reside() -> Result<(), Refusal> {
+    install(RESIDENT_PROGRAM, &Sockets::default(), "filter of netbrokerd")
 }
 
 /// Installs the last filter of a transaction.

@@ -41,6 +41,17 @@ impl Guarded {
         Ok(Self { caller, way, identity, policy, begun })
     }
 
+    /// In a process that was forked before its caller was known, and has read this policy, keeps the capabilities of the
+    /// link profile only, and is under its first filter.
+    pub(super) fn ahead(
+        caller: Caller,
+        identity: Identity,
+        policy: ManuallyDrop<Compiled<PolicyFile>>,
+        begun: Begun,
+    ) -> Self {
+        Self { caller, way: Way::Socket, identity, policy, begun }
+    }
+
     fn restrict(caller: &Caller, group: Gid) -> Result<Compiled<PolicyFile>, Refusal> {
         let policy = trusted::policy(group)?;
         let profile = policy.profile(caller).map_err(|damage| trusted::damaged(damage.0))?;

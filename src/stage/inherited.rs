@@ -28,7 +28,7 @@ use crate::sys;
 use crate::wire::{Complaints, Input};
 
 /// Seconds after which the kernel ends the process, whatever it waits for.
-const LONGEST: u32 = 30;
+pub(super) const LONGEST: u32 = 30;
 
 /// Timers other than the one that the alarm uses (`ITIMER_VIRTUAL`, `ITIMER_PROF`).
 const TIMERS: [u32; 2] = [1, 2];
@@ -69,7 +69,7 @@ pub struct Begun {
 }
 
 impl Begun {
-    fn now() -> Result<Self, Errno> {
+    pub(super) fn now() -> Result<Self, Errno> {
         let id = sys::random::<16>()?.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Self { at: Instant::now(), id })
     }
@@ -100,7 +100,7 @@ impl Inherited {
         if let Err(what) = fit(sys::stdout(), OFlag::O_WRONLY) {
             return told(1, what);
         }
-        match hygiene().and_then(|()| Begun::now().map_err(|errno| ("draw random bits", errno))) {
+        match hygiene(3).and_then(|()| Begun::now().map_err(|errno| ("draw random bits", errno))) {
             Ok(begun) => Ok(Self { begun, input, complaints }),
             Err((step, errno)) => {
                 complaints.say(&format!("cannot {step}: {errno}"));
@@ -164,10 +164,10 @@ fn arm() -> Result<(), Errno> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// Undoes what is inherited other than the standard descriptors. An error names the step that failed.
-fn hygiene() -> Result<(), (&'static str, Errno)> {
+/// Undoes what is inherited other than the descriptors before `first`. An error names the step that failed.
+pub(super) fn hygiene(first: u32) -> Result<(), (&'static str, Errno)> {
     let named = |step: &'static str| move |errno: Errno| (step, errno);
-    sys::close_from(3).map_err(named("close inherited descriptors"))?;
+    sys::close_from(first).map_err(named("close inherited descriptors"))?;
     for timer in TIMERS {
         sys::cancel_timer(timer).map_err(named("cancel inherited timers"))?;
     }
@@ -272,7 +272,7 @@ fn is_listening(descriptor: BorrowedFd<'static>) -> bool {
 }
 
 /// The root of the real /proc, and not of something that was mounted over it.
-struct Proc(OwnedFd);
+pub(super) struct Proc(OwnedFd);
 
 /// `PROC_ROOT_INO` (`linux/proc_fs.h`).
 const PROC_ROOT: u64 = 1;
@@ -280,7 +280,7 @@ const PROC_ROOT: u64 = 1;
 const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
 
 impl Proc {
-    fn open() -> Result<Self, Refusal> {
+    pub(super) fn open() -> Result<Self, Refusal> {
         let proc = openat(AT_FDCWD, "/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(system("open /proc"))?;
         let kind = fstatfs(&proc).map_err(system("statfs /proc"))?.filesystem_type();
@@ -293,7 +293,7 @@ impl Proc {
 
     /// Requires a user namespace that maps every id to itself, as the initial one does. In any other, its creator
     /// decides what the real uid, the owners of files and the policy are, and file capabilities still take effect.
-    fn require_identity_map(&self) -> Result<(), Refusal> {
+    pub(super) fn require_identity_map(&self) -> Result<(), Refusal> {
         if self.is_in_initial_user_namespace() {
             return Ok(());
         }
@@ -332,7 +332,7 @@ impl Proc {
     }
 
     /// The device and inode numbers of a process's network namespace.
-    fn netns(&self, path: &str) -> Result<(u64, u64), Errno> {
+    pub(super) fn netns(&self, path: &str) -> Result<(u64, u64), Errno> {
         let what = fstatat(&self.0, path, nix::fcntl::AtFlags::empty())?;
         Ok((what.st_dev, what.st_ino))
     }

@@ -8,6 +8,7 @@
 //! * `guarded`: has only what the caller's rules can need, under the first filter; the first stage that reads a byte of
 //!   the request
 //! * `confined`: one namespace, one transaction, under Landlock and the second filter
+//! * `resident`: the parent of `netbrokerd`, and the stage before `Guarded` in its children
 //! * `namespaces`: the last stage of `Netns.Add` and `Netns.Delete`
 //! * `tun`: the device that the last stage of `Link.Add` also has for a TUN or TAP link
 //! * `capabilities`, `landlock`, `filter`, `netns`, `mounts`: what the stages use
@@ -23,6 +24,7 @@ pub(crate) mod mounts;
 mod namespaces;
 pub mod netns;
 mod pids;
+pub mod resident;
 mod system_user;
 mod trusted;
 mod tun;

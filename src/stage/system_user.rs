@@ -68,12 +68,41 @@ impl SystemUser {
 
     /// Becomes the user. The permitted capabilities stay until the policy shows which of them this caller can need.
     pub(super) fn become_it(self, caller: &Caller) -> Result<(), Refusal> {
+        self.require_other(caller)?;
+        self.become_resident()
+    }
+
+    /// Requires a caller who is not this user, and not in its group.
+    pub(super) fn require_other(self, caller: &Caller) -> Result<(), Refusal> {
         if caller.uid == self.uid.as_raw() || caller.all_gids().any(|gid| gid == self.gid.as_raw()) {
             return Err(not_privileged(
                 "a caller other than the user and group netbroker",
                 "call as another user, who is not in the group netbroker",
             ));
         }
+        Ok(())
+    }
+
+    /// Becomes the user, unless the process was started as this user.
+    pub(super) fn settle(self) -> Result<(), Refusal> {
+        if getuid() != self.uid {
+            return if getuid().is_root() {
+                self.become_resident()
+            } else {
+                Err(not_privileged("root or the user netbroker, who start netbrokerd", "start netbroker.service"))
+            };
+        }
+        let held = capabilities::permitted()?;
+        match capabilities::KEPT.into_iter().all(|capability| held.has(capability)) {
+            true => require_ids(self.uid, self.gid),
+            false => Err(not_privileged(
+                "cap_net_admin, cap_sys_admin",
+                "start it as root, or with these as ambient capabilities (AmbientCapabilities=)",
+            )),
+        }
+    }
+
+    fn become_resident(self) -> Result<(), Refusal> {
         let held = capabilities::permitted()?;
         let missing: Vec<Capability> = capabilities::NEEDED.into_iter().filter(|cap| !held.has(*cap)).collect();
         if !missing.is_empty() {
@@ -84,6 +113,20 @@ impl SystemUser {
         prctl::set_keepcaps(true).map_err(unconfined("keepcaps"))?;
         become_user(self.uid, self.gid)?;
         prctl::set_keepcaps(false).map_err(unconfined("keepcaps"))
+    }
+}
+
+/// Reads back that the process is this user already, with no other group.
+fn require_ids(uid: Uid, gid: Gid) -> Result<(), Refusal> {
+    let uids = getresuid().map_err(unconfined("getresuid"))?;
+    let gids = getresgid().map_err(unconfined("getresgid"))?;
+    let others = sys::groups().map_err(unconfined("getgroups"))?.into_iter().filter(|group| *group != gid.as_raw());
+    let uid_is_own = [uids.real, uids.effective, uids.saved].iter().all(|own| *own == uid);
+    let gid_is_own = [gids.real, gids.effective, gids.saved].iter().all(|own| *own == gid);
+    if uid_is_own && gid_is_own && others.count() == 0 {
+        Ok(())
+    } else {
+        Err(not_privileged("the group netbroker and no other", "start netbrokerd with the group netbroker only"))
     }
 }
 

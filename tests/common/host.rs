@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::landlock;
 use super::mounts::{self, Origin};
 use super::trail::{Playing, Record, Trail};
-use super::{ALICE, BROKER, Background, CALLERS, CAPABILITIES, NETBROKER, PATH, Program, Ran, TOOL, etc};
+use super::{ALICE, BROKER, Background, CALLERS, CAPABILITIES, DAEMON, NETBROKER, PATH, Program, Ran, TOOL, etc};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
@@ -113,8 +113,10 @@ impl Builder {
         mounts::tmpfs("/run", 0o755);
         mounts::cover("/usr/libexec");
         // Bound, not copied: nothing depends on its owner. If it is missing, a test that needs it reports that.
-        if Program::Tool.path().is_file() {
-            mounts::bind_file(Program::Tool.path(), TOOL);
+        for (program, at) in [(Program::Tool, TOOL), (Program::Daemon, DAEMON)] {
+            if program.path().is_file() {
+                mounts::bind_file(program.path(), at);
+            }
         }
         etc::make(self.etc_by_copy);
         mounts::tmpfs("/var/lib", 0o755);

@@ -39,6 +39,7 @@ mod running;
 pub mod scene;
 pub mod sent;
 pub mod shipped;
+pub mod socket;
 pub mod traced;
 pub mod tracer;
 mod trail;
@@ -68,6 +69,8 @@ pub const BROKER: &str = "/usr/libexec/netbroker/netbroker";
 /// Where a host keeps the tool, so that callers reach it wherever the source tree is (in a home of mode 0700, for
 /// example).
 pub const TOOL: &str = "/usr/libexec/netbrokerctl";
+/// Where a host keeps netbrokerd.
+pub const DAEMON: &str = "/usr/libexec/netbrokerd";
 /// All that the broker needs as file capabilities, as `setcap` writes them.
 pub const CAPABILITIES: &str = "cap_net_admin,cap_sys_admin,cap_setuid,cap_setgid,cap_dac_override=p";
 
@@ -78,6 +81,7 @@ pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 #[derive(Clone, Copy)]
 pub(crate) enum Program {
     Broker,
+    Daemon,
     Tool,
 }
 
@@ -86,6 +90,7 @@ impl Program {
     pub(crate) fn path(self) -> PathBuf {
         let (variable, built) = match self {
             Self::Broker => ("NETBROKER", "target/broker/release/netbroker"),
+            Self::Daemon => ("NETBROKERD", "target/broker/release/netbrokerd"),
             Self::Tool => ("NETBROKERCTL", "target/release/netbrokerctl"),
         };
         let path = std::env::var_os(variable).map_or_else(|| PathBuf::from(built), PathBuf::from);
@@ -97,7 +102,7 @@ impl Program {
         let path = self.path();
         assert!(
             path.is_file(),
-            "{} is missing (or this is a chroot, which setns(2) leaves); build first: tests/run, or cargo build --release --locked --no-default-features --bin netbroker \
+            "{} is missing (or this is a chroot, which setns(2) leaves); build first: tests/run, or cargo build --release --locked --no-default-features --bins \
              --target-dir target/broker && cargo build --release --locked",
             path.display()
         );

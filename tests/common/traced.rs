@@ -96,6 +96,7 @@ impl Traced {
             Socket::Tun => &self.tun,
             Socket::Policy => &self.policy,
             Socket::Names | Socket::Proc => &self.names,
+            Socket::Channel => &[], // only children of netbrokerd have it
         }
     }
 }

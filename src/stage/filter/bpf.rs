@@ -29,7 +29,7 @@ const RETURN: u16 = 0x06;
 /// The most instructions of a program: a jump reaches at most 255.
 const MOST: usize = 248;
 /// The most system call numbers in a program.
-const NUMBERS: usize = 64;
+const NUMBERS: usize = 96;
 /// The most places for descriptors in a program.
 const HOLES: usize = 32;
 /// All system call numbers are less than this.
@@ -462,6 +462,7 @@ mod tests {
 
     #[test]
     fn every_filter_allows_what_its_lines_say_and_is_the_same_whenever_it_is_assembled() {
+        use super::super::{AHEAD_PROGRAM, GUARDED_AHEAD, RESIDE, RESIDENT_PROGRAM};
         use super::super::{FIND_PROCESSES, FIND_PROCESSES_PROGRAM};
         use super::super::{LIST_NAMES, LIST_NAMES_PROGRAM, MAKE_NAMESPACES, MAKE_NAMESPACES_PROGRAM, MAKE_TUN};
         use super::super::{MAKE_TUN_PROGRAM, PLAIN, TRANSACT, TRANSACT_PROGRAM, first, first_program};
@@ -479,7 +480,9 @@ mod tests {
             lines
         };
         let firsts = profiles.iter().map(|profile| (first_program(*profile), sorted(first(*profile).collect())));
-        let lasts = [
+        let firsts = firsts.chain([(AHEAD_PROGRAM, sorted(GUARDED_AHEAD.to_vec()))]);
+        let others = [
+            (RESIDENT_PROGRAM, sorted(RESIDE.to_vec())),
             (TRANSACT_PROGRAM, sorted(TRANSACT.to_vec())),
             (MAKE_TUN_PROGRAM, sorted(MAKE_TUN.to_vec())),
             (LIST_NAMES_PROGRAM, sorted(LIST_NAMES.to_vec())),
@@ -492,7 +495,10 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(state >> 33).unwrap()
         };
-        for (program, lines) in firsts.chain(lasts) {
+        let mut reside = RESIDENT_PROGRAM;
+        let reside = reside.filled(&Sockets::default()).expect("it fits");
+        let of_others = others.into_iter().map(|other| (false, other));
+        for (is_first, (program, lines)) in firsts.map(|first| (true, first)).chain(of_others) {
             assert_eq!(program, assemble(&lines), "assembled when this was built, and now");
             let sockets = Sockets {
                 netlink: &[6, 5],
@@ -501,6 +507,7 @@ mod tests {
                 policy: Some(3),
                 names: Some(5),
                 proc: Some(8),
+                channel: Some(9),
             };
             let some = Sockets { netlink: &[6], ..Sockets::default() };
             for sockets in [&sockets, &some] {
@@ -518,6 +525,8 @@ mod tests {
                             expected,
                             "{number} {arguments:?} {own:?}"
                         );
+                        let is_inherited = !is_first || run(reside, OWN, number, arguments) == ALLOW;
+                        assert!(is_inherited || !expected, "the parent forbids {number} {arguments:?} {own:?}");
                     }
                 }
             }

@@ -456,7 +456,7 @@ fn a_deny_of_a_delete_names_the_other_calls_that_remove_the_same() {
         let more = match calls.split_once('.').unwrap().0 {
             "\"Route" => "table = \"*\"\ndestination = \"*\"\n",
             "\"Fdb" => "mac = \"*\"\n",
-            "\"Vni" => "vni = \"*\"\n",
+            "\"Vni" => "vnis = \"*\"\n",
             _ => "",
         };
         format!("[[allow]]\nid = \"x\"\nwho = \"user:alice\"\ncall = [{calls}]\nnetns = \"q*\"\nlink = \"*\"\n{more}")

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What `netbrokerd` knows of its connections: whose they are, what they wait for, and whose turn is next. Time is handed
+//! in, and nothing here is a system call.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::policy::rule::Principal;
+
+/// How long a request may wait for its turn.
+pub(super) const TURN: Duration = Duration::from_secs(5);
+/// How long a request may take to arrive completely.
+pub(super) const ARRIVAL: Duration = Duration::from_secs(10);
+/// What callers to whom no rule applies may have in all: connections, and requests being served.
+const UNGRANTED: (u32, u32) = (16, 2);
+/// How many refusals of one principal are recorded one by one in a second. The others are counted.
+const REFUSALS: u32 = 20;
+/// The unit of rates.
+const SECOND: Duration = Duration::from_secs(1);
+/// How long a principal first waits after one of its processes has died. Each further death doubles it.
+const PENALTY: Duration = Duration::from_secs(1);
+/// The longest penalty is this many times doubled.
+const DOUBLED: u32 = 12;
+/// After so long without a death, the next penalty is the first again.
+const FORGIVEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a process waits before it looks again at a request that had not arrived completely. Each look doubles it.
+const PAUSE: Duration = Duration::from_millis(4);
+/// The longest pause is this many times doubled.
+const LONGEST_PAUSE: u32 = 8;
+
+/// Limits, with their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) connections: u32,
+    pub(super) connections_each: u32,
+    pub(super) requests: u32,
+    pub(super) requests_each: u32,
+    pub(super) records_each: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, connections_each: 256, requests: 32, requests_each: 16, records_each: 10_000 }
+    }
+}
+
+impl Limits {
+    /// Whether no limit for one is greater than that for all.
+    pub(super) fn are_reachable(&self) -> bool {
+        self.connections_each <= self.connections && self.requests_each <= self.requests
+    }
+}
+
+/// Whose share a connection counts for: what grants its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Share(pub(super) Option<Principal>);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Principal::Uid(uid)) => write!(f, "uid:{uid}"),
+            Some(Principal::Gid(gid)) => write!(f, "gid:{gid}"),
+            Some(Principal::Everyone) => f.write_str("*"),
+            None => f.write_str("nobody"),
+        }
+    }
+}
+
+/// What a policy says of a caller before a byte is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) share: Share,
+    pub(super) is_wide: bool,
+    pub(super) policy: u64,
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A request, or the rest of one.
+    Waiting,
+    /// Its turn.
+    Ready(Instant),
+    /// The process that serves it.
+    Served,
+}
+
+/// A request that had not arrived completely when a process looked.
+#[derive(Debug, Clone, Copy)]
+struct Partial {
+    /// How many bytes there were.
+    bytes: usize,
+    /// How often a process looked.
+    looks: u32,
+    /// When it began to arrive.
+    since: Instant,
+    /// When a process may look again.
+    again: Instant,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) uid: u32,
+    pub(super) share: Share,
+    pub(super) state: State,
+    /// The other end has closed it, or will send no more.
+    pub(super) has_ended: bool,
+    /// Whether its requests need a process with more than the link profile.
+    pub(super) is_wide: bool,
+    /// Which policy, by the order in which they were seen, its share and profile are from.
+    pub(super) policy: u64,
+    partial: Option<Partial>,
+}
+
+/// What one uid has of a share.
+#[derive(Debug, Default, Clone, Copy)]
+struct Part {
+    connections: u32,
+    served: u32,
+    /// The number of the last turn that it got.
+    last: u64,
+}
+
+/// What one principal has in use.
+#[derive(Debug)]
+struct Account {
+    connections: u32,
+    served: u32,
+    last: u64,
+    parts: BTreeMap<u32, Part>,
+    /// Nothing is served before this time.
+    not_before: Instant,
+    deaths: u32,
+    /// The current second, and what happened in it.
+    second: Instant,
+    requests: u32,
+    refusals: u32,
+    counted: u32,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        Self {
+            connections: 0,
+            served: 0,
+            last: 0,
+            parts: BTreeMap::new(),
+            not_before: now,
+            deaths: 0,
+            second: now,
+            requests: 0,
+            refusals: 0,
+            counted: 0,
+        }
+    }
+
+    fn begin_second(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.second) >= SECOND {
+            (self.second, self.requests, self.refusals) = (now, 0, 0);
+        }
+    }
+
+    /// When the next request may be served, for all that concerns rates and penalties.
+    fn when(&self, rate: u32) -> Instant {
+        if self.requests >= rate { self.not_before.max(self.second + SECOND) } else { self.not_before }
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        self.connections == 0 && self.counted == 0 && (self.deaths == 0 || now >= self.not_before + FORGIVEN)
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// This connection's.
+    Serve { at: usize, counts: bool },
+    /// This connection has waited too long.
+    TooLate { at: usize },
+    /// This connection has waited too long, and no process may read what its principal sends.
+    Close { at: usize },
+}
+
+/// All connections and accounts.
+#[derive(Debug)]
+pub(super) struct Table {
+    limits: Limits,
+    connections: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    open: u32,
+    served: u32,
+    /// How many processes say that there is no room: not more than serve one principal.
+    turned_away: u32,
+    turns: u64,
+    accounts: BTreeMap<Share, Account>,
+}
+
+impl Table {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            connections: Vec::new(),
+            free: Vec::new(),
+            open: 0,
+            served: 0,
+            turned_away: 0,
+            turns: 0,
+            accounts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn open(&self) -> u32 {
+        self.open
+    }
+
+    fn most(&self, share: Share) -> (u32, u32) {
+        match share.0 {
+            Some(_) => (self.limits.connections_each, self.limits.requests_each),
+            None => (UNGRANTED.0.min(self.limits.connections_each), UNGRANTED.1.min(self.limits.requests_each)),
+        }
+    }
+
+    /// Whether the share has room for one more connection of this uid. Where several uids share, one of them gets at most
+    /// half.
+    fn has_room(&self, share: Share, uid: u32) -> bool {
+        let (most, _) = self.most(share);
+        let Some(account) = self.accounts.get(&share) else { return true };
+        let of_uid = account.parts.get(&uid).map_or(0, |part| part.connections);
+        let most_of_uid = if matches!(share.0, Some(Principal::Uid(_))) { most } else { most.div_ceil(2) };
+        account.connections < most && of_uid < most_of_uid
+    }
+
+    /// Takes in a connection; `None` where there is no room for it.
+    pub(super) fn admit(&mut self, uid: u32, standing: Standing, now: Instant) -> Option<usize> {
+        let Standing { share, is_wide, policy } = standing;
+        if self.open >= self.limits.connections || !self.has_room(share, uid) {
+            return None;
+        }
+        self.enter(share, uid, now);
+        let connection =
+            Connection { uid, share, state: State::Waiting, has_ended: false, is_wide, policy, partial: None };
+        self.open += 1;
+        let at = self.free.pop().unwrap_or(self.connections.len());
+        match self.connections.get_mut(at) {
+            Some(place) => *place = Some(connection),
+            None => self.connections.push(Some(connection)),
+        }
+        Some(at)
+    }
+
+    fn enter(&mut self, share: Share, uid: u32, now: Instant) {
+        // Who comes anew is behind all who wait already.
+        let last = self.turns;
+        let account = self.accounts.entry(share).or_insert_with(|| Account { last, ..Account::new(now) });
+        account.connections += 1;
+        account.parts.entry(uid).or_insert(Part { last, ..Part::default() }).connections += 1;
+    }
+
+    fn leave(&mut self, share: Share, uid: u32) {
+        let Some(account) = self.accounts.get_mut(&share) else { return };
+        account.connections -= 1;
+        if let Some(part) = account.parts.get_mut(&uid) {
+            part.connections -= 1;
+            if part.connections == 0 {
+                account.parts.remove(&uid);
+            }
+        }
+    }
+
+    /// Moves a connection to another share, because the policy has changed. A share may have more than its limit then.
+    pub(super) fn move_to(&mut self, at: usize, standing: Standing, now: Instant) {
+        let Standing { share, is_wide, policy } = standing;
+        let Some((old, uid)) = self.get(at).map(|connection| (connection.share, connection.uid)) else { return };
+        if old != share {
+            self.leave(old, uid);
+            self.enter(share, uid, now);
+        }
+        if let Some(connection) = self.get_mut(at) {
+            (connection.share, connection.is_wide, connection.policy) = (share, is_wide, policy);
+        }
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Connection> {
+        self.connections.get(at)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Connection> {
+        self.connections.get_mut(at)?.as_mut()
+    }
+
+    /// The places of all connections.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.connections.iter().enumerate().filter(|(_, connection)| connection.is_some()).map(|(at, _)| at)
+    }
+
+    /// Forgets a connection that is not being served.
+    pub(super) fn remove(&mut self, at: usize) {
+        if let Some(connection) = self.connections.get_mut(at).and_then(Option::take) {
+            self.leave(connection.share, connection.uid);
+            self.free.push(at);
+            self.open -= 1;
+        }
+    }
+
+    /// Bytes have arrived on a connection: so many are queued now.
+    pub(super) fn arrived(&mut self, at: usize, bytes: usize, now: Instant) {
+        let Some(connection) = self.get_mut(at) else { return };
+        let has_grown = connection.partial.is_none_or(|partial| bytes > partial.bytes);
+        if connection.state == State::Waiting && bytes > 0 && has_grown {
+            connection.state = State::Ready(now);
+        }
+    }
+
+    /// Whose turn it is now, if anybody's. A principal that got none for the longest time is first; of its uids, the one
+    /// with the fewest requests being served, then the one that got none for the longest time.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Turn> {
+        for account in self.accounts.values_mut() {
+            account.begin_second(now);
+        }
+        let late = |connection: &Connection| match connection.state {
+            State::Ready(since) => now.saturating_duration_since(since) >= TURN,
+            _ => false,
+        };
+        let mut first: Option<((u64, u32, u64, Instant), usize)> = None;
+        for (at, connection) in self.connections.iter().enumerate() {
+            let Some(connection) = connection else { continue };
+            let State::Ready(since) = connection.state else { continue };
+            if connection.partial.is_some_and(|partial| now < partial.again) {
+                continue;
+            }
+            let Some(account) = self.accounts.get(&connection.share) else { continue };
+            if late(connection) && now < account.not_before {
+                return Some(Turn::Close { at });
+            }
+            if late(connection) && self.turned_away < self.limits.requests_each {
+                return self.turn_away(at);
+            }
+            let (_, most) = self.most(connection.share);
+            if self.served >= self.limits.requests
+                || account.served >= most
+                || now < account.when(self.limits.records_each)
+            {
+                continue;
+            }
+            let part = account.parts.get(&connection.uid).copied().unwrap_or_default();
+            let rank = (account.last, part.served, part.last, since);
+            if first.as_ref().is_none_or(|(least, _)| rank < *least) {
+                first = Some((rank, at));
+            }
+        }
+        let (_, at) = first?;
+        let connection = self.connections.get_mut(at)?.as_mut()?;
+        connection.state = State::Served;
+        let account = self.accounts.get_mut(&connection.share)?;
+        let part = account.parts.entry(connection.uid).or_default();
+        self.turns += 1;
+        (account.last, part.last) = (self.turns, self.turns);
+        account.served += 1;
+        part.served += 1;
+        account.requests += 1;
+        self.served += 1;
+        Some(Turn::Serve { at, counts: account.refusals >= REFUSALS })
+    }
+
+    fn turn_away(&mut self, at: usize) -> Option<Turn> {
+        self.turned_away += 1;
+        self.get_mut(at)?.state = State::Served;
+        Some(Turn::TooLate { at })
+    }
+
+    /// The process that served a connection has ended; `bytes` are queued on it now. `refused`: whether it recorded a
+    /// refusal, or left one to be counted.
+    pub(super) fn served_to_the_end(&mut self, at: usize, was_late: bool, refused: Option<Refused>) {
+        let Some(connection) = self.connections.get_mut(at).and_then(Option::as_mut) else { return };
+        connection.state = State::Waiting;
+        if was_late {
+            self.turned_away -= 1;
+            return;
+        }
+        self.served -= 1;
+        let Some(account) = self.accounts.get_mut(&connection.share) else { return };
+        account.served = account.served.saturating_sub(1);
+        if let Some(part) = account.parts.get_mut(&connection.uid) {
+            part.served = part.served.saturating_sub(1);
+        }
+        match refused {
+            Some(Refused::Recorded) => account.refusals += 1,
+            Some(Refused::LeftOut) => account.counted += 1,
+            None => {}
+        }
+    }
+
+    /// A complete request was taken from a connection.
+    pub(super) fn took_all(&mut self, at: usize) {
+        if let Some(connection) = self.get_mut(at) {
+            connection.partial = None;
+        }
+    }
+
+    /// A process found that a request had not arrived completely: it looked at so many bytes.
+    pub(super) fn took_nothing(&mut self, at: usize, bytes: usize, now: Instant) {
+        let Some(connection) = self.get_mut(at) else { return };
+        let (looks, since) = connection.partial.map_or((0, now), |partial| (partial.looks, partial.since));
+        let pause = PAUSE * 2_u32.pow(looks.min(LONGEST_PAUSE));
+        connection.partial = Some(Partial { bytes, looks: looks + 1, since, again: now + pause });
+    }
+
+    /// A process of this principal died by a signal. Until when the principal waits.
+    pub(super) fn died(&mut self, share: Share, now: Instant) {
+        let account = self.accounts.entry(share).or_insert_with(|| Account::new(now));
+        if now >= account.not_before + FORGIVEN {
+            account.deaths = 0;
+        }
+        account.not_before = now + PENALTY * 2_u32.pow(account.deaths.min(DOUBLED));
+        account.deaths += 1;
+    }
+
+    /// Connections whose request did not arrive in time.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<usize> {
+        let is_overdue = |connection: &Connection| {
+            let late = |partial: Partial| now.saturating_duration_since(partial.since) >= ARRIVAL;
+            connection.state != State::Served && connection.partial.is_some_and(late)
+        };
+        self.places().filter(|at| self.get(*at).is_some_and(is_overdue)).collect()
+    }
+
+    /// Refusals that were counted in seconds that have ended, by principal. Also forgets accounts without a use.
+    pub(super) fn counted(&mut self, now: Instant) -> Vec<(Share, u32)> {
+        let mut counted = Vec::new();
+        for (share, account) in &mut self.accounts {
+            if account.counted > 0 && now.saturating_duration_since(account.second) >= SECOND {
+                counted.push((*share, std::mem::take(&mut account.counted)));
+            }
+            account.begin_second(now);
+        }
+        self.accounts.retain(|_, account| !account.is_idle(now));
+        counted
+    }
+
+    /// When something is to be done next that no event announces.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        let of_connection = |connection: &Connection| match (connection.state, connection.partial) {
+            (State::Served, _) => None,
+            (State::Ready(since), partial) => {
+                let account = self.accounts.get(&connection.share)?;
+                let turn = account.when(self.limits.records_each);
+                let turn = partial.map_or(turn, |partial| turn.max(partial.again));
+                let (_, most) = self.most(connection.share);
+                let is_full = self.served >= self.limits.requests || account.served >= most;
+                Some(if is_full { since + TURN } else { turn.min(since + TURN) })
+            }
+            (State::Waiting, partial) => partial.map(|partial| partial.since + ARRIVAL),
+        };
+        let connections = self.connections.iter().flatten().filter_map(of_connection);
+        let counts =
+            self.accounts.values().filter(|account| account.counted > 0).map(|account| account.second + SECOND);
+        connections.chain(counts).min()
+    }
+}
+
+/// What a process did about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Recorded,
+    LeftOut,
+}

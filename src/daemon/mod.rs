@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `netbrokerd`: accepts connections, waits until a request has arrived, and gives the connection to a child that serves
+//! this one request and ends. Then the connection waits for the next one.
+//!
+//! This process never reads or writes a byte of a connection. It asks the kernel who connected and how many bytes have
+//! arrived, and learns of its children only how they ended.
+//!
+//! * `options`, `listeners`: how it is started
+//! * `limits`: whose connections there are, and whose turn is next
+//! * `children`: the processes
+#![forbid(unsafe_code)]
+
+mod children;
+mod limits;
+mod listeners;
+mod options;
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{SockFlag, accept4};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{execve, write};
+
+use self::children::{Children, LEFT_OUT, Service, Task};
+use self::limits::{Refused, Share, Standing, State, Table, Turn};
+use self::options::{Arguments, Options, USAGE};
+use crate::audit::Record;
+use crate::call::needs::Profile;
+use crate::caller::Caller;
+use crate::heap::Heap;
+use crate::refusal::{Exit, Refusal, describe};
+use crate::stage::resident::{Grants, Handover, Resident, Seen};
+use crate::sys;
+
+/// What decides whether children that were forked ahead are still of use.
+const LOOKED_AT: [&str; 3] = ["/var/lib/netbroker/policy", "/run/systemd/journal/socket", "/dev/log"];
+/// After so many deaths of children it executes itself anew, with a new layout of memory.
+const DEATHS: u32 = 8;
+/// How long it accepts nothing after the machine had no room for a connection.
+const NO_ROOM: Duration = Duration::from_millis(100);
+/// How long it waits for its children when it is to end. The kernel ends each after 30 s.
+const DRAINED: Duration = Duration::from_secs(31);
+/// How many events are taken at once.
+const EVENTS: usize = 64;
+/// What an event is about: signals, a listener, or else a connection.
+const SIGNALS: u64 = u64::MAX;
+const LISTENERS: u64 = 1 << 62;
+
+/// The program.
+#[must_use]
+pub fn main(command_line: &[&CStr], heap: &'static Heap) -> Exit {
+    let options = match Arguments::read(command_line) {
+        Arguments::Serve(options) => options,
+        Arguments::Say(text) => {
+            return if write(sys::stdout(), text.as_bytes()).is_ok() { Exit::Done } else { Exit::Unanswered };
+        }
+        Arguments::Wrong(why) => {
+            say(&format!("{why}\n{USAGE}"));
+            return Exit::Usage;
+        }
+    };
+    match Daemon::start(&options, heap).map(|daemon| daemon.run(command_line)) {
+        Ok(exit) => exit,
+        Err((exit, why)) => {
+            say(&format!("{why}\n"));
+            exit
+        }
+    }
+}
+
+fn say(text: &str) {
+    let _unheard = write(sys::stderr(), format!("netbrokerd: {text}").as_bytes());
+}
+
+type Failed = (Exit, String);
+
+fn refused(refusal: &Refusal) -> Failed {
+    (refusal.exit(), refusal.to_string())
+}
+
+fn failed(step: &'static str) -> impl Fn(Errno) -> Failed {
+    move |errno| (Exit::System, format!("cannot {step}: {}", describe(errno)))
+}
+
+/// The parent and all that it holds.
+struct Daemon {
+    resident: Resident,
+    listeners: Vec<OwnedFd>,
+    notifier: Option<OwnedFd>,
+    epoll: Epoll,
+    signals: SignalFd,
+    /// The connections, at the places that the table has.
+    sockets: Vec<Option<OwnedFd>>,
+    table: Table,
+    children: Children,
+    looked: [Seen; 3],
+    /// How many policies were seen, and the last of them, where it is valid.
+    policies: u64,
+    grants: Option<Grants>,
+    deaths: u32,
+    /// When it ends by itself, if there is no connection until then.
+    idle: Option<Duration>,
+    idle_since: Instant,
+    accepts_from: Instant,
+    is_accepting: bool,
+    /// Since when it is to end.
+    ends_since: Option<Instant>,
+}
+
+impl Daemon {
+    /// Undoes what was inherited, takes the listeners, becomes the system user, and goes behind its filter.
+    fn start(options: &Options, heap: &'static Heap) -> Result<Self, Failed> {
+        let unusable = |why: String| (Exit::NotPrivileged, why);
+        let passed = listeners::passed().map_err(unusable)?;
+        let resident = Resident::take(passed).map_err(|refusal| refused(&refusal))?;
+        // First of all that it opens: it passes them on under the same numbers when it starts anew.
+        let listeners = match passed {
+            0 => vec![listeners::make(options).map_err(unusable)?],
+            _ => listeners::take(passed).map_err(unusable)?,
+        };
+        let notifier = listeners::notifier().map_err(unusable)?;
+        let blocked: SigSet = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None).map_err(failed("block signals"))?;
+        let signals = SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map_err(failed("receive signals"))?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("wait for events"))?;
+        resident.settle().map_err(|refusal| refused(&refusal))?;
+        sys::clear_environment().map_err(failed("clear the environment"))?;
+        resident.confine().map_err(|refusal| refused(&refusal))?;
+        let now = Instant::now();
+        let daemon = Self {
+            resident,
+            listeners,
+            notifier,
+            epoll,
+            signals,
+            sockets: Vec::new(),
+            table: Table::new(options.limits),
+            children: Children::new(heap),
+            looked: LOOKED_AT.map(Seen::look),
+            policies: 0,
+            grants: None,
+            deaths: 0,
+            idle: options.idle.filter(|_| passed > 0),
+            idle_since: now,
+            accepts_from: now,
+            is_accepting: false,
+            ends_since: None,
+        };
+        Ok(daemon)
+    }
+
+    fn run(mut self, command_line: &[&CStr]) -> Exit {
+        let readable = EpollFlags::EPOLLIN;
+        if self.epoll.add(&self.signals, EpollEvent::new(readable, SIGNALS)).is_err() {
+            return Exit::System;
+        }
+        self.read_policy();
+        self.accept_again();
+        listeners::notify(self.notifier.as_ref(), "READY=1");
+        loop {
+            if self.deaths >= DEATHS {
+                return self.start_anew(command_line);
+            }
+            if self.is_done(Instant::now()) {
+                return Exit::Done;
+            }
+            self.give_turns();
+            self.take_events();
+        }
+    }
+
+    /// Waits for events, and notes what they say.
+    fn take_events(&mut self) {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let wait = self.wait(Instant::now());
+        let count = self.epoll.wait(&mut events, wait).unwrap_or(0);
+        for event in events.iter().take(count) {
+            match event.data() {
+                SIGNALS => self.take_signals(),
+                listener if listener >= LISTENERS => {
+                    self.accept(usize::try_from(listener - LISTENERS).unwrap_or(usize::MAX));
+                }
+                connection => self.arrived(usize::try_from(connection).unwrap_or(usize::MAX), event.events()),
+            }
+        }
+        let now = Instant::now();
+        if !self.is_accepting && now >= self.accepts_from && self.ends_since.is_none() {
+            self.accept_again();
+        }
+        for at in self.table.overdue(now) {
+            self.close(at);
+        }
+        for (share, count) in self.table.counted(now) {
+            let record = Record::of_principal("counted", &share.to_string());
+            let _unheard = self.children.record(&record.with("COUNT", count.to_string()));
+        }
+    }
+
+    /// How long nothing is to be done unless something happens.
+    fn wait(&self, now: Instant) -> EpollTimeout {
+        let idle = self.idle.filter(|_| self.table.open() == 0).map(|idle| self.idle_since + idle);
+        let accepts = (!self.is_accepting && self.ends_since.is_none()).then_some(self.accepts_from);
+        let ends = self.ends_since.map(|since| since + DRAINED);
+        let next = [self.table.wake(), idle, accepts, ends].into_iter().flatten().min();
+        let Some(next) = next else { return EpollTimeout::NONE };
+        let left = next.saturating_duration_since(now) + Duration::from_millis(1); // milliseconds are cut off
+        EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+    }
+
+    fn is_done(&self, now: Instant) -> bool {
+        let is_idle = self.table.open() == 0;
+        match (self.ends_since, self.idle) {
+            (Some(since), _) => is_idle || now >= since + DRAINED,
+            (None, Some(idle)) => is_idle && now >= self.idle_since + idle,
+            (None, None) => false,
+        }
+    }
+
+    fn accept_again(&mut self) {
+        self.is_accepting = true;
+        for (number, listener) in (LISTENERS..).zip(&self.listeners) {
+            let added = self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, number));
+            self.is_accepting &= matches!(added, Ok(()) | Err(Errno::EEXIST));
+        }
+    }
+
+    fn stop_accepting(&mut self) {
+        self.is_accepting = false;
+        for listener in &self.listeners {
+            let _absent = self.epoll.delete(listener);
+        }
+    }
+
+    /// Accepts all connections that wait at a listener.
+    fn accept(&mut self, listener: usize) {
+        self.look(Instant::now());
+        while let Some(listener) = self.listeners.get(listener).filter(|_| self.is_accepting) {
+            match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
+                // A fresh descriptor that nobody else has.
+                Ok(accepted) => match sys::adopt(accepted) {
+                    Some(connection) => self.admit(connection),
+                    None => return,
+                },
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR | Errno::ECONNABORTED) => {}
+                Err(_) => {
+                    self.accepts_from = Instant::now() + NO_ROOM;
+                    self.stop_accepting();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes in a connection, or closes it at once where its principal has as many as it may have.
+    fn admit(&mut self, connection: OwnedFd) {
+        let Ok(caller) = Caller::of_connection(connection.as_fd()) else { return };
+        let standing = self.standing(&caller);
+        let now = Instant::now();
+        let Some(at) = self.table.admit(caller.uid, standing, now) else { return };
+        let number = u64::try_from(at).unwrap_or(SIGNALS);
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        if self.epoll.add(&connection, EpollEvent::new(flags, number)).is_err() {
+            self.table.remove(at);
+            return;
+        }
+        if self.sockets.len() <= at {
+            self.sockets.resize_with(at + 1, || None);
+        }
+        if let Some(place) = self.sockets.get_mut(at) {
+            *place = Some(connection);
+        }
+    }
+
+    /// What the policy says of a caller. Where the policy cannot be used, no rule is for anybody.
+    fn standing(&self, caller: &Caller) -> Standing {
+        let granted = self.grants.as_ref().and_then(|grants| grants.of(caller).ok());
+        let (principal, profile) = granted.unwrap_or((None, Profile::LINK));
+        let is_somebody = caller.require_somebody().is_ok();
+        let share = Share(principal.filter(|_| is_somebody));
+        Standing { share, is_wide: profile != Profile::LINK, policy: self.policies }
+    }
+
+    /// Bytes have arrived on a connection, or its other end has closed it.
+    fn arrived(&mut self, at: usize, flags: EpollFlags) {
+        let ended = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        let Some(connection) = self.table.get_mut(at) else { return };
+        connection.has_ended |= flags.intersects(ended);
+        if connection.state != State::Served {
+            self.look_for_request(at);
+        }
+    }
+
+    /// Finds out whether a request has arrived on a connection that is not being served.
+    fn look_for_request(&mut self, at: usize) {
+        let queued = |socket: &OwnedFd| sys::queued(socket.as_fd()).ok();
+        let Some(bytes) = self.sockets.get(at).and_then(Option::as_ref).and_then(queued) else { return };
+        let has_ended = self.table.get(at).is_some_and(|connection| connection.has_ended);
+        self.table.arrived(at, bytes, Instant::now());
+        let is_waiting = self.table.get(at).is_some_and(|connection| connection.state == State::Waiting);
+        if has_ended && is_waiting {
+            self.close(at); // with nothing, or with a part of a request that no other part will follow
+        }
+    }
+
+    fn close(&mut self, at: usize) {
+        if let Some(connection) = self.sockets.get_mut(at).and_then(Option::take) {
+            let _absent = self.epoll.delete(&connection); // a child may hold it, too
+        }
+        self.table.remove(at);
+        self.idle_since = Instant::now();
+    }
+
+    /// Looks whether the policy or the trail is another one than before.
+    fn look(&mut self, now: Instant) {
+        let looked = LOOKED_AT.map(Seen::look);
+        if looked == self.looked {
+            return;
+        }
+        let is_other = looked.first() != self.looked.first();
+        self.looked = looked;
+        self.children.discard_waiting();
+        if is_other {
+            self.read_policy();
+            let idle: Vec<usize> = self.table.places().collect();
+            for at in idle {
+                self.judge_again(at, now);
+            }
+        }
+    }
+
+    fn read_policy(&mut self) {
+        self.policies += 1;
+        self.grants = self.resident.grants().ok();
+    }
+
+    /// Finds out anew whose a connection is, unless it is being served or this is known.
+    fn judge_again(&mut self, at: usize, now: Instant) {
+        let is_due =
+            |connection: &limits::Connection| connection.state != State::Served && connection.policy != self.policies;
+        if !self.table.get(at).is_some_and(is_due) {
+            return;
+        }
+        let socket = self.sockets.get(at).and_then(Option::as_ref);
+        if let Some(Ok(caller)) = socket.map(|socket| Caller::of_connection(socket.as_fd())) {
+            let standing = self.standing(&caller);
+            self.table.move_to(at, standing, now);
+        }
+    }
+
+    /// Serves the connections whose turn it is, and forks children ahead.
+    fn give_turns(&mut self) {
+        loop {
+            let now = Instant::now();
+            if self.ends_since.is_some() {
+                return;
+            }
+            self.look(now);
+            let Some(turn) = self.table.next(now) else { break };
+            match turn {
+                Turn::Close { at } => self.close(at),
+                Turn::Serve { at, counts } => self.serve(at, counts, None),
+                Turn::TooLate { at } => self.serve(at, false, Some("the request waited 5 s for its turn")),
+            }
+        }
+        while self.grants.is_some() && self.children.lack_one() {
+            if self.children.fork_ahead(&self.resident).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn serve(&mut self, at: usize, counts: bool, late: Option<&'static str>) {
+        let socket = self.sockets.get(at).and_then(Option::as_ref);
+        let (Some(socket), Some(connection)) = (socket, self.table.get(at)) else { return };
+        let arrived = sys::queued(socket.as_fd()).ok().and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0);
+        let service = Service {
+            handover: Handover { arrived, counts },
+            is_granted: connection.share.0.is_some(),
+            is_plain: connection.share.0.is_some() && !connection.is_wide,
+            late,
+        };
+        if self.children.serve(&self.resident, at, socket.as_fd(), service).is_err() {
+            // No room for a process: it has its turn again, at the latest when a child has ended.
+            self.table.served_to_the_end(at, late.is_some(), None);
+            self.table.took_nothing(at, 0, Instant::now());
+            self.look_for_request(at);
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Ok(Some(signal)) = self.signals.read_signal() {
+            match Signal::try_from(i32::try_from(signal.ssi_signo).unwrap_or(0)) {
+                Ok(Signal::SIGCHLD) => {}
+                Ok(_) => self.begin_to_end(),
+                Err(_) => {}
+            }
+        }
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(id, status)) => {
+                    self.child_ended(id.as_raw(), Ok(u8::try_from(status & 0xff).unwrap_or(0)));
+                }
+                Ok(WaitStatus::Signaled(id, signal, _)) => self.child_ended(id.as_raw(), Err(signal)),
+                Err(Errno::EINTR) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Accepts no more, and closes what is not being served.
+    fn begin_to_end(&mut self) {
+        if self.ends_since.is_some() {
+            return;
+        }
+        listeners::notify(self.notifier.as_ref(), "STOPPING=1");
+        self.ends_since = Some(Instant::now());
+        self.stop_accepting();
+        self.listeners.clear();
+        self.children.discard_waiting();
+        let places: Vec<usize> = self.table.places().collect();
+        for at in places {
+            if self.table.get(at).is_some_and(|connection| connection.state != State::Served) {
+                self.close(at);
+            }
+        }
+    }
+
+    fn child_ended(&mut self, id: i32, how: Result<u8, Signal>) {
+        let Some(Task::Serves { at, arrived, was_late }) = self.children.ended(id) else { return };
+        let now = Instant::now();
+        let (status, left_out) = match how {
+            Ok(status) => (status & !LEFT_OUT, status & LEFT_OUT != 0),
+            Err(signal) => return self.child_died(at, was_late, signal, now),
+        };
+        let is = |exit: Exit| exit.status() == status;
+        let refused = match status {
+            _ if left_out => Some(Refused::LeftOut),
+            _ if [Exit::Request, Exit::Protocol, Exit::Denied, Exit::Policy, Exit::NotPrivileged]
+                .into_iter()
+                .any(is) =>
+            {
+                Some(Refused::Recorded)
+            }
+            _ => None,
+        };
+        self.table.served_to_the_end(at, was_late, refused);
+        if is(Exit::Unready) {
+            self.table.took_nothing(at, arrived, now);
+        } else if is(Exit::Wider) {
+            // This policy is another than the one that the child has read.
+            self.children.discard_waiting();
+            if let Some(connection) = self.table.get_mut(at) {
+                (connection.is_wide, connection.policy) = (true, 0);
+            }
+        } else {
+            self.table.took_all(at);
+        }
+        let ends = [Exit::NoRequest, Exit::Protocol, Exit::Unanswered].into_iter().any(is);
+        let is_known = is_answer(status) || is(Exit::Unready) || is(Exit::Wider);
+        if ends || !is_known || self.ends_since.is_some() {
+            return self.close(at);
+        }
+        self.judge_again(at, now);
+        self.look_for_request(at);
+    }
+
+    /// A child died by a signal. Nobody knows whether what it was to do is done.
+    fn child_died(&mut self, at: usize, was_late: bool, signal: Signal, now: Instant) {
+        self.table.served_to_the_end(at, was_late, None);
+        if let Some(connection) = self.table.get(at) {
+            let (share, uid) = (connection.share, connection.uid);
+            let record = Record::of_principal("died", &share.to_string())
+                .with("UID", uid.to_string())
+                .with("SIGNAL", signal.as_str())
+                .with_result("outcome unknown: the process that served a request died");
+            let _unheard = self.children.record(&record);
+            // A process that waited too long for the kernel was ended by its own alarm.
+            if signal != Signal::SIGALRM {
+                self.table.died(share, now);
+                self.deaths += 1;
+            }
+        }
+        self.close(at);
+    }
+
+    /// Executes this program anew, with the same listeners. Children that serve go on; connections that are not being
+    /// served are closed.
+    fn start_anew(self, command_line: &[&CStr]) -> Exit {
+        say("eight processes died by a signal: starting anew\n");
+        match self.execute(command_line) {
+            Err((exit, why)) => {
+                say(&format!("{why}\n"));
+                exit
+            }
+            Ok(never) => match never {},
+        }
+    }
+
+    fn execute(self, command_line: &[&CStr]) -> Result<std::convert::Infallible, Failed> {
+        let variables = [format!("LISTEN_PID={}", std::process::id()), format!("LISTEN_FDS={}", self.listeners.len())];
+        let variables: Vec<CString> = variables.into_iter().filter_map(|text| CString::new(text).ok()).collect();
+        listeners::pass_on(&self.listeners).map_err(failed("pass the listeners on"))?;
+        let mut words: Vec<CString> = command_line.iter().map(|word| CString::from(*word)).collect();
+        let never = [CString::from(c"--idle"), CString::from(c"0")];
+        if self.idle.is_none() && !words.ends_with(&never) {
+            words.extend(never);
+        }
+        crate::stage::resident::keep_across_exec().map_err(|refusal| refused(&refusal))?;
+        execve(c"/proc/self/exe", &words, &variables).map_err(failed("execute /proc/self/exe"))
+    }
+}
+
+/// Whether a process that ends with this status has answered its request, so that another one may follow.
+fn is_answer(status: u8) -> bool {
+    [
+        Exit::Done,
+        Exit::Kernel,
+        Exit::Request,
+        Exit::NotPrivileged,
+        Exit::System,
+        Exit::Again,
+        Exit::Denied,
+        Exit::Policy,
+    ]
+    .into_iter()
+    .any(|exit| exit.status() == status)
+}

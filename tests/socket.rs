@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! netbrokerd: one fresh process for each request, in order, on connections that stay.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::daemon::client;
+use common::socket::{Client, Daemon, SOCKET, request, status, until};
+use common::{ALICE, BOB, DAEMON, Host, NETBROKER, Ran, Way};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::time::{Duration, Instant};
+
+const POLICY: &str = r#"
+[[allow]]
+id = "root"
+who = ["uid:0", "user:alice"]
+call = ["Link.Set", "Link.List"]
+netns = "@host"
+link = "v*"
+free = ["mtu"]
+
+[[allow]]
+id = "all-links"
+who = "uid:0"
+call = "Link.List"
+netns = "@host"
+free = "link"
+"#;
+
+fn host() -> Host {
+    let host = Host::builder().way(Way::Root).build();
+    host.policy(POLICY);
+    host.ip("link add v0 type veth peer name v1");
+    host
+}
+
+fn mtu(of: u32) -> Value {
+    json!({"netns": "@host", "link": "v0", "mtu": of})
+}
+
+/// Processes that wait for room on their connection.
+fn waiting_for_readers(daemon: &Daemon) -> Vec<u32> {
+    let serves = |pid: &u32| {
+        fs::read_link(format!("/proc/{pid}/fd/1")).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+    };
+    // poll(2), or ppoll(2) where there is only that.
+    let polls = if cfg!(target_arch = "x86_64") { "7 " } else { "73 " };
+    let waits = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|at| at.starts_with(polls));
+    daemon.children().into_iter().filter(|pid| serves(pid) && waits(pid)).collect()
+}
+
+/// Sends a call whose reply is larger than what a socket holds. Returns the process, which waits for its reader.
+fn held(daemon: &Daemon, client: &mut Client) -> u32 {
+    client.send(&request("Link.List", &json!({"netns": "@host"})));
+    until("a process waits for its reader", || waiting_for_readers(daemon).len() == 1);
+    waiting_for_readers(daemon)[0]
+}
+
+/// So many links that a listing of them does not fit into a socket.
+fn many_links(host: &Host) {
+    let lines: String = (0..700).map(|n| format!("link add w{n} type bridge\n")).collect();
+    fs::write("/run/scratch/batch", lines).unwrap();
+    host.sh("ip -batch /run/scratch/batch");
+}
+
+#[test]
+fn each_request_on_a_connection_has_a_process_of_its_own_and_they_are_answered_in_order() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
+    assert_eq!(
+        client.call("Link.Set", &json!({"netns": "@host", "link": "lo", "mtu": 1400}))["error"],
+        "io.netbroker.Link.Denied"
+    );
+    assert_eq!(
+        client.call("Link.Set", &json!({"netns": "@host", "link": "v0", "mtu": "x"}))["error"],
+        "io.netbroker.Link.InvalidRequest"
+    );
+    assert_eq!(client.call("Frob.Set", &json!({}))["error"], "org.varlink.service.InterfaceNotFound");
+    assert_eq!(client.call("org.varlink.service.GetInfo", &json!({}))["parameters"]["product"], "netbroker");
+    assert_eq!(client.call("Link.Set", &mtu(1401)), json!({"parameters": {}}));
+
+    // All at once, and the last one in two parts.
+    let last = request("Link.Set", &mtu(1404));
+    let (head, tail) = last.split_at(20);
+    let all = [
+        request("Link.Set", &mtu(1402)),
+        request("Link.Set", &json!({"netns": "@host"})),
+        request("Link.Set", &mtu(1403)),
+    ];
+    client.send(&[&all.concat(), head].concat());
+    assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.InvalidRequest");
+    assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    client.send(tail);
+    assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1404\n");
+
+    let trail = host.trail();
+    assert!(trail.iter().all(|record| record.field("NETBROKER_WAY") == "socket" && record.uid == NETBROKER));
+    let requests: BTreeSet<&str> = trail.iter().map(|record| record.field("NETBROKER_REQUEST")).collect();
+    let processes: BTreeSet<i32> = trail.iter().map(|record| record.pid).collect();
+    // Five that are done, two refused by the policy or the parser, one refused, and one of an unknown method.
+    assert_eq!((requests.len(), processes.len()), (9, 9), "{trail:#?}");
+    drop(daemon);
+}
+
+#[test]
+fn the_caller_is_whoever_connected() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let set = request("Link.Set", &mtu(1400));
+    let heard = |uid: u32, script: &str| client(&host.as_uid(uid), script, &set).messages();
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    assert_eq!(heard(ALICE, once), [json!({"parameters": {}})]);
+    assert_eq!(heard(BOB, once)[0]["error"], "io.netbroker.Link.Denied");
+    let trail = host.trail();
+    let of: Vec<&str> = trail.iter().map(|record| record.field("NETBROKER_UID")).collect();
+    assert_eq!(of, [ALICE.to_string(), ALICE.to_string(), BOB.to_string()]);
+
+    // Connects as root, which may do it, and sends the request, or its second half, as somebody else.
+    for script in [
+        "my $s = connected(); become(64124, 64124); send_all($s, $request); hear($s);",
+        "my $s = connected(); send_all($s, substr $request, 0, 20); become(64124, 64124); send_all($s, substr $request, 20); hear($s);",
+        "my $s = connected(); if (fork) { wait } else { become(64124, 64124); send_all($s, $request); exit } hear($s);",
+    ] {
+        assert_eq!(heard(0, script), [Value::Null; 0], "{script}");
+    }
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
+    let other = |record: &&common::Record| record.field("NETBROKER_RESULT").contains("sent under other ids");
+    assert_eq!(host.trail_where("NETBROKER_EVENT", "refused").iter().filter(other).count(), 3);
+}
+
+#[test]
+fn a_policy_that_was_installed_decides_the_next_request_of_a_connection_that_was_there_before() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    for _ in 0..20 {
+        assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+        host.policy(&POLICY.replace("\"uid:0\", \"user:alice\"", "\"user:alice\""));
+        assert_eq!(client.call("Link.Set", &mtu(1401))["error"], "io.netbroker.Link.Denied");
+        host.policy(POLICY);
+    }
+    host.sh("rm /var/lib/netbroker/policy");
+    assert_eq!(client.call("Link.Set", &mtu(1401))["error"], "io.netbroker.Link.PolicyInvalid");
+    host.policy(POLICY);
+    assert_eq!(client.call("Link.Set", &mtu(1401)), json!({"parameters": {}}));
+}
+
+#[test]
+fn a_caller_whose_rules_need_more_gets_a_process_that_has_more() {
+    let host = host();
+    let more = "[[allow]]\nid = \"netns\"\nwho = \"uid:0\"\ncall = [\"Netns.Add\", \"Netns.Delete\"]\nnetns = \"q*\"\n";
+    host.policy(&format!("{POLICY}{more}"));
+    let _daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    assert_eq!(client.call("Netns.Add", &json!({"netns": "q1"})), json!({"parameters": {}}));
+    assert!(host.ip("netns list").contains("q1"));
+    host.policy(POLICY);
+    assert_eq!(client.call("Netns.Delete", &json!({"netns": "q1"}))["error"], "io.netbroker.Netns.Denied");
+    host.policy(&format!("{POLICY}{more}"));
+    assert_eq!(client.call("Netns.Delete", &json!({"netns": "q1"})), json!({"parameters": {}}));
+    assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+}
+
+#[test]
+fn the_parent_and_a_waiting_child_hold_what_they_need_and_no_more() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let connections: Vec<Client> = (0..5).map(|_| Client::connect()).collect();
+    until("two children wait", || daemon.children().len() == 2);
+    // cap_net_admin, cap_sys_admin, cap_dac_override: nothing is effective before it is needed.
+    assert_eq!(
+        (daemon.status("CapPrm").as_str(), daemon.status("CapEff").as_str()),
+        ("0000000000201002", "0000000000000000")
+    );
+    assert_eq!(daemon.status("CapInh"), "0000000000000000");
+    assert_eq!(daemon.status("Uid"), format!("{NETBROKER}\t{NETBROKER}\t{NETBROKER}\t{NETBROKER}"));
+    assert_eq!((daemon.status("NoNewPrivs").as_str(), daemon.status("Seccomp").as_str()), ("1", "2"));
+    for child in daemon.children() {
+        until("it waits", || status(child, "Seccomp_filters") == "2");
+        let descriptors: Vec<(u32, String)> = fs::read_dir(format!("/proc/{child}/fd"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().to_str().unwrap().parse().unwrap(), fs::read_link(entry.path()).unwrap()))
+            .map(|(number, to)| (number, to.to_str().unwrap().to_owned()))
+            .collect();
+        let of = |what: &str| descriptors.iter().filter(|(number, to)| *number > 2 && to.starts_with(what)).count();
+        // Its channel and the trail; the policy. Standard error is the parent's; 0 and 1 will be the connection.
+        assert_eq!((of("socket:"), of("/var/lib/netbroker/policy")), (2, 1), "{descriptors:?}");
+        assert!(!descriptors.iter().any(|(number, _)| *number < 2), "{descriptors:?}");
+        assert_eq!(descriptors.iter().filter(|(number, _)| *number > 2).count(), 3, "{descriptors:?}");
+        assert_eq!(status(child, "CapPrm"), "0000000000201000");
+    }
+    drop(connections);
+}
+
+#[test]
+fn malformed_input_ends_its_connection_and_nothing_else() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let mut other = Client::connect();
+    for bytes in [&b"x\0"[..], b"\0", b"{\"method\":\"io.netbroker.Link.Set\",\"x\":1}\0", b"[]\0", b"{\0\0\0"] {
+        let mut client = Client::connect();
+        client.send(bytes);
+        assert_eq!(client.hear(), None, "{}", bytes.escape_ascii());
+        assert_eq!(other.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    }
+    // Longer than any request may be.
+    let mut client = Client::connect();
+    let _broken = client.socket().write_all(&vec![b' '; 2 << 20]);
+    assert_eq!(client.hear(), None);
+    assert_eq!(other.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+}
+
+#[test]
+fn a_caller_may_leave_at_every_point() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let set = request("Link.Set", &mtu(1400));
+    for sent in 0..set.len() {
+        let mut client = Client::connect();
+        client.send(&set[..sent]);
+        drop(client);
+    }
+    host.forget_trail();
+    // A whole request is carried out although its caller does not wait for the reply.
+    let mut client = Client::connect();
+    client.send(&request("Link.Set", &mtu(1399)));
+    drop(client);
+    until("it is done", || host.sh("cat /sys/class/net/v0/mtu") == "1399\n");
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    until("nothing is left", || daemon.children().len() == 2);
+    until("all connections are closed", || fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count() <= 10);
+}
+
+#[test]
+fn a_slow_sender_costs_a_descriptor_and_no_process_and_is_closed_in_the_end() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let set = request("Link.Set", &mtu(1400));
+    let begun = Instant::now();
+    let mut clients: Vec<Client> = (0..50).map(|_| Client::connect()).collect();
+    clients.iter_mut().for_each(|client| client.send(&set[..30]));
+    std::thread::sleep(Duration::from_secs(1));
+    for _ in 0..20 {
+        assert!(daemon.children().len() <= 4, "{:?}", daemon.children());
+        assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (late, in_time) = clients.split_at_mut(40);
+    for client in in_time {
+        client.send(&set[30..]);
+        assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    }
+    for client in late {
+        assert_eq!(client.hear(), None);
+    }
+    assert!(begun.elapsed() > Duration::from_secs(9), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_request_that_does_not_fit_one_packet_is_served() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let long = json!({"netns": "@host", "link": "v0", "mtu": 1400, "reference": "x".repeat(64)});
+    let text = request("Link.Set", &long);
+    // JSON may have any number of blanks.
+    let padded = [&vec![b' '; 700_000], &text[..]].concat();
+    client.send(&padded);
+    assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    client.send(&[&vec![b' '; 9000], &text[..10]].concat());
+    std::thread::sleep(Duration::from_millis(300));
+    client.send(&text[10..]);
+    assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+}
+
+#[test]
+fn a_principal_has_its_limits_and_the_others_have_room() {
+    let host = host();
+    many_links(&host);
+    let daemon = Daemon::start(
+        &host,
+        &["--connections", "20", "--connections-each", "8", "--requests", "2", "--requests-each", "1"],
+    );
+    let mut clients: Vec<Client> = (0..8).map(|_| Client::connect()).collect();
+    let mut ninth = Client::connect();
+    assert_eq!(ninth.hear(), None, "closed at once");
+
+    // Root's one process is held by a reader that does not read. Another principal is served meanwhile.
+    let _serving = held(&daemon, &mut clients[0]);
+    let begun = Instant::now();
+    clients[1].send(&request("Link.Set", &mtu(1400)));
+    let set = request("Link.Set", &mtu(1402));
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    assert_eq!(client(&host.as_uid(ALICE), once, &set).messages(), [json!({"parameters": {}})]);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+
+    let answer = clients[1].hear().expect("a reply");
+    assert_eq!(answer["error"], "io.netbroker.Link.Overloaded", "{answer}");
+    assert!(answer["parameters"]["reason"].as_str().unwrap().contains("5 s"), "{answer}");
+    assert!(begun.elapsed() > Duration::from_millis(4500), "{:?}", begun.elapsed());
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1402\n");
+
+    // The connection is still of use, and so is the process.
+    assert!(clients[0].hear().unwrap()["parameters"]["links"].as_array().unwrap().len() > 700);
+    assert_eq!(clients[1].call("Link.Set", &mtu(1403)), json!({"parameters": {}}));
+}
+
+#[test]
+fn callers_without_a_rule_share_little_and_are_refused_on_record() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let set = request("Link.Set", &mtu(1400));
+    let many = "my @s = map { connected() } 1..40; print scalar(grep { my $r = ''; vec($r, fileno $_, 1) = 1; \
+                select(undef, undef, undef, 0.02); !select($r, undef, undef, 0) } @s);";
+    let open: usize =
+        String::from_utf8(client(&host.as_uid(BOB), many, &set).stdout().to_vec()).unwrap().parse().unwrap();
+    assert_eq!(open, 8, "half of 16, because others share them");
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    assert_eq!(client(&host.as_uid(BOB), once, &set).messages()[0]["error"], "io.netbroker.Link.Denied");
+    assert_eq!(host.trail_where("NETBROKER_EVENT", "refused").len(), 1);
+}
+
+#[test]
+fn refusals_beyond_a_rate_are_counted_and_the_count_is_on_record() {
+    const REFUSED: usize = 3000;
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let denied = request("Link.Set", &json!({"netns": "@host", "link": "lo", "mtu": 1400}));
+    for _ in 0..REFUSED / 100 {
+        client.send(&denied.repeat(100));
+        for _ in 0..100 {
+            assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.Denied");
+        }
+    }
+    let begun = Instant::now();
+    until("all are on record", || {
+        let trail = host.trail();
+        let of =
+            |event: &str| trail.iter().filter(|record| record.field("NETBROKER_EVENT") == event).collect::<Vec<_>>();
+        let counted: usize =
+            of("counted").iter().map(|record| record.field("NETBROKER_COUNT").parse::<usize>().unwrap()).sum();
+        assert!(of("counted").iter().all(|record| record.field("NETBROKER_PRINCIPAL") == "uid:0"));
+        assert!(of("refused").len() < REFUSED / 4, "{}", of("refused").len());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{counted} + {}", of("refused").len());
+        counted + of("refused").len() == REFUSED
+    });
+    drop(daemon);
+}
+
+#[test]
+fn a_child_that_dies_is_on_record_and_its_principal_waits() {
+    let host = host();
+    many_links(&host);
+    let daemon = Daemon::start(&host, &[]);
+    let mut others = Client::connect();
+    let mut client = Client::connect();
+    let child = held(&daemon, &mut client);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    let _reset = client.socket().try_clone().unwrap().read_to_end(&mut rest);
+    assert!(!rest.contains(&0), "no complete reply came");
+    assert_eq!(others.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    assert!(begun.elapsed() > Duration::from_millis(900), "{:?}", begun.elapsed());
+    until("it is on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 1);
+    let trail = host.trail_where("NETBROKER_EVENT", "died");
+    assert_eq!(trail[0].field("NETBROKER_PRINCIPAL"), "uid:0");
+    assert_eq!(trail[0].field("NETBROKER_SIGNAL"), "SIGKILL");
+    assert_eq!(trail[0].uid, NETBROKER);
+}
+
+#[test]
+fn after_eight_deaths_it_starts_anew_with_another_layout() {
+    let host = host();
+    many_links(&host);
+    let layout = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().next().unwrap().to_owned();
+    let daemon = Daemon::start(&host, &[]);
+    let before = layout(daemon.pid());
+    // All at once: each death makes the principal wait twice as long.
+    let mut clients: Vec<Client> = (0..8).map(|_| Client::connect()).collect();
+    for client in &mut clients {
+        client.send(&request("Link.List", &json!({"netns": "@host"})));
+    }
+    until("eight wait for their readers", || waiting_for_readers(&daemon).len() == 8);
+    for child in waiting_for_readers(&daemon) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
+    }
+    until("it has another layout", || layout(daemon.pid()) != before);
+    until("it is in its filters again", || daemon.status("Seccomp_filters") == "2");
+    assert_eq!(daemon.status("CapPrm"), "0000000000201002");
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
+}
+
+#[test]
+fn a_request_in_flight_is_answered_when_it_is_told_to_end() {
+    let host = host();
+    many_links(&host);
+    let daemon = Daemon::start(&host, &[]);
+    let mut idle = Client::connect();
+    let mut client = Client::connect();
+    let _child = held(&daemon, &mut client);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(idle.hear(), None);
+    until("it accepts no more", || UnixStream::connect(SOCKET).is_err());
+    assert!(client.hear().unwrap()["parameters"]["links"].as_array().unwrap().len() > 700);
+    assert_eq!(daemon.end().code(), Some(0));
+}
+
+#[test]
+fn a_request_in_flight_is_answered_when_the_parent_is_killed() {
+    let host = host();
+    many_links(&host);
+    let daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let child = held(&daemon, &mut client);
+    let children = daemon.children();
+    daemon.signal(Signal::SIGKILL);
+    let is_there = |pid: &u32| fs::metadata(format!("/proc/{pid}")).is_ok();
+    until("those that wait have ended", || children.iter().filter(|pid| is_there(pid)).count() == 1);
+    assert!(is_there(&child));
+    assert!(client.hear().unwrap()["parameters"]["links"].as_array().unwrap().len() > 700);
+    assert_eq!(client.hear(), None);
+    until("it has ended", || !is_there(&child));
+    // Its socket is there, and nobody listens: the next one takes its place.
+    drop(daemon);
+    let mut command = host.command(DAEMON);
+    command.args(["--socket", SOCKET]);
+    let next = Daemon::spawn(&mut command);
+    until("it listens", || UnixStream::connect(SOCKET).is_ok());
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    let second = Ran::run(host.command(DAEMON).args(["--socket", SOCKET]));
+    assert_eq!(second.status(), 69, "{second}");
+    assert!(second.stderr().contains("another process listens there"), "{second}");
+    drop(next);
+}
+
+/// Passes a listening socket to netbrokerd, as a service manager does.
+const ACTIVATE: &str = r#"
+use strict; use Socket; use POSIX ();
+my ($passcred, @command) = @ARGV;
+POSIX::close($_) for 3..20;
+socket(my $l, PF_UNIX, SOCK_STREAM, 0) or die; die "descriptor " . fileno $l if fileno $l != 3;
+unlink "/run/scratch/socket";
+bind($l, pack_sockaddr_un("/run/scratch/socket")) or die; listen($l, 16) or die;
+setsockopt($l, SOL_SOCKET, 16, 1) or die if $passcred;
+$^F = 3; fcntl($l, 2, 0);
+$ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1;
+exec @command or die;
+"#;
+
+#[test]
+fn a_passed_listener_is_taken_and_it_ends_when_it_is_idle() {
+    let host = host();
+    let activate = |passcred: &str, options: &[&str]| {
+        let mut command = host.command("perl");
+        command.args(["-e", ACTIVATE, passcred, DAEMON]).args(options);
+        command
+    };
+    let refused = Ran::run(&mut activate("0", &[]));
+    assert_eq!(refused.status(), 69, "{refused}");
+    assert!(refused.stderr().contains("SO_PASSCRED") && refused.stderr().contains("PassCredentials=yes"), "{refused}");
+
+    let path = "/run/scratch/notify";
+    let notified = UnixDatagram::bind(path).unwrap();
+    notified.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let begun = Instant::now();
+    let daemon = Daemon::spawn(activate("1", &["--idle", "2"]).env("NOTIFY_SOCKET", path));
+    let mut word = [0; 64];
+    let got = notified.recv(&mut word).unwrap();
+    assert_eq!(&word[..got], b"READY=1");
+    let mut client = Client::connect();
+    assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(client.call("Link.Set", &mtu(1401)), json!({"parameters": {}}), "a connection is open");
+    drop(client);
+    assert_eq!(daemon.end().code(), Some(0));
+    assert!(begun.elapsed() > Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_wrong_command_line_or_a_wrong_place_is_named() {
+    let host = host();
+    for (words, status, said) in [
+        (&["--frob", "1"][..], 64, "`--frob 1`: is unknown"),
+        (&["--idle"], 64, "`--idle` is unknown or lacks a value"),
+        (
+            &["--socket", "/run/scratch/none/socket"],
+            69,
+            "/run/scratch/none/socket: cannot bind: No such file or directory",
+        ),
+        (&["--socket", "/etc/passwd"], 69, "/etc/passwd: is not a socket"),
+    ] {
+        let ran = Ran::run(host.command(DAEMON).args(words));
+        assert_eq!(ran.status(), status, "{ran}");
+        assert!(ran.stderr().contains(said), "{ran}");
+    }
+    let ran = host.as_uid(ALICE).run(&[DAEMON, "--socket", "/run/scratch/socket"]);
+    assert_eq!(ran.status(), 69, "{ran}");
+    assert!(ran.stderr().contains("NotPrivileged"), "{ran}");
+    assert!(Ran::run(host.command(DAEMON).arg("--help")).ok().contains("--requests-each"));
+}
+
+#[test]
+fn a_hundred_thousand_requests_leave_its_memory_and_descriptors_as_they_were() {
+    const REQUESTS: usize = 100_000;
+    const AT_ONCE: usize = 50;
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    // Refusals cost the least, and most of them are only counted.
+    let denied = request("Link.Set", &json!({"netns": "@host", "link": "lo", "mtu": 1400}));
+    let some = |requests: usize| {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut client = Client::connect();
+                    for _ in 0..requests / 4 / AT_ONCE {
+                        client.send(&denied.repeat(AT_ONCE));
+                        for _ in 0..AT_ONCE {
+                            assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.Denied");
+                        }
+                    }
+                });
+            }
+        });
+        until("all connections are closed", || {
+            fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count() <= 10
+        });
+        until("two wait", || daemon.children().len() == 2);
+        let kib = daemon.status("VmRSS").split(' ').next().unwrap().parse::<i64>().unwrap();
+        (kib, fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count())
+    };
+    let (before, descriptors) = some(2000);
+    let (after, descriptors_after) = some(REQUESTS);
+    assert_eq!(descriptors, descriptors_after);
+    assert!((after - before).abs() <= 64, "{before} KiB before, {after} KiB after");
+}
+
+#[test]
+fn a_thousand_connections_at_once_are_served() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &["--connections", "1100", "--connections-each", "1100"]);
+    let mut clients: Vec<Client> = (0..1000).map(|_| Client::connect()).collect();
+    for at in [1400, 1401] {
+        for client in &mut clients {
+            client.send(&request("Link.Set", &mtu(at)));
+        }
+        let mut overloaded = 0;
+        for client in &mut clients {
+            let answer = client.hear().expect("a reply");
+            overloaded += usize::from(answer["error"] == "io.netbroker.Link.Overloaded");
+            assert!(
+                answer == json!({"parameters": {}}) || answer["error"] == "io.netbroker.Link.Overloaded",
+                "{answer}"
+            );
+        }
+        assert!(overloaded < 1000);
+    }
+}
