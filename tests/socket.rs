@@ -569,3 +569,57 @@ fn a_thousand_connections_at_once_are_served() {
         assert!(overloaded < 1000);
     }
 }
+
+/// The numbers of the system calls in a trace by `strace -n`, of all processes or of one.
+fn numbers(trace: &str) -> BTreeSet<i64> {
+    let number = |line: &str| line.split_once('[')?.1.split_once(']')?.0.trim().parse().ok();
+    trace.lines().filter_map(number).collect()
+}
+
+#[test]
+fn every_line_of_the_parents_filter_is_of_use() {
+    use netbroker::stage::filter::{AHEAD, ANEW, RESIDENT};
+    let host = host();
+    many_links(&host);
+    let mut command = host.command("strace");
+    command.args(["-f", "-n", "-qq", "-e", "signal=none", "-o", "/run/scratch/trace", DAEMON, "--socket", SOCKET]);
+    let traced = Daemon::spawn(&mut command);
+    until("it listens", || UnixStream::connect(SOCKET).is_ok());
+    let of = |id: u32| fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let ids = |text: String| text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>();
+    let parent = ids(of(traced.pid()))[0];
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    let more = "[[allow]]\nid = \"netns\"\nwho = \"uid:0\"\ncall = \"Netns.Add\"\nnetns = \"q*\"\n";
+    host.policy(&format!("{POLICY}{more}"));
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    // Where syslog keeps the trail, a line has the id of its process.
+    host.sh("mv /run/systemd/journal/socket /run/systemd/moved; ln -s /run/systemd/moved /dev/log");
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    let mut clients: Vec<Client> = (0..8).map(|_| Client::connect()).collect();
+    for client in &mut clients {
+        client.send(&request("Link.List", &json!({"netns": "@host"})));
+    }
+    let serving = || {
+        let serves = |pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/fd/1")).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+        };
+        ids(of(parent)).into_iter().filter(serves).collect::<Vec<u32>>()
+    };
+    until("eight are being served", || serving().len() == 8);
+    for child in serving() {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
+    }
+    until("it starts anew", || status(parent, "Seccomp_filters") == "2");
+    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(parent).unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(traced.end().code(), Some(0));
+
+    let trace = fs::read_to_string("/run/scratch/trace").unwrap();
+    assert!(!trace.contains("SIGSYS"), "{}", trace.lines().filter(|line| line.contains("SIGSYS")).collect::<String>());
+    // Under the parent's filter: after it was installed, by the parent or any child.
+    let (_, after) = trace.split_once("SECCOMP_SET_MODE_FILTER").expect("its filter");
+    let used = numbers(after);
+    let lines = RESIDENT.iter().chain(ANEW).chain(AHEAD);
+    let useless: Vec<_> = lines.filter(|(number, _, _)| !used.contains(number)).collect();
+    assert!(useless.is_empty(), "nothing needs these lines: {useless:#?}");
+}
