@@ -61,6 +61,11 @@ fn held(daemon: &Daemon, client: &mut Client) -> u32 {
     waiting_for_readers(daemon)[0]
 }
 
+/// Whether a process runs. One that has ended stays until its parent, or process 1 in its place, has looked at it.
+fn is_there(pid: u32) -> bool {
+    !matches!(status(pid, "State").chars().next(), None | Some('Z' | 'X'))
+}
+
 /// So many links that a listing of them does not fit into a socket.
 fn many_links(host: &Host) {
     let lines: String = (0..700).map(|n| format!("link add w{n} type bridge\n")).collect();
@@ -428,12 +433,11 @@ fn a_request_in_flight_is_answered_when_the_parent_is_killed() {
     let child = held(&daemon, &mut client);
     let children = daemon.children();
     daemon.signal(Signal::SIGKILL);
-    let is_there = |pid: &u32| fs::metadata(format!("/proc/{pid}")).is_ok();
-    until("those that wait have ended", || children.iter().filter(|pid| is_there(pid)).count() == 1);
-    assert!(is_there(&child));
+    until("those that wait have ended", || children.iter().filter(|pid| is_there(**pid)).count() == 1);
+    assert!(is_there(child));
     assert!(client.hear().unwrap()["parameters"]["links"].as_array().unwrap().len() > 700);
     assert_eq!(client.hear(), None);
-    until("it has ended", || !is_there(&child));
+    until("it has ended", || !is_there(child));
     // Its socket is there, and nobody listens: the next one takes its place.
     drop(daemon);
     let mut command = host.command(DAEMON);
@@ -622,4 +626,86 @@ fn every_line_of_the_parents_filter_is_of_use() {
     let lines = RESIDENT.iter().chain(ANEW).chain(AHEAD);
     let useless: Vec<_> = lines.filter(|(number, _, _)| !used.contains(number)).collect();
     assert!(useless.is_empty(), "nothing needs these lines: {useless:#?}");
+}
+
+/// One client of the test below: sets another MTU each time, on a link that nobody else changes.
+fn change_until(stop: &std::sync::atomic::AtomicBool, link: &str) -> Vec<(u32, bool)> {
+    let mut answered = Vec::new();
+    let mut connection: Option<UnixStream> = None;
+    for mtu in 1000..9000 {
+        if stop.load(std::sync::atomic::Ordering::Relaxed) {
+            break;
+        }
+        let Some(mut socket) = connection.take().or_else(|| UnixStream::connect(SOCKET).ok()) else {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let set = request("Link.Set", &json!({"netns": "@host", "link": link, "mtu": mtu}));
+        let mut reply = Vec::new();
+        if socket.write_all(&set).is_ok() {
+            let mut bytes = [0; 4096];
+            while let Ok(got @ 1..) = socket.read(&mut bytes) {
+                reply.extend(&bytes[..got]);
+                if reply.ends_with(&[0]) {
+                    break;
+                }
+            }
+        }
+        let is_done = reply == b"{\"parameters\":{}}\0";
+        assert!(is_done || !reply.ends_with(&[0]), "{}", reply.escape_ascii());
+        if is_done {
+            let now = fs::read_to_string(format!("/sys/class/net/{link}/mtu")).unwrap();
+            assert_eq!(now.trim(), mtu.to_string(), "a reply that is not true");
+            connection = Some(socket);
+        }
+        answered.push((mtu, is_done));
+    }
+    answered
+}
+
+#[test]
+fn whoever_is_killed_every_reply_is_true_and_every_act_is_on_record() {
+    const LINKS: [&str; 3] = ["v0", "v2", "v4"];
+    let host = host();
+    host.ip("link add v2 type veth peer name v3");
+    host.ip("link add v4 type veth peer name v5");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let answered: Vec<Vec<(u32, bool)>> = std::thread::scope(|scope| {
+        let clients: Vec<_> = LINKS.iter().map(|link| scope.spawn(|| change_until(&stop, link))).collect();
+        for round in 0..6_u64 {
+            let daemon = Daemon::start(&host, &[]);
+            std::thread::sleep(Duration::from_millis(400 + 37 * round));
+            // A child, whatever it is doing, and then the parent, with whatever it holds.
+            for child in daemon.children().into_iter().take(1 + usize::try_from(round % 2).unwrap()) {
+                let _gone =
+                    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(1300));
+            daemon.signal(Signal::SIGKILL);
+            let children = daemon.children();
+            drop(daemon);
+            until("its children have ended", || !children.iter().any(|pid| is_there(*pid)));
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let done: usize = answered.iter().flatten().filter(|(_, is_done)| *is_done).count();
+    assert!(done > 100, "{done}");
+    let trail = host.trail();
+    let all: BTreeSet<(&str, &str)> = trail
+        .iter()
+        .filter_map(|record| Some((record.get("NETBROKER_EVENT")?, record.get("NETBROKER_FIELDS")?)))
+        .collect();
+    let on_record = |event: &str, link: &str, mtu: u32| {
+        let fields = json!({"link": link, "mtu": mtu, "netns": "@host"}).to_string();
+        all.contains(&(event, fields.as_str()))
+    };
+    for (link, answered) in LINKS.iter().zip(&answered) {
+        for (mtu, is_done) in answered {
+            assert!(!is_done || on_record("permitted", link, *mtu) && on_record("outcome", link, *mtu), "{link} {mtu}");
+        }
+        let now: u32 = host.sh(&format!("cat /sys/class/net/{link}/mtu")).trim().parse().unwrap();
+        assert!(on_record("permitted", link, now), "{link} {now}: an act without a record");
+    }
 }
