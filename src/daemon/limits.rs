@@ -467,3 +467,149 @@ pub(super) enum Refused {
     Recorded,
     LeftOut,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { connections: 12, connections_each: 8, requests: 4, requests_each: 2, records_each: 100 };
+
+    fn standing(principal: Option<Principal>) -> Standing {
+        Standing { share: Share(principal), is_wide: false, policy: 1 }
+    }
+
+    /// A table, and so many connections of a principal and uid with a request on each.
+    fn ready(table: &mut Table, principal: Option<Principal>, uid: u32, count: usize, now: Instant) -> Vec<usize> {
+        let open: Vec<usize> = (0..count).filter_map(|_| table.admit(uid, standing(principal), now)).collect();
+        open.iter().for_each(|at| table.arrived(*at, 10, now));
+        open
+    }
+
+    fn served(table: &mut Table, now: Instant) -> Vec<usize> {
+        std::iter::from_fn(|| match table.next(now) {
+            Some(Turn::Serve { at, .. }) => Some(at),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn no_principal_has_more_than_its_limit_and_none_keeps_another_from_its_own() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS);
+        let (one, two) = (Some(Principal::Uid(1)), Some(Principal::Uid(2)));
+        assert_eq!(ready(&mut table, one, 1, 20, now).len(), 8);
+        let of_two = ready(&mut table, two, 2, 20, now);
+        assert_eq!(of_two.len(), 4, "twelve in all");
+        let first = served(&mut table, now);
+        assert_eq!(first.len(), 4);
+        assert_eq!(first.iter().filter(|at| of_two.contains(at)).count(), 2);
+        for at in &first {
+            table.served_to_the_end(*at, false, None);
+            table.arrived(*at, 10, now + PAUSE);
+        }
+        let now = now + PAUSE;
+        // Whoever got none for the longest time is first: not a connection that was just served.
+        assert!(served(&mut table, now).iter().all(|at| !first.contains(at)));
+    }
+
+    #[test]
+    fn in_a_shared_principal_one_uid_neither_fills_it_nor_is_served_before_others_by_coming_anew() {
+        let now = Instant::now();
+        let everyone = Some(Principal::Everyone);
+        let mut table = Table::new(LIMITS);
+        let greedy = ready(&mut table, everyone, 7, 20, now);
+        assert_eq!(greedy.len(), 4, "half");
+        let modest = ready(&mut table, everyone, 8, 1, now);
+        assert_eq!(served(&mut table, now), [greedy[0], modest[0]]);
+        table.served_to_the_end(modest[0], false, None);
+        table.served_to_the_end(greedy[0], false, None);
+        // Each connection is of another uid, as a user with a range of them has it. The one that was there waits no longer
+        // than those who came before it had its turn.
+        let mut waited = 0;
+        table.arrived(modest[0], 10, now);
+        for uid in 100..140 {
+            let _fresh = ready(&mut table, everyone, uid, 1, now);
+            let got = served(&mut table, now);
+            if got.contains(&modest[0]) {
+                break;
+            }
+            waited += got.len();
+            got.iter().for_each(|at| {
+                table.served_to_the_end(*at, false, None);
+                table.remove(*at);
+            });
+        }
+        assert!(waited <= 5, "{waited}");
+    }
+
+    #[test]
+    fn a_request_that_waits_too_long_is_turned_away_and_no_process_reads_for_a_principal_whose_process_died() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS);
+        let open = ready(&mut table, Some(Principal::Uid(1)), 1, 3, now);
+        assert_eq!(served(&mut table, now).len(), 2);
+        assert_eq!(table.wake(), Some(now + TURN));
+        assert_eq!(table.next(now + TURN), Some(Turn::TooLate { at: open[2] }));
+        table.served_to_the_end(open[2], true, None);
+        table.died(Share(Some(Principal::Uid(1))), now);
+        table.served_to_the_end(open[0], false, None);
+        table.arrived(open[2], 10, now);
+        assert_eq!(table.next(now), None);
+        assert_eq!(table.wake(), Some(now + PENALTY));
+        assert_eq!(table.next(now + PENALTY), Some(Turn::Serve { at: open[2], counts: false }));
+        for _ in 0..5 {
+            table.died(Share(Some(Principal::Uid(1))), now);
+        }
+        table.served_to_the_end(open[2], false, None);
+        table.arrived(open[2], 10, now);
+        assert_eq!(table.next(now + TURN), Some(Turn::Close { at: open[2] }));
+    }
+
+    #[test]
+    fn a_request_that_is_incomplete_is_looked_at_less_and_less_often_and_only_if_more_has_arrived() {
+        let mut now = Instant::now();
+        let begun = now;
+        let mut table = Table::new(LIMITS);
+        let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
+        let mut looks = 0;
+        for bytes in 10.. {
+            table.arrived(at, bytes, now);
+            if table.next(now).is_some() {
+                looks += 1;
+                let seen = bytes;
+                table.served_to_the_end(at, false, None);
+                table.took_nothing(at, seen, now);
+                table.arrived(at, seen, now);
+                assert_eq!(table.next(now), None, "nothing more has arrived");
+            }
+            now += Duration::from_millis(1); // a byte in each millisecond
+            if table.overdue(now) == [at] {
+                break;
+            }
+        }
+        assert_eq!(now - begun, ARRIVAL);
+        assert!(looks < 25, "{looks}");
+    }
+
+    #[test]
+    fn requests_beyond_the_rate_wait_for_the_next_second_and_refusals_beyond_theirs_are_counted() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS);
+        let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
+        let mut counting = 0;
+        for _ in 0..100 {
+            let Some(Turn::Serve { counts, .. }) = table.next(now) else { panic!("it has its turn") };
+            counting += u32::from(counts);
+            table.served_to_the_end(at, false, Some(if counts { Refused::LeftOut } else { Refused::Recorded }));
+            table.arrived(at, 10, now);
+        }
+        assert_eq!(counting, 100 - REFUSALS);
+        assert_eq!(table.next(now), None);
+        assert_eq!(table.wake(), Some(now + SECOND));
+        assert_eq!(table.counted(now), []);
+        assert_eq!(table.counted(now + SECOND), [(Share(Some(Principal::Uid(1))), 100 - REFUSALS)]);
+        assert_eq!(table.next(now + SECOND), Some(Turn::Serve { at, counts: false }));
+    }
+}
