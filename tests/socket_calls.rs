@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Each call gets the same answer through netbrokerd as from a program that the caller starts, and does the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use common::calls::{Example, examples};
+use common::scene::open_host;
+use common::socket::{Client, Daemon};
+use common::{Host, Way};
+use serde_json::Value;
+
+/// What differs from host to host: hardware addresses that the kernel draws, ids of requests, process ids.
+fn comparable(reply: &Value, hides_numbers: bool) -> Value {
+    let is_mac = |text: &str| {
+        text.len() == 17 && text.split(':').all(|two| two.len() == 2 && two.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    match reply {
+        Value::String(text) if is_mac(text) || text.starts_with("fe80::") => Value::from("drawn"),
+        Value::Number(_) if hides_numbers => Value::from("number"),
+        // Processes: netbrokerd's are among them.
+        Value::Array(all) if hides_numbers && all.iter().all(Value::is_number) => Value::from("numbers"),
+        Value::Array(all) => all.iter().map(|one| comparable(one, hides_numbers)).collect(),
+        Value::Object(members) => {
+            // What is left of a time differs, too.
+            let is_drawn = |name: &str| {
+                let times = ["life_time", "lifetime", "expires", "confirmed", "updated", "used"];
+                name == "request" || times.iter().any(|end| name.ends_with(end))
+            };
+            let kept = members.iter().filter(|(name, _)| !is_drawn(name));
+            kept.map(|(name, value)| (name.clone(), comparable(value, hides_numbers))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+fn furnished(example: &Example) -> Host {
+    let host = open_host();
+    host.install(Way::Root);
+    host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
+    host.sh(example.before);
+    host
+}
+
+/// The links, addresses and routes of the namespaces, as far as they do not differ from host to host.
+fn state(host: &Host) -> Vec<Value> {
+    let of = |netns: &str, what: &str| {
+        // There is a route that is too large for `ip` to list.
+        let json = host.sh(&format!("ip -n {netns} -j {what} 2>&1 || true"));
+        comparable(&serde_json::from_str(&json).unwrap_or(Value::Null), false)
+    };
+    ["w", "far"]
+        .into_iter()
+        .flat_map(|netns| ["link", "addr", "route show table all", "rule"].map(|what| of(netns, what)))
+        .collect()
+}
+
+#[test]
+fn each_call_gets_the_same_answer_by_the_socket_and_does_the_same() {
+    let mut done = 0;
+    // What waits for a tracer's log is another matter.
+    for example in examples().iter().filter(|example| !example.before.contains("/run/scratch/trace")) {
+        let what = format!("{} {}", example.call, example.parameters);
+        let hides = example.call == "Netns.Pids" || example.call == "Netns.Get";
+        let by_program = std::thread::scope(|scope| {
+            let work = scope.spawn(|| {
+                let host = furnished(example);
+                let reply = host.as_root().call(example.call, example.parameters()).messages().pop().unwrap();
+                (comparable(&reply, hides), state(&host))
+            });
+            work.join().unwrap()
+        });
+        let by_socket = std::thread::scope(|scope| {
+            let work = scope.spawn(|| {
+                let host = furnished(example);
+                let _daemon = Daemon::start(&host, &[]);
+                let reply = Client::connect().call(example.call, &example.parameters());
+                (comparable(&reply, hides), state(&host))
+            });
+            work.join().unwrap()
+        });
+        assert_eq!(by_program, by_socket, "{what}");
+        done += usize::from(by_program.0.get("error").is_none());
+    }
+    // An example that asks for a link as another caller made it differs for root.
+    assert!(done + 1 >= examples().len() - 1, "{done}");
+}
