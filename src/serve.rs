@@ -108,7 +108,7 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
             Err(End::Silence) if answered && wire.is_from_peer() => {
                 return Err(NoCall { why: None, exit: Exit::NoRequest });
             }
-            Err(End::Silence | End::Unready) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
+            Err(End::Silence) if answered => return Err(NoCall { why: None, exit: Exit::Done }),
             // What a slow caller sends later is left for the next process.
             Err(End::Idle) if answered && wire.is_from_peer() => return Err(NoCall { why: None, exit: Exit::Done }),
             Err(end) => return Err(ended(wire, &end)),
@@ -123,6 +123,8 @@ fn next_call(wire: &mut Wire) -> Result<(&'static Call, CallMessage), NoCall> {
                 return Err(NoCall { why, exit: reply::send(wire, &message, &error, Exit::Request) });
             }
             Method::Service(answer) => match reply::send(wire, &message, &answer, Exit::Done) {
+                // What follows is judged by the policy of then.
+                Exit::Done if wire.is_handed_over() => return Err(NoCall { why: None, exit: Exit::Done }),
                 Exit::Done => answered = true,
                 exit => return Err(NoCall { why: None, exit }),
             },
@@ -138,6 +140,10 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &CallMessage) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
     let mut reply = Reply::new(wire, call, message, &id);
+    if wire.is_handed_over() && wire.has_waited() && !guarded.has_policy_in_force() {
+        let reason = "another policy was put in force while the request arrived".to_owned();
+        return reply.end(Refusal::Busy { reason }.into(), true);
+    }
     let permit = match permit(&guarded, trail, call, &message.parameters) {
         Ok(permit) => permit,
         Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),

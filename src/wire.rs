@@ -26,6 +26,8 @@ pub use message::CallMessage;
 const MESSAGE: usize = 1 << 20;
 /// How long a request may take to arrive completely, and how long a reader may take nothing of the reply.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the rest of a long request may take on a connection of `netbrokerd`.
+const SOON: Duration = Duration::from_secs(2);
 /// How many bytes are written at a time. A pipe or socket has room for so many where poll(2) reports room (`PIPE_BUF`).
 const PIECE: usize = 4096;
 /// How many bytes are read at a time.
@@ -74,10 +76,19 @@ pub struct Wire {
     pending: Vec<u8>,
     ended_by_nul: bool,
     deadline: Instant,
-    /// For a connection that is handed back where no complete message has arrived: how many bytes had arrived at the time
-    /// of the handover. `None` once a part of a message was taken, and where the process waits for the rest.
-    arrived: Option<usize>,
-    is_handed_over: bool,
+    /// How `netbrokerd` has handed over the connection, if it has.
+    handed_over: Option<Handed>,
+    /// Whether a part of the message was taken, and the rest is waited for.
+    has_begun: bool,
+}
+
+/// How `netbrokerd` hands over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// Where no complete message has arrived, and what has is short, nothing is taken and the connection is handed back.
+    Over,
+    /// What has arrived is taken, whether it is complete or not, and nothing is waited for.
+    ForTheLastTime,
 }
 
 /// What ends a conversation without a call.
@@ -130,29 +141,32 @@ impl Wire {
     #[must_use]
     pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
         let deadline = started + PATIENCE;
-        Self {
-            input,
-            complaints,
-            sender,
-            pending: Vec::new(),
-            ended_by_nul: false,
-            deadline,
-            arrived: None,
-            is_handed_over: false,
-        }
+        let (pending, handed_over) = (Vec::new(), None);
+        Self { input, complaints, sender, pending, ended_by_nul: false, deadline, handed_over, has_begun: false }
     }
 
-    /// The same conversation with the connection of a peer on which so many bytes have arrived. Where they are no complete
-    /// message, it ends as [`End::Unready`] in place of waiting, and with nothing taken.
+    /// The same conversation on a connection of `netbrokerd`.
     #[must_use]
-    pub fn handed_over(self, arrived: usize) -> Self {
-        Self { arrived: Some(arrived), is_handed_over: true, ..self }
+    pub fn handed_over(self, how: Handed) -> Self {
+        Self { handed_over: Some(how), ..self }
+    }
+
+    /// Whether `netbrokerd` handed over the connection, to serve one message.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.is_some()
+    }
+
+    /// Whether the process had to wait for a part of the message that it took.
+    #[must_use]
+    pub fn has_waited(&self) -> bool {
+        self.has_begun
     }
 
     /// Whether a listener passed on the connection of a peer.
     #[must_use]
     pub fn is_from_peer(&self) -> bool {
-        self.sender.is_some()
+        self.sender.is_some() || self.is_handed_over()
     }
 
     /// Takes one message.
@@ -190,12 +204,9 @@ impl Wire {
                 self.pending = message.split_off(at + 1);
                 message.truncate(at);
                 self.ended_by_nul = true;
-                self.arrived = self.is_handed_over.then_some(0);
                 return Ok(message);
             }
-            let chunk = self.more();
-            self.arrived = None;
-            let chunk = chunk.map_err(|end| match end {
+            let chunk = self.more().map_err(|end| match end {
                 End::Idle if !message.is_empty() => End::Malformed(late()),
                 other => other,
             })?;
@@ -211,7 +222,19 @@ impl Wire {
                 };
             }
             message.extend(chunk);
+            if !message.contains(&0) {
+                self.begin_to_wait();
+            }
         }
+    }
+
+    /// A part of the message was taken, and the rest is waited for. A connection of `netbrokerd` has a process meanwhile, so
+    /// the rest must come soon.
+    fn begin_to_wait(&mut self) {
+        if self.is_handed_over() && !self.has_begun {
+            self.deadline = self.deadline.min(Instant::now() + SOON);
+        }
+        self.has_begun = true;
     }
 
     /// The next bytes; none at the end of input. From a socket, nothing after the first NUL.
@@ -222,8 +245,10 @@ impl Wire {
     fn more(&mut self) -> Result<Vec<u8>, End> {
         let mut chunk = vec![0; CHUNK];
         let got = loop {
-            if self.arrived.is_none() {
-                self.wait()?;
+            match self.handed_over {
+                Some(Handed::ForTheLastTime) => {}
+                Some(Handed::Over) if !self.has_begun => {}
+                _ => self.wait()?,
             }
             let got = match self.input {
                 Input::Socket => self.up_to_nul(&mut chunk)?,
@@ -235,7 +260,8 @@ impl Wire {
             };
             match got {
                 Some(got) => break got,
-                None if self.arrived.is_some() => return Err(End::Unready),
+                None if self.handed_over == Some(Handed::ForTheLastTime) => return Err(End::Idle),
+                None if self.handed_over.is_some() && !self.has_begun => return Err(End::Unready),
                 // Another process took it, or it is out-of-band data, which poll(2) reports forever. The pause avoids
                 // spinning.
                 None => drop(poll(&mut [], PollTimeout::from(10_u8))),
@@ -249,10 +275,11 @@ impl Wire {
     /// another process may have taken that, and `SO_PEEK_OFF` (socket(7)) makes a peek begin elsewhere.
     fn up_to_nul(&self, chunk: &mut [u8]) -> Result<Option<usize>, End> {
         let Some(seen) = self.receive(chunk, MsgFlags::MSG_PEEK)? else { return Ok(None) };
-        let is_all = self.arrived.is_some_and(|arrived| seen >= arrived && seen < chunk.len());
+        let is_short = seen < chunk.len();
         let seen = chunk.get(..seen).unwrap_or_default();
-        if is_all && !seen.is_empty() && !seen.contains(&0) {
-            return Err(End::Unready); // where ids change, a peek ends early: that is not all
+        let may_hand_back = self.handed_over == Some(Handed::Over) && !self.has_begun;
+        if may_hand_back && is_short && !seen.is_empty() && !seen.contains(&0) {
+            return Err(End::Unready);
         }
         let wanted = seen.iter().position(|b| *b == 0).map_or(seen.len(), |at| at + 1);
         let mut taken = vec![0; wanted];

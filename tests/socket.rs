@@ -405,7 +405,14 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     until("it has another layout", || layout(daemon.pid()) != before);
     until("it is in its filters again", || daemon.status("Seccomp_filters") == "2");
     assert_eq!(daemon.status("CapPrm"), "0000000000201002");
-    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    // Whose processes died waits for two minutes now, others do not.
+    let mut waiting = Client::connect();
+    waiting.send(&request("Link.Set", &mtu(1399)));
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    let set = request("Link.Set", &mtu(1400));
+    assert_eq!(client(&host.as_uid(ALICE), once, &set).messages(), [json!({"parameters": {}})]);
+    assert_eq!(waiting.hear(), None);
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
     until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
 }
 
@@ -614,12 +621,16 @@ fn every_line_of_the_parents_filter_is_of_use() {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
     }
     until("it starts anew", || status(parent, "Seccomp_filters") == "2");
-    assert_eq!(Client::connect().call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+    host.sh(&format!("chmod 666 {SOCKET}"));
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    let set = request("Link.Set", &mtu(1400));
+    assert_eq!(client(&host.as_uid(ALICE), once, &set).messages(), [json!({"parameters": {}})]);
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(parent).unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(traced.end().code(), Some(0));
 
     let trace = fs::read_to_string("/run/scratch/trace").unwrap();
-    assert!(!trace.contains("SIGSYS"), "{}", trace.lines().filter(|line| line.contains("SIGSYS")).collect::<String>());
+    let killed: Vec<&str> = trace.lines().filter(|line| line.contains("killed by SIGSYS")).collect();
+    assert_eq!(killed, [""; 0]);
     // Under the parent's filter: after it was installed, by the parent or any child.
     let (_, after) = trace.split_once("SECCOMP_SET_MODE_FILTER").expect("its filter");
     let used = numbers(after);
@@ -708,4 +719,190 @@ fn whoever_is_killed_every_reply_is_true_and_every_act_is_on_record() {
         let now: u32 = host.sh(&format!("cat /sys/class/net/{link}/mtu")).trim().parse().unwrap();
         assert!(on_record("permitted", link, now), "{link} {now}: an act without a record");
     }
+}
+
+#[test]
+fn who_connects_again_and_again_keeps_nobody_waiting_and_the_end_is_not_put_off() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let flood = "for (1..4) { if (!fork) { alarm 8; while (1) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
+                 connect($s, pack_sockaddr_un('/run/scratch/socket')) or exit } } } 1 while wait > 0;";
+    std::thread::scope(|scope| {
+        scope.spawn(|| common::daemon::client(&host.as_uid(BOB), flood, b""));
+        std::thread::sleep(Duration::from_millis(500));
+        for _ in 0..20 {
+            let begun = Instant::now();
+            assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        }
+        let begun = Instant::now();
+        daemon.signal(Signal::SIGTERM);
+        assert_eq!(daemon.end().code(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn a_policy_decides_although_the_process_of_the_question_before_is_held() {
+    let host = host();
+    let _daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let question = request("org.varlink.service.GetInterfaceDescription", &json!({"interface": "io.netbroker.Link"}));
+    client.send(&question.repeat(40)); // the answers do not fit into the socket
+    std::thread::sleep(Duration::from_millis(300));
+    host.policy(&POLICY.replace("\"uid:0\", \"user:alice\"", "\"user:alice\""));
+    client.send(&request("Link.Set", &mtu(1333)));
+    for _ in 0..40 {
+        assert!(client.hear().unwrap()["parameters"]["description"].is_string());
+    }
+    assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.Denied");
+    host.policy(POLICY);
+
+    // A long request has a process while it arrives. That one has read the policy before.
+    let set = request("Link.Set", &mtu(1333));
+    client.send(&[&vec![b' '; 9000], &set[..10]].concat());
+    std::thread::sleep(Duration::from_millis(300));
+    host.policy(&POLICY.replace("\"uid:0\", \"user:alice\"", "\"user:alice\""));
+    client.send(&set[10..]);
+    assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.Busy");
+    assert_ne!(host.sh("cat /sys/class/net/v0/mtu"), "1333\n");
+}
+
+#[test]
+fn whatever_its_starter_ignores_or_limits_it_serves_or_says_why_not() {
+    let host = host();
+    let started = |script: &str| {
+        let mut command = host.command("perl");
+        command.args([
+            "-e",
+            &format!("{script}; exec @ARGV or die"),
+            "sh",
+            "-c",
+            "exec \"$0\" \"$@\"",
+            DAEMON,
+            "--socket",
+            SOCKET,
+        ]);
+        command
+    };
+    let _absent = fs::remove_file(SOCKET);
+    let daemon = Daemon::spawn(&mut started("$SIG{$_} = 'IGNORE' for qw(CHLD ALRM TERM USR1); alarm 1"));
+    until("it listens", || UnixStream::connect(SOCKET).is_ok());
+    std::thread::sleep(Duration::from_millis(1500));
+    let mut client = Client::connect();
+    for at in 1400..1410 {
+        assert_eq!(client.call("Link.Set", &mtu(at)), json!({"parameters": {}}));
+    }
+    until("only two are left", || daemon.children().len() == 2);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.end().code(), Some(0));
+
+    let ran = Ran::run(host.command("prlimit").args(["--nofile=64", DAEMON, "--socket", SOCKET]));
+    assert_eq!(ran.status(), 71, "{ran}");
+    assert!(ran.stderr().contains("1024 connections need 1152 descriptors"), "{ran}");
+    let ran = Ran::run(&mut started("open STDIN, '<', '/dev/null'; POSIX::close(1); use POSIX ()"));
+    assert_eq!(ran.status(), 71, "{ran}");
+    assert!(ran.stderr().contains("descriptors 0 to 2"), "{ran}");
+}
+
+#[test]
+fn the_system_user_is_no_caller_however_the_process_was_forked() {
+    let host = host();
+    host.policy(
+        "[[allow]]\nid = \"all\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"@host\"\nlink = \"v*\"\nfree = \"mtu\"\n",
+    );
+    let _daemon = Daemon::start(&host, &[]);
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    let set = request("Link.Set", &mtu(1400));
+    for caller in [host.as_uid(NETBROKER), host.as_uid(BOB).groups(&[NETBROKER]), host.as_uid(65534)] {
+        let heard = client(&caller, once, &set).messages();
+        assert_eq!(heard[0]["error"], "io.netbroker.Link.NotPrivileged", "{heard:?}");
+    }
+    assert_eq!(client(&host.as_uid(BOB), once, &set).messages(), [json!({"parameters": {}})]);
+    assert_eq!(host.trail_where("NETBROKER_EVENT", "refused").len(), 3);
+}
+
+#[test]
+fn every_refusal_is_recorded_or_counted_whatever_ends_first() {
+    const REFUSED: usize = 300;
+    let host = host();
+    let denied = request("Link.Set", &json!({"netns": "@host", "link": "lo", "mtu": 1400}));
+    let told = |host: &Host| {
+        let trail = host.trail();
+        let of =
+            |event: &str| trail.iter().filter(|record| record.field("NETBROKER_EVENT") == event).collect::<Vec<_>>();
+        let counted: usize =
+            of("counted").iter().map(|record| record.field("NETBROKER_COUNT").parse::<usize>().unwrap()).sum();
+        (of("refused").len(), counted)
+    };
+    let refuse = |error: &str, reconnects: bool| {
+        let mut client = Client::connect();
+        for _ in 0..REFUSED {
+            if reconnects {
+                client = Client::connect();
+            }
+            client.send(&denied);
+            assert_eq!(client.hear().unwrap()["error"], error);
+        }
+    };
+    // It is told to end at once.
+    let daemon = Daemon::start(&host, &[]);
+    refuse("io.netbroker.Link.Denied", false);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.end().code(), Some(0));
+    let (recorded, counted) = told(&host);
+    assert_eq!(recorded + counted, REFUSED, "{recorded} + {counted}");
+    // Each on a connection of its own; then without a policy.
+    host.forget_trail();
+    let _daemon = Daemon::start(&host, &[]);
+    refuse("io.netbroker.Link.Denied", true);
+    until("all are told", || {
+        let (recorded, counted) = told(&host);
+        assert!(recorded <= 160, "{recorded}");
+        recorded + counted == REFUSED
+    });
+    host.forget_trail();
+    host.sh("rm /var/lib/netbroker/policy");
+    refuse("io.netbroker.Link.PolicyInvalid", false);
+    until("all are told", || {
+        let (recorded, counted) = told(&host);
+        recorded + counted == REFUSED
+    });
+    // What is no request ends its connection there, too.
+    let mut client = Client::connect();
+    client.send(b"x\0");
+    assert_eq!(client.hear(), None);
+}
+
+#[test]
+fn a_member_of_a_group_gets_a_connection_although_others_have_all() {
+    let host = host();
+    host.policy(
+        "[[allow]]\nid = \"all\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"@host\"\nlink = \"v*\"\nfree = \"mtu\"\n",
+    );
+    let _daemon = Daemon::start(&host, &["--connections-each", "16"]);
+    let hold = "my @s = map { connected() } 1..8; syswrite STDOUT, \"x\"; sleep 60;";
+    let _greedy: Vec<_> = [64201, 64202]
+        .map(|uid| {
+            let mut command =
+                host.as_uid(uid).program(&["perl", "-e", &format!("{}{hold}", common::daemon::HEAD)]).command();
+            let mut child =
+                command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+            child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+            struct Killed(std::process::Child);
+            impl Drop for Killed {
+                fn drop(&mut self) {
+                    let _ = self.0.kill();
+                    let _ = self.0.wait();
+                }
+            }
+            Killed(child)
+        })
+        .into();
+    let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
+    assert_eq!(
+        client(&host.as_uid(BOB), once, &request("Link.Set", &mtu(1400))).messages(),
+        [json!({"parameters": {}})]
+    );
 }

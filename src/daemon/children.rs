@@ -7,17 +7,18 @@ use std::io::IoSlice;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 
-use crate::audit::{Record, Refused, Trail};
-use crate::caller::Caller;
+use super::limits::Share;
+use crate::audit::{Record, Trail};
 use crate::heap::{self, Heap};
 use crate::refusal::{Exit, Refusal};
 use crate::serve;
 use crate::stage::Guarded;
-use crate::stage::resident::{Handover, Resident, only_record};
+use crate::stage::resident::{Guard, Handover, Resident, only_record};
 use crate::sys::{self, Forked};
-use crate::wire::{Complaints, Input, Wire};
+use crate::wire::{Complaints, Handed, Input, Wire};
 
 /// How many children wait for a connection.
 const AHEAD: usize = 2;
@@ -27,18 +28,42 @@ pub(super) const LEFT_OUT: u8 = 0x80;
 /// What a child is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Serves the connection at this place. `was_late`: says only that there is no room.
+    /// Serves the connection at this place, on which so many bytes had arrived. `was_late`: says only that there is no room.
     Serves { at: usize, arrived: usize, was_late: bool },
     /// Waits for a connection.
     Waits,
     /// Writes a record.
-    Records,
+    Records(Told),
+}
+
+/// What a record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// So many refusals of a principal.
+    Counted { share: Share, count: u32 },
+    /// A child that died while it served a uid.
+    Died { share: Share, uid: u32, signal: Signal },
+}
+
+impl Told {
+    fn record(self) -> Record {
+        match self {
+            Self::Counted { share, count } => {
+                Record::of_principal("counted", &share.to_string()).with("COUNT", count.to_string())
+            }
+            Self::Died { share, uid, signal } => Record::of_principal("died", &share.to_string())
+                .with("UID", uid.to_string())
+                .with("SIGNAL", signal.as_str())
+                .with_result("outcome unknown: the process that served a request died"),
+        }
+    }
 }
 
 /// What a new child is to do with a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Service {
     pub(super) handover: Handover,
+    pub(super) arrived: usize,
     /// Whether a rule is for the caller.
     pub(super) is_granted: bool,
     /// Whether a child that was forked ahead will do.
@@ -79,7 +104,7 @@ impl Children {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let heap = self.heap;
         let id = self.fork(Task::Waits, || {
-            heap.prepare();
+            prepare(heap);
             wait(resident, theirs)
         })?;
         self.ahead.push((id, ours));
@@ -94,8 +119,7 @@ impl Children {
         connection: BorrowedFd<'_>,
         service: Service,
     ) -> Result<(), Errno> {
-        let arrived = usize::try_from(service.handover.arrived).unwrap_or(usize::MAX);
-        let task = Task::Serves { at, arrived, was_late: service.late.is_some() };
+        let task = Task::Serves { at, arrived: service.arrived, was_late: service.late.is_some() };
         while service.is_plain && service.late.is_none() {
             let Some((id, channel)) = self.ahead.pop() else { break };
             if hand_over(&channel, connection, service.handover).is_ok() {
@@ -105,23 +129,28 @@ impl Children {
         }
         let heap = self.heap;
         self.fork(task, || {
-            heap.prepare();
+            prepare(heap);
             serve_one(resident, connection, service)
         })
         .map(drop)
     }
 
     /// Lets a child write a record.
-    pub(super) fn record(&mut self, record: &Record) -> Result<(), Errno> {
+    pub(super) fn record(&mut self, told: Told) -> Result<(), Errno> {
         let heap = self.heap;
-        self.fork(Task::Records, || {
-            heap.prepare();
+        self.fork(Task::Records(told), || {
+            prepare(heap);
             match only_record() {
-                Ok(trail) if trail.has_taken(record) => 0,
+                Ok(trail) if trail.has_taken(&told.record()) => 0,
                 _ => Exit::System.status(),
             }
         })
         .map(drop)
+    }
+
+    /// Whether a child is writing a record.
+    pub(super) fn are_recording(&self) -> bool {
+        self.tasks.values().any(|task| matches!(task, Task::Records(_)))
     }
 
     /// What the child with this id was for; `None` if it is none of these.
@@ -146,6 +175,12 @@ impl Children {
     }
 }
 
+/// A child has memory of its own, and ends without an answer where that ends.
+fn prepare(heap: &Heap) {
+    heap::when_memory_ends(Exit::Unanswered.status(), false);
+    heap.prepare();
+}
+
 /// Gives a connection to a child that waits. It gets it twice, for its standard input and output.
 fn hand_over(channel: &OwnedFd, connection: BorrowedFd<'_>, handover: Handover) -> Result<(), Errno> {
     let both = [connection.as_raw_fd(); 2];
@@ -155,7 +190,6 @@ fn hand_over(channel: &OwnedFd, connection: BorrowedFd<'_>, handover: Handover) 
 
 /// The child that was forked ahead.
 fn wait(resident: &Resident, channel: OwnedFd) -> u8 {
-    heap::when_memory_ends(Exit::Unanswered.status(), false);
     match resident.wait(channel).map(|waiting| waiting.serve()) {
         Ok(Ok((guarded, trail, handover))) => talk(guarded, &trail, handover),
         Ok(Err(exit)) => exit.status(),
@@ -165,31 +199,37 @@ fn wait(resident: &Resident, channel: OwnedFd) -> u8 {
 
 /// The child that was forked for a connection.
 fn serve_one(resident: &Resident, connection: BorrowedFd<'_>, service: Service) -> u8 {
-    heap::when_memory_ends(Exit::Unanswered.status(), false);
     let Ok(begun) = resident.take_connection(connection) else { return Exit::Unanswered.status() };
-    let arrived = usize::try_from(service.handover.arrived).unwrap_or(0);
-    let began = begun.clone();
-    let wire =
-        |caller: Option<Caller>| Wire::new(Input::Socket, Complaints::Withheld, caller, began.at).handed_over(arrived);
-    let refused: Refused = match service.late {
-        Some(reason) => Refusal::Overloaded { reason: reason.to_owned() }.into(),
-        None => match resident.guard(begun, service.is_granted, service.handover.counts) {
-            Ok((guarded, trail)) => return talk(guarded, &trail, service.handover),
-            Err(refused) => refused,
+    let mut trail = Trail::connect();
+    if service.handover.counts {
+        trail.count_refusals();
+    }
+    let refused = match service.late {
+        Some(reason) => resident.turn_away(&begun, Refusal::Overloaded { reason: reason.to_owned() }, &trail),
+        None => match resident.guard(begun.clone(), service.is_granted, &trail) {
+            Ok(guarded) => return talk(guarded, &trail, service.handover),
+            Err(Guard::Wider) => return Exit::Wider.status(),
+            Err(Guard::Refused(refused)) => refused,
         },
     };
     // The sender's ids are not compared: whoever sent this learns only that nothing was done.
-    let answered =
-        resident.give_up().map_err(|_| Exit::Unanswered).and_then(|()| serve::answer(refused, &began, wire(None)));
+    let wire = Wire::new(Input::Socket, Complaints::Withheld, None, begun.at).handed_over(handed(service.handover));
+    let answered = resident.give_up().map_err(|_| Exit::Unanswered).and_then(|()| serve::answer(refused, &begun, wire));
     match answered {
-        Ok(exit) | Err(exit) => exit.status(),
+        Ok(exit) | Err(exit) => with_left_out(exit, &trail),
     }
 }
 
 fn talk(guarded: Guarded, trail: &Trail, handover: Handover) -> u8 {
-    let arrived = usize::try_from(handover.arrived).unwrap_or(0);
-    let caller = guarded.caller().clone();
-    let wire = Wire::new(Input::Socket, Complaints::Withheld, Some(caller), guarded.begun().at).handed_over(arrived);
-    let exit = serve::converse(guarded, trail, wire);
+    let (caller, at) = (guarded.caller().clone(), guarded.begun().at);
+    let wire = Wire::new(Input::Socket, Complaints::Withheld, Some(caller), at).handed_over(handed(handover));
+    with_left_out(serve::converse(guarded, trail, wire), trail)
+}
+
+fn handed(handover: Handover) -> Handed {
+    if handover.is_last { Handed::ForTheLastTime } else { Handed::Over }
+}
+
+fn with_left_out(exit: Exit, trail: &Trail) -> u8 {
     exit.status() | if trail.has_left_out() { LEFT_OUT } else { 0 }
 }

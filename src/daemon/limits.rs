@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::policy::rule::Principal;
@@ -17,6 +18,10 @@ pub(super) const ARRIVAL: Duration = Duration::from_secs(10);
 const UNGRANTED: (u32, u32) = (16, 2);
 /// How many refusals of one principal are recorded one by one in a second. The others are counted.
 const REFUSALS: u32 = 20;
+/// How many of a principal's requests are answered at the same time that there is no room.
+const TURNED_AWAY: u32 = 4;
+/// How long it waits where something is due that cannot be done yet.
+const SHORTLY: Duration = Duration::from_millis(20);
 /// The unit of rates.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a principal first waits after one of its processes has died. Each further death doubles it.
@@ -56,6 +61,22 @@ impl Limits {
 /// Whose share a connection counts for: what grants its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Share(pub(super) Option<Principal>);
+
+impl FromStr for Share {
+    type Err = ();
+
+    /// Reads what is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let principal = match text.split_once(':') {
+            None if text == "*" => Some(Principal::Everyone),
+            None if text == "nobody" => None,
+            Some(("uid", number)) => Some(Principal::Uid(number.parse().map_err(|_| ())?)),
+            Some(("gid", number)) => Some(Principal::Gid(number.parse().map_err(|_| ())?)),
+            _ => return Err(()),
+        };
+        Ok(Self(principal))
+    }
+}
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +129,8 @@ pub(super) struct Connection {
     pub(super) state: State,
     /// The other end has closed it, or will send no more.
     pub(super) has_ended: bool,
+    /// Whether its request did not arrive in time, so that it has its last turn.
+    pub(super) is_last: bool,
     /// Whether its requests need a process with more than the link profile.
     pub(super) is_wide: bool,
     /// Which policy, by the order in which they were seen, its share and profile are from.
@@ -129,6 +152,7 @@ struct Part {
 struct Account {
     connections: u32,
     served: u32,
+    turned_away: u32,
     last: u64,
     parts: BTreeMap<u32, Part>,
     /// Nothing is served before this time.
@@ -146,6 +170,7 @@ impl Account {
         Self {
             connections: 0,
             served: 0,
+            turned_away: 0,
             last: 0,
             parts: BTreeMap::new(),
             not_before: now,
@@ -169,7 +194,9 @@ impl Account {
     }
 
     fn is_idle(&self, now: Instant) -> bool {
-        self.connections == 0 && self.counted == 0 && (self.deaths == 0 || now >= self.not_before + FORGIVEN)
+        let has_begun_anew = now.saturating_duration_since(self.second) >= SECOND;
+        let is_forgiven = self.deaths == 0 || now >= self.not_before + FORGIVEN;
+        self.connections == 0 && self.counted == 0 && has_begun_anew && is_forgiven
     }
 }
 
@@ -179,7 +206,7 @@ pub(super) enum Turn {
     /// This connection's.
     Serve { at: usize, counts: bool },
     /// This connection has waited too long.
-    TooLate { at: usize },
+    TooLate { at: usize, counts: bool },
     /// This connection has waited too long, and no process may read what its principal sends.
     Close { at: usize },
 }
@@ -192,8 +219,6 @@ pub(super) struct Table {
     free: Vec<usize>,
     open: u32,
     served: u32,
-    /// How many processes say that there is no room: not more than serve one principal.
-    turned_away: u32,
     turns: u64,
     accounts: BTreeMap<Share, Account>,
 }
@@ -206,7 +231,6 @@ impl Table {
             free: Vec::new(),
             open: 0,
             served: 0,
-            turned_away: 0,
             turns: 0,
             accounts: BTreeMap::new(),
         }
@@ -214,6 +238,11 @@ impl Table {
 
     pub(super) fn open(&self) -> u32 {
         self.open
+    }
+
+    /// Whether there are refusals that were counted and not told.
+    pub(super) fn has_counted(&self) -> bool {
+        self.accounts.values().any(|account| account.counted > 0)
     }
 
     fn most(&self, share: Share) -> (u32, u32) {
@@ -240,8 +269,16 @@ impl Table {
             return None;
         }
         self.enter(share, uid, now);
-        let connection =
-            Connection { uid, share, state: State::Waiting, has_ended: false, is_wide, policy, partial: None };
+        let connection = Connection {
+            uid,
+            share,
+            state: State::Waiting,
+            has_ended: false,
+            is_last: false,
+            is_wide,
+            policy,
+            partial: None,
+        };
         self.open += 1;
         let at = self.free.pop().unwrap_or(self.connections.len());
         match self.connections.get_mut(at) {
@@ -335,14 +372,10 @@ impl Table {
             if late(connection) && now < account.not_before {
                 return Some(Turn::Close { at });
             }
-            if late(connection) && self.turned_away < self.limits.requests_each {
+            if late(connection) && account.turned_away < TURNED_AWAY {
                 return self.turn_away(at);
             }
-            let (_, most) = self.most(connection.share);
-            if self.served >= self.limits.requests
-                || account.served >= most
-                || now < account.when(self.limits.records_each)
-            {
+            if self.is_full(account, connection.share) || now < account.when(self.limits.records_each) {
                 continue;
             }
             let part = account.parts.get(&connection.uid).copied().unwrap_or_default();
@@ -365,10 +398,26 @@ impl Table {
         Some(Turn::Serve { at, counts: account.refusals >= REFUSALS })
     }
 
+    /// Whether nothing more of a principal is served now. Where others have all there is, it has one.
+    fn is_full(&self, account: &Account, share: Share) -> bool {
+        let (_, most) = self.most(share);
+        account.served >= most || (self.served >= self.limits.requests && account.served > 0)
+    }
+
     fn turn_away(&mut self, at: usize) -> Option<Turn> {
-        self.turned_away += 1;
-        self.get_mut(at)?.state = State::Served;
-        Some(Turn::TooLate { at })
+        let connection = self.connections.get_mut(at)?.as_mut()?;
+        connection.state = State::Served;
+        let account = self.accounts.get_mut(&connection.share)?;
+        account.turned_away += 1;
+        Some(Turn::TooLate { at, counts: account.refusals >= REFUSALS })
+    }
+
+    /// A connection that has its turn, and for which there is no room for a process, waits again.
+    pub(super) fn give_back(&mut self, at: usize, was_late: bool, now: Instant) {
+        self.served_to_the_end(at, was_late, None);
+        if let Some(connection) = self.get_mut(at) {
+            connection.state = State::Ready(now);
+        }
     }
 
     /// The process that served a connection has ended; `bytes` are queued on it now. `refused`: whether it recorded a
@@ -376,15 +425,16 @@ impl Table {
     pub(super) fn served_to_the_end(&mut self, at: usize, was_late: bool, refused: Option<Refused>) {
         let Some(connection) = self.connections.get_mut(at).and_then(Option::as_mut) else { return };
         connection.state = State::Waiting;
+        let account = self.accounts.get_mut(&connection.share);
+        self.served -= u32::from(!was_late);
+        let Some(account) = account else { return };
         if was_late {
-            self.turned_away -= 1;
-            return;
-        }
-        self.served -= 1;
-        let Some(account) = self.accounts.get_mut(&connection.share) else { return };
-        account.served = account.served.saturating_sub(1);
-        if let Some(part) = account.parts.get_mut(&connection.uid) {
-            part.served = part.served.saturating_sub(1);
+            account.turned_away = account.turned_away.saturating_sub(1);
+        } else {
+            account.served = account.served.saturating_sub(1);
+            if let Some(part) = account.parts.get_mut(&connection.uid) {
+                part.served = part.served.saturating_sub(1);
+            }
         }
         match refused {
             Some(Refused::Recorded) => account.refusals += 1,
@@ -418,20 +468,22 @@ impl Table {
         account.deaths += 1;
     }
 
-    /// Connections whose request did not arrive in time.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<usize> {
-        let is_overdue = |connection: &Connection| {
-            let late = |partial: Partial| now.saturating_duration_since(partial.since) >= ARRIVAL;
-            connection.state != State::Served && connection.partial.is_some_and(late)
-        };
-        self.places().filter(|at| self.get(*at).is_some_and(is_overdue)).collect()
+    /// Lets connections whose request did not arrive in time have a last turn, in which nothing is waited for.
+    pub(super) fn end_waiting(&mut self, now: Instant) {
+        for connection in self.connections.iter_mut().flatten() {
+            let late = |partial: &Partial| now.saturating_duration_since(partial.since) >= ARRIVAL;
+            if connection.state != State::Served && connection.partial.as_ref().is_some_and(late) {
+                (connection.state, connection.partial, connection.is_last) = (State::Ready(now), None, true);
+            }
+        }
     }
 
-    /// Refusals that were counted in seconds that have ended, by principal. Also forgets accounts without a use.
-    pub(super) fn counted(&mut self, now: Instant) -> Vec<(Share, u32)> {
+    /// Refusals that were counted in seconds that have ended, or in any, by principal. Also forgets accounts without a use.
+    pub(super) fn counted(&mut self, now: Instant, in_any: bool) -> Vec<(Share, u32)> {
         let mut counted = Vec::new();
         for (share, account) in &mut self.accounts {
-            if account.counted > 0 && now.saturating_duration_since(account.second) >= SECOND {
+            let has_ended = now.saturating_duration_since(account.second) >= SECOND;
+            if account.counted > 0 && (has_ended || in_any) {
                 counted.push((*share, std::mem::take(&mut account.counted)));
             }
             account.begin_second(now);
@@ -440,17 +492,48 @@ impl Table {
         counted
     }
 
+    /// The trail has not taken this number: it is counted again.
+    pub(super) fn count_again(&mut self, share: Share, count: u32, now: Instant) {
+        self.accounts.entry(share).or_insert_with(|| Account::new(now)).counted += count;
+    }
+
+    /// How long each principal whose processes died waits from now on, and how many died: what an earlier process passes on.
+    pub(super) fn penalties(&self, now: Instant) -> Vec<(Share, Duration, u32)> {
+        let of = |(share, account): (&Share, &Account)| {
+            (account.deaths > 0).then(|| (*share, account.not_before.saturating_duration_since(now), account.deaths))
+        };
+        self.accounts.iter().filter_map(of).collect()
+    }
+
+    /// Takes over what an earlier process passed on.
+    pub(super) fn punish(&mut self, share: Share, wait: Duration, deaths: u32, now: Instant) {
+        let account = self.accounts.entry(share).or_insert_with(|| Account::new(now));
+        (account.not_before, account.deaths) = (now + wait, deaths);
+    }
+
+    /// A connection to close so that another uid of the same share gets one: an idle one of the uid that has most of them.
+    pub(super) fn to_make_room(&self, share: Share, uid: u32) -> Option<usize> {
+        let account = self.accounts.get(&share)?;
+        let own = account.parts.get(&uid).map_or(0, |part| part.connections);
+        let (greedy, part) = account.parts.iter().max_by_key(|(_, part)| part.connections)?;
+        let is_spare = |connection: &Connection| {
+            connection.uid == *greedy && connection.share == share && connection.state == State::Waiting
+        };
+        let fair = part.connections > own + 1;
+        self.places().find(|at| fair && self.get(*at).is_some_and(is_spare))
+    }
+
     /// When something is to be done next that no event announces.
-    pub(super) fn wake(&self) -> Option<Instant> {
+    pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
         let of_connection = |connection: &Connection| match (connection.state, connection.partial) {
             (State::Served, _) => None,
             (State::Ready(since), partial) => {
                 let account = self.accounts.get(&connection.share)?;
                 let turn = account.when(self.limits.records_each);
                 let turn = partial.map_or(turn, |partial| turn.max(partial.again));
-                let (_, most) = self.most(connection.share);
-                let is_full = self.served >= self.limits.requests || account.served >= most;
-                Some(if is_full { since + TURN } else { turn.min(since + TURN) })
+                let is_full = self.is_full(account, connection.share);
+                let due = if is_full { since + TURN } else { turn.min(since + TURN) };
+                Some(if due <= now { now + SHORTLY } else { due })
             }
             (State::Waiting, partial) => partial.map(|partial| partial.since + ARRIVAL),
         };
@@ -550,14 +633,15 @@ mod tests {
         let mut table = Table::new(LIMITS);
         let open = ready(&mut table, Some(Principal::Uid(1)), 1, 3, now);
         assert_eq!(served(&mut table, now).len(), 2);
-        assert_eq!(table.wake(), Some(now + TURN));
-        assert_eq!(table.next(now + TURN), Some(Turn::TooLate { at: open[2] }));
+        assert_eq!(table.wake(now), Some(now + TURN));
+        assert_eq!(table.next(now + TURN), Some(Turn::TooLate { at: open[2], counts: false }));
         table.served_to_the_end(open[2], true, None);
         table.died(Share(Some(Principal::Uid(1))), now);
         table.served_to_the_end(open[0], false, None);
+        assert_eq!(table.penalties(now), [(Share(Some(Principal::Uid(1))), PENALTY, 1)]);
         table.arrived(open[2], 10, now);
         assert_eq!(table.next(now), None);
-        assert_eq!(table.wake(), Some(now + PENALTY));
+        assert_eq!(table.wake(now), Some(now + PENALTY));
         assert_eq!(table.next(now + PENALTY), Some(Turn::Serve { at: open[2], counts: false }));
         for _ in 0..5 {
             table.died(Share(Some(Principal::Uid(1))), now);
@@ -585,7 +669,8 @@ mod tests {
                 assert_eq!(table.next(now), None, "nothing more has arrived");
             }
             now += Duration::from_millis(1); // a byte in each millisecond
-            if table.overdue(now) == [at] {
+            table.end_waiting(now);
+            if table.get(at).unwrap().is_last {
                 break;
             }
         }
@@ -607,9 +692,9 @@ mod tests {
         }
         assert_eq!(counting, 100 - REFUSALS);
         assert_eq!(table.next(now), None);
-        assert_eq!(table.wake(), Some(now + SECOND));
-        assert_eq!(table.counted(now), []);
-        assert_eq!(table.counted(now + SECOND), [(Share(Some(Principal::Uid(1))), 100 - REFUSALS)]);
+        assert_eq!(table.wake(now), Some(now + SECOND));
+        assert_eq!(table.counted(now, false), []);
+        assert_eq!(table.counted(now + SECOND, false), [(Share(Some(Principal::Uid(1))), 100 - REFUSALS)]);
         assert_eq!(table.next(now + SECOND), Some(Turn::Serve { at, counts: false }));
     }
 }

@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect, listen, send, setsockopt, socket,
     sockopt,
 };
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat};
+use nix::sys::stat::{Mode, SFlag, fstatat, umask};
 use nix::unistd::{Gid, Uid, fchownat, unlink};
 
 use super::options::Options;
@@ -86,13 +86,15 @@ pub(super) fn make(options: &Options) -> Result<OwnedFd, String> {
     }
     let listener = open()?;
     setsockopt(&listener, sockopt::PassCred, &true).map_err(step("set SO_PASSCRED"))?;
-    bind(listener.as_raw_fd(), &address).map_err(step("bind"))?; // under umask 077
+    // The mode comes from the umask. By its path it could be another file's, where others may write to the directory.
+    let before = umask(Mode::from_bits_truncate(0o117));
+    let bound = bind(listener.as_raw_fd(), &address);
+    umask(before);
+    bound.map_err(step("bind"))?;
     let owner = (Some(Uid::from_raw(0)), Some(Gid::from_raw(options.group)));
     if Uid::effective().is_root() {
         fchownat(AT_FDCWD, path, owner.0, owner.1, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(step("give it its owner"))?;
     }
-    fchmodat(AT_FDCWD, path, Mode::from_bits_truncate(0o660), FchmodatFlags::FollowSymlink)
-        .map_err(step("give it its mode"))?;
     listen(&listener, Backlog::new(BACKLOG).map_err(step("listen"))?).map_err(step("listen"))?;
     Ok(listener)
 }

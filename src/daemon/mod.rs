@@ -6,11 +6,13 @@
 //! arrived, and learns of its children only how they ended.
 //!
 //! * `options`, `listeners`: how it is started
+//! * `earlier`: what it tells itself when it starts anew
 //! * `limits`: whose connections there are, and whose turn is next
 //! * `children`: the processes
 #![forbid(unsafe_code)]
 
 mod children;
+mod earlier;
 mod limits;
 mod listeners;
 mod options;
@@ -21,16 +23,17 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{SockFlag, accept4};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{execve, write};
 
-use self::children::{Children, LEFT_OUT, Service, Task};
+use self::children::{Children, LEFT_OUT, Service, Task, Told};
+use self::earlier::Earlier;
 use self::limits::{Refused, Share, Standing, State, Table, Turn};
 use self::options::{Arguments, Options, USAGE};
-use crate::audit::Record;
 use crate::call::needs::Profile;
 use crate::caller::Caller;
 use crate::heap::Heap;
@@ -46,11 +49,17 @@ const DEATHS: u32 = 8;
 const NO_ROOM: Duration = Duration::from_millis(100);
 /// How long it waits for its children when it is to end. The kernel ends each after 30 s.
 const DRAINED: Duration = Duration::from_secs(31);
-/// How many events are taken at once.
+/// How long it forks nothing after the machine had no room for a process, unless one of its own ends.
+const NO_PROCESS: Duration = Duration::from_millis(20);
+/// How many events are taken at once, and how many connections are accepted before others have their turn.
 const EVENTS: usize = 64;
-/// What an event is about: signals, a listener, or else a connection.
+const ACCEPTED: usize = 16;
+/// Descriptors that it needs besides those of connections.
+const OTHER_DESCRIPTORS: u64 = 128;
+/// What an event is about: signals, a listener, or else a connection: its place, and above it its number.
 const SIGNALS: u64 = u64::MAX;
-const LISTENERS: u64 = 1 << 62;
+const LISTENERS: u64 = 1 << 63;
+const PLACES: u64 = 0xffff_ffff;
 
 /// The program.
 #[must_use]
@@ -95,8 +104,9 @@ struct Daemon {
     notifier: Option<OwnedFd>,
     epoll: Epoll,
     signals: SignalFd,
-    /// The connections, at the places that the table has.
-    sockets: Vec<Option<OwnedFd>>,
+    /// The connections, at the places that the table has, and their numbers: an event can be about one that is closed.
+    sockets: Vec<Option<(OwnedFd, u64)>>,
+    accepted: u64,
     table: Table,
     children: Children,
     looked: [Seen; 3],
@@ -109,6 +119,7 @@ struct Daemon {
     idle_since: Instant,
     accepts_from: Instant,
     is_accepting: bool,
+    forks_from: Instant,
     /// Since when it is to end.
     ends_since: Option<Instant>,
 }
@@ -118,7 +129,9 @@ impl Daemon {
     fn start(options: &Options, heap: &'static Heap) -> Result<Self, Failed> {
         let unusable = |why: String| (Exit::NotPrivileged, why);
         let passed = listeners::passed().map_err(unusable)?;
-        let resident = Resident::take(passed).map_err(|refusal| refused(&refusal))?;
+        let earlier = Earlier::read();
+        let resident = Resident::take(passed, earlier.first_netns).map_err(|refusal| refused(&refusal))?;
+        raise_descriptors(options.limits.connections)?;
         // First of all that it opens: it passes them on under the same numbers when it starts anew.
         let listeners = match passed {
             0 => vec![listeners::make(options).map_err(unusable)?],
@@ -134,6 +147,10 @@ impl Daemon {
         sys::clear_environment().map_err(failed("clear the environment"))?;
         resident.confine().map_err(|refusal| refused(&refusal))?;
         let now = Instant::now();
+        let mut table = Table::new(options.limits);
+        for (share, wait, deaths) in earlier.penalties {
+            table.punish(share, wait, deaths, now);
+        }
         let daemon = Self {
             resident,
             listeners,
@@ -141,7 +158,8 @@ impl Daemon {
             epoll,
             signals,
             sockets: Vec::new(),
-            table: Table::new(options.limits),
+            accepted: 0,
+            table,
             children: Children::new(heap),
             looked: LOOKED_AT.map(Seen::look),
             policies: 0,
@@ -151,6 +169,7 @@ impl Daemon {
             idle_since: now,
             accepts_from: now,
             is_accepting: false,
+            forks_from: now,
             ends_since: None,
         };
         Ok(daemon)
@@ -187,19 +206,34 @@ impl Daemon {
                 listener if listener >= LISTENERS => {
                     self.accept(usize::try_from(listener - LISTENERS).unwrap_or(usize::MAX));
                 }
-                connection => self.arrived(usize::try_from(connection).unwrap_or(usize::MAX), event.events()),
+                connection => self.arrived(connection, event.events()),
             }
         }
         let now = Instant::now();
         if !self.is_accepting && now >= self.accepts_from && self.ends_since.is_none() {
             self.accept_again();
         }
-        for at in self.table.overdue(now) {
-            self.close(at);
+        self.table.end_waiting(now);
+        self.tell_counts(now, self.ends_since.is_some());
+    }
+
+    /// Records how many refusals were counted in seconds that have ended, or in any.
+    fn tell_counts(&mut self, now: Instant, in_any: bool) {
+        if now < self.forks_from {
+            return;
         }
-        for (share, count) in self.table.counted(now) {
-            let record = Record::of_principal("counted", &share.to_string());
-            let _unheard = self.children.record(&record.with("COUNT", count.to_string()));
+        for (share, count) in self.table.counted(now, in_any) {
+            self.tell(Told::Counted { share, count }, now);
+        }
+    }
+
+    /// Lets a child record something. Where there is no room for one, a number is counted again.
+    fn tell(&mut self, told: Told, now: Instant) {
+        if self.children.record(told).is_err() {
+            self.forks_from = now + NO_PROCESS;
+            if let Told::Counted { share, count } = told {
+                self.table.count_again(share, count, now);
+            }
         }
     }
 
@@ -208,17 +242,17 @@ impl Daemon {
         let idle = self.idle.filter(|_| self.table.open() == 0).map(|idle| self.idle_since + idle);
         let accepts = (!self.is_accepting && self.ends_since.is_none()).then_some(self.accepts_from);
         let ends = self.ends_since.map(|since| since + DRAINED);
-        let next = [self.table.wake(), idle, accepts, ends].into_iter().flatten().min();
+        let next = [self.table.wake(now), idle, accepts, ends].into_iter().flatten().min();
         let Some(next) = next else { return EpollTimeout::NONE };
         let left = next.saturating_duration_since(now) + Duration::from_millis(1); // milliseconds are cut off
         EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let is_idle = self.table.open() == 0;
+        let is_idle = self.table.open() == 0 && !self.children.are_recording();
         match (self.ends_since, self.idle) {
             (Some(since), _) => is_idle || now >= since + DRAINED,
-            (None, Some(idle)) => is_idle && now >= self.idle_since + idle,
+            (None, Some(idle)) => is_idle && !self.table.has_counted() && now >= self.idle_since + idle,
             (None, None) => false,
         }
     }
@@ -238,10 +272,11 @@ impl Daemon {
         }
     }
 
-    /// Accepts all connections that wait at a listener.
+    /// Accepts some of the connections that wait at a listener.
     fn accept(&mut self, listener: usize) {
         self.look(Instant::now());
-        while let Some(listener) = self.listeners.get(listener).filter(|_| self.is_accepting) {
+        for _ in 0..ACCEPTED {
+            let Some(listener) = self.listeners.get(listener).filter(|_| self.is_accepting) else { return };
             match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
                 // A fresh descriptor that nobody else has.
                 Ok(accepted) => match sys::adopt(accepted) {
@@ -264,10 +299,18 @@ impl Daemon {
         let Ok(caller) = Caller::of_connection(connection.as_fd()) else { return };
         let standing = self.standing(&caller);
         let now = Instant::now();
-        let Some(at) = self.table.admit(caller.uid, standing, now) else { return };
-        let number = u64::try_from(at).unwrap_or(SIGNALS);
+        let mut admitted = self.table.admit(caller.uid, standing, now);
+        if admitted.is_none() {
+            let Some(spare) = self.table.to_make_room(standing.share, caller.uid) else { return };
+            self.close(spare);
+            admitted = self.table.admit(caller.uid, standing, now);
+        }
+        let Some(at) = admitted else { return };
+        self.accepted = (self.accepted + 1) & (PLACES >> 1);
+        let number = self.accepted;
+        let event = number << 32 | u64::try_from(at).unwrap_or(PLACES);
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        if self.epoll.add(&connection, EpollEvent::new(flags, number)).is_err() {
+        if self.epoll.add(&connection, EpollEvent::new(flags, event)).is_err() {
             self.table.remove(at);
             return;
         }
@@ -275,22 +318,26 @@ impl Daemon {
             self.sockets.resize_with(at + 1, || None);
         }
         if let Some(place) = self.sockets.get_mut(at) {
-            *place = Some(connection);
+            *place = Some((connection, number));
         }
     }
 
     /// What the policy says of a caller. Where the policy cannot be used, no rule is for anybody.
     fn standing(&self, caller: &Caller) -> Standing {
-        let granted = self.grants.as_ref().and_then(|grants| grants.of(caller).ok());
+        let granted = self.grants.as_ref().map(|grants| grants.of(caller));
         let (principal, profile) = granted.unwrap_or((None, Profile::LINK));
-        let is_somebody = caller.require_somebody().is_ok();
-        let share = Share(principal.filter(|_| is_somebody));
+        let is_anybody = self.resident.require_caller(caller).is_ok();
+        let share = Share(principal.filter(|_| is_anybody));
         Standing { share, is_wide: profile != Profile::LINK, policy: self.policies }
     }
 
     /// Bytes have arrived on a connection, or its other end has closed it.
-    fn arrived(&mut self, at: usize, flags: EpollFlags) {
+    fn arrived(&mut self, event: u64, flags: EpollFlags) {
         let ended = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        let at = usize::try_from(event & PLACES).unwrap_or(usize::MAX);
+        if !matches!(self.sockets.get(at), Some(Some((_, number))) if *number == event >> 32) {
+            return; // it is closed, and another one may have its place
+        }
         let Some(connection) = self.table.get_mut(at) else { return };
         connection.has_ended |= flags.intersects(ended);
         if connection.state != State::Served {
@@ -300,18 +347,23 @@ impl Daemon {
 
     /// Finds out whether a request has arrived on a connection that is not being served.
     fn look_for_request(&mut self, at: usize) {
-        let queued = |socket: &OwnedFd| sys::queued(socket.as_fd()).ok();
-        let Some(bytes) = self.sockets.get(at).and_then(Option::as_ref).and_then(queued) else { return };
+        let now = Instant::now();
+        self.judge_again(at, now);
+        let Some(bytes) = self.socket(at).and_then(|socket| sys::queued(socket.as_fd()).ok()) else { return };
         let has_ended = self.table.get(at).is_some_and(|connection| connection.has_ended);
-        self.table.arrived(at, bytes, Instant::now());
+        self.table.arrived(at, bytes, now);
         let is_waiting = self.table.get(at).is_some_and(|connection| connection.state == State::Waiting);
         if has_ended && is_waiting {
             self.close(at); // with nothing, or with a part of a request that no other part will follow
         }
     }
 
+    fn socket(&self, at: usize) -> Option<&OwnedFd> {
+        self.sockets.get(at)?.as_ref().map(|(socket, _)| socket)
+    }
+
     fn close(&mut self, at: usize) {
-        if let Some(connection) = self.sockets.get_mut(at).and_then(Option::take) {
+        if let Some((connection, _)) = self.sockets.get_mut(at).and_then(Option::take) {
             let _absent = self.epoll.delete(&connection); // a child may hold it, too
         }
         self.table.remove(at);
@@ -329,8 +381,11 @@ impl Daemon {
         self.children.discard_waiting();
         if is_other {
             self.read_policy();
-            let idle: Vec<usize> = self.table.places().collect();
-            for at in idle {
+            // The others when their next request arrives.
+            let is_ready =
+                |at: &usize| self.table.get(*at).is_some_and(|connection| matches!(connection.state, State::Ready(_)));
+            let ready: Vec<usize> = self.table.places().filter(is_ready).collect();
+            for at in ready {
                 self.judge_again(at, now);
             }
         }
@@ -338,7 +393,11 @@ impl Daemon {
 
     fn read_policy(&mut self) {
         self.policies += 1;
-        self.grants = self.resident.grants().ok();
+        let grants = self.resident.grants();
+        if matches!(grants, Err(Refusal::SystemError { .. })) {
+            self.looked = Default::default(); // for want of a descriptor, say: it is read again
+        }
+        self.grants = grants.ok();
     }
 
     /// Finds out anew whose a connection is, unless it is being served or this is known.
@@ -348,8 +407,7 @@ impl Daemon {
         if !self.table.get(at).is_some_and(is_due) {
             return;
         }
-        let socket = self.sockets.get(at).and_then(Option::as_ref);
-        if let Some(Ok(caller)) = socket.map(|socket| Caller::of_connection(socket.as_fd())) {
+        if let Some(Ok(caller)) = self.socket(at).map(|socket| Caller::of_connection(socket.as_fd())) {
             let standing = self.standing(&caller);
             self.table.move_to(at, standing, now);
         }
@@ -359,7 +417,7 @@ impl Daemon {
     fn give_turns(&mut self) {
         loop {
             let now = Instant::now();
-            if self.ends_since.is_some() {
+            if self.ends_since.is_some() || now < self.forks_from {
                 return;
             }
             self.look(now);
@@ -367,7 +425,7 @@ impl Daemon {
             match turn {
                 Turn::Close { at } => self.close(at),
                 Turn::Serve { at, counts } => self.serve(at, counts, None),
-                Turn::TooLate { at } => self.serve(at, false, Some("the request waited 5 s for its turn")),
+                Turn::TooLate { at, counts } => self.serve(at, counts, Some("the request waited 5 s for its turn")),
             }
         }
         while self.grants.is_some() && self.children.lack_one() {
@@ -378,20 +436,22 @@ impl Daemon {
     }
 
     fn serve(&mut self, at: usize, counts: bool, late: Option<&'static str>) {
-        let socket = self.sockets.get(at).and_then(Option::as_ref);
+        let socket = self.sockets.get(at).and_then(Option::as_ref).map(|(socket, _)| socket);
         let (Some(socket), Some(connection)) = (socket, self.table.get(at)) else { return };
-        let arrived = sys::queued(socket.as_fd()).ok().and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0);
         let service = Service {
-            handover: Handover { arrived, counts },
+            handover: Handover { counts, is_last: connection.is_last || late.is_some() },
+            arrived: sys::queued(socket.as_fd()).unwrap_or(0),
             is_granted: connection.share.0.is_some(),
             is_plain: connection.share.0.is_some() && !connection.is_wide,
             late,
         };
         if self.children.serve(&self.resident, at, socket.as_fd(), service).is_err() {
-            // No room for a process: it has its turn again, at the latest when a child has ended.
-            self.table.served_to_the_end(at, late.is_some(), None);
-            self.table.took_nothing(at, 0, Instant::now());
-            self.look_for_request(at);
+            let now = Instant::now();
+            self.forks_from = now + NO_PROCESS;
+            self.table.give_back(at, late.is_some(), now);
+            if late.is_some() {
+                self.close(at);
+            }
         }
     }
 
@@ -434,8 +494,15 @@ impl Daemon {
     }
 
     fn child_ended(&mut self, id: i32, how: Result<u8, Signal>) {
-        let Some(Task::Serves { at, arrived, was_late }) = self.children.ended(id) else { return };
         let now = Instant::now();
+        self.forks_from = now;
+        let (at, arrived, was_late) = match self.children.ended(id) {
+            Some(Task::Serves { at, arrived, was_late }) => (at, arrived, was_late),
+            Some(Task::Records(Told::Counted { share, count })) if how != Ok(0) => {
+                return self.table.count_again(share, count, now);
+            }
+            _ => return,
+        };
         let (status, left_out) = match how {
             Ok(status) => (status & !LEFT_OUT, status & LEFT_OUT != 0),
             Err(signal) => return self.child_died(at, was_late, signal, now),
@@ -443,29 +510,24 @@ impl Daemon {
         let is = |exit: Exit| exit.status() == status;
         let refused = match status {
             _ if left_out => Some(Refused::LeftOut),
-            _ if [Exit::Request, Exit::Protocol, Exit::Denied, Exit::Policy, Exit::NotPrivileged]
-                .into_iter()
-                .any(is) =>
-            {
-                Some(Refused::Recorded)
-            }
+            _ if REFUSED.into_iter().any(is) => Some(Refused::Recorded),
             _ => None,
         };
         self.table.served_to_the_end(at, was_late, refused);
         if is(Exit::Unready) {
             self.table.took_nothing(at, arrived, now);
         } else if is(Exit::Wider) {
-            // This policy is another than the one that the child has read.
-            self.children.discard_waiting();
-            if let Some(connection) = self.table.get_mut(at) {
-                (connection.is_wide, connection.policy) = (true, 0);
-            }
+            // The child has read another policy than this process.
+            self.looked = Default::default();
+            self.look(now);
+            self.table.took_nothing(at, 0, now);
         } else {
             self.table.took_all(at);
         }
         let ends = [Exit::NoRequest, Exit::Protocol, Exit::Unanswered].into_iter().any(is);
         let is_known = is_answer(status) || is(Exit::Unready) || is(Exit::Wider);
-        if ends || !is_known || self.ends_since.is_some() {
+        let was_last = was_late && is(Exit::Unready) || self.table.get(at).is_some_and(|connection| connection.is_last);
+        if was_last || ends || !is_known || self.ends_since.is_some() {
             return self.close(at);
         }
         self.judge_again(at, now);
@@ -477,11 +539,7 @@ impl Daemon {
         self.table.served_to_the_end(at, was_late, None);
         if let Some(connection) = self.table.get(at) {
             let (share, uid) = (connection.share, connection.uid);
-            let record = Record::of_principal("died", &share.to_string())
-                .with("UID", uid.to_string())
-                .with("SIGNAL", signal.as_str())
-                .with_result("outcome unknown: the process that served a request died");
-            let _unheard = self.children.record(&record);
+            self.tell(Told::Died { share, uid, signal }, now);
             // A process that waited too long for the kernel was ended by its own alarm.
             if signal != Signal::SIGALRM {
                 self.table.died(share, now);
@@ -495,7 +553,10 @@ impl Daemon {
     /// served are closed.
     fn start_anew(self, command_line: &[&CStr]) -> Exit {
         say("eight processes died by a signal: starting anew\n");
-        match self.execute(command_line) {
+        let now = Instant::now();
+        let mut this = self;
+        this.tell_counts(now, true);
+        match this.execute(command_line) {
             Err((exit, why)) => {
                 say(&format!("{why}\n"));
                 exit
@@ -505,7 +566,12 @@ impl Daemon {
     }
 
     fn execute(self, command_line: &[&CStr]) -> Result<std::convert::Infallible, Failed> {
-        let variables = [format!("LISTEN_PID={}", std::process::id()), format!("LISTEN_FDS={}", self.listeners.len())];
+        let variables = [
+            format!("LISTEN_PID={}", std::process::id()),
+            format!("LISTEN_FDS={}", self.listeners.len()),
+            Earlier { first_netns: self.resident.first_netns(), penalties: self.table.penalties(Instant::now()) }
+                .variable(),
+        ];
         let variables: Vec<CString> = variables.into_iter().filter_map(|text| CString::new(text).ok()).collect();
         listeners::pass_on(&self.listeners).map_err(failed("pass the listeners on"))?;
         let mut words: Vec<CString> = command_line.iter().map(|word| CString::from(*word)).collect();
@@ -517,6 +583,21 @@ impl Daemon {
         execve(c"/proc/self/exe", &words, &variables).map_err(failed("execute /proc/self/exe"))
     }
 }
+
+/// Makes room for so many connections.
+fn raise_descriptors(connections: u32) -> Result<(), Failed> {
+    let needed = u64::from(connections) + OTHER_DESCRIPTORS;
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed("read the limit on descriptors"))?;
+    if most < needed {
+        let why =
+            format!("{connections} connections need {needed} descriptors, and the limit (RLIMIT_NOFILE) is {most}");
+        return Err((Exit::System, why));
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed, most).map_err(failed("raise the limit on descriptors"))
+}
+
+/// With these statuses a process has recorded a refusal, unless it left that to be counted.
+const REFUSED: [Exit; 5] = [Exit::Request, Exit::Protocol, Exit::Denied, Exit::Policy, Exit::NotPrivileged];
 
 /// Whether a process that ends with this status has answered its request, so that another one may follow.
 fn is_answer(status: u8) -> bool {

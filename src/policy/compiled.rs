@@ -20,6 +20,7 @@
 #[cfg(feature = "ctl")]
 mod write;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -200,25 +201,21 @@ impl<R: ReadAt> Compiled<R> {
         Ok(union)
     }
 
-    /// Whose share the requests of a caller count for, and the profile that its rules can need. The principal is the most
-    /// particular one that an allow is for: the user, else the group with the lowest number, else everyone. `None` where
-    /// no allow is for this caller.
+    /// Everybody whom an allow is for, with the profile that this needs.
     ///
     /// # Errors
     /// [`Damage`]
-    pub fn standing(&self, caller: &Caller) -> Result<(Option<Principal>, Profile), Damage> {
-        let rank = |principal: &Principal| match principal {
-            Principal::Uid(_) => (0, 0),
-            Principal::Gid(gid) => (1, *gid),
-            Principal::Everyone => (2, 0),
-        };
-        let mut granted: Option<Principal> = None;
-        for principal in principals(caller) {
-            if self.block::<u32>(PROFILES, principal)?.is_some() {
-                granted = granted.into_iter().chain([principal]).min_by_key(rank);
+    pub fn granted(&self) -> Result<BTreeMap<Principal, Profile>, Damage> {
+        let unknown = Damage("it grants a profile that this broker does not know");
+        let (slots_at, slots) = self.slots_of(PROFILES)?;
+        let mut granted = BTreeMap::new();
+        for slot in 0..slots {
+            if let Slot::Block { of, at, length } = self.slot(PROFILES, slots_at, slot)? {
+                let bits = self.read_block(PROFILES, of, at, length)?;
+                granted.insert(of, Profile::from_bits(bits).ok_or(unknown)?);
             }
         }
-        Ok((granted, self.profile(caller)?))
+        Ok(granted)
     }
 
     /// Judges a request.
@@ -235,8 +232,24 @@ impl<R: ReadAt> Compiled<R> {
 
     /// The block of a principal in a table; `None` if the table has none.
     fn block<T: for<'de> Deserialize<'de>>(&self, table: u16, principal: Principal) -> Result<Option<T>, Damage> {
+        let (slots_at, slots) = self.slots_of(table)?;
+        for probe in 0..slots {
+            let slot = u64::from(hash(principal)).wrapping_add(probe) & (slots - 1);
+            match self.slot(table, slots_at, slot)? {
+                Slot::Empty => return Ok(None),
+                Slot::Block { of, at, length } if of == principal => {
+                    return self.read_block(table, of, at, length).map(Some);
+                }
+                Slot::Block { .. } => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the slots of a table are, and how many there are.
+    fn slots_of(&self, table: u16) -> Result<(u64, u64), Damage> {
         if table >= self.tables {
-            return Ok(None); // compiled before this call existed: no rule applies to it
+            return Ok((0, 0)); // compiled before this call existed: no rule applies to it
         }
         let at = position(HEADER, usize::from(table)).ok_or(Damage("directory"))?;
         let entry = self.entry(at, &[&table.to_le_bytes()], "its directory is damaged")?;
@@ -247,21 +260,14 @@ impl<R: ReadAt> Compiled<R> {
         if slots != 0 && !(slots.is_power_of_two() && end.is_some_and(|end| end <= self.length)) {
             return Err(Damage("its directory is damaged"));
         }
-        for probe in 0..slots {
-            let slot = u64::from(hash(principal)).wrapping_add(probe) & (slots - 1);
-            let at = slot.checked_mul(20).and_then(|offset| slots_at.checked_add(offset)).ok_or(Damage("slots"))?;
-            let place = [&table.to_le_bytes()[..], &slot.to_le_bytes()[..]];
-            let unknown = Damage("it has rules for a class of principals that this broker does not know");
-            let found = Slot::read(&self.entry(at, &place, "its slots are damaged")?).ok_or(unknown)?;
-            match found {
-                Slot::Empty => return Ok(None),
-                Slot::Block { of, at, length } if of == principal => {
-                    return self.read_block(table, of, at, length).map(Some);
-                }
-                Slot::Block { .. } => {}
-            }
-        }
-        Ok(None)
+        Ok((slots_at, slots))
+    }
+
+    fn slot(&self, table: u16, slots_at: u64, slot: u64) -> Result<Slot, Damage> {
+        let at = slot.checked_mul(20).and_then(|offset| slots_at.checked_add(offset)).ok_or(Damage("slots"))?;
+        let place = [&table.to_le_bytes()[..], &slot.to_le_bytes()[..]];
+        let unknown = Damage("it has rules for a class of principals that this broker does not know");
+        Slot::read(&self.entry(at, &place, "its slots are damaged")?).ok_or(unknown)
     }
 
     /// The covered bytes of an entry, if its CRC matches them and its place.

@@ -94,6 +94,12 @@ impl Guarded {
         record.with("HOST_NETNS", format!("net:[{inode}]")).with("POLICY", self.policy.digest())
     }
 
+    /// Whether the policy that was read is still the one in force.
+    #[must_use]
+    pub fn has_policy_in_force(&self) -> bool {
+        self.policy.source().is_in_force()
+    }
+
     /// The policy's settings.
     #[must_use]
     pub fn settings(&self) -> Settings {

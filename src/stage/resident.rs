@@ -5,6 +5,7 @@
 //! on the caller; [`Resident::guard`] makes one for a connection that is there already.
 #![forbid(unsafe_code)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSliceMut;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -42,7 +43,7 @@ pub struct Resident {
 
 /// A file as it was when it was looked at: device, inode, time of change. Another file, or the same with other bytes,
 /// differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Seen(Option<[i64; 4]>);
 
 impl Seen {
@@ -57,36 +58,73 @@ impl Seen {
 
 /// The compiled policy as the parent knows it: who is granted anything, and which profile that needs.
 #[derive(Debug)]
-pub struct Grants(Compiled<PolicyFile>);
+pub struct Grants(BTreeMap<Principal, Profile>);
 
 impl Grants {
-    /// Whose share the requests of a caller count for, and the profile that its rules need. `None` where no allow is for
-    /// this caller.
+    /// Whose share the requests of a caller count for, and the profile that its rules need. The principal is the most
+    /// particular one that an allow is for: the user, else the group with the lowest number, else everyone. `None` where
+    /// no allow is for this caller.
     ///
-    /// # Errors
-    /// [`Refusal::PolicyInvalid`]
-    pub fn of(&self, caller: &Caller) -> Result<(Option<Principal>, Profile), Refusal> {
-        self.0.standing(caller).map_err(|damage| trusted::damaged(damage.0))
+    /// This costs what the policy's principals cost, and not what a caller's groups do: a caller can have 65536.
+    #[must_use]
+    pub fn of(&self, caller: &Caller) -> (Option<Principal>, Profile) {
+        let groups: BTreeSet<u32> = caller.all_gids().collect();
+        let is_for = |principal: &Principal| match principal {
+            Principal::Uid(uid) => *uid == caller.uid,
+            Principal::Gid(gid) => groups.contains(gid),
+            Principal::Everyone => true,
+        };
+        let rank = |principal: &Principal| match principal {
+            Principal::Uid(_) => (0, 0),
+            Principal::Gid(gid) => (1, *gid),
+            Principal::Everyone => (2, 0),
+        };
+        let of_caller = || self.0.iter().filter(|(principal, _)| is_for(principal));
+        let profile = of_caller().fold(Profile::LINK, |all, (_, profile)| all.and(*profile));
+        (of_caller().map(|(principal, _)| *principal).min_by_key(rank), profile)
     }
 }
 
 impl Resident {
     /// Undoes what was inherited, other than the standard descriptors and so many passed ones after them, and finds out who
-    /// the system user is.
+    /// the system user is. `first` are the numbers of process 1's network namespace, where an earlier process could read
+    /// them.
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`], [`Refusal::SystemError`].
-    pub fn take(passed: u32) -> Result<Self, Refusal> {
+    pub fn take(passed: u32, first: Option<(u64, u64)>) -> Result<Self, Refusal> {
         let step = |(step, errno): (&'static str, Errno)| system(step)(errno);
         sys::protect_relocated().map_err(system("protect relocated tables"))?;
+        for standard in [sys::stdin(), sys::stdout(), sys::stderr()] {
+            fcntl(standard, FcntlArg::F_GETFD).map_err(system("use descriptors 0 to 2, which must be open"))?;
+        }
+        for signal in Signal::iterator().filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP)) {
+            sys::default_signal(signal).map_err(system("reset signals"))?;
+        }
+        sys::end_after(0).map_err(system("cancel inherited timers"))?;
         hygiene(3 + passed).map_err(step)?;
         sys::ignore_signal(Signal::SIGHUP).map_err(system("ignore signals"))?;
         let proc = Proc::open()?;
         proc.require_identity_map()?;
         let user = SystemUser::find()?;
         let own = proc.netns("self/ns/net").map_err(system("stat /proc/self/ns/net"))?;
-        let first = proc.netns("1/ns/net").ok();
+        let first = proc.netns("1/ns/net").ok().or(first);
         Ok(Self { identity: Identity { own, first }, user })
+    }
+
+    /// The numbers of process 1's network namespace, where they could be read.
+    #[must_use]
+    pub fn first_netns(&self) -> Option<(u64, u64)> {
+        self.identity.first
+    }
+
+    /// Whether this caller is anybody whose requests can be served.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPrivileged`]
+    pub fn require_caller(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.require_somebody()?;
+        self.user.require_other(caller)
     }
 
     /// Becomes the system user, unless this process is it already, and keeps only the capabilities that children need.
@@ -111,12 +149,13 @@ impl Resident {
         filter::reside()
     }
 
-    /// Opens the compiled policy to find out who is granted anything.
+    /// Reads in the compiled policy who is granted anything.
     ///
     /// # Errors
-    /// [`Refusal::PolicyInvalid`], [`Refusal::SystemError`]
+    /// [`Refusal::PolicyInvalid`]; [`Refusal::SystemError`] where it could not be read this time.
     pub fn grants(&self) -> Result<Grants, Refusal> {
-        trusted::policy(self.user.gid()).map(Grants)
+        let granted = trusted::policy(self.user.gid())?.granted().map_err(|damage| trusted::damaged(damage.0))?;
+        Ok(Grants(granted))
     }
 
     /// In a child: makes the connection its standard input and output, and closes everything else.
@@ -136,24 +175,41 @@ impl Resident {
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`], [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`], [`Refusal::SystemError`]
-    pub fn guard(&self, begun: Begun, is_granted: bool, counts: bool) -> Result<(Guarded, Trail), Refused> {
-        let caller = Caller::of_connection(sys::stdin())?;
-        caller.require_somebody()?;
-        self.user.require_other(&caller)?;
-        if !is_granted {
-            capabilities::keep_only(&[], &[])?;
-        }
-        let mut trail = Trail::connect();
-        if counts {
-            trail.count_refusals();
-        }
+    pub fn guard(&self, begun: Begun, is_granted: bool, trail: &Trail) -> Result<Guarded, Guard> {
+        let caller = Caller::of_connection(sys::stdin()).map_err(|refusal| Guard::Refused(refusal.into()))?;
         let record = Record::new("refused", &begun.id, &caller, Way::Socket);
-        match Guarded::new(caller, Way::Socket, self.user.gid(), self.identity, begun) {
-            Ok(guarded) => Ok((guarded, trail)),
-            Err(refusal) => {
-                let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
-                Err(Refused { refusal, recorded })
+        let refused = |refusal: Refusal| {
+            let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
+            Guard::Refused(Refused { refusal, recorded })
+        };
+        if let Err(refusal) = self.require_caller(&caller) {
+            return Err(refused(refusal));
+        }
+        if !is_granted {
+            // The policy may be another one than the parent has seen.
+            if self.grants().is_ok_and(|grants| grants.of(&caller).0.is_some()) {
+                return Err(Guard::Wider);
             }
+            if let Err(refusal) = capabilities::keep_only(&[], &[]) {
+                return Err(refused(refusal));
+            }
+        }
+        Guarded::new(caller, Way::Socket, self.user.gid(), self.identity, begun).map_err(refused)
+    }
+
+    /// In a child that only says that there is no room: records that.
+    ///
+    /// # Errors
+    /// Always: the refusal.
+    #[must_use]
+    pub fn turn_away(&self, begun: &Begun, refusal: Refusal, trail: &Trail) -> Refused {
+        match Caller::of_connection(sys::stdin()) {
+            Ok(caller) => {
+                let record = Record::new("refused", &begun.id, &caller, Way::Socket);
+                let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
+                Refused { refusal, recorded }
+            }
+            Err(_) => refusal.into(),
         }
     }
 
@@ -182,7 +238,8 @@ impl Resident {
         // The connection will get these numbers.
         close(0).and_then(|()| close(1)).map_err(system("make room for the connection"))?;
         filter::guard_ahead(policy.source().as_raw_fd(), channel.as_raw_fd())?;
-        Ok(Waiting { channel: channel.as_raw_fd(), begun, trail, policy, identity: self.identity })
+        let (channel, identity, user) = (channel.as_raw_fd(), self.identity, self.user);
+        Ok(Waiting { channel, begun, trail, policy, identity, user })
     }
 }
 
@@ -192,27 +249,26 @@ fn awake() -> Result<(), Refusal> {
 }
 
 /// The bytes of a handover.
-pub const HANDOVER: usize = 8;
+pub const HANDOVER: usize = 2;
 
 /// What the parent says when it hands over a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handover {
-    /// How many bytes had arrived on the connection.
-    pub arrived: u32,
     /// Whether refusals are counted and not recorded one by one.
     pub counts: bool,
+    /// Whether nothing more is waited for.
+    pub is_last: bool,
 }
 
 impl Handover {
     /// As it is on the channel.
     #[must_use]
     pub fn bytes(self) -> [u8; HANDOVER] {
-        let [a, b, c, d] = self.arrived.to_le_bytes();
-        [a, b, c, d, u8::from(self.counts), 0, 0, 0]
+        [u8::from(self.counts), u8::from(self.is_last)]
     }
 
-    fn read([a, b, c, d, counts, ..]: [u8; HANDOVER]) -> Self {
-        Self { arrived: u32::from_le_bytes([a, b, c, d]), counts: counts != 0 }
+    fn read([counts, is_last]: [u8; HANDOVER]) -> Self {
+        Self { counts: counts != 0, is_last: is_last != 0 }
     }
 }
 
@@ -224,6 +280,16 @@ pub struct Waiting {
     trail: Trail,
     policy: ManuallyDrop<Compiled<PolicyFile>>,
     identity: Identity,
+    user: SystemUser,
+}
+
+/// Why a child does not serve a request.
+#[derive(Debug)]
+pub enum Guard {
+    /// It answers with this.
+    Refused(Refused),
+    /// It takes nothing: another child must have more than it was to have.
+    Wider,
 }
 
 impl Waiting {
@@ -237,7 +303,8 @@ impl Waiting {
         self.begun.at = Instant::now();
         let caller = Caller::of_connection(sys::stdin()).map_err(|_| Exit::Unanswered)?;
         let profile = self.policy.profile(&caller).map_err(|_| Exit::Wider)?;
-        if arm.is_err() || profile != Profile::LINK {
+        let is_anybody = caller.require_somebody().is_ok() && self.user.require_other(&caller).is_ok();
+        if arm.is_err() || profile != Profile::LINK || !is_anybody {
             return Err(Exit::Wider);
         }
         if handover.counts {
@@ -292,10 +359,13 @@ pub fn keep_across_exec() -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::NotConfined`]
 pub fn only_record() -> Result<Trail, Refusal> {
+    sys::close_from(3).map_err(system("close what is not its own"))?;
     awake()?;
-    capabilities::keep_only(&[], &[])?;
     sys::end_after(LONGEST).map_err(system("set an alarm"))?;
-    Ok(Trail::connect())
+    let trail = Trail::connect();
+    capabilities::keep_only(&[], &[])?;
+    filter::guard(Profile::LINK, None)?;
+    Ok(trail)
 }
 
 /// What is wrong with a socket that was passed to this process as a listener.

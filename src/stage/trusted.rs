@@ -10,9 +10,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::unistd::Gid;
 
+use super::netns::ITSELF;
 use super::system_user::is_directory;
 use crate::policy::compiled::{Compiled, ReadAt};
 use crate::refusal::{Refusal, describe};
@@ -36,6 +37,17 @@ impl ReadAt for PolicyFile {
 
     fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
         self.file.fill(buffer, at)
+    }
+}
+
+impl PolicyFile {
+    /// Whether the path still leads to this file.
+    pub(super) fn is_in_force(&self) -> bool {
+        let there = fstatat(AT_FDCWD, PATH, ITSELF);
+        match (fstat(&self.file), there) {
+            (Ok(own), Ok(there)) => (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino),
+            _ => false,
+        }
     }
 }
 

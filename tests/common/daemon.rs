@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 const SOCKET: &str = "/run/scratch/socket";
 /// Perl functions for clients: a new connection, the request, and printing what comes back.
-const HEAD: &str = r#"
+pub const HEAD: &str = r#"
 use strict; use Socket; use POSIX ();
 sub connected {
     socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; connect($s, pack_sockaddr_un("/run/scratch/socket")) or die "connect: $!"; $s
