@@ -6,6 +6,7 @@
 mod accounts;
 mod call;
 mod describe;
+mod doctor;
 mod edit;
 mod enable;
 mod examples;
@@ -61,6 +62,8 @@ enum Command {
     Call(call::Arguments),
     /// Show the decisions of the broker as they are made, one line for each
     Monitor(monitor::Arguments),
+    /// Say what of the installation is missing or wrong, and the command that mends it
+    Doctor,
     /// Check, test, explain, edit and install policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
     let ended = match &command {
         Command::Call(arguments) => call::run(arguments),
         Command::Monitor(arguments) => monitor::run(arguments),
+        Command::Doctor => doctor::run(),
         Command::Policy(command) => command.run(),
         Command::Describe(arguments) => describe::run(arguments),
         Command::Generate(what) => generate::run(what),
