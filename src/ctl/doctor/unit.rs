@@ -14,6 +14,11 @@ const DIRECTORIES: [&str; 5] = [
     "/lib/systemd/system",
 ];
 
+/// Whether systemd is process 1 (`sd_booted(3)`).
+pub(super) fn is_running_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
 /// The file of a unit.
 fn file(unit: &str) -> Option<PathBuf> {
     DIRECTORIES.iter().map(|directory| Path::new(directory).join(unit)).find(|path| path.exists())

@@ -51,13 +51,14 @@ impl Way {
     }
 
     /// The points about it. An absent way is only missing if there is no other one.
-    fn points(self, about: &str, other_exists: bool, other: &str) -> Vec<Point> {
+    fn points(self, about: &str, program: &str, other: (bool, &str)) -> Vec<Point> {
+        let (other_exists, other) = other;
         match self {
             Self::Works(what) => vec![Point::ok(about, what)],
             Self::Wrong(points) => points,
             Self::Unseen(why) => vec![Point::unseen(about, why)],
             Self::Absent(why, _) if other_exists => vec![Point::ok(about, format!("{why}; callers use {other}"))],
-            Self::Absent(why, None) => vec![Point::missing(about, format!("{why}; install netbroker"))],
+            Self::Absent(why, None) => vec![Point::missing(about, format!("{why}; install {program}"))],
             Self::Absent(why, Some(command)) => {
                 vec![Point::missing(about, format!("{why}, and {other} is no way in either")).run(command)]
             }
@@ -70,31 +71,35 @@ pub(super) fn examine(ids: &Ids) -> Vec<Point> {
     let (socket, program) = (socket(ids), program(ids));
     let (by_socket, by_program) = (socket.exists(), program.exists());
     let mut points = on_the_way(Path::new(PROGRAM).parent().unwrap_or(Path::new("/")));
-    points.extend(socket.points(SOCKET, by_program, "the program"));
-    points.extend(program.points(PROGRAM, by_socket, "the socket"));
+    points.extend(socket.points(SOCKET, "netbrokerd", (by_program, "the program")));
+    points.extend(program.points(PROGRAM, "netbroker", (by_socket, "the socket")));
     points
 }
 
 // ---- the socket ----
 
-/// The command that starts the listener.
-fn start_socket() -> String {
-    if unit::exists("netbroker.socket") {
-        return "systemctl enable --now netbroker.socket".to_owned();
+/// The command that starts the listener: systemd's, that of `OpenRC`, or the listener itself. `None` if it is not
+/// installed.
+fn start_socket() -> Option<String> {
+    if unit::is_running_systemd() && unit::exists("netbroker.socket") {
+        return Some("systemctl enable --now netbroker.socket".to_owned());
     }
-    "netbrokerd --group \"$(getent group netbroker-callers | cut -d: -f3)\"".to_owned()
+    if status("/run/openrc").is_ok() && status("/etc/init.d/netbrokerd").is_ok() {
+        return Some("rc-service netbrokerd restart".to_owned());
+    }
+    let command = || "netbrokerd --group \"$(getent group netbroker-callers | cut -d: -f3)\"".to_owned();
+    status("/usr/sbin/netbrokerd").ok().map(|_| command())
 }
 
 fn socket(ids: &Ids) -> Way {
     let what = match status(SOCKET) {
-        Err(Errno::ENOENT) => return Way::Absent("does not exist", Some(start_socket())),
+        Err(Errno::ENOENT) => return Way::Absent("does not exist", start_socket()),
         Err(errno) => return Way::Unseen(describe(errno)),
         Ok(what) => what,
     };
     let wrong = |found: String, command: String| Point::wrong(SOCKET, found).run(command);
     if !has_type(&what, SFlag::S_IFSOCK) {
-        let found = "is not a socket".to_owned();
-        return Way::Wrong(vec![wrong(found, format!("rm -r {SOCKET} && {}", start_again()))]);
+        return Way::Wrong(vec![made_again("is not a socket", &format!("rm -r {SOCKET} && "))]);
     }
     let mut points = Vec::new();
     if what.st_uid != 0 || ids.callers.is_none_or(|callers| what.st_gid != callers) {
@@ -106,7 +111,7 @@ fn socket(ids: &Ids) -> Way {
         points.push(wrong(format!("has mode {mode:04o}, expected 0660"), format!("chmod 0660 {SOCKET}")));
     }
     if !is_listening() {
-        points.push(wrong("nobody listens on it".to_owned(), start_again()));
+        points.push(made_again("nobody listens on it", ""));
     }
     if points.is_empty() {
         Way::Works("root:netbroker-callers 0660, a process listens".to_owned())
@@ -115,9 +120,13 @@ fn socket(ids: &Ids) -> Way {
     }
 }
 
-/// The command that makes the socket anew.
-fn start_again() -> String {
-    if unit::exists("netbroker.socket") { "systemctl restart netbroker.socket".to_owned() } else { start_socket() }
+/// The point with the command that makes the socket anew, after the command of the point itself.
+fn made_again(found: &str, before: &str) -> Point {
+    let point = Point::wrong(SOCKET, found);
+    match start_socket() {
+        Some(command) => point.run(format!("{before}{}", command.replace("enable --now", "restart"))),
+        None => point,
+    }
 }
 
 /// Whether a socket with this path listens, in the network namespace of this process or of process 1. To connect would
