@@ -392,7 +392,7 @@ fn text(fields: &Map<String, Value>) -> String {
 }
 
 /// The name of the field with the longest value that may be left out; of several the last by name.
-fn longest(call: &Map<String, Value>) -> Option<String> {
+pub(crate) fn longest(call: &Map<String, Value>) -> Option<String> {
     let may_go = call.iter().filter(|(name, _)| !NEVER_LEFT_OUT.contains(&name.as_str()));
     may_go.max_by_key(|(_, value)| value.to_string().len()).map(|(name, _)| name.clone())
 }
