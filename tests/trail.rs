@@ -113,7 +113,7 @@ fn the_line_that_the_tool_prints_of_a_refusal_has_what_the_record_has() {
         let end = format!(" {rule} reference=req-7 request={} host={}", record.field("NETBROKER_REQUEST"), name.trim());
         assert!(line.starts_with(&start) && line.contains(&end), "{line}\n{start}\n{end}");
         let time = line.trim_end().rsplit(" time=").next().unwrap();
-        assert_eq!((line.lines().count(), time.len(), &time[19..20]), (1, 24, "."), "{line}");
+        assert!(line.lines().count() == 1 && time.len() == 24 && time.ends_with('Z'), "{line}");
     }
 }
 
