@@ -6,8 +6,9 @@
 mod common;
 
 use common::scene::be_the_machine;
-use common::{ALICE, BROKER, CALLERS, Host, NETBROKER, Ran, TOOL, Way};
-use std::os::unix::net::UnixListener;
+use common::socket::{Daemon, until};
+use common::{ALICE, BROKER, CALLERS, DAEMON, Host, NETBROKER, Ran, TOOL, Way};
+use std::os::unix::net::{UnixListener, UnixStream};
 
 const SOCKET: &str = "/run/netbroker/socket";
 const POLICY: &str = r#"
@@ -40,7 +41,8 @@ fn host_as(way: Way) -> Host {
     be_the_machine(&host);
     // systemctl is no part of what is examined, and there is no systemd here that could do what it is asked.
     host.sh(&format!(
-        "mkdir -m 755 /run/bin; ln -s {TOOL} /run/bin/netbrokerctl; printf '#!/bin/sh\\n' >/run/bin/systemctl; chmod 755 /run/bin/systemctl"
+        "mkdir -m 755 /run/bin; ln -s {TOOL} /run/bin/netbrokerctl; printf '#!/bin/sh\\n' >/run/bin/systemctl; chmod \
+            755 /run/bin/systemctl"
     ));
     host.policy(POLICY);
     host
@@ -114,7 +116,8 @@ fn sees(host: &Host, script: &str, expected: &str, undo: &str) {
 #[test]
 fn where_everything_is_right_each_point_has_a_line_and_nothing_changes() {
     let host = host();
-    let all = "find /run /etc/netbroker /var/lib/netbroker /usr/libexec/netbroker /dev -printf '%p %M %u %g %s %T@ %C@\\n' | sort";
+    let all = "find /run /etc/netbroker /var/lib/netbroker /usr/libexec/netbroker /dev -printf '%p %M %u %g %s %T@ \
+        %C@\\n' | sort";
     let before = (host.sh(all), host.sh("cat /proc/self/mountinfo"), host.trail().len());
     let ran = doctor(&host);
     let text = ran.ok();
@@ -182,17 +185,20 @@ fn members_of_the_own_group_are_found() {
     finds(
         &host,
         "gpasswd -a alice netbroker",
-        "wrong    group netbroker: the user alice is in it; nobody but netbroker may be; run `gpasswd -d alice netbroker`",
+        "wrong    group netbroker: the user alice is in it; nobody but netbroker may be; run `gpasswd -d alice \
+            netbroker`",
     );
     finds(
         &host,
         "usermod -g netbroker bob",
-        "wrong    group netbroker: the user bob is in it by its primary group; nobody but netbroker may be; run `usermod -g users bob`",
+        "wrong    group netbroker: the user bob is in it by its primary group; nobody but netbroker may be; run \
+            `usermod -g users bob`",
     );
     finds(
         &host,
         "usermod -g bob netbroker",
-        "wrong    user netbroker: has the primary group 64124, expected the group netbroker; run `usermod -g netbroker netbroker`",
+        "wrong    user netbroker: has the primary group 64124, expected the group netbroker; run `usermod -g \
+            netbroker netbroker`",
     );
     finds_first(
         &host,
@@ -216,7 +222,8 @@ fn members_of_the_own_group_are_found() {
 fn the_command_of_the_packages_makes_the_accounts_where_they_are_installed() {
     let host = host();
     host.cover("/usr/lib");
-    host.sh("mkdir -p /usr/lib/sysusers.d || :; mount -t tmpfs none /usr/lib/sysusers.d; touch /usr/lib/sysusers.d/netbroker.conf");
+    host.sh("mkdir -p /usr/lib/sysusers.d || :; mount -t tmpfs none /usr/lib/sysusers.d; touch \
+        /usr/lib/sysusers.d/netbroker.conf");
     host.sh("sed -i /^netbroker:/d /etc/passwd");
     assert!(bad(&doctor(&host))[0].ends_with("run `systemd-sysusers netbroker.conf`"));
 }
@@ -227,14 +234,46 @@ fn directories_that_are_missing_or_wrong_are_found() {
     let run = "run `install -d -m 0755 -o netbroker -g netbroker /run/netbroker`";
     for (script, found) in [
         ("rmdir /run/netbroker", "missing  /run/netbroker: does not exist; ".to_owned()),
-        ("rmdir /run/netbroker; touch /run/netbroker", "wrong    /run/netbroker: is not a directory; run `mv /run/netbroker /run/netbroker.old && install -d ".to_owned()),
-        ("chmod 700 /run/netbroker", format!("wrong    /run/netbroker: belongs to {NETBROKER}:{NETBROKER} with mode 0700, expected netbroker:netbroker with mode 0755; {run}")),
+        (
+            "rmdir /run/netbroker; touch /run/netbroker",
+            "wrong    /run/netbroker: is not a directory; run `mv \
+            /run/netbroker /run/netbroker.old && install -d "
+                .to_owned(),
+        ),
+        (
+            "chmod 700 /run/netbroker",
+            format!(
+                "wrong    /run/netbroker: belongs to {NETBROKER}:{NETBROKER} with mode \
+            0700, expected netbroker:netbroker with mode 0755; {run}"
+            ),
+        ),
         ("chown root /run/netbroker", format!("wrong    /run/netbroker: belongs to 0:{NETBROKER} with mode 0755, ")),
-        ("chgrp alice /run/netbroker", format!("wrong    /run/netbroker: belongs to {NETBROKER}:{ALICE} with mode 0755, ")),
-        ("chmod 1777 /run/netns", "wrong    /run/netns: belongs to 0:0 with mode 1777, expected root:root with mode 0755; run `install -d -m 0755 /run/netns`".to_owned()),
-        ("chgrp 0 /var/lib/netbroker", "wrong    /var/lib/netbroker: belongs to 0:0 with mode 0750, expected root:netbroker with mode 0750; run `install -d -m 0750 -o root -g netbroker /var/lib/netbroker`".to_owned()),
+        (
+            "chgrp alice /run/netbroker",
+            format!(
+                "wrong    /run/netbroker: belongs to {NETBROKER}:{ALICE} with mode \
+            0755, "
+            ),
+        ),
+        (
+            "chmod 1777 /run/netns",
+            "wrong    /run/netns: belongs to 0:0 with mode 1777, expected root:root with mode \
+            0755; run `install -d -m 0755 /run/netns`"
+                .to_owned(),
+        ),
+        (
+            "chgrp 0 /var/lib/netbroker",
+            "wrong    /var/lib/netbroker: belongs to 0:0 with mode 0750, expected \
+            root:netbroker with mode 0750; run `install -d -m 0750 -o root -g netbroker /var/lib/netbroker`"
+                .to_owned(),
+        ),
         ("chmod 755 /var/lib/netbroker", "wrong    /var/lib/netbroker: ".to_owned()),
-        ("chmod 775 /etc/netbroker/policy.d", "wrong    /etc/netbroker/policy.d: belongs to 0:0 with mode 0775, expected root:root with no write permission for others; run `install -d ".to_owned()),
+        (
+            "chmod 775 /etc/netbroker/policy.d",
+            "wrong    /etc/netbroker/policy.d: belongs to 0:0 with mode 0775, \
+            expected root:root with no write permission for others; run `install -d "
+                .to_owned(),
+        ),
     ] {
         finds_first(&host, script, &found);
     }
@@ -248,7 +287,8 @@ fn directories_that_are_missing_or_wrong_are_found() {
         &host,
         "chown alice /etc/netbroker",
         &format!(
-            "wrong    /etc/netbroker: belongs to uid {ALICE}, who can replace what is in it; run `chown root /etc/netbroker`"
+            "wrong    /etc/netbroker: belongs to uid {ALICE}, who can replace what is in it; run `chown root \
+                /etc/netbroker`"
         ),
     );
     host.sh("umount /run/netns; rmdir /run/netns");
@@ -299,13 +339,15 @@ fn a_setuid_program_that_is_open_to_others_is_found() {
         &host,
         "mount -o remount,bind,nosuid /usr/libexec",
         &format!(
-            "{program}is on a file system that is mounted nosuid, so callers get no privilege from it; run `mount -o remount,suid "
+            "{program}is on a file system that is mounted nosuid, so callers get no privilege from it; run `mount -o \
+                remount,suid "
         ),
     );
     finds(
         &host,
         "chmod 777 /usr/libexec",
-        "wrong    /usr/libexec: has mode 0777, so users other than root can replace what is in it; run `chmod go-w /usr/libexec`",
+        "wrong    /usr/libexec: has mode 0777, so users other than root can replace what is in it; run `chmod go-w \
+            /usr/libexec`",
     );
     sees(
         &host,
@@ -366,14 +408,20 @@ fn one_way_in_is_enough_and_none_is_missing() {
     assert_eq!(bad(&doctor(&host)), [""; 0]);
 
     host.install(Way::Sudo);
-    let listener = UnixListener::bind(SOCKET).unwrap();
-    host.sh(&format!(
-        "chown root:netbroker-callers {SOCKET}; chmod 660 {SOCKET}; touch /etc/systemd/system/netbroker.service"
-    ));
-    host.sh("mkdir -p /run/systemd/units; ln -s 1000 /run/systemd/units/log-rate-limit-interval:netbroker.service; ln -s 4294967295 /run/systemd/units/log-rate-limit-burst:netbroker.service");
+    host.sh("mkdir -p /etc/systemd/system; touch /etc/systemd/system/netbroker.service");
+    let listener = Daemon::spawn(host.command(DAEMON).args(["--group", &CALLERS.to_string()]));
+    until("it listens", || UnixStream::connect(SOCKET).is_ok());
+    host.sh("mkdir -p /run/systemd/units; ln -s 1000 /run/systemd/units/log-rate-limit-interval:netbroker.service; \
+        ln -s 4294967295 /run/systemd/units/log-rate-limit-burst:netbroker.service");
     let ran = doctor(&host);
     assert_eq!(bad(&ran), [""; 0]);
-    assert!(ran.stdout().contains(&format!("ok       {SOCKET}: root:netbroker-callers 0660, a process listens\nok       {BROKER}: {no_bit}; callers use the socket\n")), "{ran}");
+    assert!(
+        ran.stdout().contains(&format!(
+            "ok       {SOCKET}: root:netbroker-callers 0660, a process \
+        listens\nok       {BROKER}: {no_bit}; callers use the socket\n"
+        )),
+        "{ran}"
+    );
     host.sh(&format!("rm {BROKER}"));
     let ran = doctor(&host);
     assert!(ran.ok().contains(&format!("ok       {BROKER}: does not exist; callers use the socket\n")), "{ran}");
@@ -388,7 +436,8 @@ fn a_socket_that_is_wrong_is_found() {
     let host = host();
     let listener = UnixListener::bind(SOCKET).unwrap();
     host.sh(&format!("chown root:netbroker-callers {SOCKET}; chmod 660 {SOCKET}"));
-    host.sh("mkdir -p /etc/systemd/system; printf '[Service]\\nLogRateLimitIntervalSec=1ms\\nLogRateLimitBurst=4294967295\\n' >/etc/systemd/system/netbroker.service");
+    host.sh("mkdir -p /etc/systemd/system; printf \
+        '[Service]\\nLogRateLimitIntervalSec=1ms\\nLogRateLimitBurst=4294967295\\n' >/etc/systemd/system/netbroker.service");
     assert_eq!(bad(&doctor(&host)), [""; 0]);
     finds(
         &host,
@@ -449,7 +498,8 @@ fn a_low_limit_of_journald_is_found_where_the_socket_is_used() {
         (
             "",
             format!(
-                "netbroker.service has journald's own limit, {erase}; run `mkdir -p /etc/systemd/system/netbroker.service.d && "
+                "netbroker.service has journald's own limit, {erase}; run `mkdir -p \
+                    /etc/systemd/system/netbroker.service.d && "
             ),
         ),
         (
@@ -472,7 +522,8 @@ fn a_low_limit_of_journald_is_found_where_the_socket_is_used() {
     sees(
         &host,
         &format!(
-            "mkdir -p /run/systemd/units; ln -s 30000000 {units}-interval:netbroker.service; ln -s 10000 {units}-burst:netbroker.service"
+            "mkdir -p /run/systemd/units; ln -s 30000000 {units}-interval:netbroker.service; ln -s 10000 \
+                {units}-burst:netbroker.service"
         ),
         &format!("wrong    {about}: netbroker.service may send 333 records a second, "),
         "rm -r /run/systemd/units",
@@ -485,7 +536,8 @@ fn a_low_limit_of_journald_is_found_where_the_socket_is_used() {
 fn capabilities_that_the_bounding_set_lacks_are_named() {
     let host = host();
     let bounded = |set: &str| host.as_root().setpriv(&[&format!("--bounding-set={set}")]).tool(&["doctor"]);
-    let lacks = "so programs that it starts cannot have it; add it to CapabilityBoundingSet= of the unit, or to `--cap-add` of the container";
+    let lacks = "so programs that it starts cannot have it; add it to CapabilityBoundingSet= of the unit, or to \
+        `--cap-add` of the container";
     assert_eq!(
         bad(&bounded("-sys_admin,-setgid")),
         [format!("wrong    bounding set of this session: lacks cap_sys_admin, cap_setgid, {lacks}")]
@@ -499,7 +551,8 @@ fn capabilities_that_the_bounding_set_lacks_are_named() {
     assert_eq!(bad(&bounded("-dac_override")), [""; 0]);
     sees(
         &host,
-        "sed 's/^CapBnd:.*/CapBnd:\\t0000000000000000/' /proc/1/status >/run/status; mount --bind /run/status /proc/1/status",
+        "sed 's/^CapBnd:.*/CapBnd:\\t0000000000000000/' /proc/1/status >/run/status; mount --bind /run/status \
+            /proc/1/status",
         "wrong    bounding set of process 1: lacks cap_net_admin, cap_sys_admin, cap_setuid, cap_setgid, ",
         "umount /proc/1/status",
     );
@@ -525,7 +578,8 @@ fn a_policy_that_is_not_in_force_is_found() {
         &host,
         &format!("chmod 644 {compiled}"),
         &format!(
-            "wrong    {about}: {compiled} must belong to root:netbroker and have mode 0640; the broker refuses every call; run `netbrokerctl policy install`"
+            "wrong    {about}: {compiled} must belong to root:netbroker and have mode 0640; the broker refuses every \
+                call; run `netbrokerctl policy install`"
         ),
     );
     finds(&host, &format!("printf x | dd of={compiled} bs=1 conv=notrunc"), &format!("wrong    {about}: {compiled}: "));
@@ -569,12 +623,15 @@ fn the_mount_of_the_names_is_examined() {
     finds(
         &host,
         "umount /run/netns",
-        "missing  mount of /run/netns: is not a shared mount; until it is one, any local user can keep Netns.Add and `ip netns add` busy; run `netbrokerctl policy install`",
+        "missing  mount of /run/netns: is not a shared mount; until it is one, any local user can keep Netns.Add and \
+            `ip netns add` busy; run `netbrokerctl policy install`",
     );
     finds(
         &host,
-        "umount /run/netns; mkdir -m 755 /run/a; mount --bind /run/a /run/a; mount --make-shared /run/a; mount --bind /run/a /run/netns; mount --make-slave /run/netns",
-        "wrong    mount of /run/netns: is a slave of another mount namespace, so namespaces that are made here do not appear there; run `mount --bind /run/netns /run/netns && ",
+        "umount /run/netns; mkdir -m 755 /run/a; mount --bind /run/a /run/a; mount --make-shared /run/a; mount \
+            --bind /run/a /run/netns; mount --make-slave /run/netns",
+        "wrong    mount of /run/netns: is a slave of another mount namespace, so namespaces that are made here do \
+            not appear there; run `mount --bind /run/netns /run/netns && ",
     );
     sees(
         &host,
@@ -644,10 +701,9 @@ fn a_kernel_that_lacks_something_is_found() {
     let found = bad(&under(&without));
     assert_eq!(
         found,
-        [
-            "missing  Landlock: Operation not supported; add `landlock` to the option `lsm=` of the kernel's command line, or write \
-          `landlock = \"available\"` under `[confinement]` in the policy"
-        ]
+        ["missing  Landlock: Operation not supported; add `landlock` to the option `lsm=` of the kernel's command \
+                line, or write \
+          `landlock = \"available\"` under `[confinement]` in the policy"]
     );
     host.policy(&format!("{POLICY}[confinement]\nlandlock = \"available\"\n"));
     let ran = under(&without);
@@ -701,9 +757,8 @@ fn a_machine_without_a_trail_is_found_where_the_policy_requires_one() {
     let found = bad(&doctor(&host));
     assert_eq!(
         found,
-        [
-            "missing  trail: neither journald nor syslog takes records, so every call is refused; run `service rsyslog start`"
-        ]
+        ["missing  trail: neither journald nor syslog takes records, so every call is refused; run `service \
+                rsyslog start`"]
     );
     host.sh("mkdir -p /run/systemd/system");
     assert_eq!(command(&bad(&doctor(&host))[0]), "systemctl start systemd-journald.service");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl monitor` reads the trail from a real journald: decisions are joined with their outcomes, filters apply,
-//! and what another user sent is counted but not shown.
+//! `netbrokerctl monitor` reads the trail from a real journald: decisions are joined with their outcomes, filters
+//! apply, and what another user sent is counted but not shown.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
 
+use common::socket::{Client, Daemon};
 use common::{ALICE, BOB, Host, Journald, NETBROKER, Ran, TOOL};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -381,7 +382,8 @@ fn forged_records_are_reported_while_the_trail_is_followed_and_at_the_end() {
     forge();
     following.wait("the first report", |following| !following.read("err").is_empty());
     let told = format!(
-        "netbrokerctl: not shown: 1 forged record by uid {BOB}, with the message ids of netbroker, but not sent by the user netbroker\n"
+        "netbrokerctl: not shown: 1 forged record by uid {BOB}, with the message ids of netbroker, but not sent by \
+            the user netbroker\n"
     );
     assert_eq!(following.read("err"), told);
     forge();
@@ -409,6 +411,45 @@ fn the_journal_of_a_unit_with_a_namespace_of_its_own_is_read_too() {
     assert_eq!(rows(&monitor(&host, &["--uid", "alice"])).len(), 3);
     let own = journald.journalctl(&["--output=cat", "NETBROKER_UID=64123"]);
     assert_eq!(own.stdout().lines().count(), 3, "the machine's own journal does not have it: {own}");
+}
+
+#[test]
+fn what_netbrokerd_records_itself_is_shown() {
+    const REFUSED: usize = 200;
+    let host = host();
+    let journald = Journald::start(&host);
+    host.policy(&POLICY.replace("[\"user:alice\"", "[\"uid:0\", \"user:alice\""));
+    let _daemon = Daemon::start(&host, &[]);
+    let following = Following::start(&host, "all", &["--refused", "--since", "-1h"]);
+    let mut client = Client::connect();
+    for _ in 0..REFUSED {
+        let reply = client.call("Link.Set", &json!({"netns": "@host", "link": "v0", "mtu": 1000}));
+        assert_eq!(reply["error"], "io.netbroker.Link.Denied");
+    }
+    // About twenty have a record of their own. The others are counted.
+    let counted = |line: &String| {
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        match words[..] {
+            ["0(root)", "-", "-", "-", "counted", "-", "-", count, "refusals", "without", ..] => count.parse().unwrap(),
+            ["0(root)", "Link.Set", "@host", "v0", "refused", "small", ..] => 1,
+            _ => panic!("{line}"),
+        }
+    };
+    following.wait("every refusal", |following| following.lines().iter().map(counted).sum::<usize>() == REFUSED);
+    assert!(following.lines().len() < REFUSED / 2, "{:#?}", following.lines());
+    let died = [
+        ("MESSAGE_ID", "9f4be2c6a1d84e7fb0a35c8d2e6f7190"),
+        ("MESSAGE", "a child died"),
+        ("NETBROKER_PRINCIPAL", "gid:7"),
+        ("NETBROKER_UID", "64124"),
+        ("NETBROKER_SIGNAL", "SIGSYS"),
+    ];
+    journald.send(NETBROKER, &died);
+    journald.wait_for("a child died");
+    let shown = monitor(&host, &["--uid", "bob"]).ok();
+    let end =
+        " died       -               -        the process that served a request died by SIGSYS; outcome unknown\n";
+    assert!(shown.contains("  64124(bob)  ") && shown.ends_with(end), "{shown}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn without_ids(text: &str) -> String {
 
 /// A word, without its value if it is the name of a machine or a time.
 fn without_value(word: &str) -> String {
-    let end = &word[word.trim_end().len()..];
+    let (_, end) = word.split_at(word.trim_end().len());
     match word.split_once('=') {
         Some((name @ ("host" | "time"), _)) => format!("{name}=…{end}"),
         _ => word.to_owned(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `netbrokerctl doctor`: examines what netbroker needs of a machine, and says what is missing or wrong, with the command
-//! that mends it. It changes nothing. What only root can see, it reports as unseen to other users.
+//! `netbrokerctl doctor`: examines what netbroker needs of a machine, and says what is missing or wrong, with the
+//! command that mends it. It changes nothing. What only root can see, it reports as unseen to other users.
 #![forbid(unsafe_code)]
 
 mod accounts;

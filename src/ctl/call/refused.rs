@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A call that the policy does not permit, as one line that its caller can send to the people who write the policy. It has
-//! what they need to find the record of it, and what they need if that record is on a machine that they cannot reach.
+//! A call that the policy does not permit, as one line that its caller can send to the people who write the policy. It
+//! has what they need to find the record of it, and what they need if that record is on a machine that they cannot
+//! reach.
 #![forbid(unsafe_code)]
 
 use nix::sys::utsname::uname;

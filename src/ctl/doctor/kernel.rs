@@ -56,7 +56,8 @@ fn landlock(needs: &Needs) -> Point {
         Err(errno) => Point::missing(
             about,
             format!(
-                "{}; add `landlock` to the option `lsm=` of the kernel's command line, or write `landlock = \"available\"` \
+                "{}; add `landlock` to the option `lsm=` of the kernel's command line, or write `landlock = \
+                    \"available\"` \
                  under `[confinement]` in the policy",
                 describe(errno)
             ),
@@ -88,7 +89,8 @@ fn bounding(of: &str, needed: &[Capability], has: &dyn Fn(&Capability) -> bool) 
         return Point::ok(about, "has all capabilities that netbroker needs");
     }
     let found = format!(
-        "lacks {}, so programs that it starts cannot have it; add it to CapabilityBoundingSet= of the unit, or to `--cap-add` \
+        "lacks {}, so programs that it starts cannot have it; add it to CapabilityBoundingSet= of the unit, or to \
+            `--cap-add` \
          of the container",
         lacking.join(", ")
     );

@@ -165,7 +165,10 @@ pub(super) fn sharing() -> Option<Point> {
             about,
             "is a slave of another mount namespace, so namespaces that are made here do not appear there",
         )
-        .run(format!("mount --bind {DIRECTORY} {DIRECTORY} && mount --make-private {DIRECTORY} && mount --make-shared {DIRECTORY}")),
+        .run(format!(
+            "mount --bind {DIRECTORY} {DIRECTORY} && mount --make-private {DIRECTORY} && mount \
+            --make-shared {DIRECTORY}"
+        )),
         Err(why) => Point::unseen(about, why),
     })
 }
@@ -268,7 +271,8 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_given_is_mapped_to_a_free_one() {
         let taken: Vec<OsString> = ["netns-a-b", "a:b"].map(Into::into).to_vec();
-        let expected = "touch /run/netns/netns-a-b-1 && mount --bind /run/netns/a:b /run/netns/netns-a-b-1 && umount /run/netns/a:b && rm /run/netns/a:b";
+        let expected = "touch /run/netns/netns-a-b-1 && mount --bind /run/netns/a:b /run/netns/netns-a-b-1 && umount \
+            /run/netns/a:b && rm /run/netns/a:b";
         assert_eq!(rename(OsStr::new("a:b"), &taken), expected);
         assert!(rename(OsStr::new("@host"), &taken).starts_with("touch /run/netns/netns-host &&"));
         assert!(rename(OsStr::from_bytes(b"a\xff"), &taken).contains("/run/netns/\"$(printf 'a\\377')\""));

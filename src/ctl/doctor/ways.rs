@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The ways in: the socket of netbrokerd, and the program with the setuid bit or file capabilities. One of them is enough.
-//! A way that is open to more users than the callers is wrong even where the other one is right.
+//! The ways in: the socket of netbrokerd, and the program with the setuid bit or file capabilities. One of them is
+//! enough. A way that is open to more users than the callers is wrong even where the other one is right.
 #![forbid(unsafe_code)]
 
 use std::ffi::CString;

@@ -87,7 +87,8 @@ fn unreadable(journal: &Path, error: &io::Error) -> String {
     }
     let user = User::from_uid(getuid()).ok().flatten().map_or_else(|| "USER".to_owned(), |user| user.name);
     format!(
-        "{path}: {why}; only root and members of the group `systemd-journal` can read the trail; run this as root, or run \
+        "{path}: {why}; only root and members of the group `systemd-journal` can read the trail; run this as root, \
+            or run \
          `gpasswd -a {user} systemd-journal` and log in again"
     )
 }

@@ -240,8 +240,10 @@ mod tests {
         let head = lines.head().unwrap();
         let row = lines.of(&Decision { record: permitted, outcome: Outcome::Known(Box::new(done)) });
         let expected = [
-            "TIME                      CALLER        CALL            NETNS         LINK             DECISION   RULE            TOOK     RESULT",
-            "2024-12-31T23:59:59.042Z  4294967000    Link.Set        n1            v0               permitted  ports           1.38ms   done",
+            "TIME                      CALLER        CALL            NETNS         LINK             DECISION   \
+                RULE            TOOK     RESULT",
+            "2024-12-31T23:59:59.042Z  4294967000    Link.Set        n1            v0               permitted  \
+                ports           1.38ms   done",
         ];
         assert_eq!([head, row], expected);
     }
@@ -294,7 +296,8 @@ mod tests {
         assert!(
             line.contains("Z  gid:7  ")
                 && line.ends_with(
-                    "died       -               -        the process that served a request died by SIGSYS; outcome unknown"
+                    "died       -               -        the process that served a request died by SIGSYS; outcome \
+                        unknown"
                 ),
             "{line}"
         );

@@ -199,8 +199,9 @@ mod tests {
 
     #[test]
     fn every_field_that_the_manual_describes_is_read() {
-        let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/netbroker.8");
-        let manual = std::fs::read_to_string(manual).unwrap();
+        let pages = ["packaging/man/netbroker.8", "packaging/man/netbrokerd.8"];
+        let read = |page| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        let manual: String = pages.into_iter().map(read).collect();
         let words = manual.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
         let described: BTreeSet<&str> = words.filter_map(|word| word.strip_prefix(PREFIX)).collect();
         assert!(described.len() > 20, "{described:?}");
