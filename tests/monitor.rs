@@ -98,7 +98,7 @@ fn each_decision_is_one_aligned_line_and_has_its_outcome() {
     assert!(rows[1][6].ends_with("ms") && rows[1][7..] == ["done"], "{ran}");
     assert_eq!(rows[2][6..].join(" "), "- Denied: field=mtu reason=\"a deny forbids it\"");
     assert_eq!(rows[3][2..4], ["@host", "v1"]);
-    assert_eq!(rows[3][6..].join(" "), "- Denied: field=link reason=\"no allow permits it\" rule=links");
+    assert_eq!(rows[3][6..].join(" "), "- Denied: field=link reason=\"no allow permits it\" nearest_rule=links");
     assert!(rows[4][6].ends_with("ms") && rows[4][7..].join(" ").starts_with("NoSuchLink: "), "{ran}");
     assert!(rows[5][6..].join(" ").starts_with("- InvalidRequest: field=mtu "), "{ran}");
     let text = ran.ok();

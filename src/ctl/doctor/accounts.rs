@@ -9,7 +9,7 @@ use nix::unistd::{Group, User};
 
 use super::super::files::Tree;
 use super::super::state::system_user;
-use super::point::{Point, or_ok};
+use super::point::{Point, or_ok, quoted};
 use crate::refusal::describe;
 
 /// The names of the accounts.
@@ -101,7 +101,8 @@ fn of_group(group: &Group) -> Vec<Point> {
         Point::wrong(&about, format!("the user {name} is in it{how}; nobody but {USER} may be")).run(command)
     };
     let members = group.mem.iter().filter(|name| *name != USER);
-    let mut points: Vec<Point> = members.map(|name| wrong(name, "", format!("gpasswd -d {name} {USER}"))).collect();
+    let mut points: Vec<Point> =
+        members.map(|name| wrong(name, "", format!("gpasswd -d {} {USER}", quoted(name.as_bytes())))).collect();
     // Other sources of accounts than this file can be too large to list.
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let number = group.gid.to_string();
@@ -109,7 +110,11 @@ fn of_group(group: &Group) -> Vec<Point> {
         let fields: Vec<&str> = line.split(':').collect();
         if let [name, _, _, gid, ..] = fields.as_slice() {
             if *gid == number && *name != USER {
-                points.push(wrong(name, " by its primary group", format!("usermod -g users {name}")));
+                points.push(wrong(
+                    name,
+                    " by its primary group",
+                    format!("usermod -g users {}", quoted(name.as_bytes())),
+                ));
             }
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::accounts::Accounts;
+use super::super::counted;
 use super::super::time::timestamp;
 use super::decision::{Decision, Outcome};
 use super::record::Record;
@@ -167,20 +168,26 @@ fn result(record: &Record, outcome: &Outcome) -> String {
             let short = |digest: &str| digest.chars().take(8).collect::<String>();
             let pinned = if record.get("PINNED") == Some("true") { ", pinned" } else { "" };
             let (after, before) = (short(of("POLICY")), short(of("POLICY_BEFORE")));
-            format!("policy {after} by {} with {} rules{pinned}, before it {before}", of("BY"), of("RULES"))
+            let rules =
+                of("RULES").parse().map_or_else(|_| format!("{} rules", of("RULES")), |rules| counted(rules, "rule"));
+            format!("policy {after} by {} with {rules}{pinned}, before it {before}", of("BY"))
         }
         (Outcome::Within, _) => ended(record),
     }
 }
 
-/// The result that a record has, without what other columns show.
+/// The result that a record has, without what other columns show. If no rule decided, it names the nearest one.
 fn ended(record: &Record) -> String {
     let mut result = record.get("RESULT").unwrap_or(NONE).to_owned();
     if let Some(call) = record.get("CALL") {
         result = result.replacen(&format!("Denied: call={call} "), "Denied: ", 1);
     }
-    if let Some(without) = record.get("RULE").and_then(|rule| result.strip_suffix(&format!(" rule={rule}"))) {
-        result = without.to_owned();
+    let of_rule = result.starts_with("Denied: ").then(|| result.rsplit_once(" rule=")).flatten();
+    if let Some((before, rule)) = of_rule {
+        result = match record.get("RULE") {
+            Some(decided) if decided == rule => before.to_owned(),
+            _ => format!("{before} nearest_rule={rule}"),
+        };
     }
     match record.get("CHANGED_MEANWHILE") {
         Some(fields) => format!("{result}; the link of {fields} changed meanwhile"),
@@ -273,7 +280,10 @@ mod tests {
         // Where no rule decided, the result names the nearest one.
         let nearest = "Denied: call=Link.Set field=link reason=\"no allow permits it\" rule=ports";
         let line = shown(of("refused", &[("RESULT", nearest)]), Outcome::Within);
-        assert!(line.ends_with("-        Denied: field=link reason=\"no allow permits it\" rule=ports"), "{line}");
+        assert!(
+            line.ends_with("-        Denied: field=link reason=\"no allow permits it\" nearest_rule=ports"),
+            "{line}"
+        );
     }
 
     #[test]
