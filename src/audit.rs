@@ -160,6 +160,35 @@ fn reach(path: &str) -> Result<ManuallyDrop<OwnedFd>, NotTaken> {
     Ok(ManuallyDrop::new(socket))
 }
 
+/// What takes the records of a machine.
+#[cfg(feature = "ctl")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// journald
+    Journald,
+    /// A syslog daemon.
+    Syslog,
+}
+
+/// Finds out what would take records here.
+///
+/// # Errors
+/// [`NotTaken`]
+#[cfg(feature = "ctl")]
+pub(crate) fn taker() -> Result<Taker, NotTaken> {
+    match reach(JOURNAL) {
+        Ok(_) => Ok(Taker::Journald),
+        Err(NotTaken::Absent) => reach(SYSLOG).map(|_| Taker::Syslog),
+        Err(refused) => Err(refused),
+    }
+}
+
+/// The events of records, each with its `MESSAGE_ID`.
+#[cfg(feature = "ctl")]
+pub(crate) fn events() -> impl Iterator<Item = (&'static str, &'static str)> {
+    IDS.into_iter()
+}
+
 /// A refusal, and whether it is in the trail.
 #[derive(Debug)]
 pub struct Refused {
@@ -363,7 +392,7 @@ fn text(fields: &Map<String, Value>) -> String {
 }
 
 /// The name of the field with the longest value that may be left out; of several the last by name.
-fn longest(call: &Map<String, Value>) -> Option<String> {
+pub(crate) fn longest(call: &Map<String, Value>) -> Option<String> {
     let may_go = call.iter().filter(|(name, _)| !NEVER_LEFT_OUT.contains(&name.as_str()));
     may_go.max_by_key(|(_, value)| value.to_string().len()).map(|(name, _)| name.clone())
 }

@@ -429,8 +429,12 @@ impl fmt::Display for Refusal {
 /// An error as one line for a person: `Denied: call=Link.Set field=link …`.
 #[must_use]
 pub fn line(name: &str, parameters: &Map<String, Value>) -> String {
-    let fields: Vec<String> = parameters
-        .iter()
+    line_of(name, parameters.iter().map(|(name, value)| (name.as_str(), value)))
+}
+
+/// The same with the members in this order.
+pub(crate) fn line_of<'m>(name: &str, members: impl Iterator<Item = (&'m str, &'m Value)>) -> String {
+    let fields: Vec<String> = members
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| match value {
             Value::String(text) if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) => {

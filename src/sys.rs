@@ -210,6 +210,21 @@ pub fn landlock_abi() -> Result<i32, Errno> {
     Errno::result(abi).map(|abi| i32::try_from(abi).unwrap_or(i32::MAX))
 }
 
+/// The file capabilities of a file, as the kernel keeps them (capabilities(7), `security.capability`). Needs no right on
+/// the file. A symbolic link is not followed.
+///
+/// # Errors
+/// `ENODATA` where it has none; `ENOTSUP` on a file system without extended attributes.
+#[cfg(feature = "ctl")]
+pub fn file_capabilities(path: &CStr) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0_u8; 24]; // the longest version
+    let name = c"security.capability";
+    // SAFETY: both strings and the buffer live across the call, and the buffer is as long as the last argument says.
+    let got = unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len()) };
+    bytes.truncate(usize::try_from(Errno::result(got)?).unwrap_or(0));
+    Ok(bytes)
+}
+
 /// Reads the available bytes, without waiting (preadv2(2), `RWF_NOWAIT`).
 ///
 /// # Errors

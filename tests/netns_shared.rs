@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::scene::open_host as host;
+use common::scene::{be_the_machine, open_host as host};
 use common::{Background, Host, Ran, Reply, TOOL};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -148,12 +148,6 @@ fn in_a_private_mount_namespace_the_answer_is_the_socket() {
     assert_eq!(listed["namespaces"], json!([{"netns": "there", "ready": true}]));
     inside.call("Link.Set", json!({"netns": "there", "link": "lo", "up": true})).ok();
     assert!(host.ip_in("there", "link show lo").contains("UP"));
-}
-
-/// The hosts of these tests cannot read what process 1 mounts. From here on, these are the mounts of this host.
-fn be_the_machine(host: &Host) {
-    let own = std::fs::read_link("/proc/thread-self").unwrap();
-    host.sh(&format!("umount /proc/1/mountinfo; mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
 }
 
 #[test]

@@ -89,6 +89,35 @@ fn sha256_of_policy(host: &Host) -> String {
 }
 
 #[test]
+fn the_line_that_the_tool_prints_of_a_refusal_has_what_the_record_has() {
+    let host = host();
+    let call = |fields: &[&str]| {
+        let words = ["call", "--reference", "req-7", "Link.Set", "netns=@host"];
+        host.as_uid(ALICE).tool(&[&words[..], fields].concat())
+    };
+    for (fields, rule, reason) in [
+        (&["link=v0", "mtu=1000"][..], "rule=small", "a deny forbids it"),
+        (&["link=other", "mtu=1400"], "nearest_rule=links", "no allow permits it"),
+    ] {
+        host.forget_trail();
+        let ran = call(fields);
+        let trail = host.trail();
+        let record = &trail[0];
+        assert_eq!((ran.status(), trail.len(), record.field("NETBROKER_EVENT")), (77, 1, "refused"), "{ran}");
+        let line = ran.stderr();
+        let start = format!(
+            "netbrokerctl: Denied: call=Link.Set who={ALICE}(alice) fields={} reason=\"{reason}\" field=",
+            record.field("NETBROKER_FIELDS")
+        );
+        let name = host.sh("uname -n");
+        let end = format!(" {rule} reference=req-7 request={} host={}", record.field("NETBROKER_REQUEST"), name.trim());
+        assert!(line.starts_with(&start) && line.contains(&end), "{line}\n{start}\n{end}");
+        let time = line.trim_end().rsplit(" time=").next().unwrap();
+        assert!(line.lines().count() == 1 && time.len() == 24 && time.ends_with('Z'), "{line}");
+    }
+}
+
+#[test]
 fn a_permitted_call_has_two_records_and_a_refusal_one_with_the_id_of_the_reply() {
     let host = host();
     let installed = host.tool(&["policy", "install"]).ok();

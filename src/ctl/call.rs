@@ -2,6 +2,7 @@
 //! `netbrokerctl call`: sends one call to the broker, and prints the reply.
 #![forbid(unsafe_code)]
 
+mod refused;
 mod via;
 
 use std::env;
@@ -49,7 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         members.insert("more".to_owned(), true.into());
     }
     let asked = arguments.via.send(format!("{message}\0").as_bytes())?;
-    let answered = replies(asked.replies, arguments.json);
+    let sent = Sent { fields: &given.object, uid: caller_uid(), json: arguments.json };
+    let answered = replies(asked.replies, &sent);
     let Some(mut broker) = asked.process else { return finished(answered?) };
     let status =
         broker.wait().map_err(|error| unanswered(&format!("cannot wait for the broker: {}", reason(&error))))?;
@@ -69,6 +71,15 @@ fn caller_uid() -> u32 {
     if uid.is_root() { by_sudo().unwrap_or(0) } else { uid.as_raw() }
 }
 
+/// The call that is being answered.
+#[derive(Debug)]
+struct Sent<'a> {
+    fields: &'a Map<String, Value>,
+    uid: u32,
+    /// Whether each result is printed on one line.
+    json: bool,
+}
+
 /// The last reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum LastReply {
@@ -80,7 +91,7 @@ enum LastReply {
 }
 
 /// Prints the replies as they arrive, up to the last one. A listener may keep the connection open for the next call.
-fn replies(from: impl Read, compact: bool) -> Result<LastReply, Failure> {
+fn replies(from: impl Read, sent: &Sent<'_>) -> Result<LastReply, Failure> {
     let mut answer = LastReply::Unfinished;
     let mut reader = BufReader::new(from);
     let mut bytes = Vec::new();
@@ -91,14 +102,14 @@ fn replies(from: impl Read, compact: bool) -> Result<LastReply, Failure> {
             > 0
     {
         for reply in bytes.split(|b| matches!(b, 0 | b'\n')).filter(|reply| !reply.is_empty()) {
-            answer = show(reply, compact)?;
+            answer = show(reply, sent)?;
         }
         bytes.clear();
     }
     Ok(answer)
 }
 
-fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
+fn show(reply: &[u8], sent: &Sent<'_>) -> Result<LastReply, Failure> {
     let no_reply = |what: &str| unanswered(&format!("the broker answered with {what}"));
     let reply: Map<String, Value> =
         serde_json::from_slice(reply).map_err(|_| no_reply("something that is not JSON"))?;
@@ -108,10 +119,15 @@ fn show(reply: &[u8], compact: bool) -> Result<LastReply, Failure> {
             .as_str()
             .and_then(|name| name.rsplit('.').next())
             .ok_or_else(|| no_reply("an error without a name"))?;
-        warn(line(name, parameters.as_object().unwrap_or(&Map::new())));
+        let nothing = Map::new();
+        let parameters = parameters.as_object().unwrap_or(&nothing);
+        warn(match name {
+            "Denied" => refused::line(parameters, sent.fields, sent.uid),
+            _ => line(name, parameters),
+        });
         return Ok(LastReply::Refused(name.to_owned()));
     }
-    print(if compact { parameters.to_string() } else { format!("{parameters:#}") })?;
+    print(if sent.json { parameters.to_string() } else { format!("{parameters:#}") })?;
     let continues = reply.get("continues").and_then(Value::as_bool) == Some(true);
     Ok(if continues { LastReply::Unfinished } else { LastReply::Done })
 }
@@ -181,10 +197,14 @@ mod tests {
 
     #[test]
     fn a_reply_says_whether_another_one_follows() {
-        assert_eq!(show(br#"{"parameters":{}}"#, true).unwrap(), LastReply::Done);
-        assert_eq!(show(br#"{"parameters":{},"continues":true}"#, true).unwrap(), LastReply::Unfinished);
-        let refused = show(br#"{"error":"io.netbroker.Link.Busy","parameters":{"reason":"x"}}"#, true).unwrap();
-        assert_eq!(refused, LastReply::Refused("Busy".to_owned()));
-        assert!(show(b"Segmentation fault", true).is_err());
+        let given = parameters::read(parameters::call("Netns.List").unwrap(), &[], None, 7).unwrap();
+        let sent = Sent { fields: &given.object, uid: 7, json: true };
+        assert_eq!(show(br#"{"parameters":{}}"#, &sent).unwrap(), LastReply::Done);
+        assert_eq!(show(br#"{"parameters":{},"continues":true}"#, &sent).unwrap(), LastReply::Unfinished);
+        for name in ["Busy", "Denied"] {
+            let error = format!(r#"{{"error":"io.netbroker.Link.{name}","parameters":{{"reason":"x"}}}}"#);
+            assert_eq!(show(error.as_bytes(), &sent).unwrap(), LastReply::Refused(name.to_owned()));
+        }
+        assert!(show(b"Segmentation fault", &sent).is_err());
     }
 }

@@ -12,7 +12,7 @@ use super::files::Tree;
 use super::in_force::InForce;
 use super::install::{By, Installed, Leave, New};
 use super::kept::{self, History, Kept, is_hex};
-use super::status::utc;
+use super::time::utc;
 use super::{Failure, policy, print, require_root, tell_line};
 use crate::policy::compile::Account;
 use crate::refusal::Exit;

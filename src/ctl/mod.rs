@@ -6,6 +6,7 @@
 mod accounts;
 mod call;
 mod describe;
+mod doctor;
 mod edit;
 mod enable;
 mod examples;
@@ -18,6 +19,7 @@ mod install;
 mod kept;
 #[cfg(test)]
 mod machine;
+mod monitor;
 mod names;
 mod parameters;
 mod policy;
@@ -28,6 +30,7 @@ mod show;
 mod state;
 mod status;
 mod test;
+mod time;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -57,6 +60,10 @@ struct CommandLine {
 enum Command {
     /// Send one call to the broker
     Call(call::Arguments),
+    /// Show the decisions of the broker as they are made, one line for each
+    Monitor(monitor::Arguments),
+    /// Say what of the installation is missing or wrong, and the command that mends it
+    Doctor,
     /// Check, test, explain, edit and install policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -174,6 +181,8 @@ pub fn main() -> ExitCode {
     };
     let ended = match &command {
         Command::Call(arguments) => call::run(arguments),
+        Command::Monitor(arguments) => monitor::run(arguments),
+        Command::Doctor => doctor::run(),
         Command::Policy(command) => command.run(),
         Command::Describe(arguments) => describe::run(arguments),
         Command::Generate(what) => generate::run(what),

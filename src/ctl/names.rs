@@ -10,6 +10,11 @@ use crate::refusal::{Refusal, describe};
 use crate::stage::mounts::{Mounts, Sharing, share, share_under_lock};
 use crate::stage::netns::DIRECTORY;
 
+/// How process 1 sees the mount that holds /run/netns. The error gives the reason why that cannot be seen.
+pub(super) fn sharing() -> Result<Sharing, String> {
+    Mounts::of_first_process().and_then(|first| first.sharing()).map_err(|refusal| said(&refusal))
+}
+
 /// Makes /run/netns a shared mount, unless it already is one. The error gives the reason for a failure.
 pub(super) fn share_directory() -> Result<(), String> {
     Tree::system().directory(Path::new(DIRECTORY))?;

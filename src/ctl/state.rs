@@ -20,7 +20,7 @@ pub(super) const FILE: &str = "policy";
 /// The directory of the file.
 pub(super) const STATE: &str = "/var/lib/netbroker";
 /// The broker becomes the owner and group of this directory.
-const RUN: &str = "/run/netbroker";
+pub(super) const RUN: &str = "/run/netbroker";
 /// The ids that stand for nobody: `overflowuid` and -1.
 const NO_SYSTEM_USER: [u32; 3] = [0, 65534, u32::MAX];
 

@@ -14,6 +14,7 @@ use super::in_force::InForce;
 use super::install::written;
 use super::kept::{self, Kept};
 use super::state::{FILE, STATE};
+use super::time::utc;
 use super::{Failure, policy, print, require_root, tell, tell_line};
 use crate::policy::compiled::Compiled;
 use crate::policy::diagnostics::Source;
@@ -26,12 +27,67 @@ pub(super) fn run() -> Result<ExitCode, Failure> {
     Ok(if agrees { Exit::Done.into() } else { ExitCode::FAILURE })
 }
 
+/// The policy in force, and what the files make now.
+#[derive(Debug)]
+pub(super) struct Status {
+    pub(super) in_force: InForce,
+    /// The digest that is pinned.
+    pub(super) pinned: Option<String>,
+    pub(super) files: Files,
+}
+
+/// How the files and the accounts of this machine compare with the policy in force.
+#[derive(Debug)]
+pub(super) enum Files {
+    /// They make the same policy: so many rules in so many files.
+    Agree(String),
+    /// They make another policy.
+    Differ { digest: String, sources: Vec<Source> },
+    /// They are not a valid policy.
+    Invalid(Failure),
+}
+
+impl Status {
+    /// Reads the policy in force as the broker does, and compares it with the files.
+    pub(super) fn look(tree: &Tree) -> Result<Self, Failure> {
+        let in_force = InForce::read(tree).map_err(wrong)?;
+        let pinned = kept::pinned(tree).map_err(wrong)?;
+        let now = tree
+            .policy(Path::new(INSTALLED))
+            .and_then(|sources| Ok((policy::compiled(&sources, &Accounts::Machine)?, sources)));
+        let (now, sources) = match now {
+            Ok(now) => now,
+            Err(failure) => return Ok(Self { in_force, pinned, files: Files::Invalid(failure) }),
+        };
+        let bytes = written(&now)?;
+        if bytes == in_force.bytes() {
+            let files = Files::Agree(policy::counted(&now, &sources));
+            return Ok(Self { in_force, pinned, files });
+        }
+        let digest = Compiled::open(bytes).map_err(|damage| wrong(damage.0.to_owned()))?.digest().to_owned();
+        if digest == in_force.digest() {
+            return Err(wrong(format!(
+                "{STATE}/{FILE} is damaged: its content does not match its digest; to replace it, run {INSTALL}"
+            )));
+        }
+        Ok(Self { in_force, pinned, files: Files::Differ { digest, sources } })
+    }
+
+    /// Whether the policy in force is pinned.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.as_deref() == Some(self.in_force.digest())
+    }
+}
+
+fn wrong(why: String) -> Failure {
+    Failure::Message(Exit::Policy, why)
+}
+
 /// Prints the policy in force, and whether the files compile to the same policy.
 fn status(tree: &Tree) -> Result<(String, bool), Failure> {
-    let wrong = |why| Failure::Message(Exit::Policy, why);
-    let in_force = InForce::read(tree).map_err(wrong)?;
-    let pinned = match kept::pinned(tree).map_err(wrong)? {
-        Some(digest) if digest == in_force.digest() => format!("\npinned until {UNPIN}"),
+    let status = Status::look(tree)?;
+    let pinned = match &status.pinned {
+        Some(_) if status.is_pinned() => format!("\npinned until {UNPIN}"),
         Some(digest) => {
             format!("\nnot pinned: digest {digest} is pinned, which is not in force; to end the pin, run {UNPIN}")
         }
@@ -40,32 +96,22 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
     for warning in tree.unread(Path::new(INSTALLED)).unwrap_or_default() {
         tell_line(warning); // if the directory cannot be read, the next line gives the reason
     }
+    let in_force = &status.in_force;
     let head = format!("in force: digest {}, since {}{pinned}", in_force.digest(), utc(in_force.since));
-    let now = tree
-        .policy(Path::new(INSTALLED))
-        .and_then(|sources| Ok((policy::compiled(&sources, &Accounts::Machine)?, sources)));
-    let (now, sources) = match now {
-        Ok(now) => now,
-        Err(failure) => {
+    let (digest, sources) = match status.files {
+        Files::Agree(counted) => {
+            return Ok((format!("{head}\nagrees: {counted} and the numbers of their accounts"), true));
+        }
+        Files::Invalid(failure) => {
             tell(&failure);
             let why = format!(
                 "differs: the files in {INSTALLED} are not a valid policy; correct the errors above, then run {INSTALL}"
             );
             return Ok((format!("{head}\n{why}"), false));
         }
+        Files::Differ { digest, sources } => (digest, sources),
     };
-    let bytes = written(&now)?;
-    if bytes == in_force.bytes() {
-        let counted = policy::counted(&now, &sources);
-        return Ok((format!("{head}\nagrees: {counted} and the numbers of their accounts"), true));
-    }
-    let digest = Compiled::open(bytes).map_err(|damage| wrong(damage.0.to_owned()))?.digest().to_owned();
-    if digest == in_force.digest() {
-        return Err(wrong(format!(
-            "{STATE}/{FILE} is damaged: its content does not match its digest; to replace it, run {INSTALL}"
-        )));
-    }
-    let kept = history::in_force(tree, &in_force).unwrap_or_else(|failure| {
+    let kept = history::in_force(tree, in_force).unwrap_or_else(|failure| {
         tell(&failure);
         None
     });
@@ -102,39 +148,4 @@ fn differences(kept: &Kept, sources: &[Source]) -> Vec<String> {
             .push("the files and accounts are the same: another version of netbrokerctl installed them".to_owned());
     }
     differences
-}
-
-/// `2026-11-20 23:45:10 UTC`
-pub(super) fn utc(seconds: i64) -> String {
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 1 March of year 0 in eras of 400 years, as in Howard Hinnant's `civil_from_days`.
-    let (era, of_era) = ((day + 719_468).div_euclid(146_097), (day + 719_468).rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_told_in_utc() {
-        for (seconds, said) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59:59 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (951_868_800, "2000-03-01 00:00:00 UTC"),
-            (1_735_689_599, "2024-12-31 23:59:59 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-            (-1, "1969-12-31 23:59:59 UTC"),
-        ] {
-            assert_eq!(utc(seconds), said);
-        }
-    }
 }

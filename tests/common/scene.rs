@@ -53,6 +53,12 @@ pub fn mtu_host(way: Way) -> Host {
     host
 }
 
+/// Hosts cannot read what process 1 mounts. From here on, these are the mounts of this host.
+pub fn be_the_machine(host: &Host) {
+    let own = fs::read_link("/proc/thread-self").unwrap();
+    host.sh(&format!("umount /proc/1/mountinfo; mount --bind /proc/{}/mountinfo /proc/1/mountinfo", own.display()));
+}
+
 /// Runs a Perl script as the caller. It ends by executing the broker with the descriptors that it has made. `broker`
 /// does that; `put(FD, HANDLE)` makes a handle a standard descriptor; `beside { … };` runs in parallel until the broker
 /// has ended.
