@@ -11,8 +11,7 @@
  * that is not root's, so that no wrapper's time is counted. Descriptor 0 is STDIN, opened afresh for each run; 1 and 2 are
  * a pipe that is emptied after each run. A run that fails ends the benchmark with what it said.
  *
- * With --trail the runner plays journald: a datagram socket that anybody may write to, and a process that reads it, so that
- * the record of a request is really written and taken.
+ * With --trail the runner plays journald (trail.h).
  *
  * With --policy each peer has its own policy: before the clock starts, STDIN.policy becomes PLACE, as a hard link, so that what
  * the kernel has cached of it stays cached.
@@ -42,13 +41,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,16 +73,8 @@ struct cost {
 	uint64_t ns, first_ns, switches, faults;
 };
 
-struct trail {
-	const char *path;
-	pid_t reader;
-	uint64_t *records; /* shared with the reader */
-};
-
 static struct peer peers[MOST_PEERS];
 static size_t peer_count;
-static struct trail trails[MOST_TRAILS];
-static size_t trail_count;
 static const char *ratio_to[MOST_RATIOS];
 static size_t ratio_count;
 static size_t rounds = 400, warmup = 20;
@@ -109,6 +98,11 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 	fputc('\n', stderr);
 	exit(1); /* the readers of the trails end with this process */
 }
+
+#include "trail.h"
+
+static struct trail trails[MOST_TRAILS];
+static size_t trail_count;
 
 static uint64_t now_ns(void)
 {
@@ -324,47 +318,6 @@ static struct cost run(struct peer *peer)
 		.switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw),
 		.faults = (uint64_t)(usage.ru_minflt + usage.ru_majflt),
 	};
-}
-
-/* Plays journald on one socket: takes every record and keeps none. */
-static void open_trail(struct trail *trail)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int at;
-	pid_t parent = getpid();
-
-	if (strlen(trail->path) >= sizeof address.sun_path)
-		give_up("`%s` is too long for a socket", trail->path);
-	strcpy(address.sun_path, trail->path);
-	trail->records = mmap(NULL, sizeof *trail->records, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (trail->records == MAP_FAILED)
-		give_up("mmap: %s", strerror(errno));
-	unlink(trail->path);
-	at = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (at < 0 || bind(at, (struct sockaddr *)&address, sizeof address) != 0 || chmod(trail->path, 0666) != 0)
-		give_up("%s: %s", trail->path, strerror(errno));
-	trail->reader = fork();
-	if (trail->reader < 0)
-		give_up("fork: %s", strerror(errno));
-	if (trail->reader == 0) {
-		char record[65536];
-
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-			_exit(1);
-		while (recv(at, record, sizeof record, 0) >= 0)
-			__atomic_add_fetch(trail->records, 1, __ATOMIC_RELAXED);
-		_exit(1);
-	}
-	close(at);
-}
-
-static void close_trail(struct trail *trail)
-{
-	usleep(100000); /* the last records may still wait to be read */
-	kill(trail->reader, SIGKILL);
-	waitpid(trail->reader, NULL, 0);
-	unlink(trail->path);
-	fprintf(stderr, "%s took %" PRIu64 " records\n", trail->path, *trail->records);
 }
 
 static int by_size(const void *a, const void *b)
