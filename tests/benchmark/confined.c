@@ -77,6 +77,14 @@ static void take(void)
 	begin();
 }
 
+static void guard(int policy)
+{
+	const uint32_t POLICY = (uint32_t)policy;
+	const struct sock_filter program[] = { GUARDED };
+
+	filter(program, sizeof program / sizeof *program);
+}
+
 static void raise_link(int route, const char *link)
 {
 	struct request request = {

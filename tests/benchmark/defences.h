@@ -228,14 +228,6 @@ static void filter(const struct sock_filter *program, size_t length)
 	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &all) == 0, "filter");
 }
 
-static void guard(int policy)
-{
-	const uint32_t POLICY = (uint32_t)policy;
-	const struct sock_filter program[] = { GUARDED };
-
-	filter(program, sizeof program / sizeof *program);
-}
-
 static void transact_only(int route, int trail)
 {
 	const uint32_t NETLINK = (uint32_t)route, TRAIL = (uint32_t)trail;

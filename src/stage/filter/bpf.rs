@@ -548,11 +548,12 @@ mod tests {
 
     /// The benchmark compares the broker with a C program that has the same defences, these filters among them.
     #[test]
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
     fn the_filters_of_the_benchmark_are_those_of_the_broker() {
-        use super::super::{PLAIN, TRANSACT_PROGRAM};
+        use super::super::{AHEAD_PROGRAM, PLAIN, RESIDENT_PROGRAM, TRANSACT_PROGRAM};
         const HEADER: &str = include_str!("../../../tests/benchmark/filters.h");
-        let now = as_c("GUARDED", &PLAIN) + &as_c("TRANSACT", &TRANSACT_PROGRAM);
+        let broker = as_c("GUARDED", &PLAIN) + &as_c("TRANSACT", &TRANSACT_PROGRAM);
+        let now = broker + &as_c("GUARDED_AHEAD", &AHEAD_PROGRAM) + &as_c("RESIDE", &RESIDENT_PROGRAM);
         assert!(HEADER.ends_with(&now), "tests/benchmark/filters.h must end in:\n{now}");
     }
 }
