@@ -22,8 +22,6 @@ use crate::sys;
 
 /// The first descriptor that is passed (`SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 /// The most sockets that can be passed.
 const MOST: u32 = 64;
 
@@ -95,7 +93,8 @@ pub(super) fn make(options: &Options) -> Result<OwnedFd, String> {
     if Uid::effective().is_root() {
         fchownat(AT_FDCWD, path, owner.0, owner.1, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(step("give it its owner"))?;
     }
-    listen(&listener, Backlog::new(BACKLOG).map_err(step("listen"))?).map_err(step("listen"))?;
+    // As many may wait to be accepted as the kernel allows. `nix` limits a number to the `SOMAXCONN` of musl, 128.
+    listen(&listener, Backlog::MAXALLOWABLE).map_err(step("listen"))?;
     Ok(listener)
 }
 

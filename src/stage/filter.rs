@@ -118,10 +118,10 @@ const POLL: i64 = libc::SYS_ppoll;
 /// `CLONE_NEWNET`
 const NEWNET: u32 = 0x4000_0000;
 
-/// `epoll_wait(2)`: newer architectures have `epoll_pwait(2)` only.
-#[cfg(target_arch = "x86_64")]
+/// `epoll_wait(2)`: newer architectures have `epoll_pwait(2)` only, and musl calls that one on all of them.
+#[cfg(all(target_arch = "x86_64", not(target_env = "musl")))]
 const EPOLL_WAIT: i64 = libc::SYS_epoll_wait;
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", not(target_env = "musl"))))]
 const EPOLL_WAIT: i64 = libc::SYS_epoll_pwait;
 /// `FIONREAD` (`asm-generic/ioctls.h`).
 const FIONREAD: u32 = 0x541b;

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, fcntl};
+use nix::fcntl::{AT_FDCWD, FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -22,7 +22,7 @@ use nix::unistd::{close, dup2_stdin, dup2_stdout};
 
 use super::guarded::Guarded;
 use super::inherited::{Begun, LONGEST, Proc, hygiene};
-use super::netns::Identity;
+use super::netns::{ITSELF, Identity};
 use super::system_user::SystemUser;
 use super::trusted::{self, PolicyFile};
 use super::{capabilities, filter};
@@ -50,7 +50,7 @@ impl Seen {
     /// Looks at a file by its path.
     #[must_use]
     pub fn look(path: &str) -> Self {
-        let what = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+        let what = fstatat(AT_FDCWD, path, ITSELF).ok();
         let number = |number: u64| i64::try_from(number).unwrap_or(-1);
         Self(what.map(|what| [number(what.st_dev), number(what.st_ino), what.st_ctime, what.st_ctime_nsec]))
     }
