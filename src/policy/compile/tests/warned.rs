@@ -455,6 +455,7 @@ fn a_deny_of_a_delete_names_the_other_calls_that_remove_the_same() {
     let allow = |calls: &str| {
         let more = match calls.split_once('.').unwrap().0 {
             "\"Route" => "table = \"*\"\ndestination = \"*\"\n",
+            "\"Address" => "address = \"*\"\n",
             "\"Fdb" => "mac = \"*\"\n",
             "\"Vni" => "vnis = \"*\"\n",
             _ => "",
