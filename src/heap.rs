@@ -86,10 +86,12 @@ impl Bitmap {
         Self { taken: [0; GRANULES / WORD], low: 0, fresh: 0 }
     }
 
-    /// The first granule from `at` on that is taken, or that is free; `GRANULES` where there is no such granule.
+    /// The first granule from `at` on that is taken, or that is free; `GRANULES` where there is no such granule. Looks for
+    /// a taken one only where one ever was: to look at all words cost more than all else that the heap does.
     fn next(&self, at: usize, taken: bool) -> usize {
+        let words = if taken { self.fresh.div_ceil(WORD) } else { self.taken.len() };
         let mut wanted = u64::MAX << (at % WORD);
-        for (nth, word) in self.taken.iter().enumerate().skip(at / WORD) {
+        for (nth, word) in self.taken.iter().enumerate().take(words).skip(at / WORD) {
             let found = wanted & if taken { *word } else { !*word };
             if found != 0 {
                 return nth * WORD + found.trailing_zeros().try_into().unwrap_or(0);
