@@ -112,11 +112,17 @@ fn a_rollback_stays_until_a_person_installs() {
     // An installation by a script does not end it; standard input is not a terminal here.
     ends(&host.tool(&["policy", "install"]), 78, &["has pinned the policy with digest", &first, "--unpin"]);
     assert!(lists(&host));
+    // What runs at each start of the machine leaves it alone, and does not fail.
+    let unless_pinned = ["policy", "install", "--unless-pinned"];
+    ends(&host.tool(&unless_pinned), 0, &["unchanged: the policy in force is pinned until", &first]);
+    assert!(lists(&host));
+    ends(&host.tool(&[&unless_pinned[..], &["--unpin"]].concat()), 64, &["--unless-pinned"]);
     ends(&host.tool(&["policy", "install", "--unpin"]), 0, &["installed: 1 rule", "no policy is pinned any more"]);
     assert!(!lists(&host));
     let status = host.tool(&["policy", "status"]);
     ends(&status, 0, &["agrees"]);
     assert!(!status.stdout().contains("pinned"), "{status}");
+    ends(&host.tool(&unless_pinned), 0, &["unchanged: 1 rule"]); // without a pin it installs
     ends(&host.tool(&["policy", "rollback", "0000000000"]), 78, &["no policy with digest `0000000000` is kept"]);
 }
 

@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Replace a pinned policy, and end the pin
     #[arg(long)]
     unpin: bool,
+    /// Succeed without a change if a pinned policy is in force
+    #[arg(long, conflicts_with = "unpin")]
+    unless_pinned: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -48,7 +51,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         directory.map_err(|error| Failure::Message(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     let leave = Leave { empty: arguments.allow_empty, unpin: arguments.unpin || is_person() };
     let tree = Tree::system();
-    let installed = install(&tree, &directory, leave);
+    let installed = match pinned_in_force(&tree) {
+        Some(digest) if arguments.unless_pinned => Ok(Installed::pinned(&digest)),
+        _ => install(&tree, &directory, leave),
+    };
     // This is done even if the installation failed: `policy install` is also run for it after each start of the
     // machine.
     if let Err(why) = names::share_directory() {
@@ -86,6 +92,12 @@ pub(super) struct Installed {
 }
 
 impl Installed {
+    /// The outcome where a pinned policy stays in force.
+    fn pinned(digest: &str) -> Self {
+        let said = format!("unchanged: the policy in force is pinned until {UNPIN}, digest {digest}");
+        Self { said, warnings: Vec::new(), change: None, after: Ok(()) }
+    }
+
     /// Prints the outcome and sends the record. Sending gives up root, so it is the last action of the process.
     pub(super) fn finish(self, tree: &Tree) -> Result<ExitCode, Failure> {
         for warning in &self.warnings {
@@ -97,6 +109,13 @@ impl Installed {
         }
         self.after.and(printed).map(|()| Exit::Done.into())
     }
+}
+
+/// The digest of the policy that is pinned, if it is in force.
+fn pinned_in_force(tree: &Tree) -> Option<String> {
+    let digest = kept::pinned(tree).ok()??;
+    let in_force = InForce::read(tree).ok()?;
+    (in_force.digest() == digest).then_some(digest)
 }
 
 /// Installs the policy of a directory and returns the outcome.
