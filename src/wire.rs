@@ -23,7 +23,7 @@ use crate::sys;
 pub use message::CallMessage;
 
 /// The largest message, in bytes.
-const MESSAGE: usize = 1 << 20;
+pub(crate) const MESSAGE: usize = 1 << 20;
 /// How long a request may take to arrive completely, and how long a reader may take nothing of the reply.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the rest of a long request may take on a connection of `netbrokerd`.

@@ -5,8 +5,10 @@
 
 mod common;
 
-use common::{BROKER, CALLERS, Host, TOOL};
+use common::socket::{Daemon, until};
+use common::{BROKER, CALLERS, DAEMON, Host, TOOL};
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// The uid of alice in the README. Debian's group `adm` has number 4 everywhere.
@@ -44,18 +46,23 @@ fn without_value(word: &str) -> String {
     }
 }
 
-#[test]
-fn what_the_readme_shows_of_a_console_is_what_comes() {
+/// A host on which alice has the number of the README, with its policy, which is not installed yet.
+fn host_of(text: &str) -> Host {
     let host = Host::new();
     host.sh(&format!(
         "sed -i '/^[^:]*:x:{ALICE}:/d' /etc/passwd /etc/group; sed -i 's/^alice:x:[0-9]*:[0-9]*:/alice:x:{ALICE}:{ALICE}:/; s/^alice:x:[0-9]*:$/alice:x:{ALICE}:/' \
          /etc/passwd /etc/group; test \"$(getent group adm | cut -d: -f3)\" = 4"
     ));
-    let text = readme();
-    let policy = blocks(&text, "toml").into_iter().next().unwrap();
+    let policy = blocks(text, "toml").into_iter().next().unwrap();
     fs::write("/etc/netbroker/policy.d/10-alice.toml", policy).unwrap();
     host.sh("chmod 644 /etc/netbroker/policy.d/10-alice.toml");
+    host
+}
 
+#[test]
+fn what_the_readme_shows_of_a_console_is_what_comes() {
+    let text = readme();
+    let host = host_of(&text);
     let (mut shown, mut came, mut commands) = (String::new(), String::new(), 0);
     let mut status = 0;
     for line in blocks(&text, "console").concat().lines() {
@@ -93,4 +100,26 @@ fn what_the_readme_shows_of_a_console_is_what_comes() {
     let request = r#"{"method":"io.netbroker.Address.Add","parameters":{"netns":"alice-1","link":"eth0","address":"10.0.0.1/24"}}"#;
     let reply = host.as_uid(ALICE).groups(&[CALLERS]).program(&[BROKER]).raw(request.as_bytes());
     assert_eq!(without_ids(&String::from_utf8_lossy(reply.stdout())), without_ids(&json));
+}
+
+#[test]
+fn the_python_of_the_readme_makes_its_calls_and_prints_what_the_readme_shows() {
+    let text = readme();
+    let host = host_of(&text);
+    host.sh("ip netns add alice-1; ip -n alice-1 link add eth0 type veth peer name uplink");
+    host.tool(&["policy", "install"]).ok();
+    let mut command = host.command(DAEMON);
+    let _daemon = Daemon::spawn(command.args(["--group", &CALLERS.to_string()]));
+    until("it listens", || UnixStream::connect("/run/netbroker/socket").is_ok());
+    let of = |language: &str| {
+        let found = blocks(&text, language);
+        assert_eq!(found.len(), 1, "{language}");
+        found[0].clone()
+    };
+    // As a hardened agent runs it.
+    let alice = host.as_uid(ALICE).groups(&[CALLERS]).no_new_privs();
+    let ran = alice.run(&["/usr/bin/python3", "-c", &of("python")]);
+    assert_eq!((ran.ok(), ran.stderr()), (of("text"), String::new()), "{ran}");
+    assert!(host.ip_in("alice-1", "-brief address show dev eth0").contains("192.0.2.2/24"));
+    assert!(host.trail().iter().all(|record| record.field("NETBROKER_WAY") == "socket"));
 }

@@ -32,6 +32,14 @@ const RECORDED: &str = "False if the trail has no record of the outcome of the c
 const MEANWHILE: &str = "The fields whose link another process renamed, replaced or removed while the change was made. \
                          The change may have reached that link under another name. Absent if there are none.";
 
+/// For a call that may be sent with `more`: the line by which systemd says so, because the language has no word for it.
+/// Code generators look for it.
+const STREAMS: &str = "[Supports 'more' flag]";
+
+/// Words that cannot be identifiers in Rust, not even with `r#`: the generator of the crate varlink fails on an enumeration
+/// with one of them. Such an enumeration is described as a string, which is the same on the wire.
+const NO_IDENTIFIERS: [&str; 3] = ["crate", "self", "super"];
+
 /// `org.varlink.service`, as the specification has it.
 const SERVICE_DESCRIPTION: &str = "\
 # The Varlink Service Interface is provided by every varlink service. It
@@ -158,6 +166,9 @@ pub fn description(family: &str) -> String {
     let mut members = String::new();
     for call in super::all().filter(|call| call.family() == family) {
         comment(&mut members, "", &method_doc(call));
+        if call.result.streams {
+            comment(&mut members, "", STREAMS);
+        }
         let (fields, results) = (parameters(call, &mut types), results(call, &mut types));
         _ = write!(members, "method {}{fields} -> {results}\n\n", call.verb());
     }
@@ -364,6 +375,7 @@ fn type_of(ty: Type, types: &mut Types) -> String {
     match ty {
         Type::Bool => "bool".to_owned(),
         Type::Number(..) => "int".to_owned(),
+        Type::Word(words) if words.all().any(|word| NO_IDENTIFIERS.contains(&word)) => "string".to_owned(),
         Type::Word(words) => {
             types.insert(words.name.to_owned(), format!("({})", words.listed()));
             words.name.to_owned()

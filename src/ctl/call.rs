@@ -3,17 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod refused;
-mod via;
+pub(super) mod via;
 
 use std::env;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Child, ExitCode, ExitStatus};
 
 use nix::unistd::getuid;
 use serde_json::{Map, Value, json};
 
-use self::via::Via;
+use self::via::{Broker, Via};
 use super::{Failure, parameters, print, reason, warn};
 use crate::refusal::{Exit, exit, line};
 
@@ -34,14 +34,16 @@ pub(super) struct Arguments {
     /// Print each result on one line
     #[arg(long)]
     json: bool,
-    /// How to reach the broker: start a program, start it with `sudo -n`, or connect to the socket of a listener
-    #[arg(long, value_name = "program:PATH|sudo:PATH|socket:PATH", default_value = via::DEFAULT)]
-    via: Via,
+    /// How to reach the broker: connect to a socket, start a program, or start it with `sudo -n`; default:
+    /// `socket:/run/netbroker/socket` if a listener is there, otherwise `program:/usr/libexec/netbroker/netbroker`
+    #[arg(long, value_name = via::FORMS)]
+    via: Option<Via>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let call = parameters::call(&arguments.name)?;
-    let given = parameters::read(call, &arguments.fields, arguments.reference.as_deref(), caller_uid())?;
+    let uid = caller_uid(arguments.via.as_ref());
+    let given = parameters::read(call, &arguments.fields, arguments.reference.as_deref(), uid)?;
     if given.netns_assumed {
         warn("netns is not given: using @host");
     }
@@ -49,26 +51,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let (true, Some(members)) = (arguments.more, message.as_object_mut()) {
         members.insert("more".to_owned(), true.into());
     }
-    let asked = arguments.via.send(format!("{message}\0").as_bytes())?;
-    let sent = Sent { fields: &given.object, uid: caller_uid(), json: arguments.json };
-    let answered = replies(asked.replies, &sent);
-    let Some(mut broker) = asked.process else { return finished(answered?) };
-    let status =
-        broker.wait().map_err(|error| unanswered(&format!("cannot wait for the broker: {}", reason(&error))))?;
-    match (answered?, status.code()) {
-        // The broker never exits with this status without a reply, so it is from sudo.
-        (LastReply::Unfinished, Some(1)) if arguments.via.is_sudo() => {
-            Err(Failure::Message(Exit::NotPrivileged, format!("sudo did not start the broker ({})", arguments.via)))
+    let message = format!("{message}\0");
+    let sent = Sent { fields: &given.object, uid, json: arguments.json };
+    match Broker::reach(arguments.via.as_ref())? {
+        Broker::Connected(mut connection) => {
+            via::written(connection.write_all(message.as_bytes()))?;
+            finished(replies(connection, &sent)?)
         }
-        (answer, _) => outcome(answer, status),
+        Broker::Started(program) => {
+            let mut asked = program.send(message.as_bytes())?;
+            let answered = replies(asked.replies, &sent);
+            let status = ended(&mut asked.process)?;
+            match (answered?, program.refused_by_sudo(status)) {
+                (LastReply::Unfinished, Some(failure)) => Err(failure),
+                (answer, _) => outcome(answer, status),
+            }
+        }
     }
 }
 
-/// The uid of the caller for the broker: under sudo, that of the user who ran sudo.
-fn caller_uid() -> u32 {
+/// Waits for the end of a broker.
+pub(super) fn ended(process: &mut Child) -> Result<ExitStatus, Failure> {
+    process.wait().map_err(|error| unanswered(&format!("cannot wait for the broker: {}", reason(&error))))
+}
+
+/// The uid of the caller for the broker: under sudo, that of the user who ran sudo, except on a socket.
+fn caller_uid(via: Option<&Via>) -> u32 {
     let uid = getuid();
     let by_sudo = || env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
-    if uid.is_root() { by_sudo().unwrap_or(0) } else { uid.as_raw() }
+    if uid.is_root() && !matches!(via, Some(Via::Socket(_))) { by_sudo().unwrap_or(0) } else { uid.as_raw() }
 }
 
 /// The call that is being answered.
@@ -82,7 +93,7 @@ struct Sent<'a> {
 
 /// The last reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum LastReply {
+pub(super) enum LastReply {
     /// There was none, or it announced that another one follows.
     Unfinished,
     Done,
@@ -142,7 +153,7 @@ fn finished(answer: LastReply) -> Result<ExitCode, Failure> {
 }
 
 /// The exit status is that of the broker. A missing reply is always reported as an unknown outcome.
-fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
+pub(super) fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     match (answer, code) {
         (LastReply::Unfinished, Some(0 | UNANSWERED)) => Err(unanswered("the broker ended without a reply")),
@@ -161,7 +172,7 @@ fn outcome(answer: LastReply, status: ExitStatus) -> Result<ExitCode, Failure> {
 /// The exit status of the broker for an outcome that its caller cannot know.
 const UNANSWERED: u8 = 74;
 
-fn unanswered(why: &str) -> Failure {
+pub(super) fn unanswered(why: &str) -> Failure {
     Failure::Message(Exit::Unanswered, format!("outcome unknown: {why}"))
 }
 

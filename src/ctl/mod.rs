@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod bridge;
 mod call;
 mod describe;
 mod doctor;
@@ -64,6 +65,8 @@ enum Command {
     Monitor(monitor::Arguments),
     /// Say what of the installation is missing or wrong, and the command that mends it
     Doctor,
+    /// Relay Varlink messages between standard input and output, or a passed socket, and the broker
+    Bridge(bridge::Arguments),
     /// Check, test, explain, edit and install policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -174,6 +177,10 @@ pub fn main() -> ExitCode {
     }
     let command = match CommandLine::try_parse() {
         Ok(line) => line.command,
+        // varlinkctl passes a socket to a program, and no argument.
+        Err(_) if std::env::args_os().len() == 1 && bridge::number_passed().is_some() => {
+            Command::Bridge(bridge::Arguments::default())
+        }
         Err(error) => {
             let shown = error.print(); // help goes to standard output, an error to standard error
             return ExitCode::from(if error.use_stderr() || shown.is_err() { USAGE } else { 0 });
@@ -183,6 +190,7 @@ pub fn main() -> ExitCode {
         Command::Call(arguments) => call::run(arguments),
         Command::Monitor(arguments) => monitor::run(arguments),
         Command::Doctor => doctor::run(),
+        Command::Bridge(arguments) => bridge::run(arguments),
         Command::Policy(command) => command.run(),
         Command::Describe(arguments) => describe::run(arguments),
         Command::Generate(what) => generate::run(what),

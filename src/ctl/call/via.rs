@@ -1,33 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The ways to the broker: its program, its program started by `sudo -n`, or the socket of a listener.
+//! The ways to the broker: the socket of netbrokerd or of another listener, its program, or its program started by
+//! `sudo -n`.
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::str::FromStr;
+
+use nix::unistd::getuid;
 
 use super::super::{Failure, reason};
 use super::unanswered;
 use crate::refusal::Exit;
 
+/// Where netbrokerd listens.
+pub(in crate::ctl) const SOCKET: &str = "/run/netbroker/socket";
 /// The path at which packages install the program.
-pub(super) const DEFAULT: &str = "program:/usr/libexec/netbroker/netbroker";
+pub(in crate::ctl) const PROGRAM: &str = "/usr/libexec/netbroker/netbroker";
+/// The forms of the option `--via`.
+pub(in crate::ctl) const FORMS: &str = "socket:PATH|program:PATH|sudo:PATH";
 
 /// The environment variables that the broker reads, at real uid 0 only: they say who started it.
 const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
+/// The variables that pass sockets to a process ([`super::super::bridge`]). They are not for the programs that it starts.
+const PASSED: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
-/// How the broker is reached. This is always given, never guessed: each way has its own privileges and its own `@host`.
+/// How the broker is reached. Each way has its own privileges and its own `@host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Via {
+pub(in crate::ctl) enum Via {
     /// A program with the setuid bit or file capabilities, or started by root.
     Program(PathBuf),
     /// A program that `sudo -n` starts as root.
     Sudo(PathBuf),
-    /// The socket of a listener that starts `netbroker --peer` for each connection.
+    /// The socket of netbrokerd, or of a listener that starts `netbroker --peer` for each connection.
     Socket(PathBuf),
+}
+
+/// Whether sudo, doas or pkexec made this process root's for another user. Only the program learns who that is: a socket
+/// would report root.
+pub(in crate::ctl) fn is_root_for_another() -> bool {
+    getuid().is_root() && WHO_STARTED_IT.iter().any(|name| env::var_os(name).is_some())
 }
 
 impl FromStr for Via {
@@ -38,7 +54,7 @@ impl FromStr for Via {
             Some(("program", path)) => (Self::Program, path),
             Some(("sudo", path)) => (Self::Sudo, path),
             Some(("socket", path)) => (Self::Socket, path),
-            _ => return Err("expected `program:PATH`, `sudo:PATH` or `socket:PATH`"),
+            _ => return Err("expected `socket:PATH`, `program:PATH` or `sudo:PATH`"),
         };
         // A bare word would be looked for along $PATH: another program than the one that was meant, perhaps.
         if path.contains('/') { Ok(way(path.into())) } else { Err("the path must contain a slash") }
@@ -55,83 +71,119 @@ impl fmt::Display for Via {
     }
 }
 
-/// A request that was sent.
-pub(super) struct Asked {
-    /// The stream of replies.
-    pub(super) replies: Box<dyn Read>,
-    /// The process that was started for it, if one was.
-    pub(super) process: Option<Child>,
+/// The broker, as far as it is reached before a request is sent.
+#[derive(Debug)]
+pub(in crate::ctl) enum Broker {
+    /// A connection to a listener.
+    Connected(UnixStream),
+    /// A program that is started for each request.
+    Started(Program),
 }
 
-impl Via {
-    pub(super) fn is_sudo(&self) -> bool {
-        matches!(self, Self::Sudo(_))
-    }
-
-    /// Sends one message.
+impl Broker {
+    /// Connects, where the way is a socket. Without a stated way, this is the socket of netbrokerd if it takes the
+    /// connection, and the installed program otherwise.
     ///
     /// # Errors
-    /// [`Exit::NotPrivileged`] if the broker cannot be reached, [`Exit::Unanswered`] if the message may have
-    /// been sent in part.
-    pub(super) fn send(&self, message: &[u8]) -> Result<Asked, Failure> {
-        match self {
-            Self::Program(path) => {
-                let mut command = Command::new(path);
-                command.env_clear();
-                for name in WHO_STARTED_IT {
-                    if let Some(value) = std::env::var_os(name) {
-                        command.env(name, value);
-                    }
-                }
-                self.start(command, message)
+    /// [`Exit::NotPrivileged`] if the stated socket takes no connection.
+    pub(in crate::ctl) fn reach(via: Option<&Via>) -> Result<Self, Failure> {
+        let program = |path, by_sudo, no_socket| Self::Started(Program { path, by_sudo, no_socket });
+        let installed = |no_socket| program(PROGRAM.into(), false, no_socket);
+        match via {
+            Some(Via::Socket(path)) => {
+                UnixStream::connect(path).map(Self::Connected).map_err(|error| not_connected(path, &error))
             }
-            Self::Sudo(path) => {
-                let mut command = Command::new("sudo");
-                command.arg("-n").arg("--").arg(path);
-                self.start(command, message)
-            }
-            Self::Socket(path) => {
-                let mut connection =
-                    UnixStream::connect(path).map_err(|error| self.unreachable("connect to", &error))?;
-                written(connection.write_all(message))?;
-                Ok(Asked { replies: Box::new(connection), process: None })
-            }
+            Some(Via::Program(path)) => Ok(program(path.clone(), false, None)),
+            Some(Via::Sudo(path)) => Ok(program(path.clone(), true, None)),
+            None if is_root_for_another() => Ok(installed(None)),
+            None => Ok(UnixStream::connect(SOCKET).map_or_else(|error| installed(Some(error)), Self::Connected)),
         }
     }
+}
 
-    /// Starts a program, writes the message, and closes the pipe.
-    fn start(&self, mut command: Command, message: &[u8]) -> Result<Asked, Failure> {
+fn not_connected(path: &Path, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "; start its listener",
+        _ => "",
+    };
+    Failure::Message(Exit::NotPrivileged, format!("cannot connect to {}: {}{hint}", path.display(), reason(error)))
+}
+
+/// A program that is started for each request.
+#[derive(Debug)]
+pub(in crate::ctl) struct Program {
+    path: PathBuf,
+    by_sudo: bool,
+    /// Why the socket of netbrokerd was not used, if it was tried.
+    no_socket: Option<io::Error>,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub(in crate::ctl) struct Asked {
+    /// The stream of replies.
+    pub(in crate::ctl) replies: ChildStdout,
+    /// The process that was started for it.
+    pub(in crate::ctl) process: Child,
+}
+
+impl Program {
+    /// Starts it, sends one message, and closes the pipe.
+    ///
+    /// # Errors
+    /// [`Exit::NotPrivileged`] if it cannot be started, [`Exit::Unanswered`] if the message may have been sent in part.
+    pub(in crate::ctl) fn send(&self, message: &[u8]) -> Result<Asked, Failure> {
+        let mut command = Command::new(if self.by_sudo { Path::new("sudo") } else { &self.path });
+        if self.by_sudo {
+            command.arg("-n").arg("--").arg(&self.path);
+            for name in PASSED {
+                command.env_remove(name);
+            }
+        } else {
+            command.env_clear();
+            command.envs(WHO_STARTED_IT.iter().filter_map(|name| Some((name, env::var_os(name)?))));
+        }
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut process = started.map_err(|error| self.unreachable("start", &error))?;
+        let mut process = started.map_err(|error| self.not_started(&error))?;
         let (Some(mut pipe), Some(replies)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(unanswered("the broker has no pipes"));
         };
         written(pipe.write_all(message))?;
-        Ok(Asked { replies: Box::new(replies), process: Some(process) })
+        Ok(Asked { replies, process })
     }
 
-    fn unreachable(&self, verb: &str, error: &io::Error) -> Failure {
-        let hint = match (self, error.kind()) {
-            (Self::Program(_), io::ErrorKind::PermissionDenied) => {
+    fn not_started(&self, error: &io::Error) -> Failure {
+        let what = if self.by_sudo { "sudo".to_owned() } else { self.path.display().to_string() };
+        let is = |kind| error.kind() == kind || self.no_socket.as_ref().is_some_and(|socket| socket.kind() == kind);
+        let (forbidden, absent) = (is(io::ErrorKind::PermissionDenied), is(io::ErrorKind::NotFound));
+        let hint = match (self.by_sudo, &self.no_socket) {
+            (true, _) if absent => "; install sudo",
+            (false, None) if forbidden => {
                 "; only members of the group `netbroker-callers` can start it (`id` shows your groups)"
             }
-            (Self::Program(_), io::ErrorKind::NotFound) => {
-                "; install netbroker, or give its path with `--via program:PATH`"
+            (false, Some(_)) if forbidden => {
+                "; only members of the group `netbroker-callers` can use them (`id` shows your groups)"
             }
-            (Self::Sudo(_), io::ErrorKind::NotFound) => "; install sudo",
-            (Self::Socket(_), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => "; start its listener",
+            (false, None) if absent => "; install netbroker, or give its path with `--via program:PATH`",
+            (false, Some(_)) => "; install netbroker and start netbrokerd, or give the way with `--via`",
             _ => "",
         };
-        let what = match self {
-            Self::Program(path) | Self::Socket(path) => path.display().to_string(),
-            Self::Sudo(_) => "sudo".to_owned(),
+        let before = match &self.no_socket {
+            Some(error) => format!("cannot connect to {SOCKET}: {}; ", reason(error)),
+            None => String::new(),
         };
-        Failure::Message(Exit::NotPrivileged, format!("cannot {verb} {what}: {}{hint}", reason(error)))
+        Failure::Message(Exit::NotPrivileged, format!("{before}cannot start {what}: {}{hint}", reason(error)))
+    }
+
+    /// The failure of sudo, if this status without a reply can only be its own: the broker never ends with 1 in silence.
+    pub(in crate::ctl) fn refused_by_sudo(&self, status: ExitStatus) -> Option<Failure> {
+        let message = || format!("sudo did not start the broker (sudo:{})", self.path.display());
+        (self.by_sudo && status.code() == Some(1)).then(|| Failure::Message(Exit::NotPrivileged, message()))
     }
 }
 
 /// A broker that ends before it has read everything gives the reason in its reply.
-fn written(sent: io::Result<()>) -> Result<(), Failure> {
+pub(in crate::ctl) fn written(sent: io::Result<()>) -> Result<(), Failure> {
     match sent {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(unanswered(&format!("the request cannot be sent: {}", reason(&error))))
@@ -146,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_way_in_is_stated_with_its_path() {
-        assert_eq!(DEFAULT.parse(), Ok(Via::Program("/usr/libexec/netbroker/netbroker".into())));
+        assert_eq!("program:/x/netbroker".parse(), Ok(Via::Program("/x/netbroker".into())));
         assert_eq!("sudo:/x/netbroker".parse(), Ok(Via::Sudo("/x/netbroker".into())));
         assert_eq!("socket:./s:1".parse(), Ok(Via::Socket("./s:1".into())));
         for shown in ["program:./netbroker", "sudo:/x/netbroker", "socket:/run/s"] {

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
+pub(super) use super::super::call::via::{PROGRAM, SOCKET};
 use super::super::read::has_type;
 use super::accounts::Ids;
 use super::places::{on_the_way, status};
@@ -21,10 +22,6 @@ use crate::refusal::describe;
 use crate::stage::capabilities::NEEDED;
 use crate::sys;
 
-/// The program.
-const PROGRAM: &str = "/usr/libexec/netbroker/netbroker";
-/// The socket of netbrokerd.
-pub(super) const SOCKET: &str = "/run/netbroker/socket";
 /// Gives the program the setuid bit.
 const SET_BIT: &str =
     "chown root:netbroker-callers /usr/libexec/netbroker/netbroker && chmod 4754 /usr/libexec/netbroker/netbroker";
