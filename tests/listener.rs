@@ -191,7 +191,7 @@ fn a_broker_that_cannot_be_reached_is_named_with_the_way() {
         ("socket:/run/absent", 69, "cannot connect to /run/absent: No such file or directory; start its listener"),
         ("socket:/run/scratch/file", 69, "cannot connect to /run/scratch/file: Permission denied"),
         (&format!("sudo:{BROKER}"), 69, &format!("sudo did not start the broker (sudo:{BROKER})")),
-        (BROKER, 64, "expected `program:PATH`, `sudo:PATH` or `socket:PATH`"),
+        (BROKER, 64, "expected `socket:PATH`, `program:PATH` or `sudo:PATH`"),
         ("program:netbroker", 64, "the path must contain a slash"),
     ] {
         let ran = alice.tool(&["call", "--via", via, "Link.List", "netns=@host"]);
