@@ -89,7 +89,7 @@ fn the_replies_to_all_messages_come_in_order_and_are_the_same_in_both_ways() {
             .iter()
             .filter(|record| record.field("NETBROKER_EVENT") == "permitted")
             .filter_map(|record| record.field("NETBROKER_FIELDS").split_once("\"mtu\":"))
-            .map(|(_, rest)| &rest[..4])
+            .map(|(_, rest)| rest.get(..4).unwrap())
             .collect();
         assert_eq!(mtus, ["1400", "1401", "1402"], "{via}: {trail:#?}");
         heard.push(answers(&reply));

@@ -260,7 +260,7 @@ mod tests {
             (1, "the input ends within a message; each message ends with NUL".to_owned())
         );
         let longest = [&vec![b' '; MESSAGE][..], b"\0"].concat();
-        assert_eq!(all(&longest).0, [longest.clone()]);
+        assert_eq!(all(&longest).0, std::slice::from_ref(&longest));
         let (none, why) = all(&[b" ", &longest[..]].concat());
         assert_eq!((none.len(), why.unwrap()), (0, "a message is longer than 1048576 bytes".to_owned()));
     }
