@@ -200,7 +200,7 @@ fn input_that_is_not_a_message_ends_the_bridge_with_the_reason() {
 
 #[test]
 fn a_broker_that_is_not_reached_ends_the_bridge_with_the_status_of_a_call() {
-    let (host, daemon) = host();
+    let (host, _daemon) = host();
     for (via, status, said) in [
         ("socket:/run/absent", 69, "cannot connect to /run/absent: No such file or directory; start its listener"),
         ("program:/absent/netbroker", 69, "cannot start /absent/netbroker: No such file or directory"),
@@ -214,10 +214,35 @@ fn a_broker_that_is_not_reached_ends_the_bridge_with_the_status_of_a_call() {
     }
     // A socket that is not there is reported at once, before a message comes.
     assert_eq!(bridge(&host, "socket:/run/absent").raw(b"").status(), 69);
+    assert_eq!(mtu(&host), "1500");
+}
 
-    let mut running = bridge(&host, &format!("socket:{SOCKET}")).start();
+#[test]
+fn a_broker_that_closes_the_connection_ends_the_bridge() {
+    let host = mtu_host(Way::Setuid);
+    let socket = format!("socket:{SOCKET}");
+    let full = Daemon::start(
+        &host,
+        &["--connections", "1", "--connections-each", "1", "--requests", "1", "--requests-each", "1"],
+    );
+    let (mut first, second) = (bridge(&host, &socket).start(), bridge(&host, &socket));
+    first.send(INFO.as_bytes());
+    std::thread::sleep(Duration::from_secs(1));
+    let refused = second.start(); // its input stays open
+    std::thread::sleep(Duration::from_secs(1));
+    full.signal(Signal::SIGTERM);
+    for (mut running, answers) in [(refused, 0), (first, 1)] {
+        until("it has ended", || running.ended());
+        let reply = running.finish();
+        assert_eq!((reply.status(), split(reply.stdout(), 0).len()), (75, answers), "{reply}");
+        assert_eq!(reply.stderr(), "netbrokerctl: the broker closed the connection\n");
+    }
+    assert_eq!(full.end().code(), Some(0));
+
+    let daemon = Daemon::start(&host, &[]);
+    let mut running = bridge(&host, &socket).start();
     running.send(INFO.as_bytes());
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_secs(1));
     daemon.signal(Signal::SIGSTOP);
     running.send(set(1400).as_bytes());
     std::thread::sleep(Duration::from_millis(300));
@@ -380,7 +405,7 @@ fn what_has_arrived_is_relayed_before_sigterm_ends_the_bridge() {
         }
         let mut running = bridge(&host, &via).start();
         running.send(INFO.as_bytes());
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_secs(1));
         running.signal(Signal::SIGTERM);
         until("it has ended", || running.ended());
         assert_eq!(running.finish().status(), 0, "{via}");
@@ -476,7 +501,7 @@ fn a_bridge_lends_its_user_to_nobody_else() {
     let mut alice = host.as_uid(ALICE).groups(&[CALLERS]).program(&words).command();
     let child = alice.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("it listens", || fs::metadata(path).is_ok());
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_secs(1));
     let ask = format!(r#"{ACTIVATE} my $s = connected("{path}"); print asked($s, $ARGV[0] . "\0")"#);
     let ask_as = |uid: u32| {
         let set = set(1400);

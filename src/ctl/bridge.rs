@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use nix::poll::PollTimeout;
 use nix::sys::socket::{AddressFamily, SockType, SockaddrLike as _, SockaddrStorage, getsockname, getsockopt, sockopt};
 use nix::unistd::{Pid, geteuid, getppid};
 
-use self::ending::{Ready, wait};
+use self::ending::{Ready, start, wait};
 use self::relay::{Descriptor, relay};
 use super::call::via::{self, Via};
 use super::{Failure, reason, tell};
@@ -49,7 +49,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let via = arguments.via.as_ref();
-    ending::prepare().map_err(|errno| system(describe(errno)))?;
+    ending::prepare().map_err(|error| system(&reason(&error)))?;
     let Some(socket) = passed()? else {
         return relay(duplicate(sys::stdin())?, &duplicate(sys::stdout())?, via);
     };
@@ -122,8 +122,10 @@ fn accept(listener: &UnixListener, via: Option<&Via>) -> Result<ExitCode, Failur
             Ready::Input => match listener.accept() {
                 Ok((connection, _)) => match require_own(&connection) {
                     Ok(()) => {
+                        let (via, report) = (via.cloned(), report.clone());
+                        let work = move || report.send(converse(&connection, via.as_ref()));
+                        start(work).map_err(|error| system(&reason(&error)))?;
                         open += 1;
-                        start(connection, via.cloned(), report.clone());
                     }
                     Err(failure) => tell(&failure),
                 },
@@ -149,10 +151,6 @@ fn accept(listener: &UnixListener, via: Option<&Via>) -> Result<ExitCode, Failur
             };
         }
     }
-}
-
-fn start(connection: UnixStream, via: Option<Via>, report: Sender<Result<ExitCode, Failure>>) {
-    thread::spawn(move || report.send(converse(&connection, via.as_ref())));
 }
 
 /// Whether nobody can connect any more: the process that started this one has ended, or has removed the socket. Most

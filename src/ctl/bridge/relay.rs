@@ -9,7 +9,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +18,7 @@ use serde::Deserialize;
 use super::super::call::via::{Broker, Program, Via};
 use super::super::call::{LastReply, ended, outcome, unanswered};
 use super::super::{Failure, reason};
-use super::ending::{Ready, wait};
+use super::ending::{Ready, start, wait};
 use super::system;
 use crate::refusal::Exit;
 use crate::wire::{CallMessage, MESSAGE};
@@ -36,12 +35,13 @@ impl Read for Descriptor {
     /// closed the connection, and their last message may be without a reply.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            if wait(self.0.as_fd(), PollTimeout::NONE)? == Ready::End {
-                return Ok(0);
-            }
-            match read(&self.0, into) {
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                other => return Ok(other?),
+            match wait(self.0.as_fd(), PollTimeout::NONE)? {
+                Ready::End => return Ok(0),
+                Ready::Late => {}
+                Ready::Input => match read(&self.0, into) {
+                    Err(Errno::EAGAIN | Errno::EINTR) => {}
+                    other => return Ok(other?),
+                },
             }
         }
     }
@@ -118,6 +118,8 @@ fn read_message(message: &[u8]) -> Result<CallMessage, String> {
 enum Sent {
     /// A message was sent that has a reply. Where the broker will take it for malformed, and close the connection: why.
     Call(Option<String>),
+    /// The input has ended.
+    Ended,
     /// No further message can be sent.
     Failed(Failure),
 }
@@ -131,7 +133,7 @@ fn by_connection(
     let to = connection.try_clone().map_err(|error| system(&reason(&error)))?;
     let (report, sent) = channel();
     // It ends with the input, or with this process.
-    thread::spawn(move || send_all(input, &to, &report));
+    start(move || send_all(input, &to, &report)).map_err(|error| system(&reason(&error)))?;
     let relayed = Replies::default().relay(connection, output, |ended| {
         for _ in 0..ended {
             let _none = sent.try_recv(); // a reply to nothing is relayed, too
@@ -144,34 +146,30 @@ fn by_connection(
 
 /// Sends all messages. At their end the broker answers what it has, and closes the connection.
 fn send_all(mut input: BufReader<Descriptor>, mut to: &UnixStream, report: &Sender<Sent>) {
-    let failure = loop {
+    let last = loop {
         let message = match next(&mut input) {
             Ok(Some(message)) => message,
-            Ok(None) => break None,
-            Err(failure) => break Some(failure),
+            Ok(None) => break Sent::Ended,
+            Err(failure) => break Sent::Failed(failure),
         };
         let read = read_message(&message);
-        if !read.as_ref().is_ok_and(|message| message.oneway) && report.send(Sent::Call(read.err())).is_err() {
-            break None;
-        }
-        if to.write_all(&message).is_err() {
-            break None; // the broker has closed the connection, and the reader will learn it
+        let is_call = !read.as_ref().is_ok_and(|message| message.oneway);
+        if is_call && report.send(Sent::Call(read.err())).is_err() || to.write_all(&message).is_err() {
+            return; // the broker has closed the connection, and the reader will learn it
         }
     };
-    if let Some(failure) = failure {
-        let _gone = report.send(Sent::Failed(failure));
-    }
+    let _gone = report.send(last);
     let _closed = to.shutdown(Shutdown::Write);
 }
 
 /// How a conversation ended, by what was sent and not answered.
 fn unanswered_by(sent: &Receiver<Sent>) -> Result<ExitCode, Failure> {
+    let closed = |why: &str| format!("the broker closed the connection{why}");
     match sent.try_recv() {
-        Err(_) => Ok(ExitCode::SUCCESS),
+        Ok(Sent::Ended) => Ok(ExitCode::SUCCESS),
+        Err(_) => Err(Failure::Message(Exit::Again, closed(""))),
         Ok(Sent::Failed(failure)) => Err(failure),
-        Ok(Sent::Call(Some(why))) => {
-            Err(Failure::Message(Exit::Request, format!("the broker closed the connection: {why}")))
-        }
+        Ok(Sent::Call(Some(why))) => Err(Failure::Message(Exit::Request, closed(&format!(": {why}")))),
         Ok(Sent::Call(None)) => Err(unanswered("the connection was closed without a reply")),
     }
 }
