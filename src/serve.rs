@@ -140,11 +140,8 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &CallMessage) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
     let mut reply = Reply::new(wire, call, message, &id);
-    if wire.is_handed_over() && wire.has_waited() && !guarded.has_policy_in_force() {
-        let reason = "another policy was put in force while the request arrived".to_owned();
-        return reply.end(Refusal::Busy { reason }.into(), true);
-    }
-    let permit = match permit(&guarded, trail, call, &message.parameters) {
+    let may_be_outdated = wire.is_handed_over() && wire.has_waited();
+    let permit = match permit(&guarded, trail, call, &message.parameters, may_be_outdated) {
         Ok(permit) => permit,
         Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),
     };
@@ -161,7 +158,14 @@ fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, 
 }
 
 /// Parses, judges and records. A call that changes something continues only once its permission is recorded.
-fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Json) -> Result<Permit, Refused> {
+/// `may_be_outdated`: the policy was read long before the request.
+fn permit(
+    guarded: &Guarded,
+    trail: &Trail,
+    call: &'static Call,
+    parameters: &Json,
+    may_be_outdated: bool,
+) -> Result<Permit, Refused> {
     let settings = guarded.settings();
     if !trail.exists() && settings.audit_required {
         let step =
@@ -175,10 +179,14 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
         let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
         Refused { refusal, recorded }
     };
+    let refuse_call = |refusal: Refusal| refuse(guarded.record("refused").with("CALL", call.name), refusal);
+    if may_be_outdated && !guarded.has_policy_in_force() {
+        let reason = "another policy was put in force while the request arrived".to_owned();
+        return Err(refuse_call(Refusal::Busy { reason }));
+    }
     let request = Request::parse(call, parameters, guarded.caller().uid)
-        .map_err(|invalid| refuse(guarded.record("refused").with("CALL", call.name), invalid.into()))?;
-    let verdict =
-        guarded.judge(request).map_err(|refusal| refuse(guarded.record("refused").with("CALL", call.name), refusal))?;
+        .map_err(|invalid| refuse_call(invalid.into()))?;
+    let verdict = guarded.judge(request).map_err(refuse_call)?;
     let record =
         guarded.record(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });
     let mut record = record.about(verdict.request());
@@ -197,16 +205,30 @@ fn permit(guarded: &Guarded, trail: &Trail, call: &'static Call, parameters: &Js
 /// Reports what went wrong before a byte was read. The process first gives up everything, because it must still read
 /// the request: the error belongs to the interface of the requested call.
 fn apologise(refused: Refused, begun: &Begun, wire: Wire, complaints: Complaints) -> Exit {
-    let (exit, why) = (refused.refusal.exit(), refused.refusal.to_string());
-    if !give_up().is_ok_and(|()| answer(refused, begun, wire).is_ok()) {
+    let Refused { refusal, recorded } = refused;
+    let (exit, why) = (refusal.exit(), refusal.to_string());
+    if !give_up().is_ok_and(|()| answer(refusal, begun, wire, |_| recorded).is_ok()) {
         complaints.say(&why);
     }
     exit
 }
 
-/// Answers the call with a refusal that does not depend on it. The error is the exit status of a conversation that ended
-/// without a call.
-pub(crate) fn answer(refused: Refused, begun: &Begun, mut wire: Wire) -> Result<Exit, Exit> {
-    let (call, message) = next_call(&mut wire).map_err(|ended| ended.exit)?;
-    Ok(Reply::new(&wire, call, &message, &begun.id).end(refused.refusal.into(), refused.recorded))
+/// Answers the call with a refusal that does not depend on it. `record` writes the result of the request to the trail, and
+/// reports whether it is there. The error is the exit status of a conversation that ended without a call.
+pub(crate) fn answer(
+    refusal: Refusal,
+    begun: &Begun,
+    mut wire: Wire,
+    record: impl FnOnce(&str) -> bool,
+) -> Result<Exit, Exit> {
+    match next_call(&mut wire) {
+        Ok((call, message)) => {
+            let recorded = record(&refusal.to_string());
+            Ok(Reply::new(&wire, call, &message, &begun.id).end(refusal.into(), recorded))
+        }
+        Err(NoCall { why, exit }) => {
+            why.map(|why| record(&why));
+            Err(exit)
+        }
+    }
 }

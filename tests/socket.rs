@@ -39,11 +39,14 @@ fn host() -> Host {
     host
 }
 
+/// Options for tests in which so many requests of one principal are served at the same time.
+const EIGHT_AT_ONCE: [&str; 2] = ["--requests-each", "8"];
+
 fn mtu(of: u32) -> Value {
     json!({"netns": "@host", "link": "v0", "mtu": of})
 }
 
-/// Processes that wait for room on their connection.
+/// Processes that wait for their connection: for room, or for the rest of a request.
 fn waiting_for_readers(daemon: &Daemon) -> Vec<u32> {
     let serves = |pid: &u32| {
         fs::read_link(format!("/proc/{pid}/fd/1")).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
@@ -290,6 +293,24 @@ fn a_request_that_does_not_fit_one_packet_is_served() {
 }
 
 #[test]
+fn a_request_that_a_policy_overtakes_while_it_arrives_is_refused_on_record() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    let mut client = Client::connect();
+    let mut set = request("Link.Set", &mtu(1400));
+    set.splice(1..1, std::iter::repeat_n(b' ', 9000)); // more than a process leaves in the socket
+    client.send(&set[..8500]);
+    until("a process waits for the rest", || waiting_for_readers(&daemon).len() == 1);
+    host.policy(&POLICY.replace("id = \"root\"", "id = \"other\""));
+    client.send(&set[8500..]);
+    assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.Busy");
+    let refused = host.trail_where("NETBROKER_EVENT", "refused");
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].field("NETBROKER_RESULT").contains("another policy was put in force"));
+    assert_eq!(client.call("Link.Set", &mtu(1400)), json!({"parameters": {}}));
+}
+
+#[test]
 fn a_principal_has_its_limits_and_the_others_have_room() {
     let host = host();
     many_links(&host);
@@ -391,7 +412,7 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     let host = host();
     many_links(&host);
     let layout = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().next().unwrap().to_owned();
-    let daemon = Daemon::start(&host, &[]);
+    let daemon = Daemon::start(&host, &EIGHT_AT_ONCE);
     let before = layout(daemon.pid());
     // All at once: each death makes the principal wait twice as long.
     let mut clients: Vec<Client> = (0..8).map(|_| Client::connect()).collect();
@@ -414,6 +435,9 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     assert_eq!(waiting.hear(), None);
     assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
     until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
+    // Those of its children that ended while it started anew are gone, too.
+    let has_ended = |pid: &u32| status(*pid, "State").starts_with('Z');
+    until("no child has ended unnoticed", || !daemon.children().iter().any(has_ended));
 }
 
 #[test]
@@ -594,6 +618,7 @@ fn every_line_of_the_parents_filter_is_of_use() {
     many_links(&host);
     let mut command = host.command("strace");
     command.args(["-f", "-n", "-qq", "-e", "signal=none", "-o", "/run/scratch/trace", DAEMON, "--socket", SOCKET]);
+    command.args(EIGHT_AT_ONCE);
     let traced = Daemon::spawn(&mut command);
     until("it listens", || UnixStream::connect(SOCKET).is_ok());
     let of = |id: u32| fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
@@ -862,8 +887,27 @@ fn every_refusal_is_recorded_or_counted_whatever_ends_first() {
         assert!(recorded <= 160, "{recorded}");
         recorded + counted == REFUSED
     });
+    // Nobody reads the replies.
+    host.forget_trail();
+    for sent in [100, 200, REFUSED] {
+        (0..100).for_each(|_| Client::connect().send(&denied));
+        until("all are told", || {
+            let (recorded, counted) = told(&host);
+            assert!(recorded <= 160, "{recorded}");
+            recorded + counted == sent
+        });
+    }
     host.forget_trail();
     host.sh("rm /var/lib/netbroker/policy");
+    // However often a process looked before all of it had arrived, a request is one refusal.
+    let mut client = Client::connect();
+    for part in denied.chunks(denied.len().div_ceil(6)) {
+        client.send(part);
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    assert_eq!(client.hear().unwrap()["error"], "io.netbroker.Link.PolicyInvalid");
+    assert_eq!(told(&host), (1, 0));
+    host.forget_trail();
     refuse("io.netbroker.Link.PolicyInvalid", false);
     until("all are told", || {
         let (recorded, counted) = told(&host);

@@ -12,6 +12,7 @@ use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockTy
 
 use super::limits::Share;
 use crate::audit::{Record, Trail};
+use crate::caller::{Caller, Way};
 use crate::heap::{self, Heap};
 use crate::refusal::{Exit, Refusal};
 use crate::serve;
@@ -204,18 +205,21 @@ fn serve_one(resident: &Resident, connection: BorrowedFd<'_>, service: Service) 
     if service.handover.counts {
         trail.count_refusals();
     }
-    let refused = match service.late {
-        Some(reason) => resident.turn_away(&begun, Refusal::Overloaded { reason: reason.to_owned() }, &trail),
-        None => match resident.guard(begun.clone(), service.is_granted, &trail) {
+    let refusal = match service.late {
+        Some(reason) => Refusal::Overloaded { reason: reason.to_owned() },
+        None => match resident.guard(begun.clone(), service.is_granted) {
             Ok(guarded) => return talk(guarded, &trail, service.handover),
             Err(Guard::Wider) => return Exit::Wider.status(),
-            Err(Guard::Refused(refused)) => refused,
+            Err(Guard::Refused(refusal)) => refusal,
         },
     };
+    let caller = Caller::of_connection(sys::stdin()).ok();
+    let record = caller.map(|caller| Record::new("refused", &begun.id, &caller, Way::Socket));
+    let recorded = |why: &str| record.is_some_and(|record| trail.has_taken(&record.with_result(why)));
     // The sender's ids are not compared: whoever sent this learns only that nothing was done.
     let wire = Wire::new(Input::Socket, Complaints::Withheld, None, begun.at).handed_over(handed(service.handover));
-    let answered = resident.give_up().map_err(|_| Exit::Unanswered).and_then(|()| serve::answer(refused, &begun, wire));
-    match answered {
+    let has_given_up = resident.give_up().map_err(|_| Exit::Unanswered);
+    match has_given_up.and_then(|()| serve::answer(refusal, &begun, wire, recorded)) {
         Ok(exit) | Err(exit) => with_left_out(exit, &trail),
     }
 }

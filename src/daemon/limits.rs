@@ -47,7 +47,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, connections_each: 256, requests: 32, requests_each: 16, records_each: 10_000 }
+        Self { connections: 1024, connections_each: 256, requests: 16, requests_each: 4, records_each: 10_000 }
     }
 }
 
@@ -420,8 +420,8 @@ impl Table {
         }
     }
 
-    /// The process that served a connection has ended; `bytes` are queued on it now. `refused`: whether it recorded a
-    /// refusal, or left one to be counted.
+    /// The process that served a connection has ended. `refused`: whether it recorded a refusal, or left one to be
+    /// counted.
     pub(super) fn served_to_the_end(&mut self, at: usize, was_late: bool, refused: Option<Refused>) {
         let Some(connection) = self.connections.get_mut(at).and_then(Option::as_mut) else { return };
         connection.state = State::Waiting;
@@ -458,7 +458,7 @@ impl Table {
         connection.partial = Some(Partial { bytes, looks: looks + 1, since, again: now + pause });
     }
 
-    /// A process of this principal died by a signal. Until when the principal waits.
+    /// A process of this principal died by a signal: the principal waits, twice as long as after the last one.
     pub(super) fn died(&mut self, share: Share, now: Instant) {
         let account = self.accounts.entry(share).or_insert_with(|| Account::new(now));
         if now >= account.not_before + FORGIVEN {
@@ -490,11 +490,6 @@ impl Table {
         }
         self.accounts.retain(|_, account| !account.is_idle(now));
         counted
-    }
-
-    /// The trail has not taken this number: it is counted again.
-    pub(super) fn count_again(&mut self, share: Share, count: u32, now: Instant) {
-        self.accounts.entry(share).or_insert_with(|| Account::new(now)).counted += count;
     }
 
     /// How long each principal whose processes died waits from now on, and how many died: what an earlier process passes on.

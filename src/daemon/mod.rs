@@ -51,6 +51,9 @@ const NO_ROOM: Duration = Duration::from_millis(100);
 const DRAINED: Duration = Duration::from_secs(31);
 /// How long it forks nothing after the machine had no room for a process, unless one of its own ends.
 const NO_PROCESS: Duration = Duration::from_millis(20);
+/// How long it waits before it lets the trail have again what that has not taken, and how much it keeps meanwhile.
+const TELLS_AGAIN: Duration = Duration::from_secs(1);
+const UNTOLD: usize = 1024;
 /// How many events are taken at once, and how many connections are accepted before others have their turn.
 const EVENTS: usize = 64;
 const ACCEPTED: usize = 16;
@@ -114,6 +117,9 @@ struct Daemon {
     policies: u64,
     grants: Option<Grants>,
     deaths: u32,
+    /// What the trail has not taken, and when that is tried again.
+    untold: Vec<Told>,
+    tells_from: Instant,
     /// When it ends by itself, if there is no connection until then.
     idle: Option<Duration>,
     idle_since: Instant,
@@ -165,6 +171,8 @@ impl Daemon {
             policies: 0,
             grants: None,
             deaths: 0,
+            untold: Vec::new(),
+            tells_from: now,
             idle: options.idle.filter(|_| passed > 0),
             idle_since: now,
             accepts_from: now,
@@ -181,6 +189,7 @@ impl Daemon {
             return Exit::System;
         }
         self.read_policy();
+        self.reap(); // children of before it started anew may have ended while it did
         self.accept_again();
         listeners::notify(self.notifier.as_ref(), "READY=1");
         loop {
@@ -222,18 +231,36 @@ impl Daemon {
         if now < self.forks_from {
             return;
         }
-        for (share, count) in self.table.counted(now, in_any) {
-            self.tell(Told::Counted { share, count }, now);
+        let counted = self.table.counted(now, in_any).into_iter().map(|(share, count)| Told::Counted { share, count });
+        let untold = if now >= self.tells_from { std::mem::take(&mut self.untold) } else { Vec::new() };
+        for told in untold.into_iter().chain(counted) {
+            self.tell(told, now);
         }
     }
 
-    /// Lets a child record something. Where there is no room for one, a number is counted again.
+    /// Lets a child record something.
     fn tell(&mut self, told: Told, now: Instant) {
         if self.children.record(told).is_err() {
             self.forks_from = now + NO_PROCESS;
-            if let Told::Counted { share, count } = told {
-                self.table.count_again(share, count, now);
+            self.tell_later(told, now);
+        }
+    }
+
+    /// The trail has not taken something: that is tried again. Counts of one principal become one.
+    fn tell_later(&mut self, told: Told, now: Instant) {
+        self.tells_from = now + TELLS_AGAIN;
+        if let Told::Counted { share, count } = told {
+            let same = self.untold.iter_mut().find_map(|other| match other {
+                Told::Counted { share: of, count } if *of == share => Some(count),
+                _ => None,
+            });
+            if let Some(sum) = same {
+                *sum = sum.saturating_add(count);
+                return;
             }
+        }
+        if self.untold.len() < UNTOLD {
+            self.untold.push(told);
         }
     }
 
@@ -242,7 +269,8 @@ impl Daemon {
         let idle = self.idle.filter(|_| self.table.open() == 0).map(|idle| self.idle_since + idle);
         let accepts = (!self.is_accepting && self.ends_since.is_none()).then_some(self.accepts_from);
         let ends = self.ends_since.map(|since| since + DRAINED);
-        let next = [self.table.wake(now), idle, accepts, ends].into_iter().flatten().min();
+        let tells = (!self.untold.is_empty()).then_some(self.tells_from.max(self.forks_from));
+        let next = [self.table.wake(now), idle, accepts, ends, tells].into_iter().flatten().min();
         let Some(next) = next else { return EpollTimeout::NONE };
         let left = next.saturating_duration_since(now) + Duration::from_millis(1); // milliseconds are cut off
         EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
@@ -252,7 +280,9 @@ impl Daemon {
         let is_idle = self.table.open() == 0 && !self.children.are_recording();
         match (self.ends_since, self.idle) {
             (Some(since), _) => is_idle || now >= since + DRAINED,
-            (None, Some(idle)) => is_idle && !self.table.has_counted() && now >= self.idle_since + idle,
+            (None, Some(idle)) => {
+                is_idle && !self.table.has_counted() && self.untold.is_empty() && now >= self.idle_since + idle
+            }
             (None, None) => false,
         }
     }
@@ -463,6 +493,11 @@ impl Daemon {
                 Err(_) => {}
             }
         }
+        self.reap();
+    }
+
+    /// Takes note of the children that have ended.
+    fn reap(&mut self) {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(id, status)) => {
@@ -498,9 +533,7 @@ impl Daemon {
         self.forks_from = now;
         let (at, arrived, was_late) = match self.children.ended(id) {
             Some(Task::Serves { at, arrived, was_late }) => (at, arrived, was_late),
-            Some(Task::Records(Told::Counted { share, count })) if how != Ok(0) => {
-                return self.table.count_again(share, count, now);
-            }
+            Some(Task::Records(told)) if how != Ok(0) => return self.tell_later(told, now),
             _ => return,
         };
         let (status, left_out) = match how {
@@ -508,10 +541,9 @@ impl Daemon {
             Err(signal) => return self.child_died(at, was_late, signal, now),
         };
         let is = |exit: Exit| exit.status() == status;
-        let refused = match status {
-            _ if left_out => Some(Refused::LeftOut),
-            _ if REFUSED.into_iter().any(is) => Some(Refused::Recorded),
-            _ => None,
+        let refused = match left_out {
+            true => Some(Refused::LeftOut),
+            false => (!UNREFUSED.into_iter().any(is)).then_some(Refused::Recorded),
         };
         self.table.served_to_the_end(at, was_late, refused);
         if is(Exit::Unready) {
@@ -596,8 +628,8 @@ fn raise_descriptors(connections: u32) -> Result<(), Failed> {
     setrlimit(Resource::RLIMIT_NOFILE, needed, most).map_err(failed("raise the limit on descriptors"))
 }
 
-/// With these statuses a process has recorded a refusal, unless it left that to be counted.
-const REFUSED: [Exit; 5] = [Exit::Request, Exit::Protocol, Exit::Denied, Exit::Policy, Exit::NotPrivileged];
+/// With these statuses a process has recorded no refusal. With any other it may have, unless it left that to be counted.
+const UNREFUSED: [Exit; 5] = [Exit::Done, Exit::Kernel, Exit::NoRequest, Exit::Unready, Exit::Wider];
 
 /// Whether a process that ends with this status has answered its request, so that another one may follow.
 fn is_answer(status: u8) -> bool {

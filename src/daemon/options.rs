@@ -14,8 +14,8 @@ pub(super) const USAGE: &str = "usage: netbrokerd [OPTION...]\n\
     --idle SECONDS         with socket activation, end after so long without a connection; 0: never (default: 60)\n\
     --connections N        connections in all (default: 1024)\n\
     --connections-each N   connections of one principal (default: 256)\n\
-    --requests N           requests being served in all (default: 32)\n\
-    --requests-each N      requests being served of one principal (default: 16)\n\
+    --requests N           requests being served in all (default: 16)\n\
+    --requests-each N      requests being served of one principal (default: 4)\n\
     --records-each N       requests of one principal in a second (default: 10000)\n\
     --version, --help\n\
     See netbrokerd(8).\n";

@@ -5,7 +5,7 @@
 //! on the caller; [`Resident::guard`] makes one for a connection that is there already.
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::IoSliceMut;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
@@ -26,7 +26,7 @@ use super::netns::{ITSELF, Identity};
 use super::system_user::SystemUser;
 use super::trusted::{self, PolicyFile};
 use super::{capabilities, filter};
-use crate::audit::{Record, Refused, Trail};
+use crate::audit::Trail;
 use crate::call::needs::{EXTRAS, Profile};
 use crate::caller::{Caller, Way};
 use crate::policy::compiled::Compiled;
@@ -68,10 +68,11 @@ impl Grants {
     /// This costs what the policy's principals cost, and not what a caller's groups do: a caller can have 65536.
     #[must_use]
     pub fn of(&self, caller: &Caller) -> (Option<Principal>, Profile) {
-        let groups: BTreeSet<u32> = caller.all_gids().collect();
+        let mut groups: Vec<u32> = caller.all_gids().collect();
+        groups.sort_unstable();
         let is_for = |principal: &Principal| match principal {
             Principal::Uid(uid) => *uid == caller.uid,
-            Principal::Gid(gid) => groups.contains(gid),
+            Principal::Gid(gid) => groups.binary_search(gid).is_ok(),
             Principal::Everyone => true,
         };
         let rank = |principal: &Principal| match principal {
@@ -175,42 +176,17 @@ impl Resident {
     ///
     /// # Errors
     /// [`Refusal::NotPrivileged`], [`Refusal::PolicyInvalid`], [`Refusal::NotConfined`], [`Refusal::SystemError`]
-    pub fn guard(&self, begun: Begun, is_granted: bool, trail: &Trail) -> Result<Guarded, Guard> {
-        let caller = Caller::of_connection(sys::stdin()).map_err(|refusal| Guard::Refused(refusal.into()))?;
-        let record = Record::new("refused", &begun.id, &caller, Way::Socket);
-        let refused = |refusal: Refusal| {
-            let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
-            Guard::Refused(Refused { refusal, recorded })
-        };
-        if let Err(refusal) = self.require_caller(&caller) {
-            return Err(refused(refusal));
-        }
+    pub fn guard(&self, begun: Begun, is_granted: bool) -> Result<Guarded, Guard> {
+        let caller = Caller::of_connection(sys::stdin())?;
+        self.require_caller(&caller)?;
         if !is_granted {
             // The policy may be another one than the parent has seen.
             if self.grants().is_ok_and(|grants| grants.of(&caller).0.is_some()) {
                 return Err(Guard::Wider);
             }
-            if let Err(refusal) = capabilities::keep_only(&[], &[]) {
-                return Err(refused(refusal));
-            }
+            capabilities::keep_only(&[], &[])?;
         }
-        Guarded::new(caller, Way::Socket, self.user.gid(), self.identity, begun).map_err(refused)
-    }
-
-    /// In a child that only says that there is no room: records that.
-    ///
-    /// # Errors
-    /// Always: the refusal.
-    #[must_use]
-    pub fn turn_away(&self, begun: &Begun, refusal: Refusal, trail: &Trail) -> Refused {
-        match Caller::of_connection(sys::stdin()) {
-            Ok(caller) => {
-                let record = Record::new("refused", &begun.id, &caller, Way::Socket);
-                let recorded = trail.has_taken(&record.with_result(&refusal.to_string()));
-                Refused { refusal, recorded }
-            }
-            Err(_) => refusal.into(),
-        }
+        Ok(Guarded::new(caller, Way::Socket, self.user.gid(), self.identity, begun)?)
     }
 
     /// In a child that only answers: gives up all capabilities, and installs the first filter.
@@ -287,9 +263,15 @@ pub struct Waiting {
 #[derive(Debug)]
 pub enum Guard {
     /// It answers with this.
-    Refused(Refused),
+    Refused(Refusal),
     /// It takes nothing: another child must have more than it was to have.
     Wider,
+}
+
+impl From<Refusal> for Guard {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl Waiting {

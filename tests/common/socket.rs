@@ -3,6 +3,7 @@
 //! with other ids are programs ([`super::daemon::client`]).
 
 use super::{CALLERS, DAEMON, Host, Program};
+use nix::sys::signal::Signal::SIGKILL;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -72,6 +73,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Where a tracer was started, netbrokerd is its child.
+        for child in self.children() {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), SIGKILL);
+        }
         let _ = self.child.kill(); // an error means that it has ended
         let _ = self.child.wait();
     }
