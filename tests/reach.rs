@@ -7,15 +7,17 @@ mod common;
 use common::scene::{mtu, mtu_host};
 use common::socket::{Daemon, until};
 use common::{ALICE, BROKER, CALLERS, Caller, DAEMON, Host, Ran, TOOL, Way};
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 const SOCKET: &str = "/run/netbroker/socket";
 const SET: [&str; 6] = ["call", "--json", "Link.Set", "netns=@host", "link=v0", "mtu=1400"];
 
 /// netbrokerd as packages start it.
-fn daemon(host: &Host) -> Daemon {
+fn daemon(host: &Host, options: &[&str]) -> Daemon {
     let mut command = host.command(DAEMON);
-    let daemon = Daemon::spawn(command.args(["--group", &CALLERS.to_string()]));
+    let daemon = Daemon::spawn(command.args(["--group", &CALLERS.to_string()]).args(options));
     until("it listens", || UnixStream::connect(SOCKET).is_ok());
     daemon
 }
@@ -41,7 +43,7 @@ fn a_call_takes_the_socket_where_a_process_listens_and_the_program_otherwise() {
     let id = ALICE.to_string();
     let by = |way: &str| (way.to_owned(), id.clone());
     assert_eq!(way(&host, &alice, &SET), by("exec"));
-    let running = daemon(&host);
+    let running = daemon(&host, &[]);
     assert_eq!(way(&host, &alice, &SET), by("socket"));
     // A stated way is taken as it is.
     for (via, expected) in [(format!("program:{BROKER}"), "exec"), (format!("socket:{SOCKET}"), "socket")] {
@@ -58,7 +60,7 @@ fn a_call_takes_the_socket_where_a_process_listens_and_the_program_otherwise() {
 #[test]
 fn root_for_another_user_takes_the_program_which_learns_who_that_is() {
     let host = mtu_host(Way::Setuid);
-    let _running = daemon(&host);
+    let _running = daemon(&host, &[]);
     let root = || host.as_root().program(&[TOOL]);
     assert_eq!(way(&host, &root(), &SET), ("socket".to_owned(), "0".to_owned()));
     let by_sudo = root().env("SUDO_UID", &ALICE.to_string()).env("SUDO_GID", &ALICE.to_string());
@@ -84,7 +86,7 @@ fn a_broker_that_is_reached_in_neither_way_is_one_error_that_names_both() {
     let program = "cannot start /usr/libexec/netbroker/netbroker";
     let socket = "cannot connect to /run/netbroker/socket";
     refused(&stranger, &format!("{socket}: No such file or directory; {program}: Permission denied{group}"));
-    let running = daemon(&host);
+    let running = daemon(&host, &[]);
     refused(&stranger, &format!("{socket}: Permission denied; {program}: Permission denied{group}"));
     host.sh(&format!("rm {BROKER}"));
     refused(&stranger, &format!("{socket}: Permission denied; {program}: No such file or directory{group}"));
@@ -95,4 +97,32 @@ fn a_broker_that_is_reached_in_neither_way_is_one_error_that_names_both() {
     host.sh(&format!("rm {SOCKET}"));
     refused(&alice, &format!("{socket}: No such file or directory; {program}: No such file or directory{start}"));
     assert_eq!(mtu(&host), "1500");
+}
+
+#[test]
+fn a_connection_that_is_closed_before_the_request_is_taken_says_that_nothing_was_done() {
+    let host = mtu_host(Way::Setuid);
+    let _running = daemon(&host, &["--connections", "1", "--connections-each", "1"]);
+    // The connection of `daemon` may not be noticed as closed yet.
+    let mut first = UnixStream::connect(SOCKET).unwrap();
+    until("one connection stays open", || {
+        first.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let is_open = first.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        if !is_open {
+            first = UnixStream::connect(SOCKET).unwrap();
+        }
+        is_open
+    });
+    // Both at once: the request may arrive before the connection is closed, or later.
+    for _ in 0..20 {
+        let ran = host.as_uid(ALICE).tool(&SET);
+        assert_eq!((ran.status(), ran.stdout().as_str()), (75, ""), "{ran}");
+        assert!(
+            ran.stderr().contains("closed the connection before it took the request, and nothing was done"),
+            "{ran}"
+        );
+    }
+    assert_eq!(mtu(&host), "1500");
+    drop(first);
+    until("there is room again", || host.as_uid(ALICE).tool(&SET).status() == 0);
 }

@@ -6,7 +6,7 @@ mod refused;
 pub(super) mod via;
 
 use std::env;
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitCode, ExitStatus};
 
@@ -55,8 +55,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let sent = Sent { fields: &given.object, uid, json: arguments.json };
     match Broker::reach(arguments.via.as_ref())? {
         Broker::Connected(mut connection) => {
-            via::written(connection.write_all(message.as_bytes()))?;
-            finished(replies(connection, &sent)?)
+            let is_sent = via::written(connection.write_all(message.as_bytes()))?;
+            finished(replies(connection, &sent)?, is_sent)
         }
         Broker::Started(program) => {
             let mut asked = program.send(message.as_bytes())?;
@@ -106,12 +106,16 @@ fn replies(from: impl Read, sent: &Sent<'_>) -> Result<LastReply, Failure> {
     let mut answer = LastReply::Unfinished;
     let mut reader = BufReader::new(from);
     let mut bytes = Vec::new();
-    while answer == LastReply::Unfinished
-        && reader
-            .read_until(0, &mut bytes)
-            .map_err(|error| unanswered(&format!("the reply cannot be read: {}", reason(&error))))?
-            > 0
-    {
+    let mut is_answered = false;
+    while answer == LastReply::Unfinished {
+        match reader.read_until(0, &mut bytes) {
+            Ok(0) => break,
+            Ok(_) => is_answered = true,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset && !is_answered && bytes.is_empty() => {
+                return Err(untaken());
+            }
+            Err(error) => return Err(unanswered(&format!("the reply cannot be read: {}", reason(&error)))),
+        }
         for reply in bytes.split(|b| matches!(b, 0 | b'\n')).filter(|reply| !reply.is_empty()) {
             answer = show(reply, sent)?;
         }
@@ -144,8 +148,9 @@ fn show(reply: &[u8], sent: &Sent<'_>) -> Result<LastReply, Failure> {
 }
 
 /// The exit status for a reply, if the broker's own exit status is unknown.
-fn finished(answer: LastReply) -> Result<ExitCode, Failure> {
+fn finished(answer: LastReply, is_sent: bool) -> Result<ExitCode, Failure> {
     match answer {
+        LastReply::Unfinished if !is_sent => Err(untaken()),
         LastReply::Unfinished => Err(unanswered("the connection was closed without a reply")),
         LastReply::Done => Ok(Exit::Done.into()),
         LastReply::Refused(name) => Ok(exit(&name).into()),
@@ -174,6 +179,13 @@ const UNANSWERED: u8 = 74;
 
 pub(super) fn unanswered(why: &str) -> Failure {
     Failure::Message(Exit::Unanswered, format!("outcome unknown: {why}"))
+}
+
+/// The other end closed the connection before it had received all of the request: it then gives `ECONNRESET` (unix(7)).
+fn untaken() -> Failure {
+    let why = "the broker closed the connection before it took the request, and nothing was done: it is stopping, or you have \
+               as many connections as you may have; try again";
+    Failure::Message(Exit::Again, why.to_owned())
 }
 
 #[cfg(test)]

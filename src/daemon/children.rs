@@ -194,7 +194,7 @@ fn wait(resident: &Resident, channel: OwnedFd) -> u8 {
     match resident.wait(channel).map(|waiting| waiting.serve()) {
         Ok(Ok((guarded, trail, handover))) => talk(guarded, &trail, handover),
         Ok(Err(exit)) => exit.status(),
-        Err(refusal) => refusal.exit().status(),
+        Err(_) => Exit::Wider.status(), // a connection that it was given meanwhile is another child's
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) enum State {
     /// A request, or the rest of one.
     Waiting,
     /// Its turn.
-    Ready(Instant),
+    Ready,
     /// The process that serves it.
     Served,
 }
@@ -127,11 +127,14 @@ pub(super) struct Connection {
     pub(super) uid: u32,
     pub(super) share: Share,
     pub(super) state: State,
+    /// Since when the last request waits for its turn, or waited.
+    since: Instant,
     /// The other end has closed it, or will send no more.
     pub(super) has_ended: bool,
     /// Whether its request did not arrive in time, so that it has its last turn.
     pub(super) is_last: bool,
-    /// Whether its requests need a process with more than the link profile.
+    /// Whether its requests need a process that is forked for them: one with more than the link profile, or one in place
+    /// of one that was forked ahead and could not serve.
     pub(super) is_wide: bool,
     /// Which policy, by the order in which they were seen, its share and profile are from.
     pub(super) policy: u64,
@@ -273,6 +276,7 @@ impl Table {
             uid,
             share,
             state: State::Waiting,
+            since: now,
             has_ended: false,
             is_last: false,
             is_wide,
@@ -347,7 +351,7 @@ impl Table {
         let Some(connection) = self.get_mut(at) else { return };
         let has_grown = connection.partial.is_none_or(|partial| bytes > partial.bytes);
         if connection.state == State::Waiting && bytes > 0 && has_grown {
-            connection.state = State::Ready(now);
+            (connection.state, connection.since) = (State::Ready, now);
         }
     }
 
@@ -357,29 +361,26 @@ impl Table {
         for account in self.accounts.values_mut() {
             account.begin_second(now);
         }
-        let late = |connection: &Connection| match connection.state {
-            State::Ready(since) => now.saturating_duration_since(since) >= TURN,
-            _ => false,
-        };
         let mut first: Option<((u64, u32, u64, Instant), usize)> = None;
         for (at, connection) in self.connections.iter().enumerate() {
             let Some(connection) = connection else { continue };
-            let State::Ready(since) = connection.state else { continue };
-            if connection.partial.is_some_and(|partial| now < partial.again) {
+            let may_be_looked_at = connection.partial.is_none_or(|partial| now >= partial.again);
+            if connection.state != State::Ready || !may_be_looked_at {
                 continue;
             }
             let Some(account) = self.accounts.get(&connection.share) else { continue };
-            if late(connection) && now < account.not_before {
+            let is_late = now.saturating_duration_since(connection.since) >= TURN;
+            if is_late && now < account.not_before {
                 return Some(Turn::Close { at });
             }
-            if late(connection) && account.turned_away < TURNED_AWAY {
+            if is_late && account.turned_away < TURNED_AWAY {
                 return self.turn_away(at);
             }
             if self.is_full(account, connection.share) || now < account.when(self.limits.records_each) {
                 continue;
             }
             let part = account.parts.get(&connection.uid).copied().unwrap_or_default();
-            let rank = (account.last, part.served, part.last, since);
+            let rank = (account.last, part.served, part.last, connection.since);
             if first.as_ref().is_none_or(|(least, _)| rank < *least) {
                 first = Some((rank, at));
             }
@@ -413,10 +414,10 @@ impl Table {
     }
 
     /// A connection that has its turn, and for which there is no room for a process, waits again.
-    pub(super) fn give_back(&mut self, at: usize, was_late: bool, now: Instant) {
+    pub(super) fn give_back(&mut self, at: usize, was_late: bool) {
         self.served_to_the_end(at, was_late, None);
         if let Some(connection) = self.get_mut(at) {
-            connection.state = State::Ready(now);
+            connection.state = State::Ready;
         }
     }
 
@@ -473,7 +474,8 @@ impl Table {
         for connection in self.connections.iter_mut().flatten() {
             let late = |partial: &Partial| now.saturating_duration_since(partial.since) >= ARRIVAL;
             if connection.state != State::Served && connection.partial.as_ref().is_some_and(late) {
-                (connection.state, connection.partial, connection.is_last) = (State::Ready(now), None, true);
+                (connection.state, connection.since, connection.partial) = (State::Ready, now, None);
+                connection.is_last = true;
             }
         }
     }
@@ -522,12 +524,13 @@ impl Table {
     pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
         let of_connection = |connection: &Connection| match (connection.state, connection.partial) {
             (State::Served, _) => None,
-            (State::Ready(since), partial) => {
+            (State::Ready, partial) => {
                 let account = self.accounts.get(&connection.share)?;
                 let turn = account.when(self.limits.records_each);
                 let turn = partial.map_or(turn, |partial| turn.max(partial.again));
                 let is_full = self.is_full(account, connection.share);
-                let due = if is_full { since + TURN } else { turn.min(since + TURN) };
+                let late = connection.since + TURN;
+                let due = if is_full { late } else { turn.min(late) };
                 Some(if due <= now { now + SHORTLY } else { due })
             }
             (State::Waiting, partial) => partial.map(|partial| partial.since + ARRIVAL),
@@ -644,6 +647,18 @@ mod tests {
         table.served_to_the_end(open[2], false, None);
         table.arrived(open[2], 10, now);
         assert_eq!(table.next(now + TURN), Some(Turn::Close { at: open[2] }));
+    }
+
+    #[test]
+    fn a_request_for_which_there_is_no_process_waits_no_longer_than_others() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS);
+        let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
+        for tried in 0..3 {
+            assert_eq!(served(&mut table, now + SECOND * tried), [at]);
+            table.give_back(at, false);
+        }
+        assert_eq!(table.next(now + TURN), Some(Turn::TooLate { at, counts: false }));
     }
 
     #[test]

@@ -412,8 +412,7 @@ impl Daemon {
         if is_other {
             self.read_policy();
             // The others when their next request arrives.
-            let is_ready =
-                |at: &usize| self.table.get(*at).is_some_and(|connection| matches!(connection.state, State::Ready(_)));
+            let is_ready = |at: &usize| self.table.get(*at).is_some_and(|connection| connection.state == State::Ready);
             let ready: Vec<usize> = self.table.places().filter(is_ready).collect();
             for at in ready {
                 self.judge_again(at, now);
@@ -478,7 +477,7 @@ impl Daemon {
         if self.children.serve(&self.resident, at, socket.as_fd(), service).is_err() {
             let now = Instant::now();
             self.forks_from = now + NO_PROCESS;
-            self.table.give_back(at, late.is_some(), now);
+            self.table.give_back(at, late.is_some());
             if late.is_some() {
                 self.close(at);
             }
@@ -563,6 +562,9 @@ impl Daemon {
             return self.close(at);
         }
         self.judge_again(at, now);
+        if let (true, Some(connection)) = (is(Exit::Wider), self.table.get_mut(at)) {
+            connection.is_wide = true; // not another one that was forked ahead, which may fail, too
+        }
         self.look_for_request(at);
     }
 

@@ -148,7 +148,7 @@ impl Program {
         let (Some(mut pipe), Some(replies)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(unanswered("the broker has no pipes"));
         };
-        written(pipe.write_all(message))?;
+        let _all = written(pipe.write_all(message))?;
         Ok(Asked { replies, process })
     }
 
@@ -182,13 +182,12 @@ impl Program {
     }
 }
 
-/// A broker that ends before it has read everything gives the reason in its reply.
-pub(in crate::ctl) fn written(sent: io::Result<()>) -> Result<(), Failure> {
+/// Whether all of a request was sent. A broker that ends before it has read everything gives the reason in its reply.
+pub(in crate::ctl) fn written(sent: io::Result<()>) -> Result<bool, Failure> {
     match sent {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(unanswered(&format!("the request cannot be sent: {}", reason(&error))))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(false),
+        Err(error) => Err(unanswered(&format!("the request cannot be sent: {}", reason(&error)))),
     }
 }
 
