@@ -323,7 +323,8 @@ fields! {
     BRIDGE_VLAN_FILTERING: bool = 20 "bridge.vlan_filtering" Type::Bool;
     /// The VLAN of untagged frames on new ports of the bridge (default PVID); 0 for none.
     BRIDGE_VLAN_DEFAULT_PVID: u64 = 21 "bridge.vlan_default_pvid" Type::Number(0, 4094), alone Alone::MetAs(FieldId::of(&VLAN.field)),
-        in_requests "Ports that have the old default get the new one. A deny on `vlan` also meets the new one.";
+        in_requests "Ports that have the old default get the new one instead. A deny on `vlan` also meets the new one. It \
+            meets every `Link.Set` with this field, because the old one is removed.";
     /// The new name of the link.
     NEW_NAME: LinkName = 22 "new_name" Type::Link;
     /// The network namespace that the link moves to, or is made in.

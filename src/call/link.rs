@@ -7,10 +7,11 @@ mod kinds;
 use super::field::{
     ADD_ALTNAME, ADDRGENMODE, ALIAS, ALLMULTICAST, ARP, BRIDGE_PORT_COST, BRIDGE_PORT_FLOOD, BRIDGE_PORT_GUARD,
     BRIDGE_PORT_HAIRPIN, BRIDGE_PORT_ISOLATED, BRIDGE_PORT_LEARNING, BRIDGE_PORT_LOCKED, BRIDGE_PORT_MCAST_FLOOD,
-    BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL, EXISTS_OK,
-    Field, FieldId, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU, MULTICAST, NETNS, NEW_NAME, NO_MASTER,
-    PROMISC, PROTODOWN, REMOVE_ALTNAME, RX_QUEUES, TARGET_NETNS, TX_QUEUES, TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE,
-    VF_LINK_STATES, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK, VF_TRUST, VF_VLAN, WITH_STATS, WITH_VFS,
+    BRIDGE_PORT_NEIGH_SUPPRESS, BRIDGE_PORT_PRIORITY, BRIDGE_PORT_ROOT_BLOCK, BRIDGE_PORT_VLAN_TUNNEL,
+    BRIDGE_VLAN_DEFAULT_PVID, EXISTS_OK, Field, FieldId, GROUP, INDEX, KIND, LINK, MAC, MASTER, MISSING_OK, MTU,
+    MULTICAST, NETNS, NEW_NAME, NO_MASTER, PROMISC, PROTODOWN, REMOVE_ALTNAME, RX_QUEUES, TARGET_NETNS, TX_QUEUES,
+    TXQUEUELEN, UP, VF_INDEX, VF_LINK_STATE, VF_LINK_STATES, VF_MAC, VF_QOS, VF_RATE_MAX, VF_RATE_MIN, VF_SPOOFCHK,
+    VF_TRUST, VF_VLAN, VLAN, WITH_STATS, WITH_VFS,
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
@@ -564,6 +565,9 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
         link.require_new_name().map_err(|error| Invalid::new(LINK.field.name, error + why))?;
     }
     settle_vf(request)?;
+    if request.value(&BRIDGE_VLAN_DEFAULT_PVID.field).is_some() {
+        request.open(&VLAN.field); // the VLAN that was the default one goes from the bridge and its ports
+    }
     if request.values().all(|(field, _)| identifies_link(field)) {
         return Err(Invalid::new(LINK.field.name, "is given without a change; give a field to set, such as `up`"));
     }

@@ -729,4 +729,15 @@ fn a_deny_on_one_number_meets_the_ranges_with_it() {
     ] {
         assert_eq!(judge(call, rest), expected, "{call} {rest}");
     }
+    // Another default VLAN takes the place of the one before, which can be VLAN 5.
+    let allow = "[[allow]]\nid = \"a\"\nwho = \"*\"\ncall = \"Link.Set\"\nnetns = \"n\"\nlink = \"*\"\nkind = \"bridge\"\n\
+                 free = [\"bridge.vlan_default_pvid\", \"bridge.stp\"]\n";
+    let set = |said: &str, of: &str| {
+        let with = format!(r#"{{"netns":"n","link":"br0","kind":"bridge","bridge":{{{said}}}}}"#);
+        decision(&[allow, &deny(of)], "alice", "Link.Set", &with)
+    };
+    assert_eq!(set(r#""vlan_default_pvid":7"#, "vlan"), "vlan vlan");
+    assert_eq!(set(r#""vlan_default_pvid":5"#, "vlan"), "vlan bridge.vlan_default_pvid");
+    assert_eq!(set(r#""vlan_default_pvid":5"#, "vni"), "a");
+    assert_eq!(set(r#""stp":true"#, "vlan"), "a");
 }
