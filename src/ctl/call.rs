@@ -183,8 +183,8 @@ pub(super) fn unanswered(why: &str) -> Failure {
 
 /// The other end closed the connection before it had received all of the request: it then gives `ECONNRESET` (unix(7)).
 fn untaken() -> Failure {
-    let why = "the broker closed the connection before it took the request, and nothing was done: it is stopping, or you have \
-               as many connections as you may have; try again";
+    let why = "the broker closed the connection before it took the request, and nothing was done: it is stopping or does \
+               not start (`netbrokerctl doctor`), or you have as many connections as you may have; try again";
     Failure::Message(Exit::Again, why.to_owned())
 }
 
