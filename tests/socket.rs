@@ -69,6 +69,27 @@ fn is_there(pid: u32) -> bool {
     !matches!(status(pid, "State").chars().next(), None | Some('Z' | 'X'))
 }
 
+/// A trail that has no room for a record, in place of the host's.
+struct FullTrail(UnixDatagram);
+
+impl FullTrail {
+    fn new(host: &Host) -> Self {
+        host.sh("mv /run/systemd/journal/socket /run/systemd/moved");
+        let full = UnixDatagram::bind("/run/systemd/journal/socket").unwrap();
+        host.sh("chmod 666 /run/systemd/journal/socket");
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.connect("/run/systemd/journal/socket").unwrap();
+        sender.set_nonblocking(true).unwrap();
+        while sender.send(b"x").is_ok() {}
+        Self(full)
+    }
+
+    fn end(self, host: &Host) {
+        host.sh("mv /run/systemd/moved /run/systemd/journal/socket");
+        drop(self.0);
+    }
+}
+
 /// So many links that a listing of them does not fit into a socket.
 fn many_links(host: &Host) {
     let lines: String = (0..700).map(|n| format!("link add w{n} type bridge\n")).collect();
@@ -420,9 +441,13 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
         client.send(&request("Link.List", &json!({"netns": "@host"})));
     }
     until("eight wait for their readers", || waiting_for_readers(&daemon).len() == 8);
+    // It waits for a trail that takes nothing for a moment.
+    let full = FullTrail::new(&host);
     for child in waiting_for_readers(&daemon) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
     }
+    std::thread::sleep(Duration::from_millis(1500));
+    full.end(&host);
     until("it has another layout", || layout(daemon.pid()) != before);
     until("it is in its filters again", || daemon.status("Seccomp_filters") == "2");
     assert_eq!(daemon.status("CapPrm"), "0000000000201002");
@@ -874,6 +899,17 @@ fn every_refusal_is_recorded_or_counted_whatever_ends_first() {
     let daemon = Daemon::start(&host, &[]);
     refuse("io.netbroker.Link.Denied", false);
     daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.end().code(), Some(0));
+    let (recorded, counted) = told(&host);
+    assert_eq!(recorded + counted, REFUSED, "{recorded} + {counted}");
+    // The trail takes nothing when it is told to end, and later takes records again.
+    host.forget_trail();
+    let daemon = Daemon::start(&host, &[]);
+    refuse("io.netbroker.Link.Denied", false);
+    let full = FullTrail::new(&host);
+    daemon.signal(Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(1500));
+    full.end(&host);
     assert_eq!(daemon.end().code(), Some(0));
     let (recorded, counted) = told(&host);
     assert_eq!(recorded + counted, REFUSED, "{recorded} + {counted}");

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -23,6 +24,8 @@ use crate::wire::{Complaints, Handed, Input, Wire};
 
 /// How many children wait for a connection.
 const AHEAD: usize = 2;
+/// How long no child is forked ahead after one has ended before it got a connection.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The bit of a child's exit status that says that it left a refusal to be counted.
 pub(super) const LEFT_OUT: u8 = 0x80;
 
@@ -80,24 +83,24 @@ pub(super) struct Children {
     tasks: BTreeMap<i32, Task>,
     /// Those that wait: their ids, and the channels to them.
     ahead: Vec<(i32, OwnedFd)>,
-    /// A child that was forked ahead ended before it got a connection, so that none are forked ahead under this policy.
-    are_of_no_use: bool,
+    /// A child that was forked ahead ended before it got a connection: until when no other is forked ahead under this policy.
+    are_of_no_use: Option<Instant>,
 }
 
 impl Children {
     pub(super) fn new(heap: &'static Heap) -> Self {
-        Self { heap, tasks: BTreeMap::new(), ahead: Vec::new(), are_of_no_use: false }
+        Self { heap, tasks: BTreeMap::new(), ahead: Vec::new(), are_of_no_use: None }
     }
 
     /// Lets go of those that wait: they have read another policy, or are connected to a trail that is gone.
     pub(super) fn discard_waiting(&mut self) {
         self.ahead.clear(); // they end when the channel does
-        self.are_of_no_use = false;
+        self.are_of_no_use = None;
     }
 
     /// Whether another child is to be forked ahead.
-    pub(super) fn lack_one(&self) -> bool {
-        self.ahead.len() < AHEAD && !self.are_of_no_use
+    pub(super) fn lack_one(&self, now: Instant) -> bool {
+        self.ahead.len() < AHEAD && self.are_of_no_use.is_none_or(|until| now >= until)
     }
 
     /// Forks a child ahead.
@@ -155,12 +158,14 @@ impl Children {
     }
 
     /// What the child with this id was for; `None` if it is none of these.
-    pub(super) fn ended(&mut self, id: i32) -> Option<Task> {
+    pub(super) fn ended(&mut self, id: i32, now: Instant) -> Option<Task> {
         let task = self.tasks.remove(&id)?;
         if task == Task::Waits {
             let before = self.ahead.len();
             self.ahead.retain(|(other, _)| *other != id);
-            self.are_of_no_use |= self.ahead.len() < before;
+            if self.ahead.len() < before {
+                self.are_of_no_use = Some(now + PAUSE);
+            }
         }
         Some(task)
     }

@@ -47,6 +47,8 @@ const LOOKED_AT: [&str; 3] = ["/var/lib/netbroker/policy", "/run/systemd/journal
 const DEATHS: u32 = 8;
 /// How long it accepts nothing after the machine had no room for a connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
+/// How long it waits for the trail before it starts anew. It serves nothing meanwhile.
+const TOLD: Duration = Duration::from_secs(5);
 /// How long it waits for its children when it is to end. The kernel ends each after 30 s.
 const DRAINED: Duration = Duration::from_secs(31);
 /// How long it forks nothing after the machine had no room for a process, unless one of its own ends.
@@ -117,6 +119,8 @@ struct Daemon {
     policies: u64,
     grants: Option<Grants>,
     deaths: u32,
+    /// Since when it is to start anew.
+    anew_since: Option<Instant>,
     /// What the trail has not taken, and when that is tried again.
     untold: Vec<Told>,
     tells_from: Instant,
@@ -171,6 +175,7 @@ impl Daemon {
             policies: 0,
             grants: None,
             deaths: 0,
+            anew_since: None,
             untold: Vec::new(),
             tells_from: now,
             idle: options.idle.filter(|_| passed > 0),
@@ -193,10 +198,14 @@ impl Daemon {
         self.accept_again();
         listeners::notify(self.notifier.as_ref(), "READY=1");
         loop {
-            if self.deaths >= DEATHS {
+            let now = Instant::now();
+            if self.anew_since.is_some_and(|since| self.is_all_told() || now >= since + TOLD)
+                && self.ends_since.is_none()
+            {
                 return self.start_anew(command_line);
             }
-            if self.is_done(Instant::now()) {
+            if self.is_done(now) {
+                self.report_untold();
                 return Exit::Done;
             }
             self.give_turns();
@@ -223,7 +232,19 @@ impl Daemon {
             self.accept_again();
         }
         self.table.end_waiting(now);
-        self.tell_counts(now, self.ends_since.is_some());
+        self.tell_counts(now, self.ends_since.or(self.anew_since).is_some());
+    }
+
+    /// Whether the trail has everything that it is to have.
+    fn is_all_told(&self) -> bool {
+        self.untold.is_empty() && !self.table.has_counted() && !self.children.are_recording()
+    }
+
+    /// Says on standard error that the trail lacks something.
+    fn report_untold(&self) {
+        if !self.is_all_told() {
+            say("the trail has not taken all records: counts of refusals or deaths of processes are missing\n");
+        }
     }
 
     /// Records how many refusals were counted in seconds that have ended, or in any.
@@ -270,19 +291,18 @@ impl Daemon {
         let accepts = (!self.is_accepting && self.ends_since.is_none()).then_some(self.accepts_from);
         let ends = self.ends_since.map(|since| since + DRAINED);
         let tells = (!self.untold.is_empty()).then_some(self.tells_from.max(self.forks_from));
-        let next = [self.table.wake(now), idle, accepts, ends, tells].into_iter().flatten().min();
+        let anew = self.anew_since.map(|since| since + TOLD);
+        let next = [self.table.wake(now), idle, accepts, ends, tells, anew].into_iter().flatten().min();
         let Some(next) = next else { return EpollTimeout::NONE };
         let left = next.saturating_duration_since(now) + Duration::from_millis(1); // milliseconds are cut off
         EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let is_idle = self.table.open() == 0 && !self.children.are_recording();
+        let is_idle = self.table.open() == 0 && self.is_all_told();
         match (self.ends_since, self.idle) {
             (Some(since), _) => is_idle || now >= since + DRAINED,
-            (None, Some(idle)) => {
-                is_idle && !self.table.has_counted() && self.untold.is_empty() && now >= self.idle_since + idle
-            }
+            (None, Some(idle)) => is_idle && now >= self.idle_since + idle,
             (None, None) => false,
         }
     }
@@ -446,7 +466,7 @@ impl Daemon {
     fn give_turns(&mut self) {
         loop {
             let now = Instant::now();
-            if self.ends_since.is_some() || now < self.forks_from {
+            if self.ends_since.or(self.anew_since).is_some() || now < self.forks_from {
                 return;
             }
             self.look(now);
@@ -457,7 +477,7 @@ impl Daemon {
                 Turn::TooLate { at, counts } => self.serve(at, counts, Some("the request waited 5 s for its turn")),
             }
         }
-        while self.grants.is_some() && self.children.lack_one() {
+        while self.grants.is_some() && self.children.lack_one(Instant::now()) {
             if self.children.fork_ahead(&self.resident).is_err() {
                 break;
             }
@@ -530,7 +550,7 @@ impl Daemon {
     fn child_ended(&mut self, id: i32, how: Result<u8, Signal>) {
         let now = Instant::now();
         self.forks_from = now;
-        let (at, arrived, was_late) = match self.children.ended(id) {
+        let (at, arrived, was_late) = match self.children.ended(id, now) {
             Some(Task::Serves { at, arrived, was_late }) => (at, arrived, was_late),
             Some(Task::Records(told)) if how != Ok(0) => return self.tell_later(told, now),
             _ => return,
@@ -578,6 +598,9 @@ impl Daemon {
             if signal != Signal::SIGALRM {
                 self.table.died(share, now);
                 self.deaths += 1;
+                if self.deaths >= DEATHS {
+                    self.anew_since.get_or_insert(now);
+                }
             }
         }
         self.close(at);
@@ -590,6 +613,7 @@ impl Daemon {
         let now = Instant::now();
         let mut this = self;
         this.tell_counts(now, true);
+        this.report_untold();
         match this.execute(command_line) {
             Err((exit, why)) => {
                 say(&format!("{why}\n"));
