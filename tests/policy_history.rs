@@ -23,6 +23,10 @@ call = "Netns.List"
 netns = "@host"
 "#;
 
+/// What a caller reads while the policy has the format of another version.
+const HINT: &str = "/var/lib/netbroker/policy: it has another format than this broker reads, such as that of another version; \
+                    `netbrokerctl policy install --unless-pinned` compiles it again";
+
 fn ends(ran: &Ran, status: i32, words: &[&str]) {
     assert_eq!(ran.status(), status, "{ran}");
     let said = ran.stdout() + &ran.stderr();
@@ -124,6 +128,37 @@ fn a_rollback_stays_until_a_person_installs() {
     assert!(!status.stdout().contains("pinned"), "{status}");
     ends(&host.tool(&unless_pinned), 0, &["unchanged: 1 rule"]); // without a pin it installs
     ends(&host.tool(&["policy", "rollback", "0000000000"]), 78, &["no policy with digest `0000000000` is kept"]);
+}
+
+/// The package of a version with another format does this: the program is new, and the policy not yet compiled again.
+#[test]
+fn a_policy_of_another_format_refuses_every_call_and_says_so_until_it_is_compiled_again() {
+    let host = Host::new();
+    let first = install(&host, LINKS);
+    install(&host, NAMES);
+    host.tool(&["policy", "rollback", &first]).ok();
+    assert!(lists(&host));
+    host.sh(r"printf '\005' | dd of=/var/lib/netbroker/policy bs=1 seek=7 conv=notrunc status=none");
+    host.forget_trail();
+    let before = host.snapshot(&[]);
+    for (call, with) in [("Link.List", json!({"netns": "@host"})), ("Netns.Add", json!({"netns": "n"}))] {
+        let reply = host.as_uid(ALICE).call(call, with);
+        assert_eq!(reply.status(), 78, "{reply}");
+        let family = call.split('.').next().unwrap();
+        assert_eq!(reply.error(), format!("io.netbroker.{family}.PolicyInvalid"));
+        assert_eq!(reply.parameters()["hint"], HINT);
+    }
+    assert_eq!(host.snapshot(&[]), before);
+    assert!(host.trail_where("NETBROKER_EVENT", "permitted").is_empty());
+    ends(&host.tool(&["policy", "status"]), 78, &["another format", "the broker refuses every call"]);
+
+    let ran = host.tool(&["policy", "install", "--unless-pinned"]);
+    ends(&ran, 0, &["compiled again: 1 rule in 1 file", "pinned until", &first, "had the format of another version"]);
+    assert!(lists(&host));
+    let records = host.installations();
+    assert_eq!((records.len(), records[0].field("NETBROKER_BY")), (1, "recompile"));
+    assert_eq!(records[0].field("NETBROKER_PINNED"), "true");
+    ends(&host.tool(&["policy", "status"]), 1, &["differs", "pinned until"]);
 }
 
 #[test]

@@ -92,8 +92,70 @@ fn listed(tree: &Tree) -> Result<(String, Vec<String>), Failure> {
 
 /// Puts a kept policy in force again and pins it.
 fn back(tree: &Tree, digest: &str, leave: Leave) -> Result<Installed, Failure> {
-    let (all, mut warnings) = all(tree)?;
+    let (all, warnings) = all(tree)?;
     let kept = find(all, digest)?;
+    let old = kept.digest.clone();
+    let put = put_again(tree, kept, By::Rollback, leave, &|| Ok(true))?;
+    let done = if put.replaced { "rolled back" } else { "already in force" };
+    let compiled = if put.digest == old {
+        String::new()
+    } else {
+        format!(" (this version of netbrokerctl compiles the files of {old} to another digest)")
+    };
+    let said = format!(
+        "{done}: {}, digest {}{compiled}; pinned until {UNPIN}\n\
+         The files in /etc/netbroker/policy.d are unchanged",
+        put.counted, put.digest
+    );
+    Ok(put.installed(said, warnings))
+}
+
+/// Compiles the policy in force again, if only another version reads it: the pinned policy, or else the last that was
+/// kept.
+pub(super) fn recompile(tree: &Tree) -> Result<Installed, Failure> {
+    let (all, warnings) = all(tree)?;
+    let pinned = kept::pinned(tree).map_err(wrong)?;
+    let of_pin = |digest: &String| all.iter().find(|kept| kept.digest == *digest);
+    let kept = pinned.as_ref().map_or_else(|| all.first(), of_pin).cloned().ok_or_else(|| {
+        let which = pinned.as_ref().map_or_else(String::new, |digest| format!(", which is pinned (digest {digest}),"));
+        wrong(format!("the policy in force{which} has the format of another version, and its files are not kept"))
+    })?;
+    let old = kept.digest.clone();
+    let is_current = || Ok(InForce::has_other_format(tree) && kept::pinned(tree).map_err(wrong)? == pinned);
+    let put = put_again(tree, kept, By::Recompile, Leave { empty: true, unpin: true }, &is_current)?;
+    let pin = pinned.as_ref().map_or_else(String::new, |_| format!("; pinned until {UNPIN}"));
+    let said = format!(
+        "compiled again: {}, digest {}{pin}\n\
+         The policy in force, digest {old}, had the format of another version",
+        put.counted, put.digest
+    );
+    Ok(put.installed(said, warnings))
+}
+
+/// A kept policy that is in force again.
+struct PutAgain {
+    digest: String,
+    replaced: bool,
+    /// The number of rules and files, for people.
+    counted: String,
+    installed: Installed,
+}
+
+impl PutAgain {
+    fn installed(self, said: String, warnings: Vec<String>) -> Installed {
+        let warnings = warnings.into_iter().chain(self.installed.warnings).collect();
+        Installed { said, warnings, ..self.installed }
+    }
+}
+
+/// Compiles a kept policy with its accounts, and puts it in force.
+fn put_again(
+    tree: &Tree,
+    kept: Kept,
+    by: By,
+    leave: Leave,
+    is_current: &dyn Fn() -> Result<bool, Failure>,
+) -> Result<PutAgain, Failure> {
     let changed = changed_accounts(&kept.accounts, &|account| Accounts::Machine.number(account));
     if !changed.is_empty() {
         let end = "netbrokerctl: the policy in force is unchanged; restore these accounts, or install another policy"
@@ -102,26 +164,12 @@ fn back(tree: &Tree, digest: &str, leave: Leave) -> Result<Installed, Failure> {
     }
     let sources = kept.sources();
     let policy = policy::compiled(&sources, &Accounts::Recorded(kept.accounts.clone()))?;
-    warnings.extend(policy::grave(&policy));
+    let grave = policy::grave(&policy);
     let counted = policy::counted(&policy, &sources);
-    let put = New { policy, sources, accounts: kept.accounts, by: By::Rollback }.put(tree, leave, &|| Ok(true))?;
-    let done = if put.replaced { "rolled back" } else { "already in force" };
-    let compiled = if put.digest == kept.digest {
-        String::new()
-    } else {
-        format!(" (this version of netbrokerctl compiles the files of {} to another digest)", kept.digest)
-    };
-    let said = format!(
-        "{done}: {counted}, digest {}{compiled}; pinned until {UNPIN}\n\
-         The files in /etc/netbroker/policy.d are unchanged",
-        put.digest
-    );
-    Ok(Installed {
-        said,
-        warnings: warnings.into_iter().chain(put.warnings).collect(),
-        change: put.change,
-        after: put.after,
-    })
+    let put = New { policy, sources, accounts: kept.accounts, by }.put(tree, leave, is_current)?;
+    let warnings = grave.into_iter().chain(put.warnings).collect();
+    let installed = Installed { said: String::new(), warnings, change: put.change, after: put.after };
+    Ok(PutAgain { digest: put.digest, replaced: put.replaced, counted, installed })
 }
 
 fn find(all: Vec<Kept>, digest: &str) -> Result<Kept, Failure> {

@@ -18,7 +18,7 @@ use super::kept::{self, History, Kept};
 use super::read::COMPILED;
 use super::record::{self, Change};
 use super::state::prepare;
-use super::{Failure, in_force_but, names, policy, print, reason, tell_line, test, warn};
+use super::{Failure, history, in_force_but, names, policy, print, reason, tell, tell_line, test, warn};
 use crate::policy::compile::Policy;
 use crate::policy::compiled::Compiled;
 use crate::policy::diagnostics::Source;
@@ -51,9 +51,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         directory.map_err(|error| Failure::Message(Exit::Policy, format!("--directory: {}", reason(&error))))?;
     let leave = Leave { empty: arguments.allow_empty, unpin: arguments.unpin || is_person() };
     let tree = Tree::system();
-    let installed = match pinned_in_force(&tree) {
-        Some(digest) if arguments.unless_pinned => Ok(Installed::pinned(&digest)),
-        _ => install(&tree, &directory, leave),
+    let installed = if arguments.unless_pinned {
+        unless_pinned(&tree, &directory, leave)
+    } else {
+        install(&tree, &directory, leave)
     };
     // This is done even if the installation failed: `policy install` is also run for it after each start of the
     // machine.
@@ -111,6 +112,28 @@ impl Installed {
     }
 }
 
+/// Leaves a pinned policy in force, and installs the policy of a directory if none is pinned. A broker of this version
+/// may not be able to read the policy in force. That is then compiled again if it is pinned, or if the files of the
+/// directory cannot be installed.
+pub(super) fn unless_pinned(tree: &Tree, directory: &Path, leave: Leave) -> Result<Installed, Failure> {
+    if let Some(digest) = pinned_in_force(tree) {
+        return Ok(Installed::pinned(&digest));
+    }
+    if !InForce::has_other_format(tree) {
+        return install(tree, directory, leave);
+    }
+    if kept::pinned(tree).map_err(refused)?.is_some() {
+        return history::recompile(tree);
+    }
+    install(tree, directory, leave).or_else(|failure| match history::recompile(tree) {
+        Ok(recompiled) => Ok(Installed { after: Err(failure), ..recompiled }),
+        Err(why) => {
+            tell(&why);
+            Err(failure)
+        }
+    })
+}
+
 /// The digest of the policy that is pinned, if it is in force.
 fn pinned_in_force(tree: &Tree) -> Option<String> {
     let digest = kept::pinned(tree).ok()??;
@@ -142,6 +165,8 @@ pub(super) enum By {
     Install,
     /// `policy rollback`, which pins.
     Rollback,
+    /// `policy install --unless-pinned` after the version of netbroker has changed. The pin stays as it is.
+    Recompile,
 }
 
 impl By {
@@ -149,6 +174,7 @@ impl By {
         match self {
             Self::Install => "install",
             Self::Rollback => "rollback",
+            Self::Recompile => "recompile",
         }
     }
 }
@@ -218,10 +244,17 @@ impl New {
         }
         let pin = match self.by {
             By::Install => kept::unpin(tree).map_err(|why| in_force_but(&format!("the pin cannot be removed: {why}"))),
-            By::Rollback => kept::pin(tree, &digest).map_err(|why| in_force_but(&format!("it is not pinned: {why}"))),
+            By::Recompile if pinned.is_none() => Ok(()),
+            By::Rollback | By::Recompile => {
+                kept::pin(tree, &digest).map_err(|why| in_force_but(&format!("it is not pinned: {why}")))
+            }
         };
         let settled = place.settle().and_then(|()| history.prune(&all, &digest).map_err(|why| in_force_but(&why)));
-        let is_pinned = (self.by == By::Rollback).then_some(digest.as_str());
+        let is_pinned = match self.by {
+            By::Install => None,
+            By::Rollback => Some(digest.as_str()),
+            By::Recompile => pinned.as_ref().map(|_| digest.as_str()),
+        };
         let rules_before = before.as_ref().map_or_else(
             || Some(BTreeMap::new()),
             |before| kept_before(before.digest()).map(|kept| kept.rules.clone()),

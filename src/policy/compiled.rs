@@ -56,6 +56,9 @@ const PROFILES: u16 = 0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage(pub &'static str);
 
+/// Another version of netbrokerctl wrote the file, or it is not a compiled policy.
+pub const OTHER_FORMAT: Damage = Damage("it has another format than this broker reads");
+
 /// Settings of the policy as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -139,7 +142,7 @@ impl<R: ReadAt> Compiled<R> {
         let mut fields = Fields(covered);
         let magic: [u8; 8] = fields.take().ok_or(Damage("header"))?;
         if magic != *MAGIC {
-            return Err(Damage("it has another format than this broker reads"));
+            return Err(OTHER_FORMAT);
         }
         let said = u64::from_le_bytes(fields.take().ok_or(Damage("header"))?);
         let digest: [u8; 32] = fields.take().ok_or(Damage("header"))?;

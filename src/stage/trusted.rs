@@ -15,7 +15,7 @@ use nix::unistd::Gid;
 
 use super::netns::ITSELF;
 use super::system_user::is_directory;
-use crate::policy::compiled::{Compiled, ReadAt};
+use crate::policy::compiled::{Compiled, OTHER_FORMAT, ReadAt};
 use crate::refusal::{Refusal, describe};
 
 /// The directories of the compiled policy, from `/` on.
@@ -67,7 +67,15 @@ fn invalid(hint: String) -> Refusal {
 /// [`Refusal::PolicyInvalid`] with what is wrong and what to do; [`Refusal::SystemError`].
 pub(super) fn policy(group: Gid) -> Result<Compiled<PolicyFile>, Refusal> {
     let file = open_file(group)?;
-    Compiled::open(file).map_err(|damage| damaged(damage.0))
+    Compiled::open(file).map_err(|damage| if damage == OTHER_FORMAT { other_format() } else { damaged(damage.0) })
+}
+
+/// The refusal between the installation of another version and the compilation of the policy by it.
+fn other_format() -> Refusal {
+    let what = OTHER_FORMAT.0;
+    invalid(format!(
+        "{PATH}: {what}, such as that of another version; `netbrokerctl policy install --unless-pinned` compiles it again"
+    ))
 }
 
 /// The refusal for a policy whose bytes are not what was written.

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::super::files::INSTALLED;
-use super::super::install::{install, written};
+use super::super::install::{install, unless_pinned, written};
 use super::super::machine::Machine;
 use super::*;
 use crate::policy::compile::compile;
@@ -181,6 +181,94 @@ fn a_pin_that_cannot_be_read_is_not_taken_for_none() {
     // Whoever ends the pin need not know what it was.
     assert!(put(&machine, &rule("b"), UNPIN).unwrap().said.ends_with("; no policy is pinned any more"));
     assert_eq!(kept::pinned(&machine.tree), Ok(None));
+}
+
+/// As if a version with another format had installed the policy in force. The number of the format is the eighth byte.
+fn of_another_version(machine: &Machine) {
+    let mut bytes = fs::read(machine.path(IN_FORCE)).unwrap();
+    bytes[7] += 1;
+    fs::write(machine.path(IN_FORCE), bytes).unwrap();
+    assert!(InForce::read(&machine.tree).unwrap_err().contains("it has another format than this broker reads"));
+}
+
+fn after_an_upgrade(machine: &Machine) -> Result<Installed, Failure> {
+    unless_pinned(&machine.tree, Path::new(INSTALLED), Leave::default())
+}
+
+#[test]
+fn after_an_upgrade_the_files_are_installed() {
+    let machine = Machine::new();
+    installed(&machine, &rule("a"));
+    of_another_version(&machine);
+    machine.write(POLICY, rule("b"));
+    let installed = after_an_upgrade(&machine).unwrap();
+    assert!(installed.said.starts_with("installed: 1 rule in 1 file, digest "), "{}", installed.said);
+    assert_eq!(installed.change.unwrap().rules_after.into_keys().collect::<Vec<_>>(), ["b"]);
+}
+
+#[test]
+fn after_an_upgrade_a_pinned_policy_is_compiled_again_and_stays_pinned() {
+    let machine = Machine::new();
+    let first = installed(&machine, &rule("a"));
+    let bytes = fs::read(machine.path(IN_FORCE)).unwrap();
+    installed(&machine, &rule("b"));
+    back(&machine.tree, &first, UNPIN).unwrap();
+    of_another_version(&machine);
+    let again = after_an_upgrade(&machine).unwrap();
+    let said = &again.said;
+    assert!(
+        said.starts_with("compiled again: 1 rule in 1 file, digest ") && said.contains("; pinned until "),
+        "{said}"
+    );
+    assert!(
+        said.ends_with(&format!("The policy in force, digest {first}, had the format of another version")),
+        "{said}"
+    );
+    assert!(again.after.is_ok());
+    assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), bytes);
+    assert_eq!(kept::pinned(&machine.tree), Ok(Some(first.clone())));
+    let change = again.change.unwrap();
+    assert_eq!((change.by, change.before, &change.after, change.pinned), ("recompile", None, &first, true));
+    // The next start of the machine has nothing to do.
+    assert!(after_an_upgrade(&machine).unwrap().said.starts_with("unchanged: the policy in force is pinned until"));
+}
+
+#[test]
+fn after_an_upgrade_the_last_good_policy_is_compiled_again_if_the_files_are_broken() {
+    let machine = Machine::new();
+    installed(&machine, &rule("a"));
+    let second = installed(&machine, &rule("b"));
+    let bytes = fs::read(machine.path(IN_FORCE)).unwrap();
+    of_another_version(&machine);
+    machine.write(POLICY, "nonsense");
+    let again = after_an_upgrade(&machine).unwrap();
+    assert!(again.said.starts_with(&format!("compiled again: 1 rule in 1 file, digest {second}\n")), "{}", again.said);
+    assert!(why(again.after).starts_with(&format!("{POLICY}:1:")), "the reason is lost");
+    assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), bytes);
+    let change = again.change.unwrap();
+    assert_eq!((change.by, change.pinned), ("recompile", false));
+    assert_eq!(kept::pinned(&machine.tree), Ok(None));
+    // Without another format, nothing but the failure happens.
+    assert!(why(after_an_upgrade(&machine)).starts_with(&format!("{POLICY}:1:")));
+}
+
+#[test]
+fn after_an_upgrade_a_policy_that_was_not_kept_or_has_other_accounts_is_not_compiled_again() {
+    let machine = Machine::new();
+    let digest = installed(&machine, &rule("a").replace("uid:7", "user:root"));
+    back(&machine.tree, &digest, UNPIN).unwrap();
+    of_another_version(&machine);
+    let before = fs::read(machine.path(IN_FORCE)).unwrap();
+    let path = format!("{HISTORY}/{digest}.json");
+    let kept = fs::read_to_string(machine.path(&path)).unwrap();
+    machine.write(&path, kept.replace("\"user:root\":0", "\"user:root\":5"));
+    assert!(why(after_an_upgrade(&machine)).starts_with("the user `root` had the number 5 and now has 0"));
+    fs::remove_file(machine.path(&path)).unwrap();
+    let expected = format!(
+        "the policy in force, which is pinned (digest {digest}), has the format of another version, and its files are not kept"
+    );
+    assert_eq!(why(after_an_upgrade(&machine)), expected);
+    assert_eq!(fs::read(machine.path(IN_FORCE)).unwrap(), before);
 }
 
 #[test]
