@@ -16,7 +16,7 @@ use super::settle::{one_family, with_length};
 use super::types::Words;
 use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, number, off, part,
+    Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, number, off, part,
     required, untouched,
 };
 
@@ -231,7 +231,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: listed,
         result: Output {
             parts: &[part(
                 "addresses",
@@ -268,10 +268,26 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Refuses a scope that no address of the family has.
+fn has_a_scope_of_its_family(request: &Request, family: Option<&str>) -> Result<(), Invalid> {
+    match request.get(&SCOPE) {
+        Some(word @ &"nowhere") if family == Some("inet6") => {
+            Err(Invalid::new(SCOPE.field.name, format!("`{word}` is not the scope of any IPv6 address")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses filters that no address can match.
+fn listed(request: &mut Request) -> Result<(), Invalid> {
+    has_a_scope_of_its_family(request, request.get(&FAMILY).copied())
+}
+
 /// Refuses filters that no address can match.
 fn flushed(request: &mut Request) -> Result<(), Invalid> {
     with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
     let family = one_family(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    has_a_scope_of_its_family(request, family)?;
     if request.get(&LABEL).is_some() && family == Some("inet6") {
         return Err(Invalid::new(
             LABEL.field.name,

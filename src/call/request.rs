@@ -31,6 +31,11 @@ impl Invalid {
     }
 }
 
+/// The reason why a field is refused together with another one.
+pub(super) fn excluded(other: &Field, why: &str) -> String {
+    format!("cannot be given together with `{}`: {why}", other.name)
+}
+
 fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
     Invalid::new(field, reason)
 }
@@ -94,7 +99,7 @@ impl Request {
         let mut request = Self { call, kind, values, closed, opened, followed, reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
-                return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
+                return Err(invalid(one.name, excluded(other, why)));
             }
         }
         lists_of_one(&mut request, uid)?;

@@ -4,6 +4,7 @@
 
 mod settle;
 
+pub(crate) use self::settle::{NO_NEXT_HOPS, leads_nowhere_by_type};
 use self::settle::{can_be_deleted, can_be_found, can_be_listed, can_be_looked_up, can_be_made};
 use super::field::Constant;
 use super::field::{

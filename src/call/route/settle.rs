@@ -125,7 +125,7 @@ fn has_what_its_encapsulation_has(request: &Request) -> Result<(), Invalid> {
 fn can_be_encapsulated(request: &Request) -> Result<(), Invalid> {
     let Some(kind) = request.get(&ENCAP_KIND) else { return Ok(()) };
     if request.get(&ROUTE_TYPE).is_some_and(|own| *own != "unicast") {
-        return invalid(&ENCAP_KIND.field, "does not apply to this `route_type`");
+        return invalid(&ENCAP_KIND.field, NO_NEXT_HOPS);
     }
     let needed = if *kind == "mpls" { &ENCAP_LABELS.field } else { &ENCAP_DESTINATION.field };
     if request.value(needed).is_none() {
@@ -198,8 +198,31 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
 pub(super) fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
     has_numbers_that_can_be(request)?;
+    leads_nowhere_that_is_reported(request)?;
     can_be_of_its_family(request, family)
 }
+
+/// Refuses filters on the next hops of a type that has none. A nexthop object can be a blackhole, so `nexthop_id` is not
+/// refused. The kernel reports the loopback device as the link of IPv6 routes of these types and of blackholes by a
+/// nexthop object. Which device that is, only the system knows, so `link` is checked when it is looked up.
+fn leads_nowhere_that_is_reported(request: &Request) -> Result<(), Invalid> {
+    if !leads_nowhere_by_type(request) {
+        return Ok(());
+    }
+    match [&GATEWAY.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some()) {
+        Some(field) => invalid(field, NO_NEXT_HOPS),
+        None => Ok(()),
+    }
+}
+
+/// Whether the request gives a type of route that has no next hops, such as `blackhole`.
+pub(crate) fn leads_nowhere_by_type(request: &Request) -> bool {
+    let own = request.get(&ROUTE_TYPE);
+    own.is_some_and(|own| !matches!(*own, "unicast" | "local" | "broadcast"))
+}
+
+/// Why a field of a next hop is refused.
+pub(crate) const NO_NEXT_HOPS: &str = "does not apply to this `route_type`";
 
 /// Refuses filters that no route can match, and fills in the source.
 pub(super) fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
@@ -316,7 +339,7 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
         Some(own @ ("local" | "broadcast")) => {
             let others = [&GATEWAY.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
             match others.into_iter().find(|field| request.value(field).is_some()) {
-                Some(field) => invalid(field, "does not apply to this `route_type`"),
+                Some(field) => invalid(field, NO_NEXT_HOPS),
                 None if request.get(&LINK).is_none() => {
                     invalid(&LINK.field, format!("is missing; a route of the type `{own}` needs it"))
                 }
@@ -337,7 +360,7 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
 /// Refuses next hops for types such as `blackhole`.
 fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
     match LEADS.iter().find(|field| request.value(field).is_some()) {
-        Some(field) => invalid(field, "does not apply to this `route_type`"),
+        Some(field) => invalid(field, NO_NEXT_HOPS),
         None => Ok(()),
     }
 }
