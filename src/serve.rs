@@ -184,8 +184,8 @@ fn permit(
         let reason = "another policy was put in force while the request arrived".to_owned();
         return Err(refuse_call(Refusal::Busy { reason }));
     }
-    let request = Request::parse(call, parameters, guarded.caller().uid)
-        .map_err(|invalid| refuse_call(invalid.into()))?;
+    let request =
+        Request::parse(call, parameters, guarded.caller().uid).map_err(|invalid| refuse_call(invalid.into()))?;
     let verdict = guarded.judge(request).map_err(refuse_call)?;
     let record =
         guarded.record(if matches!(verdict.decision(), Decision::Allowed { .. }) { "permitted" } else { "refused" });

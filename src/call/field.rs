@@ -839,10 +839,10 @@ fields! {
     /// The identifiers (VNIs) under which the VLANs are sent through the tunnel, one for each VLAN. A deny on `vni` also meets
     /// this field.
     TUNNEL_IDS: NumberRange = 243 "tunnel_ids" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
-        in_requests "The link must be a port with `bridge_port.vlan_tunnel`. 0 is not allowed.";
+        in_requests "The link must be a port with `bridge_port.vlan_tunnel`.";
     /// The network identifiers (VNIs) in the list of a vxlan. A deny on `vni` also meets this field.
     VNIS: NumberRange = 244 "vnis" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
-        in_requests "0 is not allowed, because the kernel does not take it by itself.";
+        in_requests "The kernel does not take 0 by itself.";
     /// How the route encapsulates packets: with MPLS labels (`mpls`), or in IPv4 (`ip`) or IPv6 (`ip6`) packets of the
     /// tunnel that `link` is. `ip` and `ip6` have an effect only if this is a tunnel whose packets bring their own destination,
     /// such as a vxlan with `vxlan.collect_metadata`.

@@ -292,7 +292,8 @@ fn values(
                 values.push((field, Value::List(list.iter().enumerate().map(element).collect::<Result<_, _>>()?)));
             }
             (Some(json), _) => {
-                let value = read(field, json)?;
+                let value = used.ty().read(json).and_then(|value| used.only.require(&value).map(|()| value));
+                let value = value.map_err(|reason| invalid(field.name, reason))?;
                 if used.naming == Naming::Gives {
                     value.require_new_name().map_err(|reason| invalid(field.name, reason))?;
                 }
@@ -300,7 +301,7 @@ fn values(
             }
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
             (None, Absence::Required) => {
-                return Err(invalid(field.name, format!("is missing; expected {}", field.ty.expected())));
+                return Err(invalid(field.name, format!("is missing; expected {}", used.expected())));
             }
             (None, _) => {}
         }

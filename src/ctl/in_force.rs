@@ -28,7 +28,8 @@ impl InForce {
 
     fn look(tree: &Tree) -> Result<Self, String> {
         let path = Path::new(STATE).join(FILE);
-        let absent = || format!("no policy is in force: {} does not exist", path.display());
+        let absent =
+            || format!("no policy is in force: {} does not exist; run `netbrokerctl policy install`", path.display());
         let parent = Path::new(STATE).parent().unwrap_or(Path::new("/"));
         if !exists_in(&tree.directory(parent)?, Path::new(STATE).file_name().unwrap_or_default()) {
             return Err(absent());

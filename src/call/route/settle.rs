@@ -9,18 +9,14 @@ use super::super::field::{
     DESTINATION, ENCAP_DESTINATION, ENCAP_ID, ENCAP_KIND, ENCAP_LABELS, ENCAP_SOURCE, ENCAP_TOS, ENCAP_TTL, EXISTS_OK,
     EXPIRES, FAMILY, Field, GATEWAY, LINK, METRIC, MTU, MTU_LOCK, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY,
     NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE,
-    SCOPE, SOURCE, TABLE, TOS,
+    SCOPE, SOURCE, TOS,
 };
-use super::super::inet::{bits, is_mapped};
+use super::super::inet::is_mapped;
 use super::super::request::{Invalid, Request};
 use super::super::settle::{all_of, family_of, one_family};
 use super::super::types::DEFAULT;
 use super::super::value::{Element, Value, in_element};
-use super::{BOOT, IPV6_METRIC, MAIN, MOST_MTU};
-
-/// A type of service is a multiple of this number: the two lowest bits are for congestion notification
-/// (`INET_ECN_MASK`).
-const ECN_VALUES: u64 = 4;
+use super::{BOOT, IPV6_METRIC};
 
 /// What a route has by its nexthop object. The route type of a blackhole is `blackhole`.
 static OF_ITS_OBJECT: &[&Field] = &[
@@ -67,9 +63,6 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
         if let Some(prefix) = request.get(key).filter(|prefix| prefix.network() != **prefix) {
             return invalid(&key.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
         }
-    }
-    if request.get(&TABLE) == Some(&0) {
-        return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
     }
     has_no_zeros(request)?;
     is_mapped_in_ipv6_only(request, family)?;
@@ -181,7 +174,6 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
         return invalid(&EXPIRES.field, "cannot be given together with `exists_ok`: the time of a route runs down");
     }
     can_be_encapsulated(request)?;
-    has_numbers_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
     }
@@ -197,7 +189,6 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
 /// Refuses filters that no route can match, with the same errors as the calls that would add such a route.
 pub(super) fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
-    has_numbers_that_can_be(request)?;
     leads_nowhere_that_is_reported(request)?;
     can_be_of_its_family(request, family)
 }
@@ -262,23 +253,9 @@ fn is_about_one_next_hop(request: &mut Request, family: Option<&'static str>) ->
     Ok(())
 }
 
-/// Requires single addresses, and refuses those that the kernel takes for no address.
+/// Requires addresses of one family.
 pub(super) fn can_be_looked_up(request: &mut Request) -> Result<(), Invalid> {
-    one_family(request, &[&DESTINATION.field, &SOURCE.field])?;
-    has_numbers_that_can_be(request)?;
-    for key in [&DESTINATION, &SOURCE] {
-        match request.get(key) {
-            Some(prefix) if prefix.length != bits(prefix.address) => {
-                let why = format!("must be a single address, such as `{}/{}`", prefix.address, bits(prefix.address));
-                return invalid(&key.field, why);
-            }
-            Some(prefix) if prefix.address.is_unspecified() => {
-                return invalid(&key.field, format!("`{prefix}` is the unspecified address, which the kernel ignores"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    one_family(request, &[&DESTINATION.field, &SOURCE.field]).map(|_| ())
 }
 
 /// An IPv6 route without a source prefix is for packets of all sources.
@@ -301,19 +278,6 @@ pub(super) fn can_be_listed(request: &mut Request) -> Result<(), Invalid> {
             Ok(())
         }
         _ => Ok(()),
-    }
-}
-
-fn has_numbers_that_can_be(request: &Request) -> Result<(), Invalid> {
-    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        return invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}"));
-    }
-    match request.get(&TOS).filter(|tos| *tos % ECN_VALUES != 0) {
-        Some(tos) => invalid(
-            &TOS.field,
-            format!("must be a multiple of {ECN_VALUES}, not {tos}; the two lowest bits are not part of it"),
-        ),
-        None => Ok(()),
     }
 }
 
