@@ -177,9 +177,9 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the addresses of a link that match all given fields. Addresses of the kernel's own are left: those \
               whose `protocol` is 1 to 3, and temporary IPv6 addresses. A kernel before Linux 5.18 does not report the \
               origin, so there the loopback and link-local addresses are deleted too. The broker lists the addresses, \
-              and then deletes each one by itself. An address that another process deletes meanwhile is not counted. If \
+              and then deletes them one at a time. An address that another process deletes meanwhile is not counted. If \
               an error ends the call, `may_have_changed` says whether some addresses were deleted before.",
-        elsewhere: "With each address, what `Address.Delete` says. With an address that has `mngtmpaddr`, the kernel deletes \
+        elsewhere: "The side effects of `Address.Delete`, for each address. With an address that has `mngtmpaddr`, the kernel deletes \
                     the temporary addresses that it made of it.",
         uses: &[
             required(&NETNS.field),

@@ -208,8 +208,8 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the entry of `mac` on a link. Without `targets`, it is the one with the link itself, as in \
               bridge(8). Without `vlan`, a bridge deletes the entries of this port for `mac` without a VLAN and in \
               all VLANs of the port. Without `remote`, a vxlan deletes the entry with all its destinations, \
-              otherwise only this destination. Without `port`, `vni` or `source_vni`, that of the vxlan is meant, \
-              and without `via` a destination without one. With both targets, the entry of the bridge is deleted \
+              otherwise only this destination. Without `port`, `vni` or `source_vni`, the value of the vxlan is \
+              used; without `via`, only a destination without `via` matches. With both targets, the entry of the bridge is deleted \
               first. If the second deletion fails, `may_have_changed` is true.",
         elsewhere: "",
         uses: &[
@@ -239,9 +239,9 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the entries of a link that match all given fields. Without `mac`, the entries for the link's \
               own hardware address remain, and on a vxlan those for `00:00:00:00:00:00`. The entries with the link \
               itself (`self`) are deleted only on a bridge and on a vxlan, because other links keep addresses there \
-              that the kernel uses. The broker lists the entries, and then deletes each one by itself. An entry that \
+              that the kernel uses. The broker lists the entries, and then deletes them one at a time. An entry that \
               vanishes meanwhile is not counted. If an error ends the call, `may_have_changed` says whether some \
-              were deleted before. If the kernel would delete another entry, too, the error is `NotSupported`.",
+              were deleted before. If the kernel would also delete another entry, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),

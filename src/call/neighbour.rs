@@ -98,7 +98,7 @@ macro_rules! made {
 }
 
 const EXCLUDED: &[(&Field, &Field, &str)] =
-    &[(&MANAGED.field, &USE.field, "a managed neighbour is resolved at once, too")];
+    &[(&MANAGED.field, &USE.field, "a managed neighbour is also resolved at once")];
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -167,7 +167,7 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Deletes the neighbours of a link that match all given fields, or with `proxy` its proxy entries. As in `ip \
               neigh flush`, entries in the states `permanent` and `noarp` are left, unless `states` has that state. The \
-              broker lists the entries, and then deletes each one by itself. An entry that vanishes meanwhile is not \
+              broker lists the entries, and then deletes them one at a time. An entry that vanishes meanwhile is not \
               counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
         elsewhere: "",
         uses: &[

@@ -150,7 +150,11 @@ pub(super) static CALLS: &[Call] = &[
         settle: AS_READ,
         result: Output {
             parts: &[
-                part("pids", Shape::Ints, "The process ids, as the `/proc` of the host has them, in ascending order."),
+                part(
+                    "pids",
+                    Shape::Ints,
+                    "The process ids, as the `/proc` of the host shows them, in ascending order.",
+                ),
                 part(
                     "complete",
                     Shape::Bool,

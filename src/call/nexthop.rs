@@ -292,7 +292,7 @@ pub(super) static CALLS: &[Call] = &[
               number, groups first. If the kernel would also delete a group that does not match, because all of its \
               members do, the error is `NotSupported`, and nothing is deleted. An object that vanishes meanwhile is \
               not counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
-        elsewhere: "As of `Nexthop.Delete`, for each object.",
+        elsewhere: "The side effects of `Nexthop.Delete`, for each object.",
         uses: found![required(&NETNS.field), any(&NEXTHOP_IDS.field);],
         kinds: NO_KINDS,
         excludes: &[],

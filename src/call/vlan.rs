@@ -83,10 +83,10 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Adds VLANs as `Vlan.Add` does, or changes `pvid` and `untagged` of existing ones, as `bridge vlan add` \
-              does. Without `pvid`, a VLAN that was the PVID is no longer that. An existing VLAN keeps its tunnel \
+              does. Without `pvid`, a VLAN that was the PVID stops being the PVID. An existing VLAN keeps its tunnel \
               id. It can get one if it has none. If it has another one, the error is `AlreadyExists`: delete the \
               VLAN first. With `pvid`, another VLAN of the link may lose this property. In a policy, an allow \
-              considers the given VLAN, and every deny on `vlans` or `vlan` is then met.",
+              considers the given VLAN, and every deny on `vlans` or `vlan` is met.",
         elsewhere: "For each VLAN that is added, the bridge adds the hardware address of the link to its forwarding database.",
         uses: made![],
         kinds: NO_KINDS,

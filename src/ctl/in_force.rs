@@ -23,13 +23,13 @@ impl InForce {
     /// # Errors
     /// Why the broker would refuse it.
     pub(super) fn read(tree: &Tree) -> Result<Self, String> {
-        Self::look(tree).map_err(|why| format!("{why}; the broker refuses every call"))
+        Self::look(tree)
+            .map_err(|why| format!("{why}; the broker refuses every call; run `netbrokerctl policy install`"))
     }
 
     fn look(tree: &Tree) -> Result<Self, String> {
         let path = Path::new(STATE).join(FILE);
-        let absent =
-            || format!("no policy is in force: {} does not exist; run `netbrokerctl policy install`", path.display());
+        let absent = || format!("no policy is in force: {} does not exist", path.display());
         let parent = Path::new(STATE).parent().unwrap_or(Path::new("/"));
         if !exists_in(&tree.directory(parent)?, Path::new(STATE).file_name().unwrap_or_default()) {
             return Err(absent());
