@@ -381,7 +381,9 @@ fn a_route_for_one_source_is_another_route_than_the_one_for_all_sources() {
     }
     let before = host.snapshot(&[a]);
     let missing = json!({"destination": "2001:db8:30::/48", "source": "2001:db8:6::/48"});
-    assert_eq!(act(&host, "Delete", a, &missing).error(), "io.netbroker.Route.NotFound");
+    let reply = act(&host, "Delete", a, &missing);
+    assert_eq!(reply.error(), "io.netbroker.Route.NotFound");
+    assert_eq!(reply.get("message"), json!("the object does not exist"), "not `No such process`: {reply}");
     for (fields, field, reason) in [
         (json!({"destination": "10.1.0.0/16", "source": "10.2.0.0/16"}), "source", "does not apply to an IPv4 route"),
         (json!({"destination": "::/0", "source": "2001:db8::1/48"}), "source", "has host bits; write `2001:db8::/48`"),

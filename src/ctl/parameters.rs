@@ -173,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_refused_has_the_hint_that_it_has_in_a_policy() {
+        for (fields, hint) in [
+            (["link=t", "kind=tap", "netns=n"], "a tap is written `kind=tun tun.mode=tap`"),
+            (["link=t", "kind=brigde", "netns=n"], "did you mean `bridge`?"),
+            (["link=t", "kind=bridge", "netns=/run/netns/n"], "write the name alone, without the directory"),
+            (["link=\u{435}th0", "kind=bridge", "netns=n"], "contains `\u{435}` (U+0435) at position 1"),
+        ] {
+            let why = of("Link.Add", &fields).unwrap_err();
+            assert!(why.contains(hint), "{why}");
+        }
+    }
+
+    #[test]
     fn nested_fields_are_given_one_by_one_or_as_an_object() {
         let expected = r#"{"kind":"veth","link":"v0","netns":"@host","peer":{"mtu":1500,"name":"eth0","netns":"n"}}"#;
         let one_by_one = ["peer.name=eth0", "peer.netns=n", "peer.mtu=1500"];

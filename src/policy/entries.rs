@@ -136,15 +136,20 @@ fn word(words: &Words, raw: &str, ruling: Ruling) -> Result<String, String> {
 
 /// What was probably meant by a keyword that does not exist.
 fn word_meant(words: &Words, raw: &str) -> String {
-    let is_tap = raw == "tap" && words.all().any(|word| word == "tun");
     let tap = "; a tap is written `kind = \"tun\"` with `tun.mode = \"tap\"`";
-    if is_tap { tap.to_owned() } else { did_you_mean(raw, words.all()) }
+    if is_tap(words, raw) { tap.to_owned() } else { did_you_mean(raw, words.all()) }
+}
+
+/// Whether it is what iproute2 calls a mode of tun.
+fn is_tap(words: &Words, raw: &str) -> bool {
+    raw == "tap" && words.all().any(|word| word == "tun")
 }
 
 /// What was probably meant by a value of this type that a person typed and that is refused.
 pub(crate) fn value_meant(ty: Type, raw: &str) -> String {
     match ty {
-        Type::Word(words) => word_meant(words, raw),
+        Type::Word(words) if is_tap(words, raw) => "; a tap is written `kind=tun tun.mode=tap`".to_owned(),
+        Type::Word(words) => did_you_mean(raw, words.all()),
         Type::Netns | Type::Link | Type::AlternativeName | Type::Label => meant(raw).to_owned(),
         _ => String::new(),
     }

@@ -185,7 +185,7 @@ fn an_entry_that_fits_no_request_is_named_and_every_other_fits_one() {
                 match (refusal, fits(call, used, &edge, &constraint, bases)) {
                     (Some(_), false) | (None, true) => {}
                     (Some(why), true) => {
-                        wrong.push(format!("{} {}: {edge} {why}, but fits", call.name, used.field().name))
+                        wrong.push(format!("{} {}: {edge} {why}, but fits", call.name, used.field().name));
                     }
                     (None, false) => wrong.push(format!("{} {}: {edge} is not named", call.name, used.field().name)),
                 }
