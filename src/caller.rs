@@ -16,7 +16,8 @@ use crate::sys;
 const NOBODY: [u32; 2] = [65534, u32::MAX];
 
 /// What to do where only a listener of another process can help.
-pub const LISTENER: &str = "connect to a Unix socket whose listener starts `netbroker --peer` (netbroker(8))";
+pub const LISTENER: &str = "call through `/run/netbroker/socket` (netbrokerd(8)), or through another Unix socket whose listener \
+    starts `netbroker --peer` (netbroker(8))";
 /// What a listener must do.
 const PEER: &str = "the listener must set SO_PASSCRED, accept the connection, and start `netbroker --peer` with it as \
     descriptors 0 and 1 (netbroker(8))";

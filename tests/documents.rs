@@ -90,6 +90,48 @@ fn each_sentence_on_what_rules_mean_is_held_by_tests_that_there_are() {
     assert!(sentences.len() > 5, "{section}");
 }
 
+/// The programs for which `tests/run` installs packages, less cargo, which runs the tests. A package of files only, such as
+/// headers, has no program.
+fn installed_programs() -> Vec<String> {
+    let text = read("tests/run");
+    let checks = text.lines().filter_map(|line| line.strip_prefix("need ")?.split('#').next()?.trim().split_once(' '));
+    let program = |check: &str| {
+        let words: Vec<&str> = check.split_whitespace().collect();
+        let path = match words[..] {
+            ["command", "-v", "cargo"] | ["test", "-s" | "-e", _] => return None,
+            ["command", "-v", name] => name,
+            ["test", "-x", path] => path,
+            _ => words[0],
+        };
+        Some(path.rsplit('/').next().unwrap().to_owned())
+    };
+    let found: Vec<String> = checks.filter_map(|(_, check)| program(check)).collect();
+    assert!(found.len() > 8 && found.iter().all(|name| name != "function"), "{found:?}");
+    found
+}
+
+#[test]
+fn the_targets_that_run_in_a_fresh_debian_call_every_program_that_is_installed_for_tests() {
+    let ci = read(".ci/run");
+    let list = ci.split_once(".ci/fresh --tests ").unwrap().1.split("\n}\n").next().unwrap();
+    let targets: Vec<&str> = list.split("--test ").filter_map(|rest| rest.split_whitespace().next()).collect();
+    let sources = targets.iter().map(|target| {
+        let folder = format!("tests/{target}");
+        let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder).is_dir();
+        let parts = if is_there { sources(&folder) } else { Vec::new() };
+        [format!("tests/{target}.rs")].into_iter().chain(parts).map(|file| read(&file)).collect::<String>()
+    });
+    let words: Vec<String> = sources
+        .flat_map(|text| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            text.split(|c| !is_part(c)).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    for program in installed_programs() {
+        assert!(words.contains(&program), "no target of {targets:?} calls {program}");
+    }
+}
+
 #[test]
 fn unsafe_code_is_in_two_files() {
     let manifest = read("Cargo.toml");

@@ -200,7 +200,9 @@ fn a_symbolic_link_is_no_namespace_and_its_target_stays() {
         assert_eq!(refused(&reply).1, no_such("symbolic_link", name));
         let reply = host.caller().call("Link.Add", json!({"netns": name, "link": "br0", "kind": "bridge"}));
         assert_eq!(refused(&reply).1, no_such("symbolic_link", name));
-        assert_eq!(call(&host, "Get", name).ok(), json!({"ready": false}));
+        assert_eq!(refused(&call(&host, "Get", name)).1, no_such("symbolic_link", name));
+        let reply = host.caller().call("Netns.Set", json!({"netns": name, "nsid": 7}));
+        assert_eq!(refused(&reply).1, no_such("symbolic_link", name));
         assert_eq!(refused(&call(&host, "Add", name)).0, "Netns.AlreadyExists");
     }
     let names = [("first", false), ("real", true), ("sym", false)].map(|(n, ready)| (n.to_owned(), ready));
@@ -225,6 +227,10 @@ fn delete_removes_namespaces_and_left_over_plain_files_and_nothing_else() {
     let before = picture(&host);
     for name in others {
         let reason = if ["link", "dangling"].contains(&name) { "symbolic_link" } else { "not_a_namespace" };
+        if !["file", "stacked"].contains(&name) {
+            let (error, parameters) = refused(&call(&host, "Get", name));
+            assert_eq!((error.as_str(), &parameters["reason"]), ("Netns.NoSuchNetns", &json!(reason)), "{name}");
+        }
         for fields in [json!({"netns": name}), json!({"netns": name, "missing_ok": true})] {
             let (error, parameters) = refused(&host.caller().call("Netns.Delete", fields));
             assert_eq!((error.as_str(), &parameters["reason"]), ("Netns.NoSuchNetns", &json!(reason)), "{name}");

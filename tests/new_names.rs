@@ -50,7 +50,7 @@ fn a_new_name_with_a_character_that_a_shell_takes_for_more_than_itself_is_refuse
                 assert_eq!(reply.get("field"), field, "{method} {name}");
                 let at = name.find(quoting).unwrap();
                 let reason = reply.get("reason");
-                let expected = format!("has a byte at position {at} that a new name must not have");
+                let expected = format!("has a character at position {} that a new name must not have", at + 1);
                 assert!(reason.as_str().unwrap().contains(&expected), "{method} {name}: {reason}");
             }
         }

@@ -295,10 +295,24 @@ fn explain_says_when_another_policy_is_in_force() {
     let ran = explain();
     assert_eq!(ran.status(), 77, "{ran}");
     assert!(ran.stderr().contains("not the policy in force"), "{ran}");
-    assert!(ran.stdout().contains("whose `link` = \"v1\" does not permit `v0`"), "{ran}");
+    assert!(ran.stdout().contains("its `link` = \"v1\" does not permit `v0`"), "{ran}");
     set(&host).ok();
     host.sh("rm /var/lib/netbroker/policy");
     assert!(explain().stderr().contains("no policy is in force"));
+    for (who, hint) in [
+        ("alice", "did you mean `user:alice`?"),
+        ("%users", "it names a group, which is given as `--group group:users`"),
+        ("group:users", "it names a group, which is given as `--group group:users`"),
+        ("*", "`explain` is about one caller, not about everybody"),
+        ("", "it is empty"),
+        ("1000", "did you mean `uid:1000`?"),
+        ("usr:alice", "did you mean `user:alice`?"),
+        ("uid:alice", "did you mean `user:alice`?"),
+        ("us\u{435}r:alice", "it contains `\u{435}` (U+0435)"),
+    ] {
+        let ran = host.tool(&["policy", "explain", "--who", who, "Link.List"]);
+        assert!(ran.status() == 65 && ran.stderr().contains(hint), "{who}: {hint}: {ran}");
+    }
     let unknown = host.tool(&["policy", "explain", "--who=user:nosuchuser", "Link.List"]);
     assert_eq!(unknown.status(), 65, "{unknown}");
 }

@@ -112,7 +112,8 @@ fn a_rollback_stays_until_a_person_installs() {
     assert_eq!((records.len(), records[0].uid, records[0].field("NETBROKER_BY")), (1, NETBROKER, "rollback"));
     assert_eq!(records[0].field("NETBROKER_PINNED"), "true");
     let pinned = "pinned until `netbrokerctl policy install --unpin`, or `netbrokerctl policy install` at a terminal";
-    ends(&host.tool(&["policy", "status"]), 1, &["differs", pinned]);
+    let unpin = "to end the pin and put the files in force, run `netbrokerctl policy install --unpin`\n";
+    ends(&host.tool(&["policy", "status"]), 1, &["differs", pinned, unpin]);
     // An installation by a script does not end it; standard input is not a terminal here.
     ends(&host.tool(&["policy", "install"]), 78, &["has pinned the policy with digest", &first, "--unpin"]);
     assert!(lists(&host));
@@ -190,7 +191,7 @@ fn an_account_that_has_gone_stops_a_rollback_and_is_still_read() {
     host.sh("rm -r /var/lib/netbroker/history");
     let uid = format!("uid:{ALICE}");
     let explain = ["policy", "explain", "--installed", "--who", &uid, "Link.List", "netns=secret"];
-    ends(&host.tool(&explain), 77, &["nearest is `links`, which does not permit `secret` of `netns`", "are not kept"]);
+    ends(&host.tool(&explain), 77, &["nearest is `links`: it does not permit `secret` of `netns`", "are not kept"]);
     ends(&host.tool(&["policy", "show", "--installed"]), 78, &["the files of the policy in force are not kept"]);
 }
 

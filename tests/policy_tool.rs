@@ -85,10 +85,10 @@ fn tests_tell_what_decided_instead_and_which_rules_none_reaches() {
     let place = format!("`links` ({POLICY_D}/10-links.toml:4)");
     let expected = [
         format!(
-            "{file}:9: own links: Link.Set: expected `links`, but refused: no rule permits it; nearest is {place}, "
+            "{file}:9: own links: Link.Set: expected `links`, but refused: no rule permits it; nearest is {place}: "
         ),
         format!(
-            "whose `link` = \"$links\" does not permit `eth0`\n{file}:13: jumbo frames: Link.Set: expected `silence`, "
+            "its `link` = \"$links\" does not permit `eth0`\n{file}:13: jumbo frames: Link.Set: expected `silence`, "
         ),
         format!("but allowed by {place}\n{unreached}2 of 2 tests failed; the tests do not reach 1 rule\n"),
     ];
@@ -202,7 +202,11 @@ fn a_shipped_policy_is_enabled_with_its_tests_and_disabled_again() {
 fn status_compares_what_is_in_force_with_files_and_accounts() {
     let host = host();
     let status = |code: i32, words: &[&str]| ends(&host.tool(&["policy", "status"]), code, words);
-    status(78, &["no policy is in force: /var/lib/netbroker/policy does not exist; the broker refuses every call"]);
+    status(
+        78,
+        &["no policy is in force: /var/lib/netbroker/policy does not exist; the broker refuses every call; run \
+                  `netbrokerctl policy install`"],
+    );
     let install = || host.tool(&["policy", "install"]).ok();
     let digest = install().trim().rsplit(' ').next().unwrap().to_owned();
     let head = format!("in force: digest {digest}, since 20");

@@ -104,7 +104,7 @@ fn a_policy_is_checked_shown_and_explained_without_its_accounts() {
         alice.tool(&[&words[..], fields].concat())
     };
     ends(&explain("user:neutron", &["link=qr-1", "mtu=1400"]), 0, &["allowed by `links`"]);
-    let all = "whose `link` = \"qr-*\" does not permit `eth0`, which does not name `up`, `alias`";
+    let all = "its `link` = \"qr-*\" does not permit `eth0`; it does not name `up` and `alias`";
     ends(&explain("user:neutron", &["link=eth0", "up=true", "alias=a"]), 77, &[all]);
     ends(&explain("user:alice", &["link=qr-1", "mtu=1400"]), 77, &["refused: no rule permits it\n"]);
     ends(&explain("user:root", &["link=qr-1", "mtu=1400"]), 65, &["no user named `root`"]); // the file adds none
@@ -212,7 +212,7 @@ fn a_check_reports_errors_and_warnings_as_json_with_their_places() {
     assert_eq!((status, said["errors"].as_array().unwrap().len()), (78, 1));
     assert_eq!(
         said["errors"][0]["message"],
-        "no call named `Route.Ad`; the calls of Route are Route.Add, Route.Replace, Route.Delete, Route.Append, Route.Flush, Route.Get, Route.List"
+        "no call named `Route.Ad`; the calls of Route are Route.Add, Route.Replace, Route.Delete, Route.Append, Route.Flush, Route.Get, Route.List; see `netbrokerctl describe`"
     );
     // The total stands at the end of what people read.
     host.policy_file("20.toml", &deny.replace("Route.Add", "Route.Ad").replace("\"x\"", "\"y\""));

@@ -131,7 +131,10 @@ fn what_switches_the_bits_off_is_named() {
     unchanged(&host, || {
         for way in [Way::Setuid, Way::FileCapabilities] {
             host.install(way);
-            lacks(&set_mtu(&host.caller().no_new_privs(), 1400), "no_new_privs");
+            let refused = set_mtu(&host.caller().no_new_privs(), 1400);
+            lacks(&refused, "no_new_privs");
+            let hint = refused.get("hint");
+            assert!(hint.as_str().unwrap().contains("/run/netbroker/socket"), "the packages' default: {hint}");
             host.sh("mount -o remount,nosuid /usr/libexec");
             lacks(&set_mtu(&host.caller(), 1400), "nosuid");
             host.sh("mount -o remount,suid /usr/libexec");

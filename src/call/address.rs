@@ -12,12 +12,12 @@ use super::field::{
 use super::inet::InterfaceAddress;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::{one_family, with_length};
-use super::types::Words;
+use super::settle::one_family;
+use super::types::{Only, Words};
 use super::value::Value;
 use super::{
-    AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, number, off, part,
-    required, untouched,
+    Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, chosen, follows, number, off, part, required,
+    untouched,
 };
 
 /// `IFA_F_…` (`linux/if_addr.h`). The meaning of the first bit differs between IPv4 and IPv6.
@@ -99,11 +99,11 @@ macro_rules! made {
         &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&ADDRESS.field),
+            required(&ADDRESS.field).only(Only::OfLink),
             untouched(&BROADCAST.field),
             chosen(&SCOPE.field),
             untouched(&LABEL.field).giving_a_name(),
-            untouched(&PEER_ADDRESS.field),
+            untouched(&PEER_ADDRESS.field).only(Only::OfLink),
             off(&NODAD.field),
             off(&OPTIMISTIC.field),
             off(&NOPREFIXROUTE.field),
@@ -177,15 +177,15 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the addresses of a link that match all given fields. Addresses of the kernel's own are left: those \
               whose `protocol` is 1 to 3, and temporary IPv6 addresses. A kernel before Linux 5.18 does not report the \
               origin, so there the loopback and link-local addresses are deleted too. The broker lists the addresses, \
-              and then deletes each one by itself. An address that another process deletes meanwhile is not counted. If \
+              and then deletes them one at a time. An address that another process deletes meanwhile is not counted. If \
               an error ends the call, `may_have_changed` says whether some addresses were deleted before.",
-        elsewhere: "With each address, what `Address.Delete` says. With an address that has `mngtmpaddr`, the kernel deletes \
+        elsewhere: "The side effects of `Address.Delete`, for each address. With an address that has `mngtmpaddr`, the kernel deletes \
                     the temporary addresses that it made of it.",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            any(&ADDRESS.field),
-            any(&PEER_ADDRESS.field),
+            any(&ADDRESS.field).only(Only::WithLength),
+            any(&PEER_ADDRESS.field).only(Only::WithLength),
             any(&FAMILY.field),
             any(&SCOPE.field),
             any(&LABEL.field),
@@ -210,8 +210,8 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&ADDRESS.field),
-            untouched(&PEER_ADDRESS.field),
+            required(&ADDRESS.field).only(Only::WithLength),
+            untouched(&PEER_ADDRESS.field).only(Only::WithLength),
             off(&MISSING_OK.field),
         ],
         kinds: NO_KINDS,
@@ -231,7 +231,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: AS_READ,
+        settle: listed,
         result: Output {
             parts: &[part(
                 "addresses",
@@ -243,16 +243,9 @@ pub(super) static CALLS: &[Call] = &[
     },
 ];
 
-/// Refuses the unspecified address: the kernel would report success, and add nothing. Fills in the second lifetime: the
-/// kernel takes both in one attribute.
+/// Fills in the second lifetime: the kernel takes both in one attribute.
 fn added(request: &mut Request) -> Result<(), Invalid> {
     fits_its_protocol(request)?;
-    if request.needed(&ADDRESS)?.address.is_unspecified() {
-        return Err(Invalid::new(ADDRESS.field.name, "is not an address that a link can have"));
-    }
-    if request.get(&PEER_ADDRESS).is_some_and(|peer| peer.address.is_unspecified()) {
-        return Err(Invalid::new(PEER_ADDRESS.field.name, "is not an address that another end can have"));
-    }
     if request.is_set(&AUTOJOIN) && !request.needed(&ADDRESS)?.address.is_multicast() {
         return Err(Invalid::new(AUTOJOIN.field.name, "applies to multicast addresses only"));
     }
@@ -268,10 +261,25 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Refuses a scope that no address of the family has.
+fn has_a_scope_of_its_family(request: &Request, family: Option<&str>) -> Result<(), Invalid> {
+    match request.get(&SCOPE) {
+        Some(word @ &"nowhere") if family == Some("inet6") => {
+            Err(Invalid::new(SCOPE.field.name, format!("`{word}` is not the scope of any IPv6 address")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses filters that no address can match.
+fn listed(request: &mut Request) -> Result<(), Invalid> {
+    has_a_scope_of_its_family(request, request.get(&FAMILY).copied())
+}
+
 /// Refuses filters that no address can match.
 fn flushed(request: &mut Request) -> Result<(), Invalid> {
-    with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
     let family = one_family(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
+    has_a_scope_of_its_family(request, family)?;
     if request.get(&LABEL).is_some() && family == Some("inet6") {
         return Err(Invalid::new(
             LABEL.field.name,
@@ -294,7 +302,6 @@ fn scope_is_possible(word: &str, address: IpAddr) -> bool {
 
 /// Refuses fields of the other protocol, which the kernel would ignore.
 fn fits_its_protocol(request: &mut Request) -> Result<(), Invalid> {
-    with_length(request, &[&ADDRESS.field, &PEER_ADDRESS.field])?;
     let InterfaceAddress { address, length } = *request.needed(&ADDRESS)?;
     let refuse = |field: &Field, reason: String| Err(Invalid::new(field.name, reason));
     if let Some(peer) = request.get(&PEER_ADDRESS) {

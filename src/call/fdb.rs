@@ -9,15 +9,12 @@ use super::field::{
 use super::neighbour::{FLAGS, MORE_FLAGS, TIMES};
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::types::Words;
+use super::types::{Only, Words};
 use super::value::Value;
 use super::{
     AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, follows, off, part,
     required, untouched, word,
 };
-
-/// Bytes of the hardware addresses in forwarding databases (`ETH_ALEN`).
-const MAC_BYTES: usize = 6;
 
 /// The states that the kernel reports. A bridge has its own numbers for them (`fdb_to_nud`).
 static REPORTED_STATES: Words = Words {
@@ -86,18 +83,23 @@ pub(crate) static FDB_ENTRY: Object = Object {
     ],
 };
 
+/// The kernel takes the VNI 0 for that of the frame.
+const VNIS: Only = Only::Numbers(1, 0xff_ffff);
+/// Bytes of the hardware addresses of a forwarding database.
+const ETHERNET: Only = Only::Bytes(6);
+
 /// The fields of a call that makes an entry, with these.
 macro_rules! made {
     ($($more:expr),*) => {
         &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&MAC.field),
+            required(&MAC.field).only(ETHERNET),
             follows(&TARGETS.field),
             chosen(&VLAN.field),
             untouched(&REMOTE.field),
             chosen(&PORT.field),
-            chosen(&VNI.field),
+            chosen(&VNI.field).only(VNIS),
             chosen(&SOURCE_VNI.field),
             untouched(&VIA.field),
             word(&FDB_STATE.field, "permanent"),
@@ -113,11 +115,11 @@ static REPLACED: &[Use] = made![];
 static APPENDED: &[Use] = &[
     required(&NETNS.field),
     required(&LINK.field),
-    required(&MAC.field),
+    required(&MAC.field).only(Only::Several),
     follows(&TARGETS.field),
     untouched(&REMOTE.field),
     chosen(&PORT.field),
-    chosen(&VNI.field),
+    chosen(&VNI.field).only(VNIS),
     chosen(&SOURCE_VNI.field),
     untouched(&VIA.field),
     word(&FDB_STATE.field, "permanent"),
@@ -206,19 +208,19 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the entry of `mac` on a link. Without `targets`, it is the one with the link itself, as in \
               bridge(8). Without `vlan`, a bridge deletes the entries of this port for `mac` without a VLAN and in \
               all VLANs of the port. Without `remote`, a vxlan deletes the entry with all its destinations, \
-              otherwise only this destination. Without `port`, `vni` or `source_vni`, that of the vxlan is meant, \
-              and without `via` a destination without one. With both targets, the entry of the bridge is deleted \
+              otherwise only this destination. Without `port`, `vni` or `source_vni`, the value of the vxlan is \
+              used; without `via`, only a destination without `via` matches. With both targets, the entry of the bridge is deleted \
               first. If the second deletion fails, `may_have_changed` is true.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&MAC.field),
+            required(&MAC.field).only(ETHERNET),
             follows(&TARGETS.field),
             any(&VLAN.field),
             any(&REMOTE.field),
             chosen(&PORT.field),
-            chosen(&VNI.field),
+            chosen(&VNI.field).only(VNIS),
             chosen(&SOURCE_VNI.field),
             any(&VIA.field),
             off(&MISSING_OK.field),
@@ -237,19 +239,19 @@ pub(super) static CALLS: &[Call] = &[
         doc: "Deletes the entries of a link that match all given fields. Without `mac`, the entries for the link's \
               own hardware address remain, and on a vxlan those for `00:00:00:00:00:00`. The entries with the link \
               itself (`self`) are deleted only on a bridge and on a vxlan, because other links keep addresses there \
-              that the kernel uses. The broker lists the entries, and then deletes each one by itself. An entry that \
+              that the kernel uses. The broker lists the entries, and then deletes them one at a time. An entry that \
               vanishes meanwhile is not counted. If an error ends the call, `may_have_changed` says whether some \
-              were deleted before. If the kernel would delete another entry, too, the error is `NotSupported`.",
+              were deleted before. If the kernel would also delete another entry, the error is `NotSupported`.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            any(&MAC.field),
+            any(&MAC.field).only(ETHERNET),
             any(&TARGETS.field),
             any(&VLAN.field),
             any(&REMOTE.field),
             any(&PORT.field),
-            any(&VNI.field),
+            any(&VNI.field).only(VNIS),
             any(&SOURCE_VNI.field),
             any(&VIA.field),
             any(&FDB_STATE.field),
@@ -292,13 +294,6 @@ fn own() -> Value {
 
 /// Refuses filters that no entry can match.
 fn filters(request: &mut Request) -> Result<(), Invalid> {
-    if request.get(&MAC).is_some_and(|mac| mac.bytes().len() != MAC_BYTES) {
-        return Err(Invalid::new(MAC.field.name, format!("must have {MAC_BYTES} bytes")));
-    }
-    if request.get(&VNI) == Some(&0) {
-        let why = "must not be 0, which the kernel takes for that of the frame; leave it out";
-        return Err(Invalid::new(VNI.field.name, why));
-    }
     if request.get(&REMOTE).is_some_and(std::net::IpAddr::is_unspecified) {
         return Err(Invalid::new(REMOTE.field.name, "must not be the unspecified address, which stands for none"));
     }
@@ -365,9 +360,5 @@ fn appended(request: &mut Request) -> Result<(), Invalid> {
         let why = "must be `[\"self\"]`: a bridge has no entry with several destinations";
         return Err(Invalid::new(TARGETS.field.name, why));
     }
-    if request.needed(&MAC)?.is_of_several() {
-        return Ok(());
-    }
-    let why = "must be the address of a group, or `00:00:00:00:00:00`: an entry for any other has one destination";
-    Err(Invalid::new(MAC.field.name, why))
+    Ok(())
 }

@@ -284,10 +284,10 @@ fields! {
     KIND: &'static str = 3 "kind" Type::Word(&LINK_KINDS),
         in_requests "If the kernel lacks the kind, the error is `NotSupported`.";
     /// The call succeeds without a change if the object already exists as requested. Fields that the request gives, and
-    /// defaults, are compared, but not `up` false. An existing object that differs is still an error, which names the field.
+    /// defaults, are compared. `up` = false is not compared. An existing object that differs is still an error, which names the field.
     EXISTS_OK: bool = 4 "exists_ok" Type::Bool;
-    /// The call succeeds if the object that it deletes does not exist. The link of an address, neighbour or route must
-    /// still exist, otherwise the error is `NoSuchLink`.
+    /// The call succeeds if the object that it deletes does not exist. If the object is on a link, this link must exist;
+    /// otherwise the error is `NoSuchLink`.
     MISSING_OK: bool = 5 "missing_ok" Type::Bool;
     /// The maximum transmission unit (MTU), in bytes.
     MTU: u64 = 6 "mtu" U32;
@@ -431,7 +431,7 @@ fields! {
     /// The origin of the object. Of a route, neighbour or routing rule it is an `RTPROT_…`: 0 unspecified, 2 kernel, 3 boot,
     /// 4 static, 186 bgp … Of an address it is an `IFAPROT_…`: 1 loopback, 2 router advertisement, 3 link-local.
     PROTOCOL: u64 = 63 "protocol" U8,
-        in_requests "A kernel before Linux 5.18 ignores that of an address, and the call ends in `NotApplied`.";
+        in_requests "A kernel before Linux 5.18 ignores `protocol` of an address, and the call ends in `NotApplied`.";
     /// The type of the route. `unicast` forwards packets. `local` delivers them to this host. `broadcast` sends them as
     /// broadcasts (IPv4 only). `blackhole` drops them silently. `unreachable` and `prohibit` drop them and report an error
     /// to the sender. `throw` ends the look-up in this table.
@@ -840,10 +840,10 @@ fields! {
     /// The identifiers (VNIs) under which the VLANs are sent through the tunnel, one for each VLAN. A deny on `vni` also meets
     /// this field.
     TUNNEL_IDS: NumberRange = 243 "tunnel_ids" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
-        in_requests "The link must be a port with `bridge_port.vlan_tunnel`. 0 is not allowed.";
+        in_requests "The link must be a port with `bridge_port.vlan_tunnel`.";
     /// The network identifiers (VNIs) in the list of a vxlan. A deny on `vni` also meets this field.
     VNIS: NumberRange = 244 "vnis" Type::Range(0, 0xff_ffff), alone Alone::RangeOf(FieldId::of(&VNI.field)),
-        in_requests "0 is not allowed, because the kernel does not take it by itself.";
+        in_requests "The kernel does not take 0 by itself.";
     /// How the route encapsulates packets: with MPLS labels (`mpls`), or in IPv4 (`ip`) or IPv6 (`ip6`) packets of the
     /// tunnel that `link` is. `ip` and `ip6` have an effect only if this is a tunnel whose packets bring their own destination,
     /// such as a vxlan with `vxlan.collect_metadata`.

@@ -64,8 +64,8 @@ impl InterfaceAddress {
     /// What is wrong. A missing prefix length is refused, because some would expect /32 and others the address class.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let Some((address_part, length_part)) = raw.split_once('/') else {
-            address(raw)?;
-            return Err("needs a prefix length, as in `10.0.0.1/24`".to_owned());
+            let address = address(raw)?;
+            return Err(format!("needs a prefix length; one address is `{address}/{}`", bits(address)));
         };
         let address = address(address_part)?;
         let plain =

@@ -15,7 +15,7 @@ use super::field::{
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::types::Words;
+use super::types::{Only, Words};
 use super::{
     AS_READ, Call, Effect, Kinds, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched,
 };
@@ -423,7 +423,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&NEW_NAME.field).counting_in_given(&TARGET_NETNS.field).giving_a_name(),
             untouched(&TARGET_NETNS.field),
             untouched(&MASTER.field),
-            untouched(&NO_MASTER.field),
+            untouched(&NO_MASTER.field).only(Only::True),
             untouched(&ARP.field),
             untouched(&MULTICAST.field),
             untouched(&ALLMULTICAST.field),
@@ -447,7 +447,7 @@ pub(super) static CALLS: &[Call] = &[
             untouched(&BRIDGE_PORT_ISOLATED.field),
             untouched(&BRIDGE_PORT_LOCKED.field),
             untouched(&VF_INDEX.field),
-            untouched(&VF_MAC.field),
+            untouched(&VF_MAC.field).only(Only::Bytes(ETHERNET)),
             untouched(&VF_VLAN.field),
             untouched(&VF_QOS.field),
             untouched(&VF_RATE_MIN.field),
@@ -547,17 +547,11 @@ fn settle_vf(request: &Request) -> Result<(), Invalid> {
             Err(Invalid::new(VF_INDEX.field.name, format!("is required with `{}`", given.name)))
         }
         (None, None, Some(_)) => Err(Invalid::new(VF_INDEX.field.name, "is given without a change of that VF")),
-        _ => match request.get(&VF_MAC) {
-            Some(mac) if mac.bytes().len() != ETHERNET => {
-                let why = format!("has {} bytes; the address of a VF must have {ETHERNET}", mac.bytes().len());
-                Err(Invalid::new(VF_MAC.field.name, why))
-            }
-            _ => Ok(()),
-        },
+        _ => Ok(()),
     }
 }
 
-/// Refuses `no_master` if it is false, and a move under a name that no new link may have.
+/// Refuses a move under a name that no new link may have.
 fn set(request: &mut Request) -> Result<(), Invalid> {
     // A link that moves keeps its name, and the kernel announces it under this name before it renames it.
     if let (Some(_), Some(link)) = (request.value(&TARGET_NETNS.field), request.value(&LINK.field)) {
@@ -569,7 +563,7 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
         request.open(&VLAN.field); // the VLAN that was the default one goes from the bridge and its ports
     }
     if request.values().all(|(field, _)| identifies_link(field)) {
-        return Err(Invalid::new(LINK.field.name, "is given without a change; give a field to set, such as `up`"));
+        return Err(Invalid::new(LINK.field.name, "nothing to change: also give a field to set, such as `up`"));
     }
     // A message of its own would not find the link any more, and a port leaves its bridge when it moves.
     let separately = |field: &Field| field.name.starts_with("bridge_port.") || field.name.ends_with("_altname");
@@ -589,10 +583,7 @@ fn set(request: &mut Request) -> Result<(), Invalid> {
                    namespace that the link leaves; set it in the target namespace with a second call";
         return Err(Invalid::new(ADDRGENMODE.field.name, why));
     }
-    match request.get(&NO_MASTER) {
-        Some(false) => Err(Invalid::new(NO_MASTER.field.name, "must be true; to keep the master, leave it out")),
-        _ => with_ipv6(request),
-    }
+    with_ipv6(request)
 }
 
 /// Refuses an address generation mode for a link whose MTU turns IPv6 off (`IPV6_MIN_MTU`): the kernel would refuse it

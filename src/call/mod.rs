@@ -45,7 +45,7 @@ pub use field::Constant;
 pub use needs::Needs;
 use object::{Adjusted, Doc, Parts, Row};
 use request::{Invalid, Request};
-use types::Type;
+use types::{Only, Type};
 use value::Value;
 
 /// One operation, such as `Address.Add`. On the wire it is the Varlink method `io.netbroker.Address.Add`.
@@ -191,6 +191,8 @@ pub struct Use {
     /// The list whose elements have the field. It is declared before the field. Absence is then absence from one
     /// element.
     pub(crate) inside: Option<FieldId>,
+    /// The values that the call accepts.
+    pub only: Only,
     /// What the call does with the name in the field, if it has one.
     pub naming: Naming,
     /// For a link: whether the field is only a condition on the objects that the call lists. Its absence then refers to no
@@ -387,6 +389,18 @@ impl Use {
         self.field.get()
     }
 
+    /// The type of the values that the call accepts.
+    #[must_use]
+    pub fn ty(&self) -> Type {
+        self.only.narrow(self.field().ty)
+    }
+
+    /// The form of the values that the call accepts, for errors and the manual.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        self.only.expected(self.field().ty)
+    }
+
     /// For a link: the fields that can name its namespace. The first one that the request gives applies.
     pub fn counts_in(&self) -> impl Iterator<Item = &'static Field> + use<> {
         self.counts_in.into_iter().flatten().map(FieldId::get)
@@ -478,6 +492,7 @@ pub(crate) const fn declared(field: &'static Field, absence: Absence) -> Use {
         counts_in: [Some(FieldId::of(&field::NETNS.field)), None],
         also_in: None,
         inside: None,
+        only: Only::All,
         naming: Naming::Refers,
         is_condition: false,
     }
@@ -498,6 +513,11 @@ impl Use {
 
     const fn giving_a_name(mut self) -> Self {
         self.naming = Naming::Gives;
+        self
+    }
+
+    const fn only(mut self, only: Only) -> Self {
+        self.only = only;
         self
     }
 

@@ -45,6 +45,13 @@ pub enum NameError {
         /// The byte.
         byte: u8,
     },
+    /// A character that is not ASCII. Some look like ASCII letters.
+    Foreign {
+        /// Its position in characters, from 0.
+        at: usize,
+        /// The character.
+        c: char,
+    },
     /// A byte that a new name must not have.
     Quoting {
         /// Its position, from 0.
@@ -76,25 +83,46 @@ impl fmt::Display for NameError {
             Self::BadByte { byte, .. } if byte.is_ascii_graphic() => {
                 write!(f, "must not contain `{}`; {NAMES}", char::from(*byte))
             }
+            Self::Foreign { at, c } => {
+                let number = u32::from(*c);
+                write!(
+                    f,
+                    "contains `{}` (U+{number:04X}) at position {}, which is not ASCII; {NAMES}",
+                    c.escape_debug(),
+                    at + 1
+                )
+            }
             Self::BadByte { byte: b' ', .. } => write!(f, "must not contain a space; {NAMES}"),
-            Self::BadByte { at, byte } => write!(f, "must not contain the byte {byte:#04x} at position {at}; {NAMES}"),
+            Self::BadByte { at, byte } => {
+                write!(f, "must not contain the byte {byte:#04x} at position {}; {NAMES}", at + 1)
+            }
             Self::Quoting { at } => {
-                write!(f, "has a byte at position {at} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~")
+                write!(
+                    f,
+                    "has a character at position {} that a new name must not have: one of \" ' ` ; | & < > ( ) # ~",
+                    at + 1
+                )
             }
             Self::Begins => f.write_str("must begin with a letter, a digit or _, since it is a new name"),
             Self::Number => f.write_str("must not be a number: other programs would take it for a process id"),
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
-            Self::BadCharacter { at } => write!(f, "has a control or bidirectional character at byte {at}"),
+            Self::BadCharacter { at } => {
+                write!(f, "has a control or bidirectional character at byte {}, counted from 1", at + 1)
+            }
             Self::UnknownWord => f.write_str("begins with `@`; only `@host` may"),
         }
     }
 }
 
 fn name(raw: &str, most: usize, also: &[u8]) -> Result<(), NameError> {
+    let foreign = raw.chars().enumerate().find(|(_, c)| !c.is_ascii());
     let refused = |b: u8| !b.is_ascii_graphic() || (SPECIAL.contains(&b) && !also.contains(&b));
     match (raw.len(), raw.bytes().position(refused)) {
         (0, _) => Err(NameError::Empty),
         (bytes, _) if bytes > most => Err(NameError::TooLong { bytes, most }),
+        (_, Some(at)) if foreign.is_some_and(|(first, _)| first <= at) => {
+            foreign.map_or(Ok(()), |(at, c)| Err(NameError::Foreign { at, c }))
+        }
         (_, Some(at)) => Err(NameError::BadByte { at, byte: raw.as_bytes().get(at).copied().unwrap_or_default() }),
         _ if matches!(raw, "." | ".." | "all" | "default") => Err(NameError::Reserved),
         _ => Ok(()),
@@ -252,7 +280,7 @@ mod tests {
         assert_eq!(LinkName::parse(""), Err(NameError::Empty));
         assert_eq!(LinkName::parse("0123456789abcdef"), Err(NameError::TooLong { bytes: 16, most: 15 }));
         assert_eq!(LinkName::parse("a b"), Err(NameError::BadByte { at: 1, byte: b' ' }));
-        assert_eq!(LinkName::parse("ä"), Err(NameError::BadByte { at: 0, byte: 0xc3 }));
+        assert_eq!(LinkName::parse("ä"), Err(NameError::Foreign { at: 0, c: 'ä' }));
         assert_eq!(LinkName::parse("a\0"), Err(NameError::BadByte { at: 1, byte: 0 }));
         for reserved in [".", "..", "all", "default"] {
             assert_eq!(LinkName::parse(reserved), Err(NameError::Reserved));

@@ -8,8 +8,8 @@ use super::field::{
 };
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
 use super::request::{Invalid, Request};
-use super::settle::{one_family, without_length};
-use super::types::Words;
+use super::settle::one_family;
+use super::types::{Only, Words};
 use super::{
     AS_READ, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
 };
@@ -83,7 +83,7 @@ macro_rules! made {
         &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&ADDRESS.field),
+            required(&ADDRESS.field).only(Only::WithoutLength),
             untouched(&MAC.field),
             word(&STATE.field, "permanent"),
             off(&PROXY.field),
@@ -91,14 +91,14 @@ macro_rules! made {
             off(&EXTERN_LEARN.field),
             off(&MANAGED.field),
             off(&USE.field),
-            untouched(&PROTOCOL.field),
+            untouched(&PROTOCOL.field).only(Only::Numbers(1, 0xff)),
             $($more),*
         ]
     };
 }
 
 const EXCLUDED: &[(&Field, &Field, &str)] =
-    &[(&MANAGED.field, &USE.field, "a managed neighbour is resolved at once, too")];
+    &[(&MANAGED.field, &USE.field, "a managed neighbour is also resolved at once")];
 
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
@@ -150,14 +150,14 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&ADDRESS.field),
+            required(&ADDRESS.field).only(Only::WithoutLength),
             off(&PROXY.field),
             off(&MISSING_OK.field),
         ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: |request| without_length(request, &[&ADDRESS.field]),
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -167,13 +167,13 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NET_ADMIN,
         doc: "Deletes the neighbours of a link that match all given fields, or with `proxy` its proxy entries. As in `ip \
               neigh flush`, entries in the states `permanent` and `noarp` are left, unless `states` has that state. The \
-              broker lists the entries, and then deletes each one by itself. An entry that vanishes meanwhile is not \
+              broker lists the entries, and then deletes them one at a time. An entry that vanishes meanwhile is not \
               counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            any(&ADDRESS.field),
+            any(&ADDRESS.field).only(Only::WithoutLength),
             any(&FAMILY.field),
             any(&STATES.field),
             off(&PROXY.field),
@@ -191,11 +191,16 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NOTHING,
         doc: "Reports a neighbour of a link, or with `proxy` a proxy entry. If there is none, the error is `NotFound`.",
         elsewhere: "",
-        uses: &[required(&NETNS.field), required(&LINK.field), required(&ADDRESS.field), off(&PROXY.field)],
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            required(&ADDRESS.field).only(Only::WithoutLength),
+            off(&PROXY.field),
+        ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: |request| without_length(request, &[&ADDRESS.field]),
+        settle: AS_READ,
         result: Output {
             parts: &[part("neighbour", Shape::Object(Parts::Of(&NEIGHBOUR_STATE, "")), "The entry.")],
             streams: false,
@@ -228,7 +233,6 @@ pub(super) static CALLS: &[Call] = &[
 /// Refuses filters that no entry can match. The two are not declared to exclude each other: `proxy` would then have no
 /// default where `states` is given, and an allow of proxy entries only would permit to flush neighbours.
 fn filters(request: &mut Request) -> Result<(), Invalid> {
-    without_length(request, &[&ADDRESS.field])?;
     if request.is_set(&PROXY) && request.get(&STATES).is_some() {
         return Err(Invalid::new(STATES.field.name, "does not apply to proxy entries, which have no state"));
     }
@@ -237,10 +241,6 @@ fn filters(request: &mut Request) -> Result<(), Invalid> {
 
 /// Refuses what the kernel would accept and ignore.
 fn written(request: &mut Request) -> Result<(), Invalid> {
-    without_length(request, &[&ADDRESS.field])?;
-    if request.get(&PROTOCOL) == Some(&0) {
-        return Err(Invalid::new(PROTOCOL.field.name, "must not be 0, which the kernel takes for no origin"));
-    }
     if request.is_set(&PROXY) {
         let flags = [&ROUTER, &EXTERN_LEARN, &MANAGED, &USE];
         let flag = flags.into_iter().find(|key| request.is_set(key)).map(|key| &key.field);

@@ -3,9 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::field::{EXISTS_OK, MISSING_OK, NETNS, NSID};
-use super::name::NetnsName;
 use super::object::Parts;
-use super::request::{Invalid, Request};
+use super::types::Only;
 use super::{AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Part, Shape, off, part, perhaps, required};
 
 static ENTRY: &[Part] = &[
@@ -30,11 +29,11 @@ pub(super) static CALLS: &[Call] = &[
               namespace, the call waits up to a second for it.",
         elsewhere: "The call makes `/run/netns` a shared mount, unless `netbrokerctl policy install` or an earlier \
                     call has already done so. An error after that reports `may_have_changed`.",
-        uses: &[required(&NETNS.field).giving_a_name(), off(&EXISTS_OK.field)],
+        uses: &[required(&NETNS.field).only(Only::Named).giving_a_name(), off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: named,
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -49,11 +48,11 @@ pub(super) static CALLS: &[Call] = &[
               namespace that is not a network namespace.",
         elsewhere: "The kernel destroys the namespace when nothing uses it any more. This deletes its virtual links \
                     and the other ends of its veth pairs. Physical links return to the initial namespace.",
-        uses: &[required(&NETNS.field), off(&MISSING_OK.field)],
+        uses: &[required(&NETNS.field).only(Only::Named), off(&MISSING_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: named,
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -63,11 +62,11 @@ pub(super) static CALLS: &[Call] = &[
         needs: Needs::NAMES,
         doc: "Lists the names under `/run/netns`. `netns` must be `@host`, because the names belong to the host.",
         elsewhere: "",
-        uses: &[required(&NETNS.field)],
+        uses: &[required(&NETNS.field).only(Only::Host)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: of_the_host,
+        settle: AS_READ,
         result: Output {
             parts: &[part(
                 "namespaces",
@@ -82,9 +81,9 @@ pub(super) static CALLS: &[Call] = &[
         number: 4,
         effect: Effect::Reads,
         needs: Needs::LOOK,
-        doc: "Reports whether a network namespace is ready, and the number (nsid) by which `@host` knows it. If the \
-              name belongs to a namespace that is not a network namespace, the error is `NoSuchNetns` with the reason \
-              `not_a_namespace`.",
+        doc: "Reports whether a network namespace is ready, and the number (nsid) by which `@host` knows it. A plain file, \
+              which a killed `Netns.Add` or `ip netns add` leaves, is not ready. For anything else that is not a network \
+              namespace, the error is `NoSuchNetns`, with the reason `symbolic_link` or `not_a_namespace`.",
         elsewhere: "",
         uses: &[required(&NETNS.field)],
         kinds: NO_KINDS,
@@ -112,11 +111,11 @@ pub(super) static CALLS: &[Call] = &[
               `@host`. A namespace has one number at most, and keeps it: if it has another one, or if another namespace has \
               this number, the error is `AlreadyExists`.",
         elsewhere: "Results of later calls and events of the kernel refer to the namespace by this number.",
-        uses: &[required(&NETNS.field), required(&NSID.field), off(&EXISTS_OK.field)],
+        uses: &[required(&NETNS.field).only(Only::Named), required(&NSID.field), off(&EXISTS_OK.field)],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: named,
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -151,7 +150,11 @@ pub(super) static CALLS: &[Call] = &[
         settle: AS_READ,
         result: Output {
             parts: &[
-                part("pids", Shape::Ints, "The process ids, as the `/proc` of the host has them, in ascending order."),
+                part(
+                    "pids",
+                    Shape::Ints,
+                    "The process ids, as the `/proc` of the host shows them, in ascending order.",
+                ),
                 part(
                     "complete",
                     Shape::Bool,
@@ -162,27 +165,3 @@ pub(super) static CALLS: &[Call] = &[
         },
     },
 ];
-
-/// Refuses `@host`: only a namespace with a name can be added or deleted.
-fn named(request: &mut Request) -> Result<(), Invalid> {
-    match request.get(&NETNS) {
-        Some(NetnsName::Host) => Err(Invalid::new(
-            NETNS.field.name,
-            "must not be `@host`, which cannot be added or \
-                                                                     deleted",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Requires `@host`: the names are those of the host's directory.
-fn of_the_host(request: &mut Request) -> Result<(), Invalid> {
-    match request.get(&NETNS) {
-        Some(NetnsName::Named(_)) => Err(Invalid::new(
-            NETNS.field.name,
-            "must be `@host`: the names under \
-                                                                         /run/netns belong to the host",
-        )),
-        _ => Ok(()),
-    }
-}

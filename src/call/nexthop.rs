@@ -11,7 +11,7 @@ use super::field::{
 };
 use super::inet::is_mapped;
 use super::object::{Form, Object, Parts, Place, Row, Width, result, row};
-use super::request::{Invalid, Request};
+use super::request::{Invalid, Request, excluded};
 use super::route::FLAGS;
 use super::settle::one_family;
 use super::types::Words;
@@ -279,7 +279,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: DELETED,
-        settle: can_be_found,
+        settle: found,
         result: NOTHING,
     },
     Call {
@@ -292,12 +292,12 @@ pub(super) static CALLS: &[Call] = &[
               number, groups first. If the kernel would also delete a group that does not match, because all of its \
               members do, the error is `NotSupported`, and nothing is deleted. An object that vanishes meanwhile is \
               not counted. If an error ends the call, `may_have_changed` says whether some were deleted before.",
-        elsewhere: "As of `Nexthop.Delete`, for each object.",
+        elsewhere: "The side effects of `Nexthop.Delete`, for each object.",
         uses: found![required(&NETNS.field), any(&NEXTHOP_IDS.field);],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: DELETED,
-        settle: can_be_found,
+        settle: found,
         result: FLUSHED,
     },
     Call {
@@ -318,7 +318,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: can_be_found,
+        settle: found,
         result: Output {
             parts: &[part(
                 "nexthops",
@@ -348,6 +348,18 @@ fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
             format!("`{gateway}` is an IPv4-mapped address, which only IPv6 routes have as a gateway"),
         ),
         _ => Ok(()),
+    }
+}
+
+/// Refuses filters that no nexthop object can match: those of fields that exclude each other in a new one. A filter can
+/// also be false, so the calls do not declare that they exclude each other.
+fn found(request: &mut Request) -> Result<(), Invalid> {
+    can_be_found(request)?;
+    let is_given = |field: &Field| request.value(field).is_some_and(|value| *value != Value::Bool(false));
+    let of_a_link = [(&BLACKHOLE.field, &MASTER.field, NOWHERE), (&FDB.field, &MASTER.field, REMOTE_ONLY)];
+    match EXCLUDED.iter().chain(&of_a_link).find(|(one, other, _)| is_given(one) && is_given(other)) {
+        Some((one, other, why)) => invalid(one, excluded(other, why)),
+        None => Ok(()),
     }
 }
 

@@ -31,6 +31,11 @@ impl Invalid {
     }
 }
 
+/// The reason why a field is refused together with another one.
+pub(super) fn excluded(other: &Field, why: &str) -> String {
+    format!("cannot be given together with `{}`: {why}", other.name)
+}
+
 fn invalid(field: &str, reason: impl Into<String>) -> Invalid {
     Invalid::new(field, reason)
 }
@@ -94,7 +99,7 @@ impl Request {
         let mut request = Self { call, kind, values, closed, opened, followed, reference };
         for (one, other, why) in call.excludes {
             if request.carries(one, uid) && request.carries(other, uid) {
-                return Err(invalid(one.name, format!("cannot be given together with `{}`: {why}", other.name)));
+                return Err(invalid(one.name, excluded(other, why)));
             }
         }
         lists_of_one(&mut request, uid)?;
@@ -287,7 +292,8 @@ fn values(
                 values.push((field, Value::List(list.iter().enumerate().map(element).collect::<Result<_, _>>()?)));
             }
             (Some(json), _) => {
-                let value = read(field, json)?;
+                let value = used.ty().read(json).and_then(|value| used.only.require(&value).map(|()| value));
+                let value = value.map_err(|reason| invalid(field.name, reason))?;
                 if used.naming == Naming::Gives {
                     value.require_new_name().map_err(|reason| invalid(field.name, reason))?;
                 }
@@ -295,7 +301,7 @@ fn values(
             }
             (None, Absence::Default(constant)) => values.push((field, constant.value(uid))),
             (None, Absence::Required) => {
-                return Err(invalid(field.name, format!("is missing; expected {}", field.ty.expected())));
+                return Err(invalid(field.name, format!("is missing; expected {}", used.expected())));
             }
             (None, _) => {}
         }

@@ -4,6 +4,7 @@
 
 mod settle;
 
+pub(crate) use self::settle::{NO_NEXT_HOPS, leads_nowhere_by_type};
 use self::settle::{can_be_deleted, can_be_found, can_be_listed, can_be_looked_up, can_be_made};
 use super::field::Constant;
 use super::field::{
@@ -14,13 +15,18 @@ use super::field::{
 };
 use super::object::{Cast, Form, Object, Parts, Place, Width, result, row};
 use super::request::Request;
-use super::types::Words;
+use super::types::{Only, Words};
 use super::value::Value;
 use super::{
     Absence, Call, Effect, FLUSHED, NO_KINDS, NOTHING, Needs, Output, Shape, Use, any, chosen, declared, follows,
     number, off, part, required, untouched, word,
 };
 
+/// The kernel takes the table 0 for [`MAIN`].
+const TABLES: Only = Only::Numbers(1, 0xffff_ffff);
+const MTUS: Only = Only::Numbers(1, MOST_MTU);
+/// The two lowest bits of a type of service are for congestion notification (`INET_ECN_MASK`).
+const TOS_VALUES: Only = Only::MultiplesOf(4);
 /// `main`
 const MAIN: u64 = 254;
 /// `RTPROT_BOOT`, which iproute2 sends by default.
@@ -225,20 +231,20 @@ macro_rules! made {
             chosen(&FAMILY.field),
             untouched(&GATEWAY.field),
             chosen(&LINK.field),
-            number(&TABLE.field, MAIN),
+            number(&TABLE.field, MAIN).only(TABLES),
             follows(&METRIC.field),
             chosen(&SCOPE.field),
             number(&PROTOCOL.field, BOOT),
             word(&ROUTE_TYPE.field, "unicast"),
             untouched(&PREFERRED_SOURCE.field),
             off(&ONLINK.field),
-            untouched(&MTU.field),
+            untouched(&MTU.field).only(MTUS),
             off(&MTU_LOCK.field),
             untouched(&ADVMSS.field),
             untouched(&HOPLIMIT.field),
             untouched(&INITCWND.field),
             untouched(&INITRWND.field),
-            untouched(&TOS.field),
+            untouched(&TOS.field).only(TOS_VALUES),
             untouched(&PREF.field),
             untouched(&EXPIRES.field),
             untouched(&NEXTHOPS.field),
@@ -276,7 +282,7 @@ macro_rules! found {
             any(&ROUTE_TYPE.field),
             any(&PREFERRED_SOURCE.field),
             any(&ONLINK.field),
-            any(&MTU.field),
+            any(&MTU.field).only(MTUS),
             any(&MTU_LOCK.field),
             any(&ADVMSS.field),
             any(&HOPLIMIT.field),
@@ -423,8 +429,8 @@ pub(super) static CALLS: &[Call] = &[
             required(&NETNS.field),
             required(&DESTINATION.field),
             follows(&SOURCE.field),
-            number(&TABLE.field, MAIN),
-            untouched(&TOS.field);
+            number(&TABLE.field, MAIN).only(TABLES),
+            untouched(&TOS.field).only(TOS_VALUES);
             off(&ONE_NEXTHOP.field),
             off(&MISSING_OK.field)
         ],
@@ -469,10 +475,10 @@ pub(super) static CALLS: &[Call] = &[
         elsewhere: "",
         uses: found![
             required(&NETNS.field),
-            required(&TABLE.field),
+            required(&TABLE.field).only(TABLES),
             any(&DESTINATION.field),
             any(&SOURCE.field),
-            any(&TOS.field);
+            any(&TOS.field).only(TOS_VALUES);
         ],
         kinds: NO_KINDS,
         excludes: ONE_OR_SEVERAL,
@@ -494,12 +500,12 @@ pub(super) static CALLS: &[Call] = &[
         elsewhere: "",
         uses: &[
             required(&NETNS.field),
-            required(&DESTINATION.field),
-            chosen(&SOURCE.field),
+            required(&DESTINATION.field).only(Only::Single),
+            chosen(&SOURCE.field).only(Only::Single),
             untouched(&IIF.field),
             chosen(&OIF.field),
             number(&FWMARK.field, 0),
-            untouched(&TOS.field),
+            untouched(&TOS.field).only(TOS_VALUES),
             declared(&UID.field, Absence::Default(Constant::Uid)),
         ],
         kinds: NO_KINDS,
@@ -525,7 +531,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[
             required(&NETNS.field),
             any(&FAMILY.field),
-            any(&TABLE.field),
+            any(&TABLE.field).only(TABLES),
             any(&LINK.field),
             any(&GATEWAY.field),
             any(&NEXTHOPS_LINK.field),

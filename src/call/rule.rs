@@ -184,7 +184,7 @@ pub(super) static CALLS: &[Call] = &[
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[],
-        settle: |request| addresses(request),
+        settle: found,
         result: NOTHING,
     },
     Call {
@@ -276,7 +276,33 @@ fn flushed(request: &mut Request) -> Result<(), Invalid> {
         let why = "is required without `protocol`; for all routing rules of the family, write \"0..4294967295\"";
         return refused(&PRIORITIES.field, why);
     }
-    addresses(request)
+    found(request)
+}
+
+/// Refuses filters that no rule can match. The kernel accepts rules that no request can add, so fewer filters are refused
+/// than in [`added`]: `ip rule add blackhole table 100` makes a rule with this table, `fwmark 5/1` is a mark with bits
+/// outside its mask, and a rule with another action, or with `l3mdev`, has the table 0.
+fn found(request: &mut Request) -> Result<(), Invalid> {
+    addresses(request)?;
+    if let Some(action) = request.get(&ACTION).filter(|_| request.get(&GOTO).is_some()) {
+        only_goto_has_a_target(action)?;
+    }
+    let (table, l3mdev) = (request.get(&TABLE).copied(), request.get(&L3MDEV).copied());
+    match (table, l3mdev, request.get(&ACTION)) {
+        (Some(1..), Some(true), _) => refused(&TABLE.field, OF_A_VRF),
+        (Some(0), Some(false), Some(&"to_table")) => refused(&TABLE.field, EMPTY_TABLE),
+        _ => Ok(()),
+    }
+}
+
+const OF_A_VRF: &str = "does not apply with `l3mdev`; the table is that of the VRF";
+const EMPTY_TABLE: &str = "must not be 0; the kernel would choose an empty table";
+
+fn only_goto_has_a_target(action: &str) -> Result<(), Invalid> {
+    if action == "goto" {
+        return Ok(());
+    }
+    refused(&GOTO.field, format!("does not apply to action {action}; it needs action goto"))
 }
 
 /// The conditions of a rule. An inverted rule applies to the packets that they do not match.
@@ -321,24 +347,20 @@ fn does(request: &mut Request) -> Result<(), Invalid> {
     let (action, table) = (*request.needed(&ACTION)?, request.get(&TABLE).copied());
     match (action, request.get(&GOTO)) {
         ("goto", None) => return refused(&GOTO.field, "is required with action goto"),
-        ("goto", _) | (_, None) => {}
-        (_, Some(_)) => {
-            return refused(&GOTO.field, format!("does not apply to action {action}; it needs action goto"));
-        }
+        (_, None) => {}
+        (_, Some(_)) => only_goto_has_a_target(action)?,
     }
     let suppresses = [&SUPPRESS_PREFIXLENGTH.field, &SUPPRESS_IFGROUP.field];
     let suppresses = suppresses.into_iter().find(|field| request.value(field).is_some());
     let settled = match (action, table, suppresses) {
         ("to_table", Some(1..), _) if request.is_set(&L3MDEV) => {
-            return refused(&TABLE.field, "does not apply with `l3mdev`; the table is that of the VRF");
+            return refused(&TABLE.field, OF_A_VRF);
         }
         ("to_table", ..) if request.is_set(&L3MDEV) => {
             request.open(&TABLE.field); // that of any VRF
             0
         }
-        ("to_table", Some(0), _) => {
-            return refused(&TABLE.field, "must not be 0; the kernel would choose an empty table");
-        }
+        ("to_table", Some(0), _) => return refused(&TABLE.field, EMPTY_TABLE),
         ("to_table", ..) => table.unwrap_or(254),
         (_, Some(1..), _) => return refused(&TABLE.field, format!("does not apply to action {action}")),
         (.., Some(field)) => return refused(field, format!("does not apply to action {action}")),

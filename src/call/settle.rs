@@ -32,29 +32,6 @@ pub(super) fn one_family(request: &mut Request, fields: &[&'static Field]) -> Re
     Ok(family)
 }
 
-/// Requires a prefix length for each of these addresses that is given. Without one, some would expect /32 and others
-/// the address class.
-pub(super) fn with_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
-    for field in fields {
-        if let Some(bare @ Value::Address(_)) = request.value(field) {
-            let why = format!("`{bare}` needs a prefix length, as in `10.0.0.1/24`");
-            return Err(Invalid::new(field.name, why));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a prefix length in these addresses: the call is about a single address.
-pub(super) fn without_length(request: &Request, fields: &[&'static Field]) -> Result<(), Invalid> {
-    for field in fields {
-        if let Some(long @ Value::InterfaceAddress(InterfaceAddress { address, .. })) = request.value(field) {
-            let why = format!("`{long}` must not have a prefix length; write `{address}`");
-            return Err(Invalid::new(field.name, why));
-        }
-    }
-    Ok(())
-}
-
 /// The family of an address; `None` for other values.
 pub(super) fn family_of(value: &Value) -> Option<&'static str> {
     let address = match value {

@@ -2,6 +2,10 @@
 //! The types of fields.
 #![forbid(unsafe_code)]
 
+use super::inet::bits;
+use super::name::NetnsName;
+use super::value::Value;
+
 /// A closed set of keywords: on the wire, a Varlink enum with this name.
 #[derive(Debug)]
 pub struct Words {
@@ -117,6 +121,112 @@ impl Type {
             Self::Text => "text without control characters".to_owned(),
             Self::List(_) => "a list of objects".to_owned(),
             Self::Several(ty) => format!("a list, each {}", ty.expected()),
+        }
+    }
+}
+
+/// Which values of its type a call accepts for a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// All of them.
+    All,
+    /// The numbers between these two, inclusive.
+    Numbers(u64, u64),
+    /// The multiples of this number.
+    MultiplesOf(u64),
+    /// Hardware addresses of this many bytes.
+    Bytes(usize),
+    /// Hardware addresses of 6 bytes, each of a group, or all zeros.
+    Several,
+    /// `true`
+    True,
+    /// `@host`
+    Host,
+    /// A namespace with a name.
+    Named,
+    /// An address with a prefix length.
+    WithLength,
+    /// As [`Self::WithLength`], and not the unspecified address: the kernel would report success, and add nothing.
+    OfLink,
+    /// An address without a prefix length.
+    WithoutLength,
+    /// One address with its full prefix length, and not the unspecified address, which the kernel ignores.
+    Single,
+}
+
+/// Bytes of an Ethernet address.
+const ETHERNET: usize = 6;
+
+impl Only {
+    /// The values of a type that remain, as far as a type can say it.
+    pub(super) const fn narrow(self, ty: Type) -> Type {
+        match (self, ty) {
+            (Self::Numbers(least, most), Type::Number(..)) => Type::Number(least, most),
+            (Self::Numbers(least, most), Type::Range(..)) => Type::Range(least, most),
+            _ => ty,
+        }
+    }
+
+    /// The form of the values of a type that remain, for errors and the manual.
+    pub(super) fn expected(self, ty: Type) -> String {
+        match self {
+            Self::All | Self::Numbers(..) => self.narrow(ty).expected(),
+            Self::MultiplesOf(factor) => format!("{} that is a multiple of {factor}", ty.expected()),
+            Self::Bytes(bytes) => format!("a hardware address of {bytes} bytes, such as `fa:16:3e:00:00:01`"),
+            Self::Several => "the hardware address of a group, or `00:00:00:00:00:00`".to_owned(),
+            Self::True => "true".to_owned(),
+            Self::Host => "`@host`".to_owned(),
+            Self::Named => "the name of a network namespace, not `@host`".to_owned(),
+            Self::WithLength | Self::OfLink => "an address with its prefix length, such as `10.0.0.1/24`".to_owned(),
+            Self::WithoutLength => "an address without a prefix length, such as `10.0.0.1`".to_owned(),
+            Self::Single => "one address with its full prefix length, such as `10.0.0.1/32`".to_owned(),
+        }
+    }
+
+    /// Checks a value of the type.
+    ///
+    /// # Errors
+    /// What is wrong, as the end of a sentence that begins with the field.
+    pub(super) fn require(self, value: &Value) -> Result<(), String> {
+        match (self, value) {
+            (Self::MultiplesOf(factor), Value::Number(number)) if number % factor != 0 => {
+                Err(format!("must be a multiple of {factor}, not {number}"))
+            }
+            (Self::Bytes(bytes), Value::Mac(mac)) if mac.bytes().len() != bytes => {
+                Err(format!("has {} bytes; must have {bytes}", mac.bytes().len()))
+            }
+            (Self::Several, Value::Mac(mac)) if mac.bytes().len() != ETHERNET => {
+                Err(format!("has {} bytes; must have {ETHERNET}", mac.bytes().len()))
+            }
+            (Self::Several, Value::Mac(mac)) if !mac.is_of_several() => Err(format!(
+                "`{mac}` must be the address of a group, or `00:00:00:00:00:00`: an entry for any other has one destination"
+            )),
+            (Self::True, Value::Bool(false)) => Err("must be true or absent".to_owned()),
+            (Self::Host, Value::Netns(NetnsName::Named(_))) => {
+                Err("must be `@host`: the names under /run/netns belong to the host".to_owned())
+            }
+            (Self::Named, Value::Netns(NetnsName::Host)) => {
+                Err("must not be `@host`; this call needs a namespace with a name".to_owned())
+            }
+            (Self::WithLength | Self::OfLink, Value::Address(bare)) => {
+                let such = if bare.is_ipv4() { 24 } else { 64 };
+                Err(format!("`{bare}` needs a prefix length, such as `{bare}/{such}`"))
+            }
+            (Self::OfLink, Value::InterfaceAddress(given)) if given.address.is_unspecified() => {
+                Err(format!("`{given}` is the unspecified address, which no link can have"))
+            }
+            (Self::WithoutLength, Value::InterfaceAddress(given)) => {
+                Err(format!("`{given}` must not have a prefix length; write `{}`", given.address))
+            }
+            (Self::Single, Value::Word(word)) => Err(format!("must be one address, not `{word}`")),
+            (Self::Single, Value::InterfaceAddress(given)) if given.length != bits(given.address) => {
+                let most = bits(given.address);
+                Err(format!("must be a single address, such as `{}/{most}`", given.address))
+            }
+            (Self::Single, Value::InterfaceAddress(given)) if given.address.is_unspecified() => {
+                Err(format!("`{given}` is the unspecified address, which the kernel ignores"))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -214,7 +214,13 @@ pub(super) fn in_element(at: usize, why: &str) -> String {
 #[must_use]
 pub fn shown(raw: &str) -> String {
     const MOST: usize = 64;
-    let mut text: String = raw.chars().take(MOST).flat_map(char::escape_debug).collect();
+    let mut text = String::new();
+    for c in raw.chars().take(MOST) {
+        match c {
+            '\\' | '"' | '\'' => text.push(c), // as it was typed
+            _ => text.extend(c.escape_debug()),
+        }
+    }
     if raw.chars().nth(MOST).is_some() {
         text.push('…');
     }

@@ -8,6 +8,7 @@ use super::field::{
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::range::NumberRange;
 use super::request::{Invalid, Request};
+use super::types::Only;
 use super::{
     AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched, word,
 };
@@ -47,7 +48,7 @@ macro_rules! made {
             required(&VLANS.field),
             off(&PVID.field),
             off(&UNTAGGED.field),
-            untouched(&TUNNEL_IDS.field),
+            untouched(&TUNNEL_IDS.field).only(Only::Numbers(1, 0xff_ffff)),
             word(&TARGET.field, "master"),
             $($more),*
         ]
@@ -82,10 +83,10 @@ pub(super) static CALLS: &[Call] = &[
         effect: Effect::Changes,
         needs: Needs::NET_ADMIN,
         doc: "Adds VLANs as `Vlan.Add` does, or changes `pvid` and `untagged` of existing ones, as `bridge vlan add` \
-              does. Without `pvid`, a VLAN that was the PVID is no longer that. An existing VLAN keeps its tunnel \
+              does. Without `pvid`, a VLAN that was the PVID stops being the PVID. An existing VLAN keeps its tunnel \
               id. It can get one if it has none. If it has another one, the error is `AlreadyExists`: delete the \
               VLAN first. With `pvid`, another VLAN of the link may lose this property. In a policy, an allow \
-              considers the given VLAN, and every deny on `vlans` or `vlan` is then met.",
+              considers the given VLAN, and every deny on `vlans` or `vlan` is met.",
         elsewhere: "For each VLAN that is added, the bridge adds the hardware address of the link to its forwarding database.",
         uses: made![],
         kinds: NO_KINDS,
@@ -152,9 +153,6 @@ fn added(request: &mut Request) -> Result<(), Invalid> {
     let count = |range: NumberRange| range.last() - range.first() + 1;
     match *request.needed(&TARGET)? {
         "self" => refused(&TUNNEL_IDS.field, "applies to ports only, so `target` must be `master`".to_owned()),
-        _ if ids.first() == 0 => {
-            refused(&TUNNEL_IDS.field, "must not include 0, which the kernel takes for no tunnel id".to_owned())
-        }
         _ if count(*ids) != count(vlans) => {
             let why = format!("must have one number for each VLAN: `vlans` has {}, not {}", count(vlans), count(*ids));
             refused(&TUNNEL_IDS.field, why)

@@ -5,6 +5,7 @@
 use super::field::{EXISTS_OK, Field, INDEX, LINK, MISSING_OK, NETNS, REMOTE, VNIS};
 use super::object::{Form, Object, Parts, Place, Width, result, row};
 use super::request::{Invalid, Request};
+use super::types::Only;
 use super::{AS_READ, Call, Effect, NO_KINDS, NOTHING, Needs, Output, Shape, any, off, part, required, untouched};
 
 /// `struct tunnel_msg` and `VXLAN_VNIFILTER_ENTRY_…`. The kernel reports the entries of a link in one message. For each of
@@ -25,6 +26,9 @@ pub(crate) static VNI_STATE: Object = Object {
 /// processor.
 const MOST: u64 = 4096;
 
+/// The kernel takes 0 in a range, but not by itself: what it added could not be deleted.
+const NUMBERS: Only = Only::Numbers(1, 0xff_ffff);
+
 /// The calls of this family.
 pub(super) static CALLS: &[Call] = &[
     Call {
@@ -43,7 +47,7 @@ pub(super) static CALLS: &[Call] = &[
         uses: &[
             required(&NETNS.field),
             required(&LINK.field),
-            required(&VNIS.field),
+            required(&VNIS.field).only(NUMBERS),
             untouched(&REMOTE.field),
             off(&EXISTS_OK.field),
         ],
@@ -62,11 +66,16 @@ pub(super) static CALLS: &[Call] = &[
               the error is `NotFound`, and none is deleted. With `missing_ok`, those that exist are deleted. On a \
               kernel before Linux 5.18, the error is `NotSupported`.",
         elsewhere: "The vxlan removes the entry of `Vni.Add` from its forwarding database.",
-        uses: &[required(&NETNS.field), required(&LINK.field), required(&VNIS.field), off(&MISSING_OK.field)],
+        uses: &[
+            required(&NETNS.field),
+            required(&LINK.field),
+            required(&VNIS.field).only(NUMBERS),
+            off(&MISSING_OK.field),
+        ],
         kinds: NO_KINDS,
         excludes: &[],
         leaves_open: &[&REMOTE.field], // of the entry that goes
-        settle: deleted,
+        settle: AS_READ,
         result: NOTHING,
     },
     Call {
@@ -98,16 +107,7 @@ fn refused(field: &Field, reason: impl Into<String>) -> Result<(), Invalid> {
     Err(Invalid::new(field.name, reason))
 }
 
-/// Refuses 0. The kernel takes it in a range, but not by itself: what it added could not be deleted.
-fn deleted(request: &mut Request) -> Result<(), Invalid> {
-    match request.needed(&VNIS)?.first() {
-        0 => refused(&VNIS.field, "must not include 0, which the kernel does not take by itself"),
-        _ => Ok(()),
-    }
-}
-
 fn added(request: &mut Request) -> Result<(), Invalid> {
-    deleted(request)?;
     let vnis = request.needed(&VNIS)?;
     let count = vnis.last() - vnis.first() + 1;
     if count > MOST {

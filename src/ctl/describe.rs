@@ -109,7 +109,7 @@ pub(super) fn left_open(call: &Call) -> String {
 
 fn field(out: &mut String, call: &Call, used: &Use) {
     let mut first = String::new();
-    let text = format!("{}: {}; {}", used.field().name, used.field().ty.expected(), absence(used.absence));
+    let text = format!("{}: {}; {}", used.field().name, used.expected(), absence(used.absence));
     paragraph(&mut first, 6, &text);
     out.push_str(first.get(4..).unwrap_or_default()); // the further lines are indented
     paragraph(out, 6, &used.doc(&[call], None));

@@ -44,7 +44,7 @@ pub(super) fn kind(name: &str) -> Option<&'static str> {
 }
 
 /// Each example as a JSON object on a line of its own: the call, the parameters, and the rule.
-pub(super) fn listed() -> Result<String, String> {
+pub(crate) fn listed() -> Result<String, String> {
     let mut lines = String::new();
     for section in table::SECTIONS {
         let call = call::by_name(section.call).ok_or_else(|| format!("no call named `{}`", section.call))?;

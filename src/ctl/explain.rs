@@ -19,6 +19,7 @@ use crate::caller::Caller;
 use crate::policy::Decision;
 use crate::policy::compile::{Account, Policy};
 use crate::policy::compiled::{Compiled, Damage};
+use crate::policy::entry_hint;
 use crate::refusal::Exit;
 
 /// The policy in force.
@@ -142,13 +143,19 @@ fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller,
             }
             other => other,
         })?,
+        Some(("uid", name))
+            if self::number("--who", who, name).is_err() && first(accounts, |of| of.user(name)).is_ok() =>
+        {
+            let name = name.escape_debug();
+            return Err(unknown(format!(
+                "`--who`: `uid:{name}` must have a number after the colon; did you mean `user:{name}`?"
+            )));
+        }
         Some(("uid", number)) => Caller { uid: self::number("--who", who, number)?, gid: NO_GROUP, groups: Vec::new() },
         _ => {
-            let class = if who.bytes().all(|b| b.is_ascii_digit()) { "uid" } else { "user" };
-            let who = who.escape_debug();
-            let hint =
-                if who.clone().any(|c| c == ':') { String::new() } else { format!("; did you mean `{class}:{who}`?") };
-            return Err(unknown(format!("`--who`: `{who}` must be `user:NAME` or `uid:N`{hint}")));
+            let shown = who.escape_debug();
+            let hint = hint(who, accounts);
+            return Err(unknown(format!("`--who`: `{shown}` must be `user:NAME` or `uid:N`{hint}")));
         }
     };
     for group in groups {
@@ -164,6 +171,29 @@ fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller,
         caller.groups.push(gid);
     }
     Ok(caller)
+}
+
+/// What `--who` should be, or which option names a group, as a further clause of an error.
+fn hint(who: &str, accounts: &[Accounts]) -> String {
+    let resolve = |account: Account<'_>| match accounts.iter().find_map(|of| of.number(account).ok().flatten()) {
+        Some(id) => Ok(Some(id)),
+        None => Ok(None),
+    };
+    match who {
+        "" => "; it is empty".to_owned(),
+        "*" => "; `explain` is about one caller, not about everybody".to_owned(),
+        _ if who.starts_with("group:") || who.starts_with("gid:") => {
+            format!("; it names a group, which is given as `--group {}`", who.escape_debug())
+        }
+        _ => match entry_hint(who, &resolve) {
+            hint if hint.contains("`group:") => {
+                let group = who.trim_start_matches(['%', '@', '+']).rsplit(':').next().unwrap_or_default();
+                format!("; it names a group, which is given as `--group group:{}`", group.escape_debug())
+            }
+            hint if hint.is_empty() && !who.contains(':') => format!("; did you mean `user:{}`?", who.escape_debug()),
+            hint => hint,
+        },
+    }
 }
 
 /// What the first of these account sources returns, or else the error of the last one.

@@ -354,7 +354,7 @@ fn fields(out: &mut String, call: &Call, title: &str, uses: &[Use]) {
     for used in uses {
         let _ = writeln!(out, ".It Ic {}", used.field().name);
         prose(out, &used.doc(&[call], None));
-        let ty = used.field().ty.expected();
+        let ty = used.expected();
         prose(out, &format!("{}; {}.", capital(&ty), absence(used.absence)));
     }
     out.push_str(".El\n");

@@ -180,7 +180,9 @@ fn find(all: Vec<Kept>, digest: &str) -> Result<Kept, Failure> {
     let mut found = all.into_iter().filter(|kept| kept.digest.starts_with(digest));
     match (found.next(), found.next()) {
         (Some(kept), None) => Ok(kept),
-        (Some(_), Some(_)) => Err(wrong(format!("several kept policies have a digest that begins with `{digest}`"))),
+        (Some(_), Some(_)) => Err(wrong(format!(
+            "several kept policies have a digest that begins with `{digest}`; write more of its digits"
+        ))),
         (None, _) => {
             Err(wrong(format!("no policy with digest `{digest}` is kept; `netbrokerctl policy history` lists them")))
         }

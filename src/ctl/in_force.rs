@@ -23,7 +23,8 @@ impl InForce {
     /// # Errors
     /// Why the broker would refuse it.
     pub(super) fn read(tree: &Tree) -> Result<Self, String> {
-        Self::look(tree).map_err(|why| format!("{why}; the broker refuses every call"))
+        Self::look(tree)
+            .map_err(|why| format!("{why}; the broker refuses every call; run `netbrokerctl policy install`"))
     }
 
     /// Whether there is a policy that only a broker of another version reads.

@@ -10,7 +10,7 @@ mod describe;
 mod doctor;
 mod edit;
 mod enable;
-mod examples;
+pub(crate) mod examples;
 mod explain;
 mod files;
 mod generate;

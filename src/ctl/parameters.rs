@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Failure;
+use super::{Failure, warn};
 use crate::call::field::NETNS;
 use crate::call::json::Json;
 use crate::call::request::Request;
@@ -13,6 +13,7 @@ use crate::call::types::Type;
 use crate::call::{self, Call};
 use crate::policy::diagnostics::did_you_mean;
 use crate::policy::no_call;
+use crate::policy::value_meant;
 use crate::refusal::{Exit, Refusal, invalid};
 
 /// The parameters of one call, with the same checks as in the broker.
@@ -83,9 +84,17 @@ fn assign(call: &'static Call, into: &mut Map<String, Value>, name: &str, said: 
         }
         let value = match said {
             Given::Typed(raw) if matches!(used.field().ty, Type::List(_)) => as_given(raw),
-            Given::Typed(raw) => used.field().ty.parse(raw).map(|value| value.json()),
+            Given::Typed(raw) => {
+                if matches!(used.field().ty, Type::Netns) && raw == "host" {
+                    warn(format!(
+                        "{name}=host is a namespace with this name under /run/netns; write {name}=@host for the host's own"
+                    ));
+                }
+                let value = used.ty().parse(raw).map(|value| value.json());
+                value.map_err(|why| why + &value_meant(used.field().ty, raw))
+            }
             Given::Json(Json::Null) => return Ok(()),
-            Given::Json(json) => used.field().ty.read(json).map(|value| value.json()),
+            Given::Json(json) => used.ty().read(json).map(|value| value.json()),
         };
         return put(into, name, &value.map_err(bad)?).ok_or_else(|| bad("is given twice".to_owned()));
     }
@@ -161,6 +170,19 @@ mod tests {
         let set = of("Link.Set", &["netns=7", "link=7", "mtu=7", "alias=7", "up=true"]).unwrap();
         assert_eq!(Value::Object(set.object).to_string(), r#"{"alias":"7","link":"7","mtu":7,"netns":"7","up":true}"#);
         assert!(!set.netns_assumed);
+    }
+
+    #[test]
+    fn a_value_that_is_refused_has_the_hint_that_it_has_in_a_policy() {
+        for (fields, hint) in [
+            (["link=t", "kind=tap", "netns=n"], "a tap is written `kind=tun tun.mode=tap`"),
+            (["link=t", "kind=brigde", "netns=n"], "did you mean `bridge`?"),
+            (["link=t", "kind=bridge", "netns=/run/netns/n"], "write the name alone, without the directory"),
+            (["link=\u{435}th0", "kind=bridge", "netns=n"], "contains `\u{435}` (U+0435) at position 1"),
+        ] {
+            let why = of("Link.Add", &fields).unwrap_err();
+            assert!(why.contains(hint), "{why}");
+        }
     }
 
     #[test]

@@ -96,6 +96,7 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
     for warning in tree.unread(Path::new(INSTALLED)).unwrap_or_default() {
         tell_line(warning); // if the directory cannot be read, the next line gives the reason
     }
+    let is_pinned = status.is_pinned();
     let in_force = &status.in_force;
     let head = format!("in force: digest {}, since {}{pinned}", in_force.digest(), utc(in_force.since));
     let (digest, sources) = match status.files {
@@ -104,8 +105,9 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
         }
         Files::Invalid(failure) => {
             tell(&failure);
+            let run = if is_pinned { INSTALL_UNPIN } else { INSTALL };
             let why = format!(
-                "differs: the files in {INSTALLED} are not a valid policy; correct the errors above, then run {INSTALL}"
+                "differs: the files in {INSTALLED} are not a valid policy; correct the errors above, then run {run}"
             );
             return Ok((format!("{head}\n{why}"), false));
         }
@@ -119,16 +121,18 @@ fn status(tree: &Tree) -> Result<(String, bool), Failure> {
         Some(kept) => differences(&kept, &sources).join("\n"),
         None => "the files of the policy in force are not kept, so the differences are not known".to_owned(),
     };
-    Ok((
-        format!(
-            "{head}\ndiffers: the files and accounts now make digest {digest}; to put it in force, run {INSTALL}\n{why}"
-        ),
-        false,
-    ))
+    let what_to_do = if is_pinned {
+        format!("to end the pin and put the files in force, run {INSTALL_UNPIN}")
+    } else {
+        format!("to put it in force, run {INSTALL}")
+    };
+    Ok((format!("{head}\ndiffers: the files and accounts now make digest {digest}; {what_to_do}\n{why}"), false))
 }
 
 /// The command that puts the files in force.
 const INSTALL: &str = "`netbrokerctl policy install`";
+/// The command that does so while a policy is pinned, also where nobody is at a terminal.
+const INSTALL_UNPIN: &str = "`netbrokerctl policy install --unpin`";
 
 /// The changes since a policy was put in force, one per line.
 fn differences(kept: &Kept, sources: &[Source]) -> Vec<String> {

@@ -485,7 +485,7 @@ fn same(
         None if target.is_bridge(link) => {
             Err(already(&field::LINK.field, "the entry is at another port of the bridge"))
         }
-        None => Err(already(&field::MAC.field, "it existed, and was removed in the meantime")),
+        None => Err(already(&field::MAC.field, "another process removed it during the call")),
         Some(None) => Ok(Map::new()),
         Some(Some(field)) => Err(differs(field)),
     }

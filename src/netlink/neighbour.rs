@@ -287,7 +287,7 @@ fn is_proxied(after: &mut After<'_>, given: &Given) -> Result<bool, Refusal> {
 /// `exists_ok`: whether the existing neighbour is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let Some(seen) = fetch(after, given)? else {
-        return Err(already(&field::ADDRESS.field, "it existed, and was removed in the meantime"));
+        return Err(already(&field::ADDRESS.field, "another process removed it during the call"));
     };
     // The state of a neighbour that the kernel resolves is the kernel's.
     let resolved = given.request.is_set(&field::MANAGED) || given.request.is_set(&field::USE);

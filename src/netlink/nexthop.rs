@@ -156,7 +156,7 @@ fn fetch(after: &mut After<'_>, id: u32) -> Result<Option<Seen<'static>>, Transa
 fn same(after: &mut After<'_>, given: &Given, id: u32) -> Result<Map<String, Value>, Refusal> {
     let found = fetch(after, id).map_err(|failure| failure.about_link(&given.request))?;
     let Some(seen) = found else {
-        return Err(already(&field::NEXTHOP_ID.field, "it existed, and was removed in the meantime"));
+        return Err(already(&field::NEXTHOP_ID.field, "another process removed it during the call"));
     };
     difference(&seen, given).map_or_else(|| Ok(Map::new()), |field| Err(differs(field)))
 }

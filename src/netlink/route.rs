@@ -24,7 +24,7 @@ use crate::call::inet::InterfaceAddress;
 use crate::call::name::LinkName;
 use crate::call::object::Row;
 use crate::call::request::Request;
-use crate::call::route::IPV6_METRIC;
+use crate::call::route::{IPV6_METRIC, NO_NEXT_HOPS, leads_nowhere_by_type};
 use crate::call::value::Value as Held;
 use crate::call::{NEXTHOP_STATE, ROUTE_STATE};
 use crate::refusal::{Class, Refusal, differs, invalid, unsuitable};
@@ -52,6 +52,8 @@ mod rta {
     pub(super) const NH_ID: u16 = 30;
 }
 
+/// `LOOPBACK_IFINDEX`: the loopback device of every namespace, whatever its name is.
+const LOOPBACK: i32 = 1;
 /// `RTNH_F_ONLINK`
 const ONLINK: u8 = 4;
 /// `RT_TABLE_MAIN`, `RT_TABLE_LOCAL`
@@ -380,6 +382,10 @@ impl Wanted {
         let given = before.resolve(ROUTE_STATE.rows.iter(), 0)?;
         let index = given.view().link(&field::LINK.field).map(|link| link.index);
         let link = index.zip(request.get(&field::LINK).cloned());
+        // The kernel reports the loopback device as the link of some routes that lead nowhere, and never another link.
+        if leads_nowhere_by_type(request) && index.is_some_and(|index| index != LOOPBACK) {
+            return Err(unsuitable(&field::LINK.field, NO_NEXT_HOPS));
+        }
         // Where `link` is given, both filters are the same.
         let lists = request
             .call()

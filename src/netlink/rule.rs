@@ -300,7 +300,7 @@ fn difference(seen: &Seen<'_>, given: &Given, absence_is_any: bool) -> Option<&'
 /// `exists_ok`: whether one of the rules at this priority is the requested one.
 fn same(after: &mut After<'_>, given: &Given) -> Result<Map<String, Value>, Refusal> {
     let found = fetch(after, given).map_err(TransactionError::refusal)?;
-    let mut first = already(&field::PRIORITY.field, "it existed, and was removed in the meantime");
+    let mut first = already(&field::PRIORITY.field, "another process removed it during the call");
     for seen in &found {
         first = match difference(seen, given, false) {
             None if is_plain(seen) => return Ok(Map::new()),

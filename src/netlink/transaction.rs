@@ -312,9 +312,20 @@ impl TransactionError {
                     Errno::EOPNOTSUPP => Class::NotSupported,
                     _ => Class::KernelRefused,
                 };
-                let message = text.unwrap_or_else(|| describe(errno).to_owned());
+                let message = text.unwrap_or_else(|| in_words(class, errno).to_owned());
                 Refusal::Kernel(KernelRefusal { class, errno, message, field: field.map(|f| f.name), may_have_changed })
             }
         }
+    }
+}
+
+/// An error for which the kernel has no text. The words of errno(3) are about files and processes, so they would mislead.
+fn in_words(class: crate::refusal::Class, errno: Errno) -> &'static str {
+    use crate::refusal::Class;
+    match (class, errno) {
+        (Class::NotFound, _) => "the object does not exist",
+        (Class::AlreadyExists, _) => "the object already exists",
+        (_, Errno::EADDRNOTAVAIL) => "the kernel does not accept this address",
+        _ => describe(errno),
     }
 }

@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::constraint::{Constraint, matches};
-use super::diagnostics::{Location, Problem, did_you_mean};
+use super::diagnostics::{Location, Problem, did_you_mean, foreign};
 use super::rule::Ruling;
-use super::source::{At, RuleSyntax};
+use super::source::{self, ACCOUNTS, At, RuleSyntax};
 use super::{WORDS, entries};
 use crate::call::field::{Alone, Field};
 use crate::call::types::Type;
@@ -141,7 +141,13 @@ impl<'s> Scope<'s> {
         }
         for name in &rule.free {
             if name.it.contains(['*', '?']) {
-                let why = format!("`{}` is a pattern; `free` must list the fields by name", name.it);
+                let mut all: Vec<&str> = self.uses().map(|(_, used)| used.field().name).collect();
+                all.retain(|field| matches(&name.it, field) && !rule.fields.iter().any(|said| said.name.it == *field));
+                all.sort_unstable();
+                all.dedup();
+                let all: Vec<String> = all.iter().map(|field| format!("\"{field}\"")).collect();
+                let list = if all.is_empty() { String::new() } else { format!(": [{}]", all.join(", ")) };
+                let why = format!("`{}` is a pattern; `free` must list the fields by name{list}", name.it);
                 problems.push(name.place.problem(why));
                 continue;
             }
@@ -203,8 +209,8 @@ impl<'s> Scope<'s> {
         let found = known().chain(others()).chain(elsewhere()).find(|field| field.name == name.it);
         if found.is_none() && !self.calls.is_empty() {
             let hint = match name.it.as_str() {
-                "user" | "users" | "group" | "uid" | "gid" | "principal" => {
-                    "; write whom the rule applies to as `who = \"user:NAME\"`".to_owned()
+                key if ACCOUNTS.contains(&key) => {
+                    format!("; write whom the rule applies to as {}", source::accounts_as(key))
                 }
                 other => did_you_mean(other, known().map(|field| field.name).chain(WORDS.iter().copied())),
             };
@@ -243,13 +249,17 @@ fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
     match (raw, ruling) {
         ("@change", Ruling::Deny) => Ok(of(Effect::Changes)),
         ("@read", Ruling::Deny) => Ok(of(Effect::Reads)),
-        ("@change", Ruling::Allow) => Err(listed(raw, &of(Effect::Changes))),
+        ("@change" | "@write", Ruling::Allow) => Err(listed(raw, &of(Effect::Changes))),
         ("@read", Ruling::Allow) => Err(listed(raw, &of(Effect::Reads))),
         ("*", Ruling::Allow) => Err(listed(raw, &call::all().collect::<Vec<_>>())),
-        (_, Ruling::Allow) if raw.contains(['*', '?']) => Err(format!(
-            "`{raw}` is a pattern; an allow must list its calls by name, since a pattern would also \
-                         permit calls that are added later"
-        )),
+        (_, Ruling::Allow) if raw.contains(['*', '?']) => {
+            let meant: Vec<&Call> = call::all().filter(|call| matches(raw, call.name)).collect();
+            let list = if meant.is_empty() { String::new() } else { format!(": {}", to_paste(&meant)) };
+            Err(format!(
+                "`{raw}` is a pattern; an allow must list its calls by name, since a pattern would also permit calls that \
+                 are added later{list}"
+            ))
+        }
         (_, Ruling::Deny) if raw.contains(['*', '?']) => {
             let found: Vec<_> = call::all().filter(|call| matches(raw, call.name)).collect();
             if found.is_empty() { Err(format!("no call matches `{raw}`")) } else { Ok(found) }
@@ -263,8 +273,14 @@ fn called(raw: &str, ruling: Ruling) -> Result<Vec<&'static Call>, String> {
 
 /// The error for an allow with a word for several calls, with the list to write instead.
 fn listed(raw: &str, calls: &[&'static Call]) -> String {
+    let note = if raw == "@write" { "; the word in denies is `@change`" } else { "" };
+    format!("`{raw}` is for denies only{note}; an allow must list its calls by name: {}", to_paste(calls))
+}
+
+/// A list of calls, as `call` has it.
+fn to_paste(calls: &[&'static Call]) -> String {
     let names: Vec<String> = calls.iter().map(|call| format!("\"{}\"", call.name)).collect();
-    format!("`{raw}` is for denies only; an allow must list its calls by name: [{}]", names.join(", "))
+    format!("[{}]", names.join(", "))
 }
 
 /// The error for an unknown call, with what to write instead. `words` are those that are accepted in place of a call.
@@ -278,7 +294,11 @@ pub(crate) fn no_call(raw: &str, words: impl Iterator<Item = &'static str>) -> S
     let family = raw.split('.').next().unwrap_or_default();
     let of_family: Vec<&str> = call::all().filter(|call| call.family() == family).map(|call| call.name).collect();
     if !of_family.is_empty() {
-        return format!("no call named `{raw}`; the calls of {family} are {}", of_family.join(", "));
+        let foreign = foreign(raw).map_or_else(String::new, |foreign| format!("; it contains {foreign}"));
+        let calls = of_family.join(", ");
+        return format!(
+            "no call named `{raw}`{foreign}; the calls of {family} are {calls}; see `netbrokerctl describe`"
+        );
     }
     match near.unwrap_or_else(|| did_you_mean(raw, known)) {
         hint if hint.is_empty() => format!("no call named `{raw}`; `netbrokerctl describe` lists the calls"),
@@ -301,7 +321,7 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
         let named = |list: &Field| variety.uses().any(|used| used.inside() == Some(list) && said(used.field()));
         for used in variety.uses().filter(|used| used.inside().is_none_or(named)) {
             let name = used.field().name;
-            let why = needed(variety, used, scope).or_else(|| in_place_of(used, rule));
+            let why = needed(variety, used, scope).map(str::to_owned).or_else(|| in_place_of(used, rule));
             let Some(why) = why.filter(|_| !said(used.field()) && !reported.contains(&name)) else {
                 continue;
             };
@@ -315,10 +335,10 @@ pub(super) fn allow(rule: &RuleSyntax<'_>, scope: &Scope<'_>, named: &[Named<'_>
 }
 
 /// Why an allow that names a field must also name this range of such fields: else it would permit any range.
-fn in_place_of(used: &Use, rule: &RuleSyntax<'_>) -> Option<&'static str> {
+fn in_place_of(used: &Use, rule: &RuleSyntax<'_>) -> Option<String> {
     let Some(Alone::RangeOf(one)) = used.field().alone else { return None };
     let is_named = rule.fields.iter().any(|said| said.name.it == one.get().name);
-    is_named.then_some("has it in place of another field that the allow names")
+    is_named.then(|| format!("has `{}` in place of `{}`, which the allow names", used.field().name, one.get().name))
 }
 
 /// The error for kinds that an allow leaves open: it would also permit kinds that are added later.

@@ -176,7 +176,9 @@ impl Compiler<'_> {
     fn id<'s>(&mut self, rule: &RuleSyntax<'s>, ids: &mut BTreeMap<String, Location<'s>>) {
         let Some(At { place, it: id }) = &rule.id else { return };
         let wrong = if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
-            format!("`id` must have 1 to {ID_BYTES} printable ASCII characters and no spaces")
+            let foreign =
+                super::diagnostics::foreign(id).map_or_else(String::new, |foreign| format!("; it contains {foreign}"));
+            format!("`id` must have 1 to {ID_BYTES} printable ASCII characters and no spaces{foreign}")
         } else if NO_IDS.contains(&id.as_str()) {
             format!("`{id}` cannot be an id, since tests expect this word where no rule decides")
         } else if let Some(other) = ids.insert(id.clone(), *place) {

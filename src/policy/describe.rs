@@ -32,19 +32,16 @@ impl Policy {
             Decision::Forbidden { rule, field: None } => format!("denied by {}", place(rule)),
             Decision::Silence { nearest: None } => "refused: no rule permits it".to_owned(),
             Decision::Silence { nearest: Some((rule, fields)) } => {
-                let mut why = Vec::new();
-                let mut fields = fields.iter().copied().peekable();
-                while let Some(name) = fields.next() {
-                    let mut mismatch = self.mismatch(rule, name, request);
-                    // Fields that are not named share one clause.
-                    while let Some(next) = fields.next_if(|next| {
-                        mismatch.starts_with(UNNAMED) && self.mismatch(rule, next, request).starts_with(UNNAMED)
-                    }) {
-                        mismatch.push_str(&format!(", `{next}`"));
-                    }
-                    why.push(mismatch);
+                let mismatches = fields.iter().map(|name| self.mismatch(rule, name, request));
+                let (unnamed, mut why): (Vec<_>, Vec<_>) = mismatches.partition(|why| why.starts_with(UNNAMED));
+                let unnamed: Vec<&str> = unnamed.iter().filter_map(|why| why.strip_prefix(UNNAMED)).collect();
+                // Fields that are not named share one clause.
+                if let Some((last, others)) = unnamed.split_last() {
+                    let others = others.join(", ");
+                    let and = if others.is_empty() { "" } else { " and " };
+                    why.push(format!("{UNNAMED}{others}{and}{last}"));
                 }
-                format!("refused: no rule permits it; nearest is {}, {}", place(rule), why.join(", "))
+                format!("refused: no rule permits it; nearest is {}: {}", place(rule), why.join("; "))
             }
         }
     }
@@ -52,21 +49,21 @@ impl Policy {
     /// Why the allow with this id does not permit what a request gives for one field.
     fn mismatch(&self, rule: &str, name: &str, request: &Request) -> String {
         let value = requested(request, name);
-        let Some(origin) = self.origin(rule) else { return format!("which does not permit {value} of `{name}`") };
+        let Some(origin) = self.origin(rule) else { return format!("it does not permit {value} of `{name}`") };
         match origin.said.iter().find(|(field, _)| *field == name) {
             Some((_, said)) if value == "`@host`" && said.contains(['*', '?']) => {
-                format!("whose `{name}` = {said} does not permit `@host`, which no pattern matches: list it by name")
+                format!("its `{name}` = {said} does not permit `@host`, which no pattern matches: list it by name")
             }
-            Some((_, said)) => format!("whose `{name}` = {said} does not permit {value}"),
+            Some((_, said)) => format!("its `{name}` = {said} does not permit {value}"),
             // An absent field needs no name.
-            None if value == ABSENT => format!("which requires `{name}`"),
+            None if value == ABSENT => format!("it requires `{name}`"),
             None => format!("{UNNAMED}`{name}`"),
         }
     }
 }
 
 const ABSENT: &str = "its absence";
-const UNNAMED: &str = "which does not name ";
+const UNNAMED: &str = "it does not name ";
 
 /// The value that a request gives for a field. If the elements of a list differ, the value of each.
 fn requested(request: &Request, name: &str) -> String {

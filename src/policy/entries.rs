@@ -130,12 +130,28 @@ fn word(words: &Words, raw: &str, ruling: Ruling) -> Result<String, String> {
     }
     match words.all().find(|word| *word == raw) {
         Some(word) => Ok((*word).to_owned()),
-        None => {
-            let tap = "; a tap is written `kind = \"tun\"` with `tun.mode = \"tap\"`";
-            let is_tap = raw == "tap" && words.all().any(|word| word == "tun");
-            let hint = if is_tap { tap.to_owned() } else { did_you_mean(raw, words.all()) };
-            Err(format!("`{raw}` is not one of {}{hint}", words.listed()))
-        }
+        None => Err(format!("`{raw}` is not one of {}{}", words.listed(), word_meant(words, raw))),
+    }
+}
+
+/// What was probably meant by a keyword that does not exist.
+fn word_meant(words: &Words, raw: &str) -> String {
+    let tap = "; a tap is written `kind = \"tun\"` with `tun.mode = \"tap\"`";
+    if is_tap(words, raw) { tap.to_owned() } else { did_you_mean(raw, words.all()) }
+}
+
+/// Whether it is what iproute2 calls a mode of tun.
+fn is_tap(words: &Words, raw: &str) -> bool {
+    raw == "tap" && words.all().any(|word| word == "tun")
+}
+
+/// What was probably meant by a value of this type that a person typed and that is refused.
+pub(crate) fn value_meant(ty: Type, raw: &str) -> String {
+    match ty {
+        Type::Word(words) if is_tap(words, raw) => "; a tap is written `kind=tun tun.mode=tap`".to_owned(),
+        Type::Word(words) => did_you_mean(raw, words.all()),
+        Type::Netns | Type::Link | Type::AlternativeName | Type::Label => meant(raw).to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -299,11 +315,7 @@ fn fits_some(ty: Type, raw: &str) -> Result<(), String> {
             }
         };
         if next.is_empty() && !matches!(c, '*' | '?') && !(0..3).any(|at| takes(ty, at, c)) {
-            return Err(format!(
-                "`{}` matches nothing: no value has `{}`; expected {of}",
-                shown(raw),
-                shown(&c.to_string())
-            ));
+            return Err(format!("`{raw}` matches nothing: no value has `{c}`; expected {of}"));
         }
         lengths = next;
     }
@@ -321,13 +333,9 @@ fn most_bytes(ty: Type) -> usize {
 
 fn limit(ty: Type, most: usize) -> String {
     match ty {
-        Type::Mac => "a hardware address has 1 to 32 pairs of hexadecimal digits with `:` between them".to_owned(),
+        Type::Mac => "expected 1 to 32 pairs of hexadecimal digits, separated by `:`".to_owned(),
         _ => format!("at most {most} bytes are allowed"),
     }
-}
-
-fn shown(raw: &str) -> String {
-    raw.escape_debug().to_string()
 }
 
 /// Whether a value of the type can have this character at this byte.

@@ -45,7 +45,11 @@ mod who;
 
 #[cfg(feature = "ctl")]
 pub(crate) use check::no_call;
+#[cfg(feature = "ctl")]
+pub(crate) use entries::value_meant;
 pub use judge::{Decision, Permit, Verdict};
+#[cfg(feature = "ctl")]
+pub(crate) use who::hint as entry_hint;
 
 /// The words of the language at the level of a rule: no field is called so.
 pub const WORDS: &[&str] = &["id", "description", "who", "call", "free", "require", "touches"];

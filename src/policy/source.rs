@@ -10,9 +10,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::diagnostics::{Location, Problem, Source, did_you_mean};
+use super::WORDS;
+use super::diagnostics::{Location, Problem, Source, did_you_mean, nearest};
 use super::rule::Ruling;
 use super::toml_hints;
+use crate::call::field;
 
 /// The tables of a file: rules, sets, and settings.
 const TABLES: &[&str] = &["allow", "deny", "set", "audit", "refusals", "confinement"];
@@ -134,9 +136,11 @@ impl<'s> Reader<'s, '_> {
                 let end = self.source.text.len();
                 let span = error.span().unwrap_or(end..end);
                 let hint = toml_hints::hint(&self.source.text, span.start);
-                let message =
-                    hint.map_or_else(|| error.message().to_owned(), |hint| format!("this is not TOML; {hint}"));
-                self.refuse(span, message);
+                let (message, value) = match hint {
+                    Some(hint) => (format!("this is not TOML; {}", hint.text), hint.value),
+                    None => (error.message().to_owned(), None),
+                };
+                self.refuse(value.unwrap_or(span), message);
                 D::default()
             }
         }
@@ -210,8 +214,26 @@ impl<'s> Reader<'s, '_> {
         let (description, touches, fields) = (None, None, Vec::new());
         let mut rule = RuleSyntax { place, ruling, id, description, who, calls, free, require, touches, fields };
         for word in ["id", "who", "call"] {
-            if !table.contains_key(word) {
-                self.refuse(span.clone(), format!("this rule has no `{word}`"));
+            if table.contains_key(word) {
+                continue;
+            }
+            let meant = table.iter().find(|(key, _)| means(key.get_ref()) == Some(word) && !table.contains_key(word));
+            match meant {
+                Some((key, _)) if word == "who" && ACCOUNTS.contains(&key.get_ref().as_ref()) => self.refuse(
+                    key.span(),
+                    format!(
+                        "`{}` is not a word of a rule; write whom it applies to as {}",
+                        key.get_ref(),
+                        accounts_as(key.get_ref())
+                    ),
+                ),
+                Some((key, _)) => {
+                    self.refuse(
+                        key.span(),
+                        format!("`{}` is not a word of a rule; did you mean `{word}`?", key.get_ref()),
+                    );
+                }
+                None => self.refuse(span.clone(), format!("this rule has no `{word}`")),
             }
         }
         for (key, value) in table {
@@ -229,6 +251,7 @@ impl<'s> Reader<'s, '_> {
                     self.refuse(key.span(), "`require` is for allows only; a deny meets what a request gives");
                 }
                 ("touches", Ruling::Deny) => rule.touches = self.touches(key.span(), value),
+                (key, _) if means(key).is_some_and(|word| !table.contains_key(word)) => {} // refused above
                 ("touches", Ruling::Allow) => {
                     self.refuse(key.span(), "`touches` is for denies only; an allow names its fields");
                 }
@@ -298,7 +321,13 @@ impl<'s> Reader<'s, '_> {
         for At { place, it } in entries {
             match it {
                 Scalar::Text(text) => texts.push(At { place, it: text }),
-                _ => self.problems.push(place.problem(format!("`{name}` must be a string or a list of strings"))),
+                it => {
+                    let hint = match (name, it) {
+                        ("who", Scalar::Integer(number)) => format!("; did you mean `\"uid:{number}\"`?"),
+                        (_, it) => format!("; write text in quotes, `\"{it}\"`"),
+                    };
+                    self.problems.push(place.problem(format!("`{name}` must be a string or a list of strings{hint}")));
+                }
             }
         }
         texts
@@ -310,6 +339,45 @@ impl<'s> Reader<'s, '_> {
         }
         self.refuse(value.span(), format!("`{name}` is a {}, expected a string", what(value.get_ref())));
         None
+    }
+}
+
+/// Keys that people write in place of `who`.
+pub(super) const ACCOUNTS: &[&str] = &["user", "users", "group", "groups", "uid", "gid", "principal", "principals"];
+
+/// The word of a rule that a key probably stands for. A key that is a field can also stand for one, if the rule lacks the
+/// word: the caller checks that.
+fn means(key: &str) -> Option<&'static str> {
+    if ACCOUNTS.contains(&key) {
+        return Some("who");
+    }
+    let is_known = field::by_name(key).is_some() || WORDS.contains(&key);
+    let calls = ["method", "methods", "command", "commands"].contains(&key).then_some("call");
+    let folded = key.to_lowercase();
+    let near = || nearest(&letters(&folded), ["id", "who", "call"]).filter(|word| key.len() > 2 || *word == "id");
+    if is_known { None } else { calls.or_else(near) }
+}
+
+/// A key with the ASCII letters that Cyrillic and Greek ones look like.
+fn letters(key: &str) -> String {
+    let alike = |c| match c {
+        'а' | 'α' => 'a',
+        'с' => 'c',
+        'о' | 'ο' => 'o',
+        'і' | 'ι' => 'i',
+        'ԁ' => 'd',
+        other => other,
+    };
+    key.chars().map(alike).collect()
+}
+
+/// How `who` names the accounts that a key such as `group` stands for.
+pub(super) fn accounts_as(key: &str) -> &'static str {
+    match key {
+        "group" | "groups" => "`who = \"group:NAME\"`",
+        "uid" => "`who = \"uid:NUMBER\"`",
+        "gid" => "`who = \"gid:NUMBER\"`",
+        _ => "`who = \"user:NAME\"`",
     }
 }
 

@@ -83,6 +83,12 @@ pub(super) fn of_rule(
             warnings.extend(entry_of(field, entry, rule.ruling, scope));
         }
     }
+    for free in named.iter().filter(|named| named.free) {
+        if let Some(why) = never_anything(free.field, &Scalar::Text("*".to_owned()), rule.ruling, scope) {
+            let message = format!("`{}` in `free` {why}", free.field.name);
+            warnings.push(Warning::refused_later(free.value, message));
+        }
+    }
     for said in rule.touches.iter().flat_map(|touches| &touches.it) {
         let field = if said.name.it == NETNS.field.name { &NETNS.field } else { &LINK.field };
         warnings.extend(said.entries.iter().filter_map(|entry| as_text(field, &bare(&entry.it), entry.place)));
@@ -104,9 +110,14 @@ fn bare(entry: &Scalar) -> Scalar {
 
 fn entry_of(field: &'static Field, entry: &At<'_, Scalar>, ruling: Ruling, scope: &Scope<'_>) -> Option<Warning> {
     let it = bare(&entry.it);
+    if let Some(why) = never_anything(field, &entry.it, ruling, scope) {
+        return Some(Warning::refused_later(entry.place, format!("`{}`: `*` {why}", field.name)));
+    }
     let entries = entries::one(&At { place: entry.place, it: it.clone() }, field.ty, ruling)?;
     if let Some(why) = never(field, &entries, scope) {
-        return Some(Warning::refused_later(entry.place, format!("`{}`: `{it}` {why}", field.name)));
+        let hint = is_text(field).then(|| regular_expression(&it)).flatten();
+        let hint = hint.map_or_else(String::new, |hint| format!("; it {hint}"));
+        return Some(Warning::refused_later(entry.place, format!("`{}`: `{it}` {why}{hint}", field.name)));
     }
     match &entries {
         Entries::Addresses(ranges) => {
@@ -128,6 +139,16 @@ fn never(field: &'static Field, entries: &Entries, scope: &Scope<'_>) -> Option<
     let mut reasons = scope.uses().filter(|(_, used)| used.field().is_met_as(field.number)).peekable();
     reasons.peek()?;
     let all: Option<Vec<String>> = reasons.map(|(call, used)| possible::refusal(call, used, entries)).collect();
+    all?.into_iter().next()
+}
+
+/// Why `"*"` in an allow matches no request of any call of the rule.
+fn never_anything(field: &'static Field, entry: &Scalar, ruling: Ruling, scope: &Scope<'_>) -> Option<String> {
+    if ruling != Ruling::Allow || *entry != Scalar::Text("*".to_owned()) {
+        return None;
+    }
+    let uses = scope.uses().filter(|(_, used)| used.field() == field);
+    let all: Option<Vec<String>> = uses.map(|(call, used)| possible::of_anything(call, used)).collect();
     all?.into_iter().next()
 }
 
@@ -169,17 +190,24 @@ fn as_text(field: &Field, entry: &Scalar, place: Location<'_>) -> Option<Warning
         Type::Netns if raw == "host" => {
             "`host` is a namespace with this name under /run/netns; write `@host` for the host's own".to_owned()
         }
-        Type::Netns | Type::Link | Type::AlternativeName | Type::Mac | Type::Label | Type::Text
-            if is_like_a_regular_expression(raw) =>
-        {
-            format!(
-                "`{raw}` looks like a regular expression; in a pattern only `*` (any characters) and `?` (one \
-                 character) are special, so `.`, `^`, `$`, `+` and `|` match themselves"
-            )
-        }
+        _ if is_text(field) => format!("`{raw}` {}", regular_expression(entry)?),
         _ => return None,
     };
     Some(Warning::new(place, format!("`{}`: {message}", field.name)))
+}
+
+/// Whether the entries for a field are patterns that a person could take for regular expressions.
+fn is_text(field: &Field) -> bool {
+    matches!(field.ty, Type::Netns | Type::Link | Type::AlternativeName | Type::Mac | Type::Label | Type::Text)
+}
+
+/// That an entry looks like a regular expression, as the end of a sentence about it.
+fn regular_expression(entry: &Scalar) -> Option<&'static str> {
+    let Scalar::Text(raw) = entry else { return None };
+    is_like_a_regular_expression(raw).then_some(
+        "looks like a regular expression; in a pattern only `*` (any characters) and `?` (one character) are \
+         special, so `.`, `^`, `$`, `+` and `|` match themselves",
+    )
 }
 
 /// `eth0.*`, for the VLANs of a link, is an ordinary pattern, so a dot after a digit, `*`, `?` or `}` causes no

@@ -120,7 +120,7 @@ fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Option<Principal>, Strin
     }
     let Some((class, name)) = raw.split_once(':').filter(|(class, name)| CLASSES.contains(class) && !name.is_empty())
     else {
-        let hint = meant(raw, resolve).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        let hint = hint(raw, resolve);
         return Err(format!(
             "`{raw}`: expected `user:NAME`, `group:NAME`, `uid:N`, `gid:N` or `*` (`user?:NAME` or `group?:NAME` where \
              the account may not exist){hint}"
@@ -146,6 +146,13 @@ fn principal(raw: &str, resolve: Resolve<'_>) -> Result<Option<Principal>, Strin
         return Err(format!("`{raw}` is {id}, which is nobody: no request comes from it"));
     }
     Ok(Some(if class.starts_with('u') { Principal::Uid(id) } else { Principal::Gid(id) }))
+}
+
+/// What is probably wrong with an entry of an unknown class, and what it should be, as further clauses of an error.
+pub(crate) fn hint(raw: &str, resolve: Resolve<'_>) -> String {
+    let foreign = foreign(raw).map_or_else(String::new, |foreign| format!("; it contains {foreign}"));
+    let meant = meant(raw, resolve).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    foreign + &meant
 }
 
 fn first(class: &str) -> &str {

@@ -10,7 +10,7 @@ use crate::call::field::{
     NEW_NAME, NEXTHOPS, NEXTHOPS_GATEWAY, NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, PEER_MTU, PEER_NAME,
     PEER_NETNS, PRIORITIES, SCOPE, SOURCE_PORTS, TARGET_NETNS, UIDS, UP,
 };
-use crate::call::types::Type;
+use crate::call::types::{Only, Type};
 use crate::call::value::Value;
 use crate::call::{Absence, Call, Constant, Effect, Kind, Kinds, Naming, Needs, Output, Use, declared};
 use crate::caller::Caller;
@@ -57,6 +57,7 @@ pub(super) static SET: Call = call(
             counts_in: IN_TARGET_NETNS,
             also_in: None,
             inside: None,
+            only: Only::All,
             naming: Naming::Gives,
             is_condition: false,
         },
@@ -85,6 +86,7 @@ pub(super) static ADD: Call = call(
                     counts_in: IN_PEER_NETNS,
                     also_in: None,
                     inside: None,
+                    only: Only::All,
                     naming: Naming::Gives,
                     is_condition: false,
                 },

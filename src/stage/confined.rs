@@ -15,7 +15,7 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde_json::{Map, Value, json};
 
 use super::landlock::{self, Domain};
-use super::netns::{DIRECTORY, Identity, Netns};
+use super::netns::{DIRECTORY, Identity, Netns, is_left_over};
 use super::{capabilities, filter, namespaces, pids, tun};
 use crate::call::field;
 use crate::call::name::NetnsName;
@@ -141,7 +141,7 @@ fn resolve(permit: &Permit, identity: Identity) -> Result<(Netlink, Prepared), R
     let own = match netns {
         NetnsName::Host if named.is_empty() => None, // the process is in it already
         name => match Netns::open(&field::NETNS.field, name, identity) {
-            Err(Refusal::NoSuchNetns { reason: "not_a_namespace" | "symbolic_link", .. }) if !enters => {
+            Err(Refusal::NoSuchNetns { reason: "not_a_namespace", .. }) if !enters && is_left_over(name) => {
                 places.left_over = true;
                 None
             }

@@ -26,7 +26,7 @@ pub(super) const PATIENCE: u32 = 100;
 
 /// The message where no process outside would see the namespace.
 const IN_PRIVATE: &str = "this process is in a private mount namespace, and a namespace made here would not be seen outside; \
-    ask a broker outside, through its socket (netbroker --peer)";
+    call through `/run/netbroker/socket` (netbrokerd(8))";
 
 /// The mounts that a process sees (`/proc/PID/mountinfo`).
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sched::{CloneFlags, setns};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use crate::call::field::Field;
@@ -99,6 +99,14 @@ impl Netns {
             other => unconfined("setns")(other),
         })
     }
+}
+
+/// Whether a name belongs to a plain file, as a killed `ip netns add` leaves one.
+pub fn is_left_over(name: &NetnsName) -> bool {
+    let path = format!("{DIRECTORY}/{}", name.as_str());
+    let kind =
+        fstatat(AT_FDCWD, path.as_str(), ITSELF).map(|what| SFlag::from_bits_truncate(what.st_mode) & SFlag::S_IFMT);
+    kind == Ok(SFlag::S_IFREG)
 }
 
 /// Distinguishes an absent name from one that is not a namespace: a killed `ip netns add` leaves a plain file without

@@ -27,6 +27,7 @@ use super::super::field::{
 use super::super::object::{Cast, Form, Place, Row, Width, headed, result, row};
 use super::super::request::{Invalid, Request};
 use super::super::settle::one_family;
+use super::super::types::Only;
 use super::super::value::Value;
 use super::super::{
     Absence, Constant, Kind, Needs, Use, chosen, declared, kind, number, off, required, untouched, word,
@@ -144,7 +145,7 @@ static BRIDGE_FIELDS: &[Use] = &[
     untouched(&BRIDGE_HELLO_TIME.field),
     untouched(&BRIDGE_MAX_AGE.field),
     untouched(&BRIDGE_PRIORITY.field),
-    untouched(&BRIDGE_GROUP_FWD_MASK.field),
+    untouched(&BRIDGE_GROUP_FWD_MASK.field).only(FORWARDED),
     untouched(&BRIDGE_VLAN_FILTERING.field),
     untouched(&BRIDGE_VLAN_PROTOCOL.field),
     untouched(&BRIDGE_VLAN_DEFAULT_PVID.field),
@@ -170,7 +171,7 @@ static BRIDGE_FIELDS: &[Use] = &[
 /// The kinds whose own fields `Link.Set` can change, with those that the kernel changes. It has no more of a vlan, vrf,
 /// pair, wireguard or tun. Of a tunnel, and of an xfrm, it would reset everything that a message leaves out.
 pub(super) static CHANGED: &[Kind] = &[
-    kind("bridge", BRIDGE_FIELDS, &[BRIDGE]).settled(bridge),
+    kind("bridge", BRIDGE_FIELDS, &[BRIDGE]),
     kind("bond", BOND_FIELDS, &[BOND]).settled(bond),
     kind(
         "vxlan",
@@ -473,7 +474,7 @@ pub(super) static ADDED: &[Kind] = match ALL.split_last() {
 /// All kinds that have rows. The last one is a device, which is not made by a call.
 pub(super) static ALL: &[Kind] = &[
     made("veth", pair_fields![], &[PAIR]).settled(pair).visiting(at_target_or_peer),
-    made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]).settled(bridge),
+    made("bridge", BRIDGE_FIELDS, &[ON_PARENT, BRIDGE]),
     made("bond", BOND_FIELDS, &[ON_PARENT, BOND]).settled(bond),
     anchored(
         "vxlan",
@@ -553,7 +554,7 @@ pub(super) static ALL: &[Kind] = &[
         &[
             required(&TUN_MODE.field),
             declared(&TUN_OWNER.field, Absence::Default(Constant::Uid)),
-            untouched(&TUN_NO_OWNER.field),
+            untouched(&TUN_NO_OWNER.field).only(Only::True),
             untouched(&TUN_GROUP.field),
             off(&TUN_MULTI_QUEUE.field),
             // No default: a program that attaches sets it, and `exists_ok` would then refuse the link.
@@ -626,19 +627,9 @@ pub(super) static EXCLUDES: &[(&Field, &Field, &str)] = &[
     (&TUN_OWNER.field, &TUN_NO_OWNER.field, "the link has an owner or none"),
 ];
 
-/// The bits of `bridge.group_fwd_mask` that the kernel refuses (`BR_GROUPFWD_RESTRICTED`).
-const RESTRICTED: u64 = 7;
-
-/// Refuses to forward the frames of STP, of flow control and of link aggregation, as the kernel does.
-fn bridge(request: &mut Request) -> Result<(), Invalid> {
-    match request.get(&BRIDGE_GROUP_FWD_MASK) {
-        Some(mask) if mask & RESTRICTED != 0 => {
-            let why = format!("is {mask}; it must be a multiple of {}", RESTRICTED + 1);
-            Err(Invalid::new(BRIDGE_GROUP_FWD_MASK.field.name, why))
-        }
-        _ => Ok(()),
-    }
-}
+/// The kernel refuses to forward the frames of STP, of flow control and of link aggregation: the three lowest bits of
+/// `bridge.group_fwd_mask` (`BR_GROUPFWD_RESTRICTED`).
+const FORWARDED: Only = Only::MultiplesOf(8);
 
 /// Refuses what the kernel would accept and interpret differently: without a VNI it would use 0, and it would ignore
 /// the unspecified address. A group and a remote share an attribute, so only the address distinguishes them.
@@ -800,9 +791,6 @@ fn tun(request: &mut Request) -> Result<(), Invalid> {
     if let Some((field, instead)) = inapplicable.into_iter().find(|(field, _)| request.value(field).is_some()) {
         let why = format!("does not apply to links of this kind; use `{}`", instead.name);
         return Err(Invalid::new(field.name, why));
-    }
-    if request.get(&TUN_NO_OWNER) == Some(&false) {
-        return Err(Invalid::new(TUN_NO_OWNER.field.name, "must be true; for an owner, leave it out"));
     }
     match (request.get(&TUN_MODE), request.get(&MAC)) {
         (Some(&"tun"), Some(_)) => Err(Invalid::new(MAC.field.name, "applies to mode `tap` only")),

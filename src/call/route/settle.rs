@@ -9,18 +9,14 @@ use super::super::field::{
     DESTINATION, ENCAP_DESTINATION, ENCAP_ID, ENCAP_KIND, ENCAP_LABELS, ENCAP_SOURCE, ENCAP_TOS, ENCAP_TTL, EXISTS_OK,
     EXPIRES, FAMILY, Field, GATEWAY, LINK, METRIC, MTU, MTU_LOCK, NEXTHOP_ID, NEXTHOPS, NEXTHOPS_GATEWAY,
     NEXTHOPS_LINK, NEXTHOPS_ONLINK, NEXTHOPS_WEIGHT, ONE_NEXTHOP, ONLINK, PREF, PREFERRED_SOURCE, PROTOCOL, ROUTE_TYPE,
-    SCOPE, SOURCE, TABLE, TOS,
+    SCOPE, SOURCE, TOS,
 };
-use super::super::inet::{bits, is_mapped};
+use super::super::inet::is_mapped;
 use super::super::request::{Invalid, Request};
 use super::super::settle::{all_of, family_of, one_family};
 use super::super::types::DEFAULT;
 use super::super::value::{Element, Value, in_element};
-use super::{BOOT, IPV6_METRIC, MAIN, MOST_MTU};
-
-/// A type of service is a multiple of this number: the two lowest bits are for congestion notification
-/// (`INET_ECN_MASK`).
-const ECN_VALUES: u64 = 4;
+use super::{BOOT, IPV6_METRIC};
 
 /// What a route has by its nexthop object. The route type of a blackhole is `blackhole`.
 static OF_ITS_OBJECT: &[&Field] = &[
@@ -67,9 +63,6 @@ fn can_be_named(request: &mut Request) -> Result<Option<&'static str>, Invalid> 
         if let Some(prefix) = request.get(key).filter(|prefix| prefix.network() != **prefix) {
             return invalid(&key.field, format!("`{prefix}` has host bits; write `{}`", prefix.network()));
         }
-    }
-    if request.get(&TABLE) == Some(&0) {
-        return invalid(&TABLE.field, format!("must not be 0; the kernel would use table {MAIN} (main)"));
     }
     has_no_zeros(request)?;
     is_mapped_in_ipv6_only(request, family)?;
@@ -125,7 +118,7 @@ fn has_what_its_encapsulation_has(request: &Request) -> Result<(), Invalid> {
 fn can_be_encapsulated(request: &Request) -> Result<(), Invalid> {
     let Some(kind) = request.get(&ENCAP_KIND) else { return Ok(()) };
     if request.get(&ROUTE_TYPE).is_some_and(|own| *own != "unicast") {
-        return invalid(&ENCAP_KIND.field, "does not apply to this `route_type`");
+        return invalid(&ENCAP_KIND.field, NO_NEXT_HOPS);
     }
     let needed = if *kind == "mpls" { &ENCAP_LABELS.field } else { &ENCAP_DESTINATION.field };
     if request.value(needed).is_none() {
@@ -181,7 +174,6 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
         return invalid(&EXPIRES.field, "cannot be given together with `exists_ok`: the time of a route runs down");
     }
     can_be_encapsulated(request)?;
-    has_numbers_that_can_be(request)?;
     for (at, hop) in hops(request).iter().enumerate() {
         is_a_way(hop).map_err(|Invalid { field, reason }| Invalid { field, reason: in_element(at, &reason) })?;
     }
@@ -197,9 +189,31 @@ pub(super) fn can_be_made(request: &mut Request) -> Result<(), Invalid> {
 /// Refuses filters that no route can match, with the same errors as the calls that would add such a route.
 pub(super) fn can_be_found(request: &mut Request) -> Result<(), Invalid> {
     let family = can_be_named(request)?;
-    has_numbers_that_can_be(request)?;
+    leads_nowhere_that_is_reported(request)?;
     can_be_of_its_family(request, family)
 }
+
+/// Refuses filters on the next hops of a type that has none. A nexthop object can be a blackhole, so `nexthop_id` is not
+/// refused. The kernel reports the loopback device as the link of IPv6 routes of these types and of blackholes by a
+/// nexthop object. Which device that is, only the system knows, so `link` is checked when it is looked up.
+fn leads_nowhere_that_is_reported(request: &Request) -> Result<(), Invalid> {
+    if !leads_nowhere_by_type(request) {
+        return Ok(());
+    }
+    match [&GATEWAY.field, &NEXTHOPS.field].into_iter().find(|field| request.value(field).is_some()) {
+        Some(field) => invalid(field, NO_NEXT_HOPS),
+        None => Ok(()),
+    }
+}
+
+/// Whether the request gives a type of route that has no next hops, such as `blackhole`.
+pub(crate) fn leads_nowhere_by_type(request: &Request) -> bool {
+    let own = request.get(&ROUTE_TYPE);
+    own.is_some_and(|own| !matches!(*own, "unicast" | "local" | "broadcast"))
+}
+
+/// Why a field of a next hop is refused.
+pub(crate) const NO_NEXT_HOPS: &str = "does not apply to this `route_type`";
 
 /// Refuses filters that no route can match, and fills in the source.
 pub(super) fn can_be_deleted(request: &mut Request) -> Result<(), Invalid> {
@@ -239,23 +253,9 @@ fn is_about_one_next_hop(request: &mut Request, family: Option<&'static str>) ->
     Ok(())
 }
 
-/// Requires single addresses, and refuses those that the kernel takes for no address.
+/// Requires addresses of one family.
 pub(super) fn can_be_looked_up(request: &mut Request) -> Result<(), Invalid> {
-    one_family(request, &[&DESTINATION.field, &SOURCE.field])?;
-    has_numbers_that_can_be(request)?;
-    for key in [&DESTINATION, &SOURCE] {
-        match request.get(key) {
-            Some(prefix) if prefix.length != bits(prefix.address) => {
-                let why = format!("must be a single address, such as `{}/{}`", prefix.address, bits(prefix.address));
-                return invalid(&key.field, why);
-            }
-            Some(prefix) if prefix.address.is_unspecified() => {
-                return invalid(&key.field, format!("`{prefix}` is the unspecified address, which the kernel ignores"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    one_family(request, &[&DESTINATION.field, &SOURCE.field]).map(|_| ())
 }
 
 /// An IPv6 route without a source prefix is for packets of all sources.
@@ -281,19 +281,6 @@ pub(super) fn can_be_listed(request: &mut Request) -> Result<(), Invalid> {
     }
 }
 
-fn has_numbers_that_can_be(request: &Request) -> Result<(), Invalid> {
-    if let Some(mtu) = request.get(&MTU).filter(|mtu| !(1..=MOST_MTU).contains(*mtu)) {
-        return invalid(&MTU.field, format!("must be between 1 and {MOST_MTU}, not {mtu}"));
-    }
-    match request.get(&TOS).filter(|tos| *tos % ECN_VALUES != 0) {
-        Some(tos) => invalid(
-            &TOS.field,
-            format!("must be a multiple of {ECN_VALUES}, not {tos}; the two lowest bits are not part of it"),
-        ),
-        None => Ok(()),
-    }
-}
-
 /// Checks the fields that one of the families lacks.
 fn can_be_of_its_family(request: &Request, family: Option<&str>) -> Result<(), Invalid> {
     if family == Some("inet6") {
@@ -316,7 +303,7 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
         Some(own @ ("local" | "broadcast")) => {
             let others = [&GATEWAY.field, &NEXTHOPS.field, &NEXTHOP_ID.field];
             match others.into_iter().find(|field| request.value(field).is_some()) {
-                Some(field) => invalid(field, "does not apply to this `route_type`"),
+                Some(field) => invalid(field, NO_NEXT_HOPS),
                 None if request.get(&LINK).is_none() => {
                     invalid(&LINK.field, format!("is missing; a route of the type `{own}` needs it"))
                 }
@@ -337,7 +324,7 @@ fn leads_as_its_type_does(request: &Request) -> Result<bool, Invalid> {
 /// Refuses next hops for types such as `blackhole`.
 fn leads_nowhere(request: &Request) -> Result<(), Invalid> {
     match LEADS.iter().find(|field| request.value(field).is_some()) {
-        Some(field) => invalid(field, "does not apply to this `route_type`"),
+        Some(field) => invalid(field, NO_NEXT_HOPS),
         None => Ok(()),
     }
 }

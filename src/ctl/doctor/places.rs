@@ -285,7 +285,7 @@ mod tests {
             ("@host", Some("begins with `@`")),
             ("default", Some("is a reserved word")),
             ("a:b", Some("must not contain `:`")),
-            ("ü", Some("must not contain the byte")),
+            ("ü", Some("contains `ü` (U+00FC) at position 1, which is not ASCII")),
         ] {
             let refused = refusal(OsStr::new(name));
             assert_eq!(refused.is_some(), why.is_some(), "{name}: {refused:?}");

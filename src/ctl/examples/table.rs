@@ -549,7 +549,7 @@ pub(super) const SECTIONS: &[Section] = &[
                     "valid_lifetime": 3600, "preferred_lifetime": 1800, "metric": 100}"#,
             ),
             to(
-                "Add an IPv6 address that can be used at once, and beside which the kernel makes temporary ones:",
+                "Add an IPv6 address that can be used at once. The kernel makes temporary addresses in its prefix:",
                 r#"{"netns": "blue", "link": "eth0", "address": "2001:db8:1::1/64", "optimistic": true,
                     "mngtmpaddr": true, "protocol": 80}"#,
             ),
@@ -1181,7 +1181,7 @@ pub(super) const SECTIONS: &[Section] = &[
                     "fdb_state": "static", "sticky": true}"#,
             ),
             to(
-                "Let a link receive the frames for another address, too:",
+                "Let a link also receive the frames for another address:",
                 r#"{"netns": "blue", "link": "eth0", "mac": "02:00:00:00:00:09"}"#,
             ),
         ],

@@ -4,6 +4,7 @@
 
 mod judged;
 mod lists;
+mod possible;
 mod refused;
 mod warned;
 mod whole;

@@ -108,7 +108,7 @@ fn a_failure_says_what_decided_instead_and_where() {
     assert_eq!(report.summary(), "4 of 4 tests failed");
     let expected = [
         "11: neutron's \u{fffd} two: Link.Set: expected `ports`, but refused: no rule permits it; \
-         nearest is `ports` (10-ports.toml:2), whose `mtu` = \"1280..1500\" does not permit `9000`",
+         nearest is `ports` (10-ports.toml:2): its `mtu` = \"1280..1500\" does not permit `9000`",
         "14: a: Link.Set: expected `silence`, but allowed by `ports` (10-ports.toml:2)",
         "20: a: Link.Set: expected `ports`, but denied by `uplinks` (20-site.toml:5), which meets field `link`",
         "26: a: Link.Set: expected `silence`, but the request is invalid (InvalidRequest): \

@@ -140,19 +140,19 @@ fn a_refusal_in_words_says_what_the_elements_say() {
     };
     let required = format!("{WAYS}require = [\"nexthops\"]\n");
     for (policy, with, end) in [
-        (WAYS, ways(r#"{"link":"eth0"}"#), "whose `link` = \"qr-*\" does not permit `eth0`"),
-        (WAYS, ways(r#"{"link":"eth0"},{"link":"eth0"}"#), "whose `nexthops.link` = \"qr-*\" does not permit `eth0`"),
+        (WAYS, ways(r#"{"link":"eth0"}"#), "its `link` = \"qr-*\" does not permit `eth0`"),
+        (WAYS, ways(r#"{"link":"eth0"},{"link":"eth0"}"#), "its `nexthops.link` = \"qr-*\" does not permit `eth0`"),
         (
             WAYS,
             ways(r#"{"link":"qr-1"},{"gateway":"192.0.2.1"}"#),
-            "whose `nexthops.link` = \"qr-*\" does not permit each of `qr-1`, its absence",
+            "its `nexthops.link` = \"qr-*\" does not permit each of `qr-1`, its absence",
         ),
-        (ONE_WAY, ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "which does not name `nexthops`, `nexthops.link`"),
-        (&required, with(r#""link":"qr-1""#), "which requires `nexthops`"),
+        (ONE_WAY, ways(r#"{"link":"qr-1"},{"link":"qr-2"}"#), "it does not name `nexthops` and `nexthops.link`"),
+        (&required, with(r#""link":"qr-1""#), "it requires `nexthops`"),
         (
             WAYS,
             with(r#""link":"eth0","metric":7,"table":9"#),
-            "whose `link` = \"qr-*\" does not permit `eth0`, which does not name `table`, `metric`",
+            "its `link` = \"qr-*\" does not permit `eth0`; it does not name `table` and `metric`",
         ),
     ] {
         let told = told(policy, "Route.Add", &with);

@@ -399,9 +399,27 @@ fn what_is_not_toml_is_answered_with_what_to_write() {
         ("up = off # for now", "write false"),
         ("alias = “uplink”", "write `\"` in place of `“` (U+201C)"),
         ("n\u{435}tns = \"q\"", "the name contains `\u{435}` (U+0435)"),
+        ("up = tr\u{3c5}e", "write text in quotes, `\"tr\u{3c5}e\"`; it contains `\u{3c5}` (U+03C5)"),
+        ("mtu = 5\u{a0}", "remove the character U+00A0, which is not an ordinary space"),
+        ("mtu = 5, up = true", "write one key on each line"),
+        ("up = true mtu = 5", "write one key on each line"),
+        ("mtu = [1280, 9000", "`]` is missing at the end of the list"),
+        ("mtu = yes # “note”", "write true"),
+        ("mtu = ", "the value of `mtu` is missing"),
+        ("mtu = # later", "the value of `mtu` is missing"),
+        ("mtu == 5", "write one `=`"),
     ] {
         let message = first(&format!("{head}{line}\n"));
         assert!(message.contains(hint), "{line}: {message}");
+    }
+    for (line, place) in [
+        ("address = 10.0.0.0/8", "7:11: "),
+        ("address = fd00::/8", "7:11: "),
+        ("mtu = 1280..9000", "7:7: "),
+        ("address = [\"10.1.0.0/16\", 10.0.0.0/8]", "7:27: "),
+    ] {
+        let message = first(&format!("{head}{line}\n"));
+        assert!(message.starts_with(place), "the mark begins at the value: {line}: {message}");
     }
 }
 
@@ -424,6 +442,30 @@ fn common_mistakes_are_answered_with_what_to_write() {
         (with("\"io.netbroker.Link.Set\"", ""), "no call named `io.netbroker.Link.Set`; write `Link.Set`"),
         (with("\"ip link set\"", ""), "no call named `ip link set`; `netbrokerctl describe` lists the calls"),
         (with("\"@read\"", ""), reads),
+        (
+            with("\"@write\"", ""),
+            "the word in denies is `@change`; an allow must list its calls by name: [\"Netns.Add\", ",
+        ),
+        (with("\"Netns.*\"", ""), "are added later: [\"Netns.Add\", \"Netns.Delete\", "),
+        (
+            with("\"Link.S\u{435}t\"", ""),
+            "no call named `Link.S\u{435}t`; it contains `\u{435}` (U+0435); the calls of Link",
+        ),
+        (
+            with("\"Link.Create\"", ""),
+            "the calls of Link are Link.Add, Link.Delete, Link.Set, Link.List; see `netbrokerctl describe`",
+        ),
+        (
+            with("\"Vlan.List\"", "free = [\"i*\"]").replace("link = \"l\"\n", ""),
+            "`free` must list the fields by name: [\"index\"]",
+        ),
+        (with("\"Link.Set\"", "groups = \"netops\""), "write whom the rule applies to as `who = \"group:NAME\"`"),
+        (with("\"Link.Set\"", "").replace("id = \"x\"", "id = \"\u{445}\""), "it contains `\u{445}` (U+0445)"),
+        (
+            with("\"Link.Set\"", "").replace("\"*\"", "\"us\u{435}r:alice\""),
+            "it contains `\u{435}` (U+0435); did you mean `user:alice`?",
+        ),
+        (with("\"Link.Set\"", "new_name = \"q-\\\\d\""), "`q-\\d` must not contain `\\`"),
         (with("\"Link.Add\"", "kind = \"tap\""), "a tap is written `kind = \"tun\"` with `tun.mode = \"tap\"`"),
         (with("\"Link.Set\"", "").replace("\"*\"", "\"user:\u{430}lice\""), "it contains `\u{430}` (U+0430)"),
         (with("\"Link.Set\"", "").replace("\"q\"", "1.5"), "`netns` must not contain a fraction"),
@@ -432,6 +474,35 @@ fn common_mistakes_are_answered_with_what_to_write() {
         let problems = wrong(&text);
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}\n{expected}\n{problems:#?}");
     }
+}
+
+#[test]
+fn a_key_in_place_of_a_word_that_a_rule_lacks_is_named() {
+    let text = "[[allow]]\nid = \"x\"\nwho = \"*\"\ncall = \"Link.Delete\"\nnetns = \"q\"\nlink = \"l\"\n";
+    for (word, key, expected) in [
+        ("call", "calls", "4:1: `calls` is not a word of a rule; did you mean `call`?"),
+        ("call", "cal", "4:1: `cal` is not a word of a rule; did you mean `call`?"),
+        ("call", "Call", "4:1: `Call` is not a word of a rule; did you mean `call`?"),
+        ("call", "method", "4:1: `method` is not a word of a rule; did you mean `call`?"),
+        ("call", "\"c\u{430}ll\"", "4:1: `c\u{430}ll` is not a word of a rule; did you mean `call`?"),
+        ("who", "whom", "3:1: `whom` is not a word of a rule; did you mean `who`?"),
+        ("who", "group", "3:1: `group` is not a word of a rule; write whom it applies to as `who = \"group:NAME\"`"),
+        ("who", "users", "3:1: `users` is not a word of a rule; write whom it applies to as `who = \"user:NAME\"`"),
+        ("id", "ID", "2:1: `ID` is not a word of a rule; did you mean `id`?"),
+    ] {
+        let text = text.replace(&format!("\n{word} = "), &format!("\n{key} = "));
+        refused("", &[(&text, expected)]);
+    }
+    refused(
+        "",
+        &[
+            (
+                &text.replace("\"*\"", "1500"),
+                "3:7: `who` must be a string or a list of strings; did you mean `\"uid:1500\"`?",
+            ),
+            (&text.replace("call = \"Link.Delete\"", "mtu = 5"), "1:1: this rule has no `call`"),
+        ],
+    );
 }
 
 /// Otherwise an allow that names some priorities would permit a flush of all.
@@ -443,6 +514,11 @@ fn an_allow_that_names_a_field_names_the_range_that_takes_its_place() {
         )
     };
     let problems = wrong(&rule(""));
-    assert!(problems.iter().any(|problem| problem.contains("does not name `priorities`")), "{problems:?}");
+    assert!(
+        problems.iter().any(|problem| problem.contains(
+            "does not name `priorities`: Rule.Flush has `priorities` in place of `priority`, which the allow names"
+        )),
+        "{problems:?}"
+    );
     good(&[&rule("priorities = \"100..199\"\n")]);
 }

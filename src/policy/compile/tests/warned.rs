@@ -83,6 +83,14 @@ fn an_entry_that_no_request_can_meet_is_named() {
             ("call = \"@change\"\nbroadcast = \"2001:db8::/32\"", "5:13: `broadcast`: `2001:db8::/32` is IPv6"),
             ("call = \"Link.Set\"\nno_master = false", "5:13: `no_master`: `false` matches no request; write true"),
             ("call = \"Netns.Add\"\nnetns = \"a;*\"", "5:9: `netns`: `a;*` matches no name that the call accepts"),
+            (
+                "call = \"Netns.Add\"\nnetns = \"(a|b)\"",
+                "5:9: `netns`: `(a|b)` matches no name that the call accepts: `(a|b)` has a character at position 1 that a new \
+                 name must not have: one of \" ' ` ; | & < > ( ) # ~; it looks like a regular expression",
+            ),
+            ("call = \"Netns.Add\"\nnetns = \"@host\"", "5:9: `netns`: `@host` matches no request: Netns.Add does not"),
+            ("call = \"Route.Add\"\ntos = 1", "5:7: `tos`: `1` matches no request; write multiples of 4"),
+            ("call = \"Address.Add\"\naddress = \"0.0.0.0/32\"", "5:11: `address`: `0.0.0.0/32` is the unspecified"),
             ("call = \"Netns.Add\"\nnetns = \"7\"", "5:9: `netns`: `7` matches no name that the call accepts"),
             (
                 "call = \"Link.Add\"\nvxlan.group = \"10.0.0.0/8\"",
@@ -94,6 +102,17 @@ fn an_entry_that_no_request_can_meet_is_named() {
             ),
         ],
     );
+    let list = "[[allow]]\nid = \"x\"\nwho = \"user:alice\"\ncall = \"Netns.List\"\n";
+    warn(
+        list,
+        &[
+            ("netns = \"a\"", "5:9: `netns`: `a` matches no request: Netns.List accepts `@host` only"),
+            ("netns = \"q-*\"", "5:9: `netns`: `q-*` matches no request: Netns.List accepts `@host` only"),
+            ("netns = \"*\"", "5:9: `netns`: `*` matches no request: Netns.List accepts `@host` only"),
+            ("free = [\"netns\"]", "5:9: `netns` in `free` matches no request: Netns.List accepts `@host` only"),
+        ],
+    );
+    silent(list, &["netns = \"@host\""]);
     // A call of the rule, or a longer name, can have the value.
     silent(
         other,
