@@ -455,11 +455,11 @@ fn a_socket_that_is_wrong_is_found() {
         &format!("wrong    {SOCKET}: belongs to 0:{ALICE}, expected root:netbroker-callers; run `chown "),
     );
     drop(listener);
-    let found = bad(&doctor(&host));
-    assert!(
-        found.len() == 1 && found[0].starts_with(&format!("wrong    {SOCKET}: nobody listens on it")),
-        "{found:#?}"
-    );
+    // A process that another test starts has the listener, too, until it executes its program.
+    until("nobody listens", || {
+        let found = bad(&doctor(&host));
+        found.len() == 1 && found[0].starts_with(&format!("wrong    {SOCKET}: nobody listens on it"))
+    });
     host.cover("/usr/sbin");
     host.sh("touch /usr/sbin/netbrokerd");
     assert_eq!(
@@ -652,7 +652,7 @@ fn names_that_no_request_can_give_are_found_and_can_be_changed() {
         ("@host", "@host", "begins with `@`"),
         ("it's a", "it's a", "must not contain a space"),
         ("a\tb", "a\\x09b", "must not contain the byte 0x09"),
-        ("ü", "\\xc3\\xbc", "must not contain the byte 0xc3"),
+        ("ü", "\\xc3\\xbc", "contains `ü` (U+00FC) at position 1, which is not ASCII"),
     ] {
         let path = format!("/run/netns/{name}");
         host.run(&["sh", "-euc", "touch \"$1\"; unshare -n mount --bind /proc/self/ns/net \"$1\"", "sh", &path]).ok();

@@ -21,7 +21,7 @@ impl InForce {
     /// Reads the policy in force.
     ///
     /// # Errors
-    /// Why the broker would refuse it.
+    /// Why the broker would refuse it, and what to do.
     pub(super) fn read(tree: &Tree) -> Result<Self, String> {
         Self::look(tree)
             .map_err(|why| format!("{why}; the broker refuses every call; run `netbrokerctl policy install`"))
@@ -32,7 +32,11 @@ impl InForce {
         bytes(tree).is_ok_and(|(bytes, _)| Compiled::open(bytes).is_err_and(|damage| damage == OTHER_FORMAT))
     }
 
-    fn look(tree: &Tree) -> Result<Self, String> {
+    /// Reads the policy in force.
+    ///
+    /// # Errors
+    /// What is wrong with it, without what that means.
+    pub(super) fn look(tree: &Tree) -> Result<Self, String> {
         let (bytes, since) = bytes(tree)?;
         let path = Path::new(STATE).join(FILE);
         let policy = Compiled::open(bytes).map_err(|damage| format!("{}: {}", path.display(), damage.0))?;

@@ -629,7 +629,9 @@ requests! {
         "fdb": true}"#;
     "Nexthop.List" UP, r#"{"netns": "w", "nexthop_ids": "1..66051", "family": "inet", "gateway": "10.0.0.9",
         "link": "v0", "onlink": true, "protocol": 186}"#;
-    "Nexthop.List" BRIDGE, r#"{"netns": "w", "blackhole": true, "fdb": true, "family": "inet6", "master": "br0"}"#;
+    "Nexthop.List" BRIDGE, r#"{"netns": "w", "family": "inet6", "master": "br0"}"#;
+    "Nexthop.List" UP, r#"{"netns": "w", "blackhole": true, "family": "inet6"}"#;
+    "Nexthop.List" UP, r#"{"netns": "w", "fdb": true, "family": "inet6"}"#;
     "Route.Add" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
     "Route.Replace" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;
     "Route.Append" "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w nexthop add id 66051 dev v0", r#"{"netns": "w", "destination": "10.9.0.0/16", "nexthop_id": 66051}"#;

@@ -7,6 +7,7 @@ use nix::unistd::geteuid;
 
 use super::super::Failure;
 use super::super::files::{INSTALLED, Tree};
+use super::super::in_force::InForce;
 use super::super::state::{FILE, STATE};
 use super::super::status::{Files, Status};
 use super::places::status;
@@ -22,6 +23,9 @@ pub(super) fn examine(tree: &Tree) -> Point {
     }
     if status(&format!("{STATE}/{FILE}")) == Err(Errno::ENOENT) {
         return Point::missing(about, "there is none, so every call is refused").run(INSTALL);
+    }
+    if let Err(why) = InForce::look(tree) {
+        return Point::wrong(about, format!("{why}; the broker refuses every call")).run(INSTALL);
     }
     let found = match Status::look(tree) {
         Ok(found) => found,
