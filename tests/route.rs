@@ -1022,7 +1022,11 @@ fn what_cannot_be_is_refused_with_its_field_and_nothing_changes() {
         (json!({"destination": "::/0", "link": "v0", "metric": 0}), "metric", "1024"),
         (json!({"destination": "::/0", "link": "v0", "scope": "link"}), "scope", "must be `global` for an IPv6 route"),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "onlink": true}), "onlink", "needs a gateway"),
-        (json!({"destination": "10.1.0.0/16", "link": "v0", "tos": 18}), "tos", "must be a multiple of 4, not 18"),
+        (
+            json!({"destination": "10.1.0.0/16", "link": "v0", "tos": 18}),
+            "tos",
+            "must be a multiple of 4, not 18; the two lowest bits are not part of it",
+        ),
         (json!({"destination": "::/0", "link": "v0", "tos": 16}), "tos", "does not apply to an IPv6 route"),
         (json!({"destination": "10.1.0.0/16", "link": "v0", "pref": "low"}), "pref", "does not apply to an IPv4 route"),
         (

@@ -107,7 +107,7 @@ impl fmt::Display for NameError {
             Self::Number => f.write_str("must not be a number: other programs would take it for a process id"),
             Self::Reserved => f.write_str("is a reserved word: `.`, `..`, `all`, `default`"),
             Self::BadCharacter { at } => {
-                write!(f, "has a control or bidirectional character at byte {}, counted from 1", at + 1)
+                write!(f, "has a control or bidirectional character at byte {}", at + 1)
             }
             Self::UnknownWord => f.write_str("begins with `@`; only `@host` may"),
         }

@@ -132,7 +132,7 @@ pub enum Only {
     All,
     /// The numbers between these two, inclusive.
     Numbers(u64, u64),
-    /// The multiples of this number.
+    /// The multiples of this number, 4 or 8.
     MultiplesOf(u64),
     /// Hardware addresses of this many bytes.
     Bytes(usize),
@@ -190,7 +190,8 @@ impl Only {
     pub(super) fn require(self, value: &Value) -> Result<(), String> {
         match (self, value) {
             (Self::MultiplesOf(factor), Value::Number(number)) if number % factor != 0 => {
-                Err(format!("must be a multiple of {factor}, not {number}"))
+                let bits = if factor == 4 { "two" } else { "three" };
+                Err(format!("must be a multiple of {factor}, not {number}; the {bits} lowest bits are not part of it"))
             }
             (Self::Bytes(bytes), Value::Mac(mac)) if mac.bytes().len() != bytes => {
                 Err(format!("has {} bytes; must have {bytes}", mac.bytes().len()))

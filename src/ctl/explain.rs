@@ -175,10 +175,7 @@ fn caller(who: &str, groups: &[String], accounts: &[Accounts]) -> Result<Caller,
 
 /// What `--who` should be, or which option names a group, as a further clause of an error.
 fn hint(who: &str, accounts: &[Accounts]) -> String {
-    let resolve = |account: Account<'_>| match accounts.iter().find_map(|of| of.number(account).ok().flatten()) {
-        Some(id) => Ok(Some(id)),
-        None => Ok(None),
-    };
+    let resolve = |account: Account<'_>| Ok(accounts.iter().find_map(|of| of.number(account).ok().flatten()));
     match who {
         "" => "; it is empty".to_owned(),
         "*" => "; `explain` is about one caller, not about everybody".to_owned(),

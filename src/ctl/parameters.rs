@@ -183,6 +183,10 @@ mod tests {
             let why = of("Link.Add", &fields).unwrap_err();
             assert!(why.contains(hint), "{why}");
         }
+        for link in ["link=[a]", "link=a b", "link={uid}"] {
+            let why = of("Link.Add", &[link, "kind=bridge", "netns=n"]).unwrap_err();
+            assert!(!why.contains("pattern") && !why.contains("a list") && !why.contains("replaced"), "{why}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::socket::{Protocol, Socket};
 use super::watched::Watch;
 use crate::call::field::{self, Field};
 use crate::call::request::Request;
-use crate::refusal::{Refusal, describe, system};
+use crate::refusal::{Class, KernelRefusal, Refusal, describe, system};
 
 /// The size of the receive buffer, in bytes. The kernel fills at most 32 KiB per datagram of a listing
 /// (`af_netlink.c`). One link with as many alternative names as possible is longer (`IFLA_PROP_LIST`, 64 KiB). Pages
@@ -260,7 +260,7 @@ impl TransactionError {
 
     /// As a refusal without context: for look-ups and listings.
     pub(super) fn refusal(self) -> Refusal {
-        self.into_refusal(crate::refusal::Class::KernelRefused, false)
+        self.into_refusal(Class::KernelRefused, false)
     }
 
     /// As a refusal of a change of something on a link: `ENODEV` means that the link was removed after the look-up.
@@ -278,7 +278,6 @@ impl TransactionError {
 
     /// As a refusal of a change that is made in one step. A call that deletes turns "no such object" into `NotFound`.
     pub(super) fn about(self, request: &Request) -> Refusal {
-        use crate::refusal::Class;
         let deletes = request.call().verb() == "Delete";
         let object = match request.call().family() {
             "Address" | "Neighbour" => &field::ADDRESS.field,
@@ -293,8 +292,7 @@ impl TransactionError {
     }
 
     /// As a refusal. `not_there` is the class for `ENOENT`, `ESRCH` and `EADDRNOTAVAIL`.
-    pub(super) fn into_refusal(self, not_there: crate::refusal::Class, may_have_changed: bool) -> Refusal {
-        use crate::refusal::{Class, KernelRefusal};
+    pub(super) fn into_refusal(self, not_there: Class, may_have_changed: bool) -> Refusal {
         match self {
             Self::Broken(refusal) => refusal,
             Self::Interrupted => Refusal::Interrupted,
@@ -320,8 +318,7 @@ impl TransactionError {
 }
 
 /// An error for which the kernel has no text. The words of errno(3) are about files and processes, so they would mislead.
-fn in_words(class: crate::refusal::Class, errno: Errno) -> &'static str {
-    use crate::refusal::Class;
+fn in_words(class: Class, errno: Errno) -> &'static str {
     match (class, errno) {
         (Class::NotFound, _) => "the object does not exist",
         (Class::AlreadyExists, _) => "the object already exists",

@@ -150,7 +150,8 @@ pub(crate) fn value_meant(ty: Type, raw: &str) -> String {
     match ty {
         Type::Word(words) if is_tap(words, raw) => "; a tap is written `kind=tun tun.mode=tap`".to_owned(),
         Type::Word(words) => did_you_mean(raw, words.all()),
-        Type::Netns | Type::Link | Type::AlternativeName | Type::Label => meant(raw).to_owned(),
+        // A call has neither patterns nor `{uid}`, nor lists of names.
+        Type::Netns if raw.starts_with(DIRECTORY) => NAME_ALONE.to_owned(),
         _ => String::new(),
     }
 }
@@ -288,10 +289,13 @@ fn uid_closed_in(raw: &str) -> Result<&str, String> {
     if closed && !adjacent { Ok(raw) } else { Err(format!("`{raw}`: `{UID}` must not be next to a digit, `*` or `?`")) }
 }
 
+const DIRECTORY: &str = "/run/netns/";
+const NAME_ALONE: &str = "; write the name alone, without the directory";
+
 /// What was probably meant by a name that no value can have.
 fn meant(raw: &str) -> &'static str {
     match raw {
-        _ if raw.starts_with("/run/netns/") => "; write the name alone, without the directory",
+        _ if raw.starts_with(DIRECTORY) => NAME_ALONE,
         _ if raw.contains([' ', ',']) => "; write several names as a list",
         _ if raw.contains(['[', ']', '^', '$', '|']) => "; a pattern has only `*` and `?`",
         _ if raw.contains(['{', '}']) => "; only `{uid}` is replaced, by the uid of the caller",
