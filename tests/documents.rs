@@ -2,7 +2,7 @@
 //! Documents that cite source files and tests are correct: each test that they name exists under this name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -143,4 +143,59 @@ fn unsafe_code_is_in_two_files() {
     let mut found: Vec<String> = sources("src").into_iter().filter(is_unsafe).collect();
     found.sort();
     assert_eq!(found, ["src/heap.rs", "src/heap/tests.rs", "src/sys.rs"]);
+}
+
+/// The tables of the filters, by name: the system calls that they have on x86-64 with glibc.
+fn filters() -> BTreeMap<String, BTreeSet<String>> {
+    let text = read("src/stage/filter.rs");
+    let tables = text.split("\npub const ").skip(1).filter_map(|rest| rest.split_once(": &[Line] = &["));
+    tables
+        .map(|(name, rest)| {
+            let (mut calls, mut elsewhere) = (BTreeSet::new(), false);
+            for line in rest.split("];\n").next().unwrap().lines() {
+                if line.contains("#[cfg(") {
+                    elsewhere = line.contains("musl") || line.contains("not(");
+                    continue;
+                }
+                let number = line.trim_start_matches("&[").trim().trim_start_matches('(').split(',').next().unwrap();
+                let call = match number.strip_prefix("libc::SYS_") {
+                    Some(call) => call.to_owned(),
+                    None if ["POLL", "EPOLL_WAIT"].contains(&number) => number.to_lowercase(),
+                    None => continue,
+                };
+                if !elsewhere {
+                    calls.insert(call);
+                }
+                elsewhere = false;
+            }
+            (name.to_owned(), calls)
+        })
+        .collect()
+}
+
+#[test]
+fn the_page_for_a_distribution_lists_the_system_calls_of_the_filters() {
+    let tables = filters();
+    let of = |names: &str| -> BTreeSet<String> { names.split(' ').flat_map(|name| tables[name].clone()).collect() };
+    let more = |names: &str, than: &str| -> BTreeSet<String> { &of(names) - &of(than) };
+    let rows = [
+        ("guarded", of("GUARDED")),
+        ("guarded, in addition: a child forked ahead", more("AHEAD", "GUARDED")),
+        ("guarded, in addition: the namespace profile", more("NAMESPACES MOUNTS", "GUARDED")),
+        ("guarded, in addition: the tun profile", more("TUN", "GUARDED")),
+        ("confined: a netlink transaction", of("LAST_WORDS LONG_ANSWERS TRANSACTION")),
+        ("confined: `Link.Add` of a tun", of("LAST_WORDS TRANSACTION DEVICE")),
+        ("confined: `Netns.List`", of("LAST_WORDS LONG_ANSWERS NAMES LOOKS")),
+        ("confined: `Netns.Pids`", of("LAST_WORDS LONG_ANSWERS PROCESSES")),
+        ("confined: `Netns.Add`, `Netns.Delete`", of("LAST_WORDS NAMESPACES LOOKS DIRECTORY")),
+        ("`netbrokerd`, the parent, in addition to all of these", more("RESIDENT ANEW", "GUARDED NAMESPACES TUN")),
+    ];
+    let text = read("SECURITY.md");
+    let page = text.split_once("## One page for a distribution\n").unwrap().1.split("\n## ").next().unwrap();
+    let table = page.split_once("| filter | system calls |\n|---|---|\n").unwrap().1.split("\n\n").next().unwrap();
+    assert_eq!(table.lines().count(), rows.len(), "a row for each filter");
+    for (row, (title, calls)) in table.lines().zip(rows) {
+        let calls: Vec<String> = calls.into_iter().collect();
+        assert_eq!(row, format!("| {title} | {} |", calls.join(" ")));
+    }
 }
