@@ -61,6 +61,58 @@ fn no_interface_is_described_that_there_is_not() {
 }
 
 #[test]
+fn the_completions_of_the_shells_are_current() {
+    for (shell, file) in [("bash", "netbrokerctl.bash"), ("zsh", "_netbrokerctl"), ("fish", "netbrokerctl.fish")] {
+        is_current(&format!("packaging/completions/{file}"), &["completions", shell]);
+    }
+    assert_eq!(fs::read_dir(tree().join("packaging/completions")).unwrap().count(), 3);
+}
+
+/// The line of the script for bash that has the fields of a call, or of a kind of it.
+fn completed(script: &str, call: &str) -> String {
+    let head = format!("    {call}) echo '");
+    let line = script.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{call}"));
+    line.strip_suffix("' ;;").unwrap().to_owned()
+}
+
+#[test]
+fn the_completions_have_every_field_and_every_keyword() {
+    let script = generated(&["completions", "bash"]);
+    for call in netbroker::call::all() {
+        for kind in call.varieties() {
+            let name = kind.map_or_else(|| call.name.to_owned(), |kind| format!("{}/{}", call.name, kind.name));
+            let line = completed(&script, &name);
+            let words: Vec<(&str, &str)> = line.split(' ').map(|word| word.split_once('=').unwrap()).collect();
+            let expected: Vec<_> = call.uses(kind).filter(|used| used.inside().is_none()).collect();
+            assert_eq!(words.len(), expected.len(), "{name}");
+            for ((field, values), used) in words.into_iter().zip(expected) {
+                assert_eq!(field, used.field().name, "{name}");
+                if call.kinds.by == Some(used.field()) {
+                    let kinds: Vec<&str> = call.kinds.iter().map(|kind| kind.name).collect();
+                    assert_eq!(values.split(',').collect::<Vec<_>>(), kinds, "{name}");
+                } else if let Some(words) = used.ty().words() {
+                    assert_eq!(
+                        values.split(',').collect::<Vec<_>>(),
+                        words.all().collect::<Vec<_>>(),
+                        "{name} {field}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_shell_without_completions_is_refused() {
+    let ran =
+        Command::new(env!("CARGO_BIN_EXE_netbrokerctl")).args(["generate", "completions", "tcsh"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(64));
+    assert!(ran.stdout.is_empty());
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(said.contains("invalid value 'tcsh' for '<SHELL>'") && said.contains("bash, zsh, fish"), "{said}");
+}
+
+#[test]
 fn a_family_that_there_is_not_is_refused() {
     let ran = Command::new(env!("CARGO_BIN_EXE_netbrokerctl")).args(["generate", "varlink", "Bird"]).output().unwrap();
     assert_eq!(ran.status.code(), Some(65));

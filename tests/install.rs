@@ -114,6 +114,7 @@ fn the_list_has_every_policy_unit_manual_page_and_description_of_the_tree() {
     let sources: BTreeSet<String> = listed(&[]).into_values().map(|(_, source)| source).collect();
     for folder in [
         "policy",
+        "packaging/completions",
         "packaging/man",
         "packaging/systemd",
         "packaging/systemd/examples",
@@ -156,6 +157,16 @@ fn parts_can_be_left_out_and_units_can_go_elsewhere() {
 }
 
 #[test]
+fn the_completions_of_zsh_can_go_elsewhere() {
+    let places = |arguments: &[&str]| -> Vec<String> {
+        listed(arguments).into_keys().filter(|path| path.ends_with("/_netbrokerctl")).collect()
+    };
+    assert_eq!(places(&[]), ["/usr/share/zsh/site-functions/_netbrokerctl"]);
+    let debian = "/usr/share/zsh/vendor-completions";
+    assert_eq!(places(&["--zsh", debian]), [format!("{debian}/_netbrokerctl")]);
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_and_nothing_is_installed() {
     let (programs, to, empty) = (Folder::with_programs(), Folder::new(), Folder::new());
     let (programs, to_name) = (programs.0.to_str().unwrap(), to.0.to_str().unwrap());
@@ -164,7 +175,9 @@ fn what_cannot_be_done_is_refused_and_nothing_is_installed() {
         (
             vec![],
             vec!["--frob"],
-            "`--frob` is unknown; the options are --programs DIR, --units DIR, --without PART and --list".to_owned(),
+            "`--frob` is unknown; the options are --programs DIR, --units DIR, --zsh DIR, --without PART and \
+             --list"
+                .to_owned(),
         ),
         (vec![], vec!["--programs"], "--programs: needs a value".to_owned()),
         (vec![], vec!["--without", "man"], "--without: must be systemd or openrc, not `man`".to_owned()),
@@ -175,6 +188,7 @@ fn what_cannot_be_done_is_refused_and_nothing_is_installed() {
             format!("{empty}/netbroker does not exist: run packaging/build, or give --programs DIR"),
         ),
         (vec![], vec!["--units", "units"], "--units: must be an absolute path without blanks, not `units`".to_owned()),
+        (vec![], vec!["--zsh", "zsh"], "--zsh: must be an absolute path without blanks, not `zsh`".to_owned()),
         (vec![("PREFIX", "usr")], vec![], "PREFIX: must be an absolute path without blanks, not `usr`".to_owned()),
         (vec![("PREFIX", "")], vec![], "PREFIX: must be an absolute path without blanks, not ``".to_owned()),
         (

@@ -33,9 +33,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// All calls, each on a line with the first sentence of its documentation.
 fn list() -> String {
     let width = call::all().map(|call| call.name.len()).max().unwrap_or(0);
-    let first = |doc: &'static str| doc.split_once(". ").map_or(doc, |(first, _)| first).trim_end_matches('.');
-    let lines = call::all().map(|call| format!("{:width$}  {}: {}\n", call.name, effect(call), first(call.doc)));
+    let lines = call::all().map(|call| format!("{:width$}  {}: {}\n", call.name, effect(call), summary(call)));
     lines.collect()
+}
+
+/// The first sentence of the documentation of a call, without the full stop.
+pub(super) fn summary(call: &'static Call) -> &'static str {
+    call.doc.split_once(". ").map_or(call.doc, |(first, _)| first).trim_end_matches('.')
 }
 
 pub(super) fn effect(call: &Call) -> &'static str {

@@ -3,9 +3,12 @@
 //! reference therefore cannot differ from the parser. tests/generated.rs compares the files with the output.
 #![forbid(unsafe_code)]
 
+mod completions;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use self::completions::Shell;
 use super::describe::{effect, left_open, shape};
 use super::examples::{self, Example};
 use super::{Failure, print};
@@ -35,6 +38,11 @@ pub(super) enum What {
     },
     /// The examples of netbroker-calls(7), each as JSON on a line
     Examples,
+    /// The completions of a shell: packaging/completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// The failure for an example that is invalid: a fault of this program.
@@ -46,6 +54,7 @@ pub(super) fn run(what: &What) -> Result<ExitCode, Failure> {
     let text = match what {
         What::Manual => manual().map_err(wrong)?,
         What::Examples => examples::listed().map_err(wrong)?,
+        What::Completions { shell } => completions::of(*shell).map_err(wrong)?,
         What::Varlink { family } if varlink::families().any(|known| known == family) => varlink::description(family),
         What::Varlink { family } => {
             let hint = did_you_mean(family, varlink::families());
