@@ -122,6 +122,8 @@ fn the_list_has_every_policy_unit_manual_page_and_description_of_the_tree() {
         "packaging/sysusers.d",
         "packaging/tmpfiles.d",
         "packaging/openrc",
+        "packaging/apparmor",
+        "packaging/apparmor/abstractions",
     ] {
         for entry in fs::read_dir(Path::new(TREE).join(folder)).unwrap() {
             let entry = entry.unwrap();
@@ -140,6 +142,10 @@ fn parts_can_be_left_out_and_units_can_go_elsewhere() {
         all.difference(&rest).cloned().collect()
     };
     assert_eq!(without("openrc"), ["/etc/init.d/netbrokerd"]);
+    assert_eq!(
+        without("apparmor"),
+        ["/etc/apparmor.d/abstractions/netbroker", "/etc/apparmor.d/netbroker", "/etc/apparmor.d/netbrokerd"]
+    );
     let systemd = without("systemd");
     assert!(systemd.contains(&"/usr/lib/sysusers.d/netbroker.conf".to_owned()), "{systemd:?}");
     assert!(
@@ -180,7 +186,7 @@ fn what_cannot_be_done_is_refused_and_nothing_is_installed() {
                 .to_owned(),
         ),
         (vec![], vec!["--programs"], "--programs: needs a value".to_owned()),
-        (vec![], vec!["--without", "man"], "--without: must be systemd or openrc, not `man`".to_owned()),
+        (vec![], vec!["--without", "man"], "--without: must be systemd, openrc or apparmor, not `man`".to_owned()),
         (vec![], vec!["--programs", "/nonexistent"], "--programs: `/nonexistent` does not exist".to_owned()),
         (
             vec![],
