@@ -56,7 +56,7 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// The status as a number.
     #[must_use]
-    pub fn status(self) -> u8 {
+    pub const fn status(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Kernel => 1,

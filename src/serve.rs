@@ -140,8 +140,7 @@ fn ended(wire: &Wire, end: &End) -> NoCall {
 fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, message: &CallMessage) -> Exit {
     let Begun { at: started, id } = guarded.begun().clone();
     let mut reply = Reply::new(wire, call, message, &id);
-    let may_be_outdated = wire.is_handed_over() && wire.has_waited();
-    let permit = match permit(&guarded, trail, call, &message.parameters, may_be_outdated) {
+    let permit = match permit(&guarded, trail, call, &message.parameters, wire.is_handed_over()) {
         Ok(permit) => permit,
         Err(Refused { refusal, recorded }) => return reply.end(refusal.into(), recorded),
     };
@@ -158,7 +157,7 @@ fn carry_out(guarded: Guarded, trail: &Trail, wire: &Wire, call: &'static Call, 
 }
 
 /// Parses, judges and records. A call that changes something continues only once its permission is recorded.
-/// `may_be_outdated`: the policy was read long before the request.
+/// `may_be_outdated`: the policy was read before the request arrived.
 fn permit(
     guarded: &Guarded,
     trail: &Trail,

@@ -28,6 +28,8 @@ pub(crate) const MESSAGE: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the rest of a long request may take on a connection of `netbrokerd`.
 const SOON: Duration = Duration::from_secs(2);
+/// A request that is not complete in time: 10 s, or 2 s for the rest of one that `netbrokerd` handed over.
+const LATE: &str = "the request was not complete in time";
 /// How many bytes are written at a time. A pipe or socket has room for so many where poll(2) reports room (`PIPE_BUF`).
 const PIECE: usize = 4096;
 /// How many bytes are read at a time.
@@ -87,7 +89,7 @@ pub struct Wire {
 pub enum Handed {
     /// Where no complete message has arrived, and what has is short, nothing is taken and the connection is handed back.
     Over,
-    /// What has arrived is taken, whether it is complete or not, and nothing is waited for.
+    /// What has arrived is taken, whether it is complete or not. Nothing is waited for, not even room for the reply.
     ForTheLastTime,
 }
 
@@ -114,7 +116,7 @@ impl End {
     pub fn why(&self) -> Option<String> {
         match self {
             Self::Silence | Self::Unready => None,
-            Self::Idle => Some(late()),
+            Self::Idle => Some(LATE.to_owned()),
             Self::Malformed(why) => Some(why.clone()),
             Self::OtherSender => Some("a part of the request was sent under other ids".to_owned()),
             Self::Failed(refusal) => Some(refusal.to_string()),
@@ -157,12 +159,6 @@ impl Wire {
         self.handed_over.is_some()
     }
 
-    /// Whether the process had to wait for a part of the message that it took.
-    #[must_use]
-    pub fn has_waited(&self) -> bool {
-        self.has_begun
-    }
-
     /// Whether a listener passed on the connection of a peer.
     #[must_use]
     pub fn is_from_peer(&self) -> bool {
@@ -177,7 +173,7 @@ impl Wire {
         self.time_left().ok_or(End::Idle)?; // taking what has arrived takes time, too
         let bytes = self.take_bytes()?;
         // A caller may have frozen the process meanwhile. The policy that judges the request would then be an old one.
-        self.time_left().ok_or_else(|| End::Malformed(late()))?;
+        self.time_left().ok_or_else(|| End::Malformed(LATE.to_owned()))?;
         CallMessage::parse(&bytes).map_err(End::Malformed)
     }
 
@@ -207,7 +203,7 @@ impl Wire {
                 return Ok(message);
             }
             let chunk = self.more().map_err(|end| match end {
-                End::Idle if !message.is_empty() => End::Malformed(late()),
+                End::Idle if !message.is_empty() => End::Malformed(LATE.to_owned()),
                 other => other,
             })?;
             if chunk.is_empty() {
@@ -336,18 +332,19 @@ impl Wire {
     /// The error of the descriptor; `ETIMEDOUT` where the reader made no room in time. The caller then has no reply.
     pub fn reply(&self, parts: &[&str]) -> Result<(), Errno> {
         let end = if self.ended_by_nul || self.input == Input::Socket { "\0" } else { "\n" };
+        let patience = if self.handed_over == Some(Handed::ForTheLastTime) { Duration::ZERO } else { PATIENCE };
         let mut piece = Vec::with_capacity(PIECE);
         for part in parts.iter().chain([&end]) {
             let mut rest = part.as_bytes();
             while let Some((some, others)) = rest.split_at_checked(PIECE - piece.len()) {
                 piece.extend_from_slice(some);
-                write_whole(&piece)?;
+                write_whole(&piece, patience)?;
                 piece.clear();
                 rest = others;
             }
             piece.extend_from_slice(rest);
         }
-        write_whole(&piece)
+        write_whole(&piece, patience)
     }
 
     /// Answers a conversation that ended without a call. Malformed input on a file, pipe or terminal is answered with
@@ -365,10 +362,6 @@ impl Wire {
     }
 }
 
-fn late() -> String {
-    format!("the request is incomplete after {} s", PATIENCE.as_secs())
-}
-
 /// The number of bytes that arrived; `None` where the call would have had to wait.
 fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
     match got {
@@ -380,10 +373,10 @@ fn tried(got: Result<usize, Errno>) -> Result<Option<usize>, End> {
 
 /// Writes bytes that fit into the room that poll(2) reports, and waits for room again as often as needed. A write for
 /// which there is room does not wait. So a reader that takes nothing is noticed.
-fn write_whole(bytes: &[u8]) -> Result<(), Errno> {
+fn write_whole(bytes: &[u8], patience: Duration) -> Result<(), Errno> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        wait_for_room(sys::stdout())?;
+        wait_for_room(sys::stdout(), patience)?;
         match write(sys::stdout().as_fd(), rest) {
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
@@ -393,8 +386,8 @@ fn write_whole(bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-fn wait_for_room(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
+fn wait_for_room(descriptor: BorrowedFd<'_>, patience: Duration) -> Result<(), Errno> {
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
     loop {
         match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout) {
             Ok(0) => return Err(Errno::ETIMEDOUT),

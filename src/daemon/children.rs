@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 
-use super::limits::Share;
-use crate::audit::{Record, Trail};
+use super::limits::{Share, Table};
+use crate::audit::{NotTaken, Record, Trail};
 use crate::caller::{Caller, Way};
 use crate::heap::{self, Heap};
 use crate::refusal::{Exit, Refusal};
@@ -29,6 +29,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The bit of a child's exit status that says that it left a refusal to be counted.
 pub(super) const LEFT_OUT: u8 = 0x80;
 
+/// The exit status of a child that was to write a record and found no trail.
+pub(super) const NO_TRAIL: u8 = Exit::Unready.status();
+
 /// What a child is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
@@ -38,6 +41,8 @@ pub(super) enum Task {
     Waits,
     /// Writes a record.
     Records(Told),
+    /// Serves a connection that was handed over before this process was executed anew.
+    ServesEarlier { share: Share, uid: u32 },
 }
 
 /// What a record tells.
@@ -88,8 +93,24 @@ pub(super) struct Children {
 }
 
 impl Children {
-    pub(super) fn new(heap: &'static Heap) -> Self {
-        Self { heap, tasks: BTreeMap::new(), ahead: Vec::new(), are_of_no_use: None }
+    pub(super) fn new(heap: &'static Heap, earlier: Vec<(i32, Share, u32)>) -> Self {
+        let tasks = earlier.into_iter().map(|(id, share, uid)| (id, Task::ServesEarlier { share, uid })).collect();
+        Self { heap, tasks, ahead: Vec::new(), are_of_no_use: None }
+    }
+
+    /// The children that serve, and whom: what an earlier process passes on.
+    pub(super) fn serving(&self, table: &Table) -> Vec<(i32, Share, u32)> {
+        let whom = |task: &Task| match *task {
+            Task::Serves { at, .. } => table.get(at).map(|connection| (connection.share, connection.uid)),
+            Task::ServesEarlier { share, uid } => Some((share, uid)),
+            Task::Waits | Task::Records(_) => None,
+        };
+        self.tasks.iter().filter_map(|(id, task)| whom(task).map(|(share, uid)| (*id, share, uid))).collect()
+    }
+
+    /// Whether a child from before this process was executed anew still serves.
+    pub(super) fn serve_earlier(&self) -> bool {
+        self.tasks.values().any(|task| matches!(task, Task::ServesEarlier { .. }))
     }
 
     /// Lets go of those that wait: they have read another policy, or are connected to a trail that is gone.
@@ -144,9 +165,10 @@ impl Children {
         let heap = self.heap;
         self.fork(Task::Records(told), || {
             prepare(heap);
-            match only_record() {
-                Ok(trail) if trail.has_taken(&told.record()) => 0,
-                _ => Exit::System.status(),
+            match only_record().map(|trail| trail.write(&told.record())) {
+                Ok(Ok(())) => 0,
+                Ok(Err(NotTaken::Absent)) => NO_TRAIL,
+                Ok(Err(NotTaken::Refused(_))) | Err(_) => Exit::System.status(),
             }
         })
         .map(drop)

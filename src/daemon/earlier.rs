@@ -17,14 +17,18 @@ pub(super) struct Earlier {
     pub(super) first_netns: Option<(u64, u64)>,
     /// The principals whose processes died, how long they wait, and how many died.
     pub(super) penalties: Vec<(Share, Duration, u32)>,
+    /// The children that still serve: their ids, and whom they serve.
+    pub(super) children: Vec<(i32, Share, u32)>,
 }
 
 impl Earlier {
-    /// The variable: `NAME=DEVICE/INODE PRINCIPAL/MILLISECONDS/DEATHS…`.
+    /// The variable: `NAME=DEVICE/INODE PRINCIPAL/MILLISECONDS/DEATHS… child/ID/PRINCIPAL/UID…`.
     pub(super) fn variable(&self) -> String {
         let first = self.first_netns.map(|(device, inode)| format!("{device}/{inode}"));
         let penalty = |(share, wait, deaths): &(Share, Duration, u32)| format!("{share}/{}/{deaths}", wait.as_millis());
-        let words: Vec<String> = first.into_iter().chain(self.penalties.iter().map(penalty)).collect();
+        let child = |(id, share, uid): &(i32, Share, u32)| format!("child/{id}/{share}/{uid}");
+        let penalties = self.penalties.iter().map(penalty);
+        let words: Vec<String> = first.into_iter().chain(penalties).chain(self.children.iter().map(child)).collect();
         format!("{NAME}={}", words.join(" "))
     }
 
@@ -50,6 +54,10 @@ impl Earlier {
                             .map(|((share, wait), deaths)| (share, wait, deaths)),
                     );
                 }
+                ["child", id, share, uid] => {
+                    let child = id.parse().ok().zip(share.parse().ok()).zip(uid.parse().ok());
+                    earlier.children.extend(child.map(|((id, share), uid)| (id, share, uid)));
+                }
                 _ => {}
             }
         }
@@ -67,10 +75,11 @@ mod tests {
         let all = [Some(Principal::Uid(7)), Some(Principal::Gid(8)), Some(Principal::Everyone), None];
         let penalties =
             all.into_iter().zip(1..).map(|(of, n)| (Share(of), Duration::from_millis(n.into()), n)).collect();
-        let earlier = Earlier { first_netns: Some((4, 4_026_531_840)), penalties };
+        let children = vec![(12, Share(Some(Principal::Gid(8))), 7), (13, Share(None), 9)];
+        let earlier = Earlier { first_netns: Some((4, 4_026_531_840)), penalties, children };
         let variable = earlier.variable();
         assert_eq!(Earlier::parse(variable.strip_prefix("NETBROKERD_EARLIER=").unwrap()), earlier);
         assert_eq!(Earlier::parse(""), Earlier::default());
-        assert_eq!(Earlier::parse("x/y a/b/c uid:1/2"), Earlier::default());
+        assert_eq!(Earlier::parse("x/y a/b/c uid:1/2 child/1/x/2"), Earlier::default());
     }
 }

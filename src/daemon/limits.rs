@@ -3,6 +3,7 @@
 //! in, and nothing here is a system call.
 #![forbid(unsafe_code)]
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,12 @@ const REFUSALS: u32 = 20;
 const TURNED_AWAY: u32 = 4;
 /// How long it waits where something is due that cannot be done yet.
 const SHORTLY: Duration = Duration::from_millis(20);
+/// What the connections of one uid may cost in a second. One without supplementary groups costs 1.
+const ARRIVALS: u32 = 10_000;
+/// So many supplementary groups cost as much: the kernel copies them, and they are looked through (measured).
+const GROUPS: usize = 1400;
+/// Of how many uids it is known what their connections cost in this second.
+const ARRIVING: usize = 4096;
 /// The unit of rates.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a principal first waits after one of its processes has died. Each further death doubles it.
@@ -61,6 +68,13 @@ impl Limits {
 /// Whose share a connection counts for: what grants its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Share(pub(super) Option<Principal>);
+
+impl Share {
+    /// How much of `most` one uid gets: where several uids share, at most half.
+    fn of_one(self, most: u32) -> u32 {
+        if matches!(self.0, Some(Principal::Uid(_))) { most } else { most.div_ceil(2) }
+    }
+}
 
 impl FromStr for Share {
     type Err = ();
@@ -141,6 +155,13 @@ pub(super) struct Connection {
     partial: Option<Partial>,
 }
 
+/// What the connections of each uid have cost in the current second, whether they were closed at once or not.
+#[derive(Debug)]
+struct Arrivals {
+    second: Instant,
+    cost: BTreeMap<u32, u32>,
+}
+
 /// What one uid has of a share.
 #[derive(Debug, Default, Clone, Copy)]
 struct Part {
@@ -185,6 +206,10 @@ impl Account {
         }
     }
 
+    fn of(&self, uid: u32) -> Part {
+        self.parts.get(&uid).copied().unwrap_or_default()
+    }
+
     fn begin_second(&mut self, now: Instant) {
         if now.saturating_duration_since(self.second) >= SECOND {
             (self.second, self.requests, self.refusals) = (now, 0, 0);
@@ -224,10 +249,11 @@ pub(super) struct Table {
     served: u32,
     turns: u64,
     accounts: BTreeMap<Share, Account>,
+    arrivals: Arrivals,
 }
 
 impl Table {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
             connections: Vec::new(),
@@ -236,6 +262,26 @@ impl Table {
             served: 0,
             turns: 0,
             accounts: BTreeMap::new(),
+            arrivals: Arrivals { second: now, cost: BTreeMap::new() },
+        }
+    }
+
+    /// Whether more is to be asked about a new connection of this uid in this second.
+    pub(super) fn may_arrive(&mut self, uid: u32, now: Instant) -> bool {
+        if now.saturating_duration_since(self.arrivals.second) >= SECOND {
+            self.arrivals = Arrivals { second: now, cost: BTreeMap::new() };
+        }
+        self.arrivals.cost.get(&uid).is_none_or(|cost| *cost < ARRIVALS)
+    }
+
+    /// A connection of this uid has arrived, and so many groups were read.
+    pub(super) fn has_arrived(&mut self, uid: u32, groups: usize) {
+        let cost = 1 + u32::try_from(groups / GROUPS).unwrap_or(ARRIVALS);
+        let has_room = self.arrivals.cost.len() < ARRIVING;
+        if let Some(sum) = self.arrivals.cost.get_mut(&uid) {
+            *sum += cost;
+        } else if has_room {
+            self.arrivals.cost.insert(uid, cost);
         }
     }
 
@@ -255,14 +301,11 @@ impl Table {
         }
     }
 
-    /// Whether the share has room for one more connection of this uid. Where several uids share, one of them gets at most
-    /// half.
+    /// Whether the share has room for one more connection of this uid.
     fn has_room(&self, share: Share, uid: u32) -> bool {
         let (most, _) = self.most(share);
         let Some(account) = self.accounts.get(&share) else { return true };
-        let of_uid = account.parts.get(&uid).map_or(0, |part| part.connections);
-        let most_of_uid = if matches!(share.0, Some(Principal::Uid(_))) { most } else { most.div_ceil(2) };
-        account.connections < most && of_uid < most_of_uid
+        account.connections < most && account.of(uid).connections < share.of_one(most)
     }
 
     /// Takes in a connection; `None` where there is no room for it.
@@ -376,10 +419,10 @@ impl Table {
             if is_late && account.turned_away < TURNED_AWAY {
                 return self.turn_away(at);
             }
-            if self.is_full(account, connection.share) || now < account.when(self.limits.records_each) {
+            let part = account.of(connection.uid);
+            if self.is_full(account, connection.share, part) || now < account.when(self.limits.records_each) {
                 continue;
             }
-            let part = account.parts.get(&connection.uid).copied().unwrap_or_default();
             let rank = (account.last, part.served, part.last, connection.since);
             if first.as_ref().is_none_or(|(least, _)| rank < *least) {
                 first = Some((rank, at));
@@ -399,10 +442,11 @@ impl Table {
         Some(Turn::Serve { at, counts: account.refusals >= REFUSALS })
     }
 
-    /// Whether nothing more of a principal is served now. Where others have all there is, it has one.
-    fn is_full(&self, account: &Account, share: Share) -> bool {
+    /// Whether nothing more of a uid in a principal is served now. Where others have all there is, the principal has one.
+    fn is_full(&self, account: &Account, share: Share, part: Part) -> bool {
         let (_, most) = self.most(share);
-        account.served >= most || (self.served >= self.limits.requests && account.served > 0)
+        let is_full = account.served >= most || part.served >= share.of_one(most);
+        is_full || (self.served >= self.limits.requests && account.served > 0)
     }
 
     fn turn_away(&mut self, at: usize) -> Option<Turn> {
@@ -442,6 +486,11 @@ impl Table {
             Some(Refused::LeftOut) => account.counted += 1,
             None => {}
         }
+    }
+
+    /// A process of an earlier netbrokerd left a refusal to be counted.
+    pub(super) fn left_out(&mut self, share: Share, now: Instant) {
+        self.accounts.entry(share).or_insert_with(|| Account::new(now)).counted += 1;
     }
 
     /// A complete request was taken from a connection.
@@ -502,22 +551,34 @@ impl Table {
         self.accounts.iter().filter_map(of).collect()
     }
 
+    /// Until when a principal has to wait, the last of them.
+    pub(super) fn penalised_until(&self) -> Option<Instant> {
+        self.accounts.values().filter(|account| account.deaths > 0).map(|account| account.not_before).max()
+    }
+
     /// Takes over what an earlier process passed on.
     pub(super) fn punish(&mut self, share: Share, wait: Duration, deaths: u32, now: Instant) {
         let account = self.accounts.entry(share).or_insert_with(|| Account::new(now));
         (account.not_before, account.deaths) = (now + wait, deaths);
     }
 
-    /// A connection to close so that another uid of the same share gets one: an idle one of the uid that has most of them.
+    /// A connection to close so that this uid gets one: of those in the same share that are idle and of a uid with more
+    /// connections, one of the uid with most of them, and of these the one that was idle for the longest time. `None` where
+    /// that would not make room.
     pub(super) fn to_make_room(&self, share: Share, uid: u32) -> Option<usize> {
+        let (most, _) = self.most(share);
         let account = self.accounts.get(&share)?;
-        let own = account.parts.get(&uid).map_or(0, |part| part.connections);
-        let (greedy, part) = account.parts.iter().max_by_key(|(_, part)| part.connections)?;
-        let is_spare = |connection: &Connection| {
-            connection.uid == *greedy && connection.share == share && connection.state == State::Waiting
-        };
-        let fair = part.connections > own + 1;
-        self.places().find(|at| fair && self.get(*at).is_some_and(is_spare))
+        let own = account.of(uid).connections;
+        if account.connections > most || own >= share.of_one(most) || self.open > self.limits.connections {
+            return None;
+        }
+        let spare = self.connections.iter().enumerate().filter_map(|(at, connection)| {
+            let connection = connection.as_ref()?;
+            let of_uid = account.of(connection.uid).connections;
+            let is_spare = connection.share == share && connection.state == State::Waiting && of_uid > own;
+            is_spare.then_some(((of_uid, Reverse(connection.since)), at))
+        });
+        spare.max().map(|(_, at)| at)
     }
 
     /// When something is to be done next that no event announces.
@@ -528,7 +589,7 @@ impl Table {
                 let account = self.accounts.get(&connection.share)?;
                 let turn = account.when(self.limits.records_each);
                 let turn = partial.map_or(turn, |partial| turn.max(partial.again));
-                let is_full = self.is_full(account, connection.share);
+                let is_full = self.is_full(account, connection.share, account.of(connection.uid));
                 let late = connection.since + TURN;
                 let due = if is_full { late } else { turn.min(late) };
                 Some(if due <= now { now + SHORTLY } else { due })
@@ -578,7 +639,7 @@ mod tests {
     #[test]
     fn no_principal_has_more_than_its_limit_and_none_keeps_another_from_its_own() {
         let now = Instant::now();
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let (one, two) = (Some(Principal::Uid(1)), Some(Principal::Uid(2)));
         assert_eq!(ready(&mut table, one, 1, 20, now).len(), 8);
         let of_two = ready(&mut table, two, 2, 20, now);
@@ -599,7 +660,7 @@ mod tests {
     fn in_a_shared_principal_one_uid_neither_fills_it_nor_is_served_before_others_by_coming_anew() {
         let now = Instant::now();
         let everyone = Some(Principal::Everyone);
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let greedy = ready(&mut table, everyone, 7, 20, now);
         assert_eq!(greedy.len(), 4, "half");
         let modest = ready(&mut table, everyone, 8, 1, now);
@@ -628,7 +689,7 @@ mod tests {
     #[test]
     fn a_request_that_waits_too_long_is_turned_away_and_no_process_reads_for_a_principal_whose_process_died() {
         let now = Instant::now();
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let open = ready(&mut table, Some(Principal::Uid(1)), 1, 3, now);
         assert_eq!(served(&mut table, now).len(), 2);
         assert_eq!(table.wake(now), Some(now + TURN));
@@ -652,7 +713,7 @@ mod tests {
     #[test]
     fn a_request_for_which_there_is_no_process_waits_no_longer_than_others() {
         let now = Instant::now();
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
         for tried in 0..3 {
             assert_eq!(served(&mut table, now + SECOND * tried), [at]);
@@ -665,7 +726,7 @@ mod tests {
     fn a_request_that_is_incomplete_is_looked_at_less_and_less_often_and_only_if_more_has_arrived() {
         let mut now = Instant::now();
         let begun = now;
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
         let mut looks = 0;
         for bytes in 10.. {
@@ -691,7 +752,7 @@ mod tests {
     #[test]
     fn requests_beyond_the_rate_wait_for_the_next_second_and_refusals_beyond_theirs_are_counted() {
         let now = Instant::now();
-        let mut table = Table::new(LIMITS);
+        let mut table = Table::new(LIMITS, now);
         let at = ready(&mut table, Some(Principal::Uid(1)), 1, 1, now)[0];
         let mut counting = 0;
         for _ in 0..100 {

@@ -26,11 +26,11 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{SockFlag, accept4};
+use nix::sys::socket::{SockFlag, accept4, getsockopt, sockopt};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{execve, write};
 
-use self::children::{Children, LEFT_OUT, Service, Task, Told};
+use self::children::{Children, LEFT_OUT, NO_TRAIL, Service, Task, Told};
 use self::earlier::Earlier;
 use self::limits::{Refused, Share, Standing, State, Table, Turn};
 use self::options::{Arguments, Options, USAGE};
@@ -56,9 +56,10 @@ const NO_PROCESS: Duration = Duration::from_millis(20);
 /// How long it waits before it lets the trail have again what that has not taken, and how much it keeps meanwhile.
 const TELLS_AGAIN: Duration = Duration::from_secs(1);
 const UNTOLD: usize = 1024;
-/// How many events are taken at once, and how many connections are accepted before others have their turn.
+/// How many events are taken at once, and how many connections are admitted, or closed at once, before others have their turn.
 const EVENTS: usize = 64;
-const ACCEPTED: usize = 16;
+const ADMITTED: u32 = 16;
+const ACCEPTED: u32 = 256;
 /// Descriptors that it needs besides those of connections.
 const OTHER_DESCRIPTORS: u64 = 128;
 /// What an event is about: signals, a listener, or else a connection: its place, and above it its number.
@@ -115,6 +116,8 @@ struct Daemon {
     table: Table,
     children: Children,
     looked: [Seen; 3],
+    /// Whether the machine has had a trail since this process began.
+    has_had_trail: bool,
     /// How many policies were seen, and the last of them, where it is valid.
     policies: u64,
     grants: Option<Grants>,
@@ -157,7 +160,7 @@ impl Daemon {
         sys::clear_environment().map_err(failed("clear the environment"))?;
         resident.confine().map_err(|refusal| refused(&refusal))?;
         let now = Instant::now();
-        let mut table = Table::new(options.limits);
+        let mut table = Table::new(options.limits, now);
         for (share, wait, deaths) in earlier.penalties {
             table.punish(share, wait, deaths, now);
         }
@@ -170,8 +173,9 @@ impl Daemon {
             sockets: Vec::new(),
             accepted: 0,
             table,
-            children: Children::new(heap),
+            children: Children::new(heap, earlier.children),
             looked: LOOKED_AT.map(Seen::look),
+            has_had_trail: false,
             policies: 0,
             grants: None,
             deaths: 0,
@@ -193,6 +197,7 @@ impl Daemon {
         if self.epoll.add(&self.signals, EpollEvent::new(readable, SIGNALS)).is_err() {
             return Exit::System;
         }
+        self.note_trail();
         self.read_policy();
         self.reap(); // children of before it started anew may have ended while it did
         self.accept_again();
@@ -287,7 +292,7 @@ impl Daemon {
 
     /// How long nothing is to be done unless something happens.
     fn wait(&self, now: Instant) -> EpollTimeout {
-        let idle = self.idle.filter(|_| self.table.open() == 0).map(|idle| self.idle_since + idle);
+        let idle = self.idle_end();
         let accepts = (!self.is_accepting && self.ends_since.is_none()).then_some(self.accepts_from);
         let ends = self.ends_since.map(|since| since + DRAINED);
         let tells = (!self.untold.is_empty()).then_some(self.tells_from.max(self.forks_from));
@@ -299,12 +304,21 @@ impl Daemon {
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let is_idle = self.table.open() == 0 && self.is_all_told();
-        match (self.ends_since, self.idle) {
-            (Some(since), _) => is_idle || now >= since + DRAINED,
-            (None, Some(idle)) => is_idle && now >= self.idle_since + idle,
-            (None, None) => false,
+        match self.ends_since {
+            Some(since) => self.is_idle() || now >= since + DRAINED,
+            None => self.idle_end().is_some_and(|end| now >= end),
         }
+    }
+
+    /// Whether nothing is being served, and nothing is left to be told.
+    fn is_idle(&self) -> bool {
+        self.table.open() == 0 && self.is_all_told() && !self.children.serve_earlier()
+    }
+
+    /// When it ends because it is idle. A principal that has to wait would begin anew with the next process.
+    fn idle_end(&self) -> Option<Instant> {
+        let end = self.idle_since + self.idle.filter(|_| self.is_idle())?;
+        Some(self.table.penalised_until().map_or(end, |until| end.max(until)))
     }
 
     fn accept_again(&mut self) {
@@ -325,12 +339,16 @@ impl Daemon {
     /// Accepts some of the connections that wait at a listener.
     fn accept(&mut self, listener: usize) {
         self.look(Instant::now());
+        let mut admitted = 0;
         for _ in 0..ACCEPTED {
+            if admitted == ADMITTED {
+                return;
+            }
             let Some(listener) = self.listeners.get(listener).filter(|_| self.is_accepting) else { return };
             match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
                 // A fresh descriptor that nobody else has.
                 Ok(accepted) => match sys::adopt(accepted) {
-                    Some(connection) => self.admit(connection),
+                    Some(connection) => admitted += u32::from(self.admit(connection)),
                     None => return,
                 },
                 Err(Errno::EAGAIN) => return,
@@ -344,11 +362,23 @@ impl Daemon {
         }
     }
 
-    /// Takes in a connection, or closes it at once where its principal has as many as it may have.
-    fn admit(&mut self, connection: OwnedFd) {
-        let Ok(caller) = Caller::of_connection(connection.as_fd()) else { return };
-        let standing = self.standing(&caller);
+    /// Takes in a connection, or closes it at once where its principal has as many as it may have, or its uid makes too many.
+    /// Returns whether its groups were read, which costs most.
+    fn admit(&mut self, connection: OwnedFd) -> bool {
         let now = Instant::now();
+        let Ok(peer) = getsockopt(&connection, sockopt::PeerCredentials) else { return false };
+        if !self.table.may_arrive(peer.uid(), now) {
+            return false;
+        }
+        if let Ok(caller) = Caller::of_connection(connection.as_fd()) {
+            self.table.has_arrived(caller.uid, caller.groups.len());
+            self.take_in(connection, &caller, now);
+        }
+        true
+    }
+
+    fn take_in(&mut self, connection: OwnedFd, caller: &Caller, now: Instant) {
+        let standing = self.standing(caller);
         let mut admitted = self.table.admit(caller.uid, standing, now);
         if admitted.is_none() {
             let Some(spare) = self.table.to_make_room(standing.share, caller.uid) else { return };
@@ -428,6 +458,7 @@ impl Daemon {
         }
         let is_other = looked.first() != self.looked.first();
         self.looked = looked;
+        self.note_trail();
         self.children.discard_waiting();
         if is_other {
             self.read_policy();
@@ -438,6 +469,10 @@ impl Daemon {
                 self.judge_again(at, now);
             }
         }
+    }
+
+    fn note_trail(&mut self) {
+        self.has_had_trail |= self.looked.iter().skip(1).any(|seen| *seen != Seen::default());
     }
 
     fn read_policy(&mut self) {
@@ -552,7 +587,10 @@ impl Daemon {
         self.forks_from = now;
         let (at, arrived, was_late) = match self.children.ended(id, now) {
             Some(Task::Serves { at, arrived, was_late }) => (at, arrived, was_late),
+            // Where the machine never had a trail, nothing is told.
+            Some(Task::Records(_)) if how == Ok(NO_TRAIL) && !self.has_had_trail => return,
             Some(Task::Records(told)) if how != Ok(0) => return self.tell_later(told, now),
+            Some(Task::ServesEarlier { share, uid }) => return self.earlier_child_ended(share, uid, how, now),
             _ => return,
         };
         let (status, left_out) = match how {
@@ -592,18 +630,30 @@ impl Daemon {
     fn child_died(&mut self, at: usize, was_late: bool, signal: Signal, now: Instant) {
         self.table.served_to_the_end(at, was_late, None);
         if let Some(connection) = self.table.get(at) {
-            let (share, uid) = (connection.share, connection.uid);
-            self.tell(Told::Died { share, uid, signal }, now);
-            // A process that waited too long for the kernel was ended by its own alarm.
-            if signal != Signal::SIGALRM {
-                self.table.died(share, now);
-                self.deaths += 1;
-                if self.deaths >= DEATHS {
-                    self.anew_since.get_or_insert(now);
-                }
-            }
+            self.note_death(connection.share, connection.uid, signal, now);
         }
         self.close(at);
+    }
+
+    fn note_death(&mut self, share: Share, uid: u32, signal: Signal, now: Instant) {
+        self.tell(Told::Died { share, uid, signal }, now);
+        // A process that waited too long for the kernel was ended by its own alarm.
+        if signal != Signal::SIGALRM {
+            self.table.died(share, now);
+            self.deaths += 1;
+            if self.deaths >= DEATHS {
+                self.anew_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// A child from before this process was executed has ended. This process has no connection of it.
+    fn earlier_child_ended(&mut self, share: Share, uid: u32, how: Result<u8, Signal>, now: Instant) {
+        match how {
+            Ok(status) if status & LEFT_OUT != 0 => self.table.left_out(share, now),
+            Ok(_) => {}
+            Err(signal) => self.note_death(share, uid, signal, now),
+        }
     }
 
     /// Executes this program anew, with the same listeners. Children that serve go on; connections that are not being
@@ -627,8 +677,12 @@ impl Daemon {
         let variables = [
             format!("LISTEN_PID={}", std::process::id()),
             format!("LISTEN_FDS={}", self.listeners.len()),
-            Earlier { first_netns: self.resident.first_netns(), penalties: self.table.penalties(Instant::now()) }
-                .variable(),
+            Earlier {
+                first_netns: self.resident.first_netns(),
+                penalties: self.table.penalties(Instant::now()),
+                children: self.children.serving(&self.table),
+            }
+            .variable(),
         ];
         let variables: Vec<CString> = variables.into_iter().filter_map(|text| CString::new(text).ok()).collect();
         listeners::pass_on(&self.listeners).map_err(failed("pass the listeners on"))?;

@@ -140,8 +140,7 @@ fn by_connection(
         }
     });
     let _closed = connection.shutdown(Shutdown::Both);
-    relayed?;
-    unanswered_by(&sent)
+    unanswered_by(&sent, relayed?)
 }
 
 /// Sends all messages. At their end the broker answers what it has, and closes the connection.
@@ -162,10 +161,23 @@ fn send_all(mut input: BufReader<Descriptor>, mut to: &UnixStream, report: &Send
     let _closed = to.shutdown(Shutdown::Write);
 }
 
+/// How the broker has closed the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    /// After it had taken everything that was sent.
+    AtTheEnd,
+    /// Before.
+    Early,
+}
+
 /// How a conversation ended, by what was sent and not answered.
-fn unanswered_by(sent: &Receiver<Sent>) -> Result<ExitCode, Failure> {
+fn unanswered_by(sent: &Receiver<Sent>, how: Closed) -> Result<ExitCode, Failure> {
     let closed = |why: &str| format!("the broker closed the connection{why}");
     match sent.try_recv() {
+        // A message that expects no reply can be the one that was not taken.
+        Ok(Sent::Ended) if how == Closed::Early => {
+            Err(Failure::Message(Exit::Again, closed(" before it took all messages")))
+        }
         Ok(Sent::Ended) => Ok(ExitCode::SUCCESS),
         Err(_) => Err(Failure::Message(Exit::Again, closed(""))),
         Ok(Sent::Failed(failure)) => Err(failure),
@@ -192,13 +204,17 @@ struct Replies {
 
 impl Replies {
     /// Relays bytes as they come, to the end, and reports how many calls each piece has answered.
-    fn relay(&mut self, mut from: impl Read, mut to: &Descriptor, mut ended: impl FnMut(usize)) -> Result<(), Failure> {
+    fn relay(
+        &mut self,
+        mut from: impl Read,
+        mut to: &Descriptor,
+        mut ended: impl FnMut(usize),
+    ) -> Result<Closed, Failure> {
         let mut chunk = vec![0; CHUNK];
         loop {
             let got = match from.read(&mut chunk) {
-                Ok(0) => return Ok(()),
-                // The broker has closed the connection and has not read everything that was sent.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                Ok(0) => return Ok(Closed::AtTheEnd),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Closed::Early),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(unanswered(&format!("the reply cannot be read: {}", reason(&error)))),
                 Ok(got) => chunk.get(..got).unwrap_or_default(),
