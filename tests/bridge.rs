@@ -253,6 +253,22 @@ fn a_broker_that_closes_the_connection_ends_the_bridge() {
     let why = "netbrokerctl: outcome unknown: the connection was closed without a reply\n";
     assert_eq!(reply.stderr(), why, "{reply}");
     assert_eq!(mtu(&host), "1500");
+
+    // A message without a reply that was not taken.
+    let daemon = Daemon::start(&host, &[]);
+    let mut running = bridge(&host, &socket).start();
+    running.send(INFO.as_bytes());
+    std::thread::sleep(Duration::from_secs(1));
+    daemon.signal(Signal::SIGSTOP);
+    running.send(oneway(1400).as_bytes());
+    running.end_input();
+    std::thread::sleep(Duration::from_millis(300));
+    daemon.signal(Signal::SIGKILL);
+    daemon.end();
+    let reply = running.finish();
+    assert_eq!((reply.status(), answers(&reply).len()), (75, 1), "{reply}");
+    assert_eq!(reply.stderr(), "netbrokerctl: the broker closed the connection before it took all messages\n");
+    assert_eq!(mtu(&host), "1500");
 }
 
 /// What a client does that activates a service: perl functions. `started` executes a bridge with a socket as descriptor

@@ -332,6 +332,28 @@ fn a_request_that_a_policy_overtakes_while_it_arrives_is_refused_on_record() {
 }
 
 #[test]
+fn a_request_that_is_completed_after_a_policy_was_put_in_force_is_not_judged_by_the_one_before() {
+    let host = host();
+    let daemon = Daemon::start(&host, &[]);
+    until("children wait", || daemon.children().len() == 2);
+    // A busy machine does this to them for a moment.
+    let ahead: Vec<_> =
+        daemon.children().into_iter().map(|id| nix::unistd::Pid::from_raw(i32::try_from(id).unwrap())).collect();
+    let all = |signal: Signal| ahead.iter().for_each(|id| nix::sys::signal::kill(*id, signal).unwrap());
+    all(Signal::SIGSTOP);
+    let mut client = Client::connect();
+    let set = request("Link.Set", &mtu(1333));
+    client.send(&set[..10]);
+    std::thread::sleep(Duration::from_millis(300)); // it is handed over with this
+    host.policy(&POLICY.replace("\"uid:0\", \"user:alice\"", "\"user:alice\""));
+    client.send(&set[10..]);
+    all(Signal::SIGCONT);
+    let error = client.hear().unwrap()["error"].clone();
+    assert!(error == "io.netbroker.Link.Busy" || error == "io.netbroker.Link.Denied", "{error}");
+    assert_ne!(host.sh("cat /sys/class/net/v0/mtu"), "1333\n");
+}
+
+#[test]
 fn a_principal_has_its_limits_and_the_others_have_room() {
     let host = host();
     many_links(&host);
@@ -435,17 +457,29 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     let layout = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().next().unwrap().to_owned();
     let daemon = Daemon::start(&host, &EIGHT_AT_ONCE);
     let before = layout(daemon.pid());
+    host.policy(&POLICY.replace("who = \"uid:0\"", "who = [\"uid:0\", \"user:alice\"]"));
     // All at once: each death makes the principal wait twice as long.
     let mut clients: Vec<Client> = (0..8).map(|_| Client::connect()).collect();
     for client in &mut clients {
         client.send(&request("Link.List", &json!({"netns": "@host"})));
     }
     until("eight wait for their readers", || waiting_for_readers(&daemon).len() == 8);
+    let eight = waiting_for_readers(&daemon);
+    // Another user's process outlives it.
+    let long = "my $s = connected(); send_all($s, $request); sleep 60;";
+    let list = request("Link.List", &json!({"netns": "@host"}));
+    let mut other = host.as_uid(ALICE).program(&["perl", "-e", &format!("{}{long}", common::daemon::HEAD)]).command();
+    let mut other = other.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut other.stdin.take().unwrap(), &list).unwrap();
+    until("nine wait for their readers", || waiting_for_readers(&daemon).len() == 9);
+    let ours: Vec<u32> = eight.clone();
+    let of_other: Vec<u32> = waiting_for_readers(&daemon).into_iter().filter(|pid| !ours.contains(pid)).collect();
     // It waits for a trail that takes nothing for a moment.
     let full = FullTrail::new(&host);
-    for child in waiting_for_readers(&daemon) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
-    }
+    let kill = |pid: u32| {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+    };
+    ours.into_iter().for_each(kill);
     std::thread::sleep(Duration::from_millis(1500));
     full.end(&host);
     until("it has another layout", || layout(daemon.pid()) != before);
@@ -460,6 +494,12 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     assert_eq!(waiting.hear(), None);
     assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
     until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
+    of_other.into_iter().for_each(kill);
+    until("so is one from before", || host.trail_where("NETBROKER_EVENT", "died").len() == 9);
+    let died = host.trail_where("NETBROKER_EVENT", "died");
+    assert!(died.iter().any(|record| record.field("NETBROKER_UID") == ALICE.to_string()), "{died:#?}");
+    other.kill().unwrap();
+    other.wait().unwrap();
     // Those of its children that ended while it started anew are gone, too.
     let has_ended = |pid: &u32| status(*pid, "State").starts_with('Z');
     until("no child has ended unnoticed", || !daemon.children().iter().any(has_ended));

@@ -687,6 +687,61 @@ mod tests {
     }
 
     #[test]
+    fn one_uid_of_a_shared_principal_has_at_most_half_of_its_requests() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS, now);
+        let group = Some(Principal::Gid(7));
+        assert_eq!(ready(&mut table, group, 7, 4, now).len(), 4);
+        assert_eq!(served(&mut table, now).len(), 1);
+        let of_other = ready(&mut table, group, 8, 1, now);
+        assert_eq!(served(&mut table, now), of_other);
+    }
+
+    #[test]
+    fn an_idle_connection_makes_room_for_a_uid_with_fewer_and_none_is_closed_in_vain() {
+        let now = Instant::now();
+        let everyone = Some(Principal::Everyone);
+        let share = Share(everyone);
+        let admit = |table: &mut Table, uid, after: u32| table.admit(uid, standing(everyone), now + SECOND * after);
+        // One of each uid: the one that was idle for the longest time.
+        let mut table = Table::new(LIMITS, now);
+        for uid in 1..=8 {
+            assert!(admit(&mut table, uid, 9 - uid).is_some());
+        }
+        assert_eq!(admit(&mut table, 9, 9), None);
+        assert_eq!(table.to_make_room(share, 9), Some(7));
+        assert_eq!(table.to_make_room(share, 8), None, "it has as many as the others");
+        // The uid with most of them has no idle one.
+        let mut table = Table::new(LIMITS, now);
+        let busy: Vec<_> = (0..4).filter_map(|_| admit(&mut table, 1, 0)).collect();
+        busy.iter().for_each(|at| table.arrived(*at, 10, now));
+        let idle: Vec<_> = (0..3).filter_map(|_| admit(&mut table, 2, 1)).collect();
+        assert!(admit(&mut table, 3, 2).is_some());
+        assert!(table.to_make_room(share, 4).is_some_and(|at| idle.contains(&at)));
+        // After a change of policy the share has more than its limit.
+        let mut table = Table::new(LIMITS, now);
+        let all: Vec<_> = (0..12).filter_map(|n| table.admit(n, standing(Some(Principal::Uid(n))), now)).collect();
+        all.iter().for_each(|at| table.move_to(*at, standing(everyone), now));
+        assert_eq!(table.to_make_room(share, 99), None);
+    }
+
+    #[test]
+    fn a_uid_that_connects_too_often_is_looked_at_no_more_in_this_second() {
+        let now = Instant::now();
+        let mut table = Table::new(LIMITS, now);
+        let count = (0..20_000)
+            .take_while(|_| {
+                let may = table.may_arrive(1, now);
+                table.has_arrived(1, 65_536);
+                may
+            })
+            .count();
+        assert_eq!(count, 213);
+        assert!(table.may_arrive(2, now));
+        assert!(table.may_arrive(1, now + SECOND));
+    }
+
+    #[test]
     fn a_request_that_waits_too_long_is_turned_away_and_no_process_reads_for_a_principal_whose_process_died() {
         let now = Instant::now();
         let mut table = Table::new(LIMITS, now);
