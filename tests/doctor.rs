@@ -8,7 +8,8 @@ mod common;
 use common::scene::be_the_machine;
 use common::socket::{Daemon, until};
 use common::{ALICE, BROKER, CALLERS, DAEMON, Host, NETBROKER, Ran, TOOL, Way};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 const SOCKET: &str = "/run/netbroker/socket";
 const POLICY: &str = r#"
@@ -455,6 +456,10 @@ fn a_socket_that_is_wrong_is_found() {
         &format!("wrong    {SOCKET}: belongs to 0:{ALICE}, expected root:netbroker-callers; run `chown "),
     );
     drop(listener);
+    // Anybody can bind a name that makes a line of its own in /proc/net/unix.
+    let forged = format!("x\n0: 00000002 00000000 00010000 0001 01 1 {SOCKET}\n");
+    let name = SocketAddr::from_abstract_name(forged).unwrap();
+    let _forger = UnixListener::bind_addr(&name).unwrap();
     // A process that another test starts has the listener, too, until it executes its program.
     until("nobody listens", || {
         let found = bad(&doctor(&host));

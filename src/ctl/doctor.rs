@@ -6,6 +6,7 @@
 mod accounts;
 mod in_force;
 mod kernel;
+mod listening;
 mod places;
 mod point;
 mod trail;

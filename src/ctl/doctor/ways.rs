@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::CString;
-use std::fs;
 use std::path::Path;
 
 use caps::Capability;
@@ -15,6 +14,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 pub(super) use super::super::call::via::{PROGRAM, SOCKET};
 use super::super::read::has_type;
 use super::accounts::Ids;
+use super::listening;
 use super::places::{on_the_way, status};
 use super::point::Point;
 use super::unit;
@@ -107,8 +107,11 @@ fn socket(ids: &Ids) -> Way {
     if mode != 0o660 {
         points.push(wrong(format!("has mode {mode:04o}, expected 0660"), format!("chmod 0660 {SOCKET}")));
     }
-    if !is_listening() {
-        points.push(made_again("nobody listens on it", ""));
+    match listening::on(&what) {
+        Ok(true) => {}
+        Ok(false) => points.push(made_again("nobody listens on it", "")),
+        Err(_) if points.is_empty() => return Way::Unseen("the kernel does not say who listens (CONFIG_UNIX_DIAG)"),
+        Err(_) => {}
     }
     if points.is_empty() {
         Way::Works("root:netbroker-callers 0660, a process listens".to_owned())
@@ -124,22 +127,6 @@ fn made_again(found: &str, before: &str) -> Point {
         Some(command) => point.run(format!("{before}{}", command.replace("enable --now", "restart"))),
         None => point,
     }
-}
-
-/// Whether a socket with this path listens, in the network namespace of this process or of process 1. To connect would
-/// start netbrokerd.
-fn is_listening() -> bool {
-    let listens = |line: &str| {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        // Num RefCount Protocol Flags Type St Inode Path (unix(7) does not describe it; net/unix/af_unix.c)
-        let [_, _, _, flags, kind, _, _, path] = words.as_slice() else { return false };
-        let accepts = u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & 0x1_0000 != 0); // __SO_ACCEPTCON
-        *path == SOCKET && *kind == "0001" && accepts
-    };
-    ["self", "1"].iter().any(|process| {
-        let table = fs::read_to_string(format!("/proc/{process}/net/unix")).unwrap_or_default();
-        table.lines().any(listens)
-    })
 }
 
 // ---- the program ----
