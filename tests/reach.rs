@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::scene::{mtu, mtu_host};
+use common::scene::{MTU_POLICY, mtu, mtu_host};
 use common::socket::{Daemon, until};
 use common::{ALICE, BROKER, CALLERS, Caller, DAEMON, Host, Ran, TOOL, Way};
 use std::io::{ErrorKind, Read as _};
@@ -102,6 +102,8 @@ fn a_broker_that_is_reached_in_neither_way_is_one_error_that_names_both() {
 #[test]
 fn a_connection_that_is_closed_before_the_request_is_taken_says_that_nothing_was_done() {
     let host = mtu_host(Way::Setuid);
+    // Principals of their own: within one, an idle connection of another user would make room.
+    host.policy(&MTU_POLICY.replace("who = \"*\"", "who = [\"uid:0\", \"user:alice\"]"));
     let _running = daemon(&host, &["--connections", "1", "--connections-each", "1"]);
     // The connection of `daemon` may not be noticed as closed yet.
     let mut first = UnixStream::connect(SOCKET).unwrap();
