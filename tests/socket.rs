@@ -472,14 +472,13 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     let mut other = other.stdin(std::process::Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut other.stdin.take().unwrap(), &list).unwrap();
     until("nine wait for their readers", || waiting_for_readers(&daemon).len() == 9);
-    let ours: Vec<u32> = eight.clone();
-    let of_other: Vec<u32> = waiting_for_readers(&daemon).into_iter().filter(|pid| !ours.contains(pid)).collect();
+    let of_other: Vec<u32> = waiting_for_readers(&daemon).into_iter().filter(|pid| !eight.contains(pid)).collect();
     // It waits for a trail that takes nothing for a moment.
     let full = FullTrail::new(&host);
     let kill = |pid: u32| {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
     };
-    ours.into_iter().for_each(kill);
+    eight.into_iter().for_each(kill);
     std::thread::sleep(Duration::from_millis(1500));
     full.end(&host);
     until("it has another layout", || layout(daemon.pid()) != before);
