@@ -79,7 +79,7 @@ fn thousands_of_objects_are_the_same_in_one_reply_and_in_parts() {
 }
 
 /// Runs a call, and `meanwhile` once: right after the system call for which `is_due` returns true. Also returns the
-/// largest memory that the broker had, in KiB.
+/// largest address space that the broker had, in KiB: unlike resident memory, the kernel counts it exactly.
 fn traced(host: &Host, bytes: &[u8], mut is_due: impl FnMut(Step) -> bool, meanwhile: impl Fn()) -> (Reply, u64) {
     let mut running = tracer::stopped(&host.caller()).start();
     running.send(bytes);
@@ -92,7 +92,7 @@ fn traced(host: &Host, bytes: &[u8], mut is_due: impl FnMut(Step) -> bool, meanw
         is_next = is_due(step);
         if step.number == libc::SYS_exit_group {
             let status = std::fs::read_to_string(&status).unwrap();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
             peak = line.trim().strip_suffix(" kB").unwrap().parse().ok();
         }
         Fate::Done
@@ -186,7 +186,7 @@ fn a_large_table_is_listed_and_searched_in_little_memory() {
     let delete = json!({"netns": "a", "table": 9, "destination": "20.1.2.3/32"});
     let (deleted, peak) = traced(&host, &request("Route.Delete", delete, false), |_| false, || {});
     assert_eq!(deleted.ok(), json!({}));
-    assert!(peak <= 4 * 1024, "Route.Delete: {peak} KiB");
+    assert!(peak <= 6 * 1024, "Route.Delete: {peak} KiB");
     assert_eq!(host.ip_in("a", "route show table 9 20.1.2.3"), "");
     assert_eq!(host.ip_in("a", "route show table 9").lines().count(), 99_999);
 
@@ -203,10 +203,10 @@ fn many_links_are_listed_in_little_memory() {
     let listed = |more| traced(&host, &request("Link.List", json!({"netns": "a"}), more), |_| false, || {});
     let (whole, peak) = listed(false);
     assert_eq!(elements(&whole.ok(), "links").len(), 4003);
-    assert!(peak <= 6 * 1024, "Link.List in one reply of {} bytes: {peak} KiB", whole.stdout().len());
+    assert!(peak <= 8 * 1024, "Link.List in one reply of {} bytes: {peak} KiB", whole.stdout().len());
     let (parts, peak) = listed(true);
     assert_eq!(parts.all().iter().map(|part| elements(part, "links").len()).sum::<usize>(), 4003);
-    assert!(peak <= 4 * 1024, "Link.List: {peak} KiB");
+    assert!(peak <= 6 * 1024, "Link.List: {peak} KiB");
     // With everything that a listing can show of a link, and with filters that only some links match.
     host.sh("for n in $(seq 0 2 1998); do echo link set x$n group 7; done | ip -n a -batch -");
     for (more, expected) in [(json!({}), 4003), (json!({"group": 7}), 1000), (json!({"kind": "bridge"}), 0)] {
@@ -216,7 +216,7 @@ fn many_links_are_listed_in_little_memory() {
         let parts = parts.all();
         assert_eq!(parts.iter().map(|part| elements(part, "links").len()).sum::<usize>(), expected, "{more}");
         assert!(parts.len() > expected / 100, "{more}: {} replies", parts.len());
-        assert!(peak <= 4 * 1024, "Link.List {more}: {peak} KiB");
+        assert!(peak <= 6 * 1024, "Link.List {more}: {peak} KiB");
     }
 }
 
