@@ -28,8 +28,12 @@ pub(crate) const MESSAGE: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the rest of a long request may take on a connection of `netbrokerd`.
 const SOON: Duration = Duration::from_secs(2);
-/// A request that is not complete in time: 10 s, or 2 s for the rest of one that `netbrokerd` handed over.
-const LATE: &str = "the request was not complete in time";
+/// What is said after [`PATIENCE`].
+const LATE: &str = "the request was not complete after 10 s";
+/// What is said after [`SOON`].
+const REST_LATE: &str = "the rest of the request did not come within 2 s";
+/// What is said where `netbrokerd` ends the connection, for a time limit of its own or because it ends.
+const TAKEN_LATE: &str = "the request was not complete in time";
 /// How many bytes are written at a time. A pipe or socket has room for so many where poll(2) reports room (`PIPE_BUF`).
 const PIECE: usize = 4096;
 /// How many bytes are read at a time.
@@ -78,6 +82,8 @@ pub struct Wire {
     pending: Vec<u8>,
     ended_by_nul: bool,
     deadline: Instant,
+    /// What is said after the deadline.
+    late: &'static str,
     /// How `netbrokerd` has handed over the connection, if it has.
     handed_over: Option<Handed>,
     /// Whether a part of the message was taken, and the rest is waited for.
@@ -144,13 +150,14 @@ impl Wire {
     pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
         let deadline = started + PATIENCE;
         let (pending, handed_over) = (Vec::new(), None);
-        Self { input, complaints, sender, pending, ended_by_nul: false, deadline, handed_over, has_begun: false }
+        Self { input, complaints, sender, pending, ended_by_nul: false, deadline, late: LATE, handed_over, has_begun: false }
     }
 
     /// The same conversation on a connection of `netbrokerd`.
     #[must_use]
     pub fn handed_over(self, how: Handed) -> Self {
-        Self { handed_over: Some(how), ..self }
+        let late = if how == Handed::ForTheLastTime { TAKEN_LATE } else { LATE };
+        Self { handed_over: Some(how), late, ..self }
     }
 
     /// Whether `netbrokerd` handed over the connection, to serve one message.
@@ -173,7 +180,7 @@ impl Wire {
         self.time_left().ok_or(End::Idle)?; // taking what has arrived takes time, too
         let bytes = self.take_bytes()?;
         // A caller may have frozen the process meanwhile. The policy that judges the request would then be an old one.
-        self.time_left().ok_or_else(|| End::Malformed(LATE.to_owned()))?;
+        self.time_left().ok_or_else(|| End::Malformed(self.late.to_owned()))?;
         CallMessage::parse(&bytes).map_err(End::Malformed)
     }
 
@@ -203,7 +210,7 @@ impl Wire {
                 return Ok(message);
             }
             let chunk = self.more().map_err(|end| match end {
-                End::Idle if !message.is_empty() => End::Malformed(LATE.to_owned()),
+                End::Idle if !message.is_empty() => End::Malformed(self.late.to_owned()),
                 other => other,
             })?;
             if chunk.is_empty() {
@@ -227,8 +234,11 @@ impl Wire {
     /// A part of the message was taken, and the rest is waited for. A connection of `netbrokerd` has a process meanwhile, so
     /// the rest must come soon.
     fn begin_to_wait(&mut self) {
-        if self.is_handed_over() && !self.has_begun {
-            self.deadline = self.deadline.min(Instant::now() + SOON);
+        if self.handed_over == Some(Handed::Over) && !self.has_begun {
+            let soon = Instant::now() + SOON;
+            if soon < self.deadline {
+                (self.deadline, self.late) = (soon, REST_LATE);
+            }
         }
         self.has_begun = true;
     }

@@ -294,6 +294,9 @@ fn a_slow_sender_costs_a_descriptor_and_no_process_and_is_closed_in_the_end() {
         assert_eq!(client.hear(), None);
     }
     assert!(begun.elapsed() > Duration::from_secs(9), "{:?}", begun.elapsed());
+    let refused = host.trail_where("NETBROKER_EVENT", "refused");
+    let told: BTreeSet<&str> = refused.iter().map(|record| record.field("NETBROKER_RESULT")).collect();
+    assert_eq!(told, ["the request was not complete in time"].into(), "{}", refused.len());
 }
 
 #[test]
@@ -311,6 +314,14 @@ fn a_request_that_does_not_fit_one_packet_is_served() {
     std::thread::sleep(Duration::from_millis(300));
     client.send(&text[10..]);
     assert_eq!(client.hear(), Some(json!({"parameters": {}})));
+    // It has a process meanwhile, so it must not take long.
+    client.send(&[&vec![b' '; 9000], &text[..10]].concat());
+    let begun = Instant::now();
+    assert_eq!(client.hear(), None);
+    assert!(begun.elapsed() > Duration::from_millis(1900), "{:?}", begun.elapsed());
+    let refused = host.trail_where("NETBROKER_EVENT", "refused");
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].field("NETBROKER_RESULT"), "the rest of the request did not come within 2 s");
 }
 
 #[test]
