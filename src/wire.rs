@@ -150,7 +150,17 @@ impl Wire {
     pub fn new(input: Input, complaints: Complaints, sender: Option<Caller>, started: Instant) -> Self {
         let deadline = started + PATIENCE;
         let (pending, handed_over) = (Vec::new(), None);
-        Self { input, complaints, sender, pending, ended_by_nul: false, deadline, late: LATE, handed_over, has_begun: false }
+        Self {
+            input,
+            complaints,
+            sender,
+            pending,
+            ended_by_nul: false,
+            deadline,
+            late: LATE,
+            handed_over,
+            has_begun: false,
+        }
     }
 
     /// The same conversation on a connection of `netbrokerd`.
