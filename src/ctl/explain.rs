@@ -12,7 +12,7 @@ use super::accounts::{Accounts, NO_GROUP, unknown};
 
 use super::files::{self, INSTALLED, Tree};
 use super::in_force::InForce;
-use super::install::written;
+use super::put::written;
 use super::read::open_named;
 use super::{Failure, history, parameters, policy, print, require_root, warn};
 use crate::caller::Caller;

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use super::accounts::Accounts;
-
 use super::files::Tree;
 use super::in_force::InForce;
-use super::install::{By, Installed, Leave, New};
 use super::kept::{self, History, Kept, is_hex};
+use super::put::{By, Installed, Leave, New, UNPIN};
 use super::time::utc;
 use super::{Failure, policy, print, require_root, tell_line};
 use crate::policy::compile::Account;
@@ -44,9 +43,6 @@ pub(super) fn rollback(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let leave = Leave { empty: arguments.allow_empty, unpin: true };
     back(&tree, &arguments.digest, leave)?.finish(&tree)
 }
-
-/// How a pin ends.
-pub(super) const UNPIN: &str = "`netbrokerctl policy install --unpin`, or `netbrokerctl policy install` at a terminal";
 
 fn wrong(why: String) -> Failure {
     Failure::Message(Exit::Policy, why)

@@ -24,6 +24,7 @@ mod monitor;
 mod names;
 mod parameters;
 mod policy;
+mod put;
 mod read;
 mod record;
 mod replace;

@@ -13,7 +13,7 @@ use super::accounts::Accounts;
 
 use super::files::{self, INSTALLED, Tree};
 use super::in_force::InForce;
-use super::install;
+use super::put;
 use super::{Failure, history, policy, print, require_root};
 use crate::call;
 use crate::call::field::FIELDS;
@@ -75,7 +75,7 @@ fn in_force(tree: &Tree) -> Result<(Policy, Accounts), Failure> {
     })?;
     let accounts = Accounts::Recorded(kept.accounts.clone());
     let policy = policy::compiled(&kept.sources(), &accounts)?;
-    if install::written(&policy)? != in_force.bytes() {
+    if put::written(&policy)? != in_force.bytes() {
         return Err(wrong("the kept files do not make the policy in force: another version installed it".to_owned()));
     }
     Ok((policy, accounts))

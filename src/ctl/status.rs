@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use super::accounts::Accounts;
 use super::files::{INSTALLED, Tree};
-use super::history::{self, UNPIN};
+use super::history;
 use super::in_force::InForce;
-use super::install::written;
 use super::kept::{self, Kept};
+use super::put::{UNPIN, written};
 use super::state::{FILE, STATE};
 use super::time::utc;
 use super::{Failure, policy, print, require_root, tell, tell_line};

@@ -5,6 +5,7 @@
 mod add;
 mod compare;
 mod homes;
+mod made;
 mod renamed;
 mod seen;
 mod set;

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use super::universe::{caller, is_outside_of, values, varieties};
-use crate::call::field::{Field, KIND};
+use super::universe::{OPENED, caller, is_outside_of, values, varieties};
+use crate::call::field::{Field, GATEWAY, KIND, LINK, UP};
 use crate::call::json::Json;
 use crate::call::request::{Invalid, Request};
 use crate::call::types::Type;
@@ -173,4 +173,11 @@ fn elements(call: &'static Call, kind: Option<&'static Kind>, list: &Field) -> V
         partial = partial.iter().flat_map(|element| -> Vec<Element> { saying(element) }).chain(silent).collect();
     }
     partial
+}
+
+/// The fields that can have any value in a request, whatever it gives.
+pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
+    let is_open = asked.call.number == OPENED.number && asked.value(&UP.field) == Some(&Value::Bool(true));
+    let opened: &[&Field] = if is_open { &[&LINK.field, &GATEWAY.field] } else { &[] };
+    asked.call.leaves_open.iter().chain(opened).copied().collect()
 }

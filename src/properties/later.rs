@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::asked::{Question, everything_asked};
+use super::asked::{Question, everything_asked, left_open};
 use super::single::every_rule;
-use super::universe::{ADD, caller, closes, is_outside_of, left_open, varieties};
+use super::universe::{ADD, caller, closes, is_outside_of, varieties};
 use super::written::{Says, Written};
 use super::{Case, WORLD, allowed};
 use crate::call::field::{Field, KIND, NETNS};

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-use super::asked::Question;
-use super::universe::{closes, ip, is_outside_of, left_open, values};
+use super::asked::{Question, left_open};
+use super::universe::{closes, ip, is_outside_of, values};
 use super::written::{Entry, Says, Written};
 use crate::call::field::Field;
 use crate::call::inet::InterfaceAddress;

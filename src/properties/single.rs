@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use super::asked::{Question, everything_asked, values_in};
+use super::asked::{Question, everything_asked, left_open, values_in};
 use super::oracle::{Act, grants, speaks_of, there, within};
 use super::random::{Random, in_parallel, seeds};
-use super::universe::{CALLS, caller, each, left_open, values};
+use super::universe::{CALLS, caller, each, values};
 use super::written::{Entry, Says, Written};
 use super::{Case, WORLD, allowed, says, written};
 use crate::call::field::{Field, KIND, LINK, NETNS, NEXTHOPS_LINK, SOURCE_PORTS};

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use super::asked::Question;
 use crate::call::field::invented::{NUMBERS, SOURCES, WORDS};
 use crate::call::field::{
     ADDRESS, ALIAS, BRIDGE_STP, BROADCAST, Field, FieldId, GATEWAY, KIND, LABEL, LINK, MAC, METRIC, MISSING_OK, NETNS,
@@ -303,13 +302,6 @@ pub(super) static ELSEWHERE: Call = Call {
 pub(super) static CALLS: [&Call; 14] = [
     &SET, &ADD, &FLUSH, &ROUTE, &NAME, &WAYS, &PRUNE, &VIA, &SEVERAL, &REPLACE, &RANGES, &OPENED, &BETWEEN, &ELSEWHERE,
 ];
-
-/// The fields that can have any value in a request, whatever it gives.
-pub(super) fn left_open(asked: &Question) -> Vec<&'static Field> {
-    let is_open = asked.call.number == OPENED.number && asked.value(&UP.field) == Some(&Value::Bool(true));
-    let opened: &[&Field] = if is_open { &[&LINK.field, &GATEWAY.field] } else { &[] };
-    asked.call.leaves_open.iter().chain(opened).copied().collect()
-}
 
 /// The varieties of a call. A call without kinds has one.
 pub(super) fn varieties(call: &'static Call) -> Vec<Option<&'static Kind>> {

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::super::files::INSTALLED;
-use super::super::install::{install, unless_pinned, written};
+use super::super::install::{install, unless_pinned};
 use super::super::machine::Machine;
+use super::super::put::written;
 use super::*;
 use crate::policy::compile::compile;
 use crate::policy::compiled::Compiled;

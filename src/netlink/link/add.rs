@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use super::super::message::Message;
 use super::super::rows::{Given, encode};
 use super::super::sides::{After, Before};
-use super::super::transaction::{Netlink, TransactionError};
+use super::super::transaction::TransactionError;
 use super::super::{Prepared, not_encoded};
-use super::homes::{Homes, Nsid};
+use super::homes::Homes;
+use super::made::{Made, look_up};
 use super::seen::{self, Link};
 use super::{Target, changed, compare, later_rows, new_link_rows, renamed, tun};
 use crate::call::field;
-use crate::call::name::LinkName;
 use crate::call::needs::LastStage;
 use crate::call::{Kind, LINK_STATE};
 use crate::refusal::{Refusal, already, unsuitable};
@@ -91,44 +91,6 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         let result = complete(after, &homes, &given, &made).map_err(Refusal::after_a_change)?;
         made.not_applied.map_or(Ok(result), Err)
     }))
-}
-
-/// What the kernel reported of the new link. Later messages refer to it by its index, even if it is renamed.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub(super) index: i32,
-    peer_index: Option<i32>,
-    /// The index of the link below it.
-    parent_index: Option<i32>,
-    /// The namespace of the link below it, or of its other end.
-    below: Nsid,
-    /// The refusal where the kernel took another value than a requested one.
-    not_applied: Option<Refusal>,
-    /// Whether the kernel itself reported which link is the new one. Otherwise it is the link that has the name now: another
-    /// process may have renamed the new one, and given its name to another link.
-    is_certain: bool,
-}
-
-impl Made {
-    fn of(link: &Link<'_>, given: &Given) -> Self {
-        Self {
-            index: link.index,
-            peer_index: link.number("peer_index"),
-            parent_index: link.number("parent_index"),
-            below: link.other_netns(),
-            not_applied: link.not_applied(given),
-            is_certain: false,
-        }
-    }
-}
-
-/// Looks up the new link where there was no echo: before Linux 6.2, for a link in another namespace, and for kinds that
-/// announce themselves before they know for whom (vxlan). Another process may have renamed the new link and given its name
-/// to another link. That is noticed only where the kinds differ.
-pub(super) fn look_up(netlink: &mut Netlink, given: &Given, name: &LinkName, kind: &Kind) -> Result<Made, Refusal> {
-    let gone = || TransactionError::Refused { errno: Errno::ENODEV, text: None, field: None };
-    let found = seen::called(netlink, name, &field::LINK.field)?.filter(|link| link.is_kind(kind));
-    found.map(|link| Made::of(&link, given)).ok_or_else(|| changed(gone(), &given.request, true))
 }
 
 /// Requires that the link is on top of the given parent, and otherwise removes it again.
