@@ -484,7 +484,10 @@ fn a_socket_that_is_wrong_is_found() {
     obey(&host, &found[0]);
     assert_eq!(bad(&doctor(&host)), [""; 0]);
     host.install(Way::Sudo);
-    assert_eq!(command(&bad(&doctor(&host))[0]), "systemctl enable --now netbroker.socket");
+    assert_eq!(
+        command(&bad(&doctor(&host))[0]),
+        "systemctl enable --now netbroker-policy.service netbroker-policy.path netbroker.socket"
+    );
 }
 
 #[test]

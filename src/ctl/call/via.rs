@@ -24,7 +24,7 @@ pub(in crate::ctl) const PROGRAM: &str = "/usr/libexec/netbroker/netbroker";
 /// The forms of the option `--via`.
 pub(in crate::ctl) const FORMS: &str = "socket:PATH|program:PATH|sudo:PATH";
 
-/// The environment variables that the broker reads, at real uid 0 only: they say who started it.
+/// The environment variables that the broker reads, at real uid 0 or with `--peer` only: they say who started it.
 const WHO_STARTED_IT: [&str; 4] = ["SUDO_UID", "SUDO_GID", "DOAS_USER", "PKEXEC_UID"];
 /// The variables that pass sockets to a process ([`super::super::bridge`]). They are not for the programs that it starts.
 const PASSED: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];

@@ -75,11 +75,14 @@ pub(super) fn examine(ids: &Ids) -> Vec<Point> {
 
 // ---- the socket ----
 
+/// The units that are started together: systemd starts those that another one enables only at the next boot.
+const UNITS: &str = "netbroker-policy.service netbroker-policy.path netbroker.socket";
+
 /// The command that starts the listener: systemd's, that of `OpenRC`, or the listener itself. `None` if it is not
 /// installed.
 fn start_socket() -> Option<String> {
     if unit::is_running_systemd() && unit::exists("netbroker.socket") {
-        return Some("systemctl enable --now netbroker.socket".to_owned());
+        return Some(format!("systemctl enable --now {UNITS}"));
     }
     if status("/run/openrc").is_ok() && status("/etc/init.d/netbrokerd").is_ok() {
         return Some("rc-service netbrokerd restart".to_owned());
@@ -124,7 +127,8 @@ fn socket(ids: &Ids) -> Way {
 fn made_again(found: &str, before: &str) -> Point {
     let point = Point::wrong(SOCKET, found);
     match start_socket() {
-        Some(command) => point.run(format!("{before}{}", command.replace("enable --now", "restart"))),
+        Some(command) => point
+            .run(format!("{before}{}", command.replace(&format!("enable --now {UNITS}"), "restart netbroker.socket"))),
         None => point,
     }
 }
