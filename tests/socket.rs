@@ -601,6 +601,34 @@ fn a_passed_listener_is_taken_and_it_ends_when_it_is_idle() {
 }
 
 #[test]
+fn it_does_not_end_while_a_principal_has_to_wait() {
+    let host = host();
+    many_links(&host);
+    let mut command = host.command("perl");
+    let daemon = Daemon::spawn(command.args(["-e", ACTIVATE, "1", DAEMON, "--idle", "1"]));
+    until("it listens", || UnixStream::connect(SOCKET).is_ok());
+    // The second death makes this principal wait for 2 s.
+    for _ in 0..2 {
+        let mut client = Client::connect();
+        let child = held(&daemon, &mut client);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child).unwrap()), Signal::SIGKILL).unwrap();
+        let _reset = client.socket().read_to_end(&mut Vec::new());
+    }
+    let begun = Instant::now();
+    let busy = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split(' ').collect();
+        fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap()
+    };
+    std::thread::sleep(Duration::from_millis(1100));
+    let before = busy();
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(busy() - before < 20, "it waits without computing: {} ticks", busy() - before);
+    assert_eq!(daemon.end().code(), Some(0));
+    assert!(begun.elapsed() > Duration::from_millis(1900), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_wrong_command_line_or_a_wrong_place_is_named() {
     let host = host();
     for (words, status, said) in [
@@ -966,6 +994,18 @@ fn every_refusal_is_recorded_or_counted_whatever_ends_first() {
     assert_eq!(daemon.end().code(), Some(0));
     let (recorded, counted) = told(&host);
     assert_eq!(recorded + counted, REFUSED, "{recorded} + {counted}");
+    // The machine has no trail for a time.
+    host.forget_trail();
+    let daemon = Daemon::start(&host, &[]);
+    refuse("io.netbroker.Link.Denied", false);
+    host.sh("mv /run/systemd/journal/socket /run/systemd/moved");
+    std::thread::sleep(Duration::from_millis(1500));
+    host.sh("mv /run/systemd/moved /run/systemd/journal/socket");
+    until("all are told", || {
+        let (recorded, counted) = told(&host);
+        recorded + counted == REFUSED
+    });
+    drop(daemon);
     // Each on a connection of its own; then without a policy.
     host.forget_trail();
     let _daemon = Daemon::start(&host, &[]);
