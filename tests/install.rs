@@ -214,3 +214,32 @@ fn what_cannot_be_done_is_refused_and_nothing_is_installed() {
         assert_eq!(fs::read_dir(&to.0).unwrap().count(), 0);
     }
 }
+
+/// `/run/netbroker` belongs to the user netbroker, who could put a symbolic link in the place of the socket.
+#[test]
+fn no_unit_changes_the_owner_of_what_a_link_leads_to() {
+    for (path, (_, source)) in listed(&[]).into_iter().filter(|(_, (_, source))| source.contains("packaging/systemd/"))
+    {
+        let unit = fs::read_to_string(Path::new(TREE).join(source)).unwrap();
+        for line in unit.lines().filter(|line| !line.starts_with('#')) {
+            assert!(!line.starts_with("SocketUser=") && !line.starts_with("SocketGroup="), "{path}: {line}");
+            let follows = ["chown", "chmod", "chgrp"].iter().any(|program| line.contains(program));
+            assert!(!line.starts_with("Exec") || !follows || line.contains("chown --no-dereference"), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_link_to_the_old_program_keeps_no_setuid_bit() {
+    let (programs, to) = (Folder::with_programs(), Folder::new());
+    let arguments = ["--programs", programs.0.to_str().unwrap()];
+    let environment = [("DESTDIR", to.0.to_str().unwrap())];
+    assert!(install(&environment, &arguments).status.success());
+    let program = to.0.join("usr/libexec/netbroker/netbroker");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4754)).unwrap();
+    let link = to.0.join("link");
+    fs::hard_link(&program, &link).unwrap();
+    assert!(install(&environment, &arguments).status.success());
+    assert_eq!(fs::metadata(link).unwrap().permissions().mode() & 0o7777, 0o754);
+    assert_eq!(fs::metadata(program).unwrap().permissions().mode() & 0o7777, 0o755);
+}

@@ -33,6 +33,13 @@ pub(super) struct Arguments {
     unless_pinned: bool,
 }
 
+impl Arguments {
+    /// What a person at a terminal need not ask for: the end of a pin, but not where the pin is to stay.
+    fn leave(&self, is_person: bool) -> Leave {
+        Leave { empty: self.allow_empty, unpin: self.unpin || is_person && !self.unless_pinned }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !geteuid().is_root() {
         let message = "only root can install a policy; `netbrokerctl policy check` checks one".to_owned();
@@ -41,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let directory = std::path::absolute(&arguments.directory);
     let directory =
         directory.map_err(|error| Failure::Message(Exit::Policy, format!("--directory: {}", reason(&error))))?;
-    let leave = Leave { empty: arguments.allow_empty, unpin: arguments.unpin || is_person() };
+    let leave = arguments.leave(is_person());
     let tree = Tree::system();
     let installed = if arguments.unless_pinned {
         unless_pinned(&tree, &directory, leave)
@@ -164,6 +171,16 @@ mod tests {
         assert_eq!(machine.names(STATE), ["history", "policy"]);
         let compiled = Compiled::open(bytes).unwrap();
         assert!(run(&machine).unwrap().ends_with(&format!("digest {}", compiled.digest())));
+    }
+
+    #[test]
+    fn a_person_ends_a_pin_unless_it_is_to_stay() {
+        let ends = |unpin, unless_pinned, is_person| {
+            let directory = PathBuf::from(INSTALLED);
+            Arguments { directory, allow_empty: false, unpin, unless_pinned }.leave(is_person).unpin
+        };
+        assert!(ends(false, false, true) && ends(true, false, false));
+        assert!(!ends(false, false, false) && !ends(false, true, true) && !ends(false, true, false));
     }
 
     #[test]

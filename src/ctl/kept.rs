@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::files::{Tree, names};
-use super::read::{COMPILED, all_of, exists_in, open_directory, open_in, unusable};
+use super::read::{COMPILED, all_of, exists_in, file_state, open_directory, open_in, unusable};
 use super::replace::{Rights, replace};
 use super::state::STATE;
 use super::warn;
@@ -162,6 +162,11 @@ impl History {
         let digest = digest.ok_or_else(|| wrong(format!("its name must be a digest and `{ENDING}`")))?;
         let file = open_in(&self.directory, name, &path).map_err(&wrong)?;
         let file = file.ok_or_else(|| wrong("it is a symbolic link".to_owned()))?;
+        let what = file_state(&file, &path).map_err(&wrong)?;
+        // The directory may have been somebody else's before the first installation.
+        if what.st_uid != self.owner.as_raw() || what.st_mode & 0o022 != 0 {
+            return Err(wrong("users other than root could write it".to_owned()));
+        }
         let bytes = all_of(file, &path, COMPILED).map_err(&wrong)?;
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
         if kept.digest != digest {

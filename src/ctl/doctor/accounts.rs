@@ -86,6 +86,10 @@ fn of_user(user: &User, ids: Ids) -> Vec<Point> {
     if uid == 0 || NOBODY.contains(&uid) {
         points.push(Point::wrong(&about, format!("has the uid {uid}, which is not its own")).run("vipw"));
     }
+    if !matches!(user.shell.file_name().and_then(|name| name.to_str()), Some("nologin" | "false")) {
+        let found = format!("can log in: its shell is {}", user.shell.display().to_string().escape_debug());
+        points.push(Point::wrong(&about, found).run(format!("usermod --shell /usr/sbin/nologin {USER}")));
+    }
     if ids.group.is_some_and(|group| group != gid) {
         let found = format!("has the primary group {gid}, expected the group {USER}");
         points.push(Point::wrong(&about, found).run(format!("usermod -g {USER} {USER}")));

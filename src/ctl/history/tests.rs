@@ -129,18 +129,23 @@ fn a_file_that_is_not_a_kept_policy_is_reported_and_ignored() {
     let copied = format!("{HISTORY}/{}.json", "0".repeat(64));
     machine.write(&copied, fs::read(machine.path(&format!("{HISTORY}/{first}.json"))).unwrap());
     machine.write(&format!("{HISTORY}/x.json"), "{}");
+    let others = format!("{HISTORY}/{}.json", "2".repeat(64));
+    let text = fs::read_to_string(machine.path(&format!("{HISTORY}/{first}.json"))).unwrap();
+    machine.write(&others, text.replace(&first, &"2".repeat(64)));
+    machine.mode(&others, 0o666);
     machine.write(&format!("{HISTORY}/{}.json", "1".repeat(64)), "{}");
     let put = put(&machine, &rule("b"), Leave::default()).unwrap();
     let digest = digest(&machine);
     for (warning, expected) in put.warnings.iter().zip([
         format!("{copied}: warning: this is not a kept policy: it holds the policy with digest `{first}`"),
         format!("{HISTORY}/{}.json: warning: this is not a kept policy: missing field", "1".repeat(64)),
+        format!("{others}: warning: this is not a kept policy: users other than root could write it"),
         format!("{HISTORY}/x.json: warning: this is not a kept policy: its name must be a digest and `.json`"),
     ]) {
         assert!(warning.starts_with(&expected), "{warning}");
         assert!(warning.ends_with("; it is ignored, and can be removed"), "{warning}");
     }
-    assert_eq!(put.warnings.len(), 3);
+    assert_eq!(put.warnings.len(), 4);
     let (lines, warnings) = listed(&machine.tree).unwrap();
     assert_eq!((lines.lines().count(), &warnings), (2, &put.warnings));
     assert!(why(back(&machine.tree, "00000000", UNPIN)).starts_with("no policy with digest"));
