@@ -78,22 +78,23 @@ pub(super) fn examine(ids: &Ids) -> Vec<Point> {
 /// The units that are started together: systemd starts those that another one enables only at the next boot.
 const UNITS: &str = "netbroker-policy.service netbroker-policy.path netbroker.socket";
 
-/// The command that starts the listener: systemd's, that of `OpenRC`, or the listener itself. `None` if it is not
-/// installed.
-fn start_socket() -> Option<String> {
+/// The commands that start the listener, and that start it again: systemd's, that of `OpenRC`, or the listener itself.
+/// `None` if it is not installed.
+fn start_socket() -> Option<[String; 2]> {
     if unit::is_running_systemd() && unit::exists("netbroker.socket") {
-        return Some(format!("systemctl enable --now {UNITS}"));
+        return Some([format!("systemctl enable --now {UNITS}"), "systemctl restart netbroker.socket".to_owned()]);
     }
+    let same = |command: &str| Some([command.to_owned(), command.to_owned()]);
     if status("/run/openrc").is_ok() && status("/etc/init.d/netbrokerd").is_ok() {
-        return Some("rc-service netbrokerd restart".to_owned());
+        return same("rc-service netbrokerd restart");
     }
-    let command = || "netbrokerd --group \"$(getent group netbroker-callers | cut -d: -f3)\"".to_owned();
-    status("/usr/sbin/netbrokerd").ok().map(|_| command())
+    status("/usr/sbin/netbrokerd").ok()?;
+    same("netbrokerd --group \"$(getent group netbroker-callers | cut -d: -f3)\"")
 }
 
 fn socket(ids: &Ids) -> Way {
     let what = match status(SOCKET) {
-        Err(Errno::ENOENT) => return Way::Absent("does not exist", start_socket()),
+        Err(Errno::ENOENT) => return Way::Absent("does not exist", start_socket().map(|[start, _]| start)),
         Err(errno) => return Way::Unseen(describe(errno)),
         Ok(what) => what,
     };
@@ -129,8 +130,7 @@ fn socket(ids: &Ids) -> Way {
 fn made_again(found: &str, before: &str) -> Point {
     let point = Point::wrong(SOCKET, found);
     match start_socket() {
-        Some(command) => point
-            .run(format!("{before}{}", command.replace(&format!("enable --now {UNITS}"), "restart netbroker.socket"))),
+        Some([_, again]) => point.run(format!("{before}{again}")),
         None => point,
     }
 }
