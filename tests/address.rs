@@ -2,8 +2,6 @@
 //! `Address.Add` and `Address.Delete` against their twins `ip addr add` and `ip addr delete`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};

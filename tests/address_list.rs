@@ -2,8 +2,6 @@
 //! `Address.List`: what `ip addr` reports, its filters, and what `Address.*` refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};

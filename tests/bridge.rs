@@ -3,8 +3,6 @@
 //! from the descriptor that clients pass to a service that they activate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_POLICY, mtu, mtu_host, split};
 use common::socket::{Daemon, SOCKET, until};
 use common::{ALICE, BOB, BROKER, CALLERS, Caller, Host, Ran, Reply, TOOL, Way};

@@ -3,8 +3,6 @@
 //! may end at any moment without harm, and no other caller waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, mtu, open_host};
 use common::{Cgroup, Host, Running};
 use serde_json::json;

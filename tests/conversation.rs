@@ -2,8 +2,6 @@
 //! A conversation: one process takes one call and leaves the rest, and its replies end as they must.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::scene::{MTU_POLICY, MTU_REQUEST as SET, from_file, mtu, only_refusals, split};
 use serde_json::{Value, json};

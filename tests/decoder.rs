@@ -12,7 +12,6 @@
 //! a descriptor is of; the twin tests show where a link went.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
 #[path = "decoder/expected.rs"]
 mod expected;
 #[path = "decoder/requests.rs"]

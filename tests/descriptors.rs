@@ -2,8 +2,6 @@
 //! Descriptors 0 to 2: which kinds of file may be used. Nothing is read from or written to any other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, mtu, mtu_host, perl, text};
 use common::{Host, Way};
 

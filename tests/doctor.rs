@@ -3,8 +3,6 @@
 //! time. The command that it names mends it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::be_the_machine;
 use common::socket::{Daemon, until};
 use common::{ALICE, BROKER, CALLERS, DAEMON, Host, NETBROKER, Ran, TOOL, Way};

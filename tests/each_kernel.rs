@@ -6,8 +6,6 @@
 //! kinds that every kernel of Debian has. tests/vm/run boots a kernel and runs it there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::calls::{EXAMPLES_ON_OTHER_KERNELS, ON_OTHER_KERNELS, examples};
 use common::scene::{LINKS, open_host};
 use common::{Host, landlock};

@@ -2,8 +2,6 @@
 //! A caller that ends, or presses ^Z, at each step of the process, one system call after another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, mtu_host, text};
 use common::{Host, Way};
 use std::fs;

@@ -4,8 +4,6 @@
 //! nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::scene::{EVERYTHING, open_host};
 use common::sent::Sent;

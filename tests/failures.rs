@@ -9,7 +9,6 @@
 //! at the filter after which their paths differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
 #[path = "failures/errors.rs"]
 mod errors;
 #[path = "failures/walk.rs"]

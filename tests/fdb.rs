@@ -2,8 +2,6 @@
 //! `Fdb.*` against its twin `bridge fdb`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::{Host, Reply};
 use serde_json::{Value, json};

@@ -3,8 +3,6 @@
 //! these tests, and those elsewhere in the tree that cover the other mistakes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_POLICY, MTU_REQUEST, mtu, mtu_host, open_host, perl, text};
 use common::{ALICE, BOB, BROKER, Builder, Caller, Host, NETBROKER, Reply, Running, Way};
 use nix::sys::socket::{setsockopt, sockopt};

@@ -3,8 +3,6 @@
 //! kernel, every number is tried under them, and every line of their tables must have been used by some request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 

@@ -3,8 +3,6 @@
 //! every other test worthless. Programs of the machine take the place of the broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, BOB, BROKER, CALLERS, Host, NETBROKER, Reply, Way};
 use serde_json::json;
 use std::fs;

@@ -3,8 +3,6 @@
 //! the environment and the working directory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Way;
 use common::scene::{MTU_REQUEST, half_asked, mtu, mtu_host, perl, text};
 use serde_json::json;

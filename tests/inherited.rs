@@ -3,8 +3,6 @@
 //! and size. The broker undoes each of them, or it makes no difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, half_asked, mtu, mtu_host, perl, text};
 use common::{ALICE, Way};
 use std::fs;

@@ -2,8 +2,6 @@
 //! Every declared call and kind has an example request, which the policy of the tests permits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::calls::{EXAMPLES_ON_OTHER_KERNELS, examples};
 
 #[test]

@@ -3,8 +3,6 @@
 //! memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::tracer::{self, Fate, Step};
 use common::{Host, Reply, request};

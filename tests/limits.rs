@@ -3,8 +3,6 @@
 //! needs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::fs;
 

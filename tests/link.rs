@@ -2,8 +2,6 @@
 //! `Link.Add` and `Link.Delete` against their twins `ip link add` and `ip link delete`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};

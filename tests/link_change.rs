@@ -3,8 +3,6 @@
 //! set`, `ip link property` and `ip link set type`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};

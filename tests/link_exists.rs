@@ -2,8 +2,6 @@
 //! `Link.Add` with `exists_ok`: it accepts only a link that is the same in every field that was given.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::scene::open_host;
 use serde_json::{Value, json};

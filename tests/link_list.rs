@@ -2,8 +2,6 @@
 //! `Link.List`: what `ip -d link` reports; one link, all links, and several replies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host as host;
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Part, Shape};

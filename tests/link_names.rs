@@ -2,8 +2,6 @@
 //! Alternative names: the kernel finds a link by them, a request never does. An allowed `ci7` must not lead to `eth0`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use serde_json::{Value, json};
 

@@ -2,8 +2,6 @@
 //! `Link.Set` against its twin `ip link set`, and what the kernel refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host as host;
 use common::{Host, Reply};
 use serde_json::{Value, json};

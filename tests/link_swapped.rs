@@ -4,8 +4,6 @@
 //! answer says that nothing has changed if something has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::tracer;
 use common::{Host, Reply};

@@ -2,8 +2,6 @@
 //! The listener that netbroker(8) prints. It is run as it is printed, and does what the page requires of a listener.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::daemon::{CLIENT, serve};
 use common::scene::{MTU_POLICY, MTU_REQUEST, mtu, mtu_host, only_refusals, split};
 use common::{ALICE, BOB, BROKER, Background, CALLERS, Caller, Host, NETBROKER, Reply, Way};

@@ -7,8 +7,6 @@
 #![cfg(feature = "ctl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::calls::ON_OTHER_KERNELS;
 use serde_json::Value;

@@ -3,8 +3,6 @@
 //! apply, and what another user sent is counted but not shown.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::socket::{Client, Daemon};
 use common::{ALICE, BOB, Host, Journald, NETBROKER, Ran, TOOL};
 use nix::sys::signal::{Signal, kill};

@@ -2,8 +2,6 @@
 //! `Neighbour.Add`, `Neighbour.Replace` and `Neighbour.Delete` against their twins `ip neigh`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{ProxyForAll, open_host};
 use common::{Host, Reply};
 use serde_json::{Value, json};

@@ -2,8 +2,6 @@
 //! `Neighbour.List`: what `ip neigh` reports, its filters, and what the policy decides about `Neighbour.*`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, ProxyForAll, open_host};
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};

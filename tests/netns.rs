@@ -2,8 +2,6 @@
 //! `Netns.*`: the same names, files and mounts as `ip netns`; what is not a namespace is distinguished from one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host as host};
 use common::{BOB, Host, Reply, Way};
 use serde_json::{Value, json};

@@ -2,8 +2,6 @@
 //! A hundred callers at once, some of which are iproute2. Each namespace is made once, by one of them, and is complete.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{Host, Ran, Reply};
 use serde_json::json;

@@ -2,8 +2,6 @@
 //! `Netns.Pids`: the processes that `ip netns pids` finds, by a process without any capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host as host;
 use common::{BOB, Caller, Host};
 use serde_json::{Value, json};

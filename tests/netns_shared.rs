@@ -3,8 +3,6 @@
 //! mount namespace from which no process outside would see what is made.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{be_the_machine, open_host as host};
 use common::{Background, Host, Ran, Reply, TOOL};
 use serde_json::json;

@@ -4,8 +4,6 @@
 //! deleted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::scene::open_host;
 use serde_json::{Value, json};

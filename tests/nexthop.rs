@@ -2,8 +2,6 @@
 //! `Nexthop.Add`, `Nexthop.Replace`, `Nexthop.Delete`, `Nexthop.Flush` and `Nexthop.List` against their twins `ip nexthop`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::{Host, Reply};
 use serde_json::{Value, json};

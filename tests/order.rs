@@ -2,8 +2,6 @@
 //! The order of the steps, as strace shows it: what must come before what, and what is left at the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::LINKS;
 use common::{ALICE, Host, Way};
 use serde_json::{Value, json};

@@ -5,8 +5,6 @@
 //! kinds and runs it there; where the machine's own kernel has them, `cargo test --test other_kernels` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{Host, Reply};
 use serde_json::{Value, json};

@@ -2,8 +2,6 @@
 //! `--peer`: the caller is whoever connected to the socket on descriptor 0, if its listener has made that verifiable.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::daemon::{CLIENT, client, listen, message, run_on, serve};
 use common::{ALICE, BOB, CALLERS, Host, NETBROKER, Reply, Way};
 use serde_json::{Value, json};

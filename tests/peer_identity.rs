@@ -3,8 +3,6 @@
 //! So whatever is refused is refused because of who the caller is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::daemon::{self, CLIENT, message, run_on, serve, serve_after};
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, split, text};
 use common::{ALICE, BOB, CALLERS, Host, Way};

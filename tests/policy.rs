@@ -2,8 +2,6 @@
 //! The policy through the real programs: what it decides, and that `explain` reports what the broker does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{BOB, Host, Reply};
 use serde_json::{Value, json};
 

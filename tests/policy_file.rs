@@ -3,8 +3,6 @@
 //! edit never reaches the broker. Errors are reported with their place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{Host, NETBROKER, Ran, Way};
 use serde_json::json;
 use std::fs;

@@ -2,8 +2,6 @@
 //! The policy in force: who it applies to, its settings, and what happens while it is replaced.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, BOB, CALLERS, Caller, Host};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,8 +3,6 @@
 //! restored and stays in force.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, Host, NETBROKER, Ran};
 use serde_json::json;
 

@@ -4,8 +4,6 @@
 //! what the files contain. An edit takes effect when the whole policy is sound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, Host, Ran, TOOL};
 use serde_json::{Value, json};
 use std::fs;

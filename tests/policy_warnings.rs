@@ -3,8 +3,6 @@
 //! that are missing. Also the checks of a policy on a machine that has none of its accounts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, Host, Ran};
 use serde_json::json;
 use std::fs;

@@ -3,8 +3,6 @@
 //! nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host as host;
 use common::tracer;
 use common::{Host, Reply};

@@ -2,8 +2,6 @@
 //! How `netbrokerctl call` reaches the broker where nobody states the way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_POLICY, mtu, mtu_host};
 use common::socket::{Daemon, until};
 use common::{ALICE, BROKER, CALLERS, Caller, DAEMON, Host, Ran, TOOL, Way};

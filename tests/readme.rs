@@ -3,8 +3,6 @@
 //! is compared, including the digest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::socket::{Daemon, until};
 use common::{BROKER, CALLERS, DAEMON, Host, TOOL};
 use std::fs;

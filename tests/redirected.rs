@@ -3,8 +3,6 @@
 //! refused before anything is sent; for the others, what the kernel then reports is compared with what was given.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::tracer::{self, Fate};
 use common::{Host, Reply, request};

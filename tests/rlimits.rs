@@ -3,8 +3,6 @@
 //! done. A limit is never taken for something that the machine lacks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_POLICY, mtu, mtu_host, open_host, perl, text};
 use common::{Host, Way};
 use serde_json::json;

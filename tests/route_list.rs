@@ -2,8 +2,6 @@
 //! `Route.List`: what `ip route` reports, its filters, and what a policy decides about routes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::open_host;
 use common::{BOB, Host, Reply};
 use netbroker::call;

@@ -2,8 +2,6 @@
 //! `Rule.Add` and `Rule.Delete` against their twins `ip rule`, and `Rule.List` against what `ip rule` reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::{BOB, Host, Reply};
 use netbroker::call::{self, Shape};

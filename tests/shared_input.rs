@@ -3,8 +3,6 @@
 //! may read from it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Way;
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, perl, text};
 use std::process::Output;

@@ -3,8 +3,6 @@
 //! does what they permit and refuses what they do not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::shipped::{ANNE, NAMES, NETMONITOR, NETOPS, NETUSERS, NEUTRON, host, member, refused, tree};
 use serde_json::json;
 use std::fs;

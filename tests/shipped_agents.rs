@@ -3,8 +3,6 @@
 //! kind of link or a device, a pair has its name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::shipped::{ANNE, CAN, CNI, NEUTRON, NOVA, OPENVPN, OVN_BGP_AGENT, WIREGUARD, host, member, refused};
 use serde_json::json;
 

@@ -2,8 +2,6 @@
 //! netbrokerd: one fresh process for each request, in order, on connections that stay.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::daemon::client;
 use common::socket::{Client, Daemon, SOCKET, request, status, until};
 use common::{ALICE, BOB, DAEMON, Host, NETBROKER, Ran, Way};

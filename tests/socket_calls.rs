@@ -2,15 +2,12 @@
 //! Each call gets the same answer through netbrokerd as from a program that the caller starts, and does the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::calls::{Example, examples};
-use common::scene::open_host;
+use common::Host;
+use common::calls::examples;
 use common::socket::{Client, Daemon};
-use common::{Host, Way};
 use serde_json::Value;
 
 /// What differs from host to host: hardware addresses that the kernel draws, ids of requests, process ids.
@@ -38,14 +35,6 @@ fn comparable(reply: &Value, hides_numbers: bool) -> Value {
     }
 }
 
-fn furnished(example: &Example) -> Host {
-    let host = open_host();
-    host.install(Way::Root);
-    host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
-    host.sh(example.before);
-    host
-}
-
 /// The links, addresses and routes of the namespaces, as far as they do not differ from host to host.
 fn state(host: &Host) -> Vec<Value> {
     let of = |netns: &str, what: &str| {
@@ -63,18 +52,18 @@ fn state(host: &Host) -> Vec<Value> {
 fn each_call_gets_the_same_answer_by_the_socket_and_does_the_same() {
     let mut done = 0;
     // What waits for a tracer's log is another matter.
-    for example in examples().iter().filter(|example| !example.before.contains("/run/scratch/trace")) {
+    for example in examples().iter().filter(|example| !example.needs_trace()) {
         let what = format!("{} {}", example.call, example.parameters);
         let hides = example.call == "Netns.Pids" || example.call == "Netns.Get";
         let both = |patience: Duration| {
             let by_program = || {
-                let host = furnished(example);
+                let host = example.furnished();
                 let reply = host.as_root().call(example.call, example.parameters()).messages().pop().unwrap();
                 sleep(patience);
                 (comparable(&reply, hides), state(&host))
             };
             let by_socket = || {
-                let host = furnished(example);
+                let host = example.furnished();
                 let _daemon = Daemon::start(&host, &[]);
                 let reply = Client::connect().call(example.call, &example.parameters());
                 sleep(patience);

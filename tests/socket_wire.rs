@@ -3,8 +3,6 @@
 //! broker on a pipe, and the connection stays of use after each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_POLICY, mtu, split};
 use common::socket::{Client, Daemon, until};
 use common::{Host, Way};

@@ -3,8 +3,6 @@
 //! system call that a tracer puts in place of one of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::LINKS;
 use common::tracer::{self, Fate};
 use common::{ALICE, BROKER, Host, NETBROKER, Running, Way, landlock};

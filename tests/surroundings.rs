@@ -3,8 +3,6 @@
 //! directory, a process that shares its directory or traces it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, mtu, mtu_host, only_refusals, perl, text};
 use common::{ALICE, Caller, Reply, Way};
 use serde_json::{Value, json};

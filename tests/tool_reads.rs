@@ -3,8 +3,6 @@
 //! that no process writes to, a device without an end, or a directory in place of a file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{Host, Ran, TOOL};
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,6 @@
 //! `touches`: an uplink that a deny names is unchanged, whichever field of whichever call refers to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use common::scene::EVERYTHING;
 use serde_json::{Value, json};

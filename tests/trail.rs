@@ -3,8 +3,6 @@
 //! the trail does not take it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, BOB, Builder, Host, NETBROKER, Record, Reply, Way};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -2,8 +2,6 @@
 //! `Link.Add` of TUN and TAP links against `ip tuntap add`: who owns them, and that an incomplete link does not stay.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::{ALICE, BOB, Host, Reply, Way};
 use serde_json::{Value, json};

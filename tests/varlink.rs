@@ -2,8 +2,6 @@
 //! `org.varlink.service`: the descriptions that the program itself returns are complete, parse, and have every call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::Host;
 use netbroker::call;
 use netbroker::call::error::ERRORS;

@@ -5,8 +5,6 @@
 //! bridges (`CONFIG_BRIDGE_VLAN_FILTERING`). tests/vm/run boots a kernel that has them and runs it there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::sent::Sent;
 use common::{Host, Reply};

@@ -2,8 +2,6 @@
 //! `Vni.Add`, `Vni.Delete` and `Vni.List` against their twins `bridge vni`, which need Linux 5.18.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{EVERYTHING, open_host};
 use common::sent::Sent;
 use common::{Host, Reply};

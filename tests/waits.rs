@@ -5,8 +5,6 @@
 //! long as it exists. All slow tests are in this file, side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{MTU_REQUEST, half_asked, mtu, mtu_host, only_refusals, open_host, perl, text};
 use common::{Cgroup, Host, Way, request};
 use serde_json::json;

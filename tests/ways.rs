@@ -3,8 +3,6 @@
 //! interface of the requested method, and nothing changes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::{ALICE, BROKER, CALLERS, Caller, Host, NETBROKER, Reply, Way};
 use serde_json::{Value, json};
 

@@ -2,8 +2,6 @@
 //! The wire: what is malformed, or is not a request, is refused and changes nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod common;
-
 use common::scene::{from_file, mtu, only_refusals, split};
 use common::{Host, Record};
 use serde_json::json;

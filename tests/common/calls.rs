@@ -4,6 +4,9 @@
 use netbroker::call::{self, Call, Needs};
 use serde_json::Value;
 
+use crate::scene::open_host;
+use crate::{Host, Way};
+
 /// A request that [`EVERYTHING`](super::scene::EVERYTHING) permits, on a host with the namespaces `w` and `far`, and in
 /// `w` a pair of links `v0` and `v1`.
 pub struct Example {
@@ -388,6 +391,20 @@ impl Example {
 
     pub fn parameters(&self) -> Value {
         serde_json::from_str(self.parameters).unwrap_or_else(|e| panic!("{}: {e}: {}", self.call, self.parameters))
+    }
+
+    /// Whether what it needs waits for a tracer's log.
+    pub fn needs_trace(&self) -> bool {
+        self.before.contains("/run/scratch/trace")
+    }
+
+    /// A host where it succeeds.
+    pub fn furnished(&self) -> Host {
+        let host = open_host();
+        host.install(Way::Root);
+        host.sh("for name in w far; do ip netns add $name; done; ip -n w link add v0 type veth peer name v1");
+        host.sh(self.before);
+        host
     }
 
     /// The message, ended by NUL.

@@ -48,7 +48,7 @@ impl fmt::Display for Ran {
 pub struct Background(Child);
 
 impl Background {
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let what = format!("{command:?}");
         Self(command.stdin(Stdio::null()).spawn().unwrap_or_else(|e| panic!("cannot start {what}: {e}")))
     }

@@ -87,7 +87,7 @@ fn wait_until_guarded(running: &Running) -> String {
     loop {
         let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
         let call = fs::read_to_string(format!("/proc/{}/syscall", running.pid())).unwrap_or_default();
-        if status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", libc::SYS_poll)) {
+        if status.contains("\nSeccomp:\t2") && call.starts_with(&format!("{} ", nix::libc::SYS_poll)) {
             return status;
         }
         assert!(since.elapsed() < Duration::from_secs(30), "never behind a filter: {status}");

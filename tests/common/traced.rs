@@ -84,7 +84,7 @@ impl Traced {
             let asked = made.iter().find(|made: &&Made| made.number == number && made.filters == 2);
             asked.map(|made| u32::try_from(made.arguments[0]).unwrap()).into_iter().collect()
         };
-        let (tun, names) = (asked(libc::SYS_ioctl), asked(libc::SYS_getdents64));
+        let (tun, names) = (asked(nix::libc::SYS_ioctl), asked(nix::libc::SYS_getdents64));
         Self { what, profile, needs, made, programs, netlink, trail, tun, policy, names }
     }
 
@@ -221,7 +221,7 @@ fn full_pipe() -> (File, OwnedFd, usize) {
 
 /// Waits until the process has continued after a stop under this many filters, or has ended.
 fn wait_for_restart(filters: usize, child: &mut Child) {
-    let line = format!("call {filters} {} ", libc::SYS_restart_syscall);
+    let line = format!("call {filters} {} ", nix::libc::SYS_restart_syscall);
     let since = Instant::now();
     while !fs::read_to_string(LOG).is_ok_and(|text| text.contains(&line)) && child.try_wait().unwrap().is_none() {
         assert!(since.elapsed() < Duration::from_secs(60), "no `{line}` in\n{}", fs::read_to_string(LOG).unwrap());

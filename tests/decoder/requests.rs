@@ -3,7 +3,7 @@
 //! order or place, and every word that a change can have. A kernel may refuse a request; only what was sent is
 //! examined.
 
-use crate::common::calls::Example;
+use common::calls::Example;
 
 const UP: &str = "ip -n w link set v0 up; ip -n w link set v1 up; ip -n w addr add 10.0.0.1/24 dev v0; \
                   ip -n w addr add 2001:db8::1/64 dev v0 nodad";

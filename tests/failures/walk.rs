@@ -2,9 +2,9 @@
 //! The calls of a request, one by one. Each fails, and each is the last one; then what is claimed is compared with what
 //! is true.
 
-use super::common::tracer::{self, Fate, Step};
-use super::common::{Caller, Host, Record, Reply, request};
 use super::errors;
+use common::tracer::{self, Fate, Step};
+use common::{Caller, Host, Record, Reply, request};
 use nix::errno::Errno;
 use nix::libc;
 use serde_json::{Value, json};

@@ -12,17 +12,6 @@
 //!
 //! The namespaces belong to the thread that made the [`Host`] and to the threads and processes that it starts. So tests
 //! run in parallel under a plain `cargo test`, and the kernel removes everything when the last of these ends.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    unused_imports
-)]
 
 mod caller;
 pub mod calls;
@@ -81,7 +70,7 @@ pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program under test. `cargo test` builds the test profile only; the shipped build is a separate one.
 #[derive(Clone, Copy)]
-pub(crate) enum Program {
+pub enum Program {
     Broker,
     Daemon,
     Tool,
@@ -89,23 +78,22 @@ pub(crate) enum Program {
 
 impl Program {
     /// Where it is, if it has been built.
-    pub(crate) fn path(self) -> PathBuf {
+    pub fn path(self) -> PathBuf {
         let (variable, built) = match self {
             Self::Broker => ("NETBROKER", "target/broker/release/netbroker"),
             Self::Daemon => ("NETBROKERD", "target/broker/release/netbrokerd"),
             Self::Tool => ("NETBROKERCTL", "target/release/netbrokerctl"),
         };
         let path = std::env::var_os(variable).map_or_else(|| PathBuf::from(built), PathBuf::from);
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
     }
 
     /// Its path; panics with what to do if it is missing.
-    pub(crate) fn built(self) -> PathBuf {
+    pub fn built(self) -> PathBuf {
         let path = self.path();
         assert!(
             path.is_file(),
-            "{} is missing (or this is a chroot, which setns(2) leaves); build first: tests/run, or cargo build --release --locked --no-default-features --bins \
-             --target-dir target/broker && cargo build --release --locked",
+            "{} is missing (or this is a chroot, which setns(2) leaves); build first: tests/programs",
             path.display()
         );
         path
