@@ -5,11 +5,14 @@
 use common::daemon::client;
 use common::socket::{Client, Daemon, SOCKET, request, status, until};
 use common::{ALICE, BOB, DAEMON, Host, NETBROKER, Ran, Way};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::Signal;
+use nix::sys::socket::{MsgFlags, recv};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
@@ -392,6 +395,50 @@ fn a_principal_has_its_limits_and_the_others_have_room() {
     // The connection is still of use, and so is the process.
     assert!(clients[0].hear().unwrap()["parameters"]["links"].as_array().unwrap().len() > 700);
     assert_eq!(clients[1].call("Link.Set", &mtu(1403)), json!({"parameters": {}}));
+}
+
+/// How many bytes of replies a client has not read.
+fn unread(client: &Client) -> usize {
+    let mut bytes = vec![0; 1 << 20];
+    recv(client.socket().as_raw_fd(), &mut bytes, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT).unwrap_or(0)
+}
+
+#[test]
+fn a_process_that_turns_a_request_away_waits_for_no_reader() {
+    let host = host();
+    many_links(&host);
+    let daemon = Daemon::start(&host, &["--requests-each", "1"]);
+    // So many replies fill the connection of a client that reads none.
+    let set = request("Link.Set", &mtu(1400));
+    let mut first = Client::connect();
+    first.send(&set.repeat(1000));
+    until("no room is left", || {
+        let before = unread(&first);
+        std::thread::sleep(Duration::from_millis(300));
+        unread(&first) == before && waiting_for_readers(&daemon).len() == 1
+    });
+    let full = unread(&first);
+    let replies = full / b"{\"parameters\":{}}\0".len();
+    assert!(replies > 1 && replies < 1000, "{replies}");
+    drop(first);
+
+    let mut second = Client::connect();
+    second.send(&set.repeat(replies));
+    until("as many are written", || unread(&second) == full);
+    let mut holder = Client::connect();
+    let process = held(&daemon, &mut holder);
+    let begun = Instant::now();
+    second.send(&request("Link.Set", &mtu(1401)));
+    // Where the other waited for room, it would have 10 s.
+    let mut end = [PollFd::new(second.socket().as_fd(), PollFlags::empty())];
+    assert_eq!(poll(&mut end, 9000_u16), Ok(1), "the connection is not closed");
+    assert!(begun.elapsed() > Duration::from_millis(4500), "{:?}", begun.elapsed());
+    assert_eq!(waiting_for_readers(&daemon), [process]);
+    for _ in 0..replies {
+        assert_eq!(second.hear().unwrap(), json!({"parameters": {}}));
+    }
+    assert_eq!(second.hear(), None);
+    assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
 }
 
 #[test]
