@@ -44,7 +44,13 @@ pub use reply::Reply;
 pub use running::Running;
 pub use trail::Record;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Where the source tree is. Not a path with `..`: a virtual machine has only the programs of it.
+pub fn source_tree() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
+}
 
 /// The system user of the broker and its own group: owner and group of `/run/netbroker`.
 pub const NETBROKER: u32 = 64000;
@@ -85,7 +91,7 @@ impl Program {
             Self::Tool => ("NETBROKERCTL", "target/release/netbrokerctl"),
         };
         let path = std::env::var_os(variable).map_or_else(|| PathBuf::from(built), PathBuf::from);
-        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+        source_tree().join(path)
     }
 
     /// Its path; panics with what to do if it is missing.

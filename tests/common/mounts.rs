@@ -56,7 +56,7 @@ impl Drop for Origin {
         if let Err(e) = back {
             eprintln!("cannot go back to the first namespaces: {e}");
         }
-        let _ = std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let _ = std::env::set_current_dir(super::source_tree());
     }
 }
 

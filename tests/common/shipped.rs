@@ -53,7 +53,7 @@ const GROUPS: [(&str, u32); 4] = [("can", CAN), ("netmonitor", NETMONITOR), ("ne
 
 /// The folder of the policies in the source tree.
 pub fn tree() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("policy")
+    super::source_tree().join("policy")
 }
 
 /// A host with the policies that a package would install; these of them are enabled and in force.
