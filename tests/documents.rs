@@ -134,6 +134,27 @@ fn the_targets_that_run_in_a_fresh_debian_call_every_program_that_is_installed_f
 }
 
 #[test]
+fn targets_that_cargo_leaves_out_are_linted_and_compiled_by_the_oldest_rust() {
+    let manifest = read("Cargo.toml");
+    let left_out = manifest.split("\n[[test]]\n").skip(1).filter_map(|target| {
+        let target = target.split("\n[").next()?;
+        let name = target.lines().find_map(|line| line.strip_prefix("name = \""))?.split('"').next()?;
+        target.contains("\ntest = false").then_some(name)
+    });
+    let left_out: Vec<&str> = left_out.collect();
+    assert!(left_out.len() > 3, "{left_out:?}");
+    for (script, command) in [(".ci/run", "apart cargo clippy"), (".ci/msrv", "inside cargo check")] {
+        let text = read(script);
+        let mut commands = text.lines().filter(|line| line.trim_start().starts_with(command));
+        for name in &left_out {
+            let option = format!("--test {name} ");
+            assert!(commands.clone().any(|line| line.contains(&option)), "{script} leaves out {name}");
+        }
+        assert!(commands.any(|line| line.contains("--all-targets")), "{script}");
+    }
+}
+
+#[test]
 fn unsafe_code_is_in_two_files() {
     let manifest = read("Cargo.toml");
     assert!(manifest.contains("\nunsafe_code = \"deny\""), "the compiler refuses it elsewhere");

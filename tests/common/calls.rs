@@ -398,6 +398,11 @@ impl Example {
         self.before.contains("/run/scratch/trace")
     }
 
+    /// The error that root gets, if any: one example asks for a link that alice has made already.
+    pub fn error_of_root(&self) -> Option<&'static str> {
+        self.before.contains("user 64123").then_some("io.netbroker.Link.AlreadyExists")
+    }
+
     /// A host where it succeeds.
     pub fn furnished(&self) -> Host {
         let host = open_host();

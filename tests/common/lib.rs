@@ -12,6 +12,17 @@
 //!
 //! The namespaces belong to the thread that made the [`Host`] and to the threads and processes that it starts. So tests
 //! run in parallel under a plain `cargo test`, and the kernel removes everything when the last of these ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::missing_panics_doc, // each panics where a test fails
+    clippy::missing_errors_doc,
+    missing_debug_implementations,
+    missing_docs
+)]
 
 mod caller;
 pub mod calls;

@@ -460,9 +460,6 @@ mod tests {
         values
     }
 
-    /// How often the arguments of a listed call are drawn. Other processors are emulated, and only the numbers of calls differ.
-    const TRIES: usize = if cfg!(target_arch = "x86_64") { 3000 } else { 300 };
-
     #[test]
     fn every_filter_allows_what_its_lines_say_and_is_the_same_whenever_it_is_assembled() {
         use super::super::{AHEAD_PROGRAM, GUARDED_AHEAD, RESIDE, RESIDENT_PROGRAM};
@@ -520,7 +517,7 @@ mod tests {
                 for number in 0..SPACE {
                     let own: Vec<Check> =
                         lines.iter().filter(|line| line.0 == number).map(|(_, check)| *check).collect();
-                    for _ in 0..if own.is_empty() { 2 } else { TRIES } {
+                    for _ in 0..if own.is_empty() { 2 } else { 3000 } {
                         let arguments = [(); 6].map(|()| values[random() % values.len()]);
                         let expected = own.iter().any(|check| holds(*check, arguments, sockets));
                         assert_eq!(
