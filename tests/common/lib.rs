@@ -99,7 +99,7 @@ impl Program {
         let (variable, built) = match self {
             Self::Broker => ("NETBROKER", "target/broker/release/netbroker"),
             Self::Daemon => ("NETBROKERD", "target/broker/release/netbrokerd"),
-            Self::Tool => ("NETBROKERCTL", "target/release/netbrokerctl"),
+            Self::Tool => ("NETBROKERCTL", "target/broker/release/netbrokerctl"),
         };
         let path = std::env::var_os(variable).map_or_else(|| PathBuf::from(built), PathBuf::from);
         source_tree().join(path)
