@@ -114,7 +114,7 @@ fn installed_programs() -> Vec<String> {
 #[test]
 fn the_targets_that_run_in_a_fresh_debian_call_every_program_that_is_installed_for_tests() {
     let ci = read(".ci/run");
-    let list = ci.split_once(".ci/fresh --tests ").unwrap().1.split("\n}\n").next().unwrap();
+    let list = ci.split_once(" --tests ").unwrap().1.split("\n}\n").next().unwrap();
     let targets: Vec<&str> = list.split("--test ").filter_map(|rest| rest.split_whitespace().next()).collect();
     let sources = targets.iter().map(|target| {
         let folder = format!("tests/{target}");
