@@ -26,8 +26,8 @@ impl Folder {
     /// A folder with the programs as `tests/run` builds them.
     fn with_programs() -> Self {
         let folder = Self::new();
-        for program in ["broker/release/netbroker", "broker/release/netbrokerd", "release/netbrokerctl"] {
-            let program = Path::new(TREE).join("target").join(program);
+        for program in ["netbroker", "netbrokerd", "netbrokerctl"] {
+            let program = Path::new(TREE).join("target/broker/release").join(program);
             symlink(&program, folder.0.join(program.file_name().unwrap())).unwrap();
         }
         folder
