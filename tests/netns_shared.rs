@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use common::scene::{be_the_machine, open_host as host};
-use common::{Background, Host, Ran, Reply, TOOL};
-use serde_json::json;
+use common::tracer::{self, Fate};
+use common::{Background, Host, Ran, Reply, TOOL, request};
+use nix::libc;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 fn add(host: &Host, netns: &str) -> Reply {
@@ -303,6 +305,54 @@ fn parallel_calls_that_tolerate_each_other_all_succeed() {
         });
     }
     assert_eq!(host.sh("grep -c ' /run/netns/same' /proc/self/mountinfo"), "10\n");
+}
+
+/// Runs a call that is held back right before it opens or reads a directory or file, or takes the lock or a namespace, for
+/// the `nth` time, until `meanwhile` is done. None where it does that less often.
+fn overtaken(host: &Host, nth: usize, method: &str, fields: &Value, meanwhile: impl Fn()) -> Option<Reply> {
+    let mut running = tracer::stopped(&host.caller()).start();
+    running.send(&request(method, fields.clone(), false));
+    let places = [libc::SYS_openat, libc::SYS_getdents64, libc::SYS_flock, libc::SYS_unshare];
+    let mut count = 0;
+    tracer::trace(&running, |step| {
+        count += usize::from(places.contains(&step.number));
+        if count < nth {
+            return Fate::Done;
+        }
+        meanwhile();
+        Fate::LeftAlone
+    });
+    let reply = running.finish();
+    (count == nth).then_some(reply)
+}
+
+#[test]
+fn a_call_that_the_first_addition_overtakes_anywhere_sees_its_mount_and_its_namespace() {
+    let host = host();
+    let add = |name: &str| drop(host.caller().call("Netns.Add", json!({"netns": name, "exists_ok": true})).ok());
+    for (method, fields, other) in [
+        ("Netns.Add", json!({"netns": "x", "exists_ok": true}), "x"),
+        ("Netns.Add", json!({"netns": "x", "exists_ok": true}), "y"),
+        ("Netns.List", json!({"netns": "@host"}), "y"),
+    ] {
+        let mut held = 0;
+        while let Some(reply) = overtaken(&host, held + 1, method, &fields, || add(other)) {
+            held += 1;
+            let what = format!("{method} and {other} at {held}: {reply}");
+            assert_eq!(reply.status(), 0, "{what}");
+            assert_eq!(mounts(&host).len(), 1, "{what}");
+            for name in [fields["netns"].as_str().unwrap(), other].into_iter().filter(|name| *name != "@host") {
+                host.ip(&format!("netns exec {name} true"));
+                let count = host.sh(&format!("grep -c ' /run/netns/{name} ' /proc/self/mountinfo"));
+                assert_eq!(count, "1\n", "{what}");
+            }
+            let listed = reply.parameters()["namespaces"].clone();
+            assert!(listed.as_array().is_none_or(|all| all.iter().all(|one| one["ready"] == json!(true))), "{what}");
+            host.sh("umount -l /run/netns; rm /run/netns/*");
+        }
+        assert!(held > 3, "{held}");
+        host.sh("! mountpoint -q /run/netns || umount -l /run/netns; rm -f /run/netns/*");
+    }
 }
 
 #[test]

@@ -386,7 +386,8 @@ fn events(log: &str) -> Vec<Event> {
     log.lines().filter_map(event).collect()
 }
 
-/// The requests that changed `ci7` while its name was `eth0`, and those among them whose reply did not report it.
+/// The requests that changed `ci7`, those that did while its name was `eth0`, and those among them whose reply did not
+/// report it: the name was back before the broker looked again.
 #[derive(Debug, Default)]
 struct Hits {
     done: usize,
@@ -396,7 +397,7 @@ struct Hits {
 }
 
 #[test]
-fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_and_by_index_nearly_so() {
+fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only() {
     let host = host();
     host.ip("link add ci7 up type bridge");
     let mut monitor = host.command("sh");
@@ -405,17 +406,18 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    let requests = 200;
     let replies: Vec<Reply> = std::thread::scope(|scope| {
         let renames = scope.spawn(|| host.sh(RENAMES));
-        let replies = (0..requests).map(|at| {
+        let (mut replies, mut done) = (Vec::new(), [0, 0]);
+        while replies.len() < 200 || (done.contains(&0) && replies.len() < 2000) {
+            let at = replies.len();
             let (method, changes) = match at % 2 {
                 0 => ("Link.Set", json!({"netns": "@host", "link": "ci7", "mtu": 1000 + at})),
                 _ => ("Address.Add", json!({"netns": "@host", "link": "ci7", "address": address_of(at)})),
             };
-            host.caller().call(method, changes)
-        });
-        let replies = replies.collect();
+            replies.push(host.caller().call(method, changes));
+            done[at % 2] += usize::from(replies[at].status() == 0);
+        }
         host.sh("touch /run/scratch/stop");
         renames.join().unwrap();
         replies
@@ -454,12 +456,10 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only_an
         hits.reported_without_a_hit += usize::from(name == "ci7" && !reply.parameters()["changed_meanwhile"].is_null());
     }
     println!("by name: {by_name:?}, by index: {by_index:?}, refused {refused:?}");
-    assert!(by_name.done > 20 && by_index.done > 20, "{by_name:?} {by_index:?}");
+    assert!(by_name.done > 0 && by_index.done > 0, "{by_name:?} {by_index:?}");
     assert_eq!(by_name.under_another_name, 0);
-    // The link may be renamed between the last look-up and the change. Without that look-up this was 21 to 32 %.
-    assert!(by_index.under_another_name * 10 <= by_index.done, "{by_index:?}");
-    // It may even be renamed back before it is looked up again.
-    assert!(by_index.unreported * 10 <= by_index.done, "{by_index:?}");
+    // How many changes by index meet another name depends on how fast the programs are: the link may be renamed between the
+    // last look-up and the change. The tests above hold a request back in each of these places.
 }
 
 fn address_of(at: usize) -> String {

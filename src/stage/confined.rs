@@ -9,13 +9,13 @@ use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use caps::Capability;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde_json::{Map, Value, json};
 
 use super::landlock::{self, Domain};
-use super::netns::{DIRECTORY, Identity, Netns, is_left_over};
+use super::netns::{self, DIRECTORY, Identity, Netns, is_left_over};
 use super::{capabilities, filter, namespaces, pids, tun};
 use crate::call::field;
 use crate::call::name::NetnsName;
@@ -199,10 +199,9 @@ fn names(directory: &mut Dir, elements: &mut dyn Elements) -> Result<Map<String,
         }
     }
     found.sort_unstable();
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut entries = Vec::new();
     for name in found {
-        let entry = match openat(&*directory, name.as_slice(), flags, Mode::empty()) {
+        let entry = match netns::look(&name) {
             Err(Errno::ENOENT) => continue, // removed meanwhile
             other => other.map_err(system("look at a namespace"))?,
         };

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::capabilities;
 use super::mounts::{self, Mounts, PATIENCE};
-use super::netns::{DIRECTORY, Identity, Netns};
+use super::netns::{self, DIRECTORY, Identity, Netns};
 use crate::call::field;
 use crate::call::name::NetnsName;
 use crate::policy::Permit;
@@ -181,17 +181,12 @@ impl Task {
         unlinkat(&self.directory, self.name.as_str(), UnlinkatFlags::NoRemoveDir)
     }
 
-    fn look(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        openat(&self.directory, self.name.as_str(), flags, Mode::empty())
-    }
-
     fn is_there(&self) -> bool {
-        self.look().is_ok()
+        netns::look(self.name.as_bytes()).is_ok()
     }
 
     fn is_ready(&self) -> bool {
-        self.look().and_then(fstatfs).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC)
+        netns::look(self.name.as_bytes()).and_then(fstatfs).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC)
     }
 }
 

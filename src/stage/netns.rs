@@ -101,6 +101,14 @@ impl Netns {
     }
 }
 
+/// Looks at a name under /run/netns without following a link, to see what is mounted on it. By path: while a call runs,
+/// the first `Netns.Add` may mount /run/netns on itself, and later namespaces are then mounted where a directory that was
+/// opened before does not lead.
+pub(super) fn look(name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(AT_FDCWD, [DIRECTORY.as_bytes(), b"/", name].concat().as_slice(), flags, Mode::empty())
+}
+
 /// Whether a name belongs to a plain file, as a killed `ip netns add` leaves one.
 pub fn is_left_over(name: &NetnsName) -> bool {
     let path = format!("{DIRECTORY}/{}", name.as_str());
