@@ -230,8 +230,11 @@ fn policy_install_makes_the_shared_mount_with_its_directory_and_keeps_what_was_t
 #[test]
 fn outside_the_mount_namespace_of_process_1_policy_install_makes_no_mount_and_says_so() {
     let host = host();
-    // The test's mount namespace differs from that of the machine's process 1, whose mounts are visible now.
-    host.sh("umount /proc/1/mountinfo");
+    // A process in another mount namespace in the place of process 1: on this machine, /run/netns may be a shared mount.
+    let first = host.background("exec unshare -m --propagation private sleep 1000");
+    let mounts_of_first = format!("/proc/{}/mountinfo", first.pid());
+    host.sh(&format!("while cmp -s {mounts_of_first} /proc/self/mountinfo; do sleep 0.01; done"));
+    host.sh(&format!("umount /proc/1/mountinfo; mount --bind {mounts_of_first} /proc/1/mountinfo"));
     let before = (mounts(&host), host.snapshot(&[]));
     let told = |ran: &Ran| {
         assert_eq!(ran.status(), 0, "{ran}");

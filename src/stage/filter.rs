@@ -388,9 +388,9 @@ pub const PROCESSES: &[Line] = &[
 
 /// Finds out whether a namespace is mounted on a name.
 pub const LOOKS: &[Line] = &[
-    (libc::SYS_openat, Check::Is(2, LOOKING), "stage::confined, stage::namespaces: the name"),
-    (libc::SYS_fstatfs, Check::Free, "stage::confined, stage::namespaces: what is mounted on it"),
-    (libc::SYS_close, Check::AtLeast(0, 3), "stage::confined, stage::namespaces: what was looked at"),
+    (libc::SYS_openat, Check::Is(2, LOOKING), "stage::netns: the name"),
+    (libc::SYS_fstatfs, Check::Free, "stage::netns: what is mounted on it"),
+    (libc::SYS_close, Check::AtLeast(0, 3), "stage::netns: what was looked at"),
 ];
 
 /// Opens /run/netns while it is not yet a mount. No existing file is opened for reading or writing.

@@ -12,7 +12,6 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
-use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde_json::{Map, Value};
 
@@ -101,7 +100,7 @@ impl Task {
     /// Makes the namespace first, then its file, then the mount, so that the file is without a mount as briefly as
     /// possible.
     fn add(&mut self) -> Result<(), Refusal> {
-        if self.is_there() {
+        if netns::is_ready(self.name.as_bytes()).is_ok() {
             return self.exists(); // nothing changes, the mount included
         }
         if self.is_shared {
@@ -181,12 +180,8 @@ impl Task {
         unlinkat(&self.directory, self.name.as_str(), UnlinkatFlags::NoRemoveDir)
     }
 
-    fn is_there(&self) -> bool {
-        netns::look(self.name.as_bytes()).is_ok()
-    }
-
     fn is_ready(&self) -> bool {
-        netns::look(self.name.as_bytes()).and_then(fstatfs).is_ok_and(|what| what.filesystem_type() == NSFS_MAGIC)
+        netns::is_ready(self.name.as_bytes()) == Ok(true)
     }
 }
 

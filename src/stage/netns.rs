@@ -101,12 +101,17 @@ impl Netns {
     }
 }
 
-/// Looks at a name under /run/netns without following a link, to see what is mounted on it. By path: while a call runs,
-/// the first `Netns.Add` may mount /run/netns on itself, and later namespaces are then mounted where a directory that was
-/// opened before does not lead.
-pub(super) fn look(name: &[u8]) -> Result<OwnedFd, Errno> {
+/// Whether a namespace is mounted on a name under /run/netns, which is no link. By path: while a call runs, the first
+/// `Netns.Add` may mount /run/netns on itself, and later namespaces are then mounted where a directory that was opened
+/// before does not lead.
+///
+/// # Errors
+/// `ENOENT` where nothing has the name.
+pub(super) fn is_ready(name: &[u8]) -> Result<bool, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    openat(AT_FDCWD, [DIRECTORY.as_bytes(), b"/", name].concat().as_slice(), flags, Mode::empty())
+    let path = [DIRECTORY.as_bytes(), b"/", name].concat();
+    let entry = openat(AT_FDCWD, path.as_slice(), flags, Mode::empty())?;
+    Ok(fstatfs(entry)?.filesystem_type() == NSFS_MAGIC)
 }
 
 /// Whether a name belongs to a plain file, as a killed `ip netns add` leaves one.
