@@ -546,11 +546,11 @@ fn after_eight_deaths_it_starts_anew_with_another_layout() {
     let once = "my $s = connected(); send_all($s, $request); shutdown($s, 1); hear($s);";
     let set = request("Link.Set", &mtu(1400));
     assert_eq!(client(&host.as_uid(ALICE), once, &set).messages(), [json!({"parameters": {}})]);
+    until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
+    of_other.into_iter().for_each(kill); // before its five seconds end
+    until("so is one from before", || host.trail_where("NETBROKER_EVENT", "died").len() == 9);
     assert_eq!(waiting.hear(), None);
     assert_eq!(host.sh("cat /sys/class/net/v0/mtu"), "1400\n");
-    until("all are on record", || host.trail_where("NETBROKER_EVENT", "died").len() == 8);
-    of_other.into_iter().for_each(kill);
-    until("so is one from before", || host.trail_where("NETBROKER_EVENT", "died").len() == 9);
     let died = host.trail_where("NETBROKER_EVENT", "died");
     assert!(died.iter().any(|record| record.field("NETBROKER_UID") == ALICE.to_string()), "{died:#?}");
     other.kill().unwrap();

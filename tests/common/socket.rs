@@ -140,6 +140,8 @@ impl Client {
                 }
                 Ok(got) => self.held.extend(&bytes[..got]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                // Also where this process was stopped and continued, as a read with a timeout is then (signal(7)).
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("{error}"),
             }
         }
