@@ -172,11 +172,13 @@ fn a_link_that_is_renamed_between_two_parts_is_not_listed_further() {
     assert!(messages.len() > 1 && listed < 2000, "{} messages with {listed}", messages.len());
 }
 
-/// The largest address space of a request among few objects: what the program takes alone, in KiB.
+/// The largest address space of a request among few objects: what the program takes alone, in KiB. It is the program as it
+/// ships: without optimisation it is larger.
 fn alone(host: &Host) -> u64 {
     host.ip("netns add few");
     let (reply, peak) = traced(host, &request("Link.List", json!({"netns": "few"}), false), |_| false, || {});
     assert_eq!(elements(&reply.ok(), "links").len(), 1);
+    assert!(peak <= 5632, "Link.List among few: {peak} KiB");
     peak
 }
 
@@ -201,7 +203,7 @@ fn a_large_table_is_listed_and_searched_in_little_memory() {
     let (reply, peak) = whole;
     assert_eq!(elements(&reply.ok(), "routes").len(), 99_999);
     let bytes = u64::try_from(reply.stdout().len()).unwrap();
-    assert!((peak - alone) * 1024 <= 2 * bytes, "Route.List in one reply of {bytes} bytes: {peak} KiB");
+    assert!((peak - alone) * 1024 <= bytes * 5 / 4, "Route.List in one reply of {bytes} bytes: {peak} KiB");
 }
 
 #[test]

@@ -333,25 +333,29 @@ fn overtaken(host: &Host, nth: usize, method: &str, fields: &Value, meanwhile: i
 fn a_call_that_the_first_addition_overtakes_anywhere_sees_its_mount_and_its_namespace() {
     let host = host();
     let add = |name: &str| drop(host.caller().call("Netns.Add", json!({"netns": name, "exists_ok": true})).ok());
-    for (method, fields, other) in [
-        ("Netns.Add", json!({"netns": "x", "exists_ok": true}), "x"),
-        ("Netns.Add", json!({"netns": "x", "exists_ok": true}), "y"),
-        ("Netns.List", json!({"netns": "@host"}), "y"),
+    for (before, method, fields, other) in [
+        ("true", "Netns.Add", json!({"netns": "x", "exists_ok": true}), "x"),
+        ("true", "Netns.Add", json!({"netns": "x", "exists_ok": true}), "y"),
+        ("touch /run/netns/x", "Netns.Delete", json!({"netns": "x"}), "y"),
+        ("true", "Netns.List", json!({"netns": "@host"}), "y"),
     ] {
         let mut held = 0;
+        host.sh(before);
         while let Some(reply) = overtaken(&host, held + 1, method, &fields, || add(other)) {
             held += 1;
             let what = format!("{method} and {other} at {held}: {reply}");
             assert_eq!(reply.status(), 0, "{what}");
             assert_eq!(mounts(&host).len(), 1, "{what}");
-            for name in [fields["netns"].as_str().unwrap(), other].into_iter().filter(|name| *name != "@host") {
+            let made = if method == "Netns.Add" { fields["netns"].as_str() } else { None };
+            for name in made.into_iter().chain([other]) {
                 host.ip(&format!("netns exec {name} true"));
                 let count = host.sh(&format!("grep -c ' /run/netns/{name} ' /proc/self/mountinfo"));
                 assert_eq!(count, "1\n", "{what}");
             }
             let listed = reply.parameters()["namespaces"].clone();
             assert!(listed.as_array().is_none_or(|all| all.iter().all(|one| one["ready"] == json!(true))), "{what}");
-            host.sh("umount -l /run/netns; rm /run/netns/*");
+            assert!(method != "Netns.Delete" || !std::path::Path::new("/run/netns/x").exists(), "{what}");
+            host.sh(&format!("umount -l /run/netns; rm /run/netns/*; {before}"));
         }
         assert!(held > 3, "{held}");
         host.sh("! mountpoint -q /run/netns || umount -l /run/netns; rm -f /run/netns/*");

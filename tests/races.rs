@@ -409,7 +409,7 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only() 
     let replies: Vec<Reply> = std::thread::scope(|scope| {
         let renames = scope.spawn(|| host.sh(RENAMES));
         let (mut replies, mut done) = (Vec::new(), [0, 0]);
-        while replies.len() < 200 || (done.contains(&0) && replies.len() < 2000) {
+        while replies.len() < 200 || (done.iter().any(|count| *count <= 20) && replies.len() < 2000) {
             let at = replies.len();
             let (method, changes) = match at % 2 {
                 0 => ("Link.Set", json!({"netns": "@host", "link": "ci7", "mtu": 1000 + at})),
@@ -456,7 +456,7 @@ fn a_link_that_is_renamed_all_the_time_is_changed_by_name_under_its_name_only() 
         hits.reported_without_a_hit += usize::from(name == "ci7" && !reply.parameters()["changed_meanwhile"].is_null());
     }
     println!("by name: {by_name:?}, by index: {by_index:?}, refused {refused:?}");
-    assert!(by_name.done > 0 && by_index.done > 0, "{by_name:?} {by_index:?}");
+    assert!(by_name.done > 20 && by_index.done > 20, "{by_name:?} {by_index:?}");
     assert_eq!(by_name.under_another_name, 0);
     // How many changes by index meet another name depends on how fast the programs are: the link may be renamed between the
     // last look-up and the change. The tests above hold a request back in each of these places.

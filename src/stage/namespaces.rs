@@ -100,7 +100,8 @@ impl Task {
     /// Makes the namespace first, then its file, then the mount, so that the file is without a mount as briefly as
     /// possible.
     fn add(&mut self) -> Result<(), Refusal> {
-        if netns::is_ready(self.name.as_bytes()).is_ok() {
+        let is_taken = netns::is_ready(self.name.as_bytes()).is_ok();
+        if is_taken {
             return self.exists(); // nothing changes, the mount included
         }
         if self.is_shared {

@@ -101,9 +101,10 @@ impl Netns {
     }
 }
 
-/// Whether a namespace is mounted on a name under /run/netns, which is no link. By path: while a call runs, the first
-/// `Netns.Add` may mount /run/netns on itself, and later namespaces are then mounted where a directory that was opened
-/// before does not lead.
+/// Whether a namespace is mounted on a name under /run/netns. It follows no symbolic link.
+///
+/// It looks by path: while a call runs, the first `Netns.Add` may mount /run/netns on itself. Later namespaces are mounted under
+/// that, where a directory that was opened before does not lead.
 ///
 /// # Errors
 /// `ENOENT` where nothing has the name.
