@@ -373,6 +373,37 @@ fn a_link_that_is_renamed_right_before_a_change_by_name_is_not_changed() {
 }
 
 #[test]
+fn a_link_that_gets_the_name_as_an_alternative_one_right_before_a_change_by_name_is_in_the_reply_and_in_the_record() {
+    let host = host();
+    host.sh("ip link add eth0 type bridge; ip link add ci7 type bridge");
+    let swap = || drop(host.sh("ip link set ci7 name tmp0; ip link property add dev eth0 altname ci7"));
+    for (method, changes) in [("Link.Set", json!({"mtu": 1400})), ("Link.Delete", json!({}))] {
+        host.forget_trail();
+        let mut fields = json!({"netns": "@host", "link": "ci7"});
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let reply = held_back(&host, 4, method, &fields, swap);
+        assert_eq!((reply.status(), reply.get("changed_meanwhile")), (0, json!(["link"])), "{method}: {reply}");
+        assert_eq!(host.trail_where("NETBROKER_CHANGED_MEANWHILE", "link").len(), 1, "{method}");
+        if method == "Link.Set" {
+            assert_eq!(picture(&host, "eth0")["mtu"], 1400);
+            host.sh("ip link property del dev eth0 altname ci7; ip link set tmp0 name ci7");
+        }
+    }
+    host.sh("! ip link show eth0 2>/dev/null; ip link show tmp0");
+
+    // A link with others that vanish together with it, and one that has an alternative name itself.
+    host.sh("ip link add ci8 type veth peer name p8; ip link property add dev ci8 altname long-name");
+    let quiet = |method: &str, more: Value| {
+        let mut fields = json!({"netns": "@host", "link": "ci8"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(host.caller().call(method, fields).ok(), json!({}), "{method}");
+    };
+    quiet("Link.Set", json!({"mtu": 1400}));
+    quiet("Link.Set", json!({"add_altname": "other-name"}));
+    quiet("Link.Delete", json!({}));
+}
+
+#[test]
 fn a_listing_of_one_link_that_is_renamed_while_it_is_read_is_interrupted() {
     let host = host();
     host.ip("link add ci7 up type bridge");

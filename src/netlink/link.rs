@@ -24,6 +24,7 @@ use super::message::{Attributes, Encoded, Message};
 use super::rows::{Given, Members, encode, unparsed, with_nul};
 use super::sides::Before;
 use super::transaction::TransactionError;
+use super::watched::Refers;
 use super::{Encoder, Prepared};
 use crate::call::field::{self, Field};
 use crate::call::name::LinkName;
@@ -89,10 +90,9 @@ impl Target<'_> {
         self.message(Rtm::Setlink, NlmF::empty(), with)
     }
 
-    /// Removes the link. With an index, the kernel reports the removed links by echo (Linux 6.2).
+    /// Removes the link. The kernel reports the removed links by echo (Linux 6.2).
     fn remove(self) -> Result<Message, Refusal> {
-        let flags = if let Self::Index(_) = self { NlmF::ECHO } else { NlmF::empty() };
-        self.message(Rtm::Dellink, flags, Encoded { head: head(0), attributes: Attributes::default() })
+        self.message(Rtm::Dellink, NlmF::ECHO, Encoded { head: head(0), attributes: Attributes::default() })
     }
 
     /// Completes a new link: changes what these rows set, if there are any, and then sets it up if that must come last.
@@ -121,17 +121,31 @@ fn delete(mut before: Before<'_>) -> Result<Prepared, Refusal> {
         return delete_nameless(before, index);
     }
     let tolerant = request.is_set(&field::MISSING_OK);
-    match before.find_by_name(&field::LINK) {
+    match before.find_needed(&field::LINK, Refers::AtLast) {
         Err(Refusal::NoSuchLink { reason: "absent", .. }) if tolerant => {
             return Ok(Prepared::new(|_, _| Ok(Map::new())));
         }
         other => require_deletable(other?, &field::LINK.field)?,
     }
-    let message = Target::Name(&field::LINK.field, request.needed(&field::LINK)?).remove()?;
+    let name = request.needed(&field::LINK)?.clone();
+    let message = Target::Name(&field::LINK.field, &name).remove()?;
     let request = request.clone();
-    Ok(Prepared::new(move |after, _| match after.act(&message, &mut |_| Ok(())) {
-        Err(failure) if tolerant && failure.is_absent_link() => Ok(Map::new()),
-        other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
+    Ok(Prepared::new(move |after, _| {
+        // The kernel also looks up alternative names, and may remove other links together with this one.
+        let (mut is_told, mut is_removed) = (false, false);
+        let result = after.act(&message, &mut |payload| {
+            let own = identify(payload).map(|(_, own)| own);
+            is_told = true;
+            is_removed |= own.is_some_and(|own| own == name.as_str().as_bytes());
+            Ok(())
+        });
+        if is_told && !is_removed {
+            after.watch.lose(&field::LINK.field);
+        }
+        match result {
+            Err(failure) if tolerant && failure.is_absent_link() => Ok(Map::new()),
+            other => other.map(|()| Map::new()).map_err(|failure| changed(failure, &request, false)),
+        }
     }))
 }
 

@@ -109,23 +109,13 @@ pub(super) fn identify(payload: &[u8]) -> Option<(Found, Vec<u8>)> {
 }
 
 impl Netlink {
-    /// Looks up a link that a change refers to by its index, and watches it until the change is made.
+    /// Looks up a link that a change refers to in this way, and watches it until the change is made.
     ///
     /// # Errors
     /// As [`Self::look_up`].
-    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
+    pub(super) fn find(&mut self, field: &'static Field, name: &LinkName, refers: Refers) -> Result<Found, Refusal> {
         let found = self.look_up(field, name)?;
-        self.watch.add(field, name, found.index, Refers::ByIndex);
-        Ok(found)
-    }
-
-    /// As [`Self::find`], for a change that refers to the link by its name.
-    ///
-    /// # Errors
-    /// As [`Self::look_up`].
-    pub(super) fn find_by_name(&mut self, field: &'static Field, name: &LinkName) -> Result<Found, Refusal> {
-        let found = self.look_up(field, name)?;
-        self.watch.add(field, name, found.index, Refers::ByName);
+        self.watch.add(field, name, found.index, refers);
         Ok(found)
     }
 

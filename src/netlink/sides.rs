@@ -14,6 +14,7 @@ use super::found::Found;
 use super::message::Message;
 use super::rows::{Given, Resolved};
 use super::transaction::{Netlink, TransactionError};
+use super::watched::Refers;
 use super::{Places, Protocol};
 use crate::call::field::{self, Field, Key};
 use crate::call::name::LinkName;
@@ -84,15 +85,15 @@ impl<'a> Before<'a> {
     /// # Errors
     /// [`Refusal::NoSuchLink`]
     pub(super) fn find(&mut self, key: &'static Key<LinkName>) -> Result<Option<Found>, Refusal> {
-        self.request.get(key).map(|name| self.netlink.find(&key.field, name)).transpose()
+        self.request.get(key).map(|name| self.netlink.find(&key.field, name, Refers::ByIndex)).transpose()
     }
 
-    /// As [`Self::find`], for a change that refers to the link by its name.
+    /// As [`Self::find`], for a change that refers to the link in this way.
     ///
     /// # Errors
     /// [`Refusal::NoSuchLink`]
-    pub(super) fn find_by_name(&mut self, key: &'static Key<LinkName>) -> Result<Found, Refusal> {
-        self.netlink.find_by_name(&key.field, self.request.needed(key)?)
+    pub(super) fn find_needed(&mut self, key: &'static Key<LinkName>, refers: Refers) -> Result<Found, Refusal> {
+        self.netlink.find(&key.field, self.request.needed(key)?, refers)
     }
 
     /// Looks up the link of an index, and its own name; `None` where no such link exists.
@@ -121,7 +122,7 @@ impl<'a> Before<'a> {
             let Some(field) = row.field() else { continue };
             match (row.form, self.request.value(field)) {
                 (Form::Link, Some(Value::Link(name))) => {
-                    resolved.push(Resolved::link(field, 0, self.netlink.find(field, name)?));
+                    resolved.push(Resolved::link(field, 0, self.netlink.find(field, name, Refers::ByIndex)?));
                 }
                 (Form::Netns, Some(_)) => {
                     let netns = self.places.named.iter().find(|(of, _)| *of == field);
@@ -135,7 +136,7 @@ impl<'a> Before<'a> {
                         let Some(field) = inner.field() else { continue };
                         for (at, element) in elements.iter().enumerate() {
                             let Some(name) = link_in(element, field) else { continue };
-                            resolved.push(Resolved::link(field, at, self.netlink.find(field, name)?));
+                            resolved.push(Resolved::link(field, at, self.netlink.find(field, name, Refers::ByIndex)?));
                         }
                     }
                 }

@@ -17,6 +17,8 @@ pub(super) enum Refers {
     /// By its name, which the kernel looks up while it holds the lock that a rename takes. Only an alternative name can
     /// mislead it.
     ByName,
+    /// For the last time here: the change deletes or renames the link, or moves it to another namespace.
+    AtLast,
     /// By a name that the new object keeps, whether a link has that name or not. Only an alternative name can mislead
     /// the kernel.
     Forever,
@@ -33,9 +35,9 @@ struct Watched {
 }
 
 impl Watched {
-    /// Compares a later look-up with the first one.
-    fn compare(&self, now: Result<Found, Refusal>) -> Result<(), Refusal> {
-        match (self.refers, now) {
+    /// Compares a later look-up with the first one, for a link that is referred to in this way.
+    fn compare(&self, refers: Refers, now: Result<Found, Refusal>) -> Result<(), Refusal> {
+        match (refers, now) {
             (Refers::Forever, Ok(_) | Err(Refusal::NoSuchLink { reason: "absent", .. })) => Ok(()),
             (_, Ok(now)) if now.index == self.index => Ok(()),
             (_, Ok(_)) => {
@@ -72,17 +74,18 @@ impl Watch {
         &self,
         mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,
     ) -> Result<(), Refusal> {
-        self.links.iter().try_for_each(|link| link.compare(look_up(link.field, &link.name)))
+        self.links.iter().try_for_each(|link| link.compare(link.refers, look_up(link.field, &link.name)))
     }
 
-    /// Compares every link right after a change, except those that the kernel looked up by name. Keeps the fields of
-    /// those that are not what they were.
+    /// Compares every link right after a change, if it can still have its name. Keeps the fields of those that are not what
+    /// they were. One that the kernel looked up by name may have been renamed since then.
     pub(super) fn compare_after(
         &mut self,
         mut look_up: impl FnMut(&'static Field, &LinkName) -> Result<Found, Refusal>,
     ) {
-        let compared = self.links.iter().filter(|link| link.refers != Refers::ByName);
-        let lost = compared.filter(|link| link.compare(look_up(link.field, &link.name)).is_err());
+        let since = |refers| if refers == Refers::ByName { Refers::Forever } else { refers };
+        let compared = self.links.iter().filter(|link| link.refers != Refers::AtLast);
+        let lost = compared.filter(|link| link.compare(since(link.refers), look_up(link.field, &link.name)).is_err());
         let lost: Vec<&'static Field> = lost.map(|link| link.field).collect();
         lost.into_iter().for_each(|field| self.lose(field));
     }

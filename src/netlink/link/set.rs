@@ -14,6 +14,7 @@ use super::super::message::{Attributes, Encoded, Message};
 use super::super::rows::{Given, encode, with_nul};
 use super::super::sides::Before;
 use super::super::transaction::{Netlink, TransactionError};
+use super::super::watched::Refers;
 use super::seen::{self, Link};
 use super::{STEP, Target, changed, require_length};
 use crate::call::field::{self, Field, Key};
@@ -113,12 +114,14 @@ pub(super) fn prepare(mut before: Before<'_>) -> Result<Prepared, Refusal> {
     // By its name, the message could reach a link that was made elsewhere.
     let has_parent = request.get(&field::PARENT).is_some();
     let has_names = [&field::ADD_ALTNAME, &field::REMOVE_ALTNAME].iter().any(|key| request.get(key).is_some());
-    // After a rename no link has the old name any more, so there would be nothing to look up.
-    let is_watched = (port.is_some() || has_group || has_parent || has_names) && !renames;
-    let link = match if is_watched { before.find(&field::LINK)? } else { None } {
-        Some(link) => link,
-        None => before.find_by_name(&field::LINK)?,
+    let refers = if renames || request.get(&field::TARGET_NETNS).is_some() {
+        Refers::AtLast
+    } else if port.is_some() || has_group || has_parent || has_names {
+        Refers::ByIndex
+    } else {
+        Refers::ByName
     };
+    let link = before.find_needed(&field::LINK, refers)?;
     let is_by_index = renames || has_group || has_parent;
     let target = if is_by_index { Target::Index(link.index) } else { Target::Name(&field::LINK.field, name) };
     require_length(link, request)?;
